@@ -1,0 +1,60 @@
+# `make help` lists what can be done. Every target brings its own virtual environment up to date first.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SOURCES := functions layers/core/studysync layers/resilience/resilience local
+export PYTHONPATH := functions:layers/core:layers/resilience:.
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes
+
+.PHONY: help serve test lint format types template check lock openapi clean
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+
+$(VENV)/local.stamp: requirements/local.txt
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
+	  || { echo "StudySync needs Python 3.11 to 3.13; set PYTHON=/path/to/one"; exit 1; }
+	@echo "Installing what the local stack needs (once)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(PIP) -r requirements/local.txt
+	@touch $@
+
+$(VENV)/dev.stamp: requirements/dev.txt $(VENV)/local.stamp
+	@echo "Installing what tests and checks need (once)"
+	@$(PIP) -r requirements/dev.txt
+	@touch $@
+
+serve: $(VENV)/local.stamp ## bring the whole stack up on http://localhost:8000 (PORT=..., STUDYSYNC_HOME=...)
+	@exec $(BIN)/python -m local serve
+
+test: $(VENV)/dev.stamp ## run every test; needs nothing started beforehand
+	@$(BIN)/python -m pytest -n 2 --dist loadscope $(ARGS)
+
+lint: $(VENV)/dev.stamp ## ruff: format and lint
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+
+format: $(VENV)/dev.stamp ## let ruff format and fix what it can
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+types: $(VENV)/dev.stamp ## mypy --strict
+	@$(BIN)/mypy $(SOURCES)
+
+template: $(VENV)/dev.stamp ## check template.yaml with cfn-lint
+	@$(BIN)/cfn-lint template.yaml
+
+check: lint types template test ## all that CI runs
+
+lock: ## compile the requirements files from the ranges in pyproject.toml
+	@compile() { $(BIN)/uv pip compile -q pyproject.toml --universal --python-version 3.11 --generate-hashes --no-annotate \
+	    --custom-compile-command "make lock" "$$@"; }; \
+	  compile --group dev -o requirements/dev.txt; \
+	  compile --group local -c requirements/dev.txt -o requirements/local.txt; \
+	  compile --group core -c requirements/dev.txt -o layers/core/requirements.txt; \
+	  compile --group resilience -c requirements/dev.txt -o layers/resilience/requirements.txt
+
+clean: ## remove what was built and the local stack's data
+	@rm -rf .aws-sam .local .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,1 @@
+"""StudySync: the code that the domains share."""

@@ -1,0 +1,1 @@
+"""The local stack: everything real, no Docker."""
