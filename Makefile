@@ -5,7 +5,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-SOURCES := functions layers/core/studysync layers/resilience/resilience local
+SOURCES := functions layers/core/studysync layers/resilience/resilience local tools
 export PYTHONPATH := functions:layers/core:layers/resilience:.
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes
 
@@ -35,6 +35,9 @@ test: $(VENV)/dev.stamp ## run every test; needs nothing started beforehand
 lint: $(VENV)/dev.stamp ## ruff: format and lint
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
+
+openapi: $(VENV)/dev.stamp ## write the OpenAPI document anew
+	@$(BIN)/python -m tools.openapi
 
 format: $(VENV)/dev.stamp ## let ruff format and fix what it can
 	@$(BIN)/ruff format .

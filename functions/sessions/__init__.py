@@ -1,0 +1,1 @@
+"""Study sessions: start, events, completion, and the closing of silent ones."""

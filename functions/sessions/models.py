@@ -1,0 +1,146 @@
+"""Requests and answers of the sessions domain (CONTRACT: "Sessions")."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, Field, StringConstraints
+
+from studysync.fields import DisplayText, RequestBody, Timestamp
+
+MAX_PAYLOAD_BYTES = 4096
+Status = Literal["active", "completed", "abandoned"]
+Subject = Annotated[DisplayText, StringConstraints(min_length=1, max_length=100)]
+
+
+class StartSession(RequestBody):
+    """A session to begin now."""
+
+    duration_minutes: int = Field(ge=1, le=720, description="As planned.")
+    subject: Subject | None = None
+    space_id: UUID | None = None
+    session_id: UUID | None = Field(default=None, description="Chosen by the client, so that a repeat is recognised.")
+
+
+class Heartbeat(RequestBody):
+    """A sign of life."""
+
+    timestamp: Timestamp | None = Field(default=None, description="The client's clock; kept as a claim.")
+
+
+class AuditEvent(RequestBody):
+    """Something that happened in a session."""
+
+    event_type: Literal["focus_start", "focus_end", "break_start", "break_end", "heartbeat", "note"]
+    timestamp: Timestamp | None = Field(default=None, description="The client's clock; kept as a claim.")
+    payload: dict[str, Any] = Field(default_factory=dict, description="At most 4 KiB.")
+
+
+class CompleteSession(RequestBody):
+    """The end of a session, as the client sees it."""
+
+    efficiency: float | None = Field(default=None, ge=0, le=100, allow_inf_nan=False)
+    completed_at: Timestamp | None = Field(default=None, description="The client's clock; kept as a claim.")
+
+
+class SessionStarted(BaseModel):
+    """A session that runs."""
+
+    session_id: UUID
+    status: Literal["active"]
+    started_at: datetime
+    planned_end_at: datetime
+    duration_minutes: int
+    subject: str | None
+    space_id: UUID | None
+
+
+class HeartbeatCounted(BaseModel):
+    """What the heartbeat did."""
+
+    session_id: UUID
+    status: Status
+    focus_seconds: int
+    last_heartbeat_at: datetime
+
+
+class SessionEvent(BaseModel):
+    """One event of a session."""
+
+    event_id: UUID
+    session_id: UUID
+    event_type: str
+    source: Literal["client", "lifecycle"]
+    occurred_at: datetime = Field(description="The server's clock.")
+    timestamp: datetime | None = Field(description="The client's clock.")
+    payload: dict[str, Any]
+
+
+class SessionCompleted(BaseModel):
+    """What a completed session brought."""
+
+    session_id: UUID
+    status: Literal["completed"]
+    ended_at: datetime
+    focus_seconds: int
+    xp_awarded: int
+    xp_breakdown: dict[str, int] = Field(description="XP by source; its sum is xp_awarded.")
+    total_xp: int
+    level: int
+    leveled_up: bool
+    current_streak: int = Field(description="Days.")
+    new_badges: list[str]
+    suspicion_score: int = Field(ge=0, le=100)
+    flagged: bool
+    held: bool = Field(description="Flagged in strict mode: it pays nothing.")
+
+
+class SessionAbandoned(BaseModel):
+    """A session that ended without XP."""
+
+    session_id: UUID
+    status: Literal["abandoned"]
+    ended_at: datetime
+    focus_seconds: int
+    xp_awarded: int
+
+
+class Session(BaseModel):
+    """A session as it stands."""
+
+    session_id: UUID
+    status: Status
+    subject: str | None
+    space_id: UUID | None
+    duration_minutes: int
+    started_at: datetime
+    ended_at: datetime | None
+    last_heartbeat_at: datetime | None
+    focus_seconds: int
+    efficiency: float | None
+    xp_awarded: int
+    suspicion_score: int
+    flagged: bool
+
+
+def payload_problem(payload: dict[str, Any]) -> str | None:
+    """Return what is wrong with a payload; ``None`` when it can be kept."""
+    try:
+        packed = json.dumps(payload, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+    except (ValueError, RecursionError):  # NaN, broken surrogates, nesting without end
+        return "The payload cannot be kept as JSON."
+    if len(packed) > MAX_PAYLOAD_BYTES:
+        return f"The payload is larger than {MAX_PAYLOAD_BYTES} bytes."
+    # PostgreSQL cannot keep NUL in text; in JSON it stands escaped, after an even number of backslashes.
+    return "The payload holds a NUL character." if _has_nul(payload) else None
+
+
+def _has_nul(value: Any) -> bool:
+    if isinstance(value, str):
+        return "\0" in value
+    if isinstance(value, dict):
+        return any(_has_nul(key) or _has_nul(item) for key, item in value.items())
+    return isinstance(value, list) and any(map(_has_nul, value))

@@ -1,0 +1,87 @@
+"""HTTP in and out of the sessions domain."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from fastapi import APIRouter
+
+from sessions import service
+from sessions.models import (
+    AuditEvent,
+    CompleteSession,
+    Heartbeat,
+    HeartbeatCounted,
+    Session,
+    SessionAbandoned,
+    SessionCompleted,
+    SessionEvent,
+    SessionStarted,
+    StartSession,
+    Status,
+)
+from studysync.commands import Writes
+from studysync.database import database
+from studysync.envelope import Page, Success
+from studysync.fields import RequestBody
+from studysync.identity import CurrentUser
+from studysync.pagination import DEFAULT_LIMIT, Cursor, Limit
+
+router = APIRouter(prefix="/api/sessions", tags=["sessions"])
+
+
+@router.post("/start", status_code=201, response_model=Success[SessionStarted])
+async def start(command: Writes, body: StartSession) -> Any:
+    """Begin a session; only one can be active."""
+    return {"data": await service.start(command, body)}
+
+
+@router.get("", response_model=Page[Session])
+async def list_sessions(
+    caller: CurrentUser, status: Status | None = None, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None
+) -> Any:
+    """List the own sessions, newest first."""
+    return await service.list_own(caller.user_id, status, limit, cursor)
+
+
+@router.get("/active", response_model=Success[Session])
+async def active(caller: CurrentUser) -> Any:
+    """Read the session that runs; 404 when none does."""
+    return {"data": await database().call("get_active_session", p_user_id=str(caller.user_id))}
+
+
+@router.get("/{session_id}", response_model=Success[Session])
+async def get_session(caller: CurrentUser, session_id: UUID) -> Any:
+    """Read an own session."""
+    return {"data": await service.read("get_session", caller.user_id, session_id)}
+
+
+@router.post("/{session_id}/heartbeat", response_model=Success[HeartbeatCounted])
+async def heartbeat(command: Writes, session_id: UUID, body: Heartbeat | None = None) -> Any:
+    """Say that the session goes on."""
+    return {"data": await service.record_event(command, session_id, body)}
+
+
+@router.post("/{session_id}/audit", response_model=Success[SessionEvent])
+async def record_event(command: Writes, session_id: UUID, body: AuditEvent) -> Any:
+    """Record something that happened in the session."""
+    return {"data": await service.record_event(command, session_id, body)}
+
+
+@router.get("/{session_id}/audit", response_model=Success[list[SessionEvent]])
+async def list_events(caller: CurrentUser, session_id: UUID) -> Any:
+    """List every event of the session in order, the lifecycle's own too."""
+    return {"data": await service.read("get_session_events", caller.user_id, session_id)}
+
+
+@router.post("/{session_id}/complete", response_model=Success[SessionCompleted])
+async def complete(command: Writes, session_id: UUID, body: CompleteSession | None = None) -> Any:
+    """End the session and earn its XP."""
+    return {"data": await service.complete(command, session_id, body)}
+
+
+@router.post("/{session_id}/abandon", response_model=Success[SessionAbandoned])
+async def abandon(command: Writes, session_id: UUID, body: RequestBody | None = None) -> Any:
+    """End the session without XP."""
+    return {"data": await command.run("abandon_session", body, session_id=str(session_id))}

@@ -1,0 +1,81 @@
+"""What a session may do; the rules that must never race are in the database."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+from pydantic import TypeAdapter
+
+from sessions.models import AuditEvent, CompleteSession, Heartbeat, StartSession, payload_problem
+from studysync.commands import Command
+from studysync.database import database
+from studysync.errors import AUDIT_VALIDATION_FAILED, ApiError
+from studysync.logging import app_logger
+from studysync.pagination import decode_cursor, page
+from studysync.settings import get_settings
+
+_POSITION: TypeAdapter[tuple[datetime, UUID]] = TypeAdapter(tuple[datetime, UUID])
+
+
+async def start(command: Command, body: StartSession) -> dict[str, Any]:
+    """Begin a session. Without an id from the client one is chosen here, so that a retry of ours begins no second."""
+    session_id = body.session_id or uuid4()
+    started: dict[str, Any] = await command.run(
+        "start_session", body, session_id=str(session_id), mode=get_settings().suspicion_mode
+    )
+    return started
+
+
+async def record_event(command: Command, session_id: UUID, body: AuditEvent | Heartbeat | None) -> dict[str, Any]:
+    """Record an event of the client, dated by the server.
+
+    Raises:
+        ApiError: AUDIT_VALIDATION_FAILED, the payload cannot be kept.
+    """
+    if isinstance(body, AuditEvent) and (wrong := payload_problem(body.payload)):
+        raise ApiError(AUDIT_VALIDATION_FAILED, wrong, {"field": "payload"})
+    event_type = body.event_type if isinstance(body, AuditEvent) else "heartbeat"
+    event: dict[str, Any] = await command.run(
+        "record_session_event", body, session_id=str(session_id), event_id=str(uuid4()), event_type=event_type
+    )
+    return event
+
+
+async def complete(command: Command, session_id: UUID, body: CompleteSession | None) -> dict[str, Any]:
+    """Complete a session; completing it again is the same answer."""
+    outcome: dict[str, Any] = await command.run(
+        "complete_session", body, session_id=str(session_id), mode=get_settings().suspicion_mode
+    )
+    app_logger.log_business_event(
+        event_type="session_completed", session_id=str(session_id), xp_awarded=outcome["xp_awarded"]
+    )
+    return outcome
+
+
+async def list_own(user_id: UUID, status: str | None, limit: int, cursor: str | None) -> dict[str, Any]:
+    """Return a page of the caller's sessions, newest first."""
+    after = decode_cursor(cursor, _POSITION)
+    rows = await database().call(
+        "list_sessions",
+        p_user_id=str(user_id),
+        p_status=status,
+        p_limit=limit,
+        p_after_started_at=after[0].isoformat() if after else None,
+        p_after_id=str(after[1]) if after else None,
+    )
+    return page(rows, limit, lambda row: [row["started_at"], row["session_id"]])
+
+
+async def read(function: str, user_id: UUID, session_id: UUID) -> Any:
+    """Return what `function` reads of the caller's session."""
+    return await database().call(function, p_user_id=str(user_id), p_session_id=str(session_id))
+
+
+async def close_silent_sessions() -> dict[str, int]:
+    """End the sessions that were silent for 60 minutes; the schedule calls it. Returns how many ended in which way."""
+    closed: dict[str, int] = await database().call("close_silent_sessions", p_mode=get_settings().suspicion_mode)
+    await database().call("purge_idempotency_keys")
+    app_logger.log_business_event(event_type="silent_sessions_closed", **closed)
+    return closed

@@ -1,0 +1,1 @@
+"""Users: registration, sign-in and profiles."""

@@ -1,0 +1,145 @@
+"""Supabase Auth, through its own client: accounts and tokens, with its errors put into the contract's words."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any, NoReturn
+
+import httpx
+from supabase_auth import AsyncGoTrueClient
+from supabase_auth.errors import AuthApiError, AuthError, AuthRetryableError
+from supabase_auth.types import Session
+
+from studysync.errors import (
+    INTERNAL_ERROR,
+    RATE_LIMIT_EXCEEDED,
+    VALIDATION_ERROR,
+    ApiError,
+    unauthenticated,
+    unavailable,
+)
+from studysync.http import http_client
+from studysync.logging import app_logger
+from studysync.settings import Settings, get_settings
+from users.models import Tokens
+
+# Wrong address and wrong password must not be told apart; the others say that a token or session is not good any more.
+_REFUSED = frozenset(
+    {
+        "invalid_credentials",
+        "email_not_confirmed",
+        "user_banned",
+        "user_not_found",
+        "session_not_found",
+        "session_expired",
+        "refresh_token_not_found",
+        "refresh_token_already_used",
+        "bad_jwt",
+        "validation_failed",
+    }
+)
+_SERVER_ERROR = 500
+
+
+class AccountRefusedError(Exception):
+    """Supabase Auth would not make an account. Why is found out in the database, because it does not always say."""
+
+
+class SupabaseAuth:
+    """Accounts and tokens.
+
+    Args:
+        settings: where Supabase Auth is, and the service role's key.
+        client: the HTTP pool to use.
+    """
+
+    def __init__(self, settings: Settings, client: httpx.AsyncClient) -> None:
+        key = settings.supabase_service_role_key.get_secret_value()
+        self._client = AsyncGoTrueClient(
+            url=settings.supabase_auth_url,
+            headers={"apikey": key, "Authorization": f"Bearer {key}"},
+            http_client=client,
+            auto_refresh_token=False,
+            persist_session=False,
+        )
+
+    async def create_account(self, email: str, password: str, metadata: dict[str, Any]) -> None:
+        """Make a confirmed account; the database makes its profile from `metadata` in the same transaction.
+
+        Raises:
+            AccountRefusedError: there is one already, or the database refused the profile.
+            ApiError: SERVICE_UNAVAILABLE.
+        """
+        try:
+            await self._client.admin.create_user(
+                {"email": email, "password": password, "email_confirm": True, "user_metadata": metadata}
+            )
+        except AuthRetryableError as error:
+            raise _unavailable(error) from error
+        except AuthApiError as error:
+            if error.code in {"weak_password", "email_address_invalid", "validation_failed"}:
+                raise ApiError(VALIDATION_ERROR, "The address or the password was not accepted.") from error
+            raise AccountRefusedError(error.code) from error
+
+    async def sign_in(self, email: str, password: str) -> Tokens:
+        """Return a new session.
+
+        Raises:
+            ApiError: AUTHENTICATION_ERROR, in the same words whether the address or the password is wrong.
+        """
+        try:
+            response = await self._client.sign_in_with_password({"email": email, "password": password})
+        except AuthError as error:
+            _refuse(error, "The email address or the password is wrong.")
+        return _tokens(response.session)
+
+    async def refresh(self, refresh_token: str) -> Tokens:
+        """Return a new session for a refresh token, which is used up.
+
+        Raises:
+            ApiError: AUTHENTICATION_ERROR, it was used before or never was one.
+        """
+        try:
+            response = await self._client.refresh_session(refresh_token)
+        except AuthError as error:
+            _refuse(error, "The refresh token is not valid.")
+        return _tokens(response.session)
+
+    async def sign_out(self, access_token: str) -> None:
+        """End the session that `access_token` belongs to; one that has ended already is fine."""
+        try:
+            await self._client.admin.sign_out(access_token, "local")
+        except AuthApiError as error:
+            if error.status >= _SERVER_ERROR:
+                raise _unavailable(error) from error
+        except AuthError as error:
+            raise _unavailable(error) from error
+
+
+def _tokens(session: Session | None) -> Tokens:
+    if session is None:
+        raise ApiError(INTERNAL_ERROR, "Something went wrong on our side.")
+    expires_at = datetime.fromtimestamp(session.expires_at or 0, UTC)
+    return Tokens(
+        user_id=session.user.id, token=session.access_token, refresh_token=session.refresh_token, expires_at=expires_at
+    )
+
+
+def _refuse(error: AuthError, message: str) -> NoReturn:
+    if isinstance(error, AuthApiError) and error.code in _REFUSED:
+        raise unauthenticated(message) from error
+    if isinstance(error, AuthApiError) and error.code == "over_request_rate_limit":
+        raise ApiError(RATE_LIMIT_EXCEEDED, "Too many attempts.", headers={"Retry-After": "60"}) from error
+    raise _unavailable(error) from error
+
+
+def _unavailable(error: AuthError) -> ApiError:
+    app_logger.warning("supabase auth failed", kind="auth", error_type=type(error).__name__, auth_code=error.code)
+    return unavailable("Sign-in is unavailable for a moment.")
+
+
+@lru_cache(maxsize=1)
+def supabase_auth() -> SupabaseAuth:
+    """Return the process's client."""
+    return SupabaseAuth(get_settings(), http_client())

@@ -1,0 +1,87 @@
+"""HTTP in and out of the users domain."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+
+from studysync.commands import IdempotencyKey, Writes
+from studysync.envelope import Page, Success
+from studysync.errors import forbidden
+from studysync.fields import RequestBody, SearchText
+from studysync.identity import CurrentUser, UserInPath, refuse_other_user
+from studysync.pagination import DEFAULT_LIMIT, Cursor, Limit
+from users import service
+from users.auth import supabase_auth
+from users.models import (
+    AccountDeleted,
+    LoggedOut,
+    Login,
+    OwnProfile,
+    ProfileChanges,
+    PublicProfile,
+    Refresh,
+    Registered,
+    Registration,
+    Tokens,
+)
+
+router = APIRouter(tags=["users"])
+
+
+@router.post("/api/auth/register", status_code=201)
+async def register(body: Registration, idempotency_key: IdempotencyKey = None) -> Success[Registered]:
+    """Make an account and sign in to it."""
+    if body.user_id or body.created_by:
+        raise forbidden("An account gets its id from the server.")
+    return Success(data=await service.register(body, idempotency_key))
+
+
+@router.post("/api/auth/login")
+async def login(body: Login) -> Success[Tokens]:
+    """Sign in with address and password."""
+    return Success(data=await supabase_auth().sign_in(body.email.strip().lower(), body.password.get_secret_value()))
+
+
+@router.post("/api/auth/refresh")
+async def refresh(body: Refresh) -> Success[Tokens]:
+    """Exchange a refresh token for a new session; it works once."""
+    return Success(data=await supabase_auth().refresh(body.refresh_token.get_secret_value()))
+
+
+@router.post("/api/auth/logout")
+async def logout(caller: CurrentUser, body: RequestBody | None = None) -> Success[LoggedOut]:
+    """End the session; its refresh token is dead afterwards."""
+    refuse_other_user(caller, body)
+    await supabase_auth().sign_out(caller.token)
+    return Success(data=LoggedOut())
+
+
+@router.get("/api/users", response_model=Page[PublicProfile])
+async def search_users(
+    caller: CurrentUser,  # noqa: ARG001  # only signed-in users may search
+    query: Annotated[SearchText | None, Query(description="Part of a user name or display name.")] = None,
+    limit: Limit = DEFAULT_LIMIT,
+    cursor: Cursor = None,
+) -> Any:
+    """Find users by name."""
+    return await service.search(query, limit, cursor)
+
+
+@router.get("/api/users/{user_id}", response_model=Success[OwnProfile | PublicProfile])
+async def get_user(caller: CurrentUser, user_id: UserInPath) -> Any:
+    """Read a profile: the own one whole, others' public part."""
+    return {"data": await service.profile(caller, user_id)}
+
+
+@router.patch("/api/users/me", response_model=Success[OwnProfile])
+async def change_profile(command: Writes, body: ProfileChanges) -> Any:
+    """Change the own profile; what is absent stays."""
+    return {"data": await command.run("update_profile", body)}
+
+
+@router.delete("/api/users/me", response_model=Success[AccountDeleted])
+async def delete_account(command: Writes, body: RequestBody | None = None) -> Any:
+    """Delete the account and everything personal."""
+    return {"data": await command.run("delete_account", body)}

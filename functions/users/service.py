@@ -1,0 +1,90 @@
+"""What users may do, and how registration leaves nothing half done."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from pydantic import TypeAdapter
+
+from studysync.commands import fingerprint
+from studysync.database import database
+from studysync.errors import IDEMPOTENCY_KEY_REUSED, USER_ALREADY_EXISTS, ApiError, unavailable
+from studysync.pagination import decode_cursor, page
+from studysync.tokens import Caller
+from users.auth import AccountRefusedError, supabase_auth
+from users.models import Registered, Registration, Tokens
+
+_POSITION: TypeAdapter[tuple[str]] = TypeAdapter(tuple[str])
+
+
+async def register(body: Registration, key: str | None) -> Registered:
+    """Make account and profile, in one transaction of Supabase Auth, and sign in.
+
+    A repeat with the same Idempotency-Key, or of a registration that broke off before it had a token, signs in to the
+    account that is there, provided that the password is right.
+
+    Raises:
+        ApiError: USER_ALREADY_EXISTS, IDEMPOTENCY_KEY_REUSED, SERVICE_UNAVAILABLE.
+    """
+    # The password is left out: nothing that could help to guess it is kept. It is checked by signing in.
+    request = fingerprint("register", {"username": body.username, "email": body.email})
+    metadata: dict[str, Any] = {"username": body.username}
+    if key is not None:
+        metadata["registration"] = {"key": key, "fingerprint": request}
+    password = body.password.get_secret_value()
+    try:
+        await supabase_auth().create_account(body.email, password, metadata)
+    except AccountRefusedError:
+        return await _register_again(body, key, request)
+    return _registered(await supabase_auth().sign_in(body.email, password), body.username)
+
+
+async def _register_again(body: Registration, key: str | None, request: str) -> Registered:
+    state = await database().call("registration_state", p_email=body.email, p_username=body.username, p_key=key or "")
+    if state["key_fingerprint"] is not None and state["key_fingerprint"] != request:
+        raise ApiError(IDEMPOTENCY_KEY_REUSED, "This Idempotency-Key was used with another request.")
+    if state["key_fingerprint"] == request:
+        return _registered(await _sign_in_to_own(body), body.username)
+    if state["resumable"]:
+        tokens = await _sign_in_to_own(body)
+        await database().write("complete_registration", tokens.user_id, {"username": body.username})
+        return _registered(tokens, body.username)
+    if state["email_taken"] or state["username_taken"]:
+        raise _already_exists("email address" if state["email_taken"] else "username")
+    # Neither is taken (any more): what stood in the way has gone, and the client may try again.
+    raise unavailable()
+
+
+async def _sign_in_to_own(body: Registration) -> Tokens:
+    try:
+        return await supabase_auth().sign_in(body.email, body.password.get_secret_value())
+    except ApiError as error:
+        if error.kind.status == 401:  # noqa: PLR2004
+            raise _already_exists("email address") from error
+        raise
+
+
+def _already_exists(what: str) -> ApiError:
+    return ApiError(USER_ALREADY_EXISTS, f"A user with this {what} already exists.")
+
+
+def _registered(tokens: Tokens, username: str) -> Registered:
+    return Registered(**tokens.model_dump(), username=username)
+
+
+async def profile(caller: Caller, user_id: UUID) -> dict[str, Any]:
+    """Return the profile of `user_id`: all of it to themselves, the public part to others."""
+    found: dict[str, Any] = await database().call(
+        "get_profile", p_caller_id=str(caller.user_id), p_user_id=str(user_id)
+    )
+    return found
+
+
+async def search(query: str | None, limit: int, cursor: str | None) -> dict[str, Any]:
+    """Return a page of public profiles whose user name or display name contains `query`."""
+    after = decode_cursor(cursor, _POSITION)
+    rows = await database().call(
+        "search_users", p_query=query or None, p_limit=limit, p_after=after[0] if after else None
+    )
+    return page(rows, limit, lambda row: [row["username"]])

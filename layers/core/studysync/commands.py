@@ -1,0 +1,67 @@
+"""A write as a route sees it: who asks, what for, and the key under which it may be repeated."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import Depends, Header, Request
+
+from studysync.database import database
+from studysync.fields import IDEMPOTENCY_KEY_PATTERN, RequestBody
+from studysync.identity import CurrentUser, refuse_other_user
+from studysync.tokens import Caller
+
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        pattern=IDEMPOTENCY_KEY_PATTERN,
+        description="Chosen by the client; a repeat with the same key gets the first answer and changes nothing.",
+    ),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One write of the caller.
+
+    Attributes:
+        caller: who asks.
+        target: method and path, part of what a repeat must have in common.
+        key: the client's Idempotency-Key; ``None``: it sent none.
+    """
+
+    caller: Caller
+    target: str
+    key: str | None
+
+    async def run(self, operation: str, body: RequestBody | None = None, **arguments: Any) -> Any:
+        """Run the SQL function `operation` with what the body says and `arguments`, which win.
+
+        Raises:
+            ApiError: AUTHORIZATION_ERROR, the body speaks for somebody else; and what `Database.write` raises.
+        """
+        refuse_other_user(self.caller, body)
+        sent = body.arguments() if body is not None else {}
+        return await database().write(
+            operation,
+            self.caller.user_id,
+            {**sent, **arguments},
+            key=self.key,
+            fingerprint=fingerprint(self.target, sent) if self.key else "",
+        )
+
+
+def fingerprint(target: str, sent: dict[str, Any]) -> str:
+    """Return what identifies a request among those with its key: a digest of target and body."""
+    canonical = json.dumps([target, sent], sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+async def _command(request: Request, caller: CurrentUser, idempotency_key: IdempotencyKey = None) -> Command:
+    return Command(caller, f"{request.method} {request.url.path}", idempotency_key)
+
+
+Writes = Annotated[Command, Depends(_command)]

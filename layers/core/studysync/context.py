@@ -1,0 +1,61 @@
+"""What is known of the request at hand, for whoever logs or answers without having it as an argument."""
+
+from __future__ import annotations
+
+import re
+import time
+import uuid
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+
+from starlette.types import Scope
+
+_SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._:+/=-]{1,128}")
+
+
+@dataclass(slots=True)
+class RequestContext:
+    """One request.
+
+    Attributes:
+        request_id: the client's own when it sent a sane one, else made here.
+        method, path: as received; `path` never holds the query.
+        user_id: the caller, once the token is verified; ``None`` before, and for anonymous calls.
+        started: on `time.perf_counter`'s clock, in seconds.
+    """
+
+    request_id: str
+    method: str
+    path: str
+    user_id: str | None = None
+    started: float = field(default_factory=time.perf_counter)
+
+    @property
+    def duration_seconds(self) -> float:
+        """Seconds since the request came in."""
+        return time.perf_counter() - self.started
+
+
+_current: ContextVar[RequestContext | None] = ContextVar("studysync_request", default=None)
+
+
+def request_context() -> RequestContext | None:
+    """Return the request at hand; ``None`` outside one (schedules, imports)."""
+    return _current.get()
+
+
+def begin_request(scope: Scope, header: str | None) -> RequestContext:
+    """Make the context of an ASGI request; `header` is the ``X-Request-Id`` that the client sent."""
+    sane = header is not None and _SANE_REQUEST_ID.fullmatch(header)
+    context = RequestContext(header if header and sane else str(uuid.uuid4()), scope["method"], scope["path"])
+    _current.set(context)
+    return context
+
+
+def route_template(scope: Scope) -> str:
+    """Return the path of the matched route, ``/api/users/{user_id}``; a fixed word where none matched.
+
+    Names in logs and metrics come from here, so that they hold no ids and their number is bounded.
+    """
+    route = scope.get("route")
+    return getattr(route, "path", None) or "(no route)"

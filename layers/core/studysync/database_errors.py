@@ -1,0 +1,47 @@
+"""What an error of PostgREST or PostgreSQL means, told by its code and never by its status or text.
+
+PostgREST answers a serialization failure with a 500 and a refused value with a 400; only the code says which of them
+may be tried again.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from postgrest import APIError
+
+from studysync.errors import DATABASE_ERRORS, VALIDATION_ERROR, ApiError
+
+# Passing: serialization failure, deadlock, lock timeout; shutting down or starting; too many connections; statement
+# cancelled; PostgREST without a connection, schema cache or free place in its pool.
+_TRANSIENT_CODES = frozenset(
+    {"40001", "40P01", "55P03", "57P01", "57P02", "57P03", "53300", "57014"}
+    | {"PGRST000", "PGRST001", "PGRST002", "PGRST003"}
+    | {"502", "503", "504"}  # a proxy before PostgREST, whose body holds no code
+)
+_TRANSIENT_CLASSES = ("08",)
+
+# Values that JSON can carry and PostgreSQL cannot store: NUL in text, broken surrogates. Routes refuse them where they
+# see them; this is for what is nested too deep to look at.
+_UNSTORABLE_VALUES = frozenset({"22P05", "22021"})
+
+
+def is_transient(code: str | None) -> bool:
+    """Tell whether the same call may well succeed in a moment."""
+    return code is not None and (code in _TRANSIENT_CODES or code.startswith(_TRANSIENT_CLASSES))
+
+
+def client_error(error: APIError) -> ApiError | None:
+    """Return the contract's error for what the database meant for the client; ``None`` for everything else."""
+    if error.code in _UNSTORABLE_VALUES:
+        return ApiError(VALIDATION_ERROR, "The request holds a character that cannot be stored.")
+    kind = DATABASE_ERRORS.get(error.code or "")
+    if kind is None:
+        return None
+    headers = {"WWW-Authenticate": "Bearer"} if kind.status == 401 else None  # noqa: PLR2004
+    return ApiError(kind, error.message or kind.code, _details(error.details), headers)
+
+
+def _details(text: Any) -> dict[str, Any] | None:
+    return json.loads(text) if isinstance(text, str) and text else None

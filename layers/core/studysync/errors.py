@@ -1,0 +1,125 @@
+"""The errors of the contract: what is raised, and the one shape in which all of them leave (RFC 9457).
+
+The tree::
+
+    ApiError                  anything that a client is told, with status and error code
+    └── raised by name        bad_request, not_found, ... below: one function an error code
+
+Errors of the database that are meant for the client carry an SQLSTATE of their own, class ``SS``; ``DATABASE_ERRORS``
+is their only list. Whatever is not in it is a 500 whose text stays in the logs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any, NamedTuple
+
+
+class ErrorKind(NamedTuple):
+    """An error code of the contract and the HTTP status that goes with it."""
+
+    status: int
+    code: str
+
+
+VALIDATION_ERROR = ErrorKind(400, "VALIDATION_ERROR")
+INVALID_JSON = ErrorKind(400, "INVALID_JSON")
+AUTHENTICATION_ERROR = ErrorKind(401, "AUTHENTICATION_ERROR")
+AUTHORIZATION_ERROR = ErrorKind(403, "AUTHORIZATION_ERROR")
+NOT_FOUND = ErrorKind(404, "NOT_FOUND")
+METHOD_NOT_ALLOWED = ErrorKind(405, "METHOD_NOT_ALLOWED")
+CONFLICT = ErrorKind(409, "CONFLICT")
+USER_ALREADY_EXISTS = ErrorKind(409, "USER_ALREADY_EXISTS")
+SESSION_ALREADY_ACTIVE = ErrorKind(409, "SESSION_ALREADY_ACTIVE")
+SESSION_NOT_ACTIVE = ErrorKind(409, "SESSION_NOT_ACTIVE")
+REQUEST_TOO_LARGE = ErrorKind(413, "REQUEST_TOO_LARGE")
+UNSUPPORTED_MEDIA_TYPE = ErrorKind(415, "UNSUPPORTED_MEDIA_TYPE")
+AUDIT_VALIDATION_FAILED = ErrorKind(422, "AUDIT_VALIDATION_FAILED")
+IDEMPOTENCY_KEY_REUSED = ErrorKind(422, "IDEMPOTENCY_KEY_REUSED")
+RATE_LIMIT_EXCEEDED = ErrorKind(429, "RATE_LIMIT_EXCEEDED")
+INTERNAL_ERROR = ErrorKind(500, "INTERNAL_ERROR")
+SERVICE_UNAVAILABLE = ErrorKind(503, "SERVICE_UNAVAILABLE")
+
+DATABASE_ERRORS: Mapping[str, ErrorKind] = {
+    "SS001": NOT_FOUND,
+    "SS002": AUTHORIZATION_ERROR,
+    "SS003": CONFLICT,
+    "SS004": VALIDATION_ERROR,
+    "SS005": IDEMPOTENCY_KEY_REUSED,
+    "SS006": AUTHENTICATION_ERROR,
+    "SS010": USER_ALREADY_EXISTS,
+    "SS020": SESSION_ALREADY_ACTIVE,
+    "SS021": SESSION_NOT_ACTIVE,
+}
+
+# What Starlette raises by status alone (no route, wrong method, unreadable body).
+HTTP_ERRORS: Mapping[int, ErrorKind] = {
+    400: INVALID_JSON,
+    404: NOT_FOUND,
+    405: METHOD_NOT_ALLOWED,
+    413: REQUEST_TOO_LARGE,
+    415: UNSUPPORTED_MEDIA_TYPE,
+}
+
+
+class ApiError(Exception):
+    """An error that the client is told.
+
+    Attributes:
+        kind: status and error code.
+        message: one sentence for a person, without anything internal.
+        details: what a program can use, such as the id of the session that is in the way; ``None``: nothing.
+        headers: response headers that belong to the error, such as ``Retry-After``.
+    """
+
+    def __init__(
+        self,
+        kind: ErrorKind,
+        message: str,
+        details: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(f"{kind.code}: {message}")
+        self.kind = kind
+        self.message = message
+        self.details = details
+        self.headers = dict(headers or {})
+
+
+def unauthenticated(message: str = "Authentication is required.") -> ApiError:
+    """401, with the challenge that RFC 6750 asks for."""
+    return ApiError(AUTHENTICATION_ERROR, message, headers={"WWW-Authenticate": "Bearer"})
+
+
+def forbidden(message: str = "You are not allowed to do this.") -> ApiError:
+    """403: known, and not allowed."""
+    return ApiError(AUTHORIZATION_ERROR, message)
+
+
+def invalid(message: str, location: str) -> ApiError:
+    """400 for one field; `location` such as ``query.cursor``."""
+    return ApiError(VALIDATION_ERROR, message, {"validation_errors": [{"location": location, "message": message}]})
+
+
+def unavailable(message: str = "The service is unavailable for a moment.", retry_after: float = 1.0) -> ApiError:
+    """503 with ``Retry-After``, in seconds rounded up."""
+    return ApiError(SERVICE_UNAVAILABLE, message, headers={"Retry-After": str(max(1, -int(-retry_after // 1)))})
+
+
+def problem(error: ApiError, *, instance: str, request_id: str) -> dict[str, Any]:
+    """Return the body for `error`: an RFC 9457 problem with the fields that older clients read."""
+    body: dict[str, Any] = {
+        "type": f"urn:studysync:error:{error.kind.code.lower().replace('_', '-')}",
+        "title": HTTPStatus(error.kind.status).phrase,
+        "status": error.kind.status,
+        "detail": error.message,
+        "instance": instance,
+        "error": True,
+        "error_code": error.kind.code,
+        "message": error.message,
+        "request_id": request_id,
+    }
+    if error.details:
+        body["details"] = dict(error.details)
+    return body

@@ -1,0 +1,79 @@
+"""Field types that several domains share: text that people see, times, and the base of every request body."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from datetime import UTC, datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, StringConstraints
+
+# Overrides of the writing direction make a name read as another one; the marks that right-to-left text needs may stay.
+_DIRECTION_OVERRIDES = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_INVISIBLE_CATEGORIES = frozenset({"Cf", "Cn", "Co", "Mn", "Me", "Zs", "Zl", "Zp"})
+# Letters that show as blank though Unicode does not call them so (Hangul fillers, Braille blank).
+_BLANK_LETTERS = frozenset("\u115f\u1160\u3164\uffa0\u2800")
+
+
+def clean_text(value: str) -> str:
+    """Return `value` in Unicode NFC without white space around it.
+
+    Raises:
+        ValueError: it holds control characters or direction overrides, or nothing that can be seen.
+    """
+    value = unicodedata.normalize("NFC", value).strip()
+    if any(unicodedata.category(char) in {"Cc", "Cs", "Zl", "Zp"} or char in _DIRECTION_OVERRIDES for char in value):
+        raise ValueError("must not contain control characters")
+    if value and all(unicodedata.category(c) in _INVISIBLE_CATEGORIES or c in _BLANK_LETTERS for c in value):
+        raise ValueError("must contain a visible character")
+    return value
+
+
+def _in_utc(value: datetime) -> datetime:
+    # Old clients send times without an offset and mean UTC.
+    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def _not_a_number(value: Any) -> Any:
+    # pydantic would read 1767225600 as seconds since 1970; the contract knows RFC 3339 only.
+    if not isinstance(value, str | datetime) or (
+        isinstance(value, str) and not re.match(r"\d{4}-\d\d-\d\d[Tt ]", value)
+    ):
+        raise ValueError("must be a time in RFC 3339, such as 2026-01-31T12:00:00Z")
+    return value
+
+
+DisplayText = Annotated[str, AfterValidator(clean_text)]
+"""Text that people see. Give its length with ``Field(min_length=, max_length=)`` behind it: lengths are checked after
+cleaning when they stand in an outer ``Annotated``."""
+
+Timestamp = Annotated[
+    datetime,
+    BeforeValidator(_not_a_number, json_schema_input_type=str),
+    AfterValidator(_in_utc),
+    PlainSerializer(lambda value: value.isoformat().replace("+00:00", "Z"), return_type=str, when_used="json"),
+    Field(json_schema_extra={"format": "date-time"}),
+]
+"""A moment in UTC; one without an offset is taken as UTC."""
+
+SearchText = Annotated[str, AfterValidator(clean_text), StringConstraints(max_length=100)]
+
+IDEMPOTENCY_KEY_PATTERN = r"^[\x21-\x7e]{1,255}$"
+
+
+class RequestBody(BaseModel):
+    """Base of every request body: unknown fields are errors.
+
+    Old clients repeat their own id in the body; `studysync.identity` refuses anybody else's.
+    """
+
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=False)
+
+    user_id: UUID | None = Field(default=None, description="From old clients: the caller's own id.")
+    created_by: UUID | None = Field(default=None, description="From old clients: the caller's own id.")
+
+    def arguments(self) -> dict[str, Any]:
+        """Return what was sent, ready for JSON, without the fields that only name the caller."""
+        return self.model_dump(mode="json", exclude_unset=True, exclude={"user_id", "created_by"})

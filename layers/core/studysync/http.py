@@ -1,0 +1,25 @@
+"""The one HTTP pool of a process. It outlives invocations; after a freeze its connections may be dead.
+
+HTTP/1.1 on purpose: kept HTTP/2 connections to PostgREST are known to end in ``RemoteProtocolError``.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import httpx
+
+POOL_SIZE = 20
+
+# A kept connection that the other side has closed meanwhile; also how a killed server looks in the middle of an answer.
+BROKEN_CONNECTION = (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError, httpx.CloseError)
+
+
+@lru_cache(maxsize=1)
+def http_client() -> httpx.AsyncClient:
+    """Return the process's client: at most 20 connections, kept for 60 s, 5 s at most for each step of a call."""
+    return httpx.AsyncClient(
+        http2=False,
+        timeout=httpx.Timeout(5.0, connect=2.0, pool=5.0),
+        limits=httpx.Limits(max_connections=POOL_SIZE, max_keepalive_connections=POOL_SIZE, keepalive_expiry=60.0),
+    )

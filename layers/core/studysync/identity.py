@@ -1,0 +1,85 @@
+"""Who is calling, as dependencies of routes: the caller from the access token, and the user that a path speaks of."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import Depends, Path, Security
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from studysync.context import request_context
+from studysync.errors import forbidden, invalid, unauthenticated
+from studysync.fields import RequestBody
+from studysync.http import http_client
+from studysync.settings import get_settings
+from studysync.tokens import Caller, TokenVerifier
+
+_bearer = HTTPBearer(auto_error=False, scheme_name="accessToken", description="An access token of Supabase Auth.")
+
+
+@lru_cache(maxsize=1)
+def token_verifier() -> TokenVerifier:
+    """Return the process's verifier for the project's tokens."""
+    settings = get_settings()
+
+    async def fetch_keys() -> dict[str, Any]:
+        response = await http_client().get(f"{settings.supabase_auth_url}/.well-known/jwks.json")
+        response.raise_for_status()
+        return dict(response.json())
+
+    return TokenVerifier(
+        issuer=settings.supabase_auth_url,
+        fetch_keys=fetch_keys,
+        shared_secret=settings.supabase_jwt_secret.get_secret_value(),
+    )
+
+
+async def current_user(
+    credentials: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)],
+) -> Caller:
+    """Return the caller.
+
+    Raises:
+        ApiError: AUTHENTICATION_ERROR, no token or not a valid one.
+    """
+    if credentials is None:
+        raise unauthenticated()
+    caller = await token_verifier().verify(credentials.credentials)
+    context = request_context()
+    if context is not None:
+        context.user_id = str(caller.user_id)
+    return caller
+
+
+CurrentUser = Annotated[Caller, Depends(current_user)]
+
+
+async def user_in_path(
+    caller: CurrentUser, user_id: Annotated[str, Path(description="A user's id, or `me` for the caller.")]
+) -> UUID:
+    """Return the user that the path speaks of.
+
+    Raises:
+        ApiError: VALIDATION_ERROR, neither ``me`` nor a UUID.
+    """
+    if user_id == "me":
+        return caller.user_id
+    try:
+        return UUID(user_id)
+    except ValueError as error:
+        raise invalid("user_id must be a UUID or `me`.", "path.user_id") from error
+
+
+UserInPath = Annotated[UUID, Depends(user_in_path)]
+
+
+def refuse_other_user(caller: Caller, body: RequestBody | None) -> None:
+    """Accept the id that an old client repeats in its body only when it is the caller's own.
+
+    Raises:
+        ApiError: AUTHORIZATION_ERROR, it is somebody else's.
+    """
+    if body is not None and {body.user_id, body.created_by} - {None, caller.user_id}:
+        raise forbidden("A body can only speak for the caller.")

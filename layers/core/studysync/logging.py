@@ -1,0 +1,94 @@
+"""Structured logs: JSON lines through Powertools, with the request they belong to.
+
+No token, password or address of mail is ever logged: fields that may hold one are masked here, once for everybody.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from aws_lambda_powertools import Logger
+
+from studysync.context import request_context
+
+_SECRET_FIELDS = frozenset(
+    {"password", "token", "access_token", "refresh_token", "authorization", "email", "apikey", "secret", "cookie"}
+)
+MASK = "***"
+
+
+def mask(value: Any) -> Any:
+    """Return `value` with everything below a secret field's name replaced by ``***``."""
+    if isinstance(value, dict):
+        return {key: MASK if str(key).lower() in _SECRET_FIELDS else mask(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [mask(item) for item in value]
+    return value
+
+
+class _RequestFilter(logging.Filter):
+    """Adds the request's id and caller to every record, and masks its extra fields."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        context = request_context()
+        if context is not None:
+            record.request_id = context.request_id
+            if context.user_id is not None:
+                record.user_id = context.user_id
+        for key in _SECRET_FIELDS & record.__dict__.keys():
+            record.__dict__[key] = MASK
+        return True
+
+
+class AppLogger(Logger):
+    """Powertools' Logger with one method a kind of event. Extra keyword arguments become fields of the line."""
+
+    def log_request(self, *, method: str, path: str, status_code: int, duration: float, **fields: Any) -> None:
+        """One line a request; `path` is the route's template, `duration` in seconds."""
+        log = self.error if status_code >= 500 else self.info  # noqa: PLR2004
+        log(
+            f"{method} {path} {status_code}",
+            kind="request",
+            method=method,
+            path=path,
+            status_code=status_code,
+            duration_ms=round(duration * 1000, 2),
+            **mask(fields),
+        )
+
+    def log_database_operation(
+        self, *, operation: str, table: str, duration: float, success: bool, **fields: Any
+    ) -> None:
+        """One line a database call at level DEBUG, a failed one at WARNING; `duration` in seconds."""
+        log = self.debug if success else self.warning
+        log(
+            f"database {operation} {table}",
+            kind="database",
+            operation=operation,
+            table=table,
+            duration_ms=round(duration * 1000, 2),
+            success=success,
+            **mask(fields),
+        )
+
+    def log_business_event(self, *, event_type: str, **fields: Any) -> None:
+        """Something that the product is about, such as ``session_completed``."""
+        self.info(event_type, kind="business", event_type=event_type, **mask(fields))
+
+    def log_security_event(self, *, event_type: str, severity: str, **fields: Any) -> None:
+        """Something that security cares about, such as ``failed_login``; severity low, medium or high."""
+        self.warning(event_type, kind="security", event_type=event_type, severity=severity, **mask(fields))
+
+
+def _make_logger() -> AppLogger:
+    logger = AppLogger(utc=True)
+    for handler in logger.handlers:
+        handler.addFilter(_RequestFilter())
+    # The gateway and our own line say it already.
+    logging.getLogger("mangum").setLevel(logging.ERROR)
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    return logger
+
+
+app_logger = _make_logger()

@@ -1,0 +1,7 @@
+"""Pure ASGI middleware, outside in: request context, errors, request validation."""
+
+from studysync.middleware.error_handler import ErrorHandlerMiddleware
+from studysync.middleware.request_context import RequestContextMiddleware
+from studysync.middleware.request_validation import RequestValidationMiddleware
+
+__all__ = ["ErrorHandlerMiddleware", "RequestContextMiddleware", "RequestValidationMiddleware"]

@@ -1,0 +1,112 @@
+"""Errors leave in one shape, whoever raised them; the text of what we did not expect stays in the log."""
+
+from __future__ import annotations
+
+import json
+import traceback
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from studysync.context import request_context
+from studysync.errors import HTTP_ERRORS, INTERNAL_ERROR, INVALID_JSON, VALIDATION_ERROR, ApiError, ErrorKind, problem
+from studysync.logging import app_logger
+
+
+def to_api_error(error: Exception) -> ApiError:
+    """Return what the client is told about `error`."""
+    if isinstance(error, ApiError):
+        return error
+    if isinstance(error, RequestValidationError):
+        return _invalid_request(error.errors())
+    if isinstance(error, HTTPException):
+        kind = HTTP_ERRORS.get(error.status_code, ErrorKind(error.status_code, "HTTP_ERROR"))
+        return ApiError(kind, _HTTP_MESSAGES.get(error.status_code, str(error.detail)), headers=error.headers)
+    return ApiError(INTERNAL_ERROR, "Something went wrong on our side.")
+
+
+_HTTP_MESSAGES = {
+    400: "The body could not be read.",
+    404: "There is nothing at this path.",
+    405: "This path does not know this method.",
+}
+
+
+def _invalid_request(errors: Sequence[Any]) -> ApiError:
+    if any(error["type"] == "json_invalid" for error in errors):
+        return ApiError(INVALID_JSON, "The body is not valid JSON.")
+    # Only where and what: the value itself may be a password.
+    found = [{"location": ".".join(map(str, error["loc"])), "message": _sentence(error)} for error in errors]
+    return ApiError(VALIDATION_ERROR, "The request is not valid.", {"validation_errors": found})
+
+
+def _sentence(error: dict[str, Any]) -> str:
+    return str(error["msg"]).removeprefix("Value error, ")
+
+
+def error_response(error: ApiError, path: str) -> Response:
+    """Return the answer that tells the client about `error`."""
+    context = request_context()
+    body = problem(error, instance=path, request_id=context.request_id if context else "")
+    return Response(
+        json.dumps(body, separators=(",", ":"), default=str),
+        status_code=error.kind.status,
+        headers=error.headers,
+        media_type="application/problem+json",
+    )
+
+
+async def _respond(request: Request, error: Exception) -> Response:
+    return error_response(to_api_error(error), request.url.path)
+
+
+Handler = Callable[[Request, Exception], Awaitable[Response]]
+
+
+def install_handlers(app: FastAPI) -> None:
+    """Answer what routes raise on purpose; what they do not is the middleware's."""
+    for kind in (ApiError, RequestValidationError, HTTPException):
+        app.add_exception_handler(kind, _respond)
+
+
+class ErrorHandlerMiddleware:
+    """Turns every exception into an answer of the contract.
+
+    Args:
+        app: the ASGI application inside.
+        include_traceback: show the traceback in ``details`` of a 500; for a developer's machine only.
+    """
+
+    def __init__(self, app: ASGIApp, *, include_traceback: bool = False) -> None:
+        self.app = app
+        self.include_traceback = include_traceback
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one ASGI connection."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        begun = False
+
+        async def send_and_note(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            await self.app(scope, receive, send_and_note)
+        except Exception as error:
+            if not isinstance(error, ApiError):
+                app_logger.exception("unhandled error", kind="error", error_type=type(error).__name__)
+            if begun:
+                raise
+            answer = to_api_error(error)
+            if self.include_traceback and answer.kind is INTERNAL_ERROR:
+                answer.details = {"traceback": traceback.format_exc().splitlines()}
+            await error_response(answer, scope["path"])(scope, receive, send)

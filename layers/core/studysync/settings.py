@@ -1,0 +1,64 @@
+"""Settings of a function: typed environment variables, validated when they are first read.
+
+Secrets are given by reference in a deployed stack (``SUPABASE_SECRET_NAME``, a JSON object in Secrets Manager) and by
+value on a developer's machine; a value wins.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Literal
+
+from pydantic import Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """The environment of a function. Field names are the variables' names in lower case."""
+
+    model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore", frozen=True)
+
+    stage: str = "local"
+    supabase_url: str = Field(pattern=r"^https?://\S+[^/]$")
+    supabase_rest_url: str = ""
+    """Where PostgREST answers; empty: ``/rest/v1`` below the project's URL, as hosted Supabase has it."""
+    supabase_auth_url: str = ""
+    """Where Supabase Auth answers, also the issuer of its tokens; empty: ``/auth/v1`` below the project's URL."""
+    supabase_service_role_key: SecretStr = SecretStr("")
+    supabase_jwt_secret: SecretStr = SecretStr("")
+    """The shared secret of projects that still sign with HS256; empty: such tokens are refused."""
+    supabase_secret_name: str = ""
+    suspicion_mode: Literal["soft", "strict"] = "soft"
+    max_request_bytes: int = Field(default=2 * 1024 * 1024, ge=1024)
+    """Bodies over this many bytes are answered with 413."""
+    database_timeout_seconds: float = Field(default=5.0, gt=0, le=30)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_in(cls, values: dict[str, str]) -> dict[str, str]:
+        url = values.get("supabase_url", "")
+        values.setdefault("supabase_rest_url", f"{url}/rest/v1")
+        values.setdefault("supabase_auth_url", f"{url}/auth/v1")
+        name = values.get("supabase_secret_name")
+        if name and not values.get("supabase_service_role_key"):
+            values = {**_read_secret(name), **values}
+        return values
+
+
+def _read_secret(name: str) -> dict[str, str]:
+    from aws_lambda_powertools.utilities import parameters  # boto3 loads only where the secret is needed
+
+    secret = parameters.get_secret(name, transform="json", max_age=300)
+    return {
+        f"supabase_{key}": value for key, value in dict(secret).items() if key in {"service_role_key", "jwt_secret"}
+    }
+
+
+@lru_cache(maxsize=1)
+def get_settings() -> Settings:
+    """Return the settings of this process, read once.
+
+    Raises:
+        pydantic.ValidationError: a variable is missing or malformed; the error names it.
+    """
+    return Settings()

@@ -1,0 +1,129 @@
+"""Access tokens of Supabase Auth, verified in the function: signature, issuer, audience, times and role.
+
+A project's tokens are signed with a key of its JWKS (ES256, RS256) or, in older projects, with a shared secret (HS256).
+Which algorithm goes with which key is decided here and never by the token, so that a public key can not be passed off
+as a shared secret.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import httpx
+import jwt
+from cachetools import LRUCache
+
+from studysync.errors import unauthenticated, unavailable
+
+AUDIENCE = "authenticated"
+ASYMMETRIC_ALGORITHMS = frozenset({"ES256", "RS256"})
+JWKS_REFRESH_SECONDS = 60.0
+"""An unknown ``kid`` makes us ask for the keys again, but not more often than this."""
+CLOCK_LEEWAY_SECONDS = 5.0
+_VERIFIED_TOKENS = 1024
+_MAX_TOKEN_LENGTH = 8192
+
+FetchKeys = Callable[[], Awaitable[Mapping[str, Any]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who is calling, as the access token says.
+
+    Attributes:
+        user_id: the account.
+        token: the token itself, for calls to Supabase Auth in the caller's name. Never logged.
+    """
+
+    user_id: UUID
+    token: str
+
+    def __repr__(self) -> str:
+        return f"Caller({self.user_id})"
+
+
+class TokenVerifier:
+    """Verifies access tokens, keeping the project's keys and the tokens it has verified.
+
+    Args:
+        issuer: the ``iss`` that tokens must have, Supabase Auth's URL.
+        fetch_keys: gets the JWKS, ``{"keys": [...]}``.
+        shared_secret: for HS256; empty: such tokens are refused.
+        clock: seconds since 1970, for the expiry of tokens that were verified before.
+    """
+
+    def __init__(
+        self, *, issuer: str, fetch_keys: FetchKeys, shared_secret: str = "", clock: Callable[[], float] = time.time
+    ) -> None:
+        self._issuer = issuer
+        self._fetch_keys = fetch_keys
+        self._shared_secret = shared_secret
+        self._clock = clock
+        self._keys: dict[str, jwt.PyJWK] = {}
+        self._keys_asked_at = float("-inf")
+        # A signature costs 100 microseconds and more to check, and a client sends the same token for an hour.
+        self._verified: LRUCache[str, tuple[float, Caller]] = LRUCache(_VERIFIED_TOKENS)
+
+    async def verify(self, token: str) -> Caller:
+        """Return the caller that `token` speaks for.
+
+        Raises:
+            ApiError: AUTHENTICATION_ERROR, whatever is wrong with it; SERVICE_UNAVAILABLE, the keys cannot be had.
+        """
+        known = self._verified.get(token)
+        if known is not None and known[0] > self._clock():
+            return known[1]
+        if len(token) > _MAX_TOKEN_LENGTH:
+            raise unauthenticated("The access token is not valid.")
+        try:
+            claims = self._decode(token, await self._key_for(token))
+            caller = Caller(UUID(claims["sub"]), token)
+        except jwt.ExpiredSignatureError as error:
+            raise unauthenticated("The access token has expired.") from error
+        except (jwt.InvalidTokenError, ValueError, TypeError, AttributeError) as error:
+            raise unauthenticated("The access token is not valid.") from error
+        self._verified[token] = (float(claims["exp"]), caller)
+        return caller
+
+    def _decode(self, token: str, key: jwt.PyJWK | str) -> dict[str, Any]:
+        claims: dict[str, Any] = jwt.decode(
+            token,
+            key,
+            algorithms=["HS256"] if isinstance(key, str) else [key.algorithm_name],
+            audience=AUDIENCE,
+            issuer=self._issuer,
+            leeway=CLOCK_LEEWAY_SECONDS,
+            options={"require": ["exp", "iat", "sub", "aud", "iss"]},
+        )
+        if claims.get("role") != AUDIENCE:
+            raise jwt.InvalidTokenError("not a user's token")
+        return claims
+
+    async def _key_for(self, token: str) -> jwt.PyJWK | str:
+        header = jwt.get_unverified_header(token)
+        algorithm = header.get("alg")
+        if algorithm == "HS256" and self._shared_secret:
+            return self._shared_secret
+        if algorithm not in ASYMMETRIC_ALGORITHMS:
+            raise jwt.InvalidAlgorithmError("algorithm not allowed")
+        kid = str(header.get("kid"))
+        if kid not in self._keys and self._clock() - self._keys_asked_at >= JWKS_REFRESH_SECONDS:
+            await self._refresh_keys()
+        key = self._keys.get(kid)
+        if key is None or key.algorithm_name != algorithm:
+            raise jwt.InvalidKeyError("no such key")
+        return key
+
+    async def _refresh_keys(self) -> None:
+        try:
+            found = await self._fetch_keys()
+        except httpx.HTTPError as error:
+            # Not counted as asked: the next request may try again at once. Keys that we have stay good.
+            raise unavailable("Sign-in cannot be checked at the moment.") from error
+        self._keys_asked_at = self._clock()
+        keys = (jwt.PyJWK.from_dict(dict(key)) for key in found.get("keys", ()) if key.get("kty") in {"EC", "RSA"})
+        self._keys = {str(key.key_id): key for key in keys if key.algorithm_name in ASYMMETRIC_ALGORITHMS}

@@ -1,0 +1,248 @@
+-- Users: the profile that belongs to an account of Supabase Auth, and the record of writes that may be repeated.
+
+create table public.profiles (
+  user_id uuid primary key references auth.users (id) on delete cascade,
+  username text not null check (username ~ '^[A-Za-z0-9_]{3,30}$'),
+  display_name text not null check (char_length(display_name) between 1 and 80),
+  timezone text not null default 'UTC',
+  daily_goal_minutes integer not null default 60 check (daily_goal_minutes between 1 and 1440),
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now()
+);
+create unique index profiles_username_key on public.profiles (lower(username));
+create index profiles_search on public.profiles
+  using gin (lower(username) extensions.gin_trgm_ops, lower(display_name) extensions.gin_trgm_ops);
+
+-- The totals of a user, always the sum of what xp_ledger and study_sessions say (checked by the invariants).
+-- Its row is also the lock that puts all writes of one user in a line: whoever changes anything of a user holds it first.
+create table public.user_stats (
+  user_id uuid primary key references public.profiles on delete cascade,
+  total_xp bigint not null default 0 check (total_xp >= 0),
+  session_xp bigint not null default 0 check (session_xp >= 0),
+  level integer generated always as ((1 + total_xp / 100)::integer) stored,
+  completed_sessions integer not null default 0,
+  focus_seconds bigint not null default 0,
+  best_streak integer not null default 0,
+  updated_at timestamptz not null default now()
+);
+
+-- One row a local day with a completed session. `streak` is the length of the run of days that ends on this one.
+create table public.study_days (
+  user_id uuid not null references public.profiles on delete cascade,
+  day date not null,
+  sessions integer not null default 0,
+  focus_seconds integer not null default 0,
+  short_sessions_paid integer not null default 0,
+  daily_bonus_paid boolean not null default false,
+  streak integer not null,
+  primary key (user_id, day)
+);
+
+-- First answers of writes that carried an Idempotency-Key.
+create table public.idempotency_keys (
+  user_id uuid not null references public.profiles on delete cascade,
+  key text not null check (char_length(key) between 1 and 255),
+  fingerprint text not null,
+  response jsonb not null,
+  created_at timestamptz not null default now(),
+  primary key (user_id, key)
+);
+create index idempotency_keys_created on public.idempotency_keys (created_at);
+
+-- The same for registrations, whose caller has no account yet. It never holds a password, nor a hash of one.
+create table public.registration_keys (
+  key text primary key check (char_length(key) between 1 and 255),
+  fingerprint text not null,
+  user_id uuid not null references auth.users (id) on delete cascade,
+  created_at timestamptz not null default now()
+);
+create index registration_keys_user on public.registration_keys (user_id);
+
+create policy own_profile on public.profiles for select to authenticated using (user_id = (select auth.uid()));
+create policy own_stats on public.user_stats for select to authenticated using (user_id = (select auth.uid()));
+create policy own_days on public.study_days for select to authenticated using (user_id = (select auth.uid()));
+
+-- Account and profile come in one transaction: Supabase Auth inserts the account, this trigger the rest, and when it
+-- cannot (the name is taken) the account does not come about either.
+create function internal.on_account_created() returns trigger
+language plpgsql security definer set search_path = '' as $$
+declare
+  -- Accounts that were not made through our API (the Supabase dashboard, a social login) get a name of their own.
+  v_username text := coalesce(new.raw_user_meta_data ->> 'username', 'user_' || left(replace(new.id::text, '-', ''), 16));
+  v_registration jsonb := new.raw_user_meta_data -> 'registration';
+begin
+  insert into public.profiles (user_id, username, display_name) values (new.id, v_username, v_username);
+  insert into public.user_stats (user_id) values (new.id);
+  if v_registration ->> 'key' is not null then
+    insert into public.registration_keys (key, fingerprint, user_id)
+    values (v_registration ->> 'key', v_registration ->> 'fingerprint', new.id);
+  end if;
+  return new;
+end $$;
+create trigger studysync_on_account_created after insert on auth.users
+  for each row execute function internal.on_account_created();
+
+-- Take the user's line (see user_stats). A token outlives the account that it was made for by up to an hour.
+create function internal.lock_user(p_user_id uuid) returns public.user_stats
+language plpgsql set search_path = '' as $$
+declare
+  v_stats public.user_stats;
+begin
+  select * into v_stats from public.user_stats where user_id = p_user_id for update;
+  if not found then
+    perform internal.fail('SS006', 'This account no longer exists.');
+  end if;
+  return v_stats;
+end $$;
+
+-- A run of days is alive until the end of the next local day.
+create function internal.current_streak(p_user_id uuid, p_timezone text) returns integer
+language sql stable set search_path = '' as $$
+  select coalesce((
+    select d.streak from public.study_days d
+    where d.user_id = p_user_id and d.day >= (internal.clock() at time zone p_timezone)::date - 1
+    order by d.day desc limit 1), 0)
+$$;
+
+create function internal.public_profile(p_profile public.profiles) returns jsonb
+language sql stable set search_path = '' as $$
+  select jsonb_build_object(
+    'user_id', p_profile.user_id, 'username', p_profile.username, 'display_name', p_profile.display_name,
+    'xp', s.total_xp, 'level', s.level, 'created_at', p_profile.created_at,
+    'current_streak', internal.current_streak(p_profile.user_id, p_profile.timezone))
+  from public.user_stats s where s.user_id = p_profile.user_id
+$$;
+
+create function internal.own_profile(p_profile public.profiles) returns jsonb
+language sql stable set search_path = '' as $$
+  select internal.public_profile(p_profile) || jsonb_build_object(
+    'timezone', p_profile.timezone, 'daily_goal_minutes', p_profile.daily_goal_minutes, 'email', u.email)
+  from auth.users u where u.id = p_profile.user_id
+$$;
+
+create function public.get_profile(p_caller_id uuid, p_user_id uuid) returns jsonb
+language plpgsql stable security definer set search_path = '' as $$
+declare
+  v_profile public.profiles;
+begin
+  select * into v_profile from public.profiles where user_id = p_user_id;
+  if not found then
+    perform internal.fail('SS001', 'No such user.');
+  end if;
+  if p_caller_id = p_user_id then
+    return internal.own_profile(v_profile);
+  end if;
+  return internal.public_profile(v_profile);
+end $$;
+
+-- Public profiles whose user name or display name contains p_query, by user name. p_after: the last name of the page
+-- before. One row more than p_limit is returned where there are more.
+create function public.search_users(p_query text, p_limit integer, p_after text default null) returns jsonb
+language sql stable security definer set search_path = '' as $$
+  select coalesce(jsonb_agg(internal.public_profile(p) order by lower(p.username)), '[]')
+  from (
+    select * from public.profiles
+    where (p_query is null
+           or lower(username) like internal.contains_pattern(lower(p_query))
+           or lower(display_name) like internal.contains_pattern(lower(p_query)))
+      and (p_after is null or lower(username) > lower(p_after))
+    order by lower(username) limit p_limit + 1
+  ) p
+$$;
+
+create function public.update_profile(p_user_id uuid, p_args jsonb) returns jsonb
+language plpgsql security definer set search_path = '' as $$
+declare
+  v_profile public.profiles;
+begin
+  perform internal.lock_user(p_user_id);
+  -- Local days are computed here, so a zone that this database does not know must fail now and not at a completion.
+  perform now() at time zone (p_args ->> 'timezone');
+  update public.profiles set
+    username = coalesce(p_args ->> 'username', username),
+    display_name = coalesce(p_args ->> 'display_name', display_name),
+    timezone = coalesce(p_args ->> 'timezone', timezone),
+    daily_goal_minutes = coalesce((p_args ->> 'daily_goal_minutes')::integer, daily_goal_minutes),
+    updated_at = internal.clock()
+  where user_id = p_user_id returning * into v_profile;
+  return internal.own_profile(v_profile);
+exception
+  when unique_violation then
+    perform internal.fail('SS010', 'A user with this username already exists.', '{"field": "username"}');
+  when invalid_parameter_value then
+    perform internal.fail('SS004', 'timezone is not a known IANA time zone.', '{"field": "timezone"}');
+end $$;
+
+-- The account and all that hangs on it. Deleting what is gone already is the same answer.
+create function public.delete_account(p_user_id uuid, p_args jsonb) returns jsonb
+language plpgsql security definer set search_path = '' as $$
+begin
+  perform from public.user_stats where user_id = p_user_id for update;
+  delete from auth.users where id = p_user_id;
+  return jsonb_build_object('user_id', p_user_id, 'deleted', true);
+end $$;
+
+-- Why a registration failed, asked only after it did: Supabase Auth hides the reason when the trigger above refuses.
+-- `resumable`: the account was made but its registration never got as far as a token. 20 seconds are more than a
+-- function may run, so whoever began it is not at it any more.
+create function public.registration_state(p_email text, p_username text, p_key text) returns jsonb
+language sql stable security definer set search_path = '' as $$
+  select jsonb_build_object(
+    'key_fingerprint', (select k.fingerprint from public.registration_keys k where k.key = p_key),
+    'username_taken', exists (select from public.profiles where lower(username) = lower(p_username)),
+    'email_taken', exists (select from auth.users where email = lower(p_email)),
+    'resumable', exists (
+      select from auth.users where email = lower(p_email) and last_sign_in_at is null
+        and created_at < internal.clock() - interval '20 seconds'))
+$$;
+
+-- The profile of an account that was there before it could sign in: made where it is missing (the account is older
+-- than the trigger), named as its owner now asks.
+create function public.complete_registration(p_user_id uuid, p_args jsonb) returns jsonb
+language plpgsql security definer set search_path = '' as $$
+begin
+  insert into public.profiles (user_id, username, display_name)
+  values (p_user_id, p_args ->> 'username', p_args ->> 'username')
+  on conflict (user_id) do update set username = excluded.username, display_name = excluded.display_name;
+  insert into public.user_stats (user_id) values (p_user_id) on conflict do nothing;
+  return public.get_profile(p_user_id, p_user_id);
+exception when unique_violation then
+  perform internal.fail('SS010', 'A user with this username already exists.', '{"field": "username"}');
+end $$;
+
+-- Run the write p_operation(p_user_id, p_args) once for its Idempotency-Key; a repeat gets the first answer. The answer
+-- is kept in the transaction of the write itself, so there is no moment in which only one of the two exists. A write
+-- that fails leaves no trace and may be tried again with the same key.
+create function public.write_once(p_user_id uuid, p_operation text, p_args jsonb, p_key text, p_fingerprint text) returns jsonb
+language plpgsql security definer set search_path = '' as $$
+declare
+  v_first public.idempotency_keys;
+  v_response jsonb;
+begin
+  perform pg_advisory_xact_lock(hashtextextended(p_user_id::text || p_key, 0));
+  select * into v_first from public.idempotency_keys where user_id = p_user_id and key = p_key;
+  if found and v_first.fingerprint <> p_fingerprint then
+    perform internal.fail('SS005', 'This Idempotency-Key was used with another request.');
+  elsif found then
+    return v_first.response;
+  end if;
+  execute format('select public.%I($1, $2)', p_operation) into v_response using p_user_id, p_args;
+  insert into public.idempotency_keys (user_id, key, fingerprint, response)
+  select p_user_id, p_key, p_fingerprint, v_response
+  where exists (select from public.profiles where user_id = p_user_id);  -- not after the account deleted itself
+  return v_response;
+end $$;
+
+-- Keys are kept for a week: longer than any client keeps trying.
+create function public.purge_idempotency_keys() returns integer
+language plpgsql security definer set search_path = '' as $$
+declare
+  v_count integer;
+begin
+  delete from public.idempotency_keys where created_at < internal.clock() - interval '7 days';
+  get diagnostics v_count = row_count;
+  delete from public.registration_keys where created_at < internal.clock() - interval '7 days';
+  return v_count;
+end $$;
+
+select internal.lock_down();

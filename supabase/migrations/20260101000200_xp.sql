@@ -1,0 +1,131 @@
+-- XP: the append-only ledger, and what a completed session pays. One implementation for sessions that end online, by
+-- schedule or in an offline batch (CONTRACT: "XP").
+
+create table public.xp_ledger (
+  entry_id bigint generated always as identity primary key,
+  user_id uuid not null references public.profiles on delete cascade,
+  amount integer not null check (amount > 0),
+  source text not null check (source in (
+    'session', 'focus_bonus', 'daily_bonus', 'streak_bonus', 'milestone_500', 'milestone_10000')),
+  session_id uuid not null,
+  milestone integer,                  -- the XP from sessions that this milestone stands for; null for other sources
+  day date not null,                  -- the user's local day that it was earned on
+  occurred_at timestamptz not null,   -- when the session ended: what leaderboard periods go by
+  created_at timestamptz not null default now(),
+  check ((milestone is null) = (source not like 'milestone%'))
+);
+-- A session can pay only once, and a milestone is reached only once.
+create unique index xp_ledger_session on public.xp_ledger (session_id, source) where milestone is null;
+create unique index xp_ledger_milestone on public.xp_ledger (user_id, source, milestone) where milestone is not null;
+create index xp_ledger_user on public.xp_ledger (user_id, entry_id desc);
+create policy own_ledger on public.xp_ledger for select to authenticated using (user_id = (select auth.uid()));
+
+-- Append-only for everybody, the service role too. Rows go only with the account that they belong to.
+create function internal.forbid_ledger_change() returns trigger
+language plpgsql set search_path = '' as $$
+begin
+  if tg_op = 'DELETE' and not exists (select from public.profiles where user_id = old.user_id) then
+    return old;
+  end if;
+  raise exception 'the XP ledger is append-only' using errcode = 'restrict_violation';
+end $$;
+create trigger xp_ledger_append_only before update or delete on public.xp_ledger
+  for each row execute function internal.forbid_ledger_change();
+create trigger xp_ledger_no_truncate before truncate on public.xp_ledger
+  for each statement execute function internal.forbid_ledger_change();
+
+-- Count a completed session for its local day; returns the day's row. A day that arrives late joins the run before it
+-- to the run after it: in the latter, day - streak is the same for every day, namely the new day.
+create function internal.record_study_day(p_user_id uuid, p_day date, p_focus_seconds integer) returns public.study_days
+language plpgsql set search_path = '' as $$
+declare
+  v_day public.study_days;
+  v_before integer;
+begin
+  update public.study_days set sessions = sessions + 1, focus_seconds = focus_seconds + p_focus_seconds
+  where user_id = p_user_id and day = p_day returning * into v_day;
+  if found then
+    return v_day;
+  end if;
+  v_before := coalesce((select streak from public.study_days where user_id = p_user_id and day = p_day - 1), 0);
+  update public.study_days set streak = streak + v_before + 1
+  where user_id = p_user_id and day > p_day and day - streak = p_day;
+  insert into public.study_days (user_id, day, sessions, focus_seconds, streak)
+  values (p_user_id, p_day, 1, p_focus_seconds, v_before + 1) returning * into v_day;
+  return v_day;
+end $$;
+
+-- What a session of p_focus_seconds on p_day pays, by source; {} when nothing. p_day already counts the session.
+create function internal.session_pay(p_focus_seconds integer, p_day public.study_days) returns jsonb
+language sql immutable set search_path = '' as $$
+  select coalesce(jsonb_object_agg(source, amount) filter (where amount > 0), '{}')
+  from (values
+    ('session', case when p_focus_seconds >= 60 then p_focus_seconds / 60
+                     when p_day.short_sessions_paid < 5 then 1 else 0 end),
+    ('focus_bonus', case when p_focus_seconds >= 25 * 60 then 10 else 0 end),
+    ('daily_bonus', case when p_focus_seconds >= 60 and p_day.focus_seconds >= 120 * 60
+                              and not p_day.daily_bonus_paid then 20 else 0 end),
+    ('streak_bonus', case when p_focus_seconds >= 60 then least(50, 2 * (p_day.streak / 7)) else 0 end)
+  ) as pay (source, amount)
+$$;
+
+-- The milestones that lie above p_before and not above p_after XP from sessions.
+create function internal.milestones_between(p_before bigint, p_after bigint)
+returns table (source text, amount integer, milestone integer)
+language sql immutable set search_path = '' as $$
+  select 'milestone_500', 100, (n * 500)::integer from generate_series(p_before / 500 + 1, p_after / 500) n
+  union all
+  select 'milestone_10000', 1000, (n * 10000)::integer from generate_series(p_before / 10000 + 1, p_after / 10000) n
+$$;
+
+-- Pay a completed session that ended at p_ended_at. The caller holds the user's line (internal.lock_user).
+-- Returns {"xp_awarded", "xp_breakdown": {source: amount}, "total_xp", "level", "leveled_up"}.
+create function internal.pay_session(p_user_id uuid, p_session_id uuid, p_focus_seconds integer, p_ended_at timestamptz)
+returns jsonb
+language plpgsql set search_path = '' as $$
+declare
+  v_local_day date := (p_ended_at at time zone (select timezone from public.profiles where user_id = p_user_id))::date;
+  v_before public.user_stats;
+  v_after public.user_stats;
+  v_pay jsonb;
+  v_earned bigint;
+  v_milestones jsonb;
+  v_bonus bigint;
+begin
+  select * into v_before from public.user_stats where user_id = p_user_id;
+  v_pay := internal.session_pay(p_focus_seconds, internal.record_study_day(p_user_id, v_local_day, p_focus_seconds));
+  select coalesce(sum(value::integer), 0) into v_earned from jsonb_each_text(v_pay);
+
+  insert into public.xp_ledger (user_id, amount, source, session_id, day, occurred_at)
+  select p_user_id, value::integer, key, p_session_id, v_local_day, p_ended_at from jsonb_each_text(v_pay);
+
+  with reached as (
+    insert into public.xp_ledger (user_id, amount, source, session_id, milestone, day, occurred_at)
+    select p_user_id, m.amount, m.source, p_session_id, m.milestone, v_local_day, p_ended_at
+    from internal.milestones_between(v_before.session_xp, v_before.session_xp + v_earned) m
+    returning source, amount
+  )
+  select coalesce(sum(amount), 0), coalesce(jsonb_object_agg(source, amount), '{}') into v_bonus, v_milestones
+  from (select source, sum(amount) as amount from reached group by source) by_source;
+
+  update public.study_days set
+    short_sessions_paid = short_sessions_paid + (p_focus_seconds < 60 and v_earned > 0)::integer,
+    daily_bonus_paid = daily_bonus_paid or v_pay ? 'daily_bonus'
+  where user_id = p_user_id and day = v_local_day;
+
+  update public.user_stats set
+    total_xp = total_xp + v_earned + v_bonus,
+    session_xp = session_xp + v_earned,
+    completed_sessions = completed_sessions + 1,
+    focus_seconds = focus_seconds + p_focus_seconds,
+    best_streak = greatest(best_streak, (
+      select max(streak) from public.study_days where user_id = p_user_id and day >= v_local_day)),
+    updated_at = internal.clock()
+  where user_id = p_user_id returning * into v_after;
+
+  return jsonb_build_object(
+    'xp_awarded', v_earned + v_bonus, 'xp_breakdown', v_pay || v_milestones,
+    'total_xp', v_after.total_xp, 'level', v_after.level, 'leveled_up', v_after.level > v_before.level);
+end $$;
+
+select internal.lock_down();

@@ -1,0 +1,392 @@
+-- Study sessions: start, events, completion and the closing of silent ones (CONTRACT: "Sessions").
+
+create table public.study_sessions (
+  session_id uuid primary key,
+  user_id uuid not null references public.profiles on delete cascade,
+  space_id uuid,
+  subject text check (char_length(subject) between 1 and 100),
+  duration_minutes integer not null check (duration_minutes between 1 and 720),  -- as planned
+  status text not null default 'active' check (status in ('active', 'completed', 'abandoned')),
+  started_at timestamptz not null,
+  ended_at timestamptz,
+  last_activity_at timestamptz not null,  -- the last sign of life: start, heartbeat or another event
+  last_heartbeat_at timestamptz,
+  focus_seconds integer not null default 0 check (focus_seconds between 0 and 43200),  -- credited time
+  efficiency numeric(5, 2) check (efficiency between 0 and 100),
+  suspicion_score integer not null default 0 check (suspicion_score between 0 and 100),
+  flagged boolean not null default false,
+  held boolean not null default false,    -- flagged in strict mode: pays nothing
+  outcome jsonb,                          -- the answer to completing or abandoning it, given again to a repeat
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  check ((status = 'active') = (ended_at is null)),
+  check (ended_at >= started_at)
+);
+-- One active session a user, however many starts come at once.
+create unique index study_sessions_one_active on public.study_sessions (user_id) where status = 'active';
+create index study_sessions_user on public.study_sessions (user_id, started_at desc, session_id desc);
+create index study_sessions_silent on public.study_sessions (last_activity_at) where status = 'active';
+create policy own_sessions on public.study_sessions for select to authenticated using (user_id = (select auth.uid()));
+
+create table public.session_events (
+  event_id uuid primary key default gen_random_uuid(),
+  seq bigint generated always as identity,  -- the order of arrival
+  session_id uuid not null references public.study_sessions on delete cascade,
+  user_id uuid not null references public.profiles on delete cascade,
+  source text not null check (source in ('client', 'lifecycle')),
+  event_type text not null check (event_type in (
+    'start', 'heartbeat', 'focus_start', 'focus_end', 'break_start', 'break_end', 'note', 'complete', 'abandon')),
+  occurred_at timestamptz not null,         -- by the server's clock, what counts
+  claimed_at timestamptz,                   -- by the client's clock, what feeds the suspicion score
+  payload jsonb not null default '{}'
+);
+create index session_events_session on public.session_events (session_id, occurred_at, seq);
+create index session_events_user on public.session_events (user_id);
+create policy own_events on public.session_events for select to authenticated using (user_id = (select auth.uid()));
+
+create function internal.session_json(s public.study_sessions) returns jsonb
+language sql stable set search_path = '' as $$
+  select jsonb_build_object(
+    'session_id', s.session_id, 'status', s.status, 'subject', s.subject, 'space_id', s.space_id,
+    'duration_minutes', s.duration_minutes, 'started_at', s.started_at, 'ended_at', s.ended_at,
+    'last_heartbeat_at', s.last_heartbeat_at, 'focus_seconds', s.focus_seconds, 'efficiency', s.efficiency,
+    'xp_awarded', coalesce((s.outcome ->> 'xp_awarded')::integer, 0),
+    'suspicion_score', s.suspicion_score, 'flagged', s.flagged)
+$$;
+
+create function internal.event_json(e public.session_events) returns jsonb
+language sql stable set search_path = '' as $$
+  select jsonb_build_object(
+    'event_id', e.event_id, 'session_id', e.session_id, 'event_type', e.event_type, 'source', e.source,
+    'occurred_at', e.occurred_at, 'timestamp', e.claimed_at, 'payload', e.payload)
+$$;
+
+-- The caller's own session; another user's does not exist for them.
+create function internal.own_session(p_user_id uuid, p_session_id uuid) returns public.study_sessions
+language plpgsql stable set search_path = '' as $$
+declare
+  s public.study_sessions;
+begin
+  select * into s from public.study_sessions where session_id = p_session_id and user_id = p_user_id;
+  if not found then
+    perform internal.fail('SS001', 'No such session.');
+  end if;
+  return s;
+end $$;
+
+create function internal.require_active(s public.study_sessions) returns void
+language plpgsql set search_path = '' as $$
+begin
+  if s.status <> 'active' then
+    perform internal.fail('SS021', 'This session is not active any more.',
+                          jsonb_build_object('session_id', s.session_id, 'status', s.status));
+  end if;
+end $$;
+
+-- Credited time up to p_until, in whole seconds: from start, less breaks, and less silence beyond the first 5 minutes
+-- of a gap between two signs of life; at most 12 hours.
+create function internal.session_focus_seconds(p_session_id uuid, p_until timestamptz) returns integer
+language sql stable set search_path = '' as $$
+  with marks as (
+    select row_number() over (order by occurred_at, seq) as n, occurred_at as at, event_type
+    from public.session_events
+    where session_id = p_session_id and occurred_at <= p_until and event_type not in ('complete', 'abandon')
+  ), stretches as (
+    select coalesce(lead(at) over walk, p_until) - at as length,
+           coalesce(max(n) filter (where event_type = 'break_start') over walk, 0)
+             > coalesce(max(n) filter (where event_type = 'break_end') over walk, 0) as on_break
+    from marks window walk as (order by n)
+  )
+  select least(43200, coalesce(floor(sum(
+    case when on_break then 0 else least(extract(epoch from length), 300) end)), 0))::integer
+  from stretches
+$$;
+
+-- How little a session looks like somebody studying, 0-100. Each signal has a weight; none alone but a gross one holds
+-- a session even in strict mode (25). Forgiveness grows with streak and XP, at most 60 %.
+create function internal.suspicion_score(s public.study_sessions, p_ended_at timestamptz) returns integer
+language sql stable set search_path = '' as $$
+  with client as (
+    select e.event_type, e.occurred_at, e.claimed_at, e.seq,
+           lag(e.claimed_at) over (order by e.seq) as claimed_before,
+           e.occurred_at - lag(e.occurred_at) over (partition by e.event_type order by e.seq) as since_same_type
+    from public.session_events e
+    where e.session_id = s.session_id and (e.source = 'client' or e.claimed_at is not null)
+  ), heartbeats as (
+    select count(*) as intervals, stddev_samp(extract(epoch from since_same_type)) as spread,
+           count(*) filter (where since_same_type < interval '1 second') as impossible
+    from client where event_type = 'heartbeat' and since_same_type is not null
+  ), claims as (
+    select count(*) filter (where claimed_at < claimed_before) as disordered,
+           count(claimed_at) - count(distinct (event_type, claimed_at)) filter (where claimed_at is not null) as repeated,
+           max(abs(extract(epoch from claimed_at - occurred_at))) as skew,
+           min(claimed_at) as first_claim, max(claimed_at) as last_claim
+    from client
+  ), day as (
+    select coalesce(sum(o.focus_seconds), 0) + internal.session_focus_seconds(s.session_id, p_ended_at) as focus_seconds
+    from public.study_sessions o
+    where o.user_id = s.user_id and o.session_id <> s.session_id and o.status = 'completed'
+      and o.ended_at > p_ended_at - interval '24 hours' and o.ended_at <= p_ended_at
+  ), signals as (
+    select least(24, 8 * c.disordered) + least(24, 8 * c.repeated)
+      + least(40, 4 * h.impossible)
+      + case when h.intervals >= 12 and h.spread < 0.02 then 20 else 0 end
+      + case when c.skew > 3600 then 20 when c.skew > 300 then 10 else 0 end
+      + case when exists (
+          select from public.study_sessions o
+          where o.user_id = s.user_id and o.session_id <> s.session_id and o.status = 'completed'
+            and o.started_at < c.last_claim and o.ended_at > c.first_claim) then 30 else 0 end
+      + case when d.focus_seconds > 16 * 3600 then 40 when d.focus_seconds > 14 * 3600 then 20 else 0 end as raw
+    from claims c, heartbeats h, day d
+  )
+  select round(least(100, g.raw) * (1 - least(0.6, u.best_streak * 0.01 + u.total_xp / 20000.0)))::integer
+  from signals g, public.user_stats u where u.user_id = s.user_id
+$$;
+
+-- Complete an active session: credit its time, judge it, pay it, and keep the answer, in the caller's transaction.
+-- The caller holds the user's line. p_claimed_at is what the client said, p_mode is soft or strict.
+create function internal.finish_session(
+  s public.study_sessions, p_ended_at timestamptz, p_claimed_at timestamptz, p_efficiency numeric, p_mode text)
+returns jsonb
+language plpgsql set search_path = '' as $$
+declare
+  v_focus integer := internal.session_focus_seconds(s.session_id, p_ended_at);
+  v_score integer;
+  v_flagged boolean;
+  v_pay jsonb;
+  v_outcome jsonb;
+begin
+  insert into public.session_events (session_id, user_id, source, event_type, occurred_at, claimed_at, payload)
+  values (s.session_id, s.user_id, 'lifecycle', 'complete', p_ended_at, p_claimed_at,
+          jsonb_build_object('focus_seconds', v_focus));
+  v_score := internal.suspicion_score(s, p_ended_at);
+  v_flagged := v_score >= case p_mode when 'strict' then 25 else 75 end;
+  if v_flagged and p_mode = 'strict' then
+    select jsonb_build_object('xp_awarded', 0, 'xp_breakdown', '{}'::jsonb, 'total_xp', total_xp,
+                              'level', level, 'leveled_up', false)
+    into v_pay from public.user_stats where user_id = s.user_id;
+  else
+    v_pay := internal.pay_session(s.user_id, s.session_id, v_focus, p_ended_at);
+  end if;
+  v_outcome := v_pay || jsonb_build_object(
+    'session_id', s.session_id, 'status', 'completed', 'ended_at', p_ended_at, 'focus_seconds', v_focus,
+    'suspicion_score', v_score, 'flagged', v_flagged, 'held', v_flagged and p_mode = 'strict', 'new_badges', '[]'::jsonb,
+    'current_streak', (select internal.current_streak(s.user_id, timezone) from public.profiles where user_id = s.user_id));
+  update public.study_sessions set
+    status = 'completed', ended_at = p_ended_at, focus_seconds = v_focus, efficiency = p_efficiency,
+    suspicion_score = v_score, flagged = v_flagged, held = v_flagged and p_mode = 'strict', outcome = v_outcome,
+    updated_at = internal.clock()
+  where session_id = s.session_id;
+  return v_outcome;
+end $$;
+
+create function internal.drop_session(s public.study_sessions, p_ended_at timestamptz, p_reason text) returns jsonb
+language plpgsql set search_path = '' as $$
+declare
+  v_outcome jsonb;
+begin
+  insert into public.session_events (session_id, user_id, source, event_type, occurred_at, payload)
+  values (s.session_id, s.user_id, 'lifecycle', 'abandon', p_ended_at, jsonb_build_object('reason', p_reason));
+  v_outcome := jsonb_build_object(
+    'session_id', s.session_id, 'status', 'abandoned', 'ended_at', p_ended_at, 'xp_awarded', 0,
+    'focus_seconds', internal.session_focus_seconds(s.session_id, p_ended_at));
+  update public.study_sessions set
+    status = 'abandoned', ended_at = p_ended_at, focus_seconds = (v_outcome ->> 'focus_seconds')::integer,
+    outcome = v_outcome, updated_at = internal.clock()
+  where session_id = s.session_id;
+  return v_outcome;
+end $$;
+
+-- End a session that was silent for 60 minutes: completed when its credited time reaches 80 % of what was planned,
+-- abandoned otherwise. It ended when its credit did, 5 minutes after its last sign of life, not when somebody looked.
+create function internal.close_silent_session(s public.study_sessions, p_mode text) returns jsonb
+language plpgsql set search_path = '' as $$
+declare
+  v_ended_at timestamptz := s.last_activity_at + interval '5 minutes';
+begin
+  if internal.session_focus_seconds(s.session_id, v_ended_at) >= 0.8 * 60 * s.duration_minutes then
+    return internal.finish_session(s, v_ended_at, null, null, p_mode);
+  end if;
+  return internal.drop_session(s, v_ended_at, 'silent');
+end $$;
+
+create function internal.is_silent(s public.study_sessions) returns boolean
+language sql volatile set search_path = '' as $$
+  select s.status = 'active' and s.last_activity_at < internal.clock() - interval '60 minutes'
+$$;
+
+-- {"session_id"?, "duration_minutes", "subject"?, "space_id"?, "mode"}. A repeat with the same id is the same answer.
+create function public.start_session(p_user_id uuid, p_args jsonb) returns jsonb
+language plpgsql security definer set search_path = '' as $$
+declare
+  v_id uuid := coalesce((p_args ->> 'session_id')::uuid, gen_random_uuid());
+  v_now timestamptz;
+  s public.study_sessions;
+begin
+  perform internal.lock_user(p_user_id);
+  v_now := internal.clock();
+  select * into s from public.study_sessions where session_id = v_id;
+  if found and s.user_id <> p_user_id then
+    perform internal.fail('SS003', 'This session_id is taken.', '{"field": "session_id"}');
+  elsif found and (s.duration_minutes, coalesce(s.subject, ''), s.space_id) is distinct from
+      ((p_args ->> 'duration_minutes')::integer, coalesce(p_args ->> 'subject', ''), (p_args ->> 'space_id')::uuid) then
+    perform internal.fail('SS005', 'This session_id was used with another request.', '{"field": "session_id"}');
+  elsif found then
+    return internal.session_started(s);
+  end if;
+
+  select * into s from public.study_sessions where user_id = p_user_id and status = 'active';
+  if found and internal.is_silent(s) then
+    perform internal.close_silent_session(s, p_args ->> 'mode');
+  elsif found then
+    perform internal.fail('SS020', 'Another session is active.', jsonb_build_object('session_id', s.session_id));
+  end if;
+  if p_args ->> 'space_id' is not null then
+    perform internal.fail('SS001', 'No such space.', '{"field": "space_id"}');
+  end if;
+
+  insert into public.study_sessions
+    (session_id, user_id, subject, duration_minutes, started_at, last_activity_at)
+  values (v_id, p_user_id, p_args ->> 'subject', (p_args ->> 'duration_minutes')::integer, v_now, v_now)
+  returning * into s;
+  insert into public.session_events (session_id, user_id, source, event_type, occurred_at)
+  values (v_id, p_user_id, 'lifecycle', 'start', v_now);
+  return internal.session_started(s);
+end $$;
+
+-- The answer to a start, the same at any later time.
+create function internal.session_started(s public.study_sessions) returns jsonb
+language sql stable set search_path = '' as $$
+  select jsonb_build_object(
+    'session_id', s.session_id, 'status', 'active', 'started_at', s.started_at, 'subject', s.subject,
+    'space_id', s.space_id, 'duration_minutes', s.duration_minutes,
+    'planned_end_at', s.started_at + make_interval(mins => s.duration_minutes))
+$$;
+
+-- {"event_id", "session_id", "event_type", "timestamp"?, "payload"?}: one event of the client, dated by the server. An
+-- event that is there already is left as it is, so that a call whose answer was lost can be made again.
+create function public.record_session_event(p_user_id uuid, p_args jsonb) returns jsonb
+language plpgsql security definer set search_path = '' as $$
+declare
+  v_now timestamptz;
+  s public.study_sessions;
+  e public.session_events;
+begin
+  perform internal.lock_user(p_user_id);
+  v_now := internal.clock();
+  s := internal.own_session(p_user_id, (p_args ->> 'session_id')::uuid);
+  select * into e from public.session_events
+  where event_id = (p_args ->> 'event_id')::uuid and session_id = s.session_id;
+  if not found then
+    perform internal.require_active(s);
+    insert into public.session_events
+      (event_id, session_id, user_id, source, event_type, occurred_at, claimed_at, payload)
+    values ((p_args ->> 'event_id')::uuid, s.session_id, p_user_id, 'client', p_args ->> 'event_type', v_now,
+            (p_args ->> 'timestamp')::timestamptz, coalesce(p_args -> 'payload', '{}'))
+    returning * into e;
+    update public.study_sessions set
+      last_activity_at = v_now, updated_at = v_now,
+      last_heartbeat_at = case when e.event_type = 'heartbeat' then v_now else last_heartbeat_at end,
+      focus_seconds = internal.session_focus_seconds(session_id, v_now)
+    where session_id = s.session_id returning * into s;
+  end if;
+  return internal.event_json(e) || jsonb_build_object(
+    'focus_seconds', s.focus_seconds, 'last_heartbeat_at', s.last_heartbeat_at, 'status', s.status);
+end $$;
+
+-- {"session_id", "completed_at"?, "efficiency"?, "mode"}
+create function public.complete_session(p_user_id uuid, p_args jsonb) returns jsonb
+language plpgsql security definer set search_path = '' as $$
+declare
+  s public.study_sessions;
+begin
+  perform internal.lock_user(p_user_id);
+  s := internal.own_session(p_user_id, (p_args ->> 'session_id')::uuid);
+  if s.status = 'completed' then
+    return s.outcome;
+  end if;
+  perform internal.require_active(s);
+  return internal.finish_session(s, internal.clock(), (p_args ->> 'completed_at')::timestamptz,
+                                 (p_args ->> 'efficiency')::numeric, p_args ->> 'mode');
+end $$;
+
+-- {"session_id"}
+create function public.abandon_session(p_user_id uuid, p_args jsonb) returns jsonb
+language plpgsql security definer set search_path = '' as $$
+declare
+  s public.study_sessions;
+begin
+  perform internal.lock_user(p_user_id);
+  s := internal.own_session(p_user_id, (p_args ->> 'session_id')::uuid);
+  if s.status = 'abandoned' then
+    return s.outcome;
+  end if;
+  perform internal.require_active(s);
+  return internal.drop_session(s, internal.clock(), 'client');
+end $$;
+
+create function public.get_session(p_user_id uuid, p_session_id uuid) returns jsonb
+language sql stable security definer set search_path = '' as $$
+  select internal.session_json(internal.own_session(p_user_id, p_session_id))
+$$;
+
+create function public.get_active_session(p_user_id uuid) returns jsonb
+language plpgsql stable security definer set search_path = '' as $$
+declare
+  s public.study_sessions;
+begin
+  select * into s from public.study_sessions where user_id = p_user_id and status = 'active';
+  if not found then
+    perform internal.fail('SS001', 'No session is active.');
+  end if;
+  return internal.session_json(s);
+end $$;
+
+-- Newest first, from after (p_after_started_at, p_after_id). One row more than p_limit where there are more.
+create function public.list_sessions(
+  p_user_id uuid, p_status text, p_limit integer,
+  p_after_started_at timestamptz default null, p_after_id uuid default null) returns jsonb
+language sql stable security definer set search_path = '' as $$
+  select coalesce(jsonb_agg(internal.session_json(s) order by s.started_at desc, s.session_id desc), '[]')
+  from (
+    select * from public.study_sessions
+    where user_id = p_user_id and (p_status is null or status = p_status)
+      and (p_after_id is null or (started_at, session_id) < (p_after_started_at, p_after_id))
+    order by started_at desc, session_id desc limit p_limit + 1
+  ) s
+$$;
+
+create function public.get_session_events(p_user_id uuid, p_session_id uuid) returns jsonb
+language sql stable security definer set search_path = '' as $$
+  select coalesce(jsonb_agg(internal.event_json(e) order by e.occurred_at, e.seq), '[]')
+  from internal.own_session(p_user_id, p_session_id) s
+  join public.session_events e on e.session_id = s.session_id
+$$;
+
+-- What the schedule calls: ends up to p_limit silent sessions. Users whose line is taken are left to the next run.
+create function public.close_silent_sessions(p_mode text, p_limit integer default 200) returns jsonb
+language plpgsql security definer set search_path = '' as $$
+declare
+  v_candidate record;
+  v_outcome jsonb;
+  v_completed integer := 0;
+  v_abandoned integer := 0;
+  s public.study_sessions;
+begin
+  for v_candidate in
+    select c.user_id, c.session_id from public.study_sessions c
+    where c.status = 'active' and c.last_activity_at < internal.clock() - interval '60 minutes'
+    order by c.last_activity_at limit p_limit
+  loop
+    perform from public.user_stats where user_id = v_candidate.user_id for update skip locked;
+    continue when not found;
+    select * into s from public.study_sessions where session_id = v_candidate.session_id;
+    continue when not found or not internal.is_silent(s);
+    v_outcome := internal.close_silent_session(s, p_mode);
+    v_completed := v_completed + (v_outcome ->> 'status' = 'completed')::integer;
+    v_abandoned := v_abandoned + (v_outcome ->> 'status' = 'abandoned')::integer;
+  end loop;
+  return jsonb_build_object('completed', v_completed, 'abandoned', v_abandoned);
+end $$;
+
+select internal.lock_down();

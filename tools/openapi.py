@@ -1,0 +1,59 @@
+"""The one OpenAPI 3.1 document, merged from the apps of all functions.
+
+`python -m tools.openapi` writes it, `--check` fails when the committed one is stale.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from fastapi.openapi.utils import get_openapi
+
+ROOT = Path(__file__).parent.parent
+DOCUMENT = ROOT / "functions" / "health" / "openapi.json"
+DOMAINS = ("users", "sessions", "health")
+
+
+def build() -> dict[str, Any]:
+    """Return the document."""
+    os.environ.setdefault("SUPABASE_URL", "http://localhost")  # the apps are built, never run
+    from studysync.envelope import ProblemDetails
+
+    routes = [route for domain in DOMAINS for route in import_module(f"{domain}.app").app.routes]
+    document: dict[str, Any] = get_openapi(
+        title="StudySync",
+        version="1.0.0",
+        summary="Study sessions, XP, streaks, spaces and offline sync.",
+        routes=routes,
+        separate_input_output_schemas=False,
+    )
+    schemas = document["components"]["schemas"]
+    schemas["ProblemDetails"] = ProblemDetails.model_json_schema()
+    # FastAPI documents its own 422; ours is a 400, told by "default".
+    for unused in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(unused, None)
+    for operation in (operation for path in document["paths"].values() for operation in path.values()):
+        operation["responses"].pop("422", None)
+    document["components"]["schemas"] = dict(sorted(schemas.items()))
+    return document
+
+
+def main() -> int:
+    """Write the document, or with ``--check`` compare it; returns the exit status."""
+    text = json.dumps(build(), indent=2, ensure_ascii=False) + "\n"
+    if "--check" not in sys.argv:
+        DOCUMENT.write_text(text, encoding="utf-8")
+        return 0
+    if not DOCUMENT.exists() or DOCUMENT.read_text(encoding="utf-8") != text:
+        print("The OpenAPI document is stale: run `make openapi`.", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
