@@ -1,0 +1,19 @@
+"""The program of the auth part."""
+
+import uvicorn
+
+from local.auth.app import create_app
+from local.auth.settings import Settings
+from local.served import inherited_socket
+
+
+def main() -> None:
+    """Serve until the process is ended."""
+    config = uvicorn.Config(
+        create_app(Settings.from_environment()), log_level="warning", access_log=False, timeout_graceful_shutdown=1
+    )
+    uvicorn.Server(config).run(sockets=[inherited_socket()])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,206 @@
+"""Everything the functions talk to, as real processes on free ports of 127.0.0.1.
+
+    with Backends(tmp_path, durable=False) as backends:
+        os.environ.update(backends.environment)      # SUPABASE_*, AWS_*, RESILIENCE_TABLE
+        psycopg.connect(backends.dsn)                # superuser of the migrated database
+        with backends.new_project() as project:      # in some 0.4 s: another database, copied from the template,
+            project.environment, project.dsn         # with its own PostgREST and auth; dropped at the end
+
+Several may run at once, each in a home of its own. `postgres`, `project.postgrest`, `project.auth` and `dynamodb` are
+`Part`s: `kill()`, `freeze()`, `thaw()`, `restart()` one, and the others go on. Start from the main thread: the kernel
+ends the processes together with the thread that started them.
+"""
+
+import itertools
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from psycopg import sql
+
+from local.dynamodb import DynamoDB
+from local.home import REPOSITORY, Home, HomeLock, Ports
+from local.keys import load_keys
+from local.migrations import migrate, template_database
+from local.part import Part
+from local.postgres import Postgres
+from local.processes import end_orphans
+from local.project import Project
+from local.template import Template
+
+OnEvent = Callable[[str, float, str], None]
+DATABASE = "studysync"
+_REMOTE = ("SUPABASE_URL", "SUPABASE_SERVICE_ROLE_KEY")
+_REMOTE_OPTIONAL = ("SUPABASE_ANON_KEY", "SUPABASE_JWT_SECRET", "SUPABASE_REST_URL", "SUPABASE_AUTH_URL")
+
+
+def remote_project() -> dict[str, str] | None:
+    """The real project that the shell points at with `SUPABASE_URL` and `SUPABASE_SERVICE_ROLE_KEY`; None without."""
+    if not all(os.environ.get(name) for name in _REMOTE):
+        return None
+    return {name: os.environ[name] for name in (*_REMOTE, *_REMOTE_OPTIONAL) if os.environ.get(name)}
+
+
+class Backends:
+    """PostgreSQL, PostgREST, auth and DynamoDB below one home folder.
+
+    Args:
+        home: the folder, made when it is not there.
+        on_event: called with a part's name, the seconds it took to start, and where it is.
+        durable: False for tests: quicker, and the database is deleted at the end.
+        migrations: the folder with the migrations.
+        template: the SAM template whose tables are made.
+        programs: a folder with another PostgreSQL's `postgres` and `initdb`, such as `/usr/lib/postgresql/15/bin`.
+        token_seconds: how long access tokens are valid.
+    """
+
+    def __init__(
+        self,
+        home: Path,
+        *,
+        on_event: OnEvent = lambda _name, _seconds, _detail: None,
+        durable: bool = True,
+        migrations: Path = REPOSITORY / "supabase" / "migrations",
+        template: Path = REPOSITORY / "template.yaml",
+        programs: Path | None = None,
+        token_seconds: int = 3600,
+    ) -> None:
+        self.home = Home(home.resolve())
+        self._on_event, self._durable = on_event, durable
+        self._migrations, self._template = migrations, template
+        self._programs, self._token_seconds = programs, token_seconds
+        self._lock = HomeLock(self.home)
+        self._numbers = itertools.count(1)
+        self._parts: list[Part] = []
+        self._tables: dict[str, str] = {}
+        self._remote = remote_project()
+
+    def start(self) -> Self:
+        """Bring everything up; what is up already goes down again when a part fails."""
+        self.home.make()
+        self._lock.acquire()
+        try:
+            end_orphans(self.home.run)
+            self._start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def stop(self) -> None:
+        """End everything, the last started first."""
+        while self._parts:
+            self._parts.pop().stop()
+        if not self._durable and not self._remote and hasattr(self, "postgres"):
+            self.postgres.remove()
+        self._lock.release()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    @property
+    def dsn(self) -> str | None:
+        """The superuser's connection string of the database; None when the stack points at a real project."""
+        return None if self._remote else self.project.dsn
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What the functions need to find all of it."""
+        project = self._remote or self.project.environment
+        return {**project, **self.dynamodb.environment, "RESILIENCE_TABLE": self._tables.get("ResilienceTable", "")}
+
+    @property
+    def tables(self) -> dict[str, str]:
+        """Names of the DynamoDB tables by logical id."""
+        return dict(self._tables)
+
+    @property
+    def parts(self) -> dict[str, Part]:
+        """Every running part by name."""
+        return {part.child.name: part for part in self._parts}
+
+    @contextmanager
+    def new_project(self) -> Iterator[Project]:
+        """A project of its own for the length of the block: an empty copy of the migrated database."""
+        number = next(self._numbers)
+        database = f"{DATABASE}_{number}"
+        self.postgres.create_database(database, template=template_database(self.postgres, self._migrations))
+        try:
+            with self._project(database, f"-{number}") as project:
+                yield project
+        finally:
+            self.postgres.drop_database(database)
+
+    def _start(self) -> None:
+        ports = Ports(self.home)
+        self.keys = load_keys(self.home.data / "keys.json")
+        self.ports = ports
+        # The slowest to start goes first and is waited for last.
+        self.dynamodb = DynamoDB(self.home, ports)
+        launched = time.monotonic()
+        self._launch(self.dynamodb)
+        if not self._remote:
+            self._start_project()
+        self.dynamodb.wait()
+        self._tables = self.dynamodb.create_tables(Template.load(self._template))
+        self._on_event("DynamoDB", time.monotonic() - launched, f"{self.dynamodb.origin} (in memory)")
+
+    def _start_project(self) -> None:
+        self.postgres = Postgres(
+            self.home, self.ports, password=self.keys.password, durable=self._durable, programs=self._programs
+        )
+        with self._timed("PostgreSQL", lambda: f"127.0.0.1:{self.postgres.port}, data in {self.postgres.data}"):
+            self._launch(self.postgres)
+            self.postgres.wait()
+        applied: list[str] = []
+        with self._timed("Migrations", lambda: f"{len(applied)} applied"):
+            applied += self._prepare_database()
+        self.project = self._project(DATABASE)
+        with self._timed("PostgREST", lambda: self.project.postgrest.url):
+            self._launch(self.project.postgrest)
+            self._launch(self.project.auth)
+            self.project.postgrest.wait()
+        with self._timed("Auth", lambda: f"{self.project.auth.origin}/auth/v1"):
+            self.project.auth.wait()
+
+    def _prepare_database(self) -> list[str]:
+        if not self.postgres.has_database(DATABASE):
+            template = None if self._durable else template_database(self.postgres, self._migrations)
+            self.postgres.create_database(DATABASE, template=template)
+        applied = migrate(self.postgres.dsn(DATABASE), self._migrations)
+        for role in ("authenticator", "supabase_auth_admin"):
+            statement = sql.SQL("alter role {} password {}").format(
+                sql.Identifier(role), sql.Literal(self.keys.password)
+            )
+            self.postgres.execute(statement)
+        return applied
+
+    def _project(self, database: str, suffix: str = "") -> Project:
+        return Project(
+            self.home,
+            self.ports,
+            self.postgres,
+            self.keys,
+            database=database,
+            suffix=suffix,
+            token_seconds=self._token_seconds,
+        )
+
+    def _launch(self, part: Part) -> None:
+        part.launch()
+        self._parts.append(part)
+
+    @contextmanager
+    def _timed(self, name: str, detail: Callable[[], str]) -> Iterator[None]:
+        began = time.monotonic()
+        yield
+        self._on_event(name, time.monotonic() - began, detail())

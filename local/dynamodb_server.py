@@ -1,0 +1,48 @@
+"""The program of the DynamoDB part: moto's WSGI application for this one service, on a thread a connection."""
+
+import logging
+from collections.abc import Callable, Iterable
+from threading import Lock
+from typing import Any
+
+from moto.moto_server.werkzeug_app import MotoRequestHandler, create_backend_app
+from werkzeug.serving import make_server
+
+from local.served import inherited_socket
+
+_Wsgi = Callable[[dict[str, Any], Any], Iterable[bytes]]
+
+
+class _Handler(MotoRequestHandler):
+    """Keeps connections open: an SDK would otherwise connect for every call."""
+
+    protocol_version = "HTTP/1.1"
+    # An answer goes out in two writes; without this the second waits 40 ms for the client's delayed acknowledgement.
+    disable_nagle_algorithm = True
+
+
+def one_at_a_time(application: _Wsgi) -> _Wsgi:
+    """Serialise requests: moto checks a condition and writes in two steps; DynamoDB does so in one."""
+    lock = Lock()
+
+    def serve(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        if environ["REQUEST_METHOD"] == "GET":  # DynamoDB's own requests are all POST; this one asks whether we live
+            start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "2")])
+            return [b"ok"]
+        with lock:
+            return application(environ, start_response)
+
+    return serve
+
+
+def main() -> None:
+    """Serve until the process is ended."""
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    listener = inherited_socket()
+    host, port = listener.getsockname()[:2]
+    application = one_at_a_time(create_backend_app("dynamodb"))
+    make_server(host, port, application, threaded=True, request_handler=_Handler, fd=listener.fileno()).serve_forever()
+
+
+if __name__ == "__main__":
+    main()

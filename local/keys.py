@@ -1,0 +1,86 @@
+"""The secrets of one stack: made once, kept in its home with mode 0600, and the API keys signed with them."""
+
+import base64
+import json
+import os
+import secrets
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import jwt
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from jwt.algorithms import ECAlgorithm
+
+_TEN_YEARS = 10 * 365 * 24 * 3600
+
+
+@dataclass(frozen=True)
+class Keys:
+    """What one stack signs and opens doors with.
+
+    Attributes:
+        jwt_secret: the shared secret of the API keys (HS256).
+        signing_key: PEM of the private key that signs users' access tokens (ES256).
+        key_id: how those tokens name it.
+        password: of every database role that logs in.
+        anon_key, service_role_key: the project's two API keys.
+    """
+
+    jwt_secret: str
+    signing_key: str
+    key_id: str
+    password: str
+    anon_key: str
+    service_role_key: str
+
+    @property
+    def private_key(self) -> ec.EllipticCurvePrivateKey:
+        """The signing key, read."""
+        key = serialization.load_pem_private_key(self.signing_key.encode(), None)
+        assert isinstance(key, ec.EllipticCurvePrivateKey)
+        return key
+
+    def public_jwk(self) -> dict[str, object]:
+        """The public half of the signing key, as an entry of a JWKS."""
+        key = ECAlgorithm.to_jwk(self.private_key.public_key(), as_dict=True)
+        return {**key, "kid": self.key_id, "alg": "ES256", "use": "sig", "key_ops": ["verify"]}
+
+    def verification_jwks(self) -> str:
+        """Everything that tokens of this project may be signed with, for PostgREST."""
+        secret = base64.urlsafe_b64encode(self.jwt_secret.encode()).rstrip(b"=").decode()
+        return json.dumps({"keys": [{"kty": "oct", "alg": "HS256", "k": secret}, self.public_jwk()]})
+
+
+def load_keys(path: Path) -> Keys:
+    """The keys kept at `path`, made there the first time."""
+    if path.exists():
+        return Keys(**json.loads(path.read_text()))
+    keys = _make()
+    aside = path.with_suffix(".new")
+    descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        json.dump(asdict(keys), file)
+    aside.rename(path)
+    return keys
+
+
+def _make() -> Keys:
+    jwt_secret = secrets.token_urlsafe(48)
+    pem = ec.generate_private_key(ec.SECP256R1()).private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    return Keys(
+        jwt_secret=jwt_secret,
+        signing_key=pem.decode(),
+        key_id=secrets.token_hex(8),
+        password=secrets.token_hex(16),
+        anon_key=_api_key("anon", jwt_secret),
+        service_role_key=_api_key("service_role", jwt_secret),
+    )
+
+
+def _api_key(role: str, secret: str) -> str:
+    now = int(time.time())
+    return jwt.encode({"iss": "supabase", "role": role, "iat": now, "exp": now + _TEN_YEARS}, secret, "HS256")

@@ -1,0 +1,74 @@
+"""PostgREST as a child process, in front of one database."""
+
+import os
+import signal
+from urllib.error import URLError
+from urllib.request import urlopen
+
+from local.errors import PartFailedError
+from local.home import Home, Ports, free_port
+from local.keys import Keys
+from local.part import Part
+from local.postgrest_binary import find_postgrest
+from local.processes import Child
+
+_START_ATTEMPTS = 3
+
+
+class Postgrest(Part):
+    """One PostgREST; `url` is its root, which hosted projects have at `/rest/v1`.
+
+    It looks for a lost database forever, so it is always stopped, and dies with the stack at the latest.
+    """
+
+    def __init__(self, home: Home, ports: Ports, *, name: str, dsn: str, keys: Keys) -> None:
+        self._ports, self._name, self._dsn, self._keys = ports, name, dsn, keys
+        self._program = find_postgrest()
+        self.port = ports.take(name)
+        self._admin_port = free_port()
+        self.child = Child(name, home.logs / f"{name}.log", home.run, stop_signal=signal.SIGTERM, grace=3)
+
+    @property
+    def url(self) -> str:
+        """Where tables and functions are served."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def launch(self) -> None:
+        """Start it without waiting."""
+        self.child.start([str(self._program)], env=self._environment())
+
+    def wait(self) -> None:
+        """Wait until it has read the schema; ports lost to somebody meanwhile are replaced."""
+        for attempt in range(_START_ATTEMPTS):
+            try:
+                return self.child.wait_until(self._answers)
+            except PartFailedError:
+                if attempt + 1 == _START_ATTEMPTS or "in use" not in self.child.tail():
+                    raise
+                self.port, self._admin_port = self._ports.take(self._name, fresh=True), free_port()
+                self.launch()
+        return None
+
+    def _environment(self) -> dict[str, str]:
+        return {
+            "PATH": os.environ.get("PATH", ""),
+            "LC_ALL": "C.UTF-8",
+            "PGRST_DB_URI": self._dsn,
+            "PGRST_DB_SCHEMAS": "public",
+            "PGRST_DB_EXTRA_SEARCH_PATH": "public, extensions",
+            "PGRST_DB_ANON_ROLE": "anon",
+            "PGRST_DB_POOL": "20",
+            "PGRST_DB_MAX_ROWS": "1000",
+            "PGRST_JWT_SECRET": self._keys.verification_jwks(),
+            "PGRST_SERVER_HOST": "127.0.0.1",
+            "PGRST_SERVER_PORT": str(self.port),
+            "PGRST_ADMIN_SERVER_PORT": str(self._admin_port),
+            "PGRST_LOG_LEVEL": "error",
+        }
+
+    def _answers(self) -> bool:
+        try:
+            with urlopen(f"http://127.0.0.1:{self._admin_port}/ready", timeout=2) as answer:
+                return bool(answer.status == 200)  # noqa: PLR2004
+        except (URLError, OSError):
+            return False

@@ -1,0 +1,60 @@
+"""Parts that are Python programs of our own: each gets a listening socket handed over, so that no port can be lost."""
+
+import os
+import socket
+import sys
+from collections.abc import Mapping
+from urllib.error import URLError
+from urllib.request import urlopen
+
+from local.home import REPOSITORY, Home, Ports
+from local.part import Part
+from local.processes import Child
+
+SOCKET_VARIABLE = "LOCAL_SOCKET_FD"
+
+
+class Served(Part):
+    """A child process running `python -m <module>` over an inherited socket."""
+
+    def __init__(self, home: Home, ports: Ports, *, name: str, module: str, health: str) -> None:
+        self._module, self._health = module, health
+        self._settings: Mapping[str, str] = {}
+        self.port = ports.take(name)
+        self.child = Child(name, home.logs / f"{name}.log", home.run, grace=3)
+
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def configure(self, settings: Mapping[str, str]) -> None:
+        """The environment variables that the program reads its settings from."""
+        self._settings = settings
+
+    def launch(self) -> None:
+        """Start it without waiting. Our copy of the socket is closed, or nobody would notice when the child dies."""
+        with socket.create_server(("127.0.0.1", self.port), backlog=512) as listener:
+            self.child.start(
+                [sys.executable, "-m", self._module], env=self._environment(listener), pass_fds=[listener.fileno()]
+            )
+
+    def wait(self) -> None:
+        """Wait until it answers."""
+        self.child.wait_until(self._answers)
+
+    def _environment(self, listener: socket.socket) -> dict[str, str]:
+        base = {"PATH": os.environ.get("PATH", ""), "PYTHONPATH": str(REPOSITORY), "TZ": "UTC"}
+        return {**base, **self._settings, SOCKET_VARIABLE: str(listener.fileno())}
+
+    def _answers(self) -> bool:
+        try:
+            with urlopen(f"{self.origin}{self._health}", timeout=10):  # noqa: S310 - our own
+                return True
+        except (URLError, OSError):
+            return False
+
+
+def inherited_socket() -> socket.socket:
+    """In the child: the socket that was handed over."""
+    return socket.socket(fileno=int(os.environ[SOCKET_VARIABLE]))

@@ -1,0 +1,126 @@
+"""PostgreSQL refuses to run as root: whom it runs as then, and where its files lie.
+
+Folders that are not ours are never opened up. Where the way to the home or to the virtual environment is closed (a
+clone below /root, a temporary folder of mode 0700), data and programs are kept in a folder of our own below /var/tmp
+and linked from the home.
+"""
+
+import hashlib
+import os
+import pwd
+import shutil
+import stat
+from contextlib import suppress
+from pathlib import Path
+
+from local.errors import StackError
+from local.home import Home
+
+_USER = "nobody"
+
+
+def server_user() -> str | None:
+    """The user that PostgreSQL runs as; None for the one we are."""
+    return _USER if os.geteuid() == 0 else None
+
+
+def can_reach(path: Path, user: str) -> bool:
+    """Whether `user` may pass through every folder down to `path`, by owner, group and mode."""
+    account = pwd.getpwnam(user)
+    return all(_may_enter(folder.stat(), account) for folder in [*path.resolve().parents])
+
+
+def _may_enter(status: os.stat_result, account: pwd.struct_passwd) -> bool:
+    if status.st_uid == account.pw_uid:
+        return bool(status.st_mode & stat.S_IXUSR)
+    if status.st_gid == account.pw_gid:
+        return bool(status.st_mode & stat.S_IXGRP)
+    return bool(status.st_mode & stat.S_IXOTH)
+
+
+def shared_folder() -> Path:
+    """Our folder below /var/tmp, which anyone may pass through and only we may write."""
+    folder = Path("/var/tmp") / f"studysync-{os.geteuid()}"  # noqa: S108 - its owner is checked below
+    folder.mkdir(mode=0o711, exist_ok=True)
+    status = folder.lstat()
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():
+        raise StackError(f"{folder} belongs to somebody else; remove it and start again.")
+    folder.chmod(0o711)
+    return folder
+
+
+def place_data(home: Home, user: str | None) -> Path:
+    """The folder for the database cluster, owned by `user`: in the home, or linked from it."""
+    wanted = home.data / "postgres"
+    if user is None:
+        wanted.mkdir(mode=0o700, exist_ok=True)
+        return wanted
+    _let_pass(home)
+    if not wanted.is_symlink() and (wanted.exists() or can_reach(wanted, user)):
+        wanted.mkdir(mode=0o700, exist_ok=True)
+        give(wanted, user)
+        return wanted
+    return _place_outside(wanted, user)
+
+
+def _let_pass(home: Home) -> None:
+    """Folders of our own that lie on the way may be passed through, not read."""
+    home.data.chmod(0o711)
+
+
+def _place_outside(link: Path, user: str) -> Path:
+    root = shared_folder()
+    _prune(root)
+    place = root / hashlib.sha256(str(link).encode()).hexdigest()[:16]
+    if not link.is_symlink():
+        # The home is new (or was cleaned): what an earlier one of the same name left is nobody's.
+        shutil.rmtree(place, ignore_errors=True)
+        link.symlink_to(place / "data")
+    (place / "data").mkdir(mode=0o700, parents=True, exist_ok=True)
+    place.chmod(0o711)
+    (place / "home").write_text(str(link))
+    give(place / "data", user)
+    return place / "data"
+
+
+def _prune(root: Path) -> None:
+    """Remove clusters whose home is gone."""
+    for note in root.glob("*/home"):
+        with suppress(OSError):
+            link = Path(note.read_text())
+            if not link.is_symlink() or link.readlink() != note.parent / "data":
+                shutil.rmtree(note.parent, ignore_errors=True)
+
+
+def remove_data(home: Home) -> None:
+    """Remove the cluster, wherever it lies."""
+    place = home.data / "postgres"
+    if place.is_symlink():
+        shutil.rmtree(place.readlink().parent, ignore_errors=True)
+        place.unlink()
+    else:
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def give(what: Path | int, user: str) -> None:
+    """Make `user` the owner of a folder or an open file."""
+    account = pwd.getpwnam(user)
+    os.chown(what, account.pw_uid, account.pw_gid)
+
+
+def place_programs(package: Path, version: str, user: str | None) -> Path:
+    """`package` (a folder of site-packages with its sibling `.libs`), or a copy of it that `user` can reach."""
+    if user is None or can_reach(package / "anything", user):
+        return package
+    place = shared_folder() / f"{package.name}-{version}"
+    if not place.exists():
+        # Built aside and renamed, so that a start that was cut off leaves no half copy.
+        aside = Path(f"{place}.{os.getpid()}")
+        for source in (package, package.with_name(f"{package.name}.libs")):
+            if source.exists():
+                shutil.copytree(source, aside / source.name, symlinks=True, ignore=shutil.ignore_patterns("*.a", "doc"))
+        aside.chmod(0o755)
+        with suppress(OSError):
+            aside.rename(place)
+        shutil.rmtree(aside, ignore_errors=True)
+    return place / package.name
