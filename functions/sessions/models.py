@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field, StringConstraints
 from studysync.fields import DisplayText, RequestBody, Timestamp
 
 MAX_PAYLOAD_BYTES = 4096
+MAX_PAYLOAD_DEPTH = 32
 Status = Literal["active", "completed", "abandoned"]
 Subject = Annotated[DisplayText, StringConstraints(min_length=1, max_length=100)]
 
@@ -128,19 +129,24 @@ class Session(BaseModel):
 
 def payload_problem(payload: dict[str, Any]) -> str | None:
     """Return what is wrong with a payload; ``None`` when it can be kept."""
+    if not _storable(payload):
+        return f"The payload holds a NUL character, or is nested deeper than {MAX_PAYLOAD_DEPTH} levels."
     try:
         packed = json.dumps(payload, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
-    except (ValueError, RecursionError):  # NaN, broken surrogates, nesting without end
+    except ValueError:  # NaN, infinity, broken surrogates
         return "The payload cannot be kept as JSON."
-    if len(packed) > MAX_PAYLOAD_BYTES:
-        return f"The payload is larger than {MAX_PAYLOAD_BYTES} bytes."
-    # PostgreSQL cannot keep NUL in text; in JSON it stands escaped, after an even number of backslashes.
-    return "The payload holds a NUL character." if _has_nul(payload) else None
+    return f"The payload is larger than {MAX_PAYLOAD_BYTES} bytes." if len(packed) > MAX_PAYLOAD_BYTES else None
 
 
-def _has_nul(value: Any) -> bool:
-    if isinstance(value, str):
-        return "\0" in value
-    if isinstance(value, dict):
-        return any(_has_nul(key) or _has_nul(item) for key, item in value.items())
-    return isinstance(value, list) and any(map(_has_nul, value))
+def _storable(payload: dict[str, Any]) -> bool:
+    # Without recursion: how deep it goes is what is to be found out. PostgreSQL cannot keep NUL in text.
+    pending: list[tuple[Any, int]] = [(payload, 0)]
+    while pending:
+        value, depth = pending.pop()
+        if depth > MAX_PAYLOAD_DEPTH or (isinstance(value, str) and "\0" in value):
+            return False
+        if isinstance(value, dict):
+            pending += [(part, depth + 1) for pair in value.items() for part in pair]
+        elif isinstance(value, list):
+            pending += [(part, depth + 1) for part in value]
+    return True

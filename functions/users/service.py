@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from pydantic import TypeAdapter
 
@@ -29,9 +29,9 @@ async def register(body: Registration, key: str | None) -> Registered:
     """
     # The password is left out: nothing that could help to guess it is kept. It is checked by signing in.
     request = fingerprint("register", {"username": body.username, "email": body.email})
-    metadata: dict[str, Any] = {"username": body.username}
-    if key is not None:
-        metadata["registration"] = {"key": key, "fingerprint": request}
+    # Without a key from the client one is made up here, by which a call that our own transport repeats is recognised.
+    key = key or f"once:{uuid4()}"
+    metadata = {"username": body.username, "registration": {"key": key, "fingerprint": request}}
     password = body.password.get_secret_value()
     try:
         await supabase_auth().create_account(body.email, password, metadata)
@@ -40,8 +40,8 @@ async def register(body: Registration, key: str | None) -> Registered:
     return _registered(await supabase_auth().sign_in(body.email, password), body.username)
 
 
-async def _register_again(body: Registration, key: str | None, request: str) -> Registered:
-    state = await database().call("registration_state", p_email=body.email, p_username=body.username, p_key=key or "")
+async def _register_again(body: Registration, key: str, request: str) -> Registered:
+    state = await database().call("registration_state", p_email=body.email, p_username=body.username, p_key=key)
     if state["key_fingerprint"] is not None and state["key_fingerprint"] != request:
         raise ApiError(IDEMPOTENCY_KEY_REUSED, "This Idempotency-Key was used with another request.")
     if state["key_fingerprint"] == request:

@@ -11,7 +11,6 @@ from mangum import Mangum
 from mangum.adapter import DEFAULT_TEXT_MIME_TYPES
 from starlette.middleware import Middleware
 
-from studysync.envelope import ProblemDetails
 from studysync.middleware import ErrorHandlerMiddleware, RequestContextMiddleware, RequestValidationMiddleware
 from studysync.middleware.error_handler import install_handlers
 from studysync.settings import get_settings
@@ -56,21 +55,29 @@ def create_handler(app: FastAPI, schedules: Mapping[str, Schedule] | None = None
         schedules: by name, what to run for the event ``{"schedule": name}`` of EventBridge Scheduler. An exception of
             one fails the invocation, so that it is tried again and counted.
     """
-    # One loop for the life of the process: connections belong to the loop that opened them.
-    loop = asyncio.new_event_loop()
-    asyncio.set_event_loop(loop)
-    http = Mangum(app, lifespan="off", text_mime_types=[*DEFAULT_TEXT_MIME_TYPES, "application/problem+json"])
+    runtime: _Runtime | None = None
 
     def handler(event: dict[str, Any], context: Any) -> Any:
+        nonlocal runtime
+        runtime = runtime or _Runtime(app)
         if schedules and "schedule" in event:
-            return loop.run_until_complete(_awaited(schedules[event["schedule"]]))
-        return http(event, context)
+            return runtime.loop.run_until_complete(_awaited(schedules[event["schedule"]]))
+        return runtime.http(event, context)
 
     return handler
+
+
+class _Runtime:
+    """One event loop for the life of the process: connections belong to the loop that opened them."""
+
+    def __init__(self, app: FastAPI) -> None:
+        self.loop = asyncio.new_event_loop()
+        asyncio.set_event_loop(self.loop)  # where Mangum looks
+        self.http = Mangum(
+            app, lifespan="off", text_mime_types=[*DEFAULT_TEXT_MIME_TYPES, "application/problem+json"]
+        )
 
 
 async def _awaited(run: Schedule) -> Any:
     return await run()
 
-
-__all__ = ["PROBLEM", "ProblemDetails", "create_app", "create_handler"]

@@ -1,8 +1,8 @@
 """The database: one call is one SQL function is one transaction, over PostgREST.
 
-Failure policy: every write carries an id that makes a repeat harmless, so a call whose connection broke is tried once
-more on a new one. What the database says on purpose becomes an error of the contract; everything else is a 503 when it
-passes (it is down, busy, restarting) and a 500 when it does not, and its text stays in the log.
+Failure policy: every write carries an id that makes a repeat harmless, so a call whose connection broke is sent once
+more on a new one (studysync.http). What the database says on purpose becomes an error of the contract; everything else
+is a 503 when it passes (it is down, busy, restarting) and a 500 when it does not, and its text stays in the log.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from postgrest import APIError, AsyncPostgrestClient
 
 from studysync.database_errors import client_error, is_transient
 from studysync.errors import INTERNAL_ERROR, ApiError, unavailable
-from studysync.http import BROKEN_CONNECTION, http_client
+from studysync.http import http_client
 from studysync.logging import app_logger
 from studysync.settings import Settings, get_settings
 
@@ -47,12 +47,12 @@ class Database:
         """
         started = time.perf_counter()
         try:
-            result = await self._execute(function, arguments)
+            response = await self._postgrest.rpc(function, arguments).execute()
         except Exception as error:
             self._log(function, started, error)
             raise self._translate(error) from error
         self._log(function, started, None)
-        return result
+        return response.data
 
     async def write(
         self, operation: str, user_id: UUID, arguments: dict[str, Any], *, key: str | None = None, fingerprint: str = ""
@@ -72,17 +72,6 @@ class Database:
             p_key=key,
             p_fingerprint=fingerprint,
         )
-
-    async def _execute(self, function: str, arguments: dict[str, Any]) -> Any:
-        for last in (False, True):
-            try:
-                response = await self._postgrest.rpc(function, arguments).execute()
-            except BROKEN_CONNECTION:
-                if last:
-                    raise
-            else:
-                return response.data
-        raise AssertionError("unreachable")
 
     @staticmethod
     def _translate(error: Exception) -> Exception:

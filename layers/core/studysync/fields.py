@@ -33,7 +33,10 @@ def clean_text(value: str) -> str:
 
 def _in_utc(value: datetime) -> datetime:
     # Old clients send times without an offset and mean UTC.
-    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    try:
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("is out of range") from error
 
 
 def _not_a_number(value: Any) -> Any:

@@ -15,11 +15,25 @@ POOL_SIZE = 20
 BROKEN_CONNECTION = (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError, httpx.CloseError)
 
 
+class ReconnectingTransport(httpx.AsyncHTTPTransport):
+    """Sends a request once more when its connection broke.
+
+    That is safe for whatever goes through here: reads, and writes that carry an id by which a repeat is recognised.
+    """
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send `request`; a second break is raised."""
+        try:
+            return await super().handle_async_request(request)
+        except BROKEN_CONNECTION:
+            return await super().handle_async_request(request)
+
+
 @lru_cache(maxsize=1)
 def http_client() -> httpx.AsyncClient:
     """Return the process's client: at most 20 connections, kept for 60 s, 5 s at most for each step of a call."""
+    limits = httpx.Limits(max_connections=POOL_SIZE, max_keepalive_connections=POOL_SIZE, keepalive_expiry=60.0)
     return httpx.AsyncClient(
-        http2=False,
+        transport=ReconnectingTransport(http2=False, limits=limits),
         timeout=httpx.Timeout(5.0, connect=2.0, pool=5.0),
-        limits=httpx.Limits(max_connections=POOL_SIZE, max_keepalive_connections=POOL_SIZE, keepalive_expiry=60.0),
     )

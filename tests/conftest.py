@@ -1,0 +1,59 @@
+"""Fixtures over the real database: one stack a test process, a fresh student a test."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+
+from local.backends import Backends
+from tests.support.client import Api, Student
+from tests.support.clock import DatabaseClock
+
+
+@pytest.fixture(scope="session")
+def backends(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backends]:
+    """PostgreSQL, PostgREST, auth and DynamoDB, for as long as this test process lives."""
+    with Backends(tmp_path_factory.mktemp("stack"), durable=False) as running:
+        before = dict(os.environ)
+        os.environ.update(running.environment)
+        yield running
+        os.environ.clear()
+        os.environ.update(before)
+
+
+@pytest.fixture(scope="session")
+def sql(backends: Backends) -> Iterator[psycopg.Connection[Any]]:
+    """A superuser's connection to the database, committing at once."""
+    assert backends.dsn is not None
+    with psycopg.connect(backends.dsn, autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture(scope="session")
+def api(backends: Backends) -> Iterator[Api]:
+    """The API in this process."""
+    loop = asyncio.new_event_loop()
+    yield Api(loop)
+    from studysync.http import http_client
+
+    loop.run_until_complete(http_client().aclose())
+    loop.close()
+
+
+@pytest.fixture
+def clock(sql: psycopg.Connection[Any]) -> Iterator[DatabaseClock]:
+    """The database's clock, set back to the real time after the test."""
+    clock = DatabaseClock(sql)
+    yield clock
+    clock.reset()
+
+
+@pytest.fixture
+def student(api: Api) -> Student:
+    """A student who has just registered."""
+    return api.student()

@@ -1,0 +1,1 @@
+"""What tests share: the stack, a client, a clock."""

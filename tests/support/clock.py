@@ -1,0 +1,42 @@
+"""The database's clock, in the tests' hands: the rules ask `internal.clock()` and nothing else."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import psycopg
+
+_INSTALL = """
+create table if not exists internal.test_clock (shift interval not null);
+insert into internal.test_clock select interval '0' where not exists (select from internal.test_clock);
+create or replace function internal.clock() returns timestamptz language sql volatile set search_path = ''
+as $$ select pg_catalog.clock_timestamp() + (select shift from internal.test_clock) $$;
+"""
+
+
+class DatabaseClock:
+    """Moves the time that the database's rules see."""
+
+    def __init__(self, connection: psycopg.Connection[Any]) -> None:
+        self._connection = connection
+        connection.execute(_INSTALL)
+
+    def advance(self, **units: float) -> None:
+        """Let time pass, such as ``minutes=5``."""
+        self._connection.execute("update internal.test_clock set shift = shift + %s", [timedelta(**units)])
+
+    def set(self, moment: datetime) -> None:
+        """Make it `moment`; from there it goes on at its usual pace."""
+        self._connection.execute("update internal.test_clock set shift = %s - clock_timestamp()", [moment])
+
+    def reset(self) -> None:
+        """Go back to the real time."""
+        self._connection.execute("update internal.test_clock set shift = interval '0'")
+
+    def now(self) -> datetime:
+        """Tell the time that the database sees, in UTC."""
+        row = self._connection.execute("select internal.clock()").fetchone()
+        assert row is not None
+        moment: datetime = row[0]
+        return moment.astimezone(UTC)
