@@ -140,6 +140,12 @@ class Backends:
         finally:
             self.postgres.drop_database(database)
 
+    def recover(self, part: Part) -> None:
+        """Wait for a part that was launched again, and give it back what it had kept in memory."""
+        part.wait()
+        if part is self.dynamodb:
+            self._tables = self.dynamodb.create_tables(Template.load(self._template))
+
     def _start(self) -> None:
         ports = Ports(self.home)
         self.keys = load_keys(self.home.data / "keys.json")

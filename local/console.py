@@ -1,0 +1,41 @@
+"""What the person at the terminal sees."""
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+
+_CREDENTIALS = '"email":"ada@example.com","password":"study1234"'
+
+
+class Terminal:
+    """Prints short lines; long ones are left for the terminal to wrap, so that they can be copied."""
+
+    def __init__(self) -> None:
+        self._console = Console(soft_wrap=True, highlight=False)
+
+    def part(self, name: str, seconds: float, detail: str) -> None:
+        """A part of the stack is up."""
+        self._console.print(f"  [green]✓[/] {name:<12}[dim]{seconds:6.2f} s[/]  {escape(detail)}")
+
+    def say(self, text: str) -> None:
+        """Plain text."""
+        self._console.print(escape(text))
+
+    def notice(self, text: str) -> None:
+        """Something that somebody should see at once."""
+        self._console.print(f"[yellow]{escape(text)}[/]")
+
+    def problem(self, text: str) -> None:
+        """Why the stack does not run."""
+        self._console.print(f"[red]{escape(text)}[/]")
+
+    def ready(self, url: str, seconds: float, logs: Path, functions: int) -> None:
+        """The stack serves."""
+        self._console.print(f"\n[bold]StudySync is up on [cyan]{url}[/] after {seconds:.1f} s[/]")
+        self.say(f"{functions} functions, reloaded when their code changes. Logs: {logs}. Ctrl-C stops everything.\n")
+        self.say("Try:")
+        post = "-H 'content-type: application/json' -d"
+        self.say(f"  curl -s {url}/health")
+        self.say(f'  curl -s -X POST {url}/api/auth/register {post} \'{{"username":"ada",{_CREDENTIALS}}}\'')
+        self.say(f"  curl -s -X POST {url}/api/auth/login {post} '{{{_CREDENTIALS}}}'\n")

@@ -1,0 +1,56 @@
+"""CORS as the gateway does it: preflights never reach a function, and the function's own CORS headers do not count."""
+
+from local.gateway.responses import HttpResponse
+from local.template import Cors
+
+_PREFIX = "access-control-"
+
+
+def is_preflight(method: str, headers: dict[str, str]) -> bool:
+    """Whether a browser asks for permission first."""
+    return method == "OPTIONS" and "origin" in headers and "access-control-request-method" in headers
+
+
+def preflight(cors: Cors, headers: dict[str, str]) -> HttpResponse:
+    """The answer to a preflight; without any permission where the configuration gives none."""
+    allowed = _origin(cors, headers["origin"])
+    if allowed is None or not _method_allowed(cors, headers["access-control-request-method"]):
+        return HttpResponse(204)
+    answer = [*allowed, ("access-control-allow-methods", ",".join(cors.methods))]
+    if cors.headers:
+        answer.append(("access-control-allow-headers", ",".join(cors.headers)))
+    if cors.max_age is not None:
+        answer.append(("access-control-max-age", str(cors.max_age)))
+    return HttpResponse(204, headers=answer)
+
+
+def decorate(cors: Cors, headers: dict[str, str], response: HttpResponse) -> HttpResponse:
+    """A function's response with the gateway's CORS headers in place of its own."""
+    if not cors.origins:
+        return response
+    own = [(name, value) for name, value in response.headers if not name.startswith(_PREFIX)]
+    allowed = _origin(cors, headers["origin"]) if "origin" in headers else None
+    if allowed is not None:
+        own += allowed
+        if cors.expose:
+            own.append(("access-control-expose-headers", ",".join(cors.expose)))
+    return HttpResponse(response.status, response.body, own)
+
+
+def _method_allowed(cors: Cors, method: str) -> bool:
+    return "*" in cors.methods or method in cors.methods
+
+
+def _origin(cors: Cors, origin: str) -> list[tuple[str, str]] | None:
+    if "*" in cors.origins:
+        allowed = [("access-control-allow-origin", "*")]
+    elif any(_matches(entry, origin) for entry in cors.origins):
+        allowed = [("access-control-allow-origin", origin), ("vary", "origin")]
+    else:
+        return None
+    return [*allowed, ("access-control-allow-credentials", "true")] if cors.credentials else allowed
+
+
+def _matches(allowed: str, origin: str) -> bool:
+    """An origin as configured; `https://*` and the like stand for every host."""
+    return allowed == origin or (allowed in {"http://*", "https://*"} and origin.startswith(allowed[:-1]))

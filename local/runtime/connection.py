@@ -1,0 +1,85 @@
+"""Just enough HTTP/1.1 for the one client of the Runtime API.
+
+A general server would cost more than everything else here does. An answer goes out in one write: in two, the second
+waits 40 ms for the client's delayed acknowledgement.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+
+_END = b"\r\n\r\n"
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+@dataclass(frozen=True)
+class RuntimeRequest:
+    """A request to the Runtime API; header names in lower case."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class RuntimeConnection(asyncio.Protocol):
+    """One connection; `serve` is called with every request, and answers now or later through `respond`."""
+
+    def __init__(self, serve: Callable[["RuntimeConnection", RuntimeRequest], None]) -> None:
+        self._serve = serve
+        self._buffer = bytearray()
+        self._head: tuple[str, str, dict[str, str]] | None = None
+        self._transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the way back."""
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
+        """Forget it; whether the process lives is known from the process itself."""
+        self._transport = None
+
+    def data_received(self, data: bytes) -> None:
+        """Collect until a request is whole."""
+        self._buffer += data
+        while self._read_head() and self._read_body():
+            pass
+
+    def respond(self, status: int, body: bytes = b"", headers: Mapping[str, str] | None = None) -> None:
+        """Answer the request that was served last."""
+        if self._transport is None:
+            return
+        lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}", f"Content-Length: {len(body)}"]
+        # The native client of awslambdaric crashes when an answer has no content type.
+        lines.append("Content-Type: application/json")
+        lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
+        self._transport.write("\r\n".join(lines).encode() + _END + body)
+
+    def _read_head(self) -> bool:
+        if self._head is not None:
+            return True
+        end = self._buffer.find(_END)
+        if end < 0:
+            return False
+        request_line, *lines = bytes(self._buffer[:end]).decode("latin-1").split("\r\n")
+        del self._buffer[: end + len(_END)]
+        method, path, _ = request_line.split(" ", 2)
+        headers = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+        self._head = (method, path, headers)
+        if headers.get("expect", "").lower() == "100-continue" and self._transport is not None:
+            self._transport.write(_CONTINUE)
+        return True
+
+    def _read_body(self) -> bool:
+        assert self._head is not None
+        method, path, headers = self._head
+        length = int(headers.get("content-length", "0"))
+        if len(self._buffer) < length:
+            return False
+        body = bytes(self._buffer[:length])
+        del self._buffer[:length]
+        self._head = None
+        self._serve(self, RuntimeRequest(method, path, headers, body))
+        return True

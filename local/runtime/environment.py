@@ -1,0 +1,47 @@
+"""The environment variables of a function's process."""
+
+import os
+from collections.abc import Mapping
+
+from local.intrinsics import PSEUDO_PARAMETERS
+from local.template import FunctionSpec
+
+# Set by the template because code folders are read-only on Lambda; here compiled modules are kept between cold starts.
+_NOT_HERE = {"PYTHONDONTWRITEBYTECODE"}
+
+
+def function_environment(spec: FunctionSpec, backends: Mapping[str, str], runtime_api: str) -> dict[str, str]:
+    """What Lambda sets, then the template, then variables of the same name from the shell, then the local backends."""
+    template = {name: value for name, value in spec.environment.items() if name not in _NOT_HERE}
+    shell = {name: os.environ[name] for name in template if name in os.environ}
+    return {**_lambda(spec, runtime_api), **template, **shell, **backends}
+
+
+def _lambda(spec: FunctionSpec, runtime_api: str) -> dict[str, str]:
+    region = PSEUDO_PARAMETERS["AWS::Region"]
+    return {
+        "PATH": os.environ.get("PATH", ""),
+        "LANG": "en_US.UTF-8",
+        "TZ": ":UTC",
+        "PYTHONPATH": os.pathsep.join(str(folder) for folder in (spec.code, *spec.layers)),
+        "PYTHONUNBUFFERED": "1",
+        "LAMBDA_TASK_ROOT": str(spec.code),
+        "LAMBDA_RUNTIME_DIR": "/var/runtime",
+        "_HANDLER": spec.handler,
+        "AWS_LAMBDA_RUNTIME_API": runtime_api,
+        "AWS_LAMBDA_FUNCTION_NAME": spec.name,
+        "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(spec.memory),
+        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+        "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{spec.name}",
+        "AWS_LAMBDA_LOG_STREAM_NAME": "local",
+        "AWS_SAM_LOCAL": "true",
+        "AWS_REGION": region,
+        "AWS_DEFAULT_REGION": region,
+    }
+
+
+def function_arn(name: str) -> str:
+    """The function's ARN in the made-up account."""
+    region, account = PSEUDO_PARAMETERS["AWS::Region"], PSEUDO_PARAMETERS["AWS::AccountId"]
+    return f"arn:aws:lambda:{region}:{account}:function:{name}"

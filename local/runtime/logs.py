@@ -1,0 +1,99 @@
+"""Where the output of functions goes: a file each, and what somebody should see at once to the terminal."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+_LIMIT, _KEPT = 10 * 1024 * 1024, 5
+_LINE_LIMIT = 256 * 1024
+_ALARMING = re.compile(
+    rb'"level":\s*"(WARNING|ERROR|CRITICAL)"|\[(WARNING|ERROR|CRITICAL)\]|^Traceback |Error: |Error\b.*:'
+)
+
+
+class RotatingFile:
+    """A log file that is renamed to `.1`, `.2`, ... when it is full."""
+
+    def __init__(self, path: Path, limit: int = _LIMIT, kept: int = _KEPT) -> None:
+        self._path, self._limit, self._kept = path, limit, kept
+        self._open()
+
+    def write(self, data: bytes) -> None:
+        """Append whole lines."""
+        if self._size + len(data) > self._limit:
+            self._rotate()
+        self._file.write(data)
+        self._size += len(data)
+
+    def close(self) -> None:
+        """Close it."""
+        self._file.close()
+
+    def _open(self) -> None:
+        self._file = self._path.open("ab", buffering=0)
+        self._size = self._file.tell()
+
+    def _rotate(self) -> None:
+        self._file.close()
+        for number in range(self._kept - 1, -1, -1):
+            source = self._numbered(number)
+            if source.exists():
+                source.replace(self._numbered(number + 1))
+        self._open()
+
+    def _numbered(self, number: int) -> Path:
+        return self._path.with_name(f"{self._path.name}.{number}") if number else self._path
+
+
+class FunctionLog:
+    """The log of one function.
+
+    Args:
+        path: the file.
+        show: called with a line that somebody should see at once.
+    """
+
+    def __init__(self, path: Path, show: Callable[[str], None]) -> None:
+        self._file, self._show = RotatingFile(path), show
+
+    def output(self, lines: bytes) -> None:
+        """Lines that the function wrote."""
+        self._file.write(lines)
+        if _ALARMING.search(lines):
+            for line in lines.splitlines():
+                if _ALARMING.search(line):
+                    self._show(line.decode(errors="replace"))
+
+    def platform(self, line: str, *, alarming: bool = False) -> None:
+        """A line of the platform's own, such as START and REPORT."""
+        self._file.write(line.encode() + b"\n")
+        if alarming:
+            self._show(line)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+class LineBuffer:
+    """Cuts a stream of bytes into whole lines; a line of absurd length is cut."""
+
+    def __init__(self, emit: Callable[[bytes], None]) -> None:
+        self._emit, self._rest = emit, b""
+
+    def feed(self, data: bytes) -> None:
+        """Take what was read."""
+        data = self._rest + data
+        cut = data.rfind(b"\n") + 1
+        if not cut and len(data) > _LINE_LIMIT:
+            data += b"\n"
+            cut = len(data)
+        self._rest = data[cut:]
+        if cut:
+            self._emit(data[:cut])
+
+    def flush(self) -> None:
+        """Give out an unfinished last line."""
+        if self._rest:
+            rest, self._rest = self._rest, b""
+            self._emit(rest + b"\n")

@@ -1,0 +1,181 @@
+"""`python -m local serve`: the whole stack from its first process to its last."""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import time
+from collections.abc import Coroutine
+from contextlib import suppress
+from pathlib import Path
+from types import FrameType
+
+from local.backends import Backends
+from local.console import Terminal
+from local.control import create_control
+from local.errors import StackError
+from local.gateway.app import Gateway
+from local.gateway.events import new_trace_id
+from local.home import REPOSITORY, free_port
+from local.listen import Server, take_port
+from local.part import Part
+from local.runtime.fleet import Fleet
+from local.runtime.invocation import Outcome
+from local.runtime.logs import RotatingFile
+from local.runtime.pool import Limits
+from local.runtime.schedules import Scheduler
+from local.template import Template
+from local.watch import watch_code, watch_template
+
+_LOOK_AFTER = 1.0  # seconds
+
+
+def serve(home: Path, port: int, template: Path = REPOSITORY / "template.yaml") -> None:
+    """Run the stack until SIGINT or SIGTERM; StackError when it cannot."""
+    began = time.monotonic()
+    terminal = Terminal()
+    sockets = take_port(port)
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        with Backends(home, on_event=terminal.part, template=template) as backends:
+            with suppress(KeyboardInterrupt):
+                asyncio.run(Stack(backends, template, sockets, terminal, began).run())
+            terminal.say("Stopping")
+    except KeyboardInterrupt:
+        terminal.say("Stopped before it was up")
+    finally:
+        for listener in sockets:
+            listener.close()
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+class Stack:
+    """Gateway, functions, schedules and watchers over running backends."""
+
+    def __init__(
+        self, backends: Backends, template: Path, sockets: list[socket.socket], terminal: Terminal, began: float
+    ) -> None:
+        self._backends, self._path, self._sockets = backends, template.resolve(), sockets
+        self._terminal, self._began = terminal, began
+        self._home = backends.home
+        self._stop = asyncio.Event()
+        self._code_stop = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def run(self) -> None:
+        """Serve until a signal."""
+        self._watch_signals()
+        template = Template.load(self._path)
+        limits = Limits(most=int(os.environ.get("LOCAL_CONCURRENCY", "4")))
+        access = RotatingFile(self._home.logs / "gateway.log")
+        self._fleet = Fleet(
+            template, self._home, backends=self._backends.environment, limits=limits, show=self._terminal.notice
+        )
+        self._fleet.warm_up()
+        port = self._sockets[0].getsockname()[1]
+        self._gateway = Gateway(template, self._fleet, port=port, access_log=lambda line: _log(access, line))
+        self._scheduler = Scheduler(self._fire, self._terminal.notice)
+        servers = [Server(self._gateway), Server(create_control(self._fleet))]
+        control = socket.create_server(("127.0.0.1", free_port()))
+        await servers[0].begin(self._sockets)
+        await servers[1].begin([control])
+        self._scheduler.load(template.schedules())
+        self._start_watching(template)
+        self._announce(port, control.getsockname()[1], len(template.functions()))
+        try:
+            await self._stop.wait()
+        finally:
+            await self._shut_down(servers)
+            access.close()
+
+    def _watch_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._stop.set)
+
+    def _announce(self, port: int, control: int, functions: int) -> None:
+        url = f"http://localhost:{port}"
+        record = {
+            "url": url,
+            "control": f"http://127.0.0.1:{control}",
+            "dsn": self._backends.dsn,
+            "environment": self._backends.environment,
+            "logs": str(self._home.logs),
+            "pids": {"stack": os.getpid(), **{name: part.pid for name, part in self._backends.parts.items()}},
+        }
+        aside = self._home.run / "stack.new"
+        aside.touch(mode=0o600)
+        aside.write_text(json.dumps(record, indent=2))
+        aside.rename(self._home.run / "stack.json")
+        self._terminal.ready(url, time.monotonic() - self._began, self._home.logs, functions)
+
+    def _start_watching(self, template: Template) -> None:
+        self._spawn(watch_code(template, self._code_changed, self._code_stop))
+        self._spawn(watch_template(self._path, self._template_changed, self._stop))
+        self._spawn(self._look_after_parts())
+
+    def _spawn(self, work: Coroutine[object, object, None]) -> None:
+        self._tasks.append(asyncio.get_running_loop().create_task(work))
+
+    def _code_changed(self, paths: set[Path]) -> None:
+        names = self._fleet.changed(paths)
+        if names:
+            self._terminal.say(f"Changed: {_short(paths)}; restarting {', '.join(names)}")
+
+    async def _template_changed(self) -> None:
+        try:
+            template = Template.load(self._path)
+            await self._fleet.reload(template)
+            self._gateway.reload(template)
+        except StackError as error:
+            self._terminal.notice(str(error))
+            return
+        self._scheduler.load(template.schedules())
+        self._code_stop.set()
+        self._code_stop = asyncio.Event()
+        self._spawn(watch_code(template, self._code_changed, self._code_stop))
+        self._terminal.say(f"Read {self._path.name} again")
+
+    async def _fire(self, function: str, payload: bytes) -> Outcome:
+        return await self._fleet.invoke(function, payload, trace_id=new_trace_id())
+
+    async def _look_after_parts(self) -> None:
+        """Start a backing part again that ended by itself, as its hosted counterpart would come back."""
+        while True:
+            await asyncio.sleep(_LOOK_AFTER)
+            for part in self._backends.parts.values():
+                if not part.child.running:
+                    await self._revive(part)
+
+    async def _revive(self, part: Part) -> None:
+        self._terminal.notice(f"{part.child.name} ended; starting it again. Its log: {part.child.log}")
+        try:
+            part.launch()  # here in the main thread, with which it shall end
+            await asyncio.to_thread(self._backends.recover, part)
+        except StackError as error:
+            self._terminal.notice(str(error))
+
+    async def _shut_down(self, servers: list[Server]) -> None:
+        (self._home.run / "stack.json").unlink(missing_ok=True)
+        self._stop.set()
+        self._code_stop.set()
+        self._scheduler.close()
+        await asyncio.gather(*(server.finish() for server in servers))
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._fleet.close()
+
+
+def _short(paths: set[Path]) -> str:
+    names = sorted(path.name for path in paths)
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")  # noqa: PLR2004
+
+
+def _log(file: RotatingFile, line: str) -> None:
+    stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    file.write(f"{stamp} {line}\n".encode(errors="replace"))
