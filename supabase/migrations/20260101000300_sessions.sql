@@ -139,7 +139,7 @@ language sql stable set search_path = '' as $$
       + case when d.focus_seconds > 16 * 3600 then 40 when d.focus_seconds > 14 * 3600 then 20 else 0 end as raw
     from claims c, heartbeats h, day d
   )
-  select round(least(100, g.raw) * (1 - least(0.6, u.best_streak * 0.01 + u.total_xp / 20000.0)))::integer
+  select ceil(least(100, g.raw) * (1 - least(0.6, u.best_streak * 0.01 + u.total_xp / 20000.0)))::integer
   from signals g, public.user_stats u where u.user_id = s.user_id
 $$;
 

@@ -49,7 +49,8 @@ def test_one_of_20_simultaneous_registrations_wins(api: Api, sql: psycopg.Connec
     body = credentials()
     responses = api.at_once([api.send("POST", "/api/auth/register", json=body) for _ in range(20)])
     assert sorted(r.status_code for r in responses) == [201] + [409] * 19
-    count = "select (select count(*) from auth.users where email = %(email)s), (select count(*) from profiles where username = %(username)s)"
+    count = """select (select count(*) from auth.users where email = %(email)s),
+                      (select count(*) from profiles where username = %(username)s)"""
     assert sql.execute(count, body).fetchone() == (1, 1)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -40,10 +40,7 @@ class Caller:
     """
 
     user_id: UUID
-    token: str
-
-    def __repr__(self) -> str:
-        return f"Caller({self.user_id})"
+    token: str = field(repr=False)
 
 
 class TokenVerifier:
@@ -84,7 +81,7 @@ class TokenVerifier:
             caller = Caller(UUID(claims["sub"]), token)
         except jwt.ExpiredSignatureError as error:
             raise unauthenticated("The access token has expired.") from error
-        except (jwt.InvalidTokenError, ValueError, TypeError, AttributeError) as error:
+        except (jwt.PyJWTError, ValueError, TypeError, AttributeError) as error:
             raise unauthenticated("The access token is not valid.") from error
         self._verified[token] = (float(claims["exp"]), caller)
         return caller

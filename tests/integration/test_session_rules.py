@@ -1,0 +1,229 @@
+"""Rules of sessions that need time to pass: silence, the schedule, streaks, daily limits, suspicion."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import psycopg
+import pytest
+
+from studysync.settings import get_settings
+from tests.support.client import Api, Student, assert_problem
+from tests.support.clock import DatabaseClock
+
+
+def close_silent_sessions(api: Api) -> dict[str, int]:
+    from sessions.service import close_silent_sessions as run
+
+    return api.run(run())
+
+
+def study(student: Student, clock: DatabaseClock, minutes: int, **completion: Any) -> dict[str, Any]:
+    """A session with a heartbeat every 5 minutes."""
+    session_id = student.start(720)
+    for _ in range(minutes // 5):
+        clock.advance(minutes=5)
+        student.post(f"/api/sessions/{session_id}/heartbeat")
+    clock.advance(minutes=minutes % 5)
+    return student.complete(session_id, **completion)
+
+
+def test_silence_counts_five_minutes(student: Student, clock: DatabaseClock) -> None:
+    """Of a gap of 30 minutes without a sign of life 5 are credited."""
+    session_id = student.start(60)
+    clock.advance(minutes=30)
+    student.post(f"/api/sessions/{session_id}/heartbeat")
+    clock.advance(minutes=2)
+    assert student.complete(session_id)["focus_seconds"] == 7 * 60
+
+
+def test_breaks_do_not_count(student: Student, clock: DatabaseClock) -> None:
+    """Time between break_start and break_end is not credited, heartbeats in it or not."""
+    session_id = student.start(60)
+    for event_type, minutes in [("break_start", 4), ("heartbeat", 4), ("break_end", 4)]:
+        clock.advance(minutes=minutes)
+        student.post(f"/api/sessions/{session_id}/audit", {"event_type": event_type})
+    clock.advance(minutes=3)
+    assert student.complete(session_id)["focus_seconds"] == 7 * 60
+
+
+def test_a_silent_session_is_abandoned_by_the_schedule(api: Api, student: Student, clock: DatabaseClock) -> None:
+    """After 60 minutes of silence a session that hardly began ends without XP."""
+    session_id = student.start(60)
+    clock.advance(minutes=59)
+    close_silent_sessions(api)
+    assert student.get(f"/api/sessions/{session_id}").json()["data"]["status"] == "active"
+    clock.advance(minutes=2)
+    assert close_silent_sessions(api)["abandoned"] >= 1
+    session = student.get(f"/api/sessions/{session_id}").json()["data"]
+    assert (session["status"], session["focus_seconds"], session["xp_awarded"]) == ("abandoned", 300, 0)
+
+
+def test_a_silent_session_that_ran_long_enough_is_completed(api: Api, student: Student, clock: DatabaseClock) -> None:
+    """With 80 % of its planned time credited it is completed and paid, dated by its last sign of life."""
+    session_id = student.start(25)
+    for _ in range(3):
+        clock.advance(minutes=5)
+        student.post(f"/api/sessions/{session_id}/heartbeat")
+    last_seen = clock.now()
+    clock.advance(minutes=61)
+    close_silent_sessions(api)
+    session = student.get(f"/api/sessions/{session_id}").json()["data"]
+    assert (session["status"], session["focus_seconds"], session["xp_awarded"]) == ("completed", 20 * 60, 20)
+    ended_at = datetime.fromisoformat(session["ended_at"])
+    assert abs(ended_at - last_seen - timedelta(minutes=5)) < timedelta(seconds=5)
+    assert student.complete(session_id)["xp_awarded"] == 20
+
+
+def test_a_silent_session_does_not_block_the_next(student: Student, clock: DatabaseClock) -> None:
+    """A start closes what the schedule has not got round to."""
+    first = student.start(60)
+    clock.advance(minutes=61)
+    second = student.start(25)
+    assert student.get(f"/api/sessions/{first}").json()["data"]["status"] == "abandoned"
+    assert student.get("/api/sessions/active").json()["data"]["session_id"] == second
+
+
+def test_the_schedule_reaches_the_function(api: Api, student: Student, clock: DatabaseClock) -> None:
+    """The event of the schedule, as the template has it, runs through the Lambda handler."""
+    import asyncio
+
+    from sessions.app import handler
+    from studysync.database import database
+    from studysync.http import http_client
+
+    student.start(60)
+    clock.advance(minutes=61)
+    # The handler brings a loop of its own; connections belong to the loop that opened them.
+    database.cache_clear()
+    http_client.cache_clear()
+    try:
+        closed = handler({"schedule": "close_silent_sessions"}, None)
+        asyncio.get_event_loop().run_until_complete(http_client().aclose())
+        asyncio.get_event_loop().close()
+    finally:
+        database.cache_clear()
+        http_client.cache_clear()
+    assert closed["abandoned"] >= 1
+
+
+def test_short_sessions_pay_five_times_a_day(student: Student, clock: DatabaseClock) -> None:
+    """A session under a minute pays 1 XP, five times a local day, and again the next day."""
+    clock.set(datetime(2026, 3, 2, 10, tzinfo=UTC))
+    paid = [student.complete(student.start(1))["xp_awarded"] for _ in range(7)]
+    assert paid == [1, 1, 1, 1, 1, 0, 0]
+    clock.set(datetime(2026, 3, 3, 10, tzinfo=UTC))
+    assert student.complete(student.start(1))["xp_awarded"] == 1
+
+
+def test_the_daily_bonus_comes_once(student: Student, clock: DatabaseClock) -> None:
+    """The session with which the day reaches 120 credited minutes pays 20 more, and no other of that day."""
+    clock.set(datetime(2026, 3, 2, 6, tzinfo=UTC))
+    first, second, third = (study(student, clock, 60) for _ in range(3))
+    assert "daily_bonus" not in first["xp_breakdown"]
+    assert second["xp_breakdown"]["daily_bonus"] == 20
+    assert "daily_bonus" not in third["xp_breakdown"]
+
+
+def test_a_week_of_days_pays_the_streak_bonus(student: Student, clock: DatabaseClock) -> None:
+    """From the seventh day in a row on, a session pays 2 more; a missed day ends the run."""
+    outcomes = []
+    for day in range(1, 9):
+        clock.set(datetime(2026, 3, day, 12, tzinfo=UTC))
+        outcomes.append(study(student, clock, 5))
+    assert [o["current_streak"] for o in outcomes] == list(range(1, 9))
+    assert [o["xp_breakdown"].get("streak_bonus", 0) for o in outcomes] == [0] * 6 + [2, 2]
+    clock.set(datetime(2026, 3, 9, 23, tzinfo=UTC))
+    assert student.get("/api/users/me").json()["data"]["current_streak"] == 8
+    clock.set(datetime(2026, 3, 10, 0, 1, tzinfo=UTC))
+    assert student.get("/api/users/me").json()["data"]["current_streak"] == 0
+    assert study(student, clock, 5)["current_streak"] == 1
+
+
+def test_days_are_those_of_the_profiles_time_zone(api: Api, clock: DatabaseClock) -> None:
+    """Two sessions around midnight in Auckland are two days there, and one in UTC."""
+    students = [api.student(timezone=zone) for zone in ("Pacific/Auckland", "UTC")]
+    streaks = []
+    for student in students:
+        clock.set(datetime(2026, 6, 1, 11, 40, tzinfo=UTC))
+        study(student, clock, 5)
+        clock.set(datetime(2026, 6, 1, 12, 10, tzinfo=UTC))
+        streaks.append(study(student, clock, 5)["current_streak"])
+    assert streaks == [2, 1]
+
+
+def heartbeats(student: Student, clock: DatabaseClock, claims: list[str | None]) -> str:
+    session_id = student.start(60)
+    for claim in claims:
+        clock.advance(seconds=30)
+        student.post(f"/api/sessions/{session_id}/heartbeat", {"timestamp": claim} if claim else None)
+    return session_id
+
+
+def test_an_honest_session_is_not_suspicious(student: Student, clock: DatabaseClock) -> None:
+    """Heartbeats with true times score 0."""
+    session_id = student.start(60)
+    for seconds in (31, 29, 30, 33, 30):
+        clock.advance(seconds=seconds)
+        student.post(f"/api/sessions/{session_id}/heartbeat", {"timestamp": clock.now().isoformat()})
+    assert student.complete(session_id, completed_at=clock.now().isoformat())["suspicion_score"] == 0
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        pytest.param(["2026-01-01T10:00:00Z", "2026-01-01T09:00:00Z", "2026-01-01T08:00:00Z"], id="out of order"),
+        pytest.param(["2026-01-01T10:00:00Z"] * 4, id="duplicated"),
+        pytest.param([(datetime.now(UTC) + timedelta(hours=5)).isoformat()], id="clock skew"),
+    ],
+)
+def test_each_signal_raises_the_score(student: Student, clock: DatabaseClock, claims: list[str]) -> None:
+    """Claims that cannot be true make a session suspicious; in soft mode it pays all the same."""
+    outcome = student.complete(heartbeats(student, clock, claims))
+    assert 0 < outcome["suspicion_score"] <= 75
+    assert (outcome["flagged"], outcome["held"]) == (False, False)
+    assert outcome["xp_awarded"] > 0
+
+
+def test_strict_mode_holds_from_25_on(student: Student, clock: DatabaseClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A held session is completed, flagged, and pays nothing: no XP, no streak day."""
+    monkeypatch.setenv("SUSPICION_MODE", "strict")
+    get_settings.cache_clear()
+    try:
+        claims = ["2026-01-01T10:00:00Z", "2026-01-01T09:00:00Z", "2026-01-01T08:00:00Z"]
+        outcome = student.complete(heartbeats(student, clock, claims))
+    finally:
+        monkeypatch.undo()
+        get_settings.cache_clear()
+    assert outcome["suspicion_score"] >= 25
+    assert (outcome["flagged"], outcome["held"], outcome["xp_awarded"], outcome["current_streak"]) == (True, True, 0, 0)
+    assert student.get("/api/users/me").json()["data"]["xp"] == 0
+
+
+def test_forgiveness_grows_with_the_record_and_ends_at_60_percent(
+    student: Student, clock: DatabaseClock, sql: psycopg.Connection[Any]
+) -> None:
+    """The same session scores less for a student with XP, but never under 40 % of the raw score."""
+    claims: list[str | None] = ["2026-01-01T10:00:00Z", "2026-01-01T09:00:00Z"]
+    raw = student.complete(heartbeats(student, clock, claims))["suspicion_score"]
+    sql.execute("update user_stats set total_xp = 4000 where user_id = %s", [student.user_id])
+    clock.advance(hours=1)
+    some = student.complete(heartbeats(student, clock, claims))["suspicion_score"]
+    sql.execute("update user_stats set total_xp = 9000000 where user_id = %s", [student.user_id])
+    clock.advance(hours=1)
+    most = student.complete(heartbeats(student, clock, claims))["suspicion_score"]
+    assert most < some
+    assert most >= 0.4 * raw
+
+
+def test_keys_are_forgotten_after_a_week(student: Student, clock: DatabaseClock, api: Api) -> None:
+    """The schedule forgets Idempotency-Keys that are older than 7 days, and no others."""
+    session_id = student.start(25)
+    path, headers = f"/api/sessions/{session_id}/audit", {"Idempotency-Key": "week"}
+    first = student.post(path, {"event_type": "note"}, headers=headers).json()
+    close_silent_sessions(api)
+    assert student.post(path, {"event_type": "note"}, headers=headers).json() == first
+    clock.advance(days=8)
+    close_silent_sessions(api)
+    assert_problem(student.post(path, {"event_type": "note"}, headers=headers), 409, "SESSION_NOT_ACTIVE")

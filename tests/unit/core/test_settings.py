@@ -1,0 +1,63 @@
+"""Settings from the environment: derived addresses, secrets by reference, errors that name the variable."""
+
+from __future__ import annotations
+
+import json
+
+import boto3
+import pytest
+from moto import mock_aws
+from pydantic import ValidationError
+
+from studysync.settings import Settings
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.setenv("SUPABASE_URL", "https://project.supabase.co")
+
+
+def test_addresses_follow_from_the_projects() -> None:
+    """A hosted project needs its URL only."""
+    settings = Settings()
+    assert settings.supabase_rest_url == "https://project.supabase.co/rest/v1"
+    assert settings.supabase_auth_url == "https://project.supabase.co/auth/v1"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SUPABASE_URL", "project.supabase.co"),
+        ("SUSPICION_MODE", "harsh"),
+        ("MAX_REQUEST_BYTES", "0"),
+        ("DATABASE_TIMEOUT_SECONDS", "-1"),
+    ],
+)
+def test_a_bad_value_names_its_variable(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    """Misconfiguration fails at start and says where."""
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ValidationError, match=name.lower()):
+        Settings()
+
+
+def test_secrets_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A settings object in a log line or traceback does not show its secrets."""
+    monkeypatch.setenv("SUPABASE_SERVICE_ROLE_KEY", "very-secret")
+    assert "very-secret" not in repr(Settings())
+
+
+@mock_aws
+def test_secrets_come_by_reference(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a deployed stack the key is read from Secrets Manager; a value in the environment wins."""
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+    secret = {"service_role_key": "from-the-secret", "jwt_secret": "shared", "stage": "ignored"}
+    boto3.client("secretsmanager").create_secret(Name="studysync/supabase", SecretString=json.dumps(secret))
+    monkeypatch.setenv("SUPABASE_SECRET_NAME", "studysync/supabase")
+    settings = Settings()
+    assert settings.supabase_service_role_key.get_secret_value() == "from-the-secret"
+    assert settings.supabase_jwt_secret.get_secret_value() == "shared"
+    assert settings.stage == "local"
+    monkeypatch.setenv("SUPABASE_SERVICE_ROLE_KEY", "from-the-environment")
+    assert Settings().supabase_service_role_key.get_secret_value() == "from-the-environment"
