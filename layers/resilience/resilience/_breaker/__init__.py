@@ -1,0 +1,1 @@
+"""The circuit breaker: one dependency, many environments, no write while it is healthy."""

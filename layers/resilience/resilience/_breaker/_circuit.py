@@ -1,0 +1,331 @@
+"""One circuit in one environment: what it counts, what it decides, and what it believes of the others.
+
+Nothing here waits or does input and output: `_drive` calls these methods and carries out what they return. Three rules:
+each call belongs to the generation it began in, and a result of an older generation changes nothing; every change of
+state begins a generation; the shared record only ever replaces what is known by something with a higher version.
+
+Clocks: an open circuit may be probed when either clock says that its time is over (early is harmless), an environment's
+own lease ends when either clock says so, and another's lease is over only after it was seen unchanged for its whole
+length on this environment's steady clock. So no step of a wall clock makes two environments probe, or keeps a circuit
+open.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import os
+import threading
+
+from resilience import events
+from resilience._breaker._config import CircuitConfig
+from resilience._breaker._record import Record, from_item
+from resilience._breaker._states import CircuitSnapshot, CircuitState, CircuitTransition
+from resilience._breaker._window import Window
+from resilience.errors import CircuitOpenError, DeadlineExceededError, PoolTimeoutError, RateLimitedError
+from resilience.store._protocol import Item
+
+logger = logging.getLogger("resilience")
+
+CLOSED, OPEN, HALF_OPEN = CircuitState.CLOSED, CircuitState.OPEN, CircuitState.HALF_OPEN
+
+# Raised before a dependency was reached, by parts of this package inside the protected function.
+SAYS_NOTHING = (CircuitOpenError, DeadlineExceededError, PoolTimeoutError, RateLimitedError)
+
+
+class Ticket:
+    """A call's proof of the generation it began in."""
+
+    __slots__ = ("generation", "probe")
+
+    def __init__(self, generation: int, probe: bool) -> None:
+        self.generation = generation
+        self.probe = probe
+
+
+_ids = itertools.count()
+_PROCESS = os.urandom(6).hex()
+
+
+def make_id() -> str:
+    """An id for one write, unlike any other environment's."""
+    return f"{_PROCESS}-{next(_ids)}-{os.urandom(3).hex()}"
+
+
+ELECTION = Ticket(-1, True)
+"""Returned by `enter` to the one call that has to run for prober."""
+
+
+class Circuit:
+    """The state of one circuit. The first five attributes are the closed path's, read and written without a lock."""
+
+    def __init__(self, name: str, config: CircuitConfig) -> None:
+        self.fast_from = self.fast_until = 0.0
+        self.good = self.streak = 0
+        self.ticket = Ticket(0, False)
+        self.name, self.config = name, config
+        self.lock = threading.RLock()
+        self.state = CLOSED
+        self.generation = self.version = 0
+        self.record = Record(CLOSED)
+        self.bad = self.slow = 0
+        self.mine = self.electing = False
+        self._window = Window(config.window_seconds)
+        self._retry = self._lease = (0.0, 0.0)
+        self._seen_lease_at = 0.0
+        self._probes = self._probes_good = self._rejected = 0
+
+    # ------------------------------------------------------------------ before a call
+
+    def enter(self, now: float, valid: tuple[float, float]) -> Ticket:
+        """Admit a call that the fast path did not.
+
+        Args:
+            now: The wall clock.
+            valid: From and until when the shared snapshot is young enough; bounds the fast path.
+
+        Returns:
+            The call's ticket, or ELECTION when this call must first be elected.
+
+        Raises:
+            CircuitOpenError: The call must not be made.
+        """
+        with self.lock:
+            if self.state is CLOSED:
+                self._roll_if_over(now)
+                self.fast_from = max(self._window.since, valid[0])
+                self.fast_until = min(self._window.ends(), valid[1])
+                return self.ticket
+            self._drop_lease_if_over(now)
+            wait = self._wait(now)
+            if self.state is HALF_OPEN and self.mine and wait == 0.0:
+                if self._probes < self.config.half_open_max_calls:
+                    self._probes += 1
+                    return Ticket(self.generation, True)
+            elif wait == 0.0 and not self.electing:
+                self.electing = True
+                return ELECTION
+            self._rejected += 1
+        events.emit(events.CIRCUIT_REJECTED, self.name)
+        raise CircuitOpenError(self.name, wait or min(1.0, self.config.recovery_timeout), forced=self.record.forced)
+
+    def _wait(self, now: float) -> float:
+        """Seconds until a probe, or an election, may begin; 0.0 for now."""
+        steady = self.config.clock.steady()
+        if self.state is OPEN:
+            if self.record.forced:
+                return self.config.max_recovery_timeout or self.config.recovery_timeout
+            return max(0.0, min(self._retry[0] - now, self._retry[1] - steady))
+        if self.state is HALF_OPEN and not self.mine:
+            return max(0.0, self._seen_lease_at + self.record.lease_seconds - steady)
+        return 0.0
+
+    def _drop_lease_if_over(self, now: float) -> None:
+        """Stop probing under a lease that ended by either clock; this very call then runs for a new one."""
+        if not (self.state is HALF_OPEN and self.mine):
+            return
+        steady = self.config.clock.steady()
+        if now >= self._lease[0] or steady >= self._lease[1]:
+            self._begin(HALF_OPEN, now)
+            # It was nobody else's: it may be renewed at once, on the condition that nobody took it over.
+            self._seen_lease_at = steady - self.record.lease_seconds
+
+    # ------------------------------------------------------------------ after a call
+
+    def succeeded(self, ticket: Ticket, now: float, *, slow: bool = False) -> Record | None:
+        """Count a success, or a probe's; returns what must be shared, if anything."""
+        with self.lock:
+            if ticket.generation != self.generation:
+                return None
+            if ticket.probe:
+                return self._probe_failed(now, None) if slow else self._probe_good(now)
+            self._roll_if_over(now)
+            self.good += 1
+            self.streak = 0
+            self.slow += slow
+            return self._trip(now, None) if slow else None
+
+    def failed(self, ticket: Ticket, now: float, *, error: BaseException | None, slow: bool = False) -> Record | None:
+        """Count a failure, or a probe's; returns what must be shared, if anything."""
+        asked = self.config.retry_after(error) if error is not None else None
+        with self.lock:
+            if ticket.generation != self.generation:
+                return None
+            if ticket.probe:
+                return self._probe_failed(now, asked)
+            self._roll_if_over(now)
+            self.bad += 1
+            self.streak += 1
+            self.slow += slow
+            return self._trip(now, asked)
+
+    def abandoned(self, ticket: Ticket) -> None:
+        """A call ended without saying anything about the dependency: only give the probe's place back."""
+        if ticket.probe:
+            with self.lock:
+                if ticket.generation == self.generation:
+                    self._probes -= 1
+
+    def verdict(self, error: BaseException) -> bool | None:
+        """True: the dependency failed; False: it answered; None: the error says nothing about it."""
+        if isinstance(error, SAYS_NOTHING):
+            return None
+        if isinstance(error, self.config.excluded_exceptions):
+            return False
+        if isinstance(error, self.config.handled_exceptions):
+            return True
+        return False if isinstance(error, Exception) else None
+
+    def _trip(self, now: float, asked: float | None) -> Record | None:
+        reason = self._reason_to_trip()
+        return self._open(now, 1, asked, reason) if reason else None
+
+    def _reason_to_trip(self) -> str:
+        config = self.config
+        if config.failure_threshold is not None and self.streak >= config.failure_threshold:
+            return "failures"
+        good, bad, slow = self._counts()
+        calls = good + bad
+        if calls < config.minimum_calls:
+            return ""
+        if config.failure_rate_threshold is not None and bad >= config.failure_rate_threshold * calls:
+            return "failure_rate"
+        if config.slow_call_seconds is not None and slow >= config.slow_call_rate_threshold * calls:
+            return "slow_calls"
+        return ""
+
+    def _counts(self) -> tuple[int, int, int]:
+        good, bad, slow = self._window.totals()
+        return good + self.good, bad + self.bad, slow + self.slow
+
+    def _roll_if_over(self, now: float) -> None:
+        """Begin a new bucket when the current one is over; a fast path that counts meanwhile may lose a success."""
+        if self._window.over(now):
+            self._window.push(now, self.good, self.bad, self.slow)
+            self.good = self.bad = self.slow = 0
+            self.fast_until = 0.0
+
+    def _probe_good(self, now: float) -> Record | None:
+        self._probes -= 1
+        self._probes_good += 1
+        return self._close(now, "recovered") if self._probes_good >= self.config.success_threshold else None
+
+    def _probe_failed(self, now: float, asked: float | None) -> Record:
+        return self._open(now, self.record.opens + 1, asked, "probe_failed")
+
+    # ------------------------------------------------------------------ changes of state
+
+    def _open(self, now: float, opens: int, asked: float | None, reason: str) -> Record:
+        seconds = self.config.open_seconds(opens, asked)
+        return self._follow(
+            Record(OPEN, make_id(), opens=opens, retry_at=now + seconds, open_seconds=seconds, reason=reason), now
+        )
+
+    def _close(self, now: float, reason: str) -> Record:
+        return self._follow(Record(CLOSED, make_id(), reason=reason), now)
+
+    def candidate(self) -> tuple[Record, Record]:
+        """What is known now, and what an election would put in its place: half open, leased to whoever writes it."""
+        with self.lock:
+            lease, opens = self.config.lease_seconds, self.record.opens
+            return self.record, Record(HALF_OPEN, make_id(), opens=opens, lease_seconds=lease, reason="probe")
+
+    def elected(self, known: Record, record: Record, wall: float, steady: float) -> Ticket | None:
+        """Begin to probe under a lease that began when the election's write was sent.
+
+        Returns:
+            None when the circuit was reset or forced open while the election ran.
+        """
+        with self.lock:
+            self.electing = False
+            if self.record is not known and self.record.writer != record.writer:
+                return None
+            self._follow(record, wall)
+            self.mine = True
+            self._lease = (wall + record.lease_seconds, steady + record.lease_seconds)
+            self._probes = 1
+            return Ticket(self.generation, True)
+
+    def lost_election(self) -> None:
+        """Another environment was first; what it wrote was followed already."""
+        with self.lock:
+            self.electing = False
+
+    def command(self, state: CircuitState, now: float, seconds: float | None = None) -> Record:
+        """Carry out an operator's order here; returns what must be shared."""
+        with self.lock:
+            if state is CLOSED:
+                return self._close(now, "reset")
+            forced, length = seconds is None, seconds or 0.0
+            return self._follow(Record(OPEN, make_id(), 1, now + length, length, forced=forced, reason="forced"), now)
+
+    def learn(self, item: Item) -> None:
+        """Believe what another environment wrote, if it is newer than what is known."""
+        self.follow(from_item(item), item.version or 0)
+
+    def follow(self, record: Record, version: int) -> None:
+        """See learn. One's own write, seen again, only brings its version."""
+        with self.lock:
+            if version <= self.version:
+                return
+            self.version = version
+            if record.writer != self.record.writer or not record.writer:
+                self._follow(record, self.config.clock.wall(), reason="shared")
+
+    def _follow(self, record: Record, now: float, *, reason: str = "") -> Record:
+        before, self.record = self.state, record
+        self._begin(record.state, now)
+        steady = self.config.clock.steady()
+        if record.state is OPEN:
+            left = min(max(0.0, record.retry_at - now), record.open_seconds)
+            self._retry = (record.retry_at, steady + left)
+        elif record.state is HALF_OPEN:
+            self._seen_lease_at = steady
+        if before is not record.state:
+            self._tell(before, reason or record.reason, record)
+        return record
+
+    def _begin(self, state: CircuitState, now: float) -> None:
+        """Begin a generation: every call under way becomes late, and the counts begin anew."""
+        self.generation += 1
+        self.state = state
+        self.fast_from = self.fast_until = 0.0
+        self.ticket = Ticket(self.generation, False)
+        self.good = self.bad = self.slow = self.streak = 0
+        self._probes = self._probes_good = 0
+        self.mine = False
+        self._window.clear(now)
+
+    def _tell(self, before: CircuitState, reason: str, record: Record) -> None:
+        """Failure policy: a hook that raises is logged and ignored. Hooks must not call the circuit's commands."""
+        after = record.state
+        wait = record.open_seconds if after is OPEN and not record.forced else None
+        events.emit(events.CIRCUIT_TRANSITION, self.name, before=before, after=after, reason=reason, retry_after=wait)
+        hook = self.config.on_transition
+        if hook is None:
+            return
+        try:
+            hook(CircuitTransition(self.name, before, after, reason, wait))
+        except Exception:
+            logger.warning("on_transition of circuit %s raised; ignored", self.name, exc_info=True)
+
+    def snapshot(self, now: float) -> CircuitSnapshot:
+        """The circuit as it is known here."""
+        with self.lock:
+            good, bad, slow = self._counts()
+            wait = 0.0 if self.state is CLOSED else self._wait(now)
+            record = self.record
+            return CircuitSnapshot(
+                self.name,
+                self.state,
+                self.version,
+                good + bad,
+                bad,
+                slow,
+                self.streak,
+                record.opens,
+                wait,
+                record.forced,
+                self._rejected,
+                record.reason,
+            )

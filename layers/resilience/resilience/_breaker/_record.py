@@ -1,0 +1,73 @@
+"""The shared record of a circuit, and who may write it.
+
+Every write is conditional on the version that the writer knew (fencing): an environment that missed something cannot
+undo what it missed. Each write carries an id, so that a write whose answer was lost is recognised as one's own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from resilience._breaker._states import CircuitState
+from resilience._control import CIRCUIT, PARTITION
+from resilience.store._protocol import Item, Value
+
+KEEP_SECONDS = 30 * 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What environments tell each other about a circuit.
+
+    Attributes:
+        state: The state.
+        writer: The id of the write, by which an environment recognises its own; "" before the first.
+        opens: How often it opened without closing between.
+        retry_at: Unix second at which it may be probed (only when open).
+        open_seconds: How long it was to stay open, so that a wrong clock cannot make it longer.
+        lease_seconds: How long the prober may take (only when half open).
+        forced: Opened by hand, with no end.
+        reason: Why it is in this state.
+    """
+
+    state: CircuitState
+    writer: str = ""
+    opens: int = 0
+    retry_at: float = 0.0
+    open_seconds: float = 0.0
+    lease_seconds: float = 0.0
+    forced: bool = False
+    reason: str = ""
+
+    def attributes(self) -> dict[str, Value]:
+        """The record as stored."""
+        return {
+            "state": self.state.value,
+            "writer": self.writer,
+            "opens": self.opens,
+            "retry_at": self.retry_at,
+            "open_seconds": self.open_seconds,
+            "lease_seconds": self.lease_seconds,
+            "forced": self.forced,
+            "reason": self.reason,
+        }
+
+    def item(self, name: str, version: int, now: float) -> Item:
+        """The record as an item of the control partition."""
+        return Item(PARTITION, CIRCUIT + name, self.attributes(), version, int(now) + KEEP_SECONDS)
+
+
+def from_item(item: Item) -> Record:
+    """Read a record; a state that this version of the package does not know counts as closed."""
+    values = item.attributes
+    known = values.get("state") in set(CircuitState)
+    return Record(
+        state=CircuitState(str(values["state"])) if known else CircuitState.CLOSED,
+        writer=str(values.get("writer", "")),
+        opens=int(values.get("opens") or 0),
+        retry_at=float(values.get("retry_at") or 0.0),
+        open_seconds=float(values.get("open_seconds") or 0.0),
+        lease_seconds=float(values.get("lease_seconds") or 0.0),
+        forced=bool(values.get("forced")),
+        reason=str(values.get("reason", "")),
+    )

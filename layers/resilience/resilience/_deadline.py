@@ -1,0 +1,101 @@
+"""One deadline a request: how much time is left, known to everything that is called on the way.
+
+It lives in a context variable, so it follows the request through tasks and (with `asyncio.to_thread`) into threads. It
+is measured on a steady clock, which no time server moves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar, Token
+from dataclasses import dataclass
+from typing import Final
+
+from resilience import _checks
+from resilience._clock import SYSTEM, Clock
+from resilience.errors import DeadlineExceededError
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """A moment on a steady clock.
+
+    Attributes:
+        at: The moment, in the clock's seconds.
+        steady: The clock.
+    """
+
+    at: float
+    steady: Callable[[], float]
+
+    def remaining(self) -> float:
+        """Seconds left; never negative."""
+        return max(0.0, self.at - self.steady())
+
+
+_current: Final[ContextVar[Deadline | None]] = ContextVar("resilience_deadline", default=None)
+
+
+def set_deadline(seconds: float, *, clock: Clock = SYSTEM) -> Token[Deadline | None]:
+    """Give the current context a deadline, unless it has an earlier one already.
+
+    Args:
+        seconds: From now; 0 or more.
+        clock: Its steady clock measures.
+
+    Returns:
+        A token for `clear_deadline`.
+    """
+    _checks.number("seconds", seconds)
+    at, current = clock.steady() + seconds, _current.get()
+    if current is not None and current.remaining() <= seconds:
+        return _current.set(current)
+    return _current.set(Deadline(at, clock.steady))
+
+
+def clear_deadline(token: Token[Deadline | None]) -> None:
+    """Bring back the deadline from before `set_deadline`."""
+    _current.reset(token)
+
+
+@contextmanager
+def deadline(seconds: float, *, clock: Clock = SYSTEM) -> Iterator[Deadline]:
+    """Give the block a deadline; the earlier one wins when blocks are nested.
+
+    The block is not interrupted. What it calls through this package is: no retry, wait or timeout goes past it.
+    """
+    token = set_deadline(seconds, clock=clock)
+    try:
+        yield _current.get() or Deadline(clock.steady() + seconds, clock.steady)
+    finally:
+        _current.reset(token)
+
+
+def remaining() -> float | None:
+    """Seconds left of the current deadline; 0.0 when it has passed, None when there is none."""
+    current = _current.get()
+    return None if current is None else current.remaining()
+
+
+def timeout_for(call: str, default: float | None = None, *, reserve: float = 0.0) -> float | None:
+    """The timeout to give a call, so that the deadline holds.
+
+    Args:
+        call: Names it in the error.
+        default: Seconds that it may take at most; None sets no limit of its own.
+        reserve: Seconds to keep for what comes after the call.
+
+    Returns:
+        The smaller of default and what is left, or None when neither exists.
+
+    Raises:
+        DeadlineExceededError: Nothing is left; the call should not be made.
+    """
+    left = remaining()
+    if left is None:
+        return default
+    left -= reserve
+    if left <= 0:
+        raise DeadlineExceededError(f"no time left for {call}")
+    return left if default is None else min(left, default)

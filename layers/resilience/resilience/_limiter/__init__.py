@@ -1,0 +1,1 @@
+"""Rate limits that a fleet shares, for well under one write a request."""

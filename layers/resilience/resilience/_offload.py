@@ -1,0 +1,98 @@
+"""How work that may block gets off the caller's way.
+
+A store that blocks is reached from an event loop through a thread, and from plain code directly. Work that nobody has
+to wait for goes to the same few threads. Nothing relies on such a thread making progress by itself: Lambda freezes it
+with everything else, and it goes on in the next invocation; `flush` waits for what is under way at the end of one.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ThreadPoolExecutor
+
+T = TypeVar("T")
+logger = logging.getLogger("resilience")
+
+_THREADS = 4
+_lock = threading.Lock()
+_executor: ThreadPoolExecutor | None = None
+_pending: set[Future[Any]] = set()
+
+
+def executor() -> ThreadPoolExecutor:
+    """The package's own few threads, started when first needed."""
+    global _executor  # noqa: PLW0603 - one pool a process
+    if _executor is None:
+        from concurrent.futures import ThreadPoolExecutor
+
+        with _lock:
+            if _executor is None:
+                _executor = ThreadPoolExecutor(_THREADS, thread_name_prefix="resilience")
+    return _executor
+
+
+def soon(work: Callable[[], object], *, blocking: bool) -> None:
+    """Do the work without making the caller wait: in a thread when it may block, at once when it cannot."""
+    if not blocking:
+        _guarded(work)
+        return
+    future = executor().submit(_guarded, work)
+    _pending.add(future)
+    future.add_done_callback(_pending.discard)
+
+
+async def run(work: Callable[[], T], *, blocking: bool, unclaimed: Callable[[T], object] | None = None) -> T:
+    """Do the work and wait for its answer without blocking the event loop.
+
+    A caller that is cancelled leaves the work to finish: whatever it changes, it must change inside `work`, and what
+    nobody waits for any more is handed to `unclaimed`.
+    """
+    if not blocking:
+        return work()
+    import asyncio
+
+    future = executor().submit(work)
+    try:
+        return await asyncio.shield(asyncio.wrap_future(future))
+    except asyncio.CancelledError:
+        if unclaimed is not None:
+            claim = unclaimed
+            future.add_done_callback(lambda done: None if done.exception() else claim(done.result()))
+        raise
+
+
+def in_event_loop() -> bool:
+    """Whether the caller runs inside an event loop, where nothing may block."""
+    import asyncio
+
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+def drain(timeout: float | None) -> bool:
+    """Wait for what `soon` started.
+
+    Returns:
+        True when all of it ended within timeout seconds (None waits without limit).
+    """
+    waiting = set(_pending)
+    if not waiting:
+        return True
+    from concurrent.futures import wait
+
+    return not wait(waiting, timeout).not_done
+
+
+def _guarded(work: Callable[[], object]) -> None:
+    try:
+        work()
+    except Exception:
+        logger.warning("work in the background failed", exc_info=True)

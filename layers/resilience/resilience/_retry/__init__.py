@@ -1,0 +1,1 @@
+"""Trying again: how long to wait, how often, and when not to."""

@@ -1,0 +1,119 @@
+"""What the whole process shares: the default store, and the moments at which kept work must be done.
+
+`configure` chooses the store; without it the environment does, when the first part needs one: RESILIENCE_TABLE names a
+DynamoDB table, and where it is not set everything stays in memory.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+import weakref
+from collections.abc import Callable
+
+from resilience import _offload
+from resilience._control import Control, control_of
+from resilience.store._protocol import Item, Store
+
+_lock = threading.RLock()
+_store: Store | None = None
+_rebinders: weakref.WeakSet[Bound] = weakref.WeakSet()
+_flushers: list[Callable[[], None]] = []
+
+
+class Bound:
+    """Something that uses the default store and must look again when `configure` changes it."""
+
+    def rebind(self) -> None:
+        """Forget the store; the next use asks for the default again."""
+        raise NotImplementedError
+
+    def follow_default(self) -> None:
+        """Be told when the default store changes."""
+        with _lock:
+            _rebinders.add(self)
+
+
+def configure(*, store: Store | None = None) -> None:
+    """Choose the store of everything that was not given one of its own; what exists already moves over.
+
+    Args:
+        store: None goes back to the environment's choice: DynamoStore(RESILIENCE_TABLE) if that variable is set, else a
+            new MemoryStore.
+    """
+    global _store  # noqa: PLW0603 - one default a process
+    with _lock:
+        _store = store
+        users = list(_rebinders)
+    for user in users:
+        user.rebind()
+
+
+def default_store() -> Store:
+    """The store in use, made when first asked for."""
+    global _store  # noqa: PLW0603
+    with _lock:
+        if _store is None:
+            _store = _from_environment()
+        return _store
+
+
+def default_control() -> Control:
+    """The snapshot of the default store."""
+    return control_of(default_store())
+
+
+def warm_up() -> bool:
+    """Connect to the store and read the shared snapshot now, for instance while Lambda initialises.
+
+    Returns:
+        False when the store did not answer; nothing is lost then but time.
+    """
+    return default_control().refresh(time.time())
+
+
+def on_flush(work: Callable[[], None]) -> None:
+    """Have work done by every `flush`; it must not raise."""
+    _flushers.append(work)
+
+
+def flush(timeout: float | None = 2.0) -> bool:
+    """Write what is due and wait for what is under way; call it as an invocation ends, or at shutdown.
+
+    Args:
+        timeout: Seconds to wait at most, default 2; None waits without limit.
+
+    Returns:
+        True when nothing is left under way.
+    """
+    for work in _flushers:
+        work()
+    return _offload.drain(timeout)
+
+
+def on_restore() -> None:
+    """Call after a SnapStart restore: drops sockets, and takes a new name among the environments."""
+    store = default_store()
+    control_of(store).renew()
+    close = getattr(store, "close", None)
+    if close is not None:
+        close()
+
+
+def shared_circuits() -> list[Item]:
+    """Every circuit known to the fleet as of the last snapshot, for a dashboard."""
+    from resilience._control import CIRCUIT
+
+    return [item for sk, item in sorted(default_control().items.items()) if sk.startswith(CIRCUIT)]
+
+
+def _from_environment() -> Store:
+    table = os.environ.get("RESILIENCE_TABLE")
+    if table:
+        from resilience.store._dynamo import DynamoStore
+
+        return DynamoStore(table)
+    from resilience.store._memory import MemoryStore
+
+    return MemoryStore()

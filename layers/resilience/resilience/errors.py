@@ -1,0 +1,92 @@
+"""The exceptions of the package, all in one place.
+
+```
+ResilienceError                 everything this package raises by itself
+├── ConfigurationError          a setting is wrong; also a ValueError; raised when something is built
+├── CircuitOpenError            the circuit is open, nothing was called; carries `retry_after`
+├── RateLimitedError            the limit is reached; carries the `decision` and `retry_after`
+├── DeadlineExceededError       no time is left for the call; also a TimeoutError
+├── PoolTimeoutError            no free slot within the time; also a TimeoutError
+└── StoreError                  the shared store did not answer or refused
+```
+
+What a protected function raises reaches the caller unchanged: nothing here wraps another error.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from resilience._limiter.decision import Decision
+
+
+class ResilienceError(Exception):
+    """The base of every error that this package raises by itself."""
+
+
+class ConfigurationError(ResilienceError, ValueError):
+    """A setting is outside its range.
+
+    Attributes:
+        field: The setting's name.
+        value: What was given.
+    """
+
+    def __init__(self, field: str, value: object, rule: str) -> None:
+        super().__init__(f"{field}={value!r}: {rule}")
+        self.field = field
+        self.value = value
+
+
+class CircuitOpenError(ResilienceError):
+    """The circuit is open: the dependency was not called.
+
+    Attributes:
+        name: The circuit's name.
+        retry_after: Seconds until the circuit may be tried again; never negative.
+        forced: True when an operator opened the circuit by hand.
+    """
+
+    def __init__(self, name: str, retry_after: float, *, forced: bool = False) -> None:
+        super().__init__(f"circuit {name!r} is open; try again in {retry_after:.1f} s")
+        self.name = name
+        self.retry_after = max(0.0, retry_after)
+        self.forced = forced
+
+
+class RateLimitedError(ResilienceError):
+    """A limit is reached.
+
+    Attributes:
+        decision: The whole answer of the limiter, from which headers are rendered.
+        retry_after: Seconds until the next call can be allowed.
+    """
+
+    def __init__(self, decision: Decision) -> None:
+        super().__init__(f"limit of {decision.limit} reached; try again in {decision.retry_after:.0f} s")
+        self.decision = decision
+        self.retry_after = decision.retry_after
+
+
+class DeadlineExceededError(ResilienceError, TimeoutError):
+    """The request's deadline has passed, or leaves no time for the call."""
+
+
+class PoolTimeoutError(ResilienceError, TimeoutError):
+    """No slot of a pool became free in time.
+
+    Attributes:
+        waited: Seconds spent waiting.
+    """
+
+    def __init__(self, limit: int, waited: float) -> None:
+        super().__init__(f"all {limit} slots busy for {waited:.2f} s")
+        self.waited = waited
+
+
+class StoreError(ResilienceError):
+    """The shared store did not answer in time, or refused.
+
+    Nothing in this package lets it reach a protected call: each part says beside its code what it does instead.
+    """

@@ -1,0 +1,84 @@
+"""What the package asks of a store.
+
+The protocol is narrow on purpose: a version that a write is conditional on, and counters that add. No expression
+language, so that the store in memory and the one in DynamoDB mean the same, and one set of tests shows it on both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+Value = str | int | float | bool | bytes | None
+"""What an attribute may hold. Floats must be finite."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One stored item.
+
+    Attributes:
+        pk: Partition key.
+        sk: Sort key.
+        attributes: The values, without the keys, the version and the expiry.
+        version: The number of conditional writes so far, or None for an item that was never written conditionally.
+        ttl: Unix second at which the item expires, or None for never.
+    """
+
+    pk: str
+    sk: str
+    attributes: Mapping[str, Value]
+    version: int | None = None
+    ttl: int | None = None
+
+
+class Store(Protocol):
+    """A table of items. Every method raises StoreError when the store does not answer, and nothing else.
+
+    An item past its ttl is absent to every method. Methods may block: whoever calls from an event loop goes through a
+    thread when `blocking` is true.
+    """
+
+    blocking: bool
+
+    def get(self, pk: str, sk: str) -> Item | None:
+        """Return the item as last written (a consistent read), or None."""
+
+    def query(self, pk: str, *, sk_prefix: str = "", limit: int | None = None) -> list[Item]:
+        """Return the partition's items in order of their sort key; it may lag behind writes for a moment.
+
+        Args:
+            pk: The partition.
+            sk_prefix: Only sort keys that begin so; "" for all.
+            limit: At most so many; None for all.
+        """
+
+    def put(self, pk: str, sk: str, attributes: Mapping[str, Value], *, ttl: int | None = None) -> None:
+        """Write the item whatever was there."""
+
+    def put_if(
+        self,
+        pk: str,
+        sk: str,
+        attributes: Mapping[str, Value],
+        *,
+        expected_version: int | None,
+        ttl: int | None = None,
+    ) -> bool:
+        """Write the item only if its version is the expected one (None: only if it is absent).
+
+        Returns:
+            True when written, and the version is then one higher (1 for a new item); False when another writer was
+            first.
+        """
+
+    def add(self, pk: str, sk: str, deltas: Mapping[str, int], *, ttl: int | None = None) -> dict[str, int]:
+        """Add to whole numbers in one step, beginning at 0, and return the new values of the names in deltas.
+
+        A repeated request after a lost answer may count twice, and an expired counter may be continued where the store
+        removes expired items late: give every window a key of its own.
+        """
+
+    def delete(self, pk: str, sk: str) -> None:
+        """Remove the item; no error when it is absent."""

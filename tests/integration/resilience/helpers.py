@@ -1,0 +1,96 @@
+"""Stores that misbehave on order, and a count of what reaches DynamoDB."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from resilience import DynamoStore, Store, StoreError
+from resilience.store import Item, Value
+
+
+class FaultyStore:
+    """One environment's view of a shared store, with the faults that networks and replicas have.
+
+    `down` refuses everything; `lose_writes` refuses before writing; `lose_answers` writes and then loses the answer;
+    `stale` answers queries from an older moment, as an eventually consistent read may.
+    """
+
+    blocking = False
+
+    def __init__(self, inner: Store) -> None:
+        self.inner = inner
+        self.down = self.lose_writes = self.lose_answers = False
+        self.stale: dict[tuple[str, str], list[Item]] | None = None
+        self.writes = self.reads = 0
+
+    def get(self, pk: str, sk: str) -> Item | None:
+        self._check()
+        self.reads += 1
+        return self.inner.get(pk, sk)
+
+    def query(self, pk: str, *, sk_prefix: str = "", limit: int | None = None) -> list[Item]:
+        self._check()
+        self.reads += 1
+        if self.stale is not None and (pk, sk_prefix) in self.stale:
+            return self.stale[pk, sk_prefix]
+        return self.inner.query(pk, sk_prefix=sk_prefix, limit=limit)
+
+    def remember(self, pk: str) -> None:
+        """Take the picture that `stale` reads will show."""
+        self.stale = {(pk, ""): self.inner.query(pk)}
+
+    def put(self, pk: str, sk: str, attributes: Mapping[str, Value], *, ttl: int | None = None) -> None:
+        self._write()
+        self.inner.put(pk, sk, attributes, ttl=ttl)
+        self._answer()
+
+    def put_if(
+        self,
+        pk: str,
+        sk: str,
+        attributes: Mapping[str, Value],
+        *,
+        expected_version: int | None,
+        ttl: int | None = None,
+    ) -> bool:
+        self._write()
+        done = self.inner.put_if(pk, sk, attributes, expected_version=expected_version, ttl=ttl)
+        self._answer()
+        return done
+
+    def add(self, pk: str, sk: str, deltas: Mapping[str, int], *, ttl: int | None = None) -> dict[str, int]:
+        self._write()
+        values = self.inner.add(pk, sk, deltas, ttl=ttl)
+        self._answer()
+        return values
+
+    def delete(self, pk: str, sk: str) -> None:
+        self._write()
+        self.inner.delete(pk, sk)
+
+    def _check(self) -> None:
+        if self.down:
+            raise StoreError("down")
+
+    def _write(self) -> None:
+        self._check()
+        if self.lose_writes:
+            raise StoreError("lost on the way there")
+        self.writes += 1
+
+    def _answer(self) -> None:
+        if self.lose_answers:
+            raise StoreError("lost on the way back")
+
+
+def count_requests(store: DynamoStore) -> Counter[str]:
+    """Count the requests that a store's client sends from now on, by operation."""
+    counts: Counter[str] = Counter()
+
+    def note(model: Any, **_: object) -> None:
+        counts[model.name] += 1
+
+    store.client.meta.events.register("before-call.dynamodb", note)
+    return counts

@@ -1,0 +1,267 @@
+"""A fleet of breakers driven at random against one store: what must hold, whatever happens and in whichever order.
+
+Calls begin and end at any time in any environment; reads are stale, writes and answers are lost, probers die, wall
+clocks step, the store and the dependency go down and come back. The same machine runs over memory (many examples) and
+over DynamoDB as moto evaluates it (some).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+
+from resilience import CircuitBreaker, CircuitOpenError, DynamoStore, MemoryStore, Store
+from resilience._breaker._circuit import Ticket
+from resilience.store import Item, Value
+from resilience.testing import ManualClock
+from tests.integration.resilience.helpers import FaultyStore
+
+FLEET, LEASE, THRESHOLD = 3, 20.0, 3
+environments = st.integers(0, FLEET - 1)
+
+
+class DownError(Exception):
+    """The dependency failed."""
+
+
+class Ledger:
+    """The shared store, with a note of every write that it accepted."""
+
+    blocking = False
+
+    def __init__(self, inner: Store) -> None:
+        self.inner = inner
+        self.accepted: list[tuple[int | None, Mapping[str, Value]]] = []
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.inner, name)
+
+    def put_if(
+        self, pk: str, sk: str, attributes: Mapping[str, Value], *, expected_version: int | None, ttl: int | None = None
+    ) -> bool:
+        done = self.inner.put_if(pk, sk, attributes, expected_version=expected_version, ttl=ttl)
+        if done:
+            self.accepted.append((expected_version, attributes))
+        return done
+
+
+class Environment:
+    """One execution environment: its clock, its view of the store, its calls under way."""
+
+    def __init__(self, shared: Store) -> None:
+        self.clock = ManualClock()
+        self.store = FaultyStore(shared)
+        self.breaker = CircuitBreaker(
+            "dependency",
+            store=self.store,
+            clock=self.clock,
+            failure_threshold=THRESHOLD,
+            failure_rate_threshold=None,
+            lease_seconds=LEASE,
+            jitter=0,
+            max_recovery_timeout=60,
+        )
+        self.calls: list[tuple[Ticket, bool]] = []
+
+    def begin(self, down: bool) -> Ticket | None:
+        try:
+            return self.breaker.enter(self.clock.wall())
+        except CircuitOpenError:
+            return None
+
+    def end(self, ticket: Ticket, failed: bool) -> None:
+        breaker = self.breaker
+        record = breaker.on_error(ticket, DownError(), 0.0) if failed else breaker.on_result(ticket, None, 0.0)
+        breaker.share(record)
+
+
+class Fleet(RuleBasedStateMachine):
+    """The rules are what can happen; the invariants what must hold all the time."""
+
+    shared: Store
+
+    @initialize()
+    def start(self) -> None:
+        self.ledger = Ledger(self.make_store())
+        self.fleet = [Environment(self.ledger) for _ in range(FLEET)]  # type: ignore[arg-type]
+        self.down = False
+        self.elapsed = 0.0
+        self.leases: list[tuple[int, float]] = []
+
+    def make_store(self) -> Store:
+        # The store's own clock stands still: nothing here lives long enough to expire.
+        return MemoryStore(clock=ManualClock())
+
+    @rule(n=environments, ends=st.sampled_from([True, False, False]))
+    def call(self, n: int, ends: bool) -> None:
+        environment = self.fleet[n]
+        before = len(self.ledger.accepted)
+        ticket = environment.begin(self.down)
+        self.note_elections(n, before)
+        if ticket is None:
+            return
+        if ends:
+            environment.end(ticket, self.down)
+        else:
+            environment.calls.append((ticket, self.down))
+
+    @rule(n=environments, seconds=st.sampled_from([1.0, 61.0]))
+    def outage(self, n: int, seconds: float) -> None:
+        """The way into the interesting part: one environment sees enough failures to open, and time passes."""
+        for _ in range(THRESHOLD):
+            before = len(self.ledger.accepted)
+            ticket = self.fleet[n].begin(True)
+            self.note_elections(n, before)
+            if ticket is None:
+                break
+            self.fleet[n].end(ticket, True)
+        self.let_pass(seconds)
+
+    @rule(n=environments)
+    def late_result(self, n: int) -> None:
+        if self.fleet[n].calls:
+            self.fleet[n].end(*self.fleet[n].calls.pop(0))
+
+    @rule(n=environments)
+    def crash(self, n: int) -> None:
+        self.fleet[n] = Environment(self.ledger)  # type: ignore[arg-type]
+
+    @rule(seconds=st.sampled_from([0.1, 1.0, 4.0, 6.0, 19.0, 21.0, 61.0]))
+    def pass_time(self, seconds: float) -> None:
+        self.let_pass(seconds)
+
+    def let_pass(self, seconds: float) -> None:
+        """Time passes for everybody."""
+        self.elapsed += seconds
+        for environment in self.fleet:
+            environment.clock.advance(seconds)
+
+    @rule(n=environments, seconds=st.sampled_from([-3_600.0, -30.0, 30.0, 3_600.0]))
+    def step_clock(self, n: int, seconds: float) -> None:
+        self.fleet[n].clock.step(seconds)
+
+    @rule(down=st.booleans())
+    def dependency(self, down: bool) -> None:
+        self.down = down
+
+    @rule(n=environments, fault=st.sampled_from(["down", "lose_writes", "lose_answers", "none"]))
+    def network(self, n: int, fault: str) -> None:
+        store = self.fleet[n].store
+        store.down = store.lose_writes = store.lose_answers = False
+        if fault != "none":
+            setattr(store, fault, True)
+
+    @rule(n=environments, stale=st.booleans())
+    def replica(self, n: int, stale: bool) -> None:
+        store = self.fleet[n].store
+        if stale:
+            store.remember("control")
+        else:
+            store.stale = None
+
+    @rule(n=environments, order=st.sampled_from(["reset", "force_open"]))
+    def operator(self, n: int, order: str) -> None:
+        getattr(self.fleet[n].breaker, order)()
+
+    def note_elections(self, n: int, before: int) -> None:
+        """Note who was elected when, on the one true clock: nobody while another's lease lasts."""
+        for expected, attributes in self.ledger.accepted[before:]:
+            if attributes["state"] != "half_open":
+                continue
+            last = self.ledger.accepted[-2][1] if len(self.ledger.accepted) > 1 else {}
+            if self.leases and last.get("state") == "half_open" and expected:
+                owner, since = self.leases[-1]
+                assert owner == n or self.elapsed - since >= LEASE - 1e-6, "two environments probe in one lease"
+            self.leases.append((n, self.elapsed))
+
+    @invariant()
+    def every_write_follows_the_last(self) -> None:
+        """No write from an old generation is ever accepted."""
+        if hasattr(self, "ledger"):
+            versions = [(expected or 0) + 1 for expected, _ in self.ledger.accepted]
+            assert versions == list(range(1, len(versions) + 1))
+
+    def teardown(self) -> None:
+        if hasattr(self, "fleet"):
+            with self.calm():
+                self.opens_when_down()
+                self.closes_when_well()
+
+    @contextmanager
+    def calm(self) -> Iterator[None]:
+        for environment in self.fleet:
+            store = environment.store
+            store.down = store.lose_writes = store.lose_answers = False
+            store.stale = None
+            environment.calls.clear()
+            environment.breaker.reset()
+        yield
+
+    def opens_when_down(self) -> None:
+        """Each environment opens within its threshold once the dependency is down and its snapshot is fresh."""
+        self.turn(5)
+        for environment in self.fleet:
+            for _ in range(THRESHOLD):
+                ticket = environment.begin(True)
+                if ticket is not None:
+                    environment.end(ticket, True)
+            assert environment.breaker.get_state() != "closed"
+
+    def closes_when_well(self) -> None:
+        """Once the dependency is well, every environment is closed again after a few open times and leases."""
+        for _ in range(12):
+            self.turn(30)
+            for environment in self.fleet:
+                ticket = environment.begin(False)
+                if ticket is not None:
+                    environment.end(ticket, False)
+        for environment in self.fleet:
+            assert environment.breaker.get_state() == "closed"
+
+    def turn(self, seconds: float) -> None:
+        for environment in self.fleet:
+            environment.clock.advance(seconds)
+            environment.breaker.get_state()
+
+
+def test_in_memory() -> None:
+    """Many examples over the store in memory."""
+    run_state_machine_as_test(
+        Fleet, settings=settings(max_examples=300, stateful_step_count=40, deadline=None, database=None)
+    )
+
+
+def test_over_dynamodb(table: str) -> None:
+    """Some examples over DynamoDB's real conditions; each begins with an empty partition."""
+    store = DynamoStore(table, read_timeout=10.0, clock=ManualClock())
+
+    class DynamoFleet(Fleet):
+        def make_store(self) -> Store:
+            for item in store.query("control"):
+                store.delete(item.pk, item.sk)
+            return store
+
+    run_state_machine_as_test(
+        DynamoFleet,
+        settings=settings(
+            max_examples=25,
+            stateful_step_count=25,
+            deadline=None,
+            database=None,
+            phases=[Phase.generate],
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
+
+
+@pytest.mark.parametrize("item", [Item("control", "circuit#x", {"state": "unheard-of"}, 3)])
+def test_an_unknown_state_counts_as_closed(item: Item) -> None:
+    """A record that a later version of the package wrote does not stop this one."""
+    breaker = CircuitBreaker("x", store=MemoryStore())
+    breaker.circuit.learn(item)
+    assert breaker.get_state() == "closed"

@@ -1,0 +1,186 @@
+"""One contract, two stores: what holds in memory holds in DynamoDB."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import resilience
+from resilience import ConfigurationError, DynamoStore, MemoryStore, Store, StoreError
+from resilience.testing import ManualClock
+
+
+@pytest.fixture(params=["memory", "dynamo"])
+def store(request: pytest.FixtureRequest) -> tuple[Store, ManualClock]:
+    clock = ManualClock()
+    if request.param == "memory":
+        return MemoryStore(clock=clock), clock
+    return DynamoStore(request.getfixturevalue("table"), clock=clock, read_timeout=5.0), clock
+
+
+Pair = tuple[Store, ManualClock]
+
+
+def test_every_kind_of_value_comes_back(store: Pair) -> None:
+    """Text, whole numbers, floats in its range, truth values, bytes and nothing survive."""
+    values: dict[str, Any] = {"s": "x", "i": -3, "f": 0.1, "t": True, "b": b"\x00\xff", "n": None, "big": 1e120}
+    store[0].put("p", "s", values)
+    item = store[0].get("p", "s")
+    assert item is not None
+    assert dict(item.attributes) == values
+    assert (item.version, item.ttl) == (None, None)
+
+
+def test_what_is_absent_is_none(store: Pair) -> None:
+    """Reading or deleting what is not there is no error."""
+    assert store[0].get("p", "s") is None
+    store[0].delete("p", "s")
+
+
+def test_a_write_needs_the_version_it_expects(store: Pair) -> None:
+    """Only the writer that knows the last version writes, and exactly one of two."""
+    first = store[0]
+    assert first.put_if("p", "s", {"a": 1}, expected_version=None)
+    assert not first.put_if("p", "s", {"a": 2}, expected_version=None)
+    assert first.put_if("p", "s", {"a": 3}, expected_version=1)
+    assert not first.put_if("p", "s", {"a": 4}, expected_version=1)
+    assert not first.put_if("p", "other", {"a": 4}, expected_version=1)
+    item = first.get("p", "s")
+    assert item is not None
+    assert (item.version, item.attributes["a"]) == (2, 3)
+
+
+def test_expired_is_absent(store: Pair) -> None:
+    """Past its ttl an item is neither read nor in the way, although DynamoDB removes it days later."""
+    backend, clock = store
+    assert backend.put_if("p", "s", {"a": 1}, expected_version=None, ttl=int(clock.wall()) + 10)
+    clock.advance(10)
+    assert backend.get("p", "s") is None
+    assert backend.query("p") == []
+    assert not backend.put_if("p", "s", {"a": 2}, expected_version=1)
+    assert backend.put_if("p", "s", {"a": 2}, expected_version=None)
+
+
+def test_counters_add(store: Pair) -> None:
+    """Several counters of one item add in one step, and the new values come back."""
+    assert store[0].add("p", "s", {"a": 2, "b": 1}) == {"a": 2, "b": 1}
+    assert store[0].add("p", "s", {"a": 3}, ttl=int(store[1].wall()) + 99) == {"a": 5}
+    item = store[0].get("p", "s")
+    assert item is not None
+    assert dict(item.attributes) == {"a": 5, "b": 1}
+
+
+def test_a_query_is_ordered_and_limited(store: Pair) -> None:
+    """The partition comes back in order of its sort keys, by prefix, as many as asked."""
+    for sk in ("b#2", "a#1", "b#1", "c#1"):
+        store[0].put("p", sk, {})
+    store[0].put("other", "b#9", {})
+    assert [item.sk for item in store[0].query("p")] == ["a#1", "b#1", "b#2", "c#1"]
+    assert [item.sk for item in store[0].query("p", sk_prefix="b#")] == ["b#1", "b#2"]
+    assert [item.sk for item in store[0].query("p", limit=2)] == ["a#1", "b#1"]
+
+
+def test_a_query_reads_every_page(table: str) -> None:
+    """More than DynamoDB returns at once is read to the end."""
+    store = DynamoStore(table, read_timeout=10.0)
+    for n in range(5):
+        store.put("p", f"{n}", {"blob": b"x" * 300_000})
+    assert len(store.query("p")) == 5
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), [1], {"a": 1}])
+def test_dynamo_refuses_what_it_cannot_keep(value: Any) -> None:
+    """Nested and infinite values are errors before any request."""
+    with pytest.raises((TypeError, ValueError)):
+        DynamoStore("t").put("p", "s", {"a": value})
+
+
+def test_reserved_names_are_refused() -> None:
+    """An attribute cannot overwrite a key, the version or the expiry."""
+    with pytest.raises(ValueError, match="version"):
+        DynamoStore("t").put("p", "s", {"version": 1})
+
+
+def unreachable(clock: ManualClock) -> DynamoStore:
+    return DynamoStore("t", region="eu-central-1", endpoint_url="http://127.0.0.1:9", attempts=1, clock=clock)
+
+
+def test_an_unreachable_table_is_left_alone_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a request without an answer the next ones fail at once, until the cool-off is over."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
+    clock = ManualClock()
+    store = unreachable(clock)
+    with pytest.raises(StoreError, match="EndpointConnectionError"):
+        store.get("p", "s")
+    with pytest.raises(StoreError, match="a moment ago"):
+        store.get("p", "s")
+    clock.advance(5)
+    with pytest.raises(StoreError, match="EndpointConnectionError"):
+        store.get("p", "s")
+    store.close()
+
+
+def test_a_missing_table_is_a_store_error(table: str) -> None:
+    """What DynamoDB refuses names its code."""
+    with pytest.raises(StoreError, match="ResourceNotFoundException"):
+        DynamoStore("missing").get("p", "s")
+
+
+def test_the_environment_chooses_the_store(table: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """RESILIENCE_TABLE names a table; without it everything stays in memory."""
+    monkeypatch.setenv("RESILIENCE_TABLE", table)
+    resilience.configure()
+    assert isinstance(resilience.default_store(), DynamoStore)
+    assert resilience.warm_up()
+    resilience.on_restore()
+    monkeypatch.delenv("RESILIENCE_TABLE")
+    resilience.configure()
+    assert isinstance(resilience.default_store(), MemoryStore)
+    resilience.on_restore()
+
+
+@pytest.mark.parametrize(
+    ("build", "field"),
+    [
+        (lambda: DynamoStore(""), "table=''"),
+        (lambda: DynamoStore("t", read_timeout=0), "read_timeout=0"),
+        (lambda: DynamoStore("t", attempts=0), "attempts=0"),
+    ],
+)
+def test_wrong_settings_fail_when_built(build: Callable[[], object], field: str) -> None:
+    """The error names the field and the value."""
+    with pytest.raises(ConfigurationError, match=field):
+        build()
+
+
+def test_an_async_caller_does_not_block_the_loop(table: str) -> None:
+    """While a breaker trips and writes to DynamoDB, the event loop goes on turning."""
+    resilience.configure(store=DynamoStore(table, read_timeout=5.0))
+    turns = 0
+
+    @resilience.circuit_breaker(name="loop", failure_threshold=1)
+    async def down() -> None:
+        raise ConnectionError
+
+    async def turn() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    async def scenario() -> None:
+        task = asyncio.create_task(turn())
+        with pytest.raises(ConnectionError):
+            await down()
+        task.cancel()
+
+    asyncio.run(scenario())
+    assert turns > 5
+    assert resilience.flush(10)
+    item = resilience.default_store().get("control", "circuit#loop")
+    assert item is not None
+    assert item.attributes["state"] == "open"

@@ -1,0 +1,162 @@
+"""The connection pool: its limit, its fairness, and what cancellation and dead loops leave behind."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from resilience import ConfigurationError, ConnectionPool, PoolTimeoutError, connection_pool, deadline
+
+
+async def settle() -> None:
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+def test_works_as_the_guide_shows() -> None:
+    """The process's pool has 20 slots; acquire and release are awaited."""
+
+    async def scenario() -> None:
+        await connection_pool.acquire()
+        try:
+            stats = connection_pool.get_stats()
+            assert (stats.active, stats.limit, stats.utilisation) == (1, 20, 0.05)
+        finally:
+            await connection_pool.release()
+
+    asyncio.run(scenario())
+    assert connection_pool.get_stats().active == 0
+
+
+def test_never_more_than_the_limit_at_once() -> None:
+    """A hundred tasks share three slots, and all get their turn."""
+    pool, active, most = ConnectionPool(3), 0, 0
+
+    async def work() -> None:
+        nonlocal active, most
+        async with pool:
+            active += 1
+            most = max(most, active)
+            await asyncio.sleep(0)
+            active -= 1
+
+    async def scenario() -> None:
+        await asyncio.gather(*(work() for _ in range(100)))
+
+    asyncio.run(scenario())
+    assert most == 3
+    stats = pool.get_stats()
+    assert (stats.acquired, stats.active, stats.peak) == (100, 0, 3)
+
+
+def test_waiters_are_served_in_order() -> None:
+    """Nobody overtakes, not even a newcomer at the moment of a release."""
+
+    async def scenario() -> list[int]:
+        pool, order = ConnectionPool(1), []
+
+        async def work(n: int) -> None:
+            async with pool:
+                order.append(n)
+                await asyncio.sleep(0)
+
+        await pool.acquire()
+        tasks = [asyncio.create_task(work(n)) for n in range(5)]
+        await settle()
+        await pool.release()
+        tasks.append(asyncio.create_task(work(99)))
+        await asyncio.gather(*tasks)
+        return order
+
+    assert asyncio.run(scenario()) == [0, 1, 2, 3, 4, 99]
+
+
+def test_waiting_ends() -> None:
+    """A caller gives up after its timeout, or when its deadline has passed, and leaves the queue."""
+
+    async def scenario() -> None:
+        pool = ConnectionPool(1)
+        await pool.acquire()
+        with pytest.raises(PoolTimeoutError):
+            await pool.acquire(timeout=0)
+        with deadline(0), pytest.raises(PoolTimeoutError):
+            await pool.acquire()
+        stats = pool.get_stats()
+        assert (stats.waiting, stats.timeouts, stats.active) == (0, 2, 1)
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("moment", ["waiting", "granted"])
+def test_a_cancelled_waiter_keeps_nothing(moment: str) -> None:
+    """Cancelled while waiting, or in the moment of being served: the slot goes to the next."""
+
+    async def scenario() -> None:
+        pool = ConnectionPool(1)
+        await pool.acquire()
+        first = asyncio.create_task(pool.acquire())
+        second = asyncio.create_task(pool.acquire())
+        await settle()
+        if moment == "granted":
+            await pool.release()
+            first.cancel()
+        else:
+            first.cancel()
+            await pool.release()
+        await asyncio.gather(first, return_exceptions=True)
+        await asyncio.wait_for(second, 1)
+        assert pool.get_stats().active == 1
+        await pool.release()
+        assert pool.get_stats().active == 0
+
+    asyncio.run(scenario())
+
+
+def test_a_cancelled_waiter_takes_nobody_elses_slot() -> None:
+    """Cancelled and skipped by a release in the same tick, it gives back only what it had: nothing."""
+
+    async def scenario() -> None:
+        pool = ConnectionPool(2)
+        await pool.acquire()
+        await pool.acquire()
+        waiter = asyncio.create_task(pool.acquire())
+        await settle()
+        waiter.cancel()
+        await pool.release()
+        await asyncio.gather(waiter, return_exceptions=True)
+        assert pool.get_stats().active == 1
+
+    asyncio.run(scenario())
+
+
+def test_slots_of_a_closed_loop_come_back() -> None:
+    """An event loop that died with slots and waiters does not shrink the pool."""
+    pool = ConnectionPool(1)
+
+    async def leak() -> None:
+        await pool.acquire()
+        asyncio.create_task(pool.acquire())  # noqa: RUF006 - it dies with the loop
+        await settle()
+
+    asyncio.run(leak())
+
+    async def use() -> None:
+        async with pool:
+            assert pool.get_stats().active == 1
+
+    asyncio.run(use())
+
+
+def test_giving_back_nothing_is_an_error() -> None:
+    """Release without acquire is a bug of the caller."""
+    with pytest.raises(RuntimeError, match="without acquire"):
+        asyncio.run(ConnectionPool().release())
+
+
+@pytest.mark.parametrize("settings", [{"limit": 0}, {"limit": 1.5}, {"timeout": -1}])
+def test_wrong_settings_fail_when_built(settings: dict[str, Any]) -> None:
+    """The error names the field."""
+    with pytest.raises(ConfigurationError, match=next(iter(settings))):
+        ConnectionPool(**settings)
