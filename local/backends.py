@@ -14,7 +14,7 @@ ends the processes together with the thread that started them.
 import itertools
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -56,6 +56,7 @@ class Backends:
         template: the SAM template whose tables are made.
         programs: a folder with another PostgreSQL's `postgres` and `initdb`, such as `/usr/lib/postgresql/15/bin`.
         token_seconds: how long access tokens are valid.
+        remote: the environment of a real project to use instead of starting one, see `remote_project`.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class Backends:
         template: Path = REPOSITORY / "template.yaml",
         programs: Path | None = None,
         token_seconds: int = 3600,
+        remote: Mapping[str, str] | None = None,
     ) -> None:
         self.home = Home(home.resolve())
         self._on_event, self._durable = on_event, durable
@@ -77,7 +79,7 @@ class Backends:
         self._numbers = itertools.count(1)
         self._parts: list[Part] = []
         self._tables: dict[str, str] = {}
-        self._remote = remote_project()
+        self._remote = remote
 
     def start(self) -> Self:
         """Bring everything up; what is up already goes down again when a part fails."""

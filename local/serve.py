@@ -11,13 +11,13 @@ from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 
-from local.backends import Backends
+from local.backends import Backends, remote_project
 from local.console import Terminal
 from local.control import create_control
 from local.errors import StackError
 from local.gateway.app import Gateway
 from local.gateway.events import new_trace_id
-from local.home import REPOSITORY, free_port
+from local.home import REPOSITORY
 from local.listen import Server, take_port
 from local.part import Part
 from local.runtime.fleet import Fleet
@@ -38,7 +38,10 @@ def serve(home: Path, port: int, template: Path = REPOSITORY / "template.yaml") 
     sockets = take_port(port)
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        with Backends(home, on_event=terminal.part, template=template) as backends:
+        remote = remote_project()
+        if remote:
+            terminal.say(f"  Supabase is the project at {remote['SUPABASE_URL']}")
+        with Backends(home, on_event=terminal.part, template=template, remote=remote) as backends:
             with suppress(KeyboardInterrupt):
                 asyncio.run(Stack(backends, template, sockets, terminal, began).run())
             terminal.say("Stopping")
@@ -80,7 +83,7 @@ class Stack:
         self._gateway = Gateway(template, self._fleet, port=port, access_log=lambda line: _log(access, line))
         self._scheduler = Scheduler(self._fire, self._terminal.notice)
         servers = [Server(self._gateway), Server(create_control(self._fleet))]
-        control = socket.create_server(("127.0.0.1", free_port()))
+        control = take_port(0)[0]
         await servers[0].begin(self._sockets)
         await servers[1].begin([control])
         self._scheduler.load(template.schedules())

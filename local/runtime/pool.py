@@ -104,6 +104,7 @@ class Pool:
         self._refuse_all(failed(Failure.CAPACITY, "ServiceUnavailable", "The stack stops"))
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for sandbox in list(self._sandboxes):
+            sandbox.stale = True
             sandbox.end()
         if self._sandboxes:
             await self._empty.wait()
