@@ -16,17 +16,33 @@ if TYPE_CHECKING:
     from resilience._breaker._config import CircuitConfig
     from resilience._breaker._states import CircuitSnapshot, CircuitState, CircuitTransition
     from resilience._breaker._wrap import circuit_breaker
+    from resilience._cache._cached import cached
+    from resilience._cache._codec import register_type
+    from resilience._cache._manager import CacheManager, CacheStats, cache_manager
     from resilience._clock import Clock
     from resilience._deadline import Deadline, clear_deadline, deadline, remaining, set_deadline, timeout_for
     from resilience._fallback import FallbackHandler, fallback_handler, with_fallback
+    from resilience._health import CheckResult, HealthChecker, HealthReport, health_checker
     from resilience._hints import parse_retry_after, retry_after_of
     from resilience._limiter.decision import Decision, Limit
+    from resilience._limiter.limiter import RateLimiter, rate_limiter
+    from resilience._monitor._figures import Performance, SlowCall
+    from resilience._monitor._monitor import (
+        FleetReport,
+        Minute,
+        PerformanceMonitor,
+        monitor_performance,
+        performance_monitor,
+    )
+    from resilience._monitor._sketch import Sketch
     from resilience._pool import ConnectionPool, PoolStats, connection_pool
+    from resilience._query import QueryOptimizer
     from resilience._retry._budget import RetryBudget
     from resilience._retry._policy import RetryPolicy
     from resilience._retry._retry import retry_async, retry_sync, with_retry
     from resilience._runtime import configure, default_store, flush, on_restore, shared_circuits, warm_up
     from resilience._served import Served, degraded, served, track_served
+    from resilience._transient import code_of, is_transient_sqlstate, status_of, transient_errors
     from resilience.errors import (
         CircuitOpenError,
         ConfigurationError,
@@ -43,17 +59,27 @@ _WHERE = {
     "_breaker._config": "CircuitConfig",
     "_breaker._states": "CircuitSnapshot CircuitState CircuitTransition",
     "_breaker._wrap": "circuit_breaker",
+    "_cache._cached": "cached",
+    "_cache._codec": "register_type",
+    "_cache._manager": "CacheManager CacheStats cache_manager",
     "_clock": "Clock",
     "_deadline": "Deadline clear_deadline deadline remaining set_deadline timeout_for",
     "_fallback": "FallbackHandler fallback_handler with_fallback",
+    "_health": "CheckResult HealthChecker HealthReport health_checker",
     "_hints": "parse_retry_after retry_after_of",
     "_limiter.decision": "Decision Limit",
+    "_limiter.limiter": "RateLimiter rate_limiter",
+    "_monitor._figures": "Performance SlowCall",
+    "_monitor._monitor": "FleetReport Minute PerformanceMonitor monitor_performance performance_monitor",
+    "_monitor._sketch": "Sketch",
     "_pool": "ConnectionPool PoolStats connection_pool",
+    "_query": "QueryOptimizer",
     "_retry._budget": "RetryBudget",
     "_retry._policy": "RetryPolicy",
     "_retry._retry": "retry_async retry_sync with_retry",
     "_runtime": "configure default_store flush on_restore shared_circuits warm_up",
     "_served": "Served degraded served track_served",
+    "_transient": "code_of is_transient_sqlstate status_of transient_errors",
     "errors": "CircuitOpenError ConfigurationError DeadlineExceededError PoolTimeoutError RateLimitedError "
     "ResilienceError StoreError",
     "store": "DynamoStore MemoryStore Store",
@@ -61,6 +87,9 @@ _WHERE = {
 _MODULE_OF = {name: module for module, names in _WHERE.items() for name in names.split()}
 
 __all__ = [
+    "CacheManager",
+    "CacheStats",
+    "CheckResult",
     "CircuitBreaker",
     "CircuitConfig",
     "CircuitOpenError",
@@ -75,19 +104,32 @@ __all__ = [
     "Decision",
     "DynamoStore",
     "FallbackHandler",
+    "FleetReport",
+    "HealthChecker",
+    "HealthReport",
     "Limit",
     "MemoryStore",
+    "Minute",
+    "Performance",
+    "PerformanceMonitor",
     "PoolStats",
     "PoolTimeoutError",
+    "QueryOptimizer",
     "RateLimitedError",
+    "RateLimiter",
     "ResilienceError",
     "RetryBudget",
     "RetryPolicy",
     "Served",
+    "Sketch",
+    "SlowCall",
     "Store",
     "StoreError",
+    "cache_manager",
+    "cached",
     "circuit_breaker",
     "clear_deadline",
+    "code_of",
     "configure",
     "connection_pool",
     "deadline",
@@ -96,8 +138,14 @@ __all__ = [
     "events",
     "fallback_handler",
     "flush",
+    "health_checker",
+    "is_transient_sqlstate",
+    "monitor_performance",
     "on_restore",
     "parse_retry_after",
+    "performance_monitor",
+    "rate_limiter",
+    "register_type",
     "remaining",
     "retry_after_of",
     "retry_async",
@@ -105,9 +153,11 @@ __all__ = [
     "served",
     "set_deadline",
     "shared_circuits",
+    "status_of",
     "testing",
     "timeout_for",
     "track_served",
+    "transient_errors",
     "warm_up",
     "with_fallback",
     "with_retry",

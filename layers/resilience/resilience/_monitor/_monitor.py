@@ -1,0 +1,406 @@
+"""The monitor: counts here, writes what it counted to the store now and then, and reads what all wrote.
+
+An environment keeps one item a minute in the store, holding all its names, and replaces it as the minute goes on: at
+most one write in `flush_seconds`, and none before enough was counted or the minute is over. Reading merges the items
+of all environments. Failure policy: what cannot be written is counted in and tried again with the next flush, for as
+long as the minutes are remembered; measuring never fails a call.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import threading
+import time
+import zlib
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final, ParamSpec, TypeVar, cast
+
+from resilience import _checks, _offload, _runtime, events
+from resilience._clock import SYSTEM, Clock
+from resilience._control import Control, control_of
+from resilience._monitor._figures import Performance, SlowCall, Tally
+from resilience.errors import StoreError
+from resilience.store._protocol import Item, Store
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_PARTITION: Final = "metrics"
+_GENERATION: Final = "metrics"
+_KEEP_SECONDS: Final = 2 * 3_600
+_KEEP_MINUTES: Final = 15
+_OTHER: Final = "(other)"
+
+
+@dataclass(frozen=True, slots=True)
+class Minute:
+    """All names of one minute together.
+
+    Attributes:
+        at: Unix second at which the minute began.
+        figures: The calls of that minute, under the name "".
+    """
+
+    at: int
+    figures: Performance
+
+
+@dataclass(frozen=True, slots=True)
+class FleetReport:
+    """What all environments measured.
+
+    Attributes:
+        names: Figures by name, for the whole time that was asked for.
+        minutes: One entry for each minute with calls, oldest first.
+        slow: The slowest calls, slowest first.
+        environments: How many environments took part.
+        complete: False when the store did not answer and only this environment's figures are shown.
+    """
+
+    names: dict[str, Performance]
+    minutes: tuple[Minute, ...]
+    slow: tuple[SlowCall, ...]
+    environments: int
+    complete: bool
+
+
+class _Slot:
+    """One minute here."""
+
+    __slots__ = ("dirty", "slow", "tallies")
+
+    def __init__(self) -> None:
+        self.tallies: dict[str, Tally] = {}
+        self.slow: list[SlowCall] = []
+        self.dirty = 0
+
+
+class PerformanceMonitor(_runtime.Bound):
+    """A monitor.
+
+    Args:
+        slow_seconds: A call that takes longer is slow and listed. Default 1.0.
+        max_names: Names kept apart, default 200; further ones are counted together as "(other)".
+        max_slow: Slow calls listed a minute and environment, default 20; the slowest stay.
+        flush_seconds: Least time between two writes, default 10.
+        flush_calls: Calls that are worth a write before their minute is over, default 20.
+        store: Where environments meet; None takes the default store.
+        clock: Source of time.
+
+    Raises:
+        ConfigurationError: A setting is out of range.
+    """
+
+    def __init__(
+        self,
+        *,
+        slow_seconds: float = 1.0,
+        max_names: int = 200,
+        max_slow: int = 20,
+        flush_seconds: float = 10.0,
+        flush_calls: int = 20,
+        store: Store | None = None,
+        clock: Clock = SYSTEM,
+    ) -> None:
+        self.slow_seconds = _checks.seconds("slow_seconds", slow_seconds)
+        self._max_names = _checks.whole("max_names", max_names)
+        self._max_slow = _checks.whole("max_slow", max_slow)
+        self._flush_seconds = _checks.number("flush_seconds", flush_seconds)
+        self._flush_calls = _checks.whole("flush_calls", flush_calls)
+        self._given, self._clock = store, clock
+        self._control: Control | None = None
+        self._lock = threading.Lock()
+        self._slots: dict[int, _Slot] = {}
+        self._totals: dict[str, Tally] = {}
+        self._recent: deque[SlowCall] = deque(maxlen=100)
+        self._generation = 0
+        self._flush_at = 0.0
+        self._id = os.urandom(6).hex()
+        if store is None:
+            self.follow_default()
+
+    def record(self, name: str, seconds: float, *, error: bool = False) -> None:
+        """Count a call.
+
+        Args:
+            name: What was called; a route template, so that there are few.
+            seconds: How long it took; 0 or more.
+            error: Whether it failed.
+        """
+        now = self._clock.wall()
+        with self._lock:
+            slot = self._slot(int(now // 60))
+            if name not in self._totals and len(self._totals) >= self._max_names:
+                name = _OTHER
+            slow = seconds > self.slow_seconds
+            for tallies in (slot.tallies, self._totals):
+                tally = tallies.get(name)
+                if tally is None:
+                    tally = tallies[name] = Tally()
+                tally.sketch.add(seconds)
+                tally.errors += error
+                tally.slow += slow
+            slot.dirty += 1
+            if slow:
+                self._note_slow(slot, SlowCall(name, seconds, now, error))
+            due = self._due(now, slot)
+        if due:
+            self.flush_soon()
+
+    def get_metrics(self) -> dict[str, Performance]:
+        """What this environment measured since it started or was reset, by name."""
+        self._check_generation()
+        with self._lock:
+            return {name: tally.show(name) for name, tally in sorted(self._totals.items())}
+
+    def slow_requests(self, threshold: float | None = None) -> tuple[SlowCall, ...]:
+        """This environment's latest slow calls, newest first.
+
+        Args:
+            threshold: Only calls that took longer, in seconds; None for all that are listed.
+        """
+        with self._lock:
+            return tuple(each for each in reversed(self._recent) if threshold is None or each.seconds > threshold)
+
+    def fleet(self, minutes: int = 15, *, slow: int = 50) -> FleetReport:
+        """What all environments measured. Reads the store: from an event loop, use `fleet_async`.
+
+        Args:
+            minutes: How far back, the current one included; from 1 to 60.
+            slow: How many slow calls to list.
+        """
+        _checks.whole("minutes", minutes, most=60)
+        first = int(self._clock.wall() // 60) - minutes + 1
+        generation = self._check_generation()
+        items, complete = self._read(first, generation)
+        merged: dict[int, dict[str, Tally]] = {}
+        calls: list[SlowCall] = []
+        for minute, tallies, listed in [*items, *self._own(first)]:
+            into = merged.setdefault(minute, {})
+            for name, tally in tallies.items():
+                into.setdefault(name, Tally()).merge(tally)
+            calls += listed
+        environments = {self._id} | {key for key in self._seen if complete}
+        return _report(
+            merged, sorted(calls, key=lambda call: -call.seconds)[:slow], len(environments), complete=complete
+        )
+
+    async def fleet_async(self, minutes: int = 15, *, slow: int = 50) -> FleetReport:
+        """Like `fleet`, without blocking the event loop."""
+        return await _offload.run(lambda: self.fleet(minutes, slow=slow), blocking=self._bound().store.blocking)
+
+    def reset(self) -> None:
+        """Forget everything: here at once, in every other environment within five seconds."""
+        self._forget()
+        control = self._bound()
+
+        def announce() -> None:
+            try:
+                self._generation = control.advance(_GENERATION)
+            except StoreError as error:
+                events.emit(events.STORE_ERROR, "metrics", operation="reset", error=str(error))
+
+        if control.store.blocking and _offload.in_event_loop():
+            _offload.soon(announce, blocking=True)
+        else:
+            announce()
+
+    def flush_soon(self) -> None:
+        """Write what was counted, without making the caller wait."""
+        _offload.soon(self.flush, blocking=self._bound().store.blocking)
+
+    def flush(self) -> bool:
+        """Write what was counted since the last time; False when the store did not answer."""
+        control, generation = self._bound(), self._check_generation()
+        with self._lock:
+            waiting = [(minute, slot, slot.dirty, _pack(slot)) for minute, slot in self._slots.items() if slot.dirty]
+        for minute, slot, dirty, packed in waiting:
+            try:
+                control.store.put(
+                    _PARTITION, _key(minute, generation, self._id), {"data": packed}, ttl=minute * 60 + _KEEP_SECONDS
+                )
+            except StoreError as error:
+                events.emit(events.STORE_ERROR, "metrics", operation="flush", error=str(error))
+                return False
+            with self._lock:
+                slot.dirty -= dirty
+        return True
+
+    def rebind(self) -> None:
+        """Use another default store from now on."""
+        self._control = None
+
+    _seen: frozenset[str] = frozenset()
+
+    def _due(self, now: float, slot: _Slot) -> bool:
+        if self._flush_at - self._flush_seconds <= now < self._flush_at:
+            return False
+        older = any(each.dirty for each in self._slots.values() if each is not slot)
+        if slot.dirty < self._flush_calls and not older:
+            return False
+        self._flush_at = now + self._flush_seconds
+        return True
+
+    def _slot(self, minute: int) -> _Slot:
+        slot = self._slots.get(minute)
+        if slot is None:
+            slot = self._slots[minute] = _Slot()
+            for old in [each for each in self._slots if not minute - _KEEP_MINUTES < each <= minute]:
+                del self._slots[old]
+        return slot
+
+    def _note_slow(self, slot: _Slot, call: SlowCall) -> None:
+        self._recent.append(call)
+        slot.slow.append(call)
+        if len(slot.slow) > self._max_slow:
+            slot.slow.remove(min(slot.slow, key=lambda each: each.seconds))
+
+    def _check_generation(self) -> int:
+        control = self._bound()
+        control.refresh_soon(self._clock.wall())
+        generation = control.generation(_GENERATION)
+        if generation > self._generation:
+            self._generation = generation
+            self._forget()
+        return self._generation
+
+    def _forget(self) -> None:
+        with self._lock:
+            self._slots.clear()
+            self._totals.clear()
+            self._recent.clear()
+
+    def _own(self, first: int) -> list[tuple[int, dict[str, Tally], list[SlowCall]]]:
+        with self._lock:
+            return [_unpack(minute, _pack(slot)) for minute, slot in self._slots.items() if minute >= first]
+
+    def _read(self, first: int, generation: int) -> tuple[list[tuple[int, dict[str, Tally], list[SlowCall]]], bool]:
+        """Everything that others wrote; what this environment wrote it knows better."""
+        store, found, seen = self._bound().store, [], set()
+        try:
+            for tens in range(first // 10, int(self._clock.wall() // 600) + 1):
+                found += store.query(_PARTITION, sk_prefix=f"{tens}#")
+        except StoreError as error:
+            events.emit(events.STORE_ERROR, "metrics", operation="query", error=str(error))
+            return [], False
+        items = []
+        for item in found:
+            _, minute, written, environment = item.sk.split("#")
+            if int(minute) >= first and int(written) == generation:
+                seen.add(environment)
+                if environment != self._id:
+                    items.append(_unpack(int(minute), _data(item)))
+        self._seen = frozenset(seen)
+        return items, True
+
+    def _bound(self) -> Control:
+        if self._control is None:
+            self._control = control_of(self._given or _runtime.default_store())
+        return self._control
+
+
+def _report(
+    merged: dict[int, dict[str, Tally]], slow: list[SlowCall], environments: int, *, complete: bool
+) -> FleetReport:
+    names: dict[str, Tally] = {}
+    minutes = []
+    for minute in sorted(merged):
+        together = Tally()
+        for name, tally in merged[minute].items():
+            names.setdefault(name, Tally()).merge(tally)
+            together.merge(tally)
+        minutes.append(Minute(minute * 60, together.show("")))
+    shown = {name: tally.show(name) for name, tally in sorted(names.items())}
+    return FleetReport(shown, tuple(minutes), tuple(slow), environments, complete)
+
+
+def _key(minute: int, generation: int, environment: str) -> str:
+    return f"{minute // 10}#{minute}#{generation}#{environment}"
+
+
+def _pack(slot: _Slot) -> bytes:
+    slow = [[call.name, round(call.seconds, 3), round(call.at, 3), call.failed] for call in slot.slow]
+    data = {"names": {name: tally.dump() for name, tally in slot.tallies.items()}, "slow": slow}
+    return zlib.compress(json.dumps(data, separators=(",", ":")).encode())
+
+
+def _unpack(minute: int, packed: bytes) -> tuple[int, dict[str, Tally], list[SlowCall]]:
+    data = json.loads(zlib.decompress(packed))
+    return (
+        minute,
+        {name: Tally.load(each) for name, each in data["names"].items()},
+        [SlowCall(*s) for s in data["slow"]],
+    )
+
+
+def _data(item: Item) -> bytes:
+    data = item.attributes["data"]
+    return data if isinstance(data, bytes) else b""
+
+
+performance_monitor = PerformanceMonitor()
+"""The monitor that `monitor_performance` uses unless it is given another."""
+_runtime.on_flush(lambda: performance_monitor.flush_soon())  # noqa: PLW0108 - looked up when called
+
+
+def monitor_performance(
+    name: str, *, monitor: PerformanceMonitor = performance_monitor, timer: Callable[[], float] = time.perf_counter
+) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Measure each call of a plain or async function.
+
+    Args:
+        name: What to count it as; a route template rather than a path, so that there are few.
+        monitor: Where to count.
+        timer: A steady clock in seconds.
+
+    Returns:
+        A decorator. An error that is raised is counted and passes; a cancelled call is not counted.
+
+    Raises:
+        ConfigurationError: The name is empty.
+    """
+    _checks.text("name", name)
+
+    def decorate(function: Callable[P, R]) -> Callable[P, R]:
+        from resilience._breaker._wrap import is_async
+
+        build = _measure_async if is_async(function) else _measure
+        return cast("Callable[P, R]", functools.update_wrapper(build(function, name, monitor, timer), function))
+
+    return decorate
+
+
+def _measure(
+    function: Callable[..., Any], name: str, monitor: PerformanceMonitor, timer: Callable[[], float]
+) -> Callable[..., Any]:
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        began = timer()
+        try:
+            result = function(*args, **kwargs)
+        except Exception:
+            monitor.record(name, timer() - began, error=True)
+            raise
+        monitor.record(name, timer() - began)
+        return result
+
+    return wrapper
+
+
+def _measure_async(
+    function: Callable[..., Any], name: str, monitor: PerformanceMonitor, timer: Callable[[], float]
+) -> Callable[..., Any]:
+    async def wrapper(*args: Any, **kwargs: Any) -> Any:
+        began = timer()
+        try:
+            result = await function(*args, **kwargs)
+        except Exception:
+            monitor.record(name, timer() - began, error=True)
+            raise
+        monitor.record(name, timer() - began)
+        return result
+
+    return wrapper
