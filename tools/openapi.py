@@ -16,7 +16,7 @@ from fastapi.openapi.utils import get_openapi
 
 ROOT = Path(__file__).parent.parent
 DOCUMENT = ROOT / "functions" / "health" / "openapi.json"
-DOMAINS = ("users", "sessions", "health")
+DOMAINS = ("users", "sessions", "gamification", "spaces", "health")
 
 
 def build() -> dict[str, Any]:

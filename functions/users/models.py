@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, Field, SecretStr, StringConstraints
 
-from studysync.fields import DisplayText, RequestBody
+from studysync.fields import UNCHANGED, DisplayText, RequestBody
 
 Username = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]{3,30}$")]
 
@@ -52,9 +52,6 @@ TimeZone = Annotated[
     AfterValidator(_known_zone),
 ]
 DisplayName = Annotated[DisplayText, StringConstraints(min_length=1, max_length=80)]
-
-# A default that no client can send, so that null stays an error and `arguments` leaves the field out.
-UNCHANGED: Any = None
 
 
 class Registration(RequestBody):

@@ -23,6 +23,7 @@ create table public.user_stats (
   completed_sessions integer not null default 0,
   focus_seconds bigint not null default 0,
   best_streak integer not null default 0,
+  best_day_seconds integer not null default 0,
   updated_at timestamptz not null default now()
 );
 
@@ -178,6 +179,7 @@ create function public.delete_account(p_user_id uuid, p_args jsonb) returns json
 language plpgsql security definer set search_path = '' as $$
 begin
   perform from public.user_stats where user_id = p_user_id for update;
+  delete from public.profiles where user_id = p_user_id;
   delete from auth.users where id = p_user_id;
   return jsonb_build_object('user_id', p_user_id, 'deleted', true);
 end $$;

@@ -10,14 +10,16 @@ create table public.xp_ledger (
   session_id uuid not null,
   milestone integer,                  -- the XP from sessions that this milestone stands for; null for other sources
   day date not null,                  -- the user's local day that it was earned on
+  space_id uuid,                      -- the space that the session was studied in
   occurred_at timestamptz not null,   -- when the session ended: what leaderboard periods go by
-  created_at timestamptz not null default now(),
+  created_at timestamptz not null,    -- when it was awarded: a period that was over by then did not get it
   check ((milestone is null) = (source not like 'milestone%'))
 );
 -- A session can pay only once, and a milestone is reached only once.
 create unique index xp_ledger_session on public.xp_ledger (session_id, source) where milestone is null;
 create unique index xp_ledger_milestone on public.xp_ledger (user_id, source, milestone) where milestone is not null;
 create index xp_ledger_user on public.xp_ledger (user_id, entry_id desc);
+create index xp_ledger_sums on public.xp_ledger (user_id, source, day) include (amount);
 create policy own_ledger on public.xp_ledger for select to authenticated using (user_id = (select auth.uid()));
 
 -- Append-only for everybody, the service role too. Rows go only with the account that they belong to.
@@ -78,13 +80,16 @@ language sql immutable set search_path = '' as $$
   select 'milestone_10000', 1000, (n * 10000)::integer from generate_series(p_before / 10000 + 1, p_after / 10000) n
 $$;
 
--- Pay a completed session that ended at p_ended_at. The caller holds the user's line (internal.lock_user).
--- Returns {"xp_awarded", "xp_breakdown": {source: amount}, "total_xp", "level", "leveled_up"}.
-create function internal.pay_session(p_user_id uuid, p_session_id uuid, p_focus_seconds integer, p_ended_at timestamptz)
-returns jsonb
+-- Pay a completed session that ended at p_ended_at, with all that hangs on it: ledger, totals, study day, leaderboards
+-- and badges. The caller holds the user's line (internal.lock_user).
+-- Returns {"xp_awarded", "xp_breakdown": {source: amount}, "total_xp", "level", "leveled_up", "new_badges"}.
+create function internal.pay_session(
+  p_user_id uuid, p_session_id uuid, p_space_id uuid, p_focus_seconds integer, p_ended_at timestamptz) returns jsonb
 language plpgsql set search_path = '' as $$
 declare
+  v_now timestamptz := internal.clock();
   v_local_day date := (p_ended_at at time zone (select timezone from public.profiles where user_id = p_user_id))::date;
+  v_day public.study_days;
   v_before public.user_stats;
   v_after public.user_stats;
   v_pay jsonb;
@@ -93,15 +98,18 @@ declare
   v_bonus bigint;
 begin
   select * into v_before from public.user_stats where user_id = p_user_id;
-  v_pay := internal.session_pay(p_focus_seconds, internal.record_study_day(p_user_id, v_local_day, p_focus_seconds));
+  v_day := internal.record_study_day(p_user_id, v_local_day, p_focus_seconds);
+  v_pay := internal.session_pay(p_focus_seconds, v_day);
   select coalesce(sum(value::integer), 0) into v_earned from jsonb_each_text(v_pay);
 
-  insert into public.xp_ledger (user_id, amount, source, session_id, day, occurred_at)
-  select p_user_id, value::integer, key, p_session_id, v_local_day, p_ended_at from jsonb_each_text(v_pay);
+  insert into public.xp_ledger (user_id, amount, source, session_id, day, space_id, occurred_at, created_at)
+  select p_user_id, value::integer, key, p_session_id, v_local_day, p_space_id, p_ended_at, v_now
+  from jsonb_each_text(v_pay);
 
   with reached as (
-    insert into public.xp_ledger (user_id, amount, source, session_id, milestone, day, occurred_at)
-    select p_user_id, m.amount, m.source, p_session_id, m.milestone, v_local_day, p_ended_at
+    insert into public.xp_ledger
+      (user_id, amount, source, session_id, milestone, day, space_id, occurred_at, created_at)
+    select p_user_id, m.amount, m.source, p_session_id, m.milestone, v_local_day, p_space_id, p_ended_at, v_now
     from internal.milestones_between(v_before.session_xp, v_before.session_xp + v_earned) m
     returning source, amount
   )
@@ -118,14 +126,20 @@ begin
     session_xp = session_xp + v_earned,
     completed_sessions = completed_sessions + 1,
     focus_seconds = focus_seconds + p_focus_seconds,
+    -- A late day lengthens the runs after it.
     best_streak = greatest(best_streak, (
       select max(streak) from public.study_days where user_id = p_user_id and day >= v_local_day)),
-    updated_at = internal.clock()
+    best_day_seconds = greatest(best_day_seconds, v_day.focus_seconds),
+    updated_at = v_now
   where user_id = p_user_id returning * into v_after;
 
+  -- Only members stand on a space's board; the lock keeps whoever removes this one waiting until the score is there.
+  perform from public.space_members where space_id = p_space_id and user_id = p_user_id for key share;
+  perform internal.record_scores(p_user_id, case when found then p_space_id end, v_earned + v_bonus, p_ended_at);
   return jsonb_build_object(
     'xp_awarded', v_earned + v_bonus, 'xp_breakdown', v_pay || v_milestones,
-    'total_xp', v_after.total_xp, 'level', v_after.level, 'leveled_up', v_after.level > v_before.level);
+    'total_xp', v_after.total_xp, 'level', v_after.level, 'leveled_up', v_after.level > v_before.level,
+    'new_badges', internal.award_badges(p_user_id, p_ended_at));
 end $$;
 
 select internal.lock_down();

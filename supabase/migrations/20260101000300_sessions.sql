@@ -163,21 +163,33 @@ begin
   v_flagged := v_score >= case p_mode when 'strict' then 25 else 75 end;
   if v_flagged and p_mode = 'strict' then
     select jsonb_build_object('xp_awarded', 0, 'xp_breakdown', '{}'::jsonb, 'total_xp', total_xp,
-                              'level', level, 'leveled_up', false)
+                              'level', level, 'leveled_up', false, 'new_badges', '[]'::jsonb)
     into v_pay from public.user_stats where user_id = s.user_id;
   else
-    v_pay := internal.pay_session(s.user_id, s.session_id, v_focus, p_ended_at);
+    v_pay := internal.pay_session(s.user_id, s.session_id, s.space_id, v_focus, p_ended_at);
   end if;
   v_outcome := v_pay || jsonb_build_object(
     'session_id', s.session_id, 'status', 'completed', 'ended_at', p_ended_at, 'focus_seconds', v_focus,
-    'suspicion_score', v_score, 'flagged', v_flagged, 'held', v_flagged and p_mode = 'strict', 'new_badges', '[]'::jsonb,
+    'suspicion_score', v_score, 'flagged', v_flagged, 'held', v_flagged and p_mode = 'strict',
     'current_streak', (select internal.current_streak(s.user_id, timezone) from public.profiles where user_id = s.user_id));
   update public.study_sessions set
     status = 'completed', ended_at = p_ended_at, focus_seconds = v_focus, efficiency = p_efficiency,
     suspicion_score = v_score, flagged = v_flagged, held = v_flagged and p_mode = 'strict', outcome = v_outcome,
     updated_at = internal.clock()
   where session_id = s.session_id;
+  perform internal.note_completion(s, v_outcome);
   return v_outcome;
+end $$;
+
+-- Tell the spaces: the session's own that it was completed, every one of the student's about a new badge.
+create function internal.note_completion(s public.study_sessions, p_outcome jsonb) returns void
+language plpgsql set search_path = '' as $$
+begin
+  perform internal.note_activity(s.space_id, s.user_id, 'session_completed', jsonb_build_object(
+    'session_id', s.session_id, 'focus_seconds', p_outcome -> 'focus_seconds', 'xp_awarded', p_outcome -> 'xp_awarded'));
+  perform internal.note_activity(m.space_id, s.user_id, 'badge_earned', jsonb_build_object('badge', badge))
+  from public.space_members m, jsonb_array_elements_text(p_outcome -> 'new_badges') badge
+  where m.user_id = s.user_id;
 end $$;
 
 create function internal.drop_session(s public.study_sessions, p_ended_at timestamptz, p_reason text) returns jsonb
@@ -242,13 +254,15 @@ begin
     perform internal.fail('SS020', 'Another session is active.', jsonb_build_object('session_id', s.session_id));
   end if;
   if p_args ->> 'space_id' is not null then
-    perform internal.fail('SS001', 'No such space.', '{"field": "space_id"}');
+    perform internal.authorize_space(p_user_id, (p_args ->> 'space_id')::uuid, 'study');
   end if;
 
   insert into public.study_sessions
-    (session_id, user_id, subject, duration_minutes, started_at, last_activity_at)
-  values (v_id, p_user_id, p_args ->> 'subject', (p_args ->> 'duration_minutes')::integer, v_now, v_now)
+    (session_id, user_id, space_id, subject, duration_minutes, started_at, last_activity_at)
+  values (v_id, p_user_id, (p_args ->> 'space_id')::uuid, p_args ->> 'subject',
+          (p_args ->> 'duration_minutes')::integer, v_now, v_now)
   returning * into s;
+  perform internal.note_activity(s.space_id, p_user_id, 'session_started', jsonb_build_object('session_id', v_id));
   insert into public.session_events (session_id, user_id, source, event_type, occurred_at)
   values (v_id, p_user_id, 'lifecycle', 'start', v_now);
   return internal.session_started(s);

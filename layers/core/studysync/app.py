@@ -73,11 +73,8 @@ class _Runtime:
     def __init__(self, app: FastAPI) -> None:
         self.loop = asyncio.new_event_loop()
         asyncio.set_event_loop(self.loop)  # where Mangum looks
-        self.http = Mangum(
-            app, lifespan="off", text_mime_types=[*DEFAULT_TEXT_MIME_TYPES, "application/problem+json"]
-        )
+        self.http = Mangum(app, lifespan="off", text_mime_types=[*DEFAULT_TEXT_MIME_TYPES, "application/problem+json"])
 
 
 async def _awaited(run: Schedule) -> Any:
     return await run()
-

@@ -80,3 +80,7 @@ class RequestBody(BaseModel):
     def arguments(self) -> dict[str, Any]:
         """Return what was sent, ready for JSON, without the fields that only name the caller."""
         return self.model_dump(mode="json", exclude_unset=True, exclude={"user_id", "created_by"})
+
+
+UNCHANGED: Any = None
+"""The default of a field in a partial change that may not be null: no client can send it, and it is left out."""

@@ -1,0 +1,1 @@
+"""Gamification: XP, levels, badges, streaks, tiers and leaderboards."""

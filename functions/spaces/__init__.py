@@ -1,0 +1,1 @@
+"""Spaces: groups that study together."""

@@ -1,0 +1,77 @@
+"""What happens in spaces; who may do what is decided in the database, under its locks."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+from pydantic import TypeAdapter
+
+from spaces.models import CreateSpace
+from studysync.commands import Command
+from studysync.database import database
+from studysync.pagination import decode_cursor, page
+from studysync.tokens import Caller
+
+# Crockford's base 32: nothing that is mistaken for something else when read aloud. 14 characters are 70 bits.
+_CODE_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_CODE_LENGTH = 14
+_POSITION: TypeAdapter[tuple[datetime, UUID]] = TypeAdapter(tuple[datetime, UUID])
+_FEED_POSITION: TypeAdapter[tuple[int]] = TypeAdapter(tuple[int])
+
+
+def new_invite_code() -> str:
+    """Return a code that nobody guesses."""
+    return "".join(secrets.choice(_CODE_ALPHABET) for _ in range(_CODE_LENGTH))
+
+
+def normal_invite_code(code: str | None) -> str | None:
+    """Return `code` as it is kept: people type small letters and dashes."""
+    return code.upper().replace("-", "") if code is not None else None
+
+
+async def create(command: Command, body: CreateSpace) -> dict[str, Any]:
+    """Make a space. Its id is chosen here, so that a retry of ours makes no second one."""
+    space: dict[str, Any] = await command.run(
+        "create_space", body, space_id=str(uuid4()), invite_code=new_invite_code()
+    )
+    return space
+
+
+async def search(caller: Caller, query: str | None, limit: int, cursor: str | None) -> dict[str, Any]:
+    """Return a page of public spaces, newest first."""
+    rows = await database().call(
+        "search_spaces", p_user_id=str(caller.user_id), p_query=query or None, p_limit=limit, **_after(cursor)
+    )
+    return page(rows, limit, lambda row: [row["created_at"], row["space_id"]])
+
+
+async def own(caller: Caller, limit: int, cursor: str | None) -> dict[str, Any]:
+    """Return a page of the caller's spaces, the last joined first."""
+    rows = await database().call("get_own_spaces", p_user_id=str(caller.user_id), p_limit=limit, **_after(cursor))
+    return page(rows, limit, lambda row: [row["joined_at"], row["space_id"]])
+
+
+async def activity(caller: Caller, space_id: UUID, limit: int, cursor: str | None) -> dict[str, Any]:
+    """Return a page of a space's feed, newest first."""
+    before = decode_cursor(cursor, _FEED_POSITION)
+    rows = await database().call(
+        "get_space_activity",
+        p_user_id=str(caller.user_id),
+        p_space_id=str(space_id),
+        p_limit=limit,
+        p_before=before[0] if before else None,
+    )
+    return page(rows, limit, lambda row: [row["activity_id"]])
+
+
+async def read(function: str, caller: Caller, space_id: UUID) -> Any:
+    """Return what `function` reads of a space for the caller."""
+    return await database().call(function, p_user_id=str(caller.user_id), p_space_id=str(space_id))
+
+
+def _after(cursor: str | None) -> dict[str, str]:
+    after = decode_cursor(cursor, _POSITION)
+    return {} if after is None else {"p_after_at": after[0].isoformat(), "p_after_id": str(after[1])}

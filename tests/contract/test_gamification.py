@@ -1,0 +1,272 @@
+"""XP, badges, streaks and leaderboards as clients see them."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import psycopg
+import pytest
+
+from tests.support.client import Api, Student, assert_problem
+from tests.support.clock import DatabaseClock
+from tests.support.timeline import completed_session
+
+MONDAY = datetime(2031, 3, 3, 12, tzinfo=UTC)  # a week and month that no other test plays in
+
+
+@pytest.fixture
+def far_week(clock: DatabaseClock) -> DatabaseClock:
+    """The clock in a week of its own, so that its boards hold this test's students only."""
+    far_week.weeks += 10  # type: ignore[attr-defined]
+    clock.set(MONDAY + timedelta(weeks=far_week.weeks))  # type: ignore[attr-defined]
+    return clock
+
+
+far_week.weeks = 0  # type: ignore[attr-defined]
+
+
+def board(student: Student, period: str = "weekly", **params: Any) -> dict[str, Any]:
+    response = student.get(f"/api/gamification/leaderboard/{period}", params=params)
+    assert response.status_code == 200, response.text
+    data: dict[str, Any] = response.json()["data"]
+    return data
+
+
+def test_xp_is_summed_up(student: Student, clock: DatabaseClock, sql: psycopg.Connection[Any]) -> None:
+    """Total, level, progress, sources and the last 30 days follow from the ledger."""
+    now = clock.now()
+    completed_session(sql, student.user_id, now - timedelta(days=40), 100)
+    completed_session(sql, student.user_id, now - timedelta(minutes=1), 60)
+    xp = student.get("/api/gamification/xp/me").json()["data"]
+    assert (xp["total_xp"], xp["level"], xp["level_progress"], xp["next_level_xp"]) == (180, 2, 0.8, 200)
+    assert xp["xp_by_source"] == {"session": 160, "focus_bonus": 20}
+    assert (xp["last_30_days_xp"], xp["tier"]) == (70, "bronze")
+
+
+def test_the_history_is_the_ledger_newest_first(student: Student, clock: DatabaseClock, sql: Any) -> None:
+    """Pages cover every award once; only the own ones can be seen."""
+    for hours in (4, 3, 2):
+        completed_session(sql, student.user_id, clock.now() - timedelta(hours=hours), 30)
+    rows, cursor = [], None
+    while True:
+        params = {"limit": 4} | ({"cursor": cursor} if cursor else {})
+        page = student.get("/api/gamification/xp/history/me", params=params).json()
+        rows += page["data"]
+        cursor = page["next_cursor"]
+        if cursor is None:
+            break
+    assert sum(row["amount"] for row in rows) == student.get("/api/gamification/xp/me").json()["data"]["total_xp"]
+    assert [row["entry_id"] for row in rows] == sorted((row["entry_id"] for row in rows), reverse=True)
+    assert len(rows) == 6
+    other = student.api.student().get(f"/api/gamification/xp/history/{student.user_id}")
+    assert_problem(other, 403, "AUTHORIZATION_ERROR")
+
+
+@pytest.mark.parametrize("what", ["xp", "badges", "streaks"])
+def test_others_may_be_looked_at(api: Api, student: Student, what: str) -> None:
+    """XP, badges and streaks are public to students; unknown users are a 404, nonsense a 400."""
+    assert api.student().get(f"/api/gamification/{what}/{student.user_id}").status_code == 200
+    assert_problem(student.get(f"/api/gamification/{what}/{uuid.uuid4()}"), 404, "NOT_FOUND")
+    assert_problem(student.get(f"/api/gamification/{what}/somebody"), 400, "VALIDATION_ERROR")
+
+
+@pytest.mark.parametrize(
+    ("xp", "streak", "tier"),
+    [
+        (499, 30, "bronze"),
+        (500, 2, "bronze"),
+        (500, 3, "silver"),
+        (2000, 7, "gold"),
+        (14999, 30, "platinum"),
+        (15000, 29, "platinum"),
+        (15000, 30, "diamond"),
+    ],
+)
+def test_tiers_ask_for_xp_and_streak(sql: psycopg.Connection[Any], xp: int, streak: int, tier: str) -> None:
+    """Both thresholds of a tier must be reached."""
+    assert sql.execute("select internal.tier(%s, %s)", [xp, streak]).fetchone() == (tier,)
+
+
+def test_badges_are_earned_with_the_session_that_qualifies(student: Student, clock: DatabaseClock, sql: Any) -> None:
+    """The completion names the new badges, once; progress is shown for the rest."""
+    first = completed_session(sql, student.user_id, clock.now() - timedelta(hours=30), 60)
+    assert first["new_badges"] == ["first_session"]
+    second = completed_session(sql, student.user_id, clock.now() - timedelta(hours=2), 60)
+    assert second["new_badges"] == ["100_xp"]
+    badges = student.get("/api/gamification/badges/me").json()["data"]
+    assert [badge["key"] for badge in badges["earned_badges"]] == ["first_session", "100_xp"]
+    progress = {badge["key"]: badge["progress"] for badge in badges["available_badges"]}
+    assert (progress["50_sessions"], progress["1000_xp"], progress["10_hour_grind"]) == (0.04, 0.14, 0.1)
+    catalogue = student.get("/api/gamification/badges").json()["data"]
+    assert len(catalogue) == len(badges["earned_badges"]) + len(progress)
+
+
+def test_ten_hours_in_a_day_are_a_badge(student: Student, sql: Any) -> None:
+    """600 credited minutes in one local day earn the grind, however many sessions they are."""
+    day = datetime(2026, 5, 5, tzinfo=UTC)
+    outcomes = [completed_session(sql, student.user_id, day + timedelta(hours=n), 200) for n in (6, 12, 18)]
+    assert "10_hour_grind" not in outcomes[0]["new_badges"] + outcomes[1]["new_badges"]
+    assert "10_hour_grind" in outcomes[2]["new_badges"]
+
+
+def test_a_new_badge_reaches_those_who_qualify_already(api: Api, student: Student, sql: Any) -> None:
+    """A badge is an INSERT: the schedule's function awards it in batches that may stop and go on."""
+    from gamification.service import backfill_badges
+
+    key = f"b_{uuid.uuid4().hex[:12]}"
+    student.complete(student.start())
+    bystander = api.student()
+    sql.execute(
+        """insert into badges (badge_key, name, description, metric, threshold)
+           values (%s, 'New', 'New', 'completed_sessions', 1)""",
+        [key],
+    )
+    try:
+        sql.execute("select backfill_badges(3)")
+        while api.run(backfill_badges()):
+            pass
+        earned = [b["key"] for b in student.get("/api/gamification/badges/me").json()["data"]["earned_badges"]]
+        assert key in earned
+        assert bystander.get("/api/gamification/badges/me").json()["data"]["earned_badges"] == []
+        assert key in bystander.complete(bystander.start())["new_badges"]
+    finally:
+        sql.execute("delete from badges where badge_key = %s", [key])
+
+
+def test_streaks_tell_what_is_at_stake(student: Student, clock: DatabaseClock, sql: Any) -> None:
+    """Current and best streak, today, risk, bonus and the next badge."""
+    clock.set(datetime(2026, 5, 20, 12, tzinfo=UTC))
+    for day in range(6, 20):
+        completed_session(sql, student.user_id, datetime(2026, 5, day, 10, tzinfo=UTC), 5)
+    assert student.get("/api/gamification/streaks/me").json()["data"] == {
+        "user_id": student.user_id, "current_streak": 14, "best_streak": 14, "last_active_date": "2026-05-19",
+        "active_today": False, "at_risk": True, "bonus_xp": 4, "next_milestone": 30,
+    }  # fmt: skip
+    clock.set(datetime(2026, 5, 21, 12, tzinfo=UTC))
+    lost = student.get("/api/gamification/streaks/me").json()["data"]
+    assert (lost["current_streak"], lost["best_streak"], lost["at_risk"], lost["next_milestone"]) == (0, 14, False, 7)
+
+
+def test_a_late_day_repairs_the_streak(student: Student, clock: DatabaseClock, sql: Any) -> None:
+    """A missing day that arrives afterwards joins the days around it."""
+    clock.set(datetime(2026, 5, 5, 12, tzinfo=UTC))
+    for day in (5, 1, 2, 4):
+        completed_session(sql, student.user_id, datetime(2026, 5, day, 10, tzinfo=UTC), 5)
+    assert student.get("/api/gamification/streaks/me").json()["data"]["current_streak"] == 2
+    completed_session(sql, student.user_id, datetime(2026, 5, 3, 10, tzinfo=UTC), 5)
+    assert student.get("/api/gamification/streaks/me").json()["data"]["current_streak"] == 5
+
+
+def test_equal_xp_shares_the_higher_rank(api: Api, far_week: DatabaseClock, sql: Any) -> None:
+    """1, 2, 2, 4, ordered by who got there first; the caller's own line is there."""
+    students = [api.student() for _ in range(4)]
+    for student, minutes in zip(students, (10, 20, 15, 15), strict=True):
+        completed_session(sql, student.user_id, far_week.now(), minutes)
+    found = board(students[0])
+    expected = [(1, students[1]), (2, students[2]), (2, students[3]), (4, students[0])]
+    assert [(entry["rank"], entry["user_id"]) for entry in found["entries"]] == [(r, s.user_id) for r, s in expected]
+    assert found["me"] == found["entries"][-1]
+    assert (found["total_users"], found["period"], found["next_cursor"]) == (4, "weekly", None)
+    assert date.fromisoformat(found["period_start"]) == (far_week.now().date())
+
+
+def test_pages_cover_a_board_once_with_the_right_ranks(api: Api, far_week: DatabaseClock, sql: Any) -> None:
+    """Keyset pages hold every user once, with the ranks of the whole board, ties over page ends too."""
+    students = [api.student() for _ in range(11)]
+    minutes = [300, 300, 257, 256, 256, 256, 255, 3, 2, 2, 1]
+    for student, length in zip(students, minutes, strict=True):
+        completed_session(sql, student.user_id, far_week.now(), length)
+    found, cursor = [], None
+    while True:
+        page = board(students[0], limit=3, **({"cursor": cursor} if cursor else {}))
+        assert len(page["entries"]) <= 3
+        found += page["entries"]
+        cursor = page["next_cursor"]
+        if cursor is None:
+            break
+    assert [entry["user_id"] for entry in found] == [student.user_id for student in students]
+    assert [entry["rank"] for entry in found] == [1, 1, 3, 4, 4, 4, 7, 8, 9, 9, 11]
+    assert [board(student, limit=1)["me"]["rank"] for student in students] == [entry["rank"] for entry in found]
+
+
+def test_without_xp_there_is_no_rank(api: Api, far_week: DatabaseClock, sql: Any) -> None:
+    """Who earned nothing in the period is not on its board."""
+    student, other = api.student(), api.student()
+    assert board(student)["entries"] == []
+    completed_session(sql, other.user_id, far_week.now(), 10)
+    found = board(student)
+    assert (found["me"]["rank"], found["me"]["xp"], found["total_users"]) == (None, 0, 1)
+
+
+def test_periods_roll_over_and_can_be_read_afterwards(api: Api, far_week: DatabaseClock, sql: Any) -> None:
+    """A new week begins empty; the old one is found by its first day; all-time goes on."""
+    student = api.student()
+    week = far_week.now().date()
+    completed_session(sql, student.user_id, far_week.now(), 10)
+    far_week.advance(days=7)
+    assert board(student)["me"]["rank"] is None
+    assert board(student, period_start=week.isoformat())["me"]["xp"] == 10
+    assert board(student, "all-time")["me"]["xp"] == 10
+    assert board(student, "monthly", period_start=week.replace(day=1).isoformat())["me"]["xp"] == 10
+
+
+def test_a_closed_period_takes_no_more(api: Api, far_week: DatabaseClock, sql: Any) -> None:
+    """XP that arrives after its week is over counts for the months and all time that are open, not for the week."""
+    student, week = api.student(), far_week.now()
+    far_week.advance(days=7)
+    completed_session(sql, student.user_id, week, 10)
+    assert board(student, period_start=week.date().isoformat())["me"]["xp"] == 0
+    assert board(student)["me"]["xp"] == 0
+    assert board(student, "all-time")["me"]["xp"] == 10
+
+
+def test_deleted_users_vanish(api: Api, far_week: DatabaseClock, sql: Any) -> None:
+    """Who deletes the account leaves the board, and the ranks behind move up."""
+    first, second = api.student(), api.student()
+    completed_session(sql, first.user_id, far_week.now(), 20)
+    completed_session(sql, second.user_id, far_week.now(), 10)
+    assert board(second)["me"]["rank"] == 2
+    first.delete("/api/users/me")
+    found = board(second)
+    assert (found["me"]["rank"], found["total_users"], len(found["entries"])) == (1, 1, 1)
+
+
+def test_names_and_levels_are_current(api: Api, far_week: DatabaseClock, sql: Any) -> None:
+    """A renamed user stands on the board with the new name."""
+    student = api.student()
+    completed_session(sql, student.user_id, far_week.now(), 200)
+    name = f"n_{uuid.uuid4().hex[:12]}"
+    student.patch("/api/users/me", {"username": name})
+    entry = board(student)["entries"][0]
+    assert (entry["username"], entry["level"]) == (name, 3)
+
+
+@pytest.mark.parametrize(
+    ("period", "params"),
+    [
+        ("daily", {}),
+        ("weekly", {"limit": 0}),
+        ("weekly", {"limit": -1}),
+        ("weekly", {"limit": 101}),
+        ("weekly", {"limit": "all"}),
+        ("weekly", {"cursor": "forged"}),
+        ("weekly", {"cursor": "WzEsMiwzXQ"}),
+        ("weekly", {"space_id": "mine"}),
+        ("weekly", {"period_start": "2026-01-01"}),
+        ("weekly", {"period_start": "last"}),
+        ("monthly", {"period_start": "2026-01-02"}),
+        ("all-time", {"period_start": "2026-01-01"}),
+    ],
+)
+def test_bad_boards_are_refused(student: Student, period: str, params: dict[str, Any]) -> None:
+    """Unknown periods, limits, cursors and days on which no period begins are a 400."""
+    response = student.get(f"/api/gamification/leaderboard/{period}", params=params)
+    assert_problem(response, 400, "VALIDATION_ERROR")
+
+
+def test_the_board_of_an_unknown_space_is_a_404(student: Student) -> None:
+    """A space that is not there has no board."""
+    response = student.get("/api/gamification/leaderboard/weekly", params={"space_id": str(uuid.uuid4())})
+    assert_problem(response, 404, "NOT_FOUND")
