@@ -10,7 +10,7 @@ from urllib.request import Request, urlopen
 
 from local.console import Terminal
 from local.errors import StackError
-from local.home import Home, default_home
+from local.home import REPOSITORY, Home, default_home
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -21,7 +21,7 @@ def main(arguments: list[str] | None = None) -> int:
             return invoke(Home(options.home), options.function, options.event)
         from local.serve import serve
 
-        serve(options.home, options.port)
+        serve(options.home, options.port, options.template)
     except StackError as error:
         Terminal().problem(str(error))
         return 1
@@ -34,6 +34,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     serving = commands.add_parser("serve", help="bring everything up (PORT, STUDYSYNC_HOME)")
     serving.add_argument("--port", type=int, default=os.environ.get("PORT", "8000"), help="where the API answers")
+    serving.add_argument("--template", type=Path, default=REPOSITORY / "template.yaml", help="a SAM template")
     invoking = commands.add_parser("invoke", help="run one function of the running stack, as a schedule would")
     invoking.add_argument("function", help="its logical id in template.yaml")
     invoking.add_argument("event", nargs="?", default="{}", help="the event as JSON")
@@ -46,15 +47,14 @@ def invoke(home: Home, function: str, event: str) -> int:
     """Invoke a function of the stack that runs on `home` and print its result; 1 when it failed."""
     try:
         stack = json.loads((home.run / "stack.json").read_text())
-    except OSError as error:
-        raise StackError(f"No stack is running on {home.root}: `make serve` starts one") from error
-    url = f"{stack['control']}/2015-03-31/functions/{function}/invocations"
-    try:
+        url = f"{stack['control']}/2015-03-31/functions/{function}/invocations"
         with urlopen(Request(url, event.encode(), method="POST")) as answer:  # noqa: S310 - our own
             print(answer.read().decode())
             return 1 if answer.headers.get("X-Amz-Function-Error") else 0
     except HTTPError as error:
         raise StackError(error.read().decode()) from error
+    except OSError as error:
+        raise StackError(f"No stack is running on {home.root}: `make serve` starts one") from error
 
 
 if __name__ == "__main__":

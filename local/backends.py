@@ -86,6 +86,7 @@ class Backends:
         self.home.make()
         self._lock.acquire()
         try:
+            (self.home.run / "stack.json").unlink(missing_ok=True)  # of a stack that was killed
             end_orphans(self.home.run)
             self._start()
         except BaseException:

@@ -28,10 +28,11 @@ from local.runtime.schedules import Scheduler
 from local.template import Template
 from local.watch import watch_code, watch_template
 
+TEMPLATE = REPOSITORY / "template.yaml"
 _LOOK_AFTER = 1.0  # seconds
 
 
-def serve(home: Path, port: int, template: Path = REPOSITORY / "template.yaml") -> None:
+def serve(home: Path, port: int, template: Path = TEMPLATE) -> None:
     """Run the stack until SIGINT or SIGTERM; StackError when it cannot."""
     began = time.monotonic()
     terminal = Terminal()

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
+from importlib.util import cache_from_source
 from pathlib import Path
 
 from local.home import Home
@@ -60,6 +61,8 @@ class Fleet:
     def changed(self, paths: Iterable[Path]) -> list[str]:
         """Replace the sandboxes of every function that one of these files belongs to; their names."""
         files = list(paths)
+        for path in files:
+            _forget_compiled(path)
         specs = [pool.spec for pool in self._pools.values()]
         names = [spec.name for spec in specs if any(is_affected(spec, path, specs) for path in files)]
         for name in names:
@@ -118,6 +121,12 @@ def is_affected(spec: FunctionSpec, path: Path, specs: Iterable[FunctionSpec]) -
     package = path.relative_to(spec.code).parts[0].removesuffix(".py")
     own = _package(spec)
     return package == own or package not in {_package(other) for other in specs if other.code == spec.code}
+
+
+def _forget_compiled(path: Path) -> None:
+    """Remove the compiled form of a source: it would pass for current after two edits within one second."""
+    if path.suffix == ".py":
+        Path(cache_from_source(str(path))).unlink(missing_ok=True)
 
 
 def _package(spec: FunctionSpec) -> str:

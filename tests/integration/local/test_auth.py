@@ -1,0 +1,292 @@
+"""The auth stand-in, through the client that the functions use."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import jwt
+import psycopg
+import pytest
+from supabase_auth import AsyncGoTrueClient
+from supabase_auth.errors import AuthApiError, AuthWeakPasswordError
+
+from local.backends import Backends
+
+# Refuses an account whose metadata say so, and keeps a profile for every other.
+MIGRATION = """
+create table public.profiles (user_id uuid primary key references auth.users on delete cascade, name text unique);
+create function public.make_profile() returns trigger language plpgsql security definer set search_path = '' as $$
+begin
+  if new.raw_user_meta_data ? 'refuse' then raise exception 'no'; end if;
+  insert into public.profiles values (new.id, new.raw_user_meta_data ->> 'name');
+  return new;
+end $$;
+create trigger make_profile after insert on auth.users for each row execute function public.make_profile();
+"""
+PASSWORD = "secret123"
+
+Flow = Callable[[AsyncGoTrueClient], Awaitable[Any]]
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backends]:
+    """Backends over one small migration."""
+    root = tmp_path_factory.mktemp("auth")
+    (root / "migrations").mkdir()
+    (root / "migrations" / "1_profiles.sql").write_text(MIGRATION)
+    with Backends(root / "home", durable=False, migrations=root / "migrations") as stack:
+        yield stack
+
+
+def run(stack: Backends, flow: Flow, key: str = "SUPABASE_SERVICE_ROLE_KEY") -> Any:
+    """Run something with a client of the auth API."""
+
+    async def go() -> Any:
+        async with httpx.AsyncClient() as http:
+            environment = stack.environment
+            headers = {"apikey": environment[key], "Authorization": f"Bearer {environment[key]}"}
+            client = AsyncGoTrueClient(
+                url=environment["SUPABASE_AUTH_URL"], headers=headers, http_client=http, auto_refresh_token=False
+            )
+            return await flow(client)
+
+    return asyncio.run(go())
+
+
+def address() -> str:
+    return f"{uuid4().hex}@Example.com"
+
+
+def create(client: AsyncGoTrueClient, email: str, **metadata: object) -> Awaitable[Any]:
+    attributes = {"email": email, "password": PASSWORD, "email_confirm": True, "user_metadata": metadata}
+    return client.admin.create_user(attributes)  # type: ignore[arg-type]
+
+
+async def refusal(work: Awaitable[Any]) -> tuple[int, str | None]:
+    """The status and code that a call is refused with."""
+    try:
+        await work
+    except (AuthApiError, AuthWeakPasswordError) as error:
+        return error.status, error.code
+    raise AssertionError("it was not refused")
+
+
+def rows(stack: Backends, query: str, *values: object) -> list[tuple[Any, ...]]:
+    assert stack.dsn
+    with psycopg.connect(stack.dsn) as connection:
+        return connection.execute(query, values).fetchall()  # type: ignore[arg-type]
+
+
+def test_an_account_from_its_making_to_its_end(stack: Backends) -> None:
+    """Make, sign in, read, refresh, delete; afterwards its tokens are dead and its rows gone."""
+
+    async def flow(client: AsyncGoTrueClient) -> None:
+        email = address()
+        made = (await create(client, email, name=email)).user
+        assert made.email == email.lower()
+        assert made.email_confirmed_at is not None
+        signed_in = await client.sign_in_with_password({"email": email.upper(), "password": PASSWORD})
+        assert signed_in.session is not None
+        reader = await client.get_user(signed_in.session.access_token)
+        assert reader is not None
+        assert reader.user.id == made.id
+        assert reader.user.user_metadata == {"name": email}
+        renewed = await client.refresh_session(signed_in.session.refresh_token)
+        assert renewed.session is not None
+        assert renewed.session.refresh_token != signed_in.session.refresh_token
+        assert (await client.admin.get_user_by_id(made.id)).user.email == made.email
+        await client.admin.delete_user(made.id)
+        assert await refusal(client.get_user(renewed.session.access_token)) == (403, "user_not_found")
+        assert await refusal(client.refresh_session(renewed.session.refresh_token)) == (400, "refresh_token_not_found")
+        assert await refusal(client.admin.delete_user(made.id)) == (404, "user_not_found")
+        assert rows(stack, "select 1 from public.profiles where user_id = %s", made.id) == []
+
+    run(stack, flow)
+
+
+def test_access_tokens_are_verifiable_with_the_published_key(stack: Backends) -> None:
+    """ES256 with a key id that the JWKS has, and the claims of Supabase."""
+
+    async def flow(client: AsyncGoTrueClient) -> str:
+        email = address()
+        answer = await client.sign_up({"email": email, "password": PASSWORD})
+        assert answer.session is not None
+        return answer.session.access_token
+
+    token, base = run(stack, flow, "SUPABASE_ANON_KEY"), stack.environment["SUPABASE_AUTH_URL"]
+    key = jwt.PyJWKClient(f"{base}/.well-known/jwks.json").get_signing_key_from_jwt(token)
+    claims = jwt.decode(token, key, algorithms=["ES256"], audience="authenticated", issuer=base)
+    assert claims["role"] == "authenticated"
+    assert claims["exp"] - claims["iat"] == 3600
+    assert {"sub", "email", "session_id"} <= set(claims)
+
+
+def test_a_refresh_token_works_once_and_its_reuse_ends_the_session(stack: Backends) -> None:
+    """Whoever comes second is refused, and the one who came first loses the session too."""
+
+    async def flow(client: AsyncGoTrueClient) -> None:
+        session = (await client.sign_up({"email": address(), "password": PASSWORD})).session
+        assert session is not None
+        renewed = (await client.refresh_session(session.refresh_token)).session
+        assert renewed is not None
+        assert await refusal(client.refresh_session(session.refresh_token)) == (400, "refresh_token_already_used")
+        assert await refusal(client.refresh_session(renewed.refresh_token)) == (400, "refresh_token_already_used")
+
+    run(stack, flow)
+
+
+def test_of_ten_refreshes_at_once_one_wins(stack: Backends) -> None:
+    """The token is taken under a lock."""
+
+    async def flow(client: AsyncGoTrueClient) -> Counter[str | None]:
+        session = (await client.sign_up({"email": address(), "password": PASSWORD})).session
+        assert session is not None
+        answers = await asyncio.gather(
+            *(client.refresh_session(session.refresh_token) for _ in range(10)), return_exceptions=True
+        )
+        return Counter(answer.code if isinstance(answer, AuthApiError) else "won" for answer in answers)
+
+    assert run(stack, flow) == {"won": 1, "refresh_token_already_used": 9}
+
+
+@pytest.mark.parametrize(
+    ("scope", "alive"), [("local", [False, True]), ("others", [True, False]), ("global", [False, False])]
+)
+def test_logout(stack: Backends, scope: Any, alive: list[bool]) -> None:
+    """It ends this session, the others, or all; an ended session neither refreshes nor reads."""
+
+    async def flow(client: AsyncGoTrueClient) -> None:
+        email = address()
+        await create(client, email, name=email)
+        sessions = []
+        for _ in range(2):
+            answer = await client.sign_in_with_password({"email": email, "password": PASSWORD})
+            assert answer.session is not None
+            sessions.append(answer.session)
+        await client.admin.sign_out(sessions[0].access_token, scope)
+        for session, lives in zip(sessions, alive, strict=True):
+            if lives:
+                assert await client.get_user(session.access_token)
+                continue
+            assert await refusal(client.get_user(session.access_token)) == (403, "session_not_found")
+            assert await refusal(client.refresh_session(session.refresh_token)) == (400, "refresh_token_not_found")
+
+    run(stack, flow)
+
+
+def test_one_address_registered_by_twenty_at_once(stack: Backends) -> None:
+    """One account and one profile come of it, whichever way the twenty come."""
+
+    async def flow(client: AsyncGoTrueClient) -> Counter[str | None]:
+        email = address()
+        calls = [create(client, email) for _ in range(10)]
+        calls += [client.sign_up({"email": email, "password": PASSWORD}) for _ in range(10)]
+        answers = await asyncio.gather(*calls, return_exceptions=True)
+        query = "select 1 from public.profiles join auth.users on id = user_id where email = %s"
+        assert len(rows(stack, query, email.lower())) == 1
+        return Counter(answer.code if isinstance(answer, AuthApiError) else "made" for answer in answers)
+
+    counted = run(stack, flow)
+    assert counted.pop("made") == 1
+    assert set(counted) <= {"email_exists", "user_already_exists"}
+
+
+def test_a_trigger_that_raises_leaves_no_account(stack: Backends) -> None:
+    """The error is GoTrue's, the address stays free; a unique index of the trigger's own is no taken address."""
+
+    async def flow(client: AsyncGoTrueClient) -> None:
+        email, name = address(), uuid4().hex
+        assert await refusal(create(client, email, refuse=True)) == (500, "unexpected_failure")
+        refused = client.sign_up({"email": email, "password": PASSWORD, "options": {"data": {"refuse": True}}})
+        assert await refusal(refused) == (500, "unexpected_failure")
+        assert rows(stack, "select 1 from auth.users where email = %s", email.lower()) == []
+        await create(client, email, name=name)
+        assert await refusal(create(client, address(), name=name)) == (500, "unexpected_failure")
+
+    run(stack, flow)
+
+
+@pytest.mark.parametrize(
+    ("email", "password", "expected"),
+    [
+        ("not an address", PASSWORD, (400, "validation_failed")),
+        ("a@b", PASSWORD, (400, "validation_failed")),
+        (f"{'a' * 250}@example.com", PASSWORD, (400, "validation_failed")),
+        ("short@example.com", "12345", (422, "weak_password")),
+        ("long@example.com", "x" * 73, (400, "validation_failed")),
+    ],
+)
+def test_what_cannot_be_an_account(stack: Backends, email: str, password: str, expected: tuple[int, str]) -> None:
+    """Malformed addresses and passwords are refused with GoTrue's codes."""
+
+    async def flow(client: AsyncGoTrueClient) -> tuple[int, str | None]:
+        return await refusal(client.sign_up({"email": email, "password": password}))
+
+    assert run(stack, flow) == expected
+
+
+def test_wrong_address_and_wrong_password_look_the_same(stack: Backends) -> None:
+    """Nobody learns from a login who has an account."""
+
+    async def flow(client: AsyncGoTrueClient) -> list[tuple[int, str | None]]:
+        email = address()
+        await create(client, email, name=email)
+        tried = [(email, "wrong-password"), (address(), PASSWORD)]
+        return [
+            await refusal(client.sign_in_with_password({"email": email, "password": password}))
+            for email, password in tried
+        ]
+
+    assert run(stack, flow) == [(400, "invalid_credentials")] * 2
+
+
+@pytest.mark.parametrize("token", ["", "garbage", "service"])
+def test_only_the_service_role_administers(stack: Backends, token: str) -> None:
+    """No token, a token of nobody and the anonymous key make no accounts; a user's token does not either."""
+    environment = stack.environment
+    base, apikey = environment["SUPABASE_AUTH_URL"], {"apikey": environment["SUPABASE_ANON_KEY"]}
+    user = httpx.post(f"{base}/signup", json={"email": address(), "password": PASSWORD}, headers=apikey).json()
+    bearers = {
+        "": (None, 401, "no_authorization"),
+        "garbage": ("garbage", 403, "bad_jwt"),
+        "service": (user["access_token"], 403, "not_admin"),
+    }
+    bearer, status, code = bearers[token]
+    headers = apikey | ({"authorization": f"Bearer {bearer}"} if bearer else {})
+    answer = httpx.post(f"{base}/admin/users", json={"email": address()}, headers=headers)
+    assert (answer.status_code, answer.json()["error_code"]) == (status, code)
+
+
+def test_without_an_api_key_nothing_is_served(stack: Backends) -> None:
+    """As Supabase's gateway has it; only keys and health are open."""
+    base = stack.environment["SUPABASE_AUTH_URL"]
+    assert httpx.post(f"{base}/signup", json={}).status_code == 401
+    assert httpx.get(f"{base}/user", headers={"apikey": "wrong"}).json() == {"message": "Invalid API key"}
+    assert httpx.get(f"{base}/health").status_code == 200
+
+
+def test_malformed_json_is_a_400(stack: Backends) -> None:
+    """And in the old shape of errors, for clients that ask for no API version."""
+    base, key = stack.environment["SUPABASE_AUTH_URL"], stack.environment["SUPABASE_ANON_KEY"]
+    answer = httpx.post(f"{base}/token?grant_type=password", content="{", headers={"apikey": key})
+    assert (answer.status_code, answer.json()["code"], answer.json()["error_code"]) == (400, 400, "bad_json")
+
+
+def test_auth_survives_a_restart_of_the_database(stack: Backends) -> None:
+    """Kept connections that died with the server are replaced."""
+
+    async def flow(client: AsyncGoTrueClient) -> None:
+        await client.sign_up({"email": address(), "password": PASSWORD})
+
+    run(stack, flow)
+    stack.postgres.restart()
+    run(stack, flow)
+
+
+def test_keys_are_for_their_owner_alone(stack: Backends) -> None:
+    """The file with the signing key cannot be read by others."""
+    assert (Path(stack.home.data) / "keys.json").stat().st_mode & 0o077 == 0

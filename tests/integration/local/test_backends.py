@@ -1,0 +1,199 @@
+"""The backends as a whole: migrations, grants, projects of their own, and parts that break one at a time."""
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import boto3
+import httpx
+import psutil
+import psycopg
+import pytest
+
+from local.backends import Backends
+from local.errors import PartFailedError, StackError
+from local.home import Home
+from local.processes import Child, end_orphans, record
+
+NOTES = """
+create table public.notes (id int primary key, text text not null);
+create extension if not exists pg_trgm with schema extensions;
+create function public.shout(word text) returns text language sql as $$ select upper(word) $$;
+create table public.hidden (id int primary key);
+revoke all on public.hidden from anon, authenticated;
+alter table public.hidden enable row level security;
+"""
+
+
+@pytest.fixture(scope="module")
+def migrations(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("migrations")
+    (folder / "1_notes.sql").write_text(NOTES)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory, migrations: Path) -> Iterator[Backends]:
+    """Throw-away backends."""
+    with Backends(tmp_path_factory.mktemp("home"), durable=False, migrations=migrations) as stack:
+        yield stack
+
+
+def read(environment: dict[str, str], path: str, key: str = "SUPABASE_SERVICE_ROLE_KEY") -> httpx.Response:
+    bearer = {"authorization": f"Bearer {environment[key]}"}
+    return httpx.get(f"{environment['SUPABASE_REST_URL']}/{path}", headers=bearer)
+
+
+def test_the_service_role_reads_what_others_may_not(stack: Backends) -> None:
+    """Default grants are as generous as on hosted projects, and a revoke in a migration counts."""
+    for key in ("SUPABASE_SERVICE_ROLE_KEY", "SUPABASE_ANON_KEY"):
+        assert read(stack.environment, "notes", key).json() == []
+        assert read(stack.environment, "rpc/shout?word=abc", key).json() == "ABC"
+    assert read(stack.environment, "hidden").json() == []
+    assert read(stack.environment, "hidden", "SUPABASE_ANON_KEY").status_code == 401
+
+
+def test_a_new_table_is_served_after_a_notification(stack: Backends) -> None:
+    """PostgREST listens for changes of the schema."""
+    assert stack.dsn
+    with psycopg.connect(stack.dsn, autocommit=True) as connection:
+        connection.execute("create table public.later (id int)")
+        connection.execute("notify pgrst, 'reload schema'")
+    stack.project.postgrest.child.wait_until(lambda: read(stack.environment, "later").status_code == 200, 10)
+
+
+def test_a_project_of_its_own_is_empty_and_apart(stack: Backends) -> None:
+    """It has the schema, none of the rows, its own tokens' issuer, and is gone afterwards."""
+    assert stack.dsn
+    with psycopg.connect(stack.dsn, autocommit=True) as connection:
+        connection.execute("insert into public.notes values (1, 'here')")
+    with stack.new_project() as project:
+        assert read(project.environment, "notes").json() == []
+        assert project.environment["SUPABASE_AUTH_URL"] != stack.environment["SUPABASE_AUTH_URL"]
+    assert len(read(stack.environment, "notes").json()) == 1
+    with pytest.raises(psycopg.OperationalError):
+        psycopg.connect(project.dsn)
+
+
+@pytest.mark.parametrize("name", ["postgres", "postgrest", "auth", "dynamodb"])
+def test_a_part_can_be_killed_and_started_again(stack: Backends, name: str) -> None:
+    """It comes back on the same port with what is durable, and the others go on."""
+    part, others = stack.parts[name], [other.pid for key, other in stack.parts.items() if key != name]
+    part.kill()
+    assert not part.child.running
+    part.start()
+    assert [other.pid for key, other in stack.parts.items() if key != name] == others
+    stack.recover(part)
+    stack.project.postgrest.child.wait_until(lambda: read(stack.environment, "notes").status_code == 200)
+
+
+def test_a_frozen_part_is_stopped_all_the_same(stack: Backends) -> None:
+    """`stop` does not wait for one that cannot hear."""
+    part = stack.project.auth
+    part.freeze()
+    with pytest.raises(httpx.TimeoutException):
+        httpx.get(f"{part.origin}/auth/v1/health", timeout=0.2)
+    part.stop()
+    part.start()
+    assert httpx.get(f"{part.origin}/auth/v1/health").status_code == 200
+
+
+def test_the_template_s_table_is_there_with_its_expiry(stack: Backends) -> None:
+    """boto3 finds it through the environment alone."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in stack.environment.items():
+            patch.setenv(name, value)
+        client = boto3.client("dynamodb")
+        table = client.describe_table(TableName=stack.environment["RESILIENCE_TABLE"])["Table"]
+        expiry = client.describe_time_to_live(TableName="ResilienceTable")["TimeToLiveDescription"]
+        client.close()
+    assert [key["AttributeName"] for key in table["KeySchema"]] == ["pk", "sk"]
+    assert expiry["AttributeName"] == "ttl"
+
+
+def test_data_ports_and_keys_outlive_a_restart(tmp_path: Path, migrations: Path) -> None:
+    """The second start applies nothing, and finds the rows and the keys of the first."""
+    events: dict[str, str] = {}
+    with Backends(tmp_path, migrations=migrations) as first:
+        assert first.dsn
+        with psycopg.connect(first.dsn) as connection:
+            connection.execute("insert into public.notes values (1, 'kept')")
+        before = first.environment
+    with Backends(
+        tmp_path, migrations=migrations, on_event=lambda name, _, detail: events.update({name: detail})
+    ) as again:
+        assert again.environment == before
+        assert read(again.environment, "notes").json() == [{"id": 1, "text": "kept"}]
+    assert events["Migrations"] == "0 applied"
+    again.postgres.remove()
+
+
+def test_a_changed_migration_is_a_clear_error(tmp_path: Path) -> None:
+    """It says which and what to do; a new one is applied; nothing keeps running."""
+    folder = tmp_path / "migrations"
+    folder.mkdir()
+    (folder / "1_a.sql").write_text("create table public.a (id int)")
+    backends = Backends(tmp_path / "home", migrations=folder)
+    with backends:
+        pass
+    (folder / "2_b.sql").write_text("create table public.b (id int); this is no sql")
+    with pytest.raises(StackError, match=r"2_b\.sql failed .*syntax error"):
+        backends.start()
+    (folder / "2_b.sql").write_text("create table public.b (id int)")
+    with backends:
+        assert read(backends.environment, "b").json() == []
+    (folder / "1_a.sql").write_text("create table public.a (id bigint)")
+    with pytest.raises(StackError, match=r"1_a\.sql was changed .*make clean"):
+        backends.start()
+    assert not backends.postgres.child.running
+    backends.postgres.remove()
+
+
+def test_two_on_one_home_is_a_clear_error(stack: Backends) -> None:
+    """The second neither starts nor disturbs the first."""
+    with pytest.raises(StackError, match=f"process {os.getpid()}"):
+        Backends(stack.home.root).start()
+    assert read(stack.environment, "notes").status_code == 200
+
+
+def test_a_real_project_needs_no_database_here(tmp_path: Path) -> None:
+    """With the environment of a project only DynamoDB is started."""
+    remote = {"SUPABASE_URL": "https://abc.supabase.co", "SUPABASE_SERVICE_ROLE_KEY": "key"}
+    with Backends(tmp_path, remote=remote) as backends:
+        assert set(backends.parts) == {"dynamodb"}
+        assert remote.items() <= backends.environment.items()
+        assert "SUPABASE_REST_URL" not in backends.environment
+        assert backends.dsn is None
+
+
+@pytest.mark.parametrize(
+    ("script", "why"), [("echo broken; exit 1", "ended at once"), ("echo broken; sleep 60", "in time")]
+)
+def test_a_part_that_cannot_start_shows_its_log(tmp_path: Path, script: str, why: str) -> None:
+    """The error carries the last lines, and the process is gone."""
+    child = Child("part", tmp_path / "part.log", tmp_path)
+    child.start(["/bin/sh", "-c", script], env=os.environ)
+    with pytest.raises(PartFailedError, match=f"(?s){why}.*broken"):
+        child.wait_until(lambda: False, timeout=0.5)
+    assert not child.running
+
+
+def test_orphans_are_ended_only_when_they_are_ours(tmp_path: Path) -> None:
+    """A recorded process is ended; one that merely has a recorded pid is not."""
+    home = Home(tmp_path)
+    home.make()
+    ours, another = (subprocess.Popen(["sleep", "600"]) for _ in range(2))
+    record(home.run, "ours.pid", ours.pid)
+    entry = {"pid": another.pid, "started": "1"}
+    (home.run / "another.pid.json").write_text(json.dumps(entry))
+    (home.run / "broken.pid.json").write_text("{")
+    try:
+        assert end_orphans(home.run) == ["ours"]
+        assert ours.wait(5) is not None
+        assert psutil.Process(another.pid).is_running()
+        assert not list(home.run.glob("*.pid.json"))
+    finally:
+        another.kill()
+        another.wait()

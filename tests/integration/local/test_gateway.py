@@ -1,0 +1,128 @@
+"""The gateway and real function processes, seen from outside: what comes in and what goes out."""
+
+import socket
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tests.integration.local.sample import Running
+
+MEGABYTE = 1024 * 1024
+
+
+def test_a_request_reaches_the_function_as_an_event(running: Running) -> None:
+    """Path, query, repeated headers, cookies and body arrive, and the answer comes back with its cookies."""
+    headers = [("x-a", "1"), ("x-a", "2"), ("cookie", "c=3; d=4"), ("content-type", "application/json")]
+    response = running.client.post("/echo/a%20b/c?x=1&x=2", headers=headers, content='{"é": 1}')
+    event = response.json()
+    assert response.status_code == 200
+    assert response.headers.get_list("set-cookie") == ["a=1", "b=2"]
+    assert event["rawPath"] == "/echo/a b/c"
+    assert event["pathParameters"] == {"proxy": "a b/c"}
+    assert event["queryStringParameters"] == {"x": "1,2"}
+    assert event["headers"]["x-a"] == "1,2"
+    assert event["cookies"] == ["c=3", "d=4"]
+    assert event["body"] == '{"é": 1}'
+    assert response.headers["apigw-requestid"] == event["requestContext"]["requestId"]
+
+
+def test_the_context_and_environment_are_lambdas(running: Running) -> None:
+    """Remaining time, memory, names, the template's variables and the trace are there."""
+    event = running.client.get("/echo/x", headers={"x-amzn-trace-id": "Root=1-5-6"}).json()
+    environment = event["environment"]
+    assert 9000 < event["remaining"] <= 10000
+    assert event["memory"] == "256"
+    assert environment["AWS_LAMBDA_FUNCTION_NAME"] == "Echo"
+    assert environment["GREETING"] == "hello"
+    assert environment["_X_AMZN_TRACE_ID"] == event["headers"]["x-amzn-trace-id"] == "Root=1-5-6"
+    assert environment["LAMBDA_TASK_ROOT"] == str(running.root / "code")
+    assert "PYTHONDONTWRITEBYTECODE" not in environment
+
+
+def test_binary_both_ways(running: Running) -> None:
+    """Bytes that are no text survive the way in and the way out."""
+    event = running.client.post("/echo/x", content=b"\x00\xff", headers={"content-type": "image/png"}).json()
+    assert (event["body"], event["isBase64Encoded"]) == ("AP8=", True)
+    assert running.client.get("/odd/binary").content == bytes(range(256))
+
+
+@pytest.mark.parametrize("what", ["raise", "exit", "kill", "shape", "large"])
+def test_a_failed_invocation_is_a_500_and_the_next_works(running: Running, what: str) -> None:
+    """However the function fails, the client sees API Gateway's own error and nothing of the cause."""
+    response = running.client.get(f"/odd/{what}")
+    assert (response.status_code, response.json()) == (500, {"message": "Internal Server Error"})
+    assert running.client.get("/odd/fine").json() == {"fine": True}
+
+
+@pytest.mark.parametrize("what", ["sleep", "freeze"])
+def test_the_functions_timeout_ends_its_process(running: Running, what: str) -> None:
+    """After the function's own timeout the client gets a 503; the process is gone and the next request works."""
+    before = running.client.get("/odd/pid").json()["pid"]
+    response = running.client.get(f"/odd/{what}")
+    assert (response.status_code, response.json()) == (503, {"message": "Service Unavailable"})
+    assert running.client.get("/odd/pid").json()["pid"] != before
+    assert "Task timed out after 1.00 seconds" in running.log("Odd")
+
+
+def test_unknown_paths(running: Running) -> None:
+    """Without a route, or with another method, the gateway answers itself."""
+    for response in (running.client.get("/nowhere"), running.client.post("/odd/fine")):
+        assert (response.status_code, response.json()) == (404, {"message": "Not Found"})
+
+
+@pytest.mark.parametrize("size", [7 * MEGABYTE, 11 * MEGABYTE])
+def test_bodies_over_the_limit(running: Running, size: int) -> None:
+    """Over Lambda's 6 MB, and over the gateway's 10 MB, the answer is a 413."""
+    response = running.client.post("/echo/x", content=b"x" * size, headers={"content-type": "text/plain"})
+    assert (response.status_code, response.json()) == (413, {"message": "Request Entity Too Large"})
+
+
+def test_a_body_just_below_the_limit(running: Running) -> None:
+    """Two megabytes in and back are no trouble."""
+    text = "y" * 2 * MEGABYTE
+    response = running.client.post("/echo/x", content=text, headers={"content-type": "text/plain"})
+    assert response.json()["body"] == text
+
+
+def test_cors(running: Running) -> None:
+    """Preflights are answered by the gateway, and answers carry its headers."""
+    asking = {"origin": "https://a.example", "access-control-request-method": "GET"}
+    preflight = running.client.options("/echo/x", headers=asking)
+    assert preflight.status_code == 204
+    assert preflight.headers["access-control-allow-methods"] == "GET"
+    answer = running.client.get("/echo/x", headers={"origin": "https://a.example"})
+    assert answer.headers["access-control-allow-origin"] == "https://a.example"
+    assert answer.headers["access-control-expose-headers"] == "age"
+
+
+def test_concurrent_requests_have_a_process_each(running: Running) -> None:
+    """Four requests that wait for each other all come back, from four processes."""
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda _: running.client.get("/meet").json(), range(4)))
+    assert len({answer["pid"] for answer in answers}) == 4
+
+
+def test_both_addresses_of_localhost_answer(running: Running) -> None:
+    """127.0.0.1 always does, and ::1 where the machine has it."""
+    for family, address in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
+        with socket.socket(family) as connection:
+            try:
+                connection.connect((address, running.port))
+            except OSError:
+                assert family is socket.AF_INET6
+                continue
+            connection.sendall(b"GET /odd/fine HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            assert connection.recv(12) == b"HTTP/1.1 200"
+
+
+def test_logs_read_like_lambdas(running: Running) -> None:
+    """START, the function's lines, END and REPORT; only what is alarming is shown at once."""
+    running.client.get("/odd/loud")
+    running.until(lambda: "all quiet" in running.log("Odd"))
+    log = running.log("Odd")
+    assert "START RequestId: " in log
+    assert "\tInit Duration: " in log
+    report = next(line for line in log.splitlines() if line.startswith("REPORT"))
+    assert "Memory Size: 256 MB\tMax Memory Used: " in report
+    assert "Odd  [ERROR] somebody should look" in running.shown
+    assert not any("all quiet" in line for line in running.shown)

@@ -1,0 +1,194 @@
+"""`python -m local serve` from outside: one process to start, none left behind however it ends."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import psycopg
+import pytest
+
+from local.home import REPOSITORY, free_port
+from tests.integration.local.sample import write_project
+
+# What another test of this process may have set for its own stack.
+_FOREIGN = ("SUPABASE_", "AWS_", "RESILIENCE_TABLE", "STUDYSYNC_HOME", "PORT")
+
+
+class Served:
+    """A stack in a process of its own, over the sample project."""
+
+    def __init__(self, root: Path, template: Path, port: int) -> None:
+        self.home, self.port = root, port
+        environment = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
+        self.output = (root.parent / f"{root.name}.out").open("w+")
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "local", "serve", "--template", str(template)],
+            cwd=REPOSITORY,
+            env={**environment, "PORT": str(port), "STUDYSYNC_HOME": str(root)},
+            stdout=self.output,
+            stderr=subprocess.STDOUT,
+        )
+
+    def ready(self) -> dict[str, Any]:
+        """Wait until it serves; what it wrote about itself."""
+        path = self.home / "run" / "stack.json"
+        stack: dict[str, Any] = {}
+
+        def is_there() -> bool:
+            assert self.process.poll() is None, self.said()
+            if path.exists():
+                stack.update(json.loads(path.read_text()))
+            return bool(stack) and stack["pids"]["stack"] == self.process.pid
+
+        until(is_there, 30)
+        return stack
+
+    def family(self) -> list[psutil.Process]:
+        """Every process below it."""
+        return psutil.Process(self.process.pid).children(recursive=True)
+
+    def said(self) -> str:
+        """What it printed."""
+        self.output.flush()
+        return Path(self.output.name).read_text()
+
+    def end(self) -> None:
+        """End it if it still runs."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        self.process.wait(20)
+        self.output.close()
+
+
+def until(true: Callable[[], bool], seconds: float = 10) -> None:
+    """Wait for a condition."""
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "it did not come true"
+        time.sleep(0.02)
+
+
+def gone(processes: list[psutil.Process]) -> bool:
+    """Whether none of them runs any more."""
+    return not any(process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in processes)
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., Served]]:
+    """Starts stacks, and ends what a test leaves."""
+    (tmp_path / "project").mkdir()
+    template = write_project(tmp_path / "project")
+    begun: list[Served] = []
+
+    def start(name: str = "home", port: int | None = None) -> Served:
+        begun.append(Served(tmp_path / name, template, port or free_port()))
+        return begun[-1]
+
+    yield start
+    for served in begun:
+        served.end()
+
+
+def test_a_day_in_the_life(start: Callable[..., Served]) -> None:
+    """It says where it is, serves, keeps data over a restart, and leaves nothing running or lying about."""
+    served = start()
+    stack = served.ready()
+    assert httpx.get(f"{stack['url']}/odd/fine").json() == {"fine": True}
+    for part in ("PostgreSQL", "PostgREST", "Auth", "DynamoDB", f"http://localhost:{served.port}", "curl -s", "Logs: "):
+        assert part in served.said()
+    with psycopg.connect(stack["dsn"]) as connection:
+        connection.execute("create table public.kept as select 7 as number")
+    family = served.family()
+    served.process.send_signal(signal.SIGINT)
+    assert served.process.wait(10) == 0
+    assert gone(family)
+    assert not list((served.home / "run").iterdir())
+    again = start().ready()
+    assert again["environment"] == stack["environment"]
+    with psycopg.connect(again["dsn"]) as connection:
+        assert connection.execute("select number from public.kept").fetchall() == [(7,)]
+
+
+def test_nothing_survives_a_kill_and_the_next_start_recovers(start: Callable[..., Served]) -> None:
+    """With SIGKILL nobody can clean up: the kernel ends the children, and the next start finds its way."""
+    served = start()
+    dsn = served.ready()["dsn"]
+    with psycopg.connect(dsn) as connection:
+        connection.execute("create table public.kept as select 7 as number")
+    family = served.family()
+    served.process.kill()
+    served.process.wait()
+    if sys.platform == "linux":
+        until(lambda: gone(family))
+    again = start()
+    with psycopg.connect(again.ready()["dsn"]) as connection:
+        assert connection.execute("select number from public.kept").fetchall() == [(7,)]
+    assert gone(family)
+    assert httpx.get(f"http://localhost:{again.port}/odd/fine").status_code == 200
+
+
+def test_a_port_in_use_is_said_before_anything_starts(start: Callable[..., Served]) -> None:
+    """One line, exit code 1, nothing made."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        served = start(port=taken.getsockname()[1])
+        assert served.process.wait(20) == 1
+        assert served.said().splitlines() == [
+            f"Port {served.port} is in use. Stop what listens there, or choose another: PORT=8001"
+        ]
+    assert not served.home.exists()
+
+
+def test_two_stacks_side_by_side_but_not_on_one_home(start: Callable[..., Served]) -> None:
+    """Another home and port is another stack; the same home is refused in one line."""
+    first, second = start("one"), start("two")
+    urls = [first.ready()["url"], second.ready()["url"]]
+    assert [httpx.get(f"{url}/odd/fine").status_code for url in urls] == [200, 200]
+    third = start("one")
+    assert third.process.wait(20) == 1
+    assert "Another stack" in third.said()
+    assert len(third.said().splitlines()) == 1
+    assert httpx.get(f"{urls[0]}/odd/fine").status_code == 200
+
+
+def test_a_part_that_dies_comes_back(start: Callable[..., Served]) -> None:
+    """PostgREST and DynamoDB are started again where they were, and the terminal says so."""
+    served = start()
+    stack = served.ready()
+    root = stack["environment"]["SUPABASE_REST_URL"]
+    bearer = {"authorization": f"Bearer {stack['environment']['SUPABASE_SERVICE_ROLE_KEY']}"}
+    for name in ("postgrest", "dynamodb"):
+        psutil.Process(stack["pids"][name]).kill()
+    until(lambda: "postgrest ended" in served.said() and "dynamodb ended" in served.said())
+
+    def answers() -> bool:
+        try:
+            return httpx.get(root, headers=bearer).status_code == 200
+        except httpx.TransportError:
+            return False
+
+    until(answers)
+
+
+def test_a_function_can_be_invoked_from_the_command_line(start: Callable[..., Served]) -> None:
+    """`python -m local invoke` prints the result; a failed function is exit code 1, and so is a missing stack."""
+    served = start()
+    served.ready()
+
+    def invoke(*arguments: str, home: Path = served.home) -> subprocess.CompletedProcess[str]:
+        argv = [sys.executable, "-m", "local", "invoke", "--home", str(home), *arguments]
+        return subprocess.run(argv, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+
+    assert json.loads(invoke("Odd").stdout) == {"fine": True}
+    failed = invoke("Odd", '{"pathParameters": {"what": "raise"}}')
+    assert (failed.returncode, json.loads(failed.stdout)["errorMessage"]) == (1, "on purpose")
+    nowhere = invoke("Odd", home=served.home / "nowhere")
+    assert (nowhere.returncode, "No stack is running" in nowhere.stdout) == (1, True)
