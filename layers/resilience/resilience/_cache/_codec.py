@@ -89,14 +89,22 @@ def _ordered(values: Any) -> list[Any]:
     return sorted(values, key=canonical)
 
 
+def _dump_clock(value: datetime | time) -> str:
+    return value.isoformat() + ("f" if value.fold else "")
+
+
+def _load_clock(kind: Any, text: str) -> Any:
+    return kind.fromisoformat(text.removesuffix("f")).replace(fold=text.endswith("f"))
+
+
 _loaders["~map"] = lambda pairs: {key: value for key, value in pairs}  # noqa: C416 - pairs are lists
 register_type(tuple, "tuple", list, tuple)
 register_type(set, "set", _ordered, set)
 register_type(frozenset, "frozenset", _ordered, frozenset)
 register_type(bytes, "bytes", lambda value: base64.b64encode(value).decode(), base64.b64decode)
-register_type(datetime, "datetime", datetime.isoformat, datetime.fromisoformat)
+register_type(datetime, "datetime", _dump_clock, lambda text: _load_clock(datetime, text))
 register_type(date, "date", date.isoformat, date.fromisoformat)
-register_type(time, "time", time.isoformat, time.fromisoformat)
+register_type(time, "time", _dump_clock, lambda text: _load_clock(time, text))
 register_type(
     timedelta,
     "timedelta",

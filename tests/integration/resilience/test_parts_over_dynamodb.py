@@ -1,0 +1,105 @@
+"""Cache, limiter and monitor over DynamoDB as moto evaluates it, and what each costs there."""
+
+from __future__ import annotations
+
+import asyncio
+from decimal import Decimal
+
+import pytest
+
+import resilience
+from resilience import CacheManager, DynamoStore, PerformanceMonitor, RateLimiter, cached, transient_errors
+from resilience.testing import ManualClock
+from tests.integration.resilience.helpers import count_requests
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock(1_800_000_000.0)
+
+
+def store(table: str, clock: ManualClock) -> DynamoStore:
+    return DynamoStore(table, clock=clock, read_timeout=10.0)
+
+
+def test_the_cache_shares_values_and_invalidations(table: str, clock: ManualClock) -> None:
+    """Two environments, async, over one table: one computation, and fresh after an invalidation."""
+    calls = []
+
+    async def read(user: str) -> dict[str, Decimal]:
+        calls.append(user)
+        return {"xp": Decimal(len(calls))}
+
+    def environment() -> CacheManager:
+        return CacheManager(store=store(table, clock), clock=clock)
+
+    one, two = (cached(60, private=True, manager=environment())(read) for _ in range(2))
+
+    async def scenario() -> None:
+        assert await one("a") == await two("a") == {"xp": 1}
+        assert await two.invalidate_async("a")  # type: ignore[attr-defined]
+        assert await one("a") == await two("a") == {"xp": 2}
+
+    asyncio.run(scenario())
+    resilience.flush()
+
+
+def test_a_clear_reaches_the_other_environment(table: str, clock: ManualClock) -> None:
+    """The generation travels through the snapshot, within five seconds."""
+    one, two = (CacheManager(store=store(table, clock), clock=clock) for _ in range(2))
+    calls = []
+
+    def read() -> int:
+        calls.append(1)
+        return len(calls)
+
+    first, second = cached(60, manager=one)(read), cached(60, manager=two)(read)
+    assert (first(), second()) == (1, 1)
+    one.clear()
+    clock.advance(5)
+    two.generation()
+    resilience.flush()
+    assert second() == 2
+    assert first() == 2
+
+
+def test_a_warm_cache_asks_seldom(table: str, clock: ManualClock) -> None:
+    """A hot key costs one read in five seconds and environment, and the snapshot one."""
+    backend = store(table, clock)
+    counts = count_requests(backend)
+    read = cached(300, manager=CacheManager(store=backend, clock=clock))(lambda: 1)
+    for _ in range(600):
+        read()
+        clock.advance(0.1)
+    resilience.flush()
+    assert counts["GetItem"] <= 13
+    assert counts["Query"] <= 13
+    assert counts["PutItem"] == 1
+
+
+def test_ten_environments_share_a_limit(table: str, clock: ManualClock) -> None:
+    """A hundred a minute let at most 110 through, for at most 0.2 writes a call."""
+    stores = [store(table, clock) for _ in range(10)]
+    counts = [count_requests(each) for each in stores]
+    limiters = [RateLimiter(store=each, clock=clock) for each in stores]
+    passed = sum(limiters[n % 10].check("u").allowed for n in range(250))
+    assert 90 <= passed <= 110
+    assert sum(each["UpdateItem"] for each in counts) <= 0.2 * 250
+
+
+def test_the_monitors_meet(table: str, clock: ManualClock) -> None:
+    """Each writes one item a minute, and any of them reads all."""
+    monitors = [PerformanceMonitor(store=store(table, clock), clock=clock) for _ in range(3)]
+    for monitor in monitors:
+        for _ in range(100):
+            monitor.record("GET /x", 0.2)
+        monitor.record("GET /y", 3.0, error=True)
+        assert monitor.flush()
+    report = monitors[0].fleet()
+    assert (report.environments, report.names["GET /x"].count, report.names["GET /y"].errors) == (3, 300, 3)
+    resilience.flush()
+
+
+def test_errors_of_the_store_are_not_to_be_repeated() -> None:
+    """A StoreError is the package's own and ends a retry."""
+    assert not transient_errors()(resilience.StoreError("down"))

@@ -1,0 +1,179 @@
+"""Health checks, query helpers, and the classification of errors."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from resilience import (
+    CircuitOpenError,
+    ConfigurationError,
+    HealthChecker,
+    QueryOptimizer,
+    health_checker,
+    parse_retry_after,
+    retry_after_of,
+    transient_errors,
+)
+from resilience.testing import ManualClock
+
+
+def test_checks_run_side_by_side(clock: ManualClock) -> None:
+    """Two async and two plain checks that wait for each other all pass."""
+    checker, meeting, barrier = HealthChecker(clock=clock), asyncio.Event(), threading.Barrier(2)
+    checker.register_check("waits", meeting.wait)
+    checker.register_check("sets", set_async(meeting))
+    checker.register_check("one", lambda: f"met {barrier.wait(5) >= 0}")
+    checker.register_check("other", lambda: barrier.wait(5))
+    report = asyncio.run(checker.run_all())
+    assert report.status == "pass"
+    assert report.checks["one"].message == "met True"
+    assert all(result.latency_ms >= 0 for result in report.checks.values())
+
+
+def set_async(event: asyncio.Event) -> Any:
+    async def check() -> None:
+        event.set()
+
+    return check
+
+
+def test_failures_say_why_and_how_bad(clock: ManualClock) -> None:
+    """A critical failure fails the whole; one that is not only warns."""
+    checker = HealthChecker(clock=clock, cache_seconds=0)
+
+    def broken() -> None:
+        raise ConnectionError("refused")
+
+    checker.register_check("cache", broken, critical=False)
+    report = asyncio.run(checker.run_all())
+    assert (report.status, report.checks["cache"].status) == ("warn", "warn")
+    assert report.checks["cache"].message == "ConnectionError: refused"
+    checker.register_check("database", lambda: False)
+    report = asyncio.run(checker.run_all())
+    assert (report.status, report.checks["database"].message) == ("fail", "returned False")
+    checker.unregister_check("database")
+    assert asyncio.run(checker.run_all()).status == "warn"
+
+
+def test_a_check_that_hangs_is_given_up(clock: ManualClock) -> None:
+    """Its time is limited, and the others' answers do not wait for more than that."""
+    checker = HealthChecker(clock=clock)
+
+    async def hang() -> None:
+        await asyncio.Event().wait()
+
+    checker.register_check("hang", hang, timeout=0.01)
+    checker.register_check("fine", lambda: "fine")
+    report = asyncio.run(checker.run_all())
+    assert report.checks["hang"].message == "no answer within 0.01 s"
+    assert report.checks["fine"].status == "pass"
+
+
+def test_many_who_ask_cost_one_check(clock: ManualClock) -> None:
+    """Callers at once share a run, and for a second afterwards its report."""
+    checker, calls = HealthChecker(clock=clock), []
+
+    async def check() -> None:
+        calls.append(1)
+        await asyncio.sleep(0)
+
+    checker.register_check("database", check)
+
+    async def scenario() -> None:
+        await asyncio.gather(*(checker.run_all() for _ in range(100)))
+        await checker.run_all()
+        assert len(calls) == 1
+        clock.advance(1)
+        await checker.run_all()
+        assert len(calls) == 2
+
+    asyncio.run(scenario())
+
+
+def test_works_as_the_guide_shows() -> None:
+    """A check that returns a text is registered on the process's checker."""
+
+    async def check_redis() -> str:
+        return "Redis is healthy"
+
+    health_checker.register_check("redis", check_redis)
+    assert asyncio.run(health_checker.run_all()).checks["redis"].message == "Redis is healthy"
+    health_checker.unregister_check("redis")
+
+
+@pytest.mark.parametrize("settings", [{"timeout": 0}, {"name": ""}])
+def test_wrong_settings_fail_when_built(settings: dict[str, Any]) -> None:
+    """The error names the field."""
+    with pytest.raises(ConfigurationError, match=next(iter(settings))):
+        HealthChecker().register_check(**{"name": "x", "check": lambda: None} | settings)
+
+
+def test_queries_are_cut_into_batches() -> None:
+    """In order, none larger than asked."""
+    assert QueryOptimizer.batch_queries(list(range(5)), batch_size=2) == [[0, 1], [2, 3], [4]]
+    assert QueryOptimizer.batch_queries([]) == []
+    assert len(QueryOptimizer.batch_queries(list(range(250)))) == 3
+    with pytest.raises(ConfigurationError, match="batch_size=0"):
+        QueryOptimizer.batch_queries([1], batch_size=0)
+
+
+def test_fields_are_checked_and_named_once() -> None:
+    """Nothing but plain column names gets into a select list, and only known ones where columns are known."""
+    assert QueryOptimizer.optimize_select_fields(["id", "name", "id", "email"], "users") == "id,name,email"
+    assert QueryOptimizer.optimize_select_fields([], "users") == "*"
+    QueryOptimizer.register_columns("known", ["id"])
+    for field, table in (("id;drop table users", "users"), ("secret", "known")):
+        with pytest.raises(ConfigurationError, match="fields"):
+            QueryOptimizer.optimize_select_fields([field], table)
+
+
+def test_an_index_pays_when_little_is_selected() -> None:
+    """A small table or a wide selection is read whole."""
+    assert QueryOptimizer.should_use_index(100_000, 10)
+    assert not QueryOptimizer.should_use_index(500, 1)
+    assert not QueryOptimizer.should_use_index(100_000, 50_000)
+
+
+class AnsweredError(Exception):
+    def __init__(self, **fields: Any) -> None:
+        self.__dict__.update(fields)
+
+
+@pytest.mark.parametrize(
+    ("error", "repeatable"),
+    [
+        (AnsweredError(code="40001", status_code=500), True),
+        (AnsweredError(sqlstate="40P01"), True),
+        (AnsweredError(code="08006"), True),
+        (AnsweredError(code="53300"), True),
+        (AnsweredError(code="23505", status_code=503), False),
+        (AnsweredError(code="XX000", status_code=500), False),
+        (AnsweredError(code="GATEWAY1"), True),
+        (AnsweredError(status_code=500), False),
+        (AnsweredError(response=SimpleNamespace(status_code=503)), True),
+        (AnsweredError(code="503", status=503), True),
+        (ConnectionResetError(), True),
+        (TimeoutError(), True),
+        (ValueError(), False),
+        (CircuitOpenError("c", 1), False),
+    ],
+)
+def test_the_code_decides_what_may_be_repeated(error: Exception, repeatable: bool) -> None:
+    """A database's code comes before the kind of error, and that before the status."""
+    assert transient_errors(codes={"GATEWAY1"})(error) is repeatable
+
+
+def test_retry_after_is_found_wherever_it_is() -> None:
+    """As an attribute, in a response's headers, as seconds or as a date."""
+    assert retry_after_of(AnsweredError(retry_after=3)) == 3.0
+    assert retry_after_of(AnsweredError(retry_after=float("inf"))) is None
+    assert retry_after_of(AnsweredError(response=SimpleNamespace(headers={"retry-after": " 120 "}))) == 120.0
+    assert retry_after_of(AnsweredError(headers={"Retry-After": "soon"})) is None
+    assert retry_after_of(ValueError()) is None
+    assert parse_retry_after("Wed, 21 Oct 2015 07:28:00 GMT", now=1_445_412_450.0) == 30.0
+    assert parse_retry_after("Wed, 21 Oct 2015 07:28:00 GMT") == 0.0

@@ -1,0 +1,141 @@
+"""The rate limiter: what a fleet lets through together, and what it costs."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import random
+from typing import Any
+
+import pytest
+
+from resilience import ConfigurationError, Decision, Limit, MemoryStore, RateLimitedError, RateLimiter, events
+from resilience.testing import ManualClock
+from tests.integration.resilience.helpers import FaultyStore
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock(1_800_000_000.0)  # the beginning of a minute and an hour
+
+
+def fleet(clock: ManualClock, size: int, **limits: Any) -> tuple[list[RateLimiter], list[FaultyStore]]:
+    shared = MemoryStore(clock=clock)
+    stores = [FaultyStore(shared) for _ in range(size)]
+    return [RateLimiter(store=store, clock=clock, **limits) for store in stores], stores
+
+
+def test_one_process_stops_at_the_limit(clock: ManualClock) -> None:
+    """Exactly as many calls pass as the limit says, and the next minute begins anew."""
+    limiter = RateLimiter(clock=clock)
+    assert sum(limiter.check("u").allowed for _ in range(150)) == 100
+    refused = limiter.check("u")
+    assert (refused.allowed, refused.remaining, refused.limit, refused.policy) == (False, 0, 100, "minute")
+    assert refused.retry_after == 60
+    clock.advance(60)
+    assert limiter.check("u").allowed
+
+
+@pytest.mark.parametrize("pattern", ["even", "random", "one_after_another"])
+def test_ten_processes_share_a_limit(pattern: str, clock: ManualClock) -> None:
+    """A hundred a minute let at most 110 through, however the calls spread, for at most 0.2 writes a call."""
+    limiters, stores = fleet(clock, 10)
+    chance = random.Random(3)
+    order: dict[str, Any] = {
+        "even": itertools.cycle(limiters),
+        "random": iter(lambda: chance.choice(limiters), None),
+        "one_after_another": iter([limiter for limiter in limiters for _ in range(30)]),
+    }
+    passed = sum(next(order[pattern]).check("u").allowed for _ in range(300))
+    assert 90 <= passed <= 110
+    assert sum(store.writes for store in stores) <= 0.2 * 300
+
+
+def test_a_steady_caller_costs_few_writes(clock: ManualClock) -> None:
+    """Sixty calls a minute for ten minutes cost at most 0.2 writes a call, and one call a minute none at all."""
+    (limiter,), (store,) = fleet(clock, 1)
+    for _ in range(600):
+        assert limiter.check("busy").allowed
+        clock.advance(1)
+    assert store.writes <= 0.2 * 600
+    before = store.writes
+    for _ in range(10):
+        assert limiter.check("seldom").allowed
+        clock.advance(60)
+    assert store.writes == before
+
+
+def test_the_hour_counts_too(clock: ManualClock) -> None:
+    """Who stays below the minute's limit still meets the hour's."""
+    limiter = RateLimiter(per_minute=100, per_hour=150, clock=clock)
+    passed = 0
+    for _ in range(4):
+        passed += sum(limiter.check("u").allowed for _ in range(60))
+        clock.advance(60)
+    assert passed == 150
+    refused = limiter.check("u")
+    assert refused.policy == "hour"
+    assert refused.retry_after == 3_600 - 240
+
+
+def test_subjects_do_not_share(clock: ManualClock) -> None:
+    """One caller's calls cost another nothing."""
+    limiter = RateLimiter(per_minute=5, per_hour=None, clock=clock)
+    assert [limiter.check("a").allowed for _ in range(6)] == [True] * 5 + [False]
+    assert limiter.check("b").allowed
+
+
+def test_a_subject_can_have_limits_of_its_own(clock: ManualClock) -> None:
+    """Limits given with the call replace the limiter's."""
+    limiter = RateLimiter(clock=clock)
+    special = [Limit("burst", 2, 10)]
+    assert [limiter.check("a", limits=special).allowed for _ in range(3)] == [True, True, False]
+
+
+def test_async_callers_are_counted_alike(clock: ManualClock) -> None:
+    """A hundred tasks at once get no more than the limit."""
+    limiter = RateLimiter(per_minute=30, per_hour=None, clock=clock)
+
+    async def scenario() -> list[Decision]:
+        return await asyncio.gather(*(limiter.check_async("u") for _ in range(100)))
+
+    assert sum(decision.allowed for decision in asyncio.run(scenario())) == 30
+
+
+def test_it_opens_when_the_store_is_down(clock: ManualClock, events: list[events.Event]) -> None:
+    """Calls are let through, marked, and told about; limits hold again when it is back."""
+    (limiter,), (store,) = fleet(clock, 1)
+    store.down = True
+    decisions = [limiter.check("u") for _ in range(300)]
+    assert all(decision.allowed for decision in decisions)
+    assert decisions[-1].fail_open
+    assert {event.kind for event in events} == {"rate_limit_open"}
+    assert len(events) <= 2
+    store.down = False
+    clock.advance(2)
+    assert sum(limiter.check("u").allowed for _ in range(300)) <= 100
+
+
+def test_header_fields(clock: ManualClock) -> None:
+    """RateLimit and RateLimit-Policy are the IETF draft's structured fields; a refusal has Retry-After."""
+    limiter = RateLimiter(per_minute=10, clock=clock)
+    clock.advance(12.5)
+    assert limiter.check("u").headers() == {
+        "RateLimit-Policy": '"minute";q=10;w=60, "hour";q=1000;w=3600',
+        "RateLimit": '"minute";r=9;t=48',
+    }
+    for _ in range(10):
+        limiter.check("u")
+    assert limiter.check("u").headers()["Retry-After"] == "48"
+    with pytest.raises(RateLimitedError) as refused:
+        limiter.enforce("u")
+    assert refused.value.retry_after == 47.5
+
+
+@pytest.mark.parametrize("settings", [{"per_minute": 0}, {"per_hour": -1}, {"max_subjects": 0}, {"name": ""}])
+def test_wrong_settings_fail_when_built(settings: dict[str, Any]) -> None:
+    """The error names the field."""
+    with pytest.raises(ConfigurationError, match=next(iter(settings))):
+        RateLimiter(**settings)
+    with pytest.raises(ConfigurationError, match="per_minute=None"):
+        RateLimiter(per_minute=None, per_hour=None)

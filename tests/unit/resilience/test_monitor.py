@@ -1,0 +1,199 @@
+"""The monitor: how exact, how bounded, and how the fleet's figures come together."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from resilience import (
+    ConfigurationError,
+    MemoryStore,
+    PerformanceMonitor,
+    Sketch,
+    monitor_performance,
+    performance_monitor,
+)
+from resilience.testing import ManualClock
+from tests.integration.resilience.helpers import FaultyStore
+
+times = st.floats(1e-5, 1e4)
+
+
+@given(st.lists(st.lists(times, min_size=1, max_size=50), min_size=1, max_size=5), st.floats(0, 1))
+def test_merged_sketches_are_exact_to_one_percent(parts: list[list[float]], share: float) -> None:
+    """However values spread over environments, each quantile of all of them is within 1 %."""
+    merged = Sketch()
+    for part in parts:
+        sketch = Sketch()
+        for value in part:
+            sketch.add(value)
+        merged.merge(Sketch.load(sketch.dump()))
+    ordered = sorted(value for part in parts for value in part)
+    exact = ordered[int(share * (len(ordered) - 1))]
+    assert merged.quantile(share) == pytest.approx(exact, rel=0.0101)
+    assert merged.count == len(ordered)
+    assert merged.mean() == pytest.approx(sum(ordered) / len(ordered), abs=1e-4)
+
+
+def test_a_sketch_stays_small() -> None:
+    """A hundred thousand times from a tenth of a millisecond to a minute fit into a few hundred buckets."""
+    sketch, chance = Sketch(), random.Random(1)
+    for _ in range(100_000):
+        sketch.add(10 ** chance.uniform(-4, 1.8))
+    assert len(sketch.bins) < 700
+    assert Sketch().quantile(0.5) == 0.0
+    sketch.add(0.0)
+    assert sketch.quantile(0.0) < 1e-5
+
+
+def test_counts_calls_and_errors(clock: ManualClock) -> None:
+    """Plain and async functions are timed; errors count and pass, cancellation does not count."""
+    monitor, ticks = PerformanceMonitor(clock=clock), iter(range(100))
+    settings: dict[str, Any] = {"monitor": monitor, "timer": lambda: next(ticks) / 10}
+
+    @monitor_performance("GET /x", **settings)
+    def plain(fails: bool) -> str:
+        if fails:
+            raise ValueError("x")
+        return "fine"
+
+    @monitor_performance("GET /x", **settings)
+    async def asynchronous(error: BaseException | None) -> str:
+        if error:
+            raise error
+        return "fine"
+
+    assert plain(False) == asyncio.run(asynchronous(None)) == "fine"
+    for call in (lambda: plain(True), lambda: asyncio.run(asynchronous(ValueError("x")))):
+        with pytest.raises(ValueError, match="x"):
+            call()
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(asynchronous(asyncio.CancelledError()))
+    figures = monitor.get_metrics()["GET /x"]
+    assert (figures.count, figures.errors, figures.slow) == (4, 2, 0)
+    assert figures.p50 == pytest.approx(0.1, rel=0.01)
+
+
+def test_slow_calls_are_listed_and_bounded(clock: ManualClock) -> None:
+    """Calls over the threshold are kept, newest first, and no more of them than the list holds."""
+    monitor = PerformanceMonitor(clock=clock)
+    for n in range(300):
+        monitor.record("GET /slow", 1.0 + n / 100)
+    calls = monitor.slow_requests(threshold=3.5)
+    assert calls[0].seconds == pytest.approx(3.99)
+    assert all(call.seconds > 3.5 for call in calls)
+    assert len(monitor.slow_requests()) == 100
+    assert monitor.get_metrics()["GET /slow"].slow == 299
+
+
+def test_names_are_bounded(clock: ManualClock) -> None:
+    """A caller that puts ids into names fills one name, not the memory."""
+    monitor = PerformanceMonitor(clock=clock, max_names=5)
+    for n in range(100):
+        monitor.record(f"GET /users/{n}", 0.01)
+    metrics = monitor.get_metrics()
+    assert len(metrics) == 6
+    assert metrics["(other)"].count == 95
+
+
+def fleet(clock: ManualClock, size: int) -> tuple[list[PerformanceMonitor], list[FaultyStore]]:
+    shared = MemoryStore(clock=clock)
+    stores = [FaultyStore(shared) for _ in range(size)]
+    return [PerformanceMonitor(store=store, clock=clock) for store in stores], stores
+
+
+def test_the_fleet_speaks_with_one_voice(clock: ManualClock) -> None:
+    """Each environment sees the calls of all, those that were not written yet included if they are its own."""
+    monitors, _ = fleet(clock, 3)
+    for n, monitor in enumerate(monitors):
+        for _ in range(100):
+            monitor.record("GET /x", 0.1 * (n + 1), error=n == 2)
+        monitor.flush()
+    report = asyncio.run(monitors[0].fleet_async())
+    assert report.environments == 3
+    assert report.complete
+    assert (report.names["GET /x"].count, report.names["GET /x"].errors) == (300, 100)
+    assert report.names["GET /x"].p50 == pytest.approx(0.2, rel=0.01)
+    monitors[0].record("GET /x", 2.5)
+    assert monitors[0].fleet().names["GET /x"].count == 301
+    assert monitors[0].fleet().slow[0].seconds == 2.5
+
+
+def test_latency_over_time(clock: ManualClock) -> None:
+    """The report has one entry for each minute, oldest first, as far back as was asked."""
+    (monitor,), _ = fleet(clock, 1)
+    for n in range(20):
+        monitor.record("GET /x", 0.1 + n / 10)
+        clock.advance(60)
+    minutes = monitor.fleet(5).minutes
+    assert [minute.figures.count for minute in minutes] == [1] * 4
+    assert [minute.at for minute in minutes] == sorted(minute.at for minute in minutes)
+
+
+def test_writes_are_seldom(clock: ManualClock) -> None:
+    """A busy environment writes once in ten seconds, whatever it counts; an idle one not at all."""
+    (monitor,), (store,) = fleet(clock, 1)
+    for n in range(6_000):
+        monitor.record(f"GET /{n % 10}", 0.01)
+        clock.advance(0.01)
+    assert store.writes <= 7
+    (monitor,), (store,) = fleet(clock, 1)
+    for _ in range(5):
+        monitor.record("GET /x", 0.01)
+    assert store.writes == 0
+    clock.advance(60)
+    monitor.record("GET /x", 0.01)
+    assert store.writes == 2
+
+
+def test_a_reset_reaches_every_environment(clock: ManualClock) -> None:
+    """What was counted before is gone everywhere within five seconds."""
+    monitors, _ = fleet(clock, 2)
+    for monitor in monitors:
+        monitor.record("GET /x", 0.1)
+        monitor.flush()
+    monitors[0].reset()
+    clock.advance(5)
+    assert monitors[1].get_metrics() == {}
+    assert monitors[1].fleet().names == {}
+
+
+def test_the_store_down_loses_nothing_it_can_keep(clock: ManualClock) -> None:
+    """Own figures go on, the report says that it is not complete, and a later flush brings what was missing."""
+    monitors, stores = fleet(clock, 2)
+    stores[0].down = True
+    for _ in range(50):
+        monitors[0].record("GET /x", 0.1)
+    assert not monitors[0].flush()
+    report = monitors[0].fleet()
+    assert (report.complete, report.names["GET /x"].count) == (False, 50)
+    stores[0].down = False
+    assert monitors[0].flush()
+    assert monitors[1].fleet().names["GET /x"].count == 50
+
+
+def test_works_as_the_guide_shows() -> None:
+    """The decorator counts in the process's own monitor."""
+
+    @monitor_performance("endpoint_name")
+    async def my_endpoint() -> int:
+        return 1
+
+    performance_monitor.reset()
+    assert asyncio.run(my_endpoint()) == 1
+    assert performance_monitor.get_metrics()["endpoint_name"].count == 1
+    performance_monitor.reset()
+
+
+@pytest.mark.parametrize("settings", [{"slow_seconds": 0}, {"max_names": 0}, {"flush_seconds": -1}])
+def test_wrong_settings_fail_when_built(settings: dict[str, Any]) -> None:
+    """The error names the field."""
+    with pytest.raises(ConfigurationError, match=next(iter(settings))):
+        PerformanceMonitor(**settings)
+    with pytest.raises(ConfigurationError, match="minutes=61"):
+        PerformanceMonitor().fleet(61)
