@@ -19,7 +19,7 @@ from resilience.store._protocol import Item, Store
 _lock = threading.RLock()
 _store: Store | None = None
 _rebinders: weakref.WeakSet[Bound] = weakref.WeakSet()
-_flushers: list[Callable[[], None]] = []
+_flushers: list[Callable[[bool], object]] = []
 
 
 class Bound:
@@ -73,22 +73,23 @@ def warm_up() -> bool:
     return default_control().refresh(time.time())
 
 
-def on_flush(work: Callable[[], None]) -> None:
-    """Have work done by every `flush`; it must not raise."""
+def on_flush(work: Callable[[bool], object]) -> None:
+    """Have work done by every `flush`; it is told whether all must be written, and must not raise."""
     _flushers.append(work)
 
 
-def flush(timeout: float | None = 2.0) -> bool:
-    """Write what is due and wait for what is under way; call it as an invocation ends, or at shutdown.
+def flush(timeout: float | None = 2.0, *, final: bool = False) -> bool:
+    """Write what is due and wait for what is under way; call it as an invocation ends.
 
     Args:
         timeout: Seconds to wait at most, default 2; None waits without limit.
+        final: Write everything, due or not: at shutdown.
 
     Returns:
         True when nothing is left under way.
     """
     for work in _flushers:
-        work()
+        work(final)
     return _offload.drain(timeout)
 
 

@@ -209,8 +209,16 @@ class PerformanceMonitor(_runtime.Bound):
         else:
             announce()
 
-    def flush_soon(self) -> None:
-        """Write what was counted, without making the caller wait."""
+    def flush_soon(self, *, only_if_due: bool = False) -> None:
+        """Write what was counted, without making the caller wait.
+
+        Args:
+            only_if_due: Write nothing before flush_seconds have passed and enough was counted.
+        """
+        now = self._clock.wall()
+        with self._lock:
+            if not self._slots or (only_if_due and not self._due(now, self._slot(int(now // 60)))):
+                return
         _offload.soon(self.flush, blocking=self._bound().store.blocking)
 
     def flush(self) -> bool:
@@ -344,7 +352,7 @@ def _data(item: Item) -> bytes:
 
 performance_monitor = PerformanceMonitor()
 """The monitor that `monitor_performance` uses unless it is given another."""
-_runtime.on_flush(lambda: performance_monitor.flush_soon())  # noqa: PLW0108 - looked up when called
+_runtime.on_flush(lambda final: performance_monitor.flush_soon(only_if_due=not final))
 
 
 def monitor_performance(
