@@ -1,0 +1,398 @@
+"""Spaces as clients see them."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import psycopg
+import pytest
+
+from tests.support.client import Api, Student, assert_problem
+from tests.support.timeline import completed_session
+
+
+def create(owner: Student, **changes: Any) -> dict[str, Any]:
+    body = {"name": "Night owls 🦉", "visibility": "public", **changes}
+    response = owner.post("/api/spaces/create", body)
+    assert response.status_code == 201, response.text
+    space: dict[str, Any] = response.json()["data"]
+    return space
+
+
+def join(student: Student, space: dict[str, Any], code: bool = False) -> Any:
+    body = {"invite_code": space["invite_code"]} if code else None
+    return student.post(f"/api/spaces/{space['space_id']}/join", body)
+
+
+def members(student: Student, space: dict[str, Any]) -> dict[str, str]:
+    response = student.get(f"/api/spaces/{space['space_id']}/members")
+    assert response.status_code == 200, response.text
+    return {member["user_id"]: member["role"] for member in response.json()["data"]}
+
+
+def test_the_life_of_a_space(api: Api, student: Student) -> None:
+    """Created, found, joined, studied in, left and deleted."""
+    mark = uuid.uuid4().hex
+    space = create(student, name=f"Algebra {mark}", description="Thursdays")
+    path = f"/api/spaces/{space['space_id']}"
+    assert (space["owner_id"], space["role"], space["member_count"]) == (student.user_id, "owner", 1)
+    assert (space["capacity"], space["is_member"]) == (50, True)
+    other = api.student()
+    found = other.get("/api/spaces", params={"query": mark.upper()}).json()["data"]
+    assert [(s["space_id"], s["is_member"], s["invite_code"]) for s in found] == [(space["space_id"], False, None)]
+    joined = join(other, space).json()["data"]
+    assert (joined["role"], joined["user_id"], joined["is_member"]) == ("member", other.user_id, True)
+    assert members(other, space) == {student.user_id: "owner", other.user_id: "member"}
+    session_id = other.start(25, space_id=space["space_id"])
+    listed = {m["user_id"]: m for m in student.get(f"{path}/members").json()["data"]}
+    assert listed[other.user_id]["is_studying"] is True
+    assert listed[student.user_id]["is_studying"] is False
+    other.complete(session_id)
+    assert other.get("/api/spaces/mine").json()["data"][0]["space_id"] == space["space_id"]
+    assert other.get(f"{path}/membership").json()["data"] | {} == {
+        "space_id": space["space_id"], "is_member": True, "role": "member",
+    }  # fmt: skip
+    assert other.post(f"{path}/leave").status_code == 200
+    assert other.post(f"{path}/leave").json()["data"]["is_member"] is False
+    feed = student.get(f"{path}/activity").json()["data"]
+    assert [(a["activity_type"], a["user_id"]) for a in feed] == [
+        ("left", other.user_id), ("badge_earned", other.user_id), ("session_completed", other.user_id),
+        ("session_started", other.user_id), ("joined", other.user_id), ("joined", student.user_id),
+    ]  # fmt: skip
+    assert student.delete(path).json()["data"]["deleted"] is True
+    assert_problem(student.get(path), 404, "NOT_FOUND")
+    assert other.get(f"/api/sessions/{session_id}").json()["data"]["space_id"] is None
+
+
+def test_capacity_is_never_exceeded(api: Api, student: Student, sql: psycopg.Connection[Any]) -> None:
+    """100 users join the last 5 places at once: 5 members, 95 clean conflicts."""
+    space = create(student, capacity=6)
+    crowd = [api.student() for _ in range(100)]
+    path = f"/api/spaces/{space['space_id']}/join"
+    responses = api.at_once([api.send("POST", path, token=one.token) for one in crowd])
+    assert sorted(r.status_code for r in responses) == [200] * 5 + [409] * 95
+    for response in responses:
+        if response.status_code == 409:
+            assert_problem(response, 409, "SPACE_FULL")
+    assert len(members(student, space)) == 6
+    count = sql.execute("select member_count from spaces where space_id = %s", [space["space_id"]]).fetchone()
+    assert count == (6,)
+
+
+def test_joining_twice_is_one_membership(api: Api, student: Student) -> None:
+    """At once or later, a repeated join is the same answer and one row in the feed."""
+    space, other = create(student), api.student()
+    path = f"/api/spaces/{space['space_id']}/join"
+    responses = api.at_once([api.send("POST", path, token=other.token) for _ in range(10)])
+    assert {r.status_code for r in responses} == {200}
+    assert len({r.text for r in responses}) == 1
+    assert join(other, space).text == responses[0].text
+    feed = student.get(f"/api/spaces/{space['space_id']}/activity").json()["data"]
+    assert [a["user_id"] for a in feed] == [other.user_id, student.user_id]
+
+
+def test_a_private_space_opens_to_its_code(api: Api, student: Student) -> None:
+    """By id and code, and by code alone, in small letters and with dashes."""
+    space = create(student, visibility="private")
+    code = space["invite_code"]
+    assert len(code) >= 13
+    assert join(api.student(), space, code=True).status_code == 200
+    typed = f"{code[:5]}-{code[5:]}".lower()
+    assert api.student().post("/api/spaces/join", {"invite_code": typed}).json()["data"]["role"] == "member"
+    assert_problem(api.student().post("/api/spaces/join", {"invite_code": "0" * 14}), 404, "NOT_FOUND")
+    wrong = {**space, "invite_code": "0" * 14}
+    assert_problem(join(api.student(), wrong, code=True), 404, "NOT_FOUND")
+
+
+def test_a_renewed_code_kills_the_old_one(api: Api, student: Student) -> None:
+    """Only the new code opens the space."""
+    space = create(student, visibility="private")
+    renewed = student.post(f"/api/spaces/{space['space_id']}/invite-code").json()["data"]["invite_code"]
+    assert renewed != space["invite_code"]
+    other = api.student()
+    assert_problem(other.post("/api/spaces/join", {"invite_code": space["invite_code"]}), 404, "NOT_FOUND")
+    assert other.post("/api/spaces/join", {"invite_code": renewed}).status_code == 200
+
+
+def test_a_private_space_does_not_exist_for_outsiders(api: Api, student: Student) -> None:
+    """Whatever is asked, the answer is to the letter that for a space that was never there."""
+    mark = uuid.uuid4().hex
+    space, outsider, banned = create(student, visibility="private", name=mark), api.student(), api.student()
+    join(banned, space, code=True)
+    student.delete(f"/api/spaces/{space['space_id']}/members/{banned.user_id}", params={"ban": True})
+    for stranger in (outsider, banned):
+        for method, path, options in _every_call(stranger.user_id):
+            answers = []
+            for space_id in (space["space_id"], str(uuid.uuid4())):
+                response = api.request(
+                    method, path.replace("ID", space_id), token=stranger.token, **_with(options, space_id)
+                )
+                body = assert_problem(response, 404, "NOT_FOUND")
+                answers.append({k: v for k, v in body.items() if k not in ("instance", "request_id")})
+            assert answers[0] == answers[1], (method, path)
+        assert stranger.get("/api/spaces", params={"query": mark}).json()["data"] == []
+        start = stranger.post("/api/sessions/start", {"duration_minutes": 25, "space_id": space["space_id"]})
+        assert_problem(start, 404, "NOT_FOUND")
+    # Who has the code knows of the space, and is told of the ban.
+    assert_problem(join(banned, space, code=True), 403, "AUTHORIZATION_ERROR")
+    assert_problem(banned.post("/api/spaces/join", {"invite_code": space["invite_code"]}), 403, "AUTHORIZATION_ERROR")
+
+
+def _every_call(member_id: str) -> list[tuple[str, str, dict[str, Any]]]:
+    base = "/api/spaces/ID"
+    return [
+        ("GET", base, {}),
+        ("GET", f"{base}/members", {}),
+        ("GET", f"{base}/membership", {}),
+        ("GET", f"{base}/activity", {}),
+        ("GET", "/api/gamification/leaderboard/weekly", {"params": {"space_id": "ID"}}),
+        ("PATCH", base, {"json": {"capacity": 40}}),
+        ("DELETE", base, {}),
+        ("POST", f"{base}/join", {}),
+        ("POST", f"{base}/leave", {}),
+        ("POST", f"{base}/invite-code", {}),
+        ("PATCH", f"{base}/members/{member_id}", {"json": {"role": "moderator"}}),
+        ("DELETE", f"{base}/members/{member_id}", {}),
+    ]
+
+
+def _with(options: dict[str, Any], space_id: str) -> dict[str, Any]:
+    return {**options, "params": {"space_id": space_id}} if "params" in options else options
+
+
+ROLES = ["nobody", "outsider", "banned", "member", "moderator", "owner"]
+# What each role gets on a public space; the targets of the last three are a member who is somebody else.
+MATRIX: list[tuple[str, str, dict[str, Any], list[int]]] = [
+    ("GET", "", {}, [401, 200, 200, 200, 200, 200]),
+    ("GET", "/membership", {}, [401, 200, 200, 200, 200, 200]),
+    ("GET", "/members", {}, [401, 403, 403, 200, 200, 200]),
+    ("GET", "/activity", {}, [401, 403, 403, 200, 200, 200]),
+    ("GET", "LEADERBOARD", {}, [401, 403, 403, 200, 200, 200]),
+    ("POST", "START", {}, [401, 403, 403, 201, 201, 201]),
+    ("POST", "/join", {}, [401, 200, 403, 200, 200, 200]),
+    ("POST", "/leave", {}, [401, 200, 200, 200, 200, 409]),
+    ("PATCH", "", {"json": {"description": "new"}}, [401, 403, 403, 403, 200, 200]),
+    ("POST", "/invite-code", {}, [401, 403, 403, 403, 403, 200]),
+    ("DELETE", "", {}, [401, 403, 403, 403, 403, 200]),
+    ("PATCH", "/members/TARGET", {"json": {"role": "member"}}, [401, 403, 403, 403, 200, 200]),
+    ("PATCH", "/members/TARGET", {"json": {"role": "moderator"}}, [401, 403, 403, 403, 403, 200]),
+    ("PATCH", "/members/TARGET", {"json": {"role": "owner"}}, [401, 403, 403, 403, 403, 200]),
+    ("DELETE", "/members/TARGET", {}, [401, 403, 403, 403, 200, 200]),
+    ("DELETE", "/members/MODERATOR", {}, [401, 403, 403, 403, 403, 200]),
+    ("DELETE", "/members/OWNER", {}, [401, 403, 403, 403, 403, 409]),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "options", "expected"), MATRIX, ids=str)
+def test_who_may_do_what(api: Api, method: str, path: str, options: dict[str, Any], expected: list[int]) -> None:
+    """The whole matrix of roles and actions, each on a space of its own."""
+    for role, status in zip(ROLES, expected, strict=True):
+        response = _as(api, role, method, path, options)
+        assert response.status_code == status, (role, method, path, response.text)
+        if status == 403:
+            assert_problem(response, 403, "AUTHORIZATION_ERROR")
+
+
+def _as(api: Api, role: str, method: str, path: str, options: dict[str, Any]) -> Any:
+    owner, target, moderator, actor = (api.student() for _ in range(4))
+    space = create(owner)
+    base = f"/api/spaces/{space['space_id']}"
+    for student in (target, moderator, actor):
+        if student is not actor or role not in ("nobody", "outsider", "owner"):
+            assert join(student, space).status_code == 200
+    for student in (moderator, *([actor] if role == "moderator" else [])):
+        owner.patch(f"{base}/members/{student.user_id}", {"role": "moderator"})
+    if role == "banned":
+        owner.delete(f"{base}/members/{actor.user_id}", params={"ban": True})
+    token = {"nobody": None, "owner": owner.token}.get(role, actor.token)
+    if path == "START":
+        body = {"duration_minutes": 25, "space_id": space["space_id"]}
+        return api.request(method, "/api/sessions/start", token=token, json=body)
+    if path == "LEADERBOARD":
+        params = {"space_id": space["space_id"]}
+        return api.request(method, "/api/gamification/leaderboard/weekly", token=token, params=params)
+    for name, student in (("TARGET", target), ("MODERATOR", moderator), ("OWNER", owner)):
+        path = path.replace(name, student.user_id)
+    return api.request(method, base + path, token=token, **options)
+
+
+def test_the_code_is_shown_to_those_who_invite(api: Api, student: Student) -> None:
+    """Owner and moderators see the invite code, members and outsiders do not."""
+    space, other = create(student), api.student()
+    path = f"/api/spaces/{space['space_id']}"
+    assert other.get(path).json()["data"]["invite_code"] is None
+    join(other, space)
+    assert other.get(path).json()["data"]["invite_code"] is None
+    student.patch(f"{path}/members/{other.user_id}", {"role": "moderator"})
+    assert other.get(path).json()["data"]["invite_code"] == space["invite_code"]
+
+
+def test_handing_over_makes_one_new_owner(api: Api, student: Student) -> None:
+    """The old owner stays as a moderator, and may now leave."""
+    space, heir = create(student), api.student()
+    path = f"/api/spaces/{space['space_id']}"
+    join(heir, space)
+    assert_problem(student.post(f"{path}/leave"), 409, "OWNER_MUST_HAND_OVER")
+    assert student.patch(f"{path}/members/{heir.user_id}", {"role": "owner"}).json()["data"]["role"] == "owner"
+    assert members(heir, space) == {student.user_id: "moderator", heir.user_id: "owner"}
+    assert student.post(f"{path}/leave").status_code == 200
+    assert heir.post(f"{path}/leave").status_code == 200
+    assert_problem(heir.get(path), 404, "NOT_FOUND")
+
+
+def test_a_deleted_account_leaves_its_spaces_in_order(api: Api, student: Student) -> None:
+    """Its spaces pass to the longest-standing moderator, else member; an empty one goes."""
+    led, plain, lonely = create(student), create(student), create(student)
+    first, second = api.student(), api.student()
+    for space in (led, plain):
+        join(first, space)
+        join(second, space)
+    student.patch(f"/api/spaces/{led['space_id']}/members/{second.user_id}", {"role": "moderator"})
+    assert student.delete("/api/users/me").status_code == 200
+    assert members(first, led) == {first.user_id: "member", second.user_id: "owner"}
+    assert members(first, plain) == {first.user_id: "owner", second.user_id: "member"}
+    assert_problem(first.get(f"/api/spaces/{lonely['space_id']}"), 404, "NOT_FOUND")
+    assert first.get(f"/api/spaces/{led['space_id']}").json()["data"]["member_count"] == 2
+
+
+def test_a_space_has_its_own_leaderboard(api: Api, student: Student, sql: Any, clock: Any) -> None:
+    """Only sessions in the space count there; who leaves is off the board, and back on it after rejoining."""
+    space, other = create(student), api.student()
+    join(other, space)
+    params = {"space_id": space["space_id"]}
+    completed_session(sql, student.user_id, clock.now(), 30)
+    completed_session(sql, student.user_id, clock.now(), 10, space["space_id"])
+    completed_session(sql, other.user_id, clock.now(), 25, space["space_id"])
+
+    def board() -> list[tuple[str, int, int]]:
+        data = student.get("/api/gamification/leaderboard/weekly", params=params).json()["data"]
+        return [(entry["user_id"], entry["rank"], entry["xp"]) for entry in data["entries"]]
+
+    both = [(other.user_id, 1, 35), (student.user_id, 2, 10)]
+    assert board() == both
+    other.post(f"/api/spaces/{space['space_id']}/leave")
+    assert board() == [(student.user_id, 1, 10)]
+    join(other, space)
+    assert board() == both
+
+
+def test_the_feed_is_paged(api: Api, student: Student) -> None:
+    """Every entry once, newest first."""
+    space = create(student)
+    for _ in range(4):
+        join(api.student(), space)
+    found, cursor = [], None
+    while True:
+        params = {"limit": 2} | ({"cursor": cursor} if cursor else {})
+        page = student.get(f"/api/spaces/{space['space_id']}/activity", params=params).json()
+        found += [entry["activity_id"] for entry in page["data"]]
+        cursor = page["next_cursor"]
+        if cursor is None:
+            break
+    assert len(found) == 5
+    assert found == sorted(found, reverse=True)
+
+
+def test_discovery_is_paged_and_searched(api: Api, student: Student) -> None:
+    """Public spaces page by page; short queries find beginnings, wildcards only themselves."""
+    mark = uuid.uuid4().hex
+    ids = [create(student, name=f"{mark} {n}")["space_id"] for n in range(5)]
+    create(student, name=f"{mark} hidden", visibility="private")
+    found, cursor = [], None
+    while True:
+        params = {"query": mark[4:], "limit": 2} | ({"cursor": cursor} if cursor else {})
+        page = api.student().get("/api/spaces", params=params).json()
+        found += [space["space_id"] for space in page["data"]]
+        cursor = page["next_cursor"]
+        if cursor is None:
+            break
+    assert found == ids[::-1]
+    assert student.get("/api/spaces", params={"query": f"{mark}%"}).json()["data"] == []
+    short = student.get("/api/spaces", params={"query": mark[:2], "limit": 100}).json()["data"]
+    assert set(ids) <= {space["space_id"] for space in short}
+    assert all(space["name"].lower().startswith(mark[:2]) for space in short)
+    own = student.get("/api/spaces/mine", params={"limit": 4}).json()
+    assert (len(own["data"]), own["next_cursor"] is not None) == (4, True)
+
+
+@pytest.mark.parametrize(
+    ("changes", "location"),
+    [
+        ({"name": ""}, "body.name"),
+        ({"name": "   "}, "body.name"),
+        ({"name": "x" * 81}, "body.name"),
+        ({"name": "\u200b\u2060"}, "body.name"),
+        ({"name": "\u3164"}, "body.name"),
+        ({"name": "a\u202eb"}, "body.name"),
+        ({"name": "a\0b"}, "body.name"),
+        ({"name": None}, "body.name"),
+        ({"visibility": "secret"}, "body.visibility"),
+        ({"visibility": None}, "body.visibility"),
+        ({"capacity": 1}, "body.capacity"),
+        ({"capacity": 501}, "body.capacity"),
+        ({"capacity": "many"}, "body.capacity"),
+        ({"description": "x" * 1001}, "body.description"),
+        ({"owner_id": str(uuid.uuid4())}, "body.owner_id"),
+    ],
+)
+def test_bad_spaces_are_not_made(student: Student, changes: dict[str, Any], location: str) -> None:
+    """Each bad field is named, on creation and on change, and nothing is stored."""
+    body = {"name": "Fine", "visibility": "public", **changes}
+    problem = assert_problem(student.post("/api/spaces/create", body), 400, "VALIDATION_ERROR")
+    assert problem["details"]["validation_errors"][0]["location"] == location
+    assert student.get("/api/spaces/mine").json()["data"] == []
+    space = create(student)
+    path = f"/api/spaces/{space['space_id']}"
+    assert_problem(student.patch(path, changes), 400, "VALIDATION_ERROR")
+    assert student.get(path).json()["data"] == space
+
+
+def test_capacity_cannot_fall_below_the_members(api: Api, student: Student) -> None:
+    """A space never has more members than places."""
+    space = create(student)
+    for _ in range(2):
+        join(api.student(), space)
+    response = student.patch(f"/api/spaces/{space['space_id']}", {"capacity": 2})
+    assert assert_problem(response, 409, "CONFLICT")["details"]["member_count"] == 3
+    assert student.patch(f"/api/spaces/{space['space_id']}", {"capacity": 3}).status_code == 200
+    assert_problem(join(api.student(), space), 409, "SPACE_FULL")
+
+
+def test_nobody_acts_on_themselves(student: Student) -> None:
+    """Neither role nor removal of oneself; leaving is what that is for."""
+    space = create(student)
+    path = f"/api/spaces/{space['space_id']}/members/{student.user_id}"
+    assert_problem(student.patch(path, {"role": "member"}), 409, "CONFLICT")
+    assert_problem(student.delete(path), 409, "CONFLICT")
+    assert members(student, space) == {student.user_id: "owner"}
+
+
+@pytest.mark.parametrize("role", ["admin", "", None, 1])
+def test_roles_that_do_not_exist_are_refused(api: Api, student: Student, role: Any) -> None:
+    """A role is member, moderator or owner."""
+    space, other = create(student), api.student()
+    join(other, space)
+    response = student.patch(f"/api/spaces/{space['space_id']}/members/{other.user_id}", {"role": role})
+    assert_problem(response, 400, "VALIDATION_ERROR")
+
+
+def test_ids_of_spaces_and_members_are_checked(student: Student) -> None:
+    """No UUID is a 400; a deleted space and somebody who is no member are a 404."""
+    assert_problem(student.get("/api/spaces/mine2"), 400, "VALIDATION_ERROR")
+    space = create(student)
+    path = f"/api/spaces/{space['space_id']}"
+    assert_problem(student.delete(f"{path}/members/somebody"), 400, "VALIDATION_ERROR")
+    assert_problem(student.delete(f"{path}/members/{uuid.uuid4()}"), 404, "NOT_FOUND")
+    assert_problem(student.delete(f"{path}/members/{uuid.uuid4()}", params={"ban": True}), 404, "NOT_FOUND")
+    student.delete(path)
+    assert_problem(student.post(f"{path}/join"), 404, "NOT_FOUND")
+    assert_problem(student.post("/api/spaces/join", {"invite_code": space["invite_code"]}), 404, "NOT_FOUND")
+
+
+def test_creating_may_be_repeated_with_its_key(student: Student) -> None:
+    """The same Idempotency-Key makes one space, though its id is chosen by the server."""
+    headers, body = {"Idempotency-Key": "space-1"}, {"name": "Once", "visibility": "public"}
+    answers = [student.post("/api/spaces/create", body, headers=headers).json() for _ in range(2)]
+    assert answers[0] == answers[1]
+    assert len(student.get("/api/spaces/mine").json()["data"]) == 1
