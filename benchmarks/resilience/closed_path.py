@@ -1,8 +1,8 @@
-"""What a call through a closed breaker costs, beside the peers that are installed: microseconds a call, best of
-several.
+"""Cost of a call through a closed breaker, beside the peers that are installed, in microseconds.
 
-Run as `python -m benchmarks.resilience.closed_path`; prints JSON. A peer that is not installed is left out. Each is
-set up as its guide shows, around the same functions; the cost of calling the function bare is subtracted.
+The best of several rounds. Run as `python -m benchmarks.resilience.closed_path`; prints JSON. A peer that is not
+installed is left out. Each is set up as its guide shows, around the same functions; the cost of calling the function
+bare is subtracted.
 """
 
 from __future__ import annotations

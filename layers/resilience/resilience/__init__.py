@@ -27,13 +27,8 @@ if TYPE_CHECKING:
     from resilience._limiter.decision import Decision, Limit
     from resilience._limiter.limiter import RateLimiter, rate_limiter
     from resilience._monitor._figures import Performance, SlowCall
-    from resilience._monitor._monitor import (
-        FleetReport,
-        Minute,
-        PerformanceMonitor,
-        monitor_performance,
-        performance_monitor,
-    )
+    from resilience._monitor._measure import monitor_performance
+    from resilience._monitor._monitor import FleetReport, Minute, PerformanceMonitor, performance_monitor
     from resilience._monitor._sketch import Sketch
     from resilience._pool import ConnectionPool, PoolStats, connection_pool
     from resilience._query import QueryOptimizer
@@ -70,7 +65,8 @@ _WHERE = {
     "_limiter.decision": "Decision Limit",
     "_limiter.limiter": "RateLimiter rate_limiter",
     "_monitor._figures": "Performance SlowCall",
-    "_monitor._monitor": "FleetReport Minute PerformanceMonitor monitor_performance performance_monitor",
+    "_monitor._measure": "monitor_performance",
+    "_monitor._monitor": "FleetReport Minute PerformanceMonitor performance_monitor",
     "_monitor._sketch": "Sketch",
     "_pool": "ConnectionPool PoolStats connection_pool",
     "_query": "QueryOptimizer",

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from resilience import _checks, _offload
+from resilience import _checks
 from resilience._clock import SYSTEM, Clock
 
 if TYPE_CHECKING:
@@ -135,11 +135,13 @@ async def _ask(registered: _Registered) -> CheckResult:
 
 
 async def _call(check: Check) -> object:
+    import asyncio
     import inspect
 
     from resilience._breaker._wrap import is_async
 
-    answer = check() if is_async(check) else await _offload.run(check, blocking=True)
+    # The loop's threads, not the package's: checks that hang must not keep circuits from the store.
+    answer = check() if is_async(check) else await asyncio.to_thread(check)
     return await answer if inspect.isawaitable(answer) else answer
 
 

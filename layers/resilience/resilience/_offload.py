@@ -20,28 +20,32 @@ logger = logging.getLogger("resilience")
 
 _THREADS = 4
 _lock = threading.Lock()
-_executor: ThreadPoolExecutor | None = None
+_executors: dict[str, ThreadPoolExecutor] = {}
 _pending: set[Future[Any]] = set()
 
 
-def executor() -> ThreadPoolExecutor:
-    """The package's own few threads, started when first needed."""
-    global _executor  # noqa: PLW0603 - one pool a process
-    if _executor is None:
+def executor(kind: str = "store") -> ThreadPoolExecutor:
+    """A few threads of the package's own, started when first needed: one pool for the store, another for callers' code.
+
+    Two, so that callers' code that hangs never keeps a circuit from its store.
+    """
+    found = _executors.get(kind)
+    if found is None:
         from concurrent.futures import ThreadPoolExecutor
 
         with _lock:
-            if _executor is None:
-                _executor = ThreadPoolExecutor(_THREADS, thread_name_prefix="resilience")
-    return _executor
+            found = _executors.get(kind)
+            if found is None:
+                found = _executors[kind] = ThreadPoolExecutor(_THREADS, thread_name_prefix=f"resilience-{kind}")
+    return found
 
 
-def soon(work: Callable[[], object], *, blocking: bool) -> None:
+def soon(work: Callable[[], object], *, blocking: bool, kind: str = "store") -> None:
     """Do the work without making the caller wait: in a thread when it may block, at once when it cannot."""
     if not blocking:
         _guarded(work)
         return
-    future = executor().submit(_guarded, work)
+    future = executor(kind).submit(_guarded, work)
     _pending.add(future)
     future.add_done_callback(_pending.discard)
 

@@ -19,6 +19,7 @@ from resilience.store._protocol import Item, Store
 _lock = threading.RLock()
 _store: Store | None = None
 _rebinders: weakref.WeakSet[Bound] = weakref.WeakSet()
+_restorers: list[Callable[[], object]] = []
 _flushers: list[Callable[[bool], object]] = []
 
 
@@ -93,10 +94,17 @@ def flush(timeout: float | None = 2.0, *, final: bool = False) -> bool:
     return _offload.drain(timeout)
 
 
+def on_restored(work: Callable[[], object]) -> None:
+    """Have work done by `on_restore`."""
+    _restorers.append(work)
+
+
 def on_restore() -> None:
     """Call after a SnapStart restore: drops sockets, and takes a new name among the environments."""
     store = default_store()
     control_of(store).renew()
+    for work in _restorers:
+        work()
     close = getattr(store, "close", None)
     if close is not None:
         close()

@@ -219,3 +219,59 @@ def test_the_same_name_twice_in_one_environment_opens_at_once(clock: ManualClock
     assert second.get_state() == "open"
     assert [item.sk for item in resilience.shared_circuits()] == ["circuit#twice"]
     resilience.configure()
+
+
+def test_an_unreachable_table_neither_delays_nor_disarms_it(
+    monkeypatch: pytest.MonkeyPatch, clock: ManualClock
+) -> None:
+    """Where nobody listens, an async function still trips, and its errors arrive as they are."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
+    store = DynamoStore("t", region="eu-central-1", endpoint_url="http://127.0.0.1:9", attempts=1, clock=clock)
+
+    @circuit_breaker(name="dependency", store=store, clock=clock)
+    async def call() -> None:
+        raise DownError
+
+    async def scenario() -> None:
+        for _ in range(5):
+            with pytest.raises(DownError):
+                await call()
+        with pytest.raises(CircuitOpenError):
+            await call()
+        clock.advance(66)
+        with pytest.raises(DownError):
+            await call()
+
+    asyncio.run(scenario())
+    assert call.circuit_breaker.get_state() == "open"  # type: ignore[attr-defined]
+    assert resilience.flush(10)
+    store.close()
+
+
+def test_a_cancelled_candidate_leaves_no_probe_behind(table: str, clock: ManualClock) -> None:
+    """A caller that is cancelled while its election is written gives the probe's place back."""
+    store = DynamoStore(table, clock=clock, read_timeout=10.0)
+    breaker = CircuitBreaker("dependency", store=store, clock=clock, failure_threshold=1, jitter=0)
+    with pytest.raises(DownError), breaker.guard():
+        raise DownError
+    clock.advance(60)
+
+    async def scenario() -> None:
+        async def probe() -> None:
+            async with breaker.guard_async():
+                pytest.fail("it was cancelled before")
+
+        task = asyncio.create_task(probe())
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        while breaker.get_state() != "half_open" or breaker.circuit._probes:  # noqa: ASYNC110 - a thread does it
+            await asyncio.sleep(0)
+        async with breaker.guard_async():
+            pass
+
+    asyncio.run(scenario())
+    assert breaker.get_state() == "closed"
+    resilience.flush(10)

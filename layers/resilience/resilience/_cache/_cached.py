@@ -267,7 +267,7 @@ class _Plain(_Cached):
         def refresh() -> None:
             self.manager.flights.share("refresh " + key, work, lambda: None)
 
-        _offload.soon(refresh, blocking=True)
+        _offload.soon(refresh, blocking=True, kind="work")
 
 
 class _Async(_Cached):

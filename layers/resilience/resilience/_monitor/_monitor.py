@@ -8,16 +8,13 @@ long as the minutes are remembered; measuring never fails a call.
 
 from __future__ import annotations
 
-import functools
 import json
 import os
 import threading
-import time
 import zlib
 from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final, ParamSpec, TypeVar, cast
+from typing import Final
 
 from resilience import _checks, _offload, _runtime, events
 from resilience._clock import SYSTEM, Clock
@@ -25,9 +22,6 @@ from resilience._control import Control, control_of
 from resilience._monitor._figures import Performance, SlowCall, Tally
 from resilience.errors import StoreError
 from resilience.store._protocol import Item, Store
-
-P = ParamSpec("P")
-R = TypeVar("R")
 
 _PARTITION: Final = "metrics"
 _GENERATION: Final = "metrics"
@@ -238,6 +232,10 @@ class PerformanceMonitor(_runtime.Bound):
                 slot.dirty -= dirty
         return True
 
+    def renew(self) -> None:
+        """Become another environment: copies of one memory must not write to one item."""
+        self._id = os.urandom(6).hex()
+
     def rebind(self) -> None:
         """Use another default store from now on."""
         self._control = None
@@ -352,63 +350,5 @@ def _data(item: Item) -> bytes:
 
 performance_monitor = PerformanceMonitor()
 """The monitor that `monitor_performance` uses unless it is given another."""
+_runtime.on_restored(performance_monitor.renew)
 _runtime.on_flush(lambda final: performance_monitor.flush_soon(only_if_due=not final))
-
-
-def monitor_performance(
-    name: str, *, monitor: PerformanceMonitor = performance_monitor, timer: Callable[[], float] = time.perf_counter
-) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Measure each call of a plain or async function.
-
-    Args:
-        name: What to count it as; a route template rather than a path, so that there are few.
-        monitor: Where to count.
-        timer: A steady clock in seconds.
-
-    Returns:
-        A decorator. An error that is raised is counted and passes; a cancelled call is not counted.
-
-    Raises:
-        ConfigurationError: The name is empty.
-    """
-    _checks.text("name", name)
-
-    def decorate(function: Callable[P, R]) -> Callable[P, R]:
-        from resilience._breaker._wrap import is_async
-
-        build = _measure_async if is_async(function) else _measure
-        return cast("Callable[P, R]", functools.update_wrapper(build(function, name, monitor, timer), function))
-
-    return decorate
-
-
-def _measure(
-    function: Callable[..., Any], name: str, monitor: PerformanceMonitor, timer: Callable[[], float]
-) -> Callable[..., Any]:
-    def wrapper(*args: Any, **kwargs: Any) -> Any:
-        began = timer()
-        try:
-            result = function(*args, **kwargs)
-        except Exception:
-            monitor.record(name, timer() - began, error=True)
-            raise
-        monitor.record(name, timer() - began)
-        return result
-
-    return wrapper
-
-
-def _measure_async(
-    function: Callable[..., Any], name: str, monitor: PerformanceMonitor, timer: Callable[[], float]
-) -> Callable[..., Any]:
-    async def wrapper(*args: Any, **kwargs: Any) -> Any:
-        began = timer()
-        try:
-            result = await function(*args, **kwargs)
-        except Exception:
-            monitor.record(name, timer() - began, error=True)
-            raise
-        monitor.record(name, timer() - began)
-        return result
-
-    return wrapper
