@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Final
 
 from resilience import _offload, events
+from resilience._clock import Clock
 from resilience.errors import StoreError
 from resilience.store._protocol import Item, Store
 
@@ -37,7 +38,7 @@ class Control:
         self.environment = os.urandom(6).hex()
         self.reads = 0
         self.items: dict[str, Item] = {}
-        self._from = self._until = 0.0
+        self._from = self._until = self._steady_until = 0.0
         self._busy = threading.Lock()
         self._listeners: dict[str, list[weakref.WeakMethod[Listener]]] = {}
 
@@ -48,26 +49,31 @@ class Control:
         if sk in self.items:
             listener(self.items[sk])
 
-    def due(self, now: float) -> bool:
-        """Whether the snapshot is too old. A wall clock that stepped back makes it old, never young."""
-        return not self._from <= now < self._until
+    def due(self, clock: Clock) -> bool:
+        """Whether the snapshot is too old by either clock.
+
+        The wall clock notices the time in which Lambda froze the environment, the steady one that the wall clock was
+        set back. The closed path of a circuit looks at the wall clock alone: after a step back it may go by an old
+        snapshot for one `refresh_seconds` more.
+        """
+        return not self._from <= clock.wall() < self._until or clock.steady() >= self._steady_until
 
     def valid(self) -> tuple[float, float]:
         """The wall-clock seconds from and until which the snapshot is young enough."""
         return self._from, self._until
 
-    def refresh_soon(self, now: float) -> None:
+    def refresh_soon(self, clock: Clock) -> None:
         """Read the snapshot if it is due, without making the caller wait."""
-        if self.due(now) and self._claim(now):
+        if self.due(clock) and self._claim(clock):
             _offload.soon(self._read, blocking=self.store.blocking)
 
-    def refresh(self, now: float) -> bool:
+    def refresh(self, clock: Clock) -> bool:
         """Read the snapshot now and wait for it.
 
         Returns:
             False when the store did not answer; what was known stays.
         """
-        self._claim(now)
+        self._claim(clock)
         return self._read()
 
     def learn(self, item: Item) -> None:
@@ -98,11 +104,13 @@ class Control:
         self.learn(Item(PARTITION, sk, {"n": number}))
         return number
 
-    def _claim(self, now: float) -> bool:
+    def _claim(self, clock: Clock) -> bool:
         with self._busy:
-            if not self.due(now):
+            if not self.due(clock):
                 return False
-            self._from, self._until = now, now + self.refresh_seconds
+            self._from = clock.wall()
+            self._until = self._from + self.refresh_seconds
+            self._steady_until = clock.steady() + self.refresh_seconds
             return True
 
     def _read(self) -> bool:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 import weakref
 from collections.abc import Callable
 
 from resilience import _offload
+from resilience._clock import SYSTEM
 from resilience._control import Control, control_of
 from resilience.store._protocol import Item, Store
 
@@ -71,7 +71,7 @@ def warm_up() -> bool:
     Returns:
         False when the store did not answer; nothing is lost then but time.
     """
-    return default_control().refresh(time.time())
+    return default_control().refresh(SYSTEM)
 
 
 def on_flush(work: Callable[[bool], object]) -> None:

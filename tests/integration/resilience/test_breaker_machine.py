@@ -203,9 +203,12 @@ class Fleet(RuleBasedStateMachine):
         yield
 
     def opens_when_down(self) -> None:
-        """Each environment opens within its threshold once the dependency is down and its snapshot is fresh."""
-        self.turn(5)
+        """Each environment opens within its threshold once the dependency is down and its snapshot is fresh.
+
+        The dependency goes down for one after the other: each has first had the time to hear what the last one did.
+        """
         for environment in self.fleet:
+            self.turn(5)
             for _ in range(THRESHOLD):
                 ticket = environment.begin(True)
                 if ticket is not None:

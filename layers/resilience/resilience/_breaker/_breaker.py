@@ -73,14 +73,13 @@ class CircuitBreaker(Bound):
 
     def get_state(self) -> CircuitState:
         """The state as known here: "closed", "open" or "half_open". Older than `refresh_seconds`, it is read again."""
-        self._refresh(self.config.clock.wall())
+        self._refresh()
         return self.circuit.state
 
     def snapshot(self) -> CircuitSnapshot:
         """The circuit's figures as known here."""
-        now = self.config.clock.wall()
-        self._refresh(now)
-        return self.circuit.snapshot(now)
+        self._refresh()
+        return self.circuit.snapshot(self.config.clock.wall())
 
     def reset(self) -> None:
         """Close the circuit, here at once and in every environment within `refresh_seconds`."""
@@ -126,9 +125,9 @@ class CircuitBreaker(Bound):
             control.listen(CIRCUIT + self.name, self.circuit.learn)
         return binding
 
-    def _refresh(self, now: float) -> tuple[float, float]:
+    def _refresh(self) -> tuple[float, float]:
         control = self._bound()[0]
-        control.refresh_soon(now)
+        control.refresh_soon(self.config.clock)
         return control.valid()
 
     # ------------------------------------------------------------------ admission
@@ -136,7 +135,7 @@ class CircuitBreaker(Bound):
     def enter(self, now: float) -> Ticket:
         """Admit a plain call that the fast path did not, or raise CircuitOpenError."""
         for _ in range(_ATTEMPTS):
-            ticket = self.circuit.enter(now, self._refresh(now))
+            ticket = self.circuit.enter(now, self._refresh())
             if ticket is not ELECTION:
                 return ticket
             won = self._bound()[1].elect()
@@ -147,7 +146,7 @@ class CircuitBreaker(Bound):
     async def enter_async(self, now: float) -> Ticket:
         """Admit an async call that the fast path did not, or raise CircuitOpenError."""
         for _ in range(_ATTEMPTS):
-            ticket = self.circuit.enter(now, self._refresh(now))
+            ticket = self.circuit.enter(now, self._refresh())
             if ticket is not ELECTION:
                 return ticket
             control, publisher = self._bound()

@@ -169,7 +169,7 @@ class CacheManager(Bound):
     def generation(self) -> int:
         """How often the cache was cleared, as known here; the snapshot is refreshed when it is due."""
         control = self._bound()[0]
-        control.refresh_soon(self.clock.wall())
+        control.refresh_soon(self.clock)
         return control.generation(_GENERATION)
 
     def rebind(self) -> None:

@@ -267,7 +267,7 @@ class PerformanceMonitor(_runtime.Bound):
 
     def _check_generation(self) -> int:
         control = self._bound()
-        control.refresh_soon(self._clock.wall())
+        control.refresh_soon(self._clock)
         generation = control.generation(_GENERATION)
         if generation > self._generation:
             self._generation = generation
