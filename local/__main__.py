@@ -21,7 +21,7 @@ def main(arguments: list[str] | None = None) -> int:
             return invoke(Home(options.home), options.function, options.event)
         from local.serve import serve
 
-        serve(options.home, options.port, options.template)
+        serve(options.home, options.port, options.template, concurrency=options.concurrency)
     except StackError as error:
         Terminal().problem(str(error))
         return 1
@@ -35,6 +35,8 @@ def _parser() -> argparse.ArgumentParser:
     serving = commands.add_parser("serve", help="bring everything up (PORT, STUDYSYNC_HOME)")
     serving.add_argument("--port", type=int, default=os.environ.get("PORT", "8000"), help="where the API answers")
     serving.add_argument("--template", type=Path, default=REPOSITORY / "template.yaml", help="a SAM template")
+    most = os.environ.get("LOCAL_CONCURRENCY", "4")
+    serving.add_argument("--concurrency", type=int, default=most, help="processes a function (LOCAL_CONCURRENCY)")
     invoking = commands.add_parser("invoke", help="run one function of the running stack, as a schedule would")
     invoking.add_argument("function", help="its logical id in template.yaml")
     invoking.add_argument("event", nargs="?", default="{}", help="the event as JSON")

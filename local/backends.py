@@ -34,6 +34,7 @@ from local.template import Template
 
 OnEvent = Callable[[str, float, str], None]
 DATABASE = "studysync"
+_TABLE = "ResilienceTable"  # its logical id in the template
 _REMOTE = ("SUPABASE_URL", "SUPABASE_SERVICE_ROLE_KEY")
 _REMOTE_OPTIONAL = ("SUPABASE_ANON_KEY", "SUPABASE_JWT_SECRET", "SUPABASE_REST_URL", "SUPABASE_AUTH_URL")
 
@@ -119,7 +120,8 @@ class Backends:
     def environment(self) -> dict[str, str]:
         """What the functions need to find all of it."""
         project = self._remote or self.project.environment
-        return {**project, **self.dynamodb.environment, "RESILIENCE_TABLE": self._tables.get("ResilienceTable", "")}
+        table = {"RESILIENCE_TABLE": self._tables[_TABLE]} if _TABLE in self._tables else {}
+        return {**project, **self.dynamodb.environment, **table}
 
     @property
     def tables(self) -> dict[str, str]:

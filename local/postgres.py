@@ -7,6 +7,7 @@ import re
 import shutil
 import signal
 import subprocess
+import time
 from pathlib import Path
 from typing import LiteralString, cast
 
@@ -19,7 +20,9 @@ from local.part import Part
 from local.processes import Child
 from local.unprivileged import give, place_data, place_programs, remove_data, server_user
 
-_START_ATTEMPTS = 3
+_PATIENCE = 10.0  # seconds
+_PORT_TAKEN = "Address already in use"
+_PASSING = (_PORT_TAKEN, "is still in use", 'lock file "postmaster.pid" already exists')
 # A throw-away cluster may lose everything in a power cut, and is twice as quick for it.
 _THROW_AWAY = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 _SETTINGS = {
@@ -78,16 +81,23 @@ class Postgres(Part):
         self.child.start([str(self._programs / "postgres"), "-D", str(self.data), *self._options()], env=_environment())
 
     def wait(self) -> None:
-        """Wait until it takes connections; a port lost to somebody meanwhile is replaced."""
-        for attempt in range(_START_ATTEMPTS):
+        """Wait until it takes connections; what passes by itself is tried again.
+
+        A port may have been lost to somebody meanwhile, and the processes of a server that was killed a moment ago hold
+        its memory until the last of them has noticed.
+        """
+        end = time.monotonic() + _PATIENCE
+        while True:
             try:
                 return self.child.wait_until(self._answers)
             except PartFailedError:
-                if attempt + 1 == _START_ATTEMPTS or "Address already in use" not in self.child.tail():
+                last = self.child.tail()
+                if time.monotonic() > end or not any(words in last for words in _PASSING):
                     raise
-                self.port = self._ports.take("postgres", fresh=True)
+                if _PORT_TAKEN in last:
+                    self.port = self._ports.take("postgres", fresh=True)
+                time.sleep(0.05)
                 self.launch()
-        return None
 
     def stop(self) -> None:
         """Shut down in order; a throw-away cluster goes at once, and its data with it (see `remove`)."""

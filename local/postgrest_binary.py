@@ -53,7 +53,7 @@ def _fetch(target: Path) -> None:
 def _pack(package: str, scratch: Path) -> Path:
     command, environment = _npm(scratch)
     done = subprocess.run(
-        [*command, "pack", "--silent", package],
+        [*command, "pack", "--loglevel=error", package],
         cwd=scratch,
         env=environment,
         capture_output=True,

@@ -137,19 +137,22 @@ class Child:
         """The last lines of the log."""
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
 
-    def send(self, number: signal.Signals) -> None:
-        """Send a signal to it and to its children."""
+    def send(self, number: signal.Signals) -> list[psutil.Process]:
+        """Send a signal to it and to its children; who got it."""
+        family: list[psutil.Process] = []
         with suppress(psutil.NoSuchProcess):
-            family = [psutil.Process(self.pid), *psutil.Process(self.pid).children(recursive=True)]
-            for member in family:
-                with suppress(psutil.NoSuchProcess):
-                    member.send_signal(number)
+            family += [psutil.Process(self.pid), *psutil.Process(self.pid).children(recursive=True)]
+        for member in family:
+            with suppress(psutil.NoSuchProcess):
+                member.send_signal(number)
+        return family
 
     def kill(self) -> None:
-        """SIGKILL, as a crash would end it."""
+        """SIGKILL, as a crash would end it, to the last of its children."""
         if self._process is not None and self.running:
-            self.send(signal.SIGKILL)
+            family = self.send(signal.SIGKILL)
             self._process.wait()
+            psutil.wait_procs(family, timeout=self.grace)
 
     def stop(self) -> None:
         """End it in order, by force after the grace period; harmless when it is not running."""

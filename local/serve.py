@@ -17,7 +17,6 @@ from local.control import create_control
 from local.errors import StackError
 from local.gateway.app import Gateway
 from local.gateway.events import new_trace_id
-from local.home import REPOSITORY
 from local.listen import Server, take_port
 from local.part import Part
 from local.runtime.fleet import Fleet
@@ -28,11 +27,10 @@ from local.runtime.schedules import Scheduler
 from local.template import Template
 from local.watch import watch_code, watch_template
 
-TEMPLATE = REPOSITORY / "template.yaml"
 _LOOK_AFTER = 1.0  # seconds
 
 
-def serve(home: Path, port: int, template: Path = TEMPLATE) -> None:
+def serve(home: Path, port: int, template: Path, *, concurrency: int) -> None:
     """Run the stack until SIGINT or SIGTERM; StackError when it cannot."""
     began = time.monotonic()
     terminal = Terminal()
@@ -43,8 +41,11 @@ def serve(home: Path, port: int, template: Path = TEMPLATE) -> None:
         if remote:
             terminal.say(f"  Supabase is the project at {remote['SUPABASE_URL']}")
         with Backends(home, on_event=terminal.part, template=template, remote=remote) as backends:
+            stack = Stack(backends, template, sockets, terminal, began=began, concurrency=concurrency)
             with suppress(KeyboardInterrupt):
-                asyncio.run(Stack(backends, template, sockets, terminal, began).run())
+                asyncio.run(stack.run())
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, signal.SIG_IGN)  # impatience would only leave something running
             terminal.say("Stopping")
     except KeyboardInterrupt:
         terminal.say("Stopped before it was up")
@@ -61,10 +62,17 @@ class Stack:
     """Gateway, functions, schedules and watchers over running backends."""
 
     def __init__(
-        self, backends: Backends, template: Path, sockets: list[socket.socket], terminal: Terminal, began: float
+        self,
+        backends: Backends,
+        template: Path,
+        sockets: list[socket.socket],
+        terminal: Terminal,
+        *,
+        began: float,
+        concurrency: int,
     ) -> None:
         self._backends, self._path, self._sockets = backends, template.resolve(), sockets
-        self._terminal, self._began = terminal, began
+        self._terminal, self._began, self._concurrency = terminal, began, concurrency
         self._home = backends.home
         self._stop = asyncio.Event()
         self._code_stop = asyncio.Event()
@@ -74,7 +82,7 @@ class Stack:
         """Serve until a signal."""
         self._watch_signals()
         template = Template.load(self._path)
-        limits = Limits(most=int(os.environ.get("LOCAL_CONCURRENCY", "4")))
+        limits = Limits(most=self._concurrency)
         access = RotatingFile(self._home.logs / "gateway.log")
         self._fleet = Fleet(
             template, self._home, backends=self._backends.environment, limits=limits, show=self._terminal.notice

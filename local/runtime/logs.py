@@ -7,7 +7,7 @@ from pathlib import Path
 _LIMIT, _KEPT = 10 * 1024 * 1024, 5
 _LINE_LIMIT = 256 * 1024
 _ALARMING = re.compile(
-    rb'"level":\s*"(WARNING|ERROR|CRITICAL)"|\[(WARNING|ERROR|CRITICAL)\]|^Traceback |Error: |Error\b.*:'
+    rb'"level":\s*"(WARNING|ERROR|CRITICAL)"|\[(WARNING|ERROR|CRITICAL)\]|^Traceback |^\w*Error: ', re.MULTILINE
 )
 
 

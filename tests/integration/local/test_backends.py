@@ -17,6 +17,7 @@ from local.errors import PartFailedError, StackError
 from local.home import Home
 from local.processes import Child, end_orphans, record
 
+DEBIANS_15 = Path("/usr/lib/postgresql/15/bin")
 NOTES = """
 create table public.notes (id int primary key, text text not null);
 create extension if not exists pg_trgm with schema extensions;
@@ -149,6 +150,14 @@ def test_a_changed_migration_is_a_clear_error(tmp_path: Path) -> None:
         backends.start()
     assert not backends.postgres.child.running
     backends.postgres.remove()
+
+
+@pytest.mark.skipif(not DEBIANS_15.exists(), reason="PostgreSQL 15 is not installed")
+def test_another_postgresql(tmp_path: Path, migrations: Path) -> None:
+    """The oldest version that hosted projects run serves as well."""
+    with Backends(tmp_path, durable=False, migrations=migrations, programs=DEBIANS_15) as backends:
+        assert backends.postgres.execute("show server_version_num")[0][0] < "160000"  # type: ignore[operator]
+        assert read(backends.environment, "rpc/shout?word=abc").json() == "ABC"
 
 
 def test_two_on_one_home_is_a_clear_error(stack: Backends) -> None:

@@ -16,7 +16,8 @@ import psutil
 import psycopg
 import pytest
 
-from local.home import REPOSITORY, free_port
+from local.home import REPOSITORY, Home, free_port
+from local.unprivileged import remove_data
 from tests.integration.local.sample import write_project
 
 # What another test of this process may have set for its own stack.
@@ -29,7 +30,7 @@ class Served:
     def __init__(self, root: Path, template: Path, port: int) -> None:
         self.home, self.port = root, port
         environment = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
-        self.output = (root.parent / f"{root.name}.out").open("w+")
+        self.output = (root.parent / f"{root.name}-{port}.out").open("w+")
         self.process = subprocess.Popen(
             [sys.executable, "-m", "local", "serve", "--template", str(template)],
             cwd=REPOSITORY,
@@ -67,6 +68,7 @@ class Served:
             self.process.send_signal(signal.SIGTERM)
         self.process.wait(20)
         self.output.close()
+        remove_data(Home(self.home))  # which may lie outside the temporary folder
 
 
 def until(true: Callable[[], bool], seconds: float = 10) -> None:
@@ -80,6 +82,17 @@ def until(true: Callable[[], bool], seconds: float = 10) -> None:
 def gone(processes: list[psutil.Process]) -> bool:
     """Whether none of them runs any more."""
     return not any(process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in processes)
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A stack for the tests that leave it as they found it."""
+    root = tmp_path_factory.mktemp("shared")
+    (root / "project").mkdir()
+    served = Served(root / "home", write_project(root / "project"), free_port())
+    served.ready()
+    yield served
+    served.end()
 
 
 @pytest.fixture
@@ -147,21 +160,25 @@ def test_a_port_in_use_is_said_before_anything_starts(start: Callable[..., Serve
     assert not served.home.exists()
 
 
-def test_two_stacks_side_by_side_but_not_on_one_home(start: Callable[..., Served]) -> None:
-    """Another home and port is another stack; the same home is refused in one line."""
-    first, second = start("one"), start("two")
-    urls = [first.ready()["url"], second.ready()["url"]]
+def test_two_stacks_run_side_by_side(shared: Served, start: Callable[..., Served]) -> None:
+    """Another home and port is another stack."""
+    urls = [shared.ready()["url"], start().ready()["url"]]
     assert [httpx.get(f"{url}/odd/fine").status_code for url in urls] == [200, 200]
-    third = start("one")
-    assert third.process.wait(20) == 1
-    assert "Another stack" in third.said()
-    assert len(third.said().splitlines()) == 1
-    assert httpx.get(f"{urls[0]}/odd/fine").status_code == 200
 
 
-def test_a_part_that_dies_comes_back(start: Callable[..., Served]) -> None:
+def test_a_second_stack_on_one_home_is_refused(shared: Served, tmp_path: Path) -> None:
+    """In one line, and the first goes on."""
+    second = Served(shared.home, tmp_path / "template.yaml", free_port())
+    assert second.process.wait(20) == 1
+    assert f"Another stack (process {shared.process.pid}) runs on" in second.said()
+    assert len(second.said().splitlines()) == 1
+    second.output.close()
+    assert httpx.get(f"{shared.ready()['url']}/odd/fine").status_code == 200
+
+
+def test_a_part_that_dies_comes_back(shared: Served) -> None:
     """PostgREST and DynamoDB are started again where they were, and the terminal says so."""
-    served = start()
+    served = shared
     stack = served.ready()
     root = stack["environment"]["SUPABASE_REST_URL"]
     bearer = {"authorization": f"Bearer {stack['environment']['SUPABASE_SERVICE_ROLE_KEY']}"}
@@ -178,17 +195,15 @@ def test_a_part_that_dies_comes_back(start: Callable[..., Served]) -> None:
     until(answers)
 
 
-def test_a_function_can_be_invoked_from_the_command_line(start: Callable[..., Served]) -> None:
+def test_a_function_can_be_invoked_from_the_command_line(shared: Served) -> None:
     """`python -m local invoke` prints the result; a failed function is exit code 1, and so is a missing stack."""
-    served = start()
-    served.ready()
 
-    def invoke(*arguments: str, home: Path = served.home) -> subprocess.CompletedProcess[str]:
+    def invoke(*arguments: str, home: Path = shared.home) -> subprocess.CompletedProcess[str]:
         argv = [sys.executable, "-m", "local", "invoke", "--home", str(home), *arguments]
         return subprocess.run(argv, cwd=REPOSITORY, capture_output=True, text=True, check=False)
 
     assert json.loads(invoke("Odd").stdout) == {"fine": True}
     failed = invoke("Odd", '{"pathParameters": {"what": "raise"}}')
     assert (failed.returncode, json.loads(failed.stdout)["errorMessage"]) == (1, "on purpose")
-    nowhere = invoke("Odd", home=served.home / "nowhere")
+    nowhere = invoke("Odd", home=shared.home / "nowhere")
     assert (nowhere.returncode, "No stack is running" in nowhere.stdout) == (1, True)
