@@ -16,13 +16,14 @@ from fastapi.openapi.utils import get_openapi
 
 ROOT = Path(__file__).parent.parent
 DOCUMENT = ROOT / "functions" / "health" / "openapi.json"
-DOMAINS = ("users", "sessions", "gamification", "spaces", "health")
+DOMAINS = ("users", "sessions", "gamification", "spaces", "sync", "health")
 
 
 def build() -> dict[str, Any]:
     """Return the document."""
     os.environ.setdefault("SUPABASE_URL", "http://localhost")  # the apps are built, never run
     from studysync.envelope import ProblemDetails
+    from sync.models import OfflineEvent
 
     routes = [route for domain in DOMAINS for route in import_module(f"{domain}.app").app.routes]
     document: dict[str, Any] = get_openapi(
@@ -34,6 +35,7 @@ def build() -> dict[str, Any]:
     )
     schemas = document["components"]["schemas"]
     schemas["ProblemDetails"] = ProblemDetails.model_json_schema()
+    schemas["OfflineEvent"] = OfflineEvent.model_json_schema()  # named by SyncBatch, which takes events one by one
     # FastAPI documents its own 422; ours is a 400, told by "default".
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -11,8 +10,6 @@ from pydantic import BaseModel, Field, StringConstraints
 
 from studysync.fields import DisplayText, RequestBody, Timestamp
 
-MAX_PAYLOAD_BYTES = 4096
-MAX_PAYLOAD_DEPTH = 32
 Status = Literal["active", "completed", "abandoned"]
 Subject = Annotated[DisplayText, StringConstraints(min_length=1, max_length=100)]
 
@@ -80,25 +77,6 @@ class SessionEvent(BaseModel):
     payload: dict[str, Any]
 
 
-class SessionCompleted(BaseModel):
-    """What a completed session brought."""
-
-    session_id: UUID
-    status: Literal["completed"]
-    ended_at: datetime
-    focus_seconds: int
-    xp_awarded: int
-    xp_breakdown: dict[str, int] = Field(description="XP by source; its sum is xp_awarded.")
-    total_xp: int
-    level: int
-    leveled_up: bool
-    current_streak: int = Field(description="Days.")
-    new_badges: list[str]
-    suspicion_score: int = Field(ge=0, le=100)
-    flagged: bool
-    held: bool = Field(description="Flagged in strict mode: it pays nothing.")
-
-
 class SessionAbandoned(BaseModel):
     """A session that ended without XP."""
 
@@ -125,28 +103,3 @@ class Session(BaseModel):
     xp_awarded: int
     suspicion_score: int
     flagged: bool
-
-
-def payload_problem(payload: dict[str, Any]) -> str | None:
-    """Return what is wrong with a payload; ``None`` when it can be kept."""
-    if not _storable(payload):
-        return f"The payload holds a NUL character, or is nested deeper than {MAX_PAYLOAD_DEPTH} levels."
-    try:
-        packed = json.dumps(payload, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
-    except ValueError:  # NaN, infinity, broken surrogates
-        return "The payload cannot be kept as JSON."
-    return f"The payload is larger than {MAX_PAYLOAD_BYTES} bytes." if len(packed) > MAX_PAYLOAD_BYTES else None
-
-
-def _storable(payload: dict[str, Any]) -> bool:
-    # Without recursion: how deep it goes is what is to be found out. PostgreSQL cannot keep NUL in text.
-    pending: list[tuple[Any, int]] = [(payload, 0)]
-    while pending:
-        value, depth = pending.pop()
-        if depth > MAX_PAYLOAD_DEPTH or (isinstance(value, str) and "\0" in value):
-            return False
-        if isinstance(value, dict):
-            pending += [(part, depth + 1) for pair in value.items() for part in pair]
-        elif isinstance(value, list):
-            pending += [(part, depth + 1) for part in value]
-    return True

@@ -15,7 +15,6 @@ from sessions.models import (
     HeartbeatCounted,
     Session,
     SessionAbandoned,
-    SessionCompleted,
     SessionEvent,
     SessionStarted,
     StartSession,
@@ -26,6 +25,7 @@ from studysync.database import database
 from studysync.envelope import Page, Success
 from studysync.fields import RequestBody
 from studysync.identity import CurrentUser
+from studysync.outcomes import SessionCompleted
 from studysync.pagination import DEFAULT_LIMIT, Cursor, Limit
 
 router = APIRouter(prefix="/api/sessions", tags=["sessions"])

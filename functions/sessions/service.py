@@ -8,12 +8,13 @@ from uuid import UUID, uuid4
 
 from pydantic import TypeAdapter
 
-from sessions.models import AuditEvent, CompleteSession, Heartbeat, StartSession, payload_problem
+from sessions.models import AuditEvent, CompleteSession, Heartbeat, StartSession
 from studysync.commands import Command
 from studysync.database import database
 from studysync.errors import AUDIT_VALIDATION_FAILED, ApiError
 from studysync.logging import app_logger
 from studysync.pagination import decode_cursor, page
+from studysync.payloads import payload_problem
 from studysync.settings import get_settings
 
 _POSITION: TypeAdapter[tuple[datetime, UUID]] = TypeAdapter(tuple[datetime, UUID])

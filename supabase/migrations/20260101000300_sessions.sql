@@ -16,14 +16,17 @@ create table public.study_sessions (
   suspicion_score integer not null default 0 check (suspicion_score between 0 and 100),
   flagged boolean not null default false,
   held boolean not null default false,    -- flagged in strict mode: pays nothing
+  background boolean not null default false,  -- replayed from offline, from before another session that runs
   outcome jsonb,                          -- the answer to completing or abandoning it, given again to a repeat
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
   check ((status = 'active') = (ended_at is null)),
   check (ended_at >= started_at)
 );
--- One active session a user, however many starts come at once.
-create unique index study_sessions_one_active on public.study_sessions (user_id) where status = 'active';
+-- One active session a user, however many starts come at once. What an offline batch tells of the time before it may
+-- still be open beside it.
+create unique index study_sessions_one_active on public.study_sessions (user_id)
+  where status = 'active' and not background;
 create index study_sessions_user on public.study_sessions (user_id, started_at desc, session_id desc);
 create index study_sessions_silent on public.study_sessions (last_activity_at) where status = 'active';
 create policy own_sessions on public.study_sessions for select to authenticated using (user_id = (select auth.uid()));
@@ -200,7 +203,7 @@ begin
   insert into public.session_events (session_id, user_id, source, event_type, occurred_at, payload)
   values (s.session_id, s.user_id, 'lifecycle', 'abandon', p_ended_at, jsonb_build_object('reason', p_reason));
   v_outcome := jsonb_build_object(
-    'session_id', s.session_id, 'status', 'abandoned', 'ended_at', p_ended_at, 'xp_awarded', 0,
+    'session_id', s.session_id, 'status', 'abandoned', 'ended_at', p_ended_at, 'xp_awarded', 0, 'reason', p_reason,
     'focus_seconds', internal.session_focus_seconds(s.session_id, p_ended_at));
   update public.study_sessions set
     status = 'abandoned', ended_at = p_ended_at, focus_seconds = (v_outcome ->> 'focus_seconds')::integer,
@@ -216,7 +219,8 @@ language plpgsql set search_path = '' as $$
 declare
   v_ended_at timestamptz := s.last_activity_at + interval '5 minutes';
 begin
-  if internal.session_focus_seconds(s.session_id, v_ended_at) >= 0.8 * 60 * s.duration_minutes then
+  if internal.session_focus_seconds(s.session_id, v_ended_at) >= 0.8 * 60 * s.duration_minutes
+      and not internal.overlaps_another(s, v_ended_at) then
     return internal.finish_session(s, v_ended_at, null, null, p_mode);
   end if;
   return internal.drop_session(s, v_ended_at, 'silent');
@@ -247,7 +251,7 @@ begin
     return internal.session_started(s);
   end if;
 
-  select * into s from public.study_sessions where user_id = p_user_id and status = 'active';
+  select * into s from public.study_sessions where user_id = p_user_id and status = 'active' and not background;
   if found and internal.is_silent(s) then
     perform internal.close_silent_session(s, p_args ->> 'mode');
   elsif found then
@@ -349,7 +353,7 @@ language plpgsql stable security definer set search_path = '' as $$
 declare
   s public.study_sessions;
 begin
-  select * into s from public.study_sessions where user_id = p_user_id and status = 'active';
+  select * into s from public.study_sessions where user_id = p_user_id and status = 'active' and not background;
   if not found then
     perform internal.fail('SS001', 'No session is active.');
   end if;

@@ -318,13 +318,12 @@ create function public.get_space_members(p_user_id uuid, p_space_id uuid) return
 language sql stable security definer set search_path = '' as $$
   select coalesce(jsonb_agg(jsonb_build_object(
     'user_id', m.user_id, 'username', p.username, 'role', m.role, 'joined_at', m.joined_at, 'xp', u.total_xp,
-    'is_studying', a.user_id is not null)
+    'is_studying', exists (select from public.study_sessions a where a.user_id = m.user_id and a.status = 'active'))
     order by internal.space_rank(m.role) desc, m.joined_at, m.user_id), '[]')
   from internal.authorize_space(p_user_id, p_space_id, 'members') s
   join public.space_members m on m.space_id = s.space_id
   join public.profiles p on p.user_id = m.user_id
   join public.user_stats u on u.user_id = m.user_id
-  left join public.study_sessions a on a.user_id = m.user_id and a.status = 'active'
 $$;
 
 create function public.get_membership(p_user_id uuid, p_space_id uuid) returns jsonb

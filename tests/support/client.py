@@ -22,7 +22,7 @@ import jsonschema
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 OPENAPI = Path(__file__).parents[2] / "functions" / "health" / "openapi.json"
-_DOMAINS = {"auth": "users"} | {name: name for name in ("users", "sessions", "gamification", "spaces")}
+_DOMAINS = {"auth": "users"} | {name: name for name in ("users", "sessions", "gamification", "spaces", "sync")}
 _numbers = itertools.count(1)
 T = TypeVar("T")
 

@@ -8,10 +8,10 @@ from typing import Any
 import psycopg
 
 _INSTALL = """
-create table if not exists internal.test_clock (shift interval not null);
-insert into internal.test_clock select interval '0' where not exists (select from internal.test_clock);
+create table if not exists internal.test_clock (shift interval not null, frozen timestamptz);
+insert into internal.test_clock (shift) select interval '0' where not exists (select from internal.test_clock);
 create or replace function internal.clock() returns timestamptz language sql volatile set search_path = ''
-as $$ select pg_catalog.clock_timestamp() + (select shift from internal.test_clock) $$;
+as $$ select coalesce(frozen, pg_catalog.clock_timestamp() + shift) from internal.test_clock $$;
 """
 
 
@@ -30,8 +30,13 @@ class DatabaseClock:
         """Make it `moment`; from there it goes on at its usual pace."""
         self._connection.execute("update internal.test_clock set shift = %s - clock_timestamp()", [moment])
 
+    def freeze(self, moment: datetime) -> None:
+        """Stop it at `moment`, until it is reset."""
+        self._connection.execute("update internal.test_clock set frozen = %s", [moment])
+
     def reset(self) -> None:
         """Go back to the real time."""
+        self._connection.execute("update internal.test_clock set frozen = null")
         self._connection.execute("update internal.test_clock set shift = interval '0'")
 
     def now(self) -> datetime:

@@ -1,0 +1,8 @@
+"""The Lambda function `sync`, also what its schedule calls."""
+
+from studysync.app import create_app, create_handler
+from sync.routes import router
+from sync.service import purge_sync_events
+
+app = create_app("Sync", [router])
+handler = create_handler(app, schedules={"purge_sync_events": purge_sync_events})

@@ -1,0 +1,83 @@
+"""Reading the events of a batch, each by itself: identity, checked fields, or the reason why it cannot be taken."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+from uuid import UUID, uuid5
+
+from pydantic import BaseModel, ValidationError
+
+from studysync.payloads import payload_problem
+from sync.models import CompletePayload, OfflineEvent, StartPayload
+
+_IDENTITY = UUID("6d0c5d0e-52f6-4d1c-9a7b-0f6f2d1f3c11")  # of event ids that are derived because the client sent none
+_PAYLOADS: dict[str, type[BaseModel]] = {"start": StartPayload, "complete": CompletePayload}
+
+
+def read_event(raw: Any, user_id: UUID) -> dict[str, Any]:
+    """Return the event as the database takes it; with ``error_code`` and ``message`` when it can only be kept.
+
+    Shape: ``event_id, session_id, event_type, payload, created_at, fingerprint`` and the two of a rejection.
+    """
+    try:
+        event = OfflineEvent.model_validate(raw)
+        payload = _checked_payload(event)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        return _rejected(raw, user_id, f"{where}: {first['msg']}".removeprefix(": "))
+    except ValueError as error:
+        return _rejected(raw, user_id, str(error))
+    kept: dict[str, Any] = {
+        "session_id": str(event.session_id),
+        "event_type": event.event_type,
+        "payload": payload,
+        "created_at": event.created_at.isoformat(),
+    }
+    if event.event_id is not None:
+        return {**kept, "event_id": str(event.event_id), "fingerprint": _digest(kept)}
+    # Old phones send no id: their event is known by who, which session, what and when.
+    identity = "|".join([str(user_id), kept["session_id"], event.event_type, kept["created_at"]])
+    return {**kept, "event_id": str(uuid5(_IDENTITY, identity)), "fingerprint": ""}
+
+
+def _checked_payload(event: OfflineEvent) -> dict[str, Any]:
+    payload = event.event_payload or {}
+    if wrong := payload_problem(payload):
+        raise ValueError(wrong)
+    if (model := _PAYLOADS.get(event.event_type)) is None:
+        return payload
+    return model.model_validate(payload).model_dump(mode="json", exclude_none=True)
+
+
+def _rejected(raw: Any, user_id: UUID, message: str) -> dict[str, Any]:
+    fields = raw if isinstance(raw, dict) else {}
+    content = _digest(raw)
+    event_type = fields.get("event_type")
+    return {
+        "event_id": _uuid(fields.get("event_id")) or str(uuid5(_IDENTITY, f"{user_id}|{content}")),
+        "session_id": _uuid(fields.get("session_id")),
+        "event_type": event_type[:50].replace("\0", "") if isinstance(event_type, str) else None,
+        "payload": {},
+        "created_at": None,
+        "fingerprint": content,
+        "error_code": "VALIDATION_ERROR",
+        "message": message[:500],
+    }
+
+
+def _uuid(value: Any) -> str | None:
+    try:
+        return str(UUID(value)) if isinstance(value, str) else None
+    except ValueError:
+        return None
+
+
+def _digest(value: Any) -> str:
+    try:
+        canonical = json.dumps(value, sort_keys=True, separators=(",", ":"))
+    except RecursionError:
+        canonical = "nested without end"
+    return hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,0 +1,50 @@
+"""HTTP in and out of the sync domain."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from fastapi import APIRouter
+
+from studysync.commands import Writes
+from studysync.envelope import Page, Success
+from studysync.fields import RequestBody
+from studysync.identity import CurrentUser, refuse_other_user
+from studysync.pagination import DEFAULT_LIMIT, Cursor, Limit
+from sync import service
+from sync.models import Changes, ClientId, KeptEvent, RetriedEvent, SyncBatch, SyncResult, SyncStatus
+
+router = APIRouter(prefix="/api/sync", tags=["sync"])
+
+
+@router.post("/offline", response_model=Success[SyncResult])
+async def sync_offline(command: Writes, body: SyncBatch) -> Any:
+    """Apply what happened offline, each event exactly once."""
+    refuse_other_user(command.caller, body)
+    return {"data": await service.apply_batch(command, body)}
+
+
+@router.get("/rejected", response_model=Page[KeptEvent])
+async def list_rejected(caller: CurrentUser, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None) -> Any:
+    """List the events that were rejected, with the reason of each."""
+    return await service.rejected(caller, limit, cursor)
+
+
+@router.post("/rejected/{event_id}/retry", response_model=Success[RetriedEvent])
+async def retry(command: Writes, event_id: UUID, body: RequestBody | None = None) -> Any:
+    """Try a rejected event again; what waited for it comes with it."""
+    refuse_other_user(command.caller, body)
+    return {"data": await service.retry(command, event_id)}
+
+
+@router.get("/changes", response_model=Changes)
+async def changes(caller: CurrentUser, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None) -> Any:
+    """List what changed for the caller, so that a second device catches up."""
+    return await service.changes(caller, limit, cursor)
+
+
+@router.get("/status", response_model=Success[SyncStatus])
+async def status(caller: CurrentUser, client_id: ClientId | None = None) -> Any:
+    """Tell what the server has from a client."""
+    return {"data": await service.status(caller, client_id)}

@@ -1,0 +1,94 @@
+"""What happens to a batch, and how another device catches up."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from pydantic import TypeAdapter
+
+from studysync.commands import Command
+from studysync.database import database
+from studysync.errors import REQUEST_TOO_LARGE, ApiError, invalid
+from studysync.logging import app_logger
+from studysync.pagination import decode_cursor, encode_cursor, page
+from studysync.settings import get_settings
+from studysync.tokens import Caller
+from sync.events import read_event
+from sync.models import MAX_EVENTS, SyncBatch
+
+_REJECTED_POSITION: TypeAdapter[tuple[datetime, UUID]] = TypeAdapter(tuple[datetime, UUID])
+_CHANGES_POSITION: TypeAdapter[tuple[UUID, int]] = TypeAdapter(tuple[UUID, int])
+
+
+async def apply_batch(command: Command, body: SyncBatch) -> dict[str, Any]:
+    """Apply a batch in one transaction.
+
+    Raises:
+        ApiError: REQUEST_TOO_LARGE, more than 500 events. What is wrong with an event is in its result.
+    """
+    if len(body.events) > MAX_EVENTS:
+        raise ApiError(REQUEST_TOO_LARGE, f"A batch has at most {MAX_EVENTS} events.", {"max_events": MAX_EVENTS})
+    body.events = [read_event(raw, command.caller.user_id) for raw in body.events]
+    body.last_sync = None
+    result: dict[str, Any] = await command.run("sync_offline", body, mode=get_settings().suspicion_mode)
+    app_logger.log_business_event(
+        event_type="offline_batch",
+        client_id=body.client_id,
+        **{name: result[name] for name in ("synced_count", "duplicate_count", "rejected_count")},
+    )
+    return {**result, "cursor": _cursor(command.caller, result["last"])}
+
+
+async def rejected(caller: Caller, limit: int, cursor: str | None) -> dict[str, Any]:
+    """Return a page of the caller's rejected events, the last received first."""
+    after = decode_cursor(cursor, _REJECTED_POSITION)
+    rows = await database().call(
+        "get_rejected_events",
+        p_user_id=str(caller.user_id),
+        p_limit=limit,
+        p_after_at=after[0].isoformat() if after else None,
+        p_after_id=str(after[1]) if after else None,
+    )
+    return page(rows, limit, lambda row: [row["received_at"], row["event_id"]])
+
+
+async def retry(command: Command, event_id: UUID) -> Any:
+    """Try a rejected event again, and what waited for it."""
+    return await command.run("retry_rejected_event", event_id=str(event_id), mode=get_settings().suspicion_mode)
+
+
+async def changes(caller: Caller, limit: int, cursor: str | None) -> dict[str, Any]:
+    """Return what changed for the caller after `cursor`, oldest first.
+
+    Raises:
+        ApiError: VALIDATION_ERROR, the cursor is somebody else's or made up.
+    """
+    position = decode_cursor(cursor, _CHANGES_POSITION)
+    if position is not None and position[0] != caller.user_id:
+        raise invalid("The cursor is not valid.", "query.cursor")
+    after = position[1] if position else 0
+    if not 0 <= after < 2**63:
+        raise invalid("The cursor is not valid.", "query.cursor")
+    found = await database().call("get_changes", p_user_id=str(caller.user_id), p_after=after, p_limit=limit)
+    rows = found["changes"][:limit]
+    reached = _cursor(caller, rows[-1]["seq"] if rows else after)
+    more = len(found["changes"]) > limit
+    return {"success": True, "data": rows, "next_cursor": reached if more else None, "cursor": reached}
+
+
+async def status(caller: Caller, client_id: str | None) -> dict[str, Any]:
+    """Return what the server has from a client, or from all of the caller's."""
+    found = await database().call("get_sync_status", p_user_id=str(caller.user_id), p_client_id=client_id)
+    return {**found, "cursor": _cursor(caller, found["last"])}
+
+
+async def purge_sync_events() -> int:
+    """Forget events that are too old to be sent again; the schedule calls it. Returns how many."""
+    purged: int = await database().call("purge_sync_events")
+    return purged
+
+
+def _cursor(caller: Caller, seq: int) -> str:
+    return encode_cursor([caller.user_id, seq])

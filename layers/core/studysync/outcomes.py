@@ -1,0 +1,28 @@
+"""What a completed session brought: the answer to completing it, online or in an offline batch."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from pydantic import BaseModel, Field
+
+
+class SessionCompleted(BaseModel):
+    """What a completed session brought."""
+
+    session_id: UUID
+    status: Literal["completed"]
+    ended_at: datetime
+    focus_seconds: int
+    xp_awarded: int
+    xp_breakdown: dict[str, int] = Field(description="XP by source; its sum is xp_awarded.")
+    total_xp: int
+    level: int
+    leveled_up: bool
+    current_streak: int = Field(description="Days.")
+    new_badges: list[str]
+    suspicion_score: int = Field(ge=0, le=100)
+    flagged: bool
+    held: bool = Field(description="Flagged in strict mode: it pays nothing.")
