@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from resilience import events, testing
     from resilience._breaker._breaker import CircuitBreaker
     from resilience._breaker._config import CircuitConfig
+    from resilience._breaker._fleet import SharedCircuit, shared_circuits, shared_circuits_async
     from resilience._breaker._states import CircuitSnapshot, CircuitState, CircuitTransition
     from resilience._breaker._wrap import circuit_breaker
     from resilience._cache._cached import cached
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from resilience._retry._budget import RetryBudget
     from resilience._retry._policy import RetryPolicy
     from resilience._retry._retry import retry_async, retry_sync, with_retry
-    from resilience._runtime import configure, default_store, flush, on_restore, shared_circuits, warm_up
+    from resilience._runtime import configure, default_store, flush, on_restore, warm_up
     from resilience._served import Served, degraded, served, track_served
     from resilience._transient import code_of, is_transient_sqlstate, status_of, transient_errors
     from resilience.errors import (
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
 _WHERE = {
     "_breaker._breaker": "CircuitBreaker",
     "_breaker._config": "CircuitConfig",
+    "_breaker._fleet": "SharedCircuit shared_circuits shared_circuits_async",
     "_breaker._states": "CircuitSnapshot CircuitState CircuitTransition",
     "_breaker._wrap": "circuit_breaker",
     "_cache._cached": "cached",
@@ -73,7 +75,7 @@ _WHERE = {
     "_retry._budget": "RetryBudget",
     "_retry._policy": "RetryPolicy",
     "_retry._retry": "retry_async retry_sync with_retry",
-    "_runtime": "configure default_store flush on_restore shared_circuits warm_up",
+    "_runtime": "configure default_store flush on_restore warm_up",
     "_served": "Served degraded served track_served",
     "_transient": "code_of is_transient_sqlstate status_of transient_errors",
     "errors": "CircuitOpenError ConfigurationError DeadlineExceededError PoolTimeoutError RateLimitedError "
@@ -117,6 +119,7 @@ __all__ = [
     "RetryBudget",
     "RetryPolicy",
     "Served",
+    "SharedCircuit",
     "Sketch",
     "SlowCall",
     "Store",
@@ -149,6 +152,7 @@ __all__ = [
     "served",
     "set_deadline",
     "shared_circuits",
+    "shared_circuits_async",
     "status_of",
     "testing",
     "timeout_for",

@@ -6,7 +6,6 @@ answer. Failure policy: a read that fails leaves everything as it was known and 
 
 from __future__ import annotations
 
-import os
 import threading
 import weakref
 from collections.abc import Callable
@@ -35,8 +34,6 @@ class Control:
     def __init__(self, store: Store, refresh_seconds: float) -> None:
         self.store = store
         self.refresh_seconds = refresh_seconds
-        self.environment = os.urandom(6).hex()
-        self.reads = 0
         self.items: dict[str, Item] = {}
         self._from = self._until = self._steady_until = 0.0
         self._busy = threading.Lock()
@@ -87,10 +84,9 @@ class Control:
             if listener is not None:
                 listener(item)
 
-    def renew(self) -> None:
-        """Become another environment: after a restore, copies of one memory must not share a name or a snapshot."""
-        self.environment = os.urandom(6).hex()
-        self._from = self._until = 0.0
+    def expire(self) -> None:
+        """Make the snapshot due: after a restore it may be any age."""
+        self._from = self._until = self._steady_until = 0.0
 
     def generation(self, name: str) -> int:
         """The number of times that `name` was cleared, as far as this environment knows."""
@@ -114,7 +110,6 @@ class Control:
             return True
 
     def _read(self) -> bool:
-        self.reads += 1
         try:
             found = self.store.query(PARTITION)
         except StoreError as error:

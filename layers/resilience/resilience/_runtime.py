@@ -14,7 +14,7 @@ from collections.abc import Callable
 from resilience import _offload
 from resilience._clock import SYSTEM
 from resilience._control import Control, control_of
-from resilience.store._protocol import Item, Store
+from resilience.store._protocol import Store
 
 _lock = threading.RLock()
 _store: Store | None = None
@@ -100,21 +100,14 @@ def on_restored(work: Callable[[], object]) -> None:
 
 
 def on_restore() -> None:
-    """Call after a SnapStart restore: drops sockets, and takes a new name among the environments."""
+    """Call after a SnapStart restore: drops sockets, and what must differ between copies of one memory."""
     store = default_store()
-    control_of(store).renew()
+    control_of(store).expire()
     for work in _restorers:
         work()
     close = getattr(store, "close", None)
     if close is not None:
         close()
-
-
-def shared_circuits() -> list[Item]:
-    """Every circuit known to the fleet as of the last snapshot, for a dashboard."""
-    from resilience._control import CIRCUIT
-
-    return [item for sk, item in sorted(default_control().items.items()) if sk.startswith(CIRCUIT)]
 
 
 def _from_environment() -> Store:

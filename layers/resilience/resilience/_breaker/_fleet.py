@@ -1,0 +1,61 @@
+"""The circuits of the whole fleet, for a dashboard: also those that this environment has no function for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from resilience import _offload
+from resilience._breaker._record import from_item
+from resilience._breaker._states import CircuitState
+from resilience._clock import SYSTEM, Clock
+from resilience._control import CIRCUIT
+from resilience._runtime import default_control
+
+
+@dataclass(frozen=True, slots=True)
+class SharedCircuit:
+    """A circuit as the shared record has it. A circuit that never opened has no record.
+
+    Attributes:
+        name: The circuit.
+        state: Its state.
+        reason: Why it is in it; see CircuitTransition.
+        opens: How often it opened without closing between.
+        retry_after: Seconds until it may be probed; 0.0 when it is not open or may be now.
+        forced: Whether it was opened by hand, with no end.
+    """
+
+    name: str
+    state: CircuitState
+    reason: str
+    opens: int
+    retry_after: float
+    forced: bool
+
+
+def shared_circuits(*, clock: Clock = SYSTEM) -> tuple[SharedCircuit, ...]:
+    """Every circuit that ever changed its state, in order of names, as of the last snapshot.
+
+    A snapshot that is due is read first; with a store that blocks, behind this call: see `shared_circuits_async`.
+
+    Args:
+        clock: Source of time.
+    """
+    control = default_control()
+    control.refresh_soon(clock)
+    now, found = clock.wall(), []
+    for sk, item in sorted(control.items.items()):
+        if sk.startswith(CIRCUIT):
+            record = from_item(item)
+            wait = max(0.0, record.retry_at - now) if record.state is CircuitState.OPEN else 0.0
+            name = sk.removeprefix(CIRCUIT)
+            found.append(SharedCircuit(name, record.state, record.reason, record.opens, wait, record.forced))
+    return tuple(found)
+
+
+async def shared_circuits_async(*, clock: Clock = SYSTEM) -> tuple[SharedCircuit, ...]:
+    """Like `shared_circuits`, and waits for the snapshot if it is due."""
+    control = default_control()
+    if control.due(clock):
+        await _offload.run(lambda: control.refresh(clock), blocking=control.store.blocking)
+    return shared_circuits(clock=clock)
