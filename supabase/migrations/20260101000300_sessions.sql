@@ -16,7 +16,8 @@ create table public.study_sessions (
   suspicion_score integer not null default 0 check (suspicion_score between 0 and 100),
   flagged boolean not null default false,
   held boolean not null default false,    -- flagged in strict mode: pays nothing
-  background boolean not null default false,  -- replayed from offline, from before another session that runs
+  replayed boolean not null default false,    -- begun offline and told of afterwards
+  background boolean not null default false,  -- replayed, and still open beside a session that began later
   outcome jsonb,                          -- the answer to completing or abandoning it, given again to a repeat
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),

@@ -125,20 +125,50 @@ language sql immutable set search_path = '' as $$ select ('rejected', p_code, p_
 create function internal.done(p_status text default 'applied') returns internal.event_result
 language sql immutable set search_path = '' as $$ select (p_status, null, null)::internal.event_result $$;
 
+-- Until when a session is known to have gone on: one that runs online until now and further; of one that is replayed,
+-- the rest may still be on its way, perhaps from another phone, and only what has come is known.
+create function internal.known_end(s public.study_sessions) returns timestamptz
+language sql immutable set search_path = '' as $$
+  select coalesce(s.ended_at, case when s.replayed then s.last_activity_at else 'infinity' end)
+$$;
+
 create function internal.overlaps_another(s public.study_sessions, p_until timestamptz) returns boolean
 language sql stable set search_path = '' as $$
   select exists (
     select from public.study_sessions o
     where o.user_id = s.user_id and o.session_id <> s.session_id
-      and o.started_at < p_until and coalesce(o.ended_at, 'infinity') > s.started_at)
+      and o.started_at < p_until and internal.known_end(o) > s.started_at)
 $$;
 
--- Begin a session that was begun offline. One that lies before another that runs now goes beside it (`background`).
+-- Make way for a session that began at p_at: returns whether another one holds the place of the active session and the
+-- new one goes beside it. Fails (null) when a session that runs online was active then.
+create function internal.make_way(p_user_id uuid, p_at timestamptz, p_mode text) returns boolean
+language plpgsql set search_path = '' as $$
+declare
+  s public.study_sessions;
+begin
+  select * into s from public.study_sessions where user_id = p_user_id and status = 'active' and not background;
+  if not found then
+    return false;
+  elsif s.started_at > p_at then
+    return true;
+  elsif s.replayed then
+    update public.study_sessions set background = true where session_id = s.session_id;
+    return false;
+  elsif s.last_activity_at < p_at - interval '60 minutes' then
+    perform internal.close_silent_session(s, p_mode);
+    return false;
+  end if;
+  return null;
+end $$;
+
+-- Begin a session that was begun offline.
 create function internal.apply_start(e public.sync_events, p_mode text) returns internal.event_result
 language plpgsql set search_path = '' as $$
 declare
   s public.study_sessions;
   v_space uuid := (e.payload ->> 'space_id')::uuid;
+  v_background boolean;
 begin
   select * into s from public.study_sessions where session_id = e.session_id;
   if found and s.user_id = e.user_id then
@@ -147,23 +177,19 @@ begin
     return internal.rejected('CONFLICT', 'This session_id is taken.');
   elsif v_space is not null and not internal.is_member(v_space, e.user_id) then
     return internal.rejected('NOT_FOUND', 'No such space.');
-  end if;
-  select * into s from public.study_sessions where user_id = e.user_id and status = 'active' and not background;
-  if found and s.last_activity_at < e.occurred_at - interval '60 minutes' then
-    perform internal.close_silent_session(s, p_mode);
-    s := null;
-  elsif found and s.started_at <= e.occurred_at then
-    return internal.rejected('SESSION_ALREADY_ACTIVE', 'Another session was active then.');
-  end if;
-  if exists (select from public.study_sessions o where o.user_id = e.user_id
-             and o.started_at <= e.occurred_at and coalesce(o.ended_at, 'infinity') > e.occurred_at) then
+  elsif exists (select from public.study_sessions o where o.user_id = e.user_id
+                and o.started_at <= e.occurred_at and internal.known_end(o) > e.occurred_at
+                and not (o.status = 'active' and not o.replayed)) then
     return internal.rejected('SESSION_OVERLAP', 'The session overlaps another one.');
   end if;
+  v_background := internal.make_way(e.user_id, e.occurred_at, p_mode);
+  if v_background is null then
+    return internal.rejected('SESSION_ALREADY_ACTIVE', 'Another session was active then.');
+  end if;
   insert into public.study_sessions
-    (session_id, user_id, space_id, subject, duration_minutes, started_at, last_activity_at, background)
+    (session_id, user_id, space_id, subject, duration_minutes, started_at, last_activity_at, replayed, background)
   values (e.session_id, e.user_id, v_space, e.payload ->> 'subject',
-          coalesce((e.payload ->> 'duration_minutes')::integer, 25), e.occurred_at, e.occurred_at,
-          s.session_id is not null);
+          coalesce((e.payload ->> 'duration_minutes')::integer, 25), e.occurred_at, e.occurred_at, true, v_background);
   perform internal.note_activity(v_space, e.user_id, 'session_started', jsonb_build_object('session_id', e.session_id));
   insert into public.session_events (session_id, user_id, source, event_type, occurred_at, claimed_at)
   values (e.session_id, e.user_id, 'lifecycle', 'start', e.occurred_at, e.claimed_at);
@@ -175,7 +201,7 @@ create function internal.reopen_silent(s public.study_sessions) returns public.s
 language plpgsql set search_path = '' as $$
 begin
   if s.status = 'abandoned' and s.outcome ->> 'reason' = 'silent' then
-    update public.study_sessions set status = 'active', ended_at = null, outcome = null, background = true
+    update public.study_sessions set status = 'active', ended_at = null, outcome = null, replayed = true, background = true
     where session_id = s.session_id returning * into s;
   end if;
   return s;
