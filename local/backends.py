@@ -124,11 +124,6 @@ class Backends:
         return {**project, **self.dynamodb.environment, **table}
 
     @property
-    def tables(self) -> dict[str, str]:
-        """Names of the DynamoDB tables by logical id."""
-        return dict(self._tables)
-
-    @property
     def parts(self) -> dict[str, Part]:
         """Every running part by name."""
         return {part.child.name: part for part in self._parts}

@@ -88,13 +88,6 @@ class Resolver:
                 raise UnresolvableError(name)
         return {key: self.resolve(entry) for key, entry in value.items()}
 
-    def resolve_or(self, value: Any, default: Any) -> Any:
-        """As `resolve`, with `default` for what cannot be resolved."""
-        try:
-            return self.resolve(value)
-        except UnresolvableError:
-            return default
-
     def _ref(self, name: str) -> Any:
         if name in self._document.get("Parameters", {}):
             return self._parameter(name)

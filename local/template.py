@@ -8,6 +8,7 @@ from typing import Any
 from local.errors import StackError
 from local.intrinsics import Resolver, UnresolvableError, read_template
 
+_TABLE = "AWS::DynamoDB::Table"
 _DEFAULT_TIMEOUT, _DEFAULT_MEMORY = 3, 128  # Lambda's own
 
 
@@ -66,7 +67,7 @@ class Template:
     def __init__(self, document: dict[str, Any], folder: Path, parameters: Mapping[str, str] | None = None) -> None:
         self._document, self._folder = document, folder
         self._resources: dict[str, Any] = document.get("Resources", {})
-        names = {logical_id: logical_id for logical_id in self.tables_unresolved()}
+        names = {logical_id: logical_id for logical_id in self._of_type(_TABLE)}
         self._resolver = Resolver(document, names, parameters)
 
     @classmethod
@@ -77,13 +78,9 @@ class Template:
         except Exception as error:
             raise StackError(f"{path} cannot be read as a template: {error}") from error
 
-    def tables_unresolved(self) -> dict[str, Any]:
-        """The tables as written, by logical id."""
-        return self._of_type("AWS::DynamoDB::Table")
-
     def tables(self) -> dict[str, dict[str, Any]]:
         """Properties of every DynamoDB table by logical id, without those that only a deployed stack knows."""
-        return {name: self._known(entry.get("Properties", {})) for name, entry in self.tables_unresolved().items()}
+        return {name: self._known(entry.get("Properties", {})) for name, entry in self._of_type(_TABLE).items()}
 
     def functions(self) -> dict[str, FunctionSpec]:
         """Every function by logical id."""
