@@ -23,8 +23,8 @@ from local.unprivileged import give, place_data, place_programs, remove_data, se
 _PATIENCE = 10.0  # seconds
 _PORT_TAKEN = "Address already in use"
 _PASSING = (_PORT_TAKEN, "is still in use", 'lock file "postmaster.pid" already exists')
-# A throw-away cluster may lose everything in a power cut, and is twice as quick for it.
-_THROW_AWAY = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+# A throw-away cluster may lose everything in a power cut, but nothing when its processes are killed.
+_THROW_AWAY = {"fsync": "off", "full_page_writes": "off"}
 _SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",  # a socket's path may be 107 bytes long, and homes lie deeper than that

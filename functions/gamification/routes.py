@@ -10,7 +10,6 @@ from fastapi import APIRouter, Query
 
 from gamification import service
 from gamification.models import Badge, Leaderboard, LedgerEntry, Period, Streaks, UserBadges, XpSummary
-from studysync.database import database
 from studysync.envelope import Page, Success
 from studysync.identity import CurrentUser, UserInPath
 from studysync.pagination import DEFAULT_LIMIT, Cursor, Limit
@@ -37,7 +36,7 @@ async def xp(_caller: CurrentUser, user_id: UserInPath) -> Any:
 @router.get("/badges", response_model=Success[list[Badge]])
 async def badges(_caller: CurrentUser) -> Any:
     """List all badges that there are."""
-    return {"data": await database().call("get_badges")}
+    return {"data": await service.catalogue()}
 
 
 @router.get("/badges/{user_id}", response_model=Success[UserBadges])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -9,6 +10,7 @@ from uuid import UUID
 from pydantic import TypeAdapter
 
 from gamification.models import Period
+from resilience import cached
 from studysync.database import database
 from studysync.errors import forbidden, invalid
 from studysync.logging import app_logger
@@ -39,10 +41,18 @@ async def history(caller: Caller, user_id: UUID, limit: int, cursor: str | None)
     return page(rows, limit, lambda row: [row["entry_id"]])
 
 
+@cached(ttl=3600, key_prefix="badges", stale_while_revalidate=600, stale_if_error=86400)
+async def catalogue() -> Any:
+    """Return all badges that there are."""
+    return await database().call("get_badges")
+
+
 async def leaderboard(
     caller: Caller, period: Period, period_start: date | None, space_id: UUID | None, limit: int, cursor: str | None
 ) -> dict[str, Any]:
     """Return a page of a leaderboard with the caller's own line.
+
+    Pages are the same for everybody and up to a minute old; the own line never is, nor a page that contradicts it.
 
     Raises:
         ApiError: VALIDATION_ERROR, no such period begins on `period_start`; NOT_FOUND, no such space.
@@ -50,18 +60,65 @@ async def leaderboard(
     if period_start is not None and not period.begins_on(period_start):
         raise invalid(f"No {period} period begins on this day.", "query.period_start")
     after = decode_cursor(cursor, _BOARD_POSITION)
+    question = {
+        "p_period": period.value,
+        "p_period_start": period_start.isoformat() if period_start else None,
+        "p_space_id": str(space_id) if space_id else None,
+        "p_limit": limit,
+        "p_after_xp": after[0] if after else None,
+        "p_after_at": after[1].isoformat() if after else None,
+        "p_after_id": str(after[2]) if after else None,
+    }
+    own: dict[str, Any] = {}
+
+    async def read() -> dict[str, Any]:
+        board = await _read_board(caller, question, with_page=True)
+        own.update(me=board.pop("me"))  # the only part that is the caller's
+        return board
+
+    shared = await _shared_page(question, read)
+    if not own:
+        own = await _read_board(caller, question, with_page=False)
+        if _contradicts(own, shared, first_page=after is None):
+            await _shared_page.invalidate_async(question, read)
+            shared = await _shared_page(question, read)
+    return _page({**shared, "me": own["me"]}, limit)
+
+
+async def _read_board(caller: Caller, question: dict[str, Any], *, with_page: bool) -> dict[str, Any]:
     board: dict[str, Any] = await database().call(
-        "get_leaderboard",
-        p_caller_id=str(caller.user_id),
-        p_period=period,
-        p_period_start=period_start.isoformat() if period_start else None,
-        p_space_id=str(space_id) if space_id else None,
-        p_limit=limit,
-        p_with_page=True,
-        p_after_xp=after[0] if after else None,
-        p_after_at=after[1].isoformat() if after else None,
-        p_after_id=str(after[2]) if after else None,
+        "get_leaderboard", p_caller_id=str(caller.user_id), p_with_page=with_page, **question
     )
+    return board
+
+
+@cached(
+    ttl=60,
+    key_prefix="leaderboard",
+    key=lambda question, _read: question,
+    stale_while_revalidate=30,
+    stale_if_error=600,
+)
+async def _shared_page(
+    question: dict[str, Any],  # noqa: ARG001  # the key
+    read: Callable[[], Awaitable[dict[str, Any]]],
+) -> dict[str, Any]:
+    return await read()
+
+
+def _contradicts(own: dict[str, Any], shared: dict[str, Any], *, first_page: bool) -> bool:
+    """Tell whether a kept page is of another period, or shows the caller otherwise than they stand."""
+    if own["period_start"] != shared["period_start"]:
+        return True
+    me, entries = own["me"], shared["entries"]
+    shown = next((entry for entry in entries if entry["user_id"] == me["user_id"]), None)
+    if shown is not None:
+        return bool((shown["xp"], shown["username"]) != (me["xp"], me["username"]))
+    belongs = me["rank"] is not None and first_page and (not entries or me["xp"] > entries[-1]["xp"])
+    return bool(belongs)
+
+
+def _page(board: dict[str, Any], limit: int) -> dict[str, Any]:
     entries = board["entries"]
     last = entries[limit - 1] if len(entries) > limit else None
     position = [last["xp"], last["reached_at"], last["user_id"]] if last else None

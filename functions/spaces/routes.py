@@ -24,7 +24,7 @@ from spaces.models import (
     SpaceChanges,
     SpaceDeleted,
 )
-from spaces.service import new_invite_code, normal_invite_code
+from spaces.service import new_invite_code
 from studysync.commands import Writes
 from studysync.envelope import Page, Success
 from studysync.fields import RequestBody, SearchText
@@ -60,7 +60,7 @@ async def mine(caller: CurrentUser, limit: Limit = DEFAULT_LIMIT, cursor: Cursor
 @router.post("/join", response_model=Success[Membership])
 async def join_by_code(command: Writes, body: JoinByCode) -> Any:
     """Join the space that has this code."""
-    return {"data": await command.run("join_space", body, invite_code=normal_invite_code(body.invite_code))}
+    return {"data": await service.join(command, body)}
 
 
 @router.get("/{space_id}", response_model=Success[Space])
@@ -84,8 +84,7 @@ async def delete_space(command: Writes, space_id: UUID, body: RequestBody | None
 @router.post("/{space_id}/join", response_model=Success[Membership])
 async def join(command: Writes, space_id: UUID, body: JoinSpace | None = None) -> Any:
     """Join a space; joining again is the same answer."""
-    code = normal_invite_code(body.invite_code if body else None)
-    return {"data": await command.run("join_space", body, space_id=str(space_id), invite_code=code)}
+    return {"data": await service.join(command, body, space_id)}
 
 
 @router.post("/{space_id}/leave", response_model=Success[OwnMembership])

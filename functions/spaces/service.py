@@ -9,15 +9,19 @@ from uuid import UUID, uuid4
 
 from pydantic import TypeAdapter
 
-from spaces.models import CreateSpace
+from resilience import RateLimiter
+from spaces.models import CreateSpace, JoinByCode, JoinSpace
 from studysync.commands import Command
 from studysync.database import database
+from studysync.errors import RATE_LIMIT_EXCEEDED, ApiError
 from studysync.pagination import decode_cursor, page
 from studysync.tokens import Caller
 
 # Crockford's base 32: nothing that is mistaken for something else when read aloud. 14 characters are 70 bits.
 _CODE_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _CODE_LENGTH = 14
+# Codes are too long to guess; this keeps people from trying.
+_codes_tried = RateLimiter(per_minute=20, per_hour=100, name="invite-codes")
 _POSITION: TypeAdapter[tuple[datetime, UUID]] = TypeAdapter(tuple[datetime, UUID])
 _FEED_POSITION: TypeAdapter[tuple[int]] = TypeAdapter(tuple[int])
 
@@ -27,9 +31,9 @@ def new_invite_code() -> str:
     return "".join(secrets.choice(_CODE_ALPHABET) for _ in range(_CODE_LENGTH))
 
 
-def normal_invite_code(code: str | None) -> str | None:
+def normal_invite_code(code: str) -> str:
     """Return `code` as it is kept: people type small letters and dashes."""
-    return code.upper().replace("-", "") if code is not None else None
+    return code.upper().replace("-", "")
 
 
 async def create(command: Command, body: CreateSpace) -> dict[str, Any]:
@@ -38,6 +42,22 @@ async def create(command: Command, body: CreateSpace) -> dict[str, Any]:
         "create_space", body, space_id=str(uuid4()), invite_code=new_invite_code()
     )
     return space
+
+
+async def join(command: Command, body: JoinSpace | JoinByCode | None, space_id: UUID | None = None) -> dict[str, Any]:
+    """Join a space by its id, its code, or both.
+
+    Raises:
+        ApiError: RATE_LIMIT_EXCEEDED, the caller has tried too many codes.
+    """
+    arguments = {} if space_id is None else {"space_id": str(space_id)}
+    if body is not None and body.invite_code is not None:
+        tried = await _codes_tried.check_async(str(command.caller.user_id))
+        if not tried.allowed:
+            raise ApiError(RATE_LIMIT_EXCEEDED, "Too many invite codes tried.", headers=tried.headers())
+        arguments["invite_code"] = normal_invite_code(body.invite_code)
+    joined: dict[str, Any] = await command.run("join_space", body, **arguments)
+    return joined
 
 
 async def search(caller: Caller, query: str | None, limit: int, cursor: str | None) -> dict[str, Any]:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 import httpx
 from supabase_auth import AsyncGoTrueClient
-from supabase_auth.errors import AuthApiError, AuthError, AuthRetryableError
+from supabase_auth.errors import AuthApiError, AuthError
 from supabase_auth.types import Session
 
+from resilience import CircuitBreaker, CircuitOpenError, performance_monitor, timeout_for
 from studysync.errors import (
     INTERNAL_ERROR,
     RATE_LIMIT_EXCEEDED,
@@ -40,6 +44,21 @@ _REFUSED = frozenset(
     }
 )
 _SERVER_ERROR = 500
+_UNAVAILABLE = "Sign-in is unavailable for a moment."
+T = TypeVar("T")
+_TIMEOUT_SECONDS = 8.0  # passwords are slow to check on purpose
+
+# Supabase Auth can be down while the database is well, and the other way round. What it refuses shows that it works;
+# so does `unexpected_failure`, its word for a database that would not take an account.
+breaker = CircuitBreaker(
+    "auth",
+    failure_threshold=5,
+    recovery_timeout=5.0,
+    max_recovery_timeout=10.0,
+    minimum_calls=20,
+    lease_seconds=10.0,
+    excluded_exceptions=(AuthApiError,),
+)
 
 
 class AccountRefusedError(Exception):
@@ -72,11 +91,11 @@ class SupabaseAuth:
             ApiError: SERVICE_UNAVAILABLE.
         """
         try:
-            await self._client.admin.create_user(
-                {"email": email, "password": password, "email_confirm": True, "user_metadata": metadata}
+            await _guarded(
+                "create_user",
+                self._client.admin.create_user,
+                {"email": email, "password": password, "email_confirm": True, "user_metadata": metadata},
             )
-        except AuthRetryableError as error:
-            raise _unavailable(error) from error
         except AuthApiError as error:
             if error.code in {"weak_password", "email_address_invalid", "validation_failed"}:
                 raise ApiError(VALIDATION_ERROR, "The address or the password was not accepted.") from error
@@ -89,8 +108,10 @@ class SupabaseAuth:
             ApiError: AUTHENTICATION_ERROR, in the same words whether the address or the password is wrong.
         """
         try:
-            response = await self._client.sign_in_with_password({"email": email, "password": password})
-        except AuthError as error:
+            response = await _guarded(
+                "sign_in", self._client.sign_in_with_password, {"email": email, "password": password}
+            )
+        except AuthApiError as error:
             _refuse(error, "The email address or the password is wrong.")
         return _tokens(response.session)
 
@@ -101,20 +122,37 @@ class SupabaseAuth:
             ApiError: AUTHENTICATION_ERROR, it was used before or never was one.
         """
         try:
-            response = await self._client.refresh_session(refresh_token)
-        except AuthError as error:
+            response = await _guarded("refresh", self._client.refresh_session, refresh_token)
+        except AuthApiError as error:
             _refuse(error, "The refresh token is not valid.")
         return _tokens(response.session)
 
     async def sign_out(self, access_token: str) -> None:
         """End the session that `access_token` belongs to; one that has ended already is fine."""
         try:
-            await self._client.admin.sign_out(access_token, "local")
+            await _guarded("sign_out", self._client.admin.sign_out, access_token, "local")
         except AuthApiError as error:
             if error.status >= _SERVER_ERROR:
                 raise _unavailable(error) from error
-        except AuthError as error:
-            raise _unavailable(error) from error
+
+
+async def _guarded(name: str, call: Callable[..., Awaitable[T]], *arguments: Any) -> T:
+    """Call Supabase Auth behind its breaker and within the request's time; AuthApiError is what it answers itself."""
+    started, failed = time.perf_counter(), True
+    try:
+        async with asyncio.timeout(timeout_for("auth", _TIMEOUT_SECONDS)):
+            result = await breaker.call_async(call, *arguments)
+        failed = False
+    except CircuitOpenError as error:
+        raise unavailable(_UNAVAILABLE, error.retry_after) from error
+    except AuthApiError as error:
+        failed = error.status >= _SERVER_ERROR
+        raise
+    except (AuthError, TimeoutError) as error:
+        raise _unavailable(error) from error
+    finally:
+        performance_monitor.record(f"auth {name}", time.perf_counter() - started, error=failed)
+    return result
 
 
 def _tokens(session: Session | None) -> Tokens:
@@ -126,17 +164,18 @@ def _tokens(session: Session | None) -> Tokens:
     )
 
 
-def _refuse(error: AuthError, message: str) -> NoReturn:
-    if isinstance(error, AuthApiError) and error.code in _REFUSED:
+def _refuse(error: AuthApiError, message: str) -> NoReturn:
+    if error.code in _REFUSED:
         raise unauthenticated(message) from error
-    if isinstance(error, AuthApiError) and error.code == "over_request_rate_limit":
+    if error.code == "over_request_rate_limit":
         raise ApiError(RATE_LIMIT_EXCEEDED, "Too many attempts.", headers={"Retry-After": "60"}) from error
     raise _unavailable(error) from error
 
 
-def _unavailable(error: AuthError) -> ApiError:
-    app_logger.warning("supabase auth failed", kind="auth", error_type=type(error).__name__, auth_code=error.code)
-    return unavailable("Sign-in is unavailable for a moment.")
+def _unavailable(error: Exception) -> ApiError:
+    code = getattr(error, "code", None)
+    app_logger.warning("supabase auth failed", kind="auth", error_type=type(error).__name__, auth_code=code)
+    return unavailable(_UNAVAILABLE)
 
 
 @lru_cache(maxsize=1)

@@ -8,6 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from resilience import cache_manager
 from tests.support.client import Api, Student, assert_problem
 from tests.support.timeline import completed_session
 
@@ -266,6 +267,7 @@ def test_a_space_has_its_own_leaderboard(api: Api, student: Student, sql: Any, c
     completed_session(sql, other.user_id, clock.now(), 25, space["space_id"])
 
     def board() -> list[tuple[str, int, int]]:
+        cache_manager.clear()
         data = student.get("/api/gamification/leaderboard/weekly", params=params).json()["data"]
         return [(entry["user_id"], entry["rank"], entry["xp"]) for entry in data["entries"]]
 

@@ -11,7 +11,13 @@ from mangum import Mangum
 from mangum.adapter import DEFAULT_TEXT_MIME_TYPES
 from starlette.middleware import Middleware
 
-from studysync.middleware import ErrorHandlerMiddleware, RequestContextMiddleware, RequestValidationMiddleware
+from resilience import flush
+from studysync.middleware import (
+    ErrorHandlerMiddleware,
+    RateLimitMiddleware,
+    RequestContextMiddleware,
+    RequestValidationMiddleware,
+)
 from studysync.middleware.error_handler import install_handlers
 from studysync.settings import get_settings
 
@@ -28,6 +34,7 @@ PROBLEM: dict[int | str, dict[str, Any]] = {
 
 def create_app(title: str, routers: Sequence[APIRouter]) -> FastAPI:
     """Return an app with the middleware, the errors and `routers`."""
+    settings = get_settings()
     app = FastAPI(
         title=title,
         openapi_url=None,
@@ -38,7 +45,12 @@ def create_app(title: str, routers: Sequence[APIRouter]) -> FastAPI:
         middleware=[
             Middleware(RequestContextMiddleware),
             Middleware(ErrorHandlerMiddleware),
-            Middleware(RequestValidationMiddleware, max_request_size=get_settings().max_request_bytes),
+            Middleware(RequestValidationMiddleware, max_request_size=settings.max_request_bytes),
+            Middleware(
+                RateLimitMiddleware,
+                requests_per_minute=settings.rate_limit_per_minute,
+                requests_per_hour=settings.rate_limit_per_hour,
+            ),
         ],
     )
     install_handlers(app)
@@ -60,9 +72,12 @@ def create_handler(app: FastAPI, schedules: Mapping[str, Schedule] | None = None
     def handler(event: dict[str, Any], context: Any) -> Any:
         nonlocal runtime
         runtime = runtime or _Runtime(app)
-        if schedules and "schedule" in event:
-            return runtime.loop.run_until_complete(_awaited(schedules[event["schedule"]]))
-        return runtime.http(event, context)
+        try:
+            if schedules and "schedule" in event:
+                return runtime.loop.run_until_complete(_awaited(schedules[event["schedule"]]))
+            return runtime.http(event, context)
+        finally:
+            flush()  # Lambda freezes what is still under way when the handler returns
 
     return handler
 

@@ -1,13 +1,23 @@
 """The database: one call is one SQL function is one transaction, over PostgREST.
 
-Failure policy: every write carries an id that makes a repeat harmless, so a call whose connection broke is sent once
-more on a new one (studysync.http). What the database says on purpose becomes an error of the contract; everything else
-is a 503 when it passes (it is down, busy, restarting) and a 500 when it does not, and its text stays in the log.
+Failure policy, from the outside in:
+
+- retry: what passes by itself is tried again, twice at most, within the request's deadline. Every write carries an id
+  that makes a repeat harmless.
+- breaker `database`: when the database does not answer, callers are told so in microseconds. Whatever it does answer,
+  a refusal too, shows that it is well.
+- pool: 20 calls at a time; a call that finds no place waits for one.
+- connection: a kept one that broke is replaced once (studysync.http).
+
+What the database says on purpose becomes an error of the contract; everything else is a 503 when it passes (it is down,
+busy, restarting) and a 500 when it does not, and its text stays in the log.
 """
 
 from __future__ import annotations
 
+import asyncio
 import time
+from collections.abc import Awaitable, Callable
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
@@ -15,29 +25,59 @@ from uuid import UUID
 import httpx
 from postgrest import APIError, AsyncPostgrestClient
 
-from studysync.database_errors import client_error, is_transient
+from resilience import (
+    CircuitBreaker,
+    CircuitOpenError,
+    ConnectionPool,
+    ResilienceError,
+    performance_monitor,
+    timeout_for,
+    with_retry,
+)
+from studysync.database_errors import (
+    DatabaseBusyError,
+    DatabaseDownError,
+    client_error,
+    is_transient,
+    shows_life,
+)
 from studysync.errors import INTERNAL_ERROR, ApiError, unavailable
-from studysync.http import http_client
+from studysync.http import POOL_SIZE, http_client
 from studysync.logging import app_logger
 from studysync.settings import Settings, get_settings
 
+Call = Callable[[], Awaitable[Any]]
+
+# One circuit for the process: what one function learns of the database holds for all of them.
+breaker = CircuitBreaker(
+    "database",
+    failure_threshold=5,
+    recovery_timeout=5.0,
+    max_recovery_timeout=10.0,
+    minimum_calls=20,
+    lease_seconds=10.0,
+    excluded_exceptions=(ApiError, DatabaseBusyError),
+)
+pool = ConnectionPool(limit=POOL_SIZE, timeout=5.0)
+
 
 class Database:
-    """Calls SQL functions as the service role.
+    """Calls SQL functions and reads tables as the service role.
 
     Args:
-        settings: where PostgREST is, and the key.
+        settings: where PostgREST is, the key, and how long a call may take.
         client: the HTTP pool to use.
     """
 
     def __init__(self, settings: Settings, client: httpx.AsyncClient) -> None:
         key = settings.supabase_service_role_key.get_secret_value()
-        self._postgrest = AsyncPostgrestClient(
+        self.postgrest = AsyncPostgrestClient(
             settings.supabase_rest_url,
             headers={"apikey": key, "Authorization": f"Bearer {key}"},
             http_client=client,
             retry_enabled=False,
         )
+        self._seconds = settings.database_timeout_seconds
 
     async def call(self, function: str, **arguments: Any) -> Any:
         """Call the SQL function `function` and return its JSON.
@@ -45,14 +85,11 @@ class Database:
         Raises:
             ApiError: what the function says to the client, SERVICE_UNAVAILABLE or INTERNAL_ERROR.
         """
-        started = time.perf_counter()
-        try:
-            response = await self._postgrest.rpc(function, arguments).execute()
-        except Exception as error:
-            self._log(function, started, error)
-            raise self._translate(error) from error
-        self._log(function, started, None)
-        return response.data
+
+        async def execute() -> Any:
+            return (await self.postgrest.rpc(function, arguments).execute()).data
+
+        return await self.guarded(function, execute)
 
     async def write(
         self, operation: str, user_id: UUID, arguments: dict[str, Any], *, key: str | None = None, fingerprint: str = ""
@@ -73,29 +110,69 @@ class Database:
             p_fingerprint=fingerprint,
         )
 
-    @staticmethod
-    def _translate(error: Exception) -> Exception:
-        if isinstance(error, APIError):
-            told = client_error(error)
-            if told is not None:
-                return told
-            return (
-                unavailable()
-                if is_transient(error.code)
-                else ApiError(INTERNAL_ERROR, "Something went wrong on our side.")
-            )
-        return unavailable() if isinstance(error, httpx.HTTPError) else error
+    async def guarded(self, name: str, execute: Call) -> Any:
+        """Run `execute`, a call to PostgREST, with everything that protects the database and its callers.
 
-    @staticmethod
-    def _log(function: str, started: float, error: Exception | None) -> None:
-        meant_for_client = isinstance(error, APIError) and client_error(error) is not None
-        app_logger.log_database_operation(
-            operation="rpc",
-            table=function,
-            duration=time.perf_counter() - started,
-            success=error is None or meant_for_client,
-            **({} if error is None else {"error": f"{type(error).__name__}: {error}"}),
-        )
+        Raises:
+            ApiError: as `call`.
+        """
+        started = time.perf_counter()
+        try:
+            result = await _protected(execute, self._seconds)
+        except ApiError as error:
+            _record(name, started, error if error.kind is INTERNAL_ERROR else None)
+            raise
+        except CircuitOpenError as error:
+            _record(name, started, error)
+            raise unavailable(retry_after=error.retry_after) from error
+        except (DatabaseDownError, DatabaseBusyError, ResilienceError) as error:
+            _record(name, started, error)
+            raise unavailable() from error
+        _record(name, started, None)
+        return result
+
+
+@with_retry(max_retries=2, base_delay=0.05, max_delay=0.5, retry_on=(DatabaseDownError, DatabaseBusyError))
+async def _protected(execute: Call, seconds: float) -> Any:
+    return await breaker.call_async(_attempt, execute, seconds)
+
+
+async def _attempt(execute: Call, seconds: float) -> Any:
+    try:
+        async with pool, asyncio.timeout(timeout_for("database", seconds)):
+            return await execute()
+    except APIError as error:
+        raise _meaning(error) from error
+    except (httpx.HTTPError, TimeoutError) as error:
+        if isinstance(error, ResilienceError):
+            raise
+        raise DatabaseDownError(type(error).__name__) from error
+
+
+def _meaning(error: APIError) -> Exception:
+    told = client_error(error)
+    if told is not None:
+        return told
+    if shows_life(error.code):
+        return DatabaseBusyError(str(error.code))
+    if is_transient(error.code):
+        return DatabaseDownError(str(error.code))
+    app_logger.error(
+        "the database refused a call", kind="error", error_type=f"database {error.code}", text=error.message
+    )
+    return ApiError(INTERNAL_ERROR, "Something went wrong on our side.")
+
+
+def _record(name: str, started: float, error: Exception | None) -> None:
+    duration = time.perf_counter() - started
+    performance_monitor.record(f"database {name}", duration, error=error is not None)
+    app_logger.log_database_operation(
+        operation="call",
+        table=name,
+        duration=duration,
+        success=error is None,
+        **({} if error is None else {"error": f"{type(error).__name__}: {error}"}),
+    )
 
 
 @lru_cache(maxsize=1)

@@ -13,10 +13,23 @@ from postgrest import APIError
 
 from studysync.errors import DATABASE_ERRORS, VALIDATION_ERROR, ApiError
 
-# Passing: serialization failure, deadlock, lock timeout; shutting down or starting; too many connections; statement
-# cancelled; PostgREST without a connection, schema cache or free place in its pool.
+
+class DatabaseDownError(Exception):
+    """The database did not answer, or only to say that it cannot: worth another try, and a failure for the breaker."""
+
+
+class DatabaseBusyError(Exception):
+    """The database gave up on a call that got in the way of another: worth another try, and a sign of life."""
+
+
+# Serialization failure, deadlock, lock timeout: the database works, and somebody else's call came first.
+_BUSY_CODES = frozenset({"40001", "40P01", "55P03"})
+
+# Passing as well: shutting down or starting; too many connections; statement cancelled; PostgREST without a connection,
+# schema cache or free place in its pool.
 _TRANSIENT_CODES = frozenset(
-    {"40001", "40P01", "55P03", "57P01", "57P02", "57P03", "53300", "57014"}
+    _BUSY_CODES
+    | {"57P01", "57P02", "57P03", "53300", "57014"}
     | {"PGRST000", "PGRST001", "PGRST002", "PGRST003"}
     | {"502", "503", "504"}  # a proxy before PostgREST, whose body holds no code
 )
@@ -30,6 +43,11 @@ _UNSTORABLE_VALUES = frozenset({"22P05", "22021"})
 def is_transient(code: str | None) -> bool:
     """Tell whether the same call may well succeed in a moment."""
     return code is not None and (code in _TRANSIENT_CODES or code.startswith(_TRANSIENT_CLASSES))
+
+
+def shows_life(code: str | None) -> bool:
+    """Tell whether a passing error comes from a database that works."""
+    return code in _BUSY_CODES
 
 
 def client_error(error: APIError) -> ApiError | None:

@@ -10,7 +10,7 @@ from fastapi import Depends, Path, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from studysync.context import request_context
-from studysync.errors import forbidden, invalid, unauthenticated
+from studysync.errors import ApiError, forbidden, invalid, unauthenticated
 from studysync.fields import RequestBody
 from studysync.http import http_client
 from studysync.settings import get_settings
@@ -34,6 +34,17 @@ def token_verifier() -> TokenVerifier:
         fetch_keys=fetch_keys,
         shared_secret=settings.supabase_jwt_secret.get_secret_value(),
     )
+
+
+async def caller_of(authorization: str | None) -> Caller | None:
+    """Return who an ``Authorization`` header speaks for; ``None`` without one that can be verified."""
+    scheme, _, token = (authorization or "").partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        return None
+    try:
+        return await token_verifier().verify(token)
+    except ApiError:
+        return None
 
 
 async def current_user(

@@ -31,6 +31,8 @@ class Settings(BaseSettings):
     suspicion_mode: Literal["soft", "strict"] = "soft"
     max_request_bytes: int = Field(default=2 * 1024 * 1024, ge=1024)
     """Bodies over this many bytes are answered with 413."""
+    rate_limit_per_minute: int = Field(default=100, ge=1)
+    rate_limit_per_hour: int = Field(default=1000, ge=1)
     database_timeout_seconds: float = Field(default=5.0, gt=0, le=30)
 
     @model_validator(mode="before")

@@ -5,8 +5,12 @@ from __future__ import annotations
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from studysync.context import begin_request, route_template
+from resilience import Served, clear_deadline, performance_monitor, set_deadline, track_served
+from studysync.context import RequestContext, begin_request, route_template
 from studysync.logging import app_logger
+
+# Kept back from the invocation's time for saying that it was not enough.
+ANSWER_SECONDS = 0.3
 
 SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -33,22 +37,43 @@ class RequestContextMiddleware:
         context = begin_request(scope, Headers(scope=scope).get("x-request-id"))
         status = 500
 
-        async def send_with_headers(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                headers = MutableHeaders(scope=message)
-                headers["X-Request-Id"] = context.request_id
-                for name, value in SECURITY_HEADERS.items():
-                    headers.setdefault(name, value)
-            await send(message)
+        with track_served() as served:
 
-        try:
-            await self.app(scope, receive, send_with_headers)
-        finally:
-            app_logger.log_request(
-                method=context.method,
-                path=route_template(scope),
-                status_code=status,
-                duration=context.duration_seconds,
-            )
+            async def send_with_headers(message: Message) -> None:
+                nonlocal status
+                if message["type"] == "http.response.start":
+                    status = message["status"]
+                    _add_headers(MutableHeaders(scope=message), context, served)
+                await send(message)
+
+            deadline = set_deadline(_seconds_left(scope))
+            try:
+                await self.app(scope, receive, send_with_headers)
+            finally:
+                clear_deadline(deadline)
+                _note(context, route_template(scope), status)
+
+
+def _seconds_left(scope: Scope) -> float:
+    lambda_context = scope.get("aws.context")
+    if lambda_context is None:
+        return 30.0  # outside Lambda: as long as API Gateway waits
+    milliseconds: int = lambda_context.get_remaining_time_in_millis()
+    return max(0.1, milliseconds / 1000 - ANSWER_SECONDS)
+
+
+def _add_headers(headers: MutableHeaders, context: RequestContext, served: Served) -> None:
+    headers["X-Request-Id"] = context.request_id
+    for name, value in SECURITY_HEADERS.items():
+        headers.setdefault(name, value)
+    if served.degraded:
+        headers["X-Degraded"] = ", ".join(served.degraded)
+    if served.stale:
+        headers["Age"] = str(int(served.age or 0))
+        headers["X-Cache"] = "stale"
+
+
+def _note(context: RequestContext, route: str, status: int) -> None:
+    duration = context.duration_seconds
+    performance_monitor.record(f"{context.method} {route}", duration, error=status >= 500)  # noqa: PLR2004
+    app_logger.log_request(method=context.method, path=route, status_code=status, duration=duration)

@@ -13,7 +13,7 @@ import functools
 import inspect
 import logging
 from collections.abc import Callable, Coroutine
-from typing import Any, ParamSpec, TypeVar, cast
+from typing import Any, ParamSpec, Protocol, TypeVar, cast
 
 from resilience import _offload, events
 from resilience._cache._codec import canonical, decode, encode
@@ -25,7 +25,30 @@ from resilience.errors import ConfigurationError
 
 P = ParamSpec("P")
 R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
 logger = logging.getLogger("resilience")
+
+
+class CachedFunction(Protocol[P, R_co]):
+    """A function whose results are kept; everything takes the function's own arguments.
+
+    Attributes:
+        cache: The manager that keeps them.
+    """
+
+    cache: CacheManager
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
+        """Return what the function returns, from the cache when it is there."""
+
+    def cache_key(self, *args: P.args, **kwargs: P.kwargs) -> str:
+        """Return the key of this call."""
+
+    def invalidate(self, *args: P.args, **kwargs: P.kwargs) -> bool:
+        """Forget the result of this call; False when the store did not hear of it."""
+
+    async def invalidate_async(self, *args: P.args, **kwargs: P.kwargs) -> bool:
+        """As `invalidate`, without blocking the event loop."""
 
 
 def cached(
@@ -39,7 +62,7 @@ def cached(
     local_seconds: float = 5.0,
     private: bool = False,
     manager: CacheManager = cache_manager,
-) -> Callable[[Callable[P, R]], Callable[P, R]]:
+) -> Callable[[Callable[P, R]], CachedFunction[P, R]]:
     """Keep what a plain or async function returns.
 
     Args:
@@ -74,7 +97,7 @@ def cached(
         private=private,
     )
 
-    def decorate(function: Callable[P, R]) -> Callable[P, R]:
+    def decorate(function: Callable[P, R]) -> CachedFunction[P, R]:
         from resilience._breaker._wrap import is_async
 
         if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
@@ -86,7 +109,7 @@ def cached(
         wrapper.invalidate = lambda *args, **kwargs: manager.invalidate(source.key_of(*args, **kwargs))
         wrapper.invalidate_async = lambda *args, **kwargs: manager.invalidate_async(source.key_of(*args, **kwargs))
         wrapper.cache = manager
-        return cast("Callable[P, R]", wrapper)
+        return cast("CachedFunction[P, R]", wrapper)
 
     return decorate
 

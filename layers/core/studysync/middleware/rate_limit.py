@@ -1,0 +1,57 @@
+"""How often somebody may call: a user by their account, anybody else by the address that API Gateway saw."""
+
+from __future__ import annotations
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from resilience import RateLimiter
+from studysync.errors import RATE_LIMIT_EXCEEDED, ApiError
+from studysync.identity import caller_of
+
+# Load balancers and alarms ask these all the time, from one address.
+UNLIMITED_PREFIX = "/health"
+
+
+class RateLimitMiddleware:
+    """Refuses calls over the limit (429) and tells every answer how much is left.
+
+    Failure policy: while DynamoDB is down calls are let through uncounted.
+
+    Args:
+        app: the ASGI application inside.
+        requests_per_minute: calls a minute and caller.
+        requests_per_hour: calls an hour and caller.
+    """
+
+    def __init__(self, app: ASGIApp, *, requests_per_minute: int = 100, requests_per_hour: int = 1000) -> None:
+        self.app = app
+        self.limiter = RateLimiter(per_minute=requests_per_minute, per_hour=requests_per_hour, name="api")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one ASGI connection."""
+        if scope["type"] != "http" or scope["path"].startswith(UNLIMITED_PREFIX):
+            await self.app(scope, receive, send)
+            return
+        decision = await self.limiter.check_async(await _subject(scope))
+        fields = decision.headers()
+        if not decision.allowed:
+            raise ApiError(
+                RATE_LIMIT_EXCEEDED, "Too many requests.", {"retry_after_seconds": int(fields["Retry-After"])}, fields
+            )
+
+        async def send_with_fields(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(fields)
+            await send(message)
+
+        await self.app(scope, receive, send_with_fields)
+
+
+async def _subject(scope: Scope) -> str:
+    caller = await caller_of(Headers(scope=scope).get("authorization"))
+    if caller is not None:
+        return f"user:{caller.user_id}"
+    # The address of the connection. A client writes X-Forwarded-For itself, so it counts for nothing.
+    client = scope.get("client")
+    return f"address:{client[0] if client else 'unknown'}"

@@ -1,0 +1,173 @@
+"""Tables by name, for scripts and for what has no SQL function of its own: rows and filters by operator.
+
+A filter's name is an operator and a column, ``eq_user_id``, ``gte_total_xp``, ``in_status``; all must hold.
+"""
+
+from __future__ import annotations
+
+import atexit
+import re
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from functools import lru_cache
+from typing import Any
+
+import httpx
+from anyio.from_thread import BlockingPortal, start_blocking_portal
+
+from resilience import QueryOptimizer, cached
+from studysync.database import Database, database
+from studysync.settings import get_settings
+
+Row = dict[str, Any]
+Filters = Mapping[str, Any]
+
+OPERATORS = frozenset({"eq", "neq", "gt", "gte", "lt", "lte", "like", "ilike", "is", "in"})
+CACHE_SECONDS = 60.0
+_until_exit = ExitStack()
+atexit.register(_until_exit.close)
+_COLUMN = re.compile(r"[a-z_][a-z0-9_]*")
+
+
+class Tables:
+    """Reads and writes rows through a `Database`, with all that protects it.
+
+    Every method comes twice: `fetch_async` for event loops, `fetch` for plain code (not from within an event loop).
+    Errors are those of `Database.call`; a filter that is none is a ValueError.
+    """
+
+    def __init__(self, source: Database) -> None:
+        self._source = source
+
+    async def fetch_async(
+        self,
+        table: str,
+        filters: Filters | None = None,
+        *,
+        columns: Sequence[str] = ("*",),
+        order: str | None = None,
+        limit: int | None = None,
+        cache: bool = False,
+    ) -> list[Row]:
+        """Return the rows for which every filter holds.
+
+        Args:
+            table: its name.
+            filters: operator and column to value; ``None``: all rows.
+            columns: those to return; default all.
+            order: a column to order by, descending with a leading ``-``.
+            limit: rows at most; ``None``: all.
+            cache: answers may be up to 60 s old. Never for what a user must see after their own write.
+        """
+        question = (table, dict(filters or {}), list(columns), order, limit)
+        return await (_cached_fetch if cache else _fetch)(self._source, *question)
+
+    async def insert_async(self, table: str, rows: Row | list[Row]) -> list[Row]:
+        """Insert rows and return them as they stand."""
+        query = self._source.postgrest.from_(table).insert(rows)
+        return await self._run(f"insert {table}", query)
+
+    async def update_async(self, table: str, values: Row, filters: Filters) -> list[Row]:
+        """Change the rows for which every filter holds, and return them; without a filter nothing is changed."""
+        query = _filtered(self._source.postgrest.from_(table).update(values), _required(filters))
+        return await self._run(f"update {table}", query)
+
+    async def delete_async(self, table: str, filters: Filters) -> list[Row]:
+        """Delete the rows for which every filter holds, and return them; without a filter nothing is deleted."""
+        query = _filtered(self._source.postgrest.from_(table).delete(), _required(filters))
+        return await self._run(f"delete {table}", query)
+
+    async def _run(self, name: str, query: Any) -> list[Row]:
+        return await _rows(self._source, name, query)
+
+    def fetch(self, table: str, filters: Filters | None = None, **options: Any) -> list[Row]:
+        """As `fetch_async`."""
+        return _blocking("fetch_async", table, filters, **options)
+
+    def insert(self, table: str, rows: Row | list[Row]) -> list[Row]:
+        """As `insert_async`."""
+        return _blocking("insert_async", table, rows)
+
+    def update(self, table: str, values: Row, filters: Filters) -> list[Row]:
+        """As `update_async`."""
+        return _blocking("update_async", table, values, filters)
+
+    def delete(self, table: str, filters: Filters) -> list[Row]:
+        """As `delete_async`."""
+        return _blocking("delete_async", table, filters)
+
+
+async def _fetch(
+    source: Database, table: str, filters: Row, columns: list[str], order: str | None, limit: int | None
+) -> list[Row]:
+    query: Any = source.postgrest.from_(table).select(QueryOptimizer.optimize_select_fields(columns, table))
+    query = _filtered(query, filters)
+    if order is not None:
+        query = query.order(_column(order.removeprefix("-")), desc=order.startswith("-"))
+    return await _rows(source, f"select {table}", query if limit is None else query.limit(limit))
+
+
+@cached(ttl=CACHE_SECONDS, key_prefix="tables", key=lambda _source, *question: question)
+async def _cached_fetch(source: Database, *question: Any) -> list[Row]:
+    return await _fetch(source, *question)
+
+
+async def _rows(source: Database, name: str, query: Any) -> list[Row]:
+    async def execute() -> list[Row]:
+        return list((await query.execute()).data)
+
+    rows: list[Row] = await source.guarded(name, execute)
+    return rows
+
+
+def _filtered(query: Any, filters: Filters) -> Any:
+    for name, value in filters.items():
+        operator, _, column = name.partition("_")
+        if operator not in OPERATORS:
+            raise ValueError(f"filter {name!r} does not begin with one of {sorted(OPERATORS)}")
+        column = _column(column)
+        query = query.in_(column, list(value)) if operator == "in" else query.filter(column, operator, _literal(value))
+    return query
+
+
+def _column(name: str) -> str:
+    if not _COLUMN.fullmatch(name):
+        raise ValueError(f"{name!r} is not the name of a column")
+    return name
+
+
+def _literal(value: Any) -> str:
+    return (
+        {None: "null", True: "true", False: "false"}.get(value, str(value))
+        if isinstance(value, bool | None)
+        else str(value)
+    )
+
+
+def _required(filters: Filters) -> Filters:
+    if not filters:
+        raise ValueError("a change of all rows needs a filter that says so")
+    return filters
+
+
+@lru_cache(maxsize=1)
+def tables() -> Tables:
+    """Return the process's tables."""
+    return Tables(database())
+
+
+@lru_cache(maxsize=1)
+def _portal() -> tuple[BlockingPortal, Tables]:
+    # Plain code gets an event loop of its own in a thread, and with it connections of its own, until the process ends.
+    portal = _until_exit.enter_context(start_blocking_portal())
+    return portal, Tables(Database(get_settings(), httpx.AsyncClient()))
+
+
+def _blocking(method: str, *arguments: Any, **options: Any) -> list[Row]:
+    portal, own = _portal()
+
+    async def run() -> list[Row]:
+        rows: list[Row] = await getattr(own, method)(*arguments, **options)
+        return rows
+
+    return portal.call(run)

@@ -1,0 +1,86 @@
+"""Rows and filters by operator, over the real PostgREST."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import pytest
+
+from studysync.tables import Tables
+from tests.support.client import Api, Student
+
+
+@pytest.fixture(scope="module")
+def tables(api: Api) -> Tables:
+    from studysync.tables import tables
+
+    return tables()
+
+
+@pytest.mark.parametrize(
+    ("filters", "found"),
+    [
+        ({"gte_threshold": 5000}, {"5000_xp"}),
+        ({"in_badge_key": ["level_5", "level_10", "none"]}, {"level_5", "level_10"}),
+        ({"like_badge_key": "%day_streak", "lt_threshold": 100}, {"7_day_streak", "30_day_streak"}),
+        ({"eq_metric": "best_streak", "neq_threshold": 7, "lte_threshold": 30}, {"30_day_streak"}),
+        ({"is_backfill_done": True, "gt_threshold": 1000}, {"5000_xp"}),
+        ({"eq_name": 'a,b"c).or(name.eq.x'}, set()),
+    ],
+)
+def test_filters_are_operators_and_columns(api: Api, tables: Tables, filters: dict[str, Any], found: set[str]) -> None:
+    """Every filter must hold; a value is a value, whatever it looks like."""
+    rows = api.run(tables.fetch_async("badges", filters, columns=["badge_key"]))
+    assert {row["badge_key"] for row in rows} == found
+
+
+def test_order_and_limit(api: Api, tables: Tables) -> None:
+    """Rows come in the order of a column, and no more than asked for."""
+    rows = api.run(tables.fetch_async("badges", {"eq_metric": "total_xp"}, order="-threshold", limit=2))
+    assert [row["threshold"] for row in rows] == [5000, 1000]
+
+
+def test_rows_are_written_changed_and_deleted(tables: Tables) -> None:
+    """Plain code has the same calls without await."""
+    key = f"t_{uuid.uuid4().hex[:12]}"
+    row = {
+        "badge_key": key,
+        "name": "T",
+        "description": "T",
+        "metric": "level",
+        "threshold": 999,
+        "backfill_done": True,
+    }
+    assert tables.insert("badges", row)[0]["badge_key"] == key
+    assert tables.update("badges", {"name": "U"}, {"eq_badge_key": key})[0]["name"] == "U"
+    assert tables.fetch("badges", {"eq_badge_key": key})[0]["name"] == "U"
+    assert len(tables.delete("badges", {"eq_badge_key": key})) == 1
+    assert tables.fetch("badges", {"eq_badge_key": key}) == []
+
+
+def test_reads_are_kept_for_a_minute_when_asked(api: Api, tables: Tables, student: Student) -> None:
+    """A cached read does not see a change; one that is not cached does."""
+    filters = {"eq_user_id": student.user_id}
+    for cache in (True, False):
+        assert api.run(tables.fetch_async("profiles", filters, cache=cache))[0]["daily_goal_minutes"] == 60
+    student.patch("/api/users/me", {"daily_goal_minutes": 75})
+    assert api.run(tables.fetch_async("profiles", filters, cache=True))[0]["daily_goal_minutes"] == 60
+    assert api.run(tables.fetch_async("profiles", filters))[0]["daily_goal_minutes"] == 75
+
+
+@pytest.mark.parametrize(
+    "filters", [{"threshold": 1}, {"xx_threshold": 1}, {"eq_": 1}, {"eq_a.b": 1}, {"eq_a;drop": 1}]
+)
+def test_what_is_no_filter_is_refused(api: Api, tables: Tables, filters: dict[str, Any]) -> None:
+    """A filter names an operator and a column."""
+    with pytest.raises(ValueError, match=r"filter|column"):
+        api.run(tables.fetch_async("badges", filters))
+
+
+def test_changes_of_everything_are_refused(tables: Tables) -> None:
+    """Neither an update nor a delete without a filter."""
+    with pytest.raises(ValueError, match="filter"):
+        tables.update("badges", {"name": "all"}, {})
+    with pytest.raises(ValueError, match="filter"):
+        tables.delete("badges", {})
