@@ -91,20 +91,20 @@ def test_the_schedule_reaches_the_function(api: Api, student: Student, clock: Da
 
     from sessions.app import handler
     from studysync.database import database
-    from studysync.http import http_client
+    from studysync.http import http_client, http_transport
 
     student.start(60)
     clock.advance(minutes=61)
     # The handler brings a loop of its own; connections belong to the loop that opened them.
-    database.cache_clear()
-    http_client.cache_clear()
+    for made_once in (database, http_client, http_transport):
+        made_once.cache_clear()
     try:
         closed = handler({"schedule": "close_silent_sessions"}, None)
         asyncio.get_event_loop().run_until_complete(http_client().aclose())
         asyncio.get_event_loop().close()
     finally:
-        database.cache_clear()
-        http_client.cache_clear()
+        for made_once in (database, http_client, http_transport):
+            made_once.cache_clear()
     assert closed["abandoned"] >= 1
 
 

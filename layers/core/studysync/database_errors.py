@@ -9,9 +9,33 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from postgrest import APIError
+import httpx
 
 from studysync.errors import DATABASE_ERRORS, VALIDATION_ERROR, ApiError
+
+
+class DatabaseRefusalError(Exception):
+    """What PostgREST answered instead of a result.
+
+    Attributes:
+        code: an SQLSTATE, a code of PostgREST's own, or the HTTP status where the answer holds neither.
+        message, details: as the database worded them; not for clients.
+    """
+
+    def __init__(self, code: str, message: str = "", details: str | None = None) -> None:
+        super().__init__(code)
+        self.code = code
+        self.message = message
+        self.details = details
+
+    @classmethod
+    def of_response(cls, response: httpx.Response) -> DatabaseRefusalError:
+        """Read an answer that is no success; one of a proxy in between may be anything."""
+        try:
+            told = response.json()
+            return cls(str(told["code"]), str(told["message"]), told.get("details"))
+        except (ValueError, KeyError, TypeError):
+            return cls(str(response.status_code))
 
 
 class DatabaseDownError(Exception):
@@ -40,26 +64,26 @@ _TRANSIENT_CLASSES = ("08",)
 _UNSTORABLE_VALUES = frozenset({"22P05", "22021"})
 
 
-def is_transient(code: str | None) -> bool:
+def is_transient(code: str) -> bool:
     """Tell whether the same call may well succeed in a moment."""
-    return code is not None and (code in _TRANSIENT_CODES or code.startswith(_TRANSIENT_CLASSES))
+    return code in _TRANSIENT_CODES or code.startswith(_TRANSIENT_CLASSES)
 
 
-def shows_life(code: str | None) -> bool:
+def shows_life(code: str) -> bool:
     """Tell whether a passing error comes from a database that works."""
     return code in _BUSY_CODES
 
 
-def client_error(error: APIError) -> ApiError | None:
+def client_error(error: DatabaseRefusalError) -> ApiError | None:
     """Return the contract's error for what the database meant for the client; ``None`` for everything else."""
     if error.code in _UNSTORABLE_VALUES:
         return ApiError(VALIDATION_ERROR, "The request holds a character that cannot be stored.")
-    kind = DATABASE_ERRORS.get(error.code or "")
+    kind = DATABASE_ERRORS.get(error.code)
     if kind is None:
         return None
     headers = {"WWW-Authenticate": "Bearer"} if kind.status == 401 else None  # noqa: PLR2004
     return ApiError(kind, error.message or kind.code, _details(error.details), headers)
 
 
-def _details(text: Any) -> dict[str, Any] | None:
-    return json.loads(text) if isinstance(text, str) and text else None
+def _details(text: str | None) -> dict[str, Any] | None:
+    return json.loads(text) if text else None

@@ -5,6 +5,7 @@ HTTP/1.1 on purpose: kept HTTP/2 connections to PostgREST are known to end in ``
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 import httpx
@@ -29,11 +30,31 @@ class ReconnectingTransport(httpx.AsyncHTTPTransport):
             return await super().handle_async_request(request)
 
 
+TIMEOUT = httpx.Timeout(5.0, connect=2.0, pool=5.0)
+
+
+@lru_cache(maxsize=1)
+def http_transport() -> httpx.AsyncBaseTransport:
+    """Return the process's connections: at most 20, kept for 60 s."""
+    limits = httpx.Limits(max_connections=POOL_SIZE, max_keepalive_connections=POOL_SIZE, keepalive_expiry=60.0)
+    return ReconnectingTransport(http2=False, limits=limits)
+
+
 @lru_cache(maxsize=1)
 def http_client() -> httpx.AsyncClient:
-    """Return the process's client: at most 20 connections, kept for 60 s, 5 s at most for each step of a call."""
-    limits = httpx.Limits(max_connections=POOL_SIZE, max_keepalive_connections=POOL_SIZE, keepalive_expiry=60.0)
-    return httpx.AsyncClient(
-        transport=ReconnectingTransport(http2=False, limits=limits),
-        timeout=httpx.Timeout(5.0, connect=2.0, pool=5.0),
-    )
+    """Return the process's client: 5 s at most for each step of a call."""
+    return httpx.AsyncClient(transport=http_transport(), timeout=TIMEOUT)
+
+
+async def post_json(
+    transport: httpx.AsyncBaseTransport, url: str, headers: Sequence[tuple[str, str]], body: bytes
+) -> httpx.Response:
+    """Send one POST and return the answer, read.
+
+    For the call that nearly every request makes: half the time of the client's `post`, without what the database never
+    uses (cookies, redirects, authentication flows).
+    """
+    request = httpx.Request("POST", url, headers=headers, content=body, extensions={"timeout": TIMEOUT.as_dict()})
+    response = await transport.handle_async_request(request)
+    await response.aread()
+    return response

@@ -14,9 +14,12 @@ from typing import Any
 
 import httpx
 from anyio.from_thread import BlockingPortal, start_blocking_portal
+from postgrest import APIError, AsyncPostgrestClient
 
 from resilience import QueryOptimizer, cached
 from studysync.database import Database, database
+from studysync.database_errors import DatabaseRefusalError
+from studysync.http import http_client
 from studysync.settings import get_settings
 
 Row = dict[str, Any]
@@ -36,8 +39,16 @@ class Tables:
     Errors are those of `Database.call`; a filter that is none is a ValueError.
     """
 
-    def __init__(self, source: Database) -> None:
+    def __init__(self, source: Database, client: httpx.AsyncClient) -> None:
+        settings = get_settings()
+        key = settings.supabase_service_role_key.get_secret_value()
         self._source = source
+        self._postgrest = AsyncPostgrestClient(
+            settings.supabase_rest_url,
+            headers={"apikey": key, "Authorization": f"Bearer {key}"},
+            http_client=client,
+            retry_enabled=False,  # the database's own policy retries
+        )
 
     async def fetch_async(
         self,
@@ -60,21 +71,21 @@ class Tables:
             cache: answers may be up to 60 s old. Never for what a user must see after their own write.
         """
         question = (table, dict(filters or {}), list(columns), order, limit)
-        return await (_cached_fetch if cache else _fetch)(self._source, *question)
+        return await (_cached_fetch if cache else _fetch)(self._source, self._postgrest, *question)
 
     async def insert_async(self, table: str, rows: Row | list[Row]) -> list[Row]:
         """Insert rows and return them as they stand."""
-        query = self._source.postgrest.from_(table).insert(rows)
+        query = self._postgrest.from_(table).insert(rows)
         return await self._run(f"insert {table}", query)
 
     async def update_async(self, table: str, values: Row, filters: Filters) -> list[Row]:
         """Change the rows for which every filter holds, and return them; without a filter nothing is changed."""
-        query = _filtered(self._source.postgrest.from_(table).update(values), _required(filters))
+        query = _filtered(self._postgrest.from_(table).update(values), _required(filters))
         return await self._run(f"update {table}", query)
 
     async def delete_async(self, table: str, filters: Filters) -> list[Row]:
         """Delete the rows for which every filter holds, and return them; without a filter nothing is deleted."""
-        query = _filtered(self._source.postgrest.from_(table).delete(), _required(filters))
+        query = _filtered(self._postgrest.from_(table).delete(), _required(filters))
         return await self._run(f"delete {table}", query)
 
     async def _run(self, name: str, query: Any) -> list[Row]:
@@ -98,23 +109,32 @@ class Tables:
 
 
 async def _fetch(
-    source: Database, table: str, filters: Row, columns: list[str], order: str | None, limit: int | None
+    source: Database,
+    client: AsyncPostgrestClient,
+    table: str,
+    filters: Row,
+    columns: list[str],
+    order: str | None,
+    limit: int | None,
 ) -> list[Row]:
-    query: Any = source.postgrest.from_(table).select(QueryOptimizer.optimize_select_fields(columns, table))
+    query: Any = client.from_(table).select(QueryOptimizer.optimize_select_fields(columns, table))
     query = _filtered(query, filters)
     if order is not None:
         query = query.order(_column(order.removeprefix("-")), desc=order.startswith("-"))
     return await _rows(source, f"select {table}", query if limit is None else query.limit(limit))
 
 
-@cached(ttl=CACHE_SECONDS, key_prefix="tables", key=lambda _source, *question: question)
-async def _cached_fetch(source: Database, *question: Any) -> list[Row]:
-    return await _fetch(source, *question)
+@cached(ttl=CACHE_SECONDS, key_prefix="tables", key=lambda _source, _client, *question: question)
+async def _cached_fetch(source: Database, client: AsyncPostgrestClient, *question: Any) -> list[Row]:
+    return await _fetch(source, client, *question)
 
 
 async def _rows(source: Database, name: str, query: Any) -> list[Row]:
     async def execute() -> list[Row]:
-        return list((await query.execute()).data)
+        try:
+            return list((await query.execute()).data)
+        except APIError as error:
+            raise DatabaseRefusalError(error.code or "", error.message or "", error.details) from error
 
     rows: list[Row] = await source.guarded(name, execute)
     return rows
@@ -153,14 +173,16 @@ def _required(filters: Filters) -> Filters:
 @lru_cache(maxsize=1)
 def tables() -> Tables:
     """Return the process's tables."""
-    return Tables(database())
+    return Tables(database(), http_client())
 
 
 @lru_cache(maxsize=1)
 def _portal() -> tuple[BlockingPortal, Tables]:
     # Plain code gets an event loop of its own in a thread, and with it connections of its own, until the process ends.
     portal = _until_exit.enter_context(start_blocking_portal())
-    return portal, Tables(Database(get_settings(), httpx.AsyncClient()))
+    transport = httpx.AsyncHTTPTransport()
+    own = Database(get_settings(), transport)
+    return portal, Tables(own, httpx.AsyncClient(transport=transport))
 
 
 def _blocking(method: str, *arguments: Any, **options: Any) -> list[Row]:

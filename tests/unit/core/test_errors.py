@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import httpx
 import pytest
-from postgrest import APIError
 from starlette.exceptions import HTTPException
 
 from studysync import errors
-from studysync.database_errors import client_error, is_transient
+from studysync.database_errors import DatabaseRefusalError, client_error, is_transient
 from studysync.errors import DATABASE_ERRORS, ApiError, ErrorKind, problem, unavailable
 from studysync.logging import mask
 from studysync.middleware.error_handler import to_api_error
@@ -15,8 +15,9 @@ from studysync.middleware.error_handler import to_api_error
 KINDS = [value for value in vars(errors).values() if isinstance(value, ErrorKind)]
 
 
-def database_error(code: str, message: str = "text", details: str = "") -> APIError:
-    return APIError({"code": code, "message": message, "details": details, "hint": None})
+def database_error(code: str, message: str = "text", details: str = "") -> DatabaseRefusalError:
+    body = {"code": code, "message": message, "details": details, "hint": None}
+    return DatabaseRefusalError.of_response(httpx.Response(400, json=body))
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.code)
@@ -47,11 +48,19 @@ def test_other_codes_are_not(code: str) -> None:
 @pytest.mark.parametrize(
     ("code", "transient"),
     [("40001", True), ("40P01", True), ("57P01", True), ("08006", True), ("PGRST003", True), ("503", True),
-     ("23505", False), ("42883", False), ("PGRST202", False), ("SS001", False), (None, False)],
+     ("23505", False), ("42883", False), ("PGRST202", False), ("SS001", False)],
 )  # fmt: skip
-def test_codes_tell_what_may_be_tried_again(code: str | None, transient: bool) -> None:
+def test_codes_tell_what_may_be_tried_again(code: str, transient: bool) -> None:
     """What passes by itself is told from what does not, by its code."""
     assert is_transient(code) is transient
+
+
+@pytest.mark.parametrize("body", [b"<html>Bad gateway</html>", b"", b"[]", b'{"message": "text"}'])
+def test_an_answer_of_a_proxy_is_known_by_its_status(body: bytes) -> None:
+    """Whatever stands between us and PostgREST, its 502 passes by itself."""
+    refusal = DatabaseRefusalError.of_response(httpx.Response(502, content=body))
+    assert is_transient(refusal.code)
+    assert client_error(refusal) is None
 
 
 def test_unexpected_errors_keep_their_text_to_themselves() -> None:
