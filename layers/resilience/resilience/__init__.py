@@ -14,7 +14,14 @@ if TYPE_CHECKING:
     from resilience import events, testing
     from resilience._breaker._breaker import CircuitBreaker
     from resilience._breaker._config import CircuitConfig
-    from resilience._breaker._fleet import SharedCircuit, shared_circuits, shared_circuits_async
+    from resilience._breaker._fleet import (
+        SharedCircuit,
+        force_open_async,
+        reset_circuit_async,
+        shared_circuits,
+        shared_circuits_async,
+    )
+    from resilience._breaker._record import CircuitChange
     from resilience._breaker._states import CircuitSnapshot, CircuitState, CircuitTransition
     from resilience._breaker._wrap import circuit_breaker
     from resilience._cache._cached import cached
@@ -30,6 +37,7 @@ if TYPE_CHECKING:
     from resilience._monitor._figures import Performance, SlowCall
     from resilience._monitor._measure import monitor_performance
     from resilience._monitor._monitor import FleetReport, Minute, PerformanceMonitor, performance_monitor
+    from resilience._monitor._occurrences import Occurrence, Occurrences
     from resilience._monitor._sketch import Sketch
     from resilience._pool import ConnectionPool, PoolStats, connection_pool
     from resilience._query import QueryOptimizer
@@ -53,7 +61,8 @@ if TYPE_CHECKING:
 _WHERE = {
     "_breaker._breaker": "CircuitBreaker",
     "_breaker._config": "CircuitConfig",
-    "_breaker._fleet": "SharedCircuit shared_circuits shared_circuits_async",
+    "_breaker._fleet": "SharedCircuit force_open_async reset_circuit_async shared_circuits shared_circuits_async",
+    "_breaker._record": "CircuitChange",
     "_breaker._states": "CircuitSnapshot CircuitState CircuitTransition",
     "_breaker._wrap": "circuit_breaker",
     "_cache._cached": "cached",
@@ -69,6 +78,7 @@ _WHERE = {
     "_monitor._figures": "Performance SlowCall",
     "_monitor._measure": "monitor_performance",
     "_monitor._monitor": "FleetReport Minute PerformanceMonitor performance_monitor",
+    "_monitor._occurrences": "Occurrence Occurrences",
     "_monitor._sketch": "Sketch",
     "_pool": "ConnectionPool PoolStats connection_pool",
     "_query": "QueryOptimizer",
@@ -89,6 +99,7 @@ __all__ = [
     "CacheStats",
     "CheckResult",
     "CircuitBreaker",
+    "CircuitChange",
     "CircuitConfig",
     "CircuitOpenError",
     "CircuitSnapshot",
@@ -108,6 +119,8 @@ __all__ = [
     "Limit",
     "MemoryStore",
     "Minute",
+    "Occurrence",
+    "Occurrences",
     "Performance",
     "PerformanceMonitor",
     "PoolStats",
@@ -137,6 +150,7 @@ __all__ = [
     "events",
     "fallback_handler",
     "flush",
+    "force_open_async",
     "health_checker",
     "is_transient_sqlstate",
     "monitor_performance",
@@ -146,6 +160,7 @@ __all__ = [
     "rate_limiter",
     "register_type",
     "remaining",
+    "reset_circuit_async",
     "retry_after_of",
     "retry_async",
     "retry_sync",

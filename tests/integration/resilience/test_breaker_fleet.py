@@ -292,3 +292,38 @@ def test_a_cancelled_candidate_leaves_no_probe_behind(table: str, clock: ManualC
     asyncio.run(scenario())
     assert breaker.get_state() == "closed"
     resilience.flush(10)
+
+
+def test_an_operator_works_on_circuits_by_name(shared: Store, clock: ManualClock) -> None:
+    """An environment without the breaker opens and resets it for all, and the record remembers what happened."""
+    environment = Environment(shared, clock)
+    resilience.configure(store=shared)
+    for _ in range(5):
+        environment.bad()
+    assert asyncio.run(resilience.reset_circuit_async("dependency", clock=clock))
+    clock.advance(5)
+    environment.good()
+    clock.advance(5)
+    environment.good()
+    assert environment.breaker.get_state() == "closed"
+    assert asyncio.run(resilience.force_open_async("dependency", clock=clock))
+    clock.advance(5)
+    environment.refused()
+    environment.breaker.reset()
+    found = asyncio.run(resilience.shared_circuits_async(clock=clock))[0]
+    assert [(change.state, change.reason) for change in found.history] == [
+        ("open", "failures"),
+        ("closed", "reset"),
+        ("open", "forced"),
+        ("closed", "reset"),
+    ]
+    assert found.history[0].at < found.history[-1].at
+
+
+def test_an_order_that_nobody_heard_is_told_so(clock: ManualClock) -> None:
+    """With the store down the operator learns that the fleet does not know."""
+    view = FaultyStore(MemoryStore(clock=clock))
+    view.down = True
+    resilience.configure(store=view)
+    assert not asyncio.run(resilience.reset_circuit_async("dependency", clock=clock))
+    resilience.configure()

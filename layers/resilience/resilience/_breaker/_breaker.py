@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar, Unpack
 from resilience import _checks, _offload
 from resilience._breaker._circuit import ELECTION, Circuit, Ticket
 from resilience._breaker._config import CircuitConfig, CircuitSettings
-from resilience._breaker._publish import Publisher
+from resilience._breaker._publish import Outcome, Publisher
 from resilience._breaker._record import Record
 from resilience._breaker._states import CircuitSnapshot, CircuitState
 from resilience._control import CIRCUIT, Control, control_of
@@ -106,6 +106,16 @@ class CircuitBreaker(Bound):
             _offload.soon(order, blocking=True)
         else:
             order()
+
+    async def command_async(self, state: CircuitState, seconds: float | None = None) -> bool:
+        """Carry out an order and wait until it is written; False when the store did not answer."""
+        control, publisher = self._bound()
+        record = self.circuit.command(state, self.config.clock.wall(), seconds)
+
+        def order() -> bool:
+            return publisher.publish(record, insist=True) is Outcome.WRITTEN
+
+        return await _offload.run(order, blocking=control.store.blocking)
 
     # ------------------------------------------------------------------ the store behind it
 

@@ -1,11 +1,12 @@
-"""The circuits of the whole fleet, for a dashboard: also those that this environment has no function for."""
+"""The circuits of the whole fleet, for an operator: also those that this environment has no function for."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from resilience import _offload
-from resilience._breaker._record import from_item
+from resilience import _checks, _offload
+from resilience._breaker._breaker import CircuitBreaker
+from resilience._breaker._record import CircuitChange, from_item, history_of
 from resilience._breaker._states import CircuitState
 from resilience._clock import SYSTEM, Clock
 from resilience._control import CIRCUIT
@@ -23,6 +24,7 @@ class SharedCircuit:
         opens: How often it opened without closing between.
         retry_after: Seconds until it may be probed; 0.0 when it is not open or may be now.
         forced: Whether it was opened by hand, with no end.
+        history: Its last changes, oldest first, 20 at most.
     """
 
     name: str
@@ -31,6 +33,7 @@ class SharedCircuit:
     opens: int
     retry_after: float
     forced: bool
+    history: tuple[CircuitChange, ...] = ()
 
 
 def shared_circuits(*, clock: Clock = SYSTEM) -> tuple[SharedCircuit, ...]:
@@ -49,7 +52,8 @@ def shared_circuits(*, clock: Clock = SYSTEM) -> tuple[SharedCircuit, ...]:
             record = from_item(item)
             wait = max(0.0, record.retry_at - now) if record.state is CircuitState.OPEN else 0.0
             name = sk.removeprefix(CIRCUIT)
-            found.append(SharedCircuit(name, record.state, record.reason, record.opens, wait, record.forced))
+            shown = (name, record.state, record.reason, record.opens, wait, record.forced, history_of(item))
+            found.append(SharedCircuit(*shown))
     return tuple(found)
 
 
@@ -59,3 +63,29 @@ async def shared_circuits_async(*, clock: Clock = SYSTEM) -> tuple[SharedCircuit
     if control.due(clock):
         await _offload.run(lambda: control.refresh(clock), blocking=control.store.blocking)
     return shared_circuits(clock=clock)
+
+
+async def reset_circuit_async(name: str, *, clock: Clock = SYSTEM) -> bool:
+    """Close a circuit of the fleet by its name: every environment follows within its `refresh_seconds`.
+
+    Args:
+        name: The circuit; it need not be one of this environment's.
+        clock: Source of time.
+
+    Returns:
+        False when the store did not answer, and nobody but this environment's own circuit will hear of it.
+    """
+    return await CircuitBreaker(name, clock=clock).command_async(CircuitState.CLOSED)
+
+
+async def force_open_async(name: str, seconds: float | None = None, *, clock: Clock = SYSTEM) -> bool:
+    """Open a circuit of the fleet by its name; see `reset_circuit_async`.
+
+    Args:
+        name: The circuit.
+        seconds: Probe after so long; None keeps it open until it is reset.
+        clock: Source of time.
+    """
+    if seconds is not None:
+        _checks.seconds("seconds", seconds)
+    return await CircuitBreaker(name, clock=clock).command_async(CircuitState.OPEN, seconds)

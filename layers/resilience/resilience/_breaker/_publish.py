@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from dataclasses import replace
 from enum import Enum, auto
 
 from resilience import events
 from resilience._breaker._circuit import Circuit, Ticket
-from resilience._breaker._record import Record, from_item
+from resilience._breaker._record import Record, from_item, lengthened
 from resilience._control import CIRCUIT, PARTITION, Control
 from resilience.errors import StoreError
+from resilience.store._protocol import Item
 
 _TRIES = 3
 
@@ -71,12 +73,14 @@ class Publisher:
         return circuit.elected(known, record, wall, steady)
 
     def _write(self, record: Record, *, insist: bool = False) -> Outcome:
+        known = self._control.items.get(CIRCUIT + self._circuit.name)
         for _ in range(_TRIES):
             expected = self._circuit.version
+            item = self._item(record, expected + 1, known)
             try:
-                if self._put(record, expected):
-                    return self._written(record, expected + 1)
-                found = self._control.store.get(PARTITION, CIRCUIT + self._circuit.name)
+                if self._put(item, expected):
+                    return self._written(item)
+                found = known = self._control.store.get(PARTITION, CIRCUIT + self._circuit.name)
             except StoreError as error:
                 self._doubtful.append(record.writer)
                 events.emit(events.STORE_ERROR, self._circuit.name, operation="put_if", error=str(error))
@@ -84,7 +88,7 @@ class Publisher:
             version = (found.version or 0) if found else 0
             writer = from_item(found).writer if found else ""
             if writer == record.writer:
-                return self._written(record, version)  # the answer to this very write had been lost
+                return self._written(replace(item, version=version))  # the answer to this very write had been lost
             if found is None or insist or writer in self._doubtful:
                 self._circuit.version = version  # nobody else's news: write on top of it
                 continue
@@ -93,14 +97,17 @@ class Publisher:
             return Outcome.LOST
         return Outcome.LOST
 
-    def _put(self, record: Record, expected: int) -> bool:
-        item = record.item(self._circuit.name, expected + 1, self._circuit.config.clock.wall())
+    def _item(self, record: Record, version: int, known: Item | None) -> Item:
+        now = self._circuit.config.clock.wall()
+        return record.item(self._circuit.name, version, now, lengthened(known, record, now))
+
+    def _put(self, item: Item, expected: int) -> bool:
         return self._control.store.put_if(
             item.pk, item.sk, item.attributes, expected_version=expected or None, ttl=item.ttl
         )
 
-    def _written(self, record: Record, version: int) -> Outcome:
+    def _written(self, item: Item) -> Outcome:
         with self._circuit.lock:
-            self._circuit.version = max(version, self._circuit.version)
-        self._control.learn(record.item(self._circuit.name, version, self._circuit.config.clock.wall()))
+            self._circuit.version = max(item.version or 0, self._circuit.version)
+        self._control.learn(item)
         return Outcome.WRITTEN

@@ -13,6 +13,8 @@ from resilience._control import CIRCUIT, PARTITION
 from resilience.store._protocol import Item, Value
 
 KEEP_SECONDS = 30 * 86_400
+KEEP_CHANGES = 20
+_HISTORY = "history"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +54,10 @@ class Record:
             "reason": self.reason,
         }
 
-    def item(self, name: str, version: int, now: float) -> Item:
-        """The record as an item of the control partition."""
-        return Item(PARTITION, CIRCUIT + name, self.attributes(), version, int(now) + KEEP_SECONDS)
+    def item(self, name: str, version: int, now: float, history: str) -> Item:
+        """The record as an item of the control partition, with the changes that led to it."""
+        attributes = {**self.attributes(), _HISTORY: history}
+        return Item(PARTITION, CIRCUIT + name, attributes, version, int(now) + KEEP_SECONDS)
 
 
 def from_item(item: Item) -> Record:
@@ -71,3 +74,36 @@ def from_item(item: Item) -> Record:
         forced=bool(values.get("forced")),
         reason=str(values.get("reason", "")),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class CircuitChange:
+    """One change of a circuit that the fleet was told of.
+
+    Attributes:
+        at: Unix second at which it was written.
+        state: The state it led to.
+        reason: Why; see CircuitTransition.
+    """
+
+    at: int
+    state: CircuitState
+    reason: str
+
+
+def lengthened(known: Item | None, record: Record, now: float) -> str:
+    """The changes that `known` tells of, and this one. They travel in the record and cost no write of their own."""
+    before = str(known.attributes.get(_HISTORY) or "") if known is not None else ""
+    changes = [*before.split(";"), f"{int(now)} {record.state.value} {record.reason}"]
+    return ";".join(change for change in changes[-KEEP_CHANGES:] if change)
+
+
+def history_of(item: Item) -> tuple[CircuitChange, ...]:
+    """The last changes of a stored circuit, oldest first; what cannot be read is left out."""
+    found = []
+    for change in str(item.attributes.get(_HISTORY) or "").split(";"):
+        at, _, rest = change.partition(" ")
+        state, _, reason = rest.partition(" ")
+        if at.isdecimal() and state in set(CircuitState):
+            found.append(CircuitChange(int(at), CircuitState(state), reason))
+    return tuple(found)

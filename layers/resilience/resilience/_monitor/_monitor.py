@@ -13,7 +13,8 @@ import os
 import threading
 import zlib
 from collections import deque
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 from resilience import _checks, _offload, _runtime, events
@@ -28,6 +29,9 @@ _GENERATION: Final = "metrics"
 _KEEP_SECONDS: Final = 2 * 3_600
 _KEEP_MINUTES: Final = 15
 _OTHER: Final = "(other)"
+
+Figures = Mapping[str, float]
+_Minute = tuple[int, dict[str, Tally], list[SlowCall], dict[str, Figures]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,7 @@ class FleetReport:
         slow: The slowest calls, slowest first.
         environments: How many environments took part.
         complete: False when the store did not answer and only this environment's figures are shown.
+        reports: What `report` added, by name: the latest figures of each environment.
     """
 
     names: dict[str, Performance]
@@ -60,6 +65,7 @@ class FleetReport:
     slow: tuple[SlowCall, ...]
     environments: int
     complete: bool
+    reports: dict[str, tuple[Figures, ...]] = field(default_factory=dict)
 
 
 class _Slot:
@@ -114,6 +120,7 @@ class PerformanceMonitor(_runtime.Bound):
         self._generation = 0
         self._flush_at = 0.0
         self._id = os.urandom(6).hex()
+        self._reporters: dict[str, Callable[[], Figures]] = {}
         if store is None:
             self.follow_default()
 
@@ -145,6 +152,15 @@ class PerformanceMonitor(_runtime.Bound):
         if due:
             self.flush_soon()
 
+    def report(self, name: str, figures: Callable[[], Figures]) -> None:
+        """Have other figures of this environment, such as a pool's, written along with what is counted.
+
+        Args:
+            name: Names them in FleetReport.reports; a second function of the same name replaces the first.
+            figures: Called at each flush; must be quick. What it raises ends the flush.
+        """
+        self._reporters[_checks.text("name", name)] = figures
+
     def get_metrics(self) -> dict[str, Performance]:
         """What this environment measured since it started or was reset, by name."""
         self._check_generation()
@@ -173,15 +189,21 @@ class PerformanceMonitor(_runtime.Bound):
         items, complete = self._read(first, generation)
         merged: dict[int, dict[str, Tally]] = {}
         calls: list[SlowCall] = []
-        for minute, tallies, listed in [*items, *self._own(first)]:
+        reports: dict[str, list[Figures]] = {}
+        for minute, tallies, listed, _ in [*items.values(), *self._own(first)]:
             into = merged.setdefault(minute, {})
             for name, tally in tallies.items():
                 into.setdefault(name, Tally()).merge(tally)
             calls += listed
-        environments = {self._id} | {key for key in self._seen if complete}
-        return _report(
-            merged, sorted(calls, key=lambda call: -call.seconds)[:slow], len(environments), complete=complete
-        )
+        latest = {environment: items[environment, minute][3] for environment, minute in sorted(items)}
+        latest[self._id] = self._figures()
+        for reported in latest.values():
+            for name, figures in reported.items():
+                reports.setdefault(name, []).append(figures)
+        names, shown = _shown(merged)
+        slowest = sorted(calls, key=lambda call: -call.seconds)[:slow]
+        named = {name: tuple(figures) for name, figures in reports.items()}
+        return FleetReport(names, shown, tuple(slowest), len(latest), complete, named)
 
     async def fleet_async(self, minutes: int = 15, *, slow: int = 50) -> FleetReport:
         """Like `fleet`, without blocking the event loop."""
@@ -219,7 +241,10 @@ class PerformanceMonitor(_runtime.Bound):
         """Write what was counted since the last time; False when the store did not answer."""
         control, generation = self._bound(), self._check_generation()
         with self._lock:
-            waiting = [(minute, slot, slot.dirty, _pack(slot)) for minute, slot in self._slots.items() if slot.dirty]
+            figures = self._figures()
+            waiting = [
+                (minute, slot, slot.dirty, _pack(slot, figures)) for minute, slot in self._slots.items() if slot.dirty
+            ]
         for minute, slot, dirty, packed in waiting:
             try:
                 control.store.put(
@@ -240,7 +265,8 @@ class PerformanceMonitor(_runtime.Bound):
         """Use another default store from now on."""
         self._control = None
 
-    _seen: frozenset[str] = frozenset()
+    def _figures(self) -> dict[str, Figures]:
+        return {name: dict(figures()) for name, figures in self._reporters.items()}
 
     def _due(self, now: float, slot: _Slot) -> bool:
         if self._flush_at - self._flush_seconds <= now < self._flush_at:
@@ -280,27 +306,24 @@ class PerformanceMonitor(_runtime.Bound):
             self._totals.clear()
             self._recent.clear()
 
-    def _own(self, first: int) -> list[tuple[int, dict[str, Tally], list[SlowCall]]]:
+    def _own(self, first: int) -> list[_Minute]:
         with self._lock:
-            return [_unpack(minute, _pack(slot)) for minute, slot in self._slots.items() if minute >= first]
+            return [_unpack(minute, _pack(slot, {})) for minute, slot in self._slots.items() if minute >= first]
 
-    def _read(self, first: int, generation: int) -> tuple[list[tuple[int, dict[str, Tally], list[SlowCall]]], bool]:
-        """Everything that others wrote; what this environment wrote it knows better."""
-        store, found, seen = self._bound().store, [], set()
+    def _read(self, first: int, generation: int) -> tuple[dict[tuple[str, int], _Minute], bool]:
+        """What others wrote, by environment and minute; what this environment wrote it knows better."""
+        store, found = self._bound().store, []
         try:
             for tens in range(first // 10, int(self._clock.wall() // 600) + 1):
                 found += store.query(_PARTITION, sk_prefix=f"{tens}#")
         except StoreError as error:
             events.emit(events.STORE_ERROR, "metrics", operation="query", error=str(error))
-            return [], False
-        items = []
+            return {}, False
+        items = {}
         for item in found:
             _, minute, written, environment = item.sk.split("#")
-            if int(minute) >= first and int(written) == generation:
-                seen.add(environment)
-                if environment != self._id:
-                    items.append(_unpack(int(minute), _data(item)))
-        self._seen = frozenset(seen)
+            if int(minute) >= first and int(written) == generation and environment != self._id:
+                items[environment, int(minute)] = _unpack(int(minute), _data(item))
         return items, True
 
     def _bound(self) -> Control:
@@ -309,9 +332,7 @@ class PerformanceMonitor(_runtime.Bound):
         return self._control
 
 
-def _report(
-    merged: dict[int, dict[str, Tally]], slow: list[SlowCall], environments: int, *, complete: bool
-) -> FleetReport:
+def _shown(merged: dict[int, dict[str, Tally]]) -> tuple[dict[str, Performance], tuple[Minute, ...]]:
     names: dict[str, Tally] = {}
     minutes = []
     for minute in sorted(merged):
@@ -320,27 +341,23 @@ def _report(
             names.setdefault(name, Tally()).merge(tally)
             together.merge(tally)
         minutes.append(Minute(minute * 60, together.show("")))
-    shown = {name: tally.show(name) for name, tally in sorted(names.items())}
-    return FleetReport(shown, tuple(minutes), tuple(slow), environments, complete)
+    return {name: tally.show(name) for name, tally in sorted(names.items())}, tuple(minutes)
 
 
 def _key(minute: int, generation: int, environment: str) -> str:
     return f"{minute // 10}#{minute}#{generation}#{environment}"
 
 
-def _pack(slot: _Slot) -> bytes:
+def _pack(slot: _Slot, figures: dict[str, Figures]) -> bytes:
     slow = [[call.name, round(call.seconds, 3), round(call.at, 3), call.failed] for call in slot.slow]
-    data = {"names": {name: tally.dump() for name, tally in slot.tallies.items()}, "slow": slow}
+    data = {"names": {name: tally.dump() for name, tally in slot.tallies.items()}, "slow": slow, "reports": figures}
     return zlib.compress(json.dumps(data, separators=(",", ":")).encode())
 
 
-def _unpack(minute: int, packed: bytes) -> tuple[int, dict[str, Tally], list[SlowCall]]:
+def _unpack(minute: int, packed: bytes) -> _Minute:
     data = json.loads(zlib.decompress(packed))
-    return (
-        minute,
-        {name: Tally.load(each) for name, each in data["names"].items()},
-        [SlowCall(*s) for s in data["slow"]],
-    )
+    tallies = {name: Tally.load(each) for name, each in data["names"].items()}
+    return minute, tallies, [SlowCall(*call) for call in data["slow"]], data.get("reports", {})
 
 
 def _data(item: Item) -> bytes:
