@@ -1,0 +1,72 @@
+"""The whole local stack, started as a person starts it, on ports of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+ROOT = Path(__file__).parents[2]
+START_SECONDS = 120  # the first start of a machine downloads PostgREST
+
+
+@dataclass
+class Stack:
+    """A running `make serve`."""
+
+    process: subprocess.Popen[bytes]
+    home: Path
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What the stack says of itself: url, dsn, environment, logs, pids."""
+        found: dict[str, Any] = json.loads((self.home / "run" / "stack.json").read_text(encoding="utf-8"))
+        return found
+
+    def client(self) -> httpx.Client:
+        """Return a client of the gateway."""
+        return httpx.Client(base_url=self.facts["url"], timeout=30)
+
+    def invoke(self, function: str, event: dict[str, Any]) -> Any:
+        """Run a function as a schedule does."""
+        command = [sys.executable, "-m", "local", "invoke", function, json.dumps(event), "--home", str(self.home)]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, check=True, timeout=60)
+        return json.loads(done.stdout)
+
+    def stop(self) -> int:
+        """Stop it as Ctrl-C does; returns the exit status."""
+        self.process.send_signal(signal.SIGINT)
+        return self.process.wait(30)
+
+
+def start_stack(home: Path, output: Path) -> Stack:
+    """Start the stack on `home` and wait until it answers."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with output.open("wb") as log:
+        command = [sys.executable, "-m", "local", "serve", "--port", "0", "--home", str(home)]
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT)
+    stack, end = Stack(process, home), time.monotonic() + START_SECONDS
+    while not (home / "run" / "stack.json").exists():
+        assert process.poll() is None, output.read_text(encoding="utf-8", errors="replace")
+        assert time.monotonic() < end, output.read_text(encoding="utf-8", errors="replace")
+        time.sleep(0.05)
+    return stack
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """One stack for all end-to-end tests of this process."""
+    home = tmp_path_factory.mktemp("home")
+    running = start_stack(home, home.parent / "serve.log")
+    yield running
+    assert running.stop() == 0

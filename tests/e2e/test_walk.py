@@ -1,0 +1,175 @@
+"""The main job over HTTP: register, study, earn, climb, meet, synchronise; through real Lambda processes."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+
+from tests.e2e.conftest import Stack, start_stack
+
+
+@pytest.fixture(scope="module")
+def http(stack: Stack) -> Any:
+    with stack.client() as client:
+        yield client
+
+
+def register(http: httpx.Client) -> tuple[str, dict[str, str]]:
+    name = f"e_{uuid.uuid4().hex[:16]}"
+    body = {"username": name, "email": f"{name}@example.com", "password": "password1"}
+    response = http.post("/api/auth/register", json=body)
+    assert response.status_code == 201, response.text
+    data = response.json()["data"]
+    return data["user_id"], {"Authorization": f"Bearer {data['token']}"}
+
+
+def ok(response: httpx.Response, status: int = 200) -> Any:
+    assert response.status_code == status, response.text
+    return response.json()["data"]
+
+
+def test_a_student_registers_studies_and_earns(http: httpx.Client, stack: Stack) -> None:
+    """From registration to XP, badges, streak and leaderboard."""
+    user_id, me = register(http)
+    session = ok(http.post("/api/sessions/start", json={"duration_minutes": 25, "subject": "Biology"}, headers=me), 201)
+    path = f"/api/sessions/{session['session_id']}"
+    ok(http.post(f"{path}/heartbeat", headers=me))
+    ok(http.post(f"{path}/audit", json={"event_type": "note", "payload": {"page": 12}}, headers=me))
+    outcome = ok(http.post(f"{path}/complete", json={"efficiency": 90}, headers=me))
+    assert (outcome["xp_awarded"], outcome["new_badges"], outcome["current_streak"]) == (1, ["first_session"], 1)
+    assert ok(http.get("/api/users/me", headers=me))["xp"] == 1
+    assert ok(http.get("/api/gamification/xp/me", headers=me))["xp_by_source"] == {"session": 1}
+    board = ok(http.get("/api/gamification/leaderboard/weekly", headers=me))
+    assert (board["me"]["user_id"], board["me"]["xp"]) == (user_id, 1)
+    assert [e["event_type"] for e in ok(http.get(f"{path}/audit", headers=me))] == [
+        "start", "heartbeat", "note", "complete",
+    ]  # fmt: skip
+
+
+def test_students_meet_in_a_space(http: httpx.Client, stack: Stack) -> None:
+    """One makes a private space, the other joins by its code and studies there."""
+    _, owner = register(http)
+    guest_id, guest = register(http)
+    space = ok(http.post("/api/spaces/create", json={"name": "Finals", "visibility": "private"}, headers=owner), 201)
+    ok(http.post("/api/spaces/join", json={"invite_code": space["invite_code"]}, headers=guest))
+    body = {"duration_minutes": 25, "space_id": space["space_id"]}
+    ok(http.post("/api/sessions/start", json=body, headers=guest), 201)
+    members = ok(http.get(f"/api/spaces/{space['space_id']}/members", headers=owner))
+    assert {m["user_id"]: m["is_studying"] for m in members}[guest_id] is True
+
+
+def test_a_phone_comes_back_online(http: httpx.Client, stack: Stack) -> None:
+    """A session that happened offline is synchronised once, and the other device catches up."""
+    _, me = register(http)
+    session_id, start = str(uuid.uuid4()), datetime.now(UTC) - timedelta(hours=3)
+    kinds = [("start", 0), *(("heartbeat", n) for n in range(5, 30, 5)), ("complete", 30)]
+    events = [
+        {"session_id": session_id, "event_type": kind, "created_at": (start + timedelta(minutes=n)).isoformat()}
+        for kind, n in kinds
+    ]
+    first = ok(http.post("/api/sync/offline", json={"events": events, "client_id": "phone"}, headers=me))
+    again = ok(http.post("/api/sync/offline", json={"events": events, "client_id": "phone"}, headers=me))
+    assert (first["synced_count"], again["duplicate_count"]) == (len(events), len(events))
+    assert first["sessions"] == again["sessions"]
+    assert first["sessions"][0]["xp_awarded"] == 40
+    changes = http.get("/api/sync/changes", headers=me).json()["data"]
+    assert {c["kind"] for c in changes} == {"profile", "session", "xp", "badge"}
+
+
+def test_50_starts_through_the_gateway_make_one_session(http: httpx.Client, stack: Stack) -> None:
+    """Several processes of the function race, and one session comes of it."""
+    _, me = register(http)
+    with ThreadPoolExecutor(25) as threads:
+        answers = list(
+            threads.map(
+                lambda _: http.post("/api/sessions/start", json={"duration_minutes": 25}, headers=me), range(50)
+            )
+        )
+    assert sorted(a.status_code for a in answers) == [201] + [409] * 49
+
+
+def test_10_clients_get_2000_answers_without_an_error(http: httpx.Client, stack: Stack) -> None:
+    """Reads of a profile, ten at a time."""
+    _, me = register(http)
+
+    def read(count: int) -> set[int]:
+        with stack.client() as client:
+            return {client.get("/api/users/me", headers=me).status_code for _ in range(count)}
+
+    with ThreadPoolExecutor(10) as threads:
+        assert set().union(*threads.map(read, [200] * 10)) == {200}
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "error_code"),
+    [
+        ("/nowhere", 404, "NOT_FOUND"),
+        ("/api/users/me", 401, "AUTHENTICATION_ERROR"),
+        ("/api/sessions/active", 401, "AUTHENTICATION_ERROR"),
+        ("/api/gamification/badges", 401, "AUTHENTICATION_ERROR"),
+        ("/api/spaces/mine", 401, "AUTHENTICATION_ERROR"),
+        ("/api/sync/status", 401, "AUTHENTICATION_ERROR"),
+    ],
+)
+def test_every_function_answers_with_problems(http: httpx.Client, path: str, status: int, error_code: str) -> None:
+    """Errors have the contract's shape on the way through the gateway too."""
+    response = http.get(path)
+    assert (response.status_code, response.json()["error_code"]) == (status, error_code)
+    assert response.headers["content-type"] == "application/problem+json"
+
+
+def test_bodies_that_lambda_cannot_take_are_a_413(http: httpx.Client) -> None:
+    """Seven megabytes never reach the function, three do and get the contract's error."""
+    for size in (3_000_000, 7_000_000):
+        assert http.post("/api/auth/login", json={"email": "x" * size, "password": "y"}).status_code == 413
+
+
+def test_browsers_may_call(http: httpx.Client) -> None:
+    """A preflight is answered by the gateway, and answers carry CORS headers."""
+    headers = {"Origin": "https://app.example.com", "Access-Control-Request-Method": "POST"}
+    preflight = http.options("/api/sessions/start", headers=headers)
+    assert preflight.status_code in (200, 204)
+    assert "POST" in preflight.headers["access-control-allow-methods"]
+    assert http.get("/health", headers=headers).headers["access-control-allow-origin"]
+
+
+def test_schedules_run_through_the_functions(stack: Stack) -> None:
+    """What EventBridge would send reaches the code."""
+    assert stack.invoke("SessionsFunction", {"schedule": "close_silent_sessions"}).keys() == {"completed", "abandoned"}
+    assert stack.invoke("GamificationFunction", {"schedule": "backfill_badges"}) == 0
+    assert stack.invoke("SyncFunction", {"schedule": "purge_sync_events"}) == 0
+
+
+def test_nothing_violates_the_invariants_and_no_secret_is_logged(stack: Stack) -> None:
+    """After all that, every total is the sum of its parts, and the logs hold no password, token or address."""
+    facts = stack.facts
+    with psycopg.connect(facts["dsn"]) as connection:
+        assert connection.execute("select * from check_invariants()").fetchall() == []
+    logs = "".join(path.read_text(errors="replace") for path in Path(facts["logs"]).rglob("*") if path.is_file())
+    assert "session_completed" in logs
+    for secret in ("password1", "@example.com", "eyJhbGciOi", facts["environment"]["SUPABASE_SERVICE_ROLE_KEY"]):
+        assert secret not in logs
+
+
+def test_data_survives_a_restart(tmp_path: Path) -> None:
+    """A stack that is stopped and started again has its accounts, and their tokens are still good."""
+    stack = start_stack(tmp_path / "home", tmp_path / "first.log")
+    try:
+        with stack.client() as http:
+            _, me = register(http)
+    finally:
+        assert stack.stop() == 0
+    stack = start_stack(tmp_path / "home", tmp_path / "second.log")
+    try:
+        with stack.client() as http:
+            assert json.loads(http.get("/api/users/me", headers=me).text)["data"]["level"] == 1
+    finally:
+        assert stack.stop() == 0
