@@ -9,7 +9,7 @@ SOURCES := functions layers/core/studysync layers/resilience/resilience local to
 export PYTHONPATH := functions:layers/core:layers/resilience:.
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes
 
-.PHONY: help serve test lint format types template check lock openapi clean
+.PHONY: help serve demo test lint format types template check lock openapi clean
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
@@ -28,6 +28,9 @@ $(VENV)/dev.stamp: requirements/dev.txt $(VENV)/local.stamp
 
 serve: $(VENV)/local.stamp ## bring the whole stack up on http://localhost:8000 (PORT=..., STUDYSYNC_HOME=...)
 	@exec $(BIN)/python -m local serve
+
+demo: $(VENV)/local.stamp ## fill the running stack with a term of students (USERS=300 or 1000000, SEED=1)
+	@$(BIN)/python -m local.demo
 
 test: $(VENV)/dev.stamp ## run every test; needs nothing started beforehand
 	@$(BIN)/python -m pytest -n 2 --dist loadscope $(ARGS)

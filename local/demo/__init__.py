@@ -1,0 +1,8 @@
+"""`make demo`: a term's worth of believable students in the database of the running stack.
+
+`load_term` fills any database that the migrations made; the benchmarks use it for a million students.
+"""
+
+from local.demo.term import Term, load_term, violations
+
+__all__ = ["Term", "load_term", "violations"]

@@ -1,0 +1,35 @@
+"""The demo's one account that somebody can log in with, registered through the API like any other."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import httpx
+
+from local.errors import StackError
+
+DEMO_EMAIL = "demo@demo.studysync.example"
+DEMO_PASSWORD = "study1234"  # noqa: S105 - it is printed for everybody to use, on the machine of who runs it
+_TIMEOUT = 30.0  # seconds; the first call meets cold functions
+
+
+def demo_account(url: str) -> UUID:
+    """Register the account, or log in where it is there already; returns its id.
+
+    Raises:
+        StackError: the API does not answer, or refuses both.
+    """
+    credentials = {"email": DEMO_EMAIL, "password": DEMO_PASSWORD}
+    try:
+        answer = httpx.post(
+            f"{url}/api/auth/register", json={"username": "demo_student", **credentials}, timeout=_TIMEOUT
+        )
+        if answer.status_code == httpx.codes.CONFLICT:
+            answer = httpx.post(f"{url}/api/auth/login", json=credentials, timeout=_TIMEOUT)
+    except httpx.HTTPError as error:
+        raise StackError(
+            f"The API on {url} does not answer ({type(error).__name__}); is `make serve` running?"
+        ) from error
+    if answer.is_error:
+        raise StackError(f"The demo account could not be made: {answer.status_code} {answer.text}")
+    return UUID(answer.json()["data"]["user_id"])
