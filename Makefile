@@ -4,12 +4,13 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 VENV := .venv
+SAM_VENV := .venv-sam
 BIN := $(VENV)/bin
 SOURCES := functions layers/core/studysync layers/resilience/resilience local tools
 export PYTHONPATH := functions:layers/core:layers/resilience:.
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes
 
-.PHONY: help serve demo test lint format types template check lock openapi clean
+.PHONY: help serve demo test lint format types template check lock openapi clean package package-test package-sam
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
@@ -52,15 +53,41 @@ types: $(VENV)/dev.stamp ## mypy --strict
 template: $(VENV)/dev.stamp ## check template.yaml with cfn-lint
 	@$(BIN)/cfn-lint template.yaml
 
-check: lint types template test ## all that CI runs
+document: $(VENV)/dev.stamp ## check that the OpenAPI document is that of the code
+	@$(BIN)/python -m tools.openapi --check
+
+check: lint types template document test ## all that CI runs
+
+package: $(VENV)/dev.stamp ## build what is deployed (python3.13, arm64) into .aws-sam/build, and say how big it is
+	@$(BIN)/python -m tools.package
+
+package-test: $(VENV)/dev.stamp ## build the same for this machine, read-only, and run the end-to-end tests on it
+	@$(BIN)/python -m tools.package --host
+	@chmod -R a-w .aws-sam/host
+	@STUDYSYNC_TEMPLATE=.aws-sam/host/template.yaml $(BIN)/python -m pytest -m "package or not package" tests/package tests/e2e $(ARGS)
+
+$(SAM_VENV)/sam.stamp: requirements/sam.txt
+	@echo "Installing the SAM CLI (once)"
+	@test -x $(SAM_VENV)/bin/python || $(PYTHON) -m venv $(SAM_VENV)
+	@$(SAM_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/sam.txt
+	@touch $@
+
+package-sam: $(VENV)/dev.stamp $(SAM_VENV)/sam.stamp ## the same as package, with `sam build` (needs python3.13 on the PATH)
+	@SAM_CLI_TELEMETRY=0 $(SAM_VENV)/bin/sam validate --lint
+	@SAM_CLI_TELEMETRY=0 $(SAM_VENV)/bin/sam build
+	@$(BIN)/python -m tools.package --finish .aws-sam/build
 
 lock: ## compile the requirements files from the ranges in pyproject.toml
 	@compile() { $(BIN)/uv pip compile -q pyproject.toml --universal --python-version 3.11 --generate-hashes --no-annotate \
 	    --custom-compile-command "make lock" "$$@"; }; \
 	  compile --group dev -o requirements/dev.txt; \
 	  compile --group local -c requirements/dev.txt -o requirements/local.txt; \
+	  compile --group runtime -c requirements/dev.txt -o requirements/runtime.txt; \
+	  compile --group peer -c requirements/dev.txt -o requirements/peer.txt; \
+	  compile --group sam -o requirements/sam.txt; \
 	  compile --group core -c requirements/dev.txt -o layers/core/requirements.txt; \
 	  compile --group resilience -c requirements/dev.txt -o layers/resilience/requirements.txt
 
 clean: ## remove what was built and the local stack's data
+	@chmod -R u+w .aws-sam 2>/dev/null || true
 	@rm -rf .aws-sam .local .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -34,7 +34,8 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     serving = commands.add_parser("serve", help="bring everything up (PORT, STUDYSYNC_HOME)")
     serving.add_argument("--port", type=int, default=os.environ.get("PORT", "8000"), help="where the API answers")
-    serving.add_argument("--template", type=Path, default=REPOSITORY / "template.yaml", help="a SAM template")
+    template = os.environ.get("STUDYSYNC_TEMPLATE") or REPOSITORY / "template.yaml"
+    serving.add_argument("--template", type=Path, default=template, help="a SAM template (STUDYSYNC_TEMPLATE)")
     most = os.environ.get("LOCAL_CONCURRENCY", "4")
     serving.add_argument("--concurrency", type=int, default=most, help="processes a function (LOCAL_CONCURRENCY)")
     invoking = commands.add_parser("invoke", help="run one function of the running stack, as a schedule would")

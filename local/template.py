@@ -50,7 +50,11 @@ class Cors:
 
 @dataclass(frozen=True)
 class FunctionSpec:
-    """One function: what runs it and what it may use. `timeout` is in seconds, `memory` in MB."""
+    """One function: what runs it and what it may use. `timeout` is in seconds, `memory` in MB.
+
+    `runtime` is there for a built template only: what stands in for Lambda's own packages, so that the function sees
+    nothing but them, its layers and its code.
+    """
 
     name: str
     handler: str
@@ -59,6 +63,7 @@ class FunctionSpec:
     timeout: int
     memory: int
     environment: Mapping[str, str]
+    runtime: Path | None = None
 
 
 class Template:
@@ -144,12 +149,19 @@ class Template:
             timeout=int(known.get("Timeout", _DEFAULT_TIMEOUT)),
             memory=int(known.get("MemorySize", _DEFAULT_MEMORY)),
             environment=self._environment(common, own),
+            runtime=self._runtime(),
         )
 
     def _layers(self, references: list[Any]) -> list[Path]:
         layers = self._of_type("AWS::Serverless::LayerVersion")
         named = [reference.get("Ref") for reference in references if isinstance(reference, dict)]
-        return [(self._folder / layers[name]["Properties"]["ContentUri"]).resolve() for name in named if name in layers]
+        folders = [self._folder / layers[name]["Properties"]["ContentUri"] for name in named if name in layers]
+        # A built layer has its packages where Lambda looks for them below /opt.
+        return [(path / "python" if (path / "python").is_dir() else path).resolve() for path in folders]
+
+    def _runtime(self) -> Path | None:
+        runtime = self._folder / "Runtime"  # `python -m tools.package --host` puts it there
+        return runtime.resolve() if runtime.is_dir() else None
 
     def _environment(self, *sections: dict[str, Any]) -> dict[str, str]:
         variables: dict[str, Any] = {}

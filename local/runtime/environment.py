@@ -7,7 +7,7 @@ from local.intrinsics import PSEUDO_PARAMETERS
 from local.template import FunctionSpec
 
 # Set by the template because code folders are read-only on Lambda; here compiled modules are kept between cold starts.
-_NOT_HERE = {"PYTHONDONTWRITEBYTECODE"}
+_NOT_HERE = frozenset({"PYTHONDONTWRITEBYTECODE"})
 
 # A developer's own scripts and load tests come from one address.
 _GENEROUS = {"RATE_LIMIT_PER_MINUTE": "1000000", "RATE_LIMIT_PER_HOUR": "10000000"}
@@ -15,7 +15,8 @@ _GENEROUS = {"RATE_LIMIT_PER_MINUTE": "1000000", "RATE_LIMIT_PER_HOUR": "1000000
 
 def function_environment(spec: FunctionSpec, backends: Mapping[str, str], runtime_api: str) -> dict[str, str]:
     """What Lambda sets, then the template, then variables of the same name from the shell, then the local backends."""
-    template = {**{name: value for name, value in spec.environment.items() if name not in _NOT_HERE}, **_GENEROUS}
+    left_out = frozenset() if spec.runtime else _NOT_HERE
+    template = {**{name: value for name, value in spec.environment.items() if name not in left_out}, **_GENEROUS}
     shell = {name: os.environ[name] for name in template if name in os.environ}
     return {**_lambda(spec, runtime_api), **template, **shell, **backends}
 
@@ -26,7 +27,7 @@ def _lambda(spec: FunctionSpec, runtime_api: str) -> dict[str, str]:
         "PATH": os.environ.get("PATH", ""),
         "LANG": "en_US.UTF-8",
         "TZ": ":UTC",
-        "PYTHONPATH": os.pathsep.join(str(folder) for folder in (spec.code, *spec.layers)),
+        "PYTHONPATH": os.pathsep.join(str(folder) for folder in (spec.code, *spec.layers, spec.runtime) if folder),
         "PYTHONUNBUFFERED": "1",
         "LAMBDA_TASK_ROOT": str(spec.code),
         "LAMBDA_RUNTIME_DIR": "/var/runtime",

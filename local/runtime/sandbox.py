@@ -107,6 +107,7 @@ class Sandbox:
         transport, _ = await loop.subprocess_exec(
             lambda: _Process(self._lines, self._ended),
             sys.executable,
+            *(("-S",) if self.spec.runtime else ()),  # a build brings everything: this environment's packages stay out
             "-m",
             "awslambdaric",
             self.spec.handler,

@@ -1,0 +1,19 @@
+"""Fixtures over the build for this machine, which `make package-test` makes first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+BUILD = Path(__file__).parents[2] / ".aws-sam" / "host"
+
+
+@pytest.fixture(scope="session")
+def build() -> Iterator[Path]:
+    """The build; no test may leave a file in it, because on Lambda none could."""
+    assert (BUILD / "template.yaml").exists(), "run `make package-test`"
+    before = set(BUILD.rglob("*"))
+    yield BUILD
+    assert set(BUILD.rglob("*")) == before

@@ -1,0 +1,56 @@
+"""What is in the build, and what is not."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import pytest
+
+from tools.package import LAYERS, UNZIPPED_LIMIT
+from tools.package_trim import size_of
+
+pytestmark = pytest.mark.package
+NOT_IN_LAYERS = ("boto3", "botocore", "supabase", "uvicorn", "moto", "pytest", "awslambdaric", "psycopg", "pip")
+UNCHECKED_HASH = 0b01
+"""The flags of bytecode that is valid whatever its source says (PEP 552)."""
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_a_layer_carries_only_what_runs(build: Path, layer: str) -> None:
+    """No tests, no boto3 (the runtime brings it), none of the tools of a developer's machine."""
+    packages = {path.name for path in (build / layer / "python").iterdir()}
+    assert not packages & {*NOT_IN_LAYERS, "bin", "tests"}
+    assert not [path for path in (build / layer).rglob("tests") if (path / "__init__.py").exists()]
+
+
+@pytest.mark.parametrize("part", ["Functions", *LAYERS])
+def test_every_module_has_bytecode_that_nobody_checks(build: Path, part: str) -> None:
+    """Where folders are read-only a module without bytecode is compiled at every cold start."""
+    missing = []
+    for source in (build / part).rglob("*.py"):
+        compiled = Path(importlib.util.cache_from_source(str(source)))
+        if not compiled.exists() or compiled.read_bytes()[4] != UNCHECKED_HASH:
+            missing.append(source)
+    assert missing == []
+
+
+def test_tracebacks_name_files_as_lambda_sees_them(build: Path) -> None:
+    """The machine that built it is in no bytecode."""
+    for source in (build / "Functions/users/app.py", build / "CoreLayer/python/studysync/app.py"):
+        compiled = Path(importlib.util.cache_from_source(str(source))).read_bytes()
+        assert str(build).encode() not in compiled
+        assert (b"/var/task/users/app.py" in compiled) or (b"/opt/python/studysync/app.py" in compiled)
+
+
+def test_it_fits_into_lambda(build: Path) -> None:
+    """A function with its layers is under the limit, by far: size is cold start too."""
+    total = sum(size_of(build / part) for part in ("Functions", *LAYERS))
+    assert total < UNZIPPED_LIMIT / 3
+
+
+def test_it_was_built_for_this_interpreter(build: Path) -> None:
+    """Otherwise the other tests would prove nothing."""
+    tag = sys.implementation.cache_tag
+    assert list((build / "Functions").rglob(f"*.{tag}.pyc"))

@@ -1,0 +1,133 @@
+"""Builds what is deployed: the functions' code and the two layers, below `.aws-sam/`, and says how big they are.
+
+`python -m tools.package` builds for Lambda (python3.13, arm64) into `.aws-sam/build`, where `sam deploy` looks;
+`python -m tools.package --host` builds the same for this interpreter and machine into `.aws-sam/host`, with what the
+Lambda runtime brings by itself beside it, so that `python -m local serve --template .aws-sam/host/template.yaml` runs
+exactly what would be deployed.
+
+`python -m tools.package --finish FOLDER` does to what `sam build` left in FOLDER what this program does to its own.
+
+All go the same way: packages by their locked hashes, no tests and no metadata that nobody reads, and bytecode whose
+validity nobody checks, because on Lambda the folders are read-only and a module without it is compiled at every start.
+"""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from tools.package_trim import Target, compile_tree, size_of, trim
+
+ROOT = Path(__file__).resolve().parent.parent
+OUTPUT = ROOT / ".aws-sam"
+LAYERS = {"ResilienceLayer": ROOT / "layers" / "resilience", "CoreLayer": ROOT / "layers" / "core"}
+RUNTIME = "Runtime"
+"""Stands in for /var/runtime in a build for this machine."""
+UNZIPPED_LIMIT = 250 * 1000 * 1000
+"""Lambda's, in bytes, for a function and its layers together."""
+_GLIBC = (17, 24, 26, 27, 28, 31, 34)
+"""Minor versions of glibc's 2 that Amazon Linux 2023 can run, as wheels name them."""
+_SOURCES = shutil.ignore_patterns("__pycache__", "*.pyc", "requirements.txt")
+
+LAMBDA = Target("arm64", (3, 13), tuple(f"manylinux_2_{minor}_aarch64" for minor in _GLIBC))
+
+
+def host() -> Target:
+    """Return this machine and this interpreter as a target."""
+    return Target(platform.machine(), sys.version_info[:2], ())
+
+
+def build(target: Target, folder: Path) -> dict[str, int]:
+    """Build into `folder`, which is replaced; returns the unzipped size of each part in bytes."""
+    remove(folder)
+    folder.mkdir(parents=True)
+    shutil.copytree(ROOT / "functions", folder / "Functions", ignore=_SOURCES)
+    for name, source in LAYERS.items():
+        packages = folder / name / "python"
+        shutil.copytree(source, packages, ignore=_SOURCES)
+        install(target, source / "requirements.txt", packages)
+        trim(packages)
+    parts = ["Functions", *LAYERS]
+    if not target.platforms:
+        install(target, ROOT / "requirements" / "runtime.txt", folder / RUNTIME)
+        parts.append(RUNTIME)
+    for name in parts:
+        compile_tree(folder / name, target)
+    template = (ROOT / "template.yaml").read_text(encoding="utf-8")
+    (folder / "template.yaml").write_text(built_template(template), encoding="utf-8")
+    return {name: size_of(folder / name) for name in parts if name != RUNTIME}
+
+
+def remove(folder: Path) -> None:
+    """Remove what an earlier build left, which its tests may have made read-only."""
+    if folder.exists():
+        for path in (folder, *folder.rglob("*")):
+            if path.is_dir():
+                path.chmod(0o755)
+        shutil.rmtree(folder)
+
+
+def finish(folder: Path) -> dict[str, int]:
+    """Trim and compile what `sam build` left in `folder`; returns the unzipped size of each part in bytes."""
+    parts = [path for path in sorted(folder.iterdir()) if path.is_dir()]
+    for part in parts:
+        trim(part / "python" if part.name in LAYERS else part)
+        compile_tree(part, LAMBDA)
+    return {part.name: size_of(part) for part in parts}
+
+
+def install(target: Target, requirements: Path, folder: Path) -> None:
+    """Install locked packages for `target` into `folder`."""
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
+    command += ["--no-deps", "--require-hashes", "--requirement", str(requirements), "--target", str(folder)]
+    if target.platforms:
+        major, minor = target.python
+        command += ["--only-binary", ":all:", "--implementation", "cp", "--python-version", f"{major}.{minor}"]
+        command += ["--platform", "manylinux2014_aarch64"]
+        for name in target.platforms:
+            command += ["--platform", name]
+    # What is warned of, such as a script folder that is not on the PATH, matters to nobody here.
+    subprocess.run([*command, "--no-warn-script-location", "--root-user-action", "ignore"], check=True)
+
+
+def built_template(text: str) -> str:
+    """Return the template with its paths pointing at what was built beside it."""
+    paths = {"CodeUri: functions/": "CodeUri: Functions/"}
+    paths |= {f"ContentUri: layers/{source.name}": f"ContentUri: {name}" for name, source in LAYERS.items()}
+    for path, built in paths.items():
+        if text.count(path) != 1:
+            raise ValueError(f"template.yaml should say {path!r} once")
+        text = text.replace(path, built)
+    return text
+
+
+def report(target: Target, sizes: dict[str, int]) -> str:
+    """Return the sizes as a table."""
+    rows = [f"{name:<16} {size / 1e6:8.1f} MB" for name, size in sizes.items()]
+    total = sum(sizes.values())
+    rows.append(f"{'together':<16} {total / 1e6:8.1f} MB of {UNZIPPED_LIMIT / 1e6:.0f} MB, unzipped, {target}")
+    return "\n".join(rows)
+
+
+def main() -> int:
+    """Build; 1 when it is too big for Lambda."""
+    parser = argparse.ArgumentParser(prog="python -m tools.package")
+    parser.add_argument("--host", action="store_true", help="for this machine, to be run here")
+    parser.add_argument("--output", type=Path, help="default .aws-sam/build, with --host .aws-sam/host")
+    parser.add_argument("--finish", type=Path, metavar="FOLDER", help="trim and compile what `sam build` built")
+    options = parser.parse_args()
+    target = host() if options.host else LAMBDA
+    if options.finish:
+        sizes = finish(options.finish)
+    else:
+        sizes = build(target, options.output or OUTPUT / ("host" if options.host else "build"))
+    print(report(target, sizes))
+    return 0 if sum(sizes.values()) < UNZIPPED_LIMIT else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
