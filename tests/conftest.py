@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -17,8 +18,13 @@ from tests.support.clock import DatabaseClock
 
 @pytest.fixture(scope="session")
 def backends(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backends]:
-    """PostgreSQL, PostgREST, auth and DynamoDB, for as long as this test process lives."""
-    with Backends(tmp_path_factory.mktemp("stack"), durable=False) as running:
+    """PostgreSQL, PostgREST, auth and DynamoDB, for as long as this test process lives.
+
+    POSTGRES_PROGRAMS, the folder of another version's programs, has all tests run on that one.
+    """
+    programs = os.environ.get("POSTGRES_PROGRAMS")
+    home = tmp_path_factory.mktemp("stack")
+    with Backends(home, durable=False, programs=Path(programs) if programs else None) as running:
         before = dict(os.environ)
         # Many students, one address.
         os.environ.update(running.environment, RATE_LIMIT_PER_MINUTE="1000000", RATE_LIMIT_PER_HOUR="10000000")
@@ -28,11 +34,23 @@ def backends(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backends]:
 
 
 @pytest.fixture(scope="session")
-def sql(backends: Backends) -> Iterator[psycopg.Connection[Any]]:
-    """A superuser's connection to the database, committing at once."""
-    assert backends.dsn is not None
-    with psycopg.connect(backends.dsn, autocommit=True) as connection:
-        yield connection
+def connections() -> Iterator[list[psycopg.Connection[Any]]]:
+    """The connections that `sql` has made, the one in use last."""
+    made: list[psycopg.Connection[Any]] = []
+    yield made
+    for connection in made:
+        connection.close()
+
+
+@pytest.fixture
+def sql(backends: Backends, connections: list[psycopg.Connection[Any]]) -> psycopg.Connection[Any]:
+    """A superuser's connection to the database, committing at once; a new one where a test killed the server."""
+    try:
+        connections[-1].execute("select 1")
+    except (IndexError, psycopg.OperationalError):
+        assert backends.dsn is not None
+        connections.append(psycopg.connect(backends.dsn, autocommit=True))
+    return connections[-1]
 
 
 @pytest.fixture(scope="session")
