@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -109,3 +112,33 @@ def test_a_dead_connection_is_replaced(api: Api, backends: Backends, student: St
     backends.project.postgrest.wait()
     wait_until(lambda: api.get("/health/readiness").status_code == 200)
     assert student.get("/api/users/me").status_code == 200
+
+
+@pytest.mark.usefixtures("circuits")
+@pytest.mark.parametrize("part", ["postgres", "postgrest"])
+@pytest.mark.parametrize("delay", [0.02, 0.08, 0.2])
+def test_a_batch_that_was_cut_off_is_completed_by_its_repeat(
+    backends: Backends, student: Student, part: str, delay: float
+) -> None:
+    """Killed in the middle of a batch, the database has all of it or nothing, and the client's repeat is the cure."""
+    victim = backends.postgres if part == "postgres" else backends.project.postgrest
+    start, session_id = datetime.now(UTC) - timedelta(hours=20), str(uuid.uuid4())
+    steps = [("start", 0), *(("heartbeat", n) for n in range(1, 480)), ("complete", 480)]
+    events = [
+        {"session_id": session_id, "event_type": kind, "created_at": (start + timedelta(minutes=n)).isoformat()}
+        for kind, n in steps
+    ]
+    killer = threading.Timer(delay, victim.kill)
+    killer.start()
+    first = student.post("/api/sync/offline", {"events": events})
+    killer.join()
+    victim.restart()
+    assert first.status_code in (200, 503)
+    wait_until(lambda: student.get("/api/users/me").status_code == 200, 40)
+    applied = student.get("/api/sync/status").json()["data"]["applied_count"]
+    assert applied in (0, len(events))
+    again = student.post("/api/sync/offline", {"events": events}).json()["data"]
+    assert again["synced_count"] + again["duplicate_count"] == len(events)
+    assert again["sessions"][0]["focus_seconds"] == 8 * 3600
+    assert student.get("/api/users/me").json()["data"]["xp"] == again["sessions"][0]["total_xp"]
+    assert len(student.get(f"/api/sessions/{session_id}/audit").json()["data"]) == len(events)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from studysync.settings import get_settings
 from tests.support.client import Api, Student, assert_problem
 from tests.support.clock import DatabaseClock
+from tests.support.timeline import completed_session
 
 
 def close_silent_sessions(api: Api) -> dict[str, int]:
@@ -184,6 +186,61 @@ def test_each_signal_raises_the_score(student: Student, clock: DatabaseClock, cl
     assert 0 < outcome["suspicion_score"] <= 75
     assert (outcome["flagged"], outcome["held"]) == (False, False)
     assert outcome["xp_awarded"] > 0
+
+
+MINUTE = timedelta(minutes=1)
+JITTER = [0.0, 0.7, -0.4, 0.3, -0.9, 0.5, -0.2, 0.8, -0.6, 0.1, 0.4, -0.7, 0.2, -0.1, 0.6, -0.3]
+
+
+def score(
+    sql: psycopg.Connection[Any],
+    student: Student,
+    start: datetime,
+    beats: list[float],
+    claimed: list[float] | None = None,
+) -> int:
+    """The raw score of a session with heartbeats at these seconds after its start, claimed at those."""
+    session_id = uuid.uuid4()
+    sql.execute(
+        """insert into study_sessions (session_id, user_id, duration_minutes, started_at, last_activity_at)
+           values (%s, %s, 60, %s, %s)""",
+        [session_id, student.user_id, start, start],
+    )
+    for second, claim in zip(beats, claimed or beats, strict=True):
+        sql.execute(
+            """insert into session_events (session_id, user_id, source, event_type, occurred_at, claimed_at)
+               values (%s, %s, 'client', 'heartbeat', %s, %s)""",
+            [session_id, student.user_id, start + timedelta(seconds=second), start + timedelta(seconds=claim)],
+        )
+    query = "select internal.suspicion_score(s, %s) from study_sessions s where session_id = %s"
+    row = sql.execute(query, [start + timedelta(seconds=beats[-1]), session_id]).fetchone()
+    assert row is not None
+    found: int = row[0]
+    return found
+
+
+def test_each_signal_of_the_contract_counts(student: Student, sql: psycopg.Connection[Any]) -> None:
+    """Regular and impossible rates, overlaps and implausible days raise the score of an otherwise honest session."""
+    start = datetime(2026, 4, 4, 4, tzinfo=UTC)
+    honest = [30.0 * n + JITTER[n] for n in range(1, 16)]
+    cases = {
+        "honest": (honest, None, 0),
+        "machine-regular": ([30.0 * n for n in range(1, 16)], None, 20),
+        "impossible rate": ([0.1 * n * n for n in range(1, 13)], None, 16),
+        "out of order": (honest, honest[::-1], 24),
+    }
+    for name, (beats, claimed, least) in cases.items():
+        with sql.transaction(force_rollback=True):
+            found = score(sql, student, start, beats, claimed)
+            assert (found >= least) if least else (found == 0), (name, found)
+    with sql.transaction(force_rollback=True):
+        completed_session(sql, student.user_id, start + 10 * MINUTE, 10)
+        earlier = [second - 300 for second in honest]
+        assert score(sql, student, start + 11 * MINUTE, honest, earlier) >= 30  # claims to have been in both
+    with sql.transaction(force_rollback=True):
+        for hours in (1, 13):
+            completed_session(sql, student.user_id, start - timedelta(hours=hours), 480)
+        assert score(sql, student, start, honest) >= 20  # 16 hours of study in 24
 
 
 def test_strict_mode_holds_from_25_on(student: Student, clock: DatabaseClock, monkeypatch: pytest.MonkeyPatch) -> None:
