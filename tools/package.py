@@ -14,6 +14,7 @@ validity nobody checks, because on Lambda the folders are read-only and a module
 from __future__ import annotations
 
 import argparse
+import hashlib
 import platform
 import shutil
 import subprocess
@@ -25,6 +26,7 @@ from tools.package_trim import Target, compile_tree, size_of, trim
 ROOT = Path(__file__).resolve().parent.parent
 OUTPUT = ROOT / ".aws-sam"
 LAYERS = {"ResilienceLayer": ROOT / "layers" / "resilience", "CoreLayer": ROOT / "layers" / "core"}
+UNBUILT = "BUILD: unbuilt"
 RUNTIME = "Runtime"
 """Stands in for /var/runtime in a build for this machine."""
 UNZIPPED_LIMIT = 250 * 1000 * 1000
@@ -57,8 +59,8 @@ def build(target: Target, folder: Path) -> dict[str, int]:
         parts.append(RUNTIME)
     for name in parts:
         compile_tree(folder / name, target)
-    template = (ROOT / "template.yaml").read_text(encoding="utf-8")
-    (folder / "template.yaml").write_text(built_template(template), encoding="utf-8")
+    template = built_template((ROOT / "template.yaml").read_text(encoding="utf-8"))
+    (folder / "template.yaml").write_text(stamped(template, digest(folder)), encoding="utf-8")
     return {name: size_of(folder / name) for name in parts if name != RUNTIME}
 
 
@@ -77,6 +79,8 @@ def finish(folder: Path) -> dict[str, int]:
     for part in parts:
         trim(part / "python" if part.name in LAYERS else part)
         compile_tree(part, LAMBDA)
+    template = folder / "template.yaml"
+    template.write_text(stamped(template.read_text(encoding="utf-8"), digest(folder)), encoding="utf-8")
     return {part.name: size_of(part) for part in parts}
 
 
@@ -103,6 +107,22 @@ def built_template(text: str) -> str:
             raise ValueError(f"template.yaml should say {path!r} once")
         text = text.replace(path, built)
     return text
+
+
+def stamped(text: str, build: str) -> str:
+    """Return the template with the name of this build, by which a new version of every function is published."""
+    if text.count(UNBUILT) != 1:
+        raise ValueError(f"template.yaml should say {UNBUILT!r} once")
+    return text.replace(UNBUILT, f"BUILD: b{build}")
+
+
+def digest(folder: Path) -> str:
+    """Return what tells this build from others: 12 characters from the contents of every file but bytecode."""
+    found = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and path.suffix != ".pyc" and path.name != "template.yaml":
+            found.update(f"{path.relative_to(folder)}\0".encode() + path.read_bytes() + b"\0")
+    return found.hexdigest()[:12]
 
 
 def report(target: Target, sizes: dict[str, int]) -> str:

@@ -1,0 +1,68 @@
+"""How a build is put together, without building."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tools.package import LAMBDA, LAYERS, UNBUILT, built_template, digest, report, stamped
+from tools.package_trim import trim
+
+
+def test_the_built_template_points_at_what_was_built() -> None:
+    """Paths beside the template, and the name of the build."""
+    text = "\n".join(["CodeUri: functions/", "ContentUri: layers/core", "ContentUri: layers/resilience", UNBUILT])
+    built = stamped(built_template(text), "0123")
+    assert built.splitlines() == [
+        "CodeUri: Functions/",
+        "ContentUri: CoreLayer",
+        "ContentUri: ResilienceLayer",
+        "BUILD: b0123",
+    ]
+
+
+@pytest.mark.parametrize("text", ["", "CodeUri: elsewhere/"])
+def test_a_template_that_is_laid_out_anew_is_noticed(text: str) -> None:
+    """Rather than deployed with paths that are not there."""
+    with pytest.raises(ValueError, match="should say"):
+        built_template(text)
+    with pytest.raises(ValueError, match="should say"):
+        stamped(text, "0123")
+
+
+def test_trimming_leaves_code_data_versions_and_licences(tmp_path: Path) -> None:
+    """Tests, stubs, scripts and the installer's notes go."""
+    kept = ["a/x.py", "a/data.json", "a/latest/__init__.py", "a-1.dist-info/METADATA", "a-1.dist-info/licenses/LICENSE"]
+    gone = ["a/tests/__init__.py", "a/x.pyi", "a/y.c", "bin/tool", "a-1.dist-info/RECORD", "a/py.typed"]
+    for name in kept + gone:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    trim(tmp_path)
+    assert sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()) == sorted(kept)
+
+
+def test_the_name_of_a_build_is_its_contents(tmp_path: Path) -> None:
+    """The same contents give the same name, whenever they were written; bytecode says nothing new."""
+    (tmp_path / "x.py").write_text("1")
+    before = digest(tmp_path)
+    (tmp_path / "x.pyc").write_text("any")
+    assert digest(tmp_path) == before
+    (tmp_path / "x.py").write_text("2")
+    assert digest(tmp_path) != before
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_requirements_do_not_depend_on_who_builds(layer: str) -> None:
+    """Pip asks the building interpreter about its version and machine, not the target: no line may ask for them."""
+    text = (LAYERS[layer] / "requirements.txt").read_text(encoding="utf-8")
+    assert not re.findall(r"; .*(?:python_version|python_full_version|platform_machine|sys_platform)", text)
+    assert text.count("--hash=") >= text.count("==")
+
+
+def test_the_report_is_a_table() -> None:
+    """Each part and their sum."""
+    lines = report(LAMBDA, {"Functions": 1_000_000, "CoreLayer": 2_000_000}).splitlines()
+    assert [line.split()[1] for line in lines] == ["1.0", "2.0", "3.0"]
+    assert "python3.13 on arm64" in lines[-1]

@@ -1,0 +1,139 @@
+"""What the transformed template makes of the API and its functions."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from local.gateway.routing import Router
+from local.template import Route, Template
+from tests.unit.deploy.conftest import ROOT, Resources
+
+DOMAINS = {"auth": "Users"} | {
+    name: name.capitalize() for name in ("users", "sessions", "gamification", "spaces", "sync", "health")
+}
+GATEWAY_SECONDS = 30
+
+
+def _of_type(resources: Resources, kind: str) -> Resources:
+    return {name: entry["Properties"] for name, entry in resources.items() if entry["Type"] == kind}
+
+
+def _expected(path: str) -> str:
+    parts = path.split("/")
+    return DOMAINS.get(parts[2] if parts[1] == "api" else parts[1], "Health") + "Function"
+
+
+def test_every_operation_reaches_its_function(resources: Resources) -> None:
+    """Each path of the OpenAPI document is routed to the alias of the function whose domain it is."""
+    paths = resources["Api"]["Properties"]["Body"]["paths"]
+    routes = [Route("ANY", path, _integration(methods)) for path, methods in paths.items()]
+    router = Router(routes)
+    document = json.loads((ROOT / "functions/health/openapi.json").read_text(encoding="utf-8"))
+    for path, methods in document["paths"].items():
+        for method in methods:
+            found = router.match(method.upper(), path.replace("{", "").replace("}", ""))
+            assert found is not None, path
+            assert found.route.function == f"{_expected(path)}Aliaslive", (method, path)
+
+
+def _integration(methods: dict[str, Any]) -> str:
+    (method,) = methods.values()
+    uri: str = method["x-amazon-apigateway-integration"]["uri"]["Fn::Sub"]
+    return uri.partition("functions/${")[2].partition("}")[0]
+
+
+def test_the_gateway_logs_and_throttles(resources: Resources) -> None:
+    """One line a request, without query strings and headers; a limit for every route."""
+    (stage,) = _of_type(resources, "AWS::ApiGatewayV2::Stage").values()
+    line = stage["AccessLogSettings"]["Format"]
+    assert json.loads(line)["request_id"] == "$context.requestId"
+    assert "queryString" not in line
+    assert {"ThrottlingRateLimit", "ThrottlingBurstLimit"} <= set(stage["DefaultRouteSettings"])
+
+
+def test_there_are_six_functions_alike(functions: Resources) -> None:
+    """Python 3.13 on arm64, traced, from a snapshot, and answering before the gateway gives up."""
+    assert len(functions) == 6
+    for name, function in functions.items():
+        assert (function["Runtime"], function["Architectures"]) == ("python3.13", ["arm64"]), name
+        assert function["TracingConfig"] == {"Mode": "Active"}, name
+        assert function["SnapStart"] == {"ApplyOn": "PublishedVersions"}, name
+        assert function["Timeout"] < GATEWAY_SECONDS, name
+        assert len(function["Layers"]) == 2, name
+
+
+def test_every_function_has_a_log_group_of_its_own(functions: Resources, resources: Resources) -> None:
+    """Made by the stack, so that its retention is ours and not forever."""
+    groups = {name: function["LoggingConfig"]["LogGroup"]["Ref"] for name, function in functions.items()}
+    assert len(set(groups.values())) == len(functions)
+    for group in _of_type(resources, "AWS::Logs::LogGroup").values():
+        assert group["RetentionInDays"] == {"Ref": "LogRetentionDays"} or isinstance(group["RetentionInDays"], int)
+
+
+def test_every_function_knows_its_environment(functions: Resources) -> None:
+    """The project, the table, the name it logs under; secrets by name only."""
+    for name, function in functions.items():
+        variables = function["Environment"]["Variables"]
+        assert variables["POWERTOOLS_SERVICE_NAME"] == name.removesuffix("Function").lower()
+        assert {"STAGE", "SUPABASE_URL", "SUPABASE_SECRET_NAME", "RESILIENCE_TABLE"} <= set(variables)
+        assert not [key for key in variables if key.endswith(("_KEY", "_TOKEN", "_PASSWORD", "JWT_SECRET"))]
+
+
+def test_every_function_is_called_through_its_alias(functions: Resources, resources: Resources) -> None:
+    """A canary in prod, at once elsewhere; errors take either back."""
+    aliases, groups = (
+        _of_type(resources, "AWS::Lambda::Alias"),
+        _of_type(resources, "AWS::CodeDeploy::DeploymentGroup"),
+    )
+    for name in functions:
+        assert aliases[f"{name}Aliaslive"]["Name"] == "live"
+        group = groups[f"{name}DeploymentGroup"]
+        assert group["AlarmConfiguration"]["Alarms"], name
+        condition, prod, other = group["DeploymentConfigName"]["Fn::If"]
+        assert condition == "IsProd"
+        assert "Canary" in json.dumps(prod)
+        assert "AllAtOnce" in json.dumps(other)
+
+
+def test_every_build_publishes_every_function(translate: Callable[..., Resources]) -> None:
+    """SAM would not publish for a layer that changed alone, and the alias would stay on a version with the old one."""
+    same, before, after = (
+        set(_of_type(translate(build=build), "AWS::Lambda::Version")) for build in ("one", "one", "two")
+    )
+    assert same == before
+    assert not before & after
+
+
+def test_schedules_leave_what_they_could_not_do(resources: Resources) -> None:
+    """In the queue, whether the call could not be delivered or the function failed; and under names of their stack."""
+    schedules = _of_type(resources, "AWS::Scheduler::Schedule")
+    failed = {"Fn::GetAtt": ["FailedSchedules", "Arn"]}
+    configs = _of_type(resources, "AWS::Lambda::EventInvokeConfig")
+    for name, schedule in schedules.items():
+        target = schedule["Target"]
+        assert target["DeadLetterConfig"] == {"Arn": failed}, name
+        assert target["Arn"]["Ref"].endswith("Aliaslive"), name
+        assert "${AWS::StackName}" in schedule["Name"]["Fn::Sub"], name
+        config = configs[target["Arn"]["Ref"].removesuffix("Aliaslive") + "EventInvokeConfig"]
+        assert config["DestinationConfig"]["OnFailure"]["Destination"] == failed
+    assert len(schedules) >= 3
+
+
+def test_the_table_outlives_mistakes(resources: Resources) -> None:
+    """Encrypted, restorable to any second, kept when the stack goes, and emptied by its TTL."""
+    table = resources["ResilienceTable"]
+    assert (table["DeletionPolicy"], table["UpdateReplacePolicy"]) == ("Retain", "Retain")
+    properties = table["Properties"]
+    assert properties["SSESpecification"] == {"SSEEnabled": True}
+    assert properties["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    assert properties["TimeToLiveSpecification"] == {"AttributeName": "ttl", "Enabled": True}
+
+
+def test_the_local_stack_reads_it() -> None:
+    """The same file serves `make serve`: its functions, routes, schedules and table."""
+    template = Template.load(ROOT / "template.yaml")
+    assert len(template.functions()) == 6
+    assert len(template.schedules()) >= 3
+    assert "ResilienceTable" in template.tables()
