@@ -26,6 +26,7 @@ from studysync.errors import (
 from studysync.http import http_client
 from studysync.logging import app_logger
 from studysync.settings import Settings, get_settings
+from studysync.snapshot import on_restored
 from users.models import Tokens
 
 # Wrong address and wrong password must not be told apart; the others say that a token or session is not good any more.
@@ -182,3 +183,6 @@ def _unavailable(error: Exception) -> ApiError:
 def supabase_auth() -> SupabaseAuth:
     """Return the process's client."""
     return SupabaseAuth(get_settings(), http_client())
+
+
+on_restored(supabase_auth.cache_clear)

@@ -1,0 +1,91 @@
+"""SnapStart: what is done before the memory of a published version is saved, and when a copy of it wakes up.
+
+Before: one request nobody sent is answered, so that everything it loads, builds and compiles is in the snapshot.
+After, because many copies of one memory wake up at any later time: sockets are dropped, secrets and keys are read
+again, caches, tokens and allowances that were counted by a clock are given up, and each copy gets random state of its
+own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import resilience
+
+Handler = Callable[[dict[str, Any], Any], Any]
+
+_NOWHERE = "/api/nowhere"
+_restorers: list[Callable[[], object]] = []
+
+
+def on_restored(work: Callable[[], object]) -> None:
+    """Have work done in every copy that wakes up: forgetting what a domain keeps for itself."""
+    _restorers.append(work)
+
+
+def install(handler: Handler) -> bool:
+    """Register both moments with the Lambda runtime; returns False where no snapshot will be taken."""
+    if os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") != "snap-start":
+        return False
+    from snapshot_restore_py import register_after_restore, register_before_snapshot  # comes with the runtime
+
+    register_before_snapshot(warm_up, handler)
+    register_after_restore(restore)
+    return True
+
+
+def warm_up(handler: Handler) -> None:
+    """Answer a request to a path that does not exist: all middleware, no domain, no database."""
+    handler(_event(), _Context())
+
+
+def restore() -> None:
+    """Make this copy a process of its own."""
+    from studysync.database import database
+    from studysync.http import http_client
+    from studysync.identity import token_verifier
+    from studysync.settings import get_settings
+
+    random.seed()
+    if http_client.cache_info().currsize:
+        asyncio.get_event_loop().run_until_complete(http_client().aclose())
+    for kept in (database, token_verifier, http_client, get_settings):
+        kept.cache_clear()
+    parameters = sys.modules.get("aws_lambda_powertools.utilities.parameters")
+    if parameters is not None:
+        parameters.clear_caches()
+    resilience.on_restore()
+    for work in _restorers:
+        work()
+
+
+class _Context:
+    """Lambda's context, as far as it is asked."""
+
+    function_name = "snapshot"
+    aws_request_id = "snapshot"
+    memory_limit_in_mb = 0
+    invoked_function_arn = ""
+
+    @staticmethod
+    def get_remaining_time_in_millis() -> int:
+        """Return enough milliseconds for one request."""
+        return 10_000
+
+
+def _event() -> dict[str, Any]:
+    http = {"method": "GET", "path": _NOWHERE, "protocol": "HTTP/1.1", "sourceIp": "127.0.0.1", "userAgent": "snapshot"}
+    return {
+        "version": "2.0",
+        "routeKey": "$default",
+        "rawPath": _NOWHERE,
+        "rawQueryString": "",
+        "headers": {"host": "snapshot.invalid"},
+        "requestContext": {"http": http, "requestId": "snapshot", "stage": "$default", "timeEpoch": 0},
+        "isBase64Encoded": False,
+    }

@@ -1,0 +1,92 @@
+"""SnapStart as the Lambda runtime drives it: a process that warms up, is restored, and then serves."""
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+
+from local.backends import Backends
+from local.gateway.events import new_trace_id
+from local.home import REPOSITORY, Home
+from local.runtime.fleet import Fleet
+from local.runtime.pool import Limits
+from local.template import Template
+
+HOOKS = """
+import random, users.app, studysync.snapshot as snapshot
+from studysync.http import http_client
+from studysync.settings import get_settings
+seen = {"requests": 0, "restored": 0}
+
+def handler(event, context):
+    return {**seen, "random": random.random(), "settings": get_settings.cache_info().misses}
+
+def count(event, context):
+    seen["requests"] += 1
+    seen["path"] = event["rawPath"]
+    get_settings()
+    http_client()
+    random.seed(1)
+    return users.app.handler(event, context)
+
+def woke():
+    seen["restored"] += 1
+    seen["kept"] = get_settings.cache_info().currsize + http_client.cache_info().currsize
+
+assert snapshot.install(count)
+snapshot.on_restored(woke)
+"""
+
+
+@pytest.fixture
+def template(tmp_path: Path) -> Path:
+    """A function of its own over the real layers, started as for a snapshot."""
+    (tmp_path / "snap").mkdir()
+    (tmp_path / "snap" / "app.py").write_text(HOOKS)
+    (tmp_path / "users").symlink_to(REPOSITORY / "functions" / "users")
+    layers = {name: str(REPOSITORY / "layers" / name) for name in ("core", "resilience")}
+    resources = {
+        **{
+            name: {"Type": "AWS::Serverless::LayerVersion", "Properties": {"ContentUri": path}}
+            for name, path in layers.items()
+        },
+        "Snap": {
+            "Type": "AWS::Serverless::Function",
+            "Properties": {
+                "CodeUri": ".",
+                "Handler": "snap.app.handler",
+                "Layers": [{"Ref": name} for name in layers],
+                "Timeout": 10,
+                "Environment": {"Variables": {"AWS_LAMBDA_INITIALIZATION_TYPE": "snap-start"}},
+            },
+        },
+    }
+    path = tmp_path / "template.yaml"
+    path.write_text(json.dumps({"Resources": resources}))
+    return path
+
+
+def test_a_copy_wakes_up_with_nothing_of_the_original(template: Path, tmp_path: Path, backends: Backends) -> None:
+    """One request goes before the snapshot; afterwards settings, sockets and random state are the copy's own."""
+
+    async def wake_twice() -> list[dict[str, object]]:
+        home = Home(tmp_path / "home")
+        home.make()
+        found = []
+        for _ in range(2):
+            fleet = Fleet(
+                Template.load(template), home, backends=backends.environment, limits=Limits(most=1), show=print
+            )
+            outcome = await fleet.invoke("Snap", b"{}", trace_id=new_trace_id())
+            await fleet.close()
+            assert outcome.failure is None, outcome.payload
+            found.append(json.loads(outcome.payload))
+        return found
+
+    first, second = asyncio.run(wake_twice())
+    for woken in (first, second):
+        # Restored once for each of the two handlers: the one here and that of users.app below it.
+        assert (woken["requests"], woken["restored"], woken["kept"]) == (1, 2, 0)
+        assert woken["path"] == "/api/nowhere"
+    assert first["random"] != second["random"]
