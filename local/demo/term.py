@@ -42,22 +42,28 @@ class Term:
         weeks: how long the term has been going, 1 to 26; None: 12, and 2 for more than 20,000 students.
         seed: the same seed gives the same students and sessions relative to the day of the load.
         account: the id of an account that is there already and becomes the most diligent student of all.
+        density: how much they study, above 0 to 1; None: 1, and 0.15 for more than 20,000 students.
+        details: whether to make sessions' events and spaces' feeds; None: not for more than 20,000 students.
     """
 
     users: int = 300
     weeks: int | None = None
     seed: int = 1
     account: UUID | None = None
+    density: float | None = None
+    details: bool | None = None
 
     def __post_init__(self) -> None:
         if self.users < 1:
             raise ValueError(f"users must be at least 1, not {self.users}")
         if self.weeks is not None and not 1 <= self.weeks <= _MOST_WEEKS:
             raise ValueError(f"weeks must be from 1 to {_MOST_WEEKS}, not {self.weeks}")
+        if self.density is not None and not 0 < self.density <= 1:
+            raise ValueError(f"density must be above 0 and at most 1, not {self.density}")
 
     @property
     def many(self) -> bool:
-        """Whether there are so many that each gets a few sessions only, and no events."""
+        """Whether there are so many that each gets a few sessions only, and no events, unless asked for."""
         return self.users > _MANY
 
 
@@ -112,8 +118,8 @@ def _prepare(connection: Connection, term: Term) -> None:
             users=sql.Literal(term.users),
             weeks=sql.Literal(weeks),
             seed=sql.Literal(term.seed),
-            density=sql.Literal(0.15 if term.many else 1.0),
-            details=sql.Literal(not term.many),
+            density=sql.Literal(term.density or (0.15 if term.many else 1.0)),
+            details=sql.Literal(not term.many if term.details is None else term.details),
             account=sql.Literal(term.account),
         )
     )

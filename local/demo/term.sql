@@ -203,27 +203,37 @@ from paid p left join (
 
 -- step: Leaderboards
 create temp table board_xp on commit drop as
-with scoped as (
-  select user_id, null::uuid as space_id, xp, ended_at from paid
-  union all
-  select user_id, space_id, xp, ended_at from paid where space_id is not null
+with scored as (
+  select user_id, space_id, xp, ended_at, date_trunc('week', ended_at at time zone 'UTC')::date as week,
+    date_trunc('month', ended_at at time zone 'UTC')::date as month
+  from paid
 )
-select s.space_id, p.period, p.period_start, p.period_end, s.user_id, sum(s.xp)::integer as xp, max(s.ended_at) as reached_at
-from scoped s cross join lateral internal.leaderboard_periods(s.ended_at) p
-group by s.space_id, p.period, p.period_start, p.period_end, s.user_id;
+select null::uuid as space_id, user_id, week, month, sum(xp)::integer as xp, max(ended_at) as reached_at
+from scored group by grouping sets ((user_id, week), (user_id, month), (user_id))
+union all
+select space_id, user_id, week, month, sum(xp)::integer, max(ended_at)
+from scored where space_id is not null
+group by grouping sets ((space_id, user_id, week), (space_id, user_id, month), (space_id, user_id));
 insert into public.leaderboards (space_id, period, period_start, period_end)
-select distinct space_id, period, period_start, period_end from board_xp
+select distinct space_id,
+  case when week is not null then 'weekly' when month is not null then 'monthly' else 'all-time' end,
+  coalesce(week, month, '1970-01-01'),
+  coalesce(week + 7, (month + interval '1 month')::date, 'infinity')
+from board_xp
 on conflict do nothing;
 analyze public.leaderboards;
 insert into public.leaderboard_scores (board_id, user_id, xp, reached_at)
 select b.board_id, x.user_id, x.xp, x.reached_at
 from board_xp x join public.leaderboards b
-  on b.period = x.period and b.period_start = x.period_start and coalesce(b.space_id, '00000000-0000-0000-0000-000000000000')
+  on b.period = case when x.week is not null then 'weekly' when x.month is not null then 'monthly' else 'all-time' end
+  and b.period_start = coalesce(x.week, x.month, '1970-01-01')
+  and coalesce(b.space_id, '00000000-0000-0000-0000-000000000000')
     = coalesce(x.space_id, '00000000-0000-0000-0000-000000000000')
 order by b.board_id, x.user_id;
 insert into public.leaderboard_buckets as b (board_id, fine, bucket, shard, users)
-select s.board_id, f.fine, case when f.fine then s.xp else s.xp >> 8 end, internal.leaderboard_shard(s.user_id), count(*)
-from students join public.leaderboard_scores s using (user_id) cross join (values (false), (true)) f (fine)
+select s.board_id, f.fine, case when f.fine then s.xp else s.xp >> 8 end, u.shard, count(*)
+from (select user_id, internal.leaderboard_shard(user_id) as shard from students) u
+join public.leaderboard_scores s using (user_id) cross join (values (false), (true)) f (fine)
 group by 1, 2, 3, 4
 on conflict (board_id, fine, bucket, shard) do update set users = b.users + excluded.users;
 

@@ -262,8 +262,8 @@ language plpgsql set search_path = '' as $$
 declare
   e public.sync_events;
   v_result internal.event_result;
-  v_results jsonb := '{}';
   v_done public.sync_events[] := '{}';
+  v_statuses text[] := '{}';
 begin
   for e in
     select * from unnest(p_events)
@@ -279,18 +279,23 @@ begin
     else
       v_result := internal.rejected(e.error_code, e.message);
     end if;
-    v_results := v_results || jsonb_build_object(e.event_id::text, v_result);
     e.status := case when v_result.status = 'rejected' then 'rejected' else 'applied' end;
     e.error_code := v_result.error_code;
     e.message := v_result.message;
     v_done := v_done || e;
+    v_statuses := v_statuses || v_result.status;
   end loop;
   insert into public.sync_events select * from unnest(v_done)
   on conflict (user_id, event_id) do update
   set status = excluded.status, error_code = excluded.error_code, message = excluded.message;
   update public.study_sessions set focus_seconds = internal.session_focus_seconds(session_id, last_activity_at)
   where user_id = p_user_id and status = 'active' and session_id in (select session_id from unnest(v_done));
-  return v_results;
+  return (
+    select coalesce(jsonb_object_agg(d.event_id, jsonb_build_object(
+      'status', status, 'error_code', d.error_code, 'message', d.message)), '{}')
+    from rows from (unnest(v_done), unnest(v_statuses)) as d (
+      user_id, event_id, session_id, event_type, payload, claimed_at, occurred_at, place, client_id, fingerprint,
+      kept_status, error_code, message, received_at, status));
 end $$;
 
 -- By how much a client's times are corrected. A clock within half a minute is right, the rest is how long the batch was
