@@ -1,0 +1,95 @@
+"""The migrations with the rights that they have on hosted Supabase, where they are not run by a superuser."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import conninfo
+from psycopg.types.json import Jsonb
+
+from local.backends import Backends
+from local.home import REPOSITORY
+
+PASSWORD = "hosted"
+# What `postgres` has there: it owns the database's own schemas, may use and change what Supabase Auth keeps, and no more.
+ROLE = f"""
+create role hosted login nosuperuser createrole bypassrls password '{PASSWORD}';
+grant create on database studysync to hosted;
+grant all on schema public, extensions to hosted;
+alter schema public owner to hosted;
+grant usage on schema auth to hosted;
+grant all on all tables in schema auth to hosted;
+grant execute on all functions in schema auth to hosted;
+"""
+
+
+@pytest.fixture(scope="module")
+def hosted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[psycopg.Connection[Any]]:
+    """A superuser's connection to a database that a role without such rights has migrated."""
+    folder = tmp_path_factory.mktemp("hosted")
+    nothing = folder / "migrations"
+    nothing.mkdir()
+    with Backends(folder / "home", durable=False, migrations=nothing) as backends:
+        assert backends.dsn is not None
+        with psycopg.connect(backends.dsn, autocommit=True) as connection:
+            connection.execute(ROLE)
+            _migrate(conninfo.make_conninfo(backends.dsn, user="hosted", password=PASSWORD))
+            yield connection
+
+
+def _migrate(dsn: str) -> None:
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        for migration in sorted(Path(REPOSITORY, "supabase", "migrations").glob("*.sql")):
+            with connection.transaction():
+                connection.execute(migration.read_text(encoding="utf-8").encode())
+
+
+def _account(connection: psycopg.Connection[Any]) -> str:
+    connection.execute("set role supabase_auth_admin")
+    name = f"h_{uuid.uuid4().hex[:16]}"
+    row = connection.execute(
+        """insert into auth.users (id, email, raw_user_meta_data)
+           values (gen_random_uuid(), %s, jsonb_build_object('username', %s::text)) returning id::text""",
+        [f"{name}@example.test", name],
+    ).fetchone()
+    connection.execute("reset role")
+    assert row is not None
+    user_id: str = row[0]
+    return user_id
+
+
+def _call(connection: psycopg.Connection[Any], function: str, user_id: str, **arguments: Any) -> Any:
+    connection.execute("set role service_role")
+    row = connection.execute(f"select {function}(%s, %s)", [user_id, Jsonb(arguments)]).fetchone()
+    connection.execute("reset role")
+    assert row is not None
+    return row[0]
+
+
+def test_the_whole_life_of_an_account(hosted: psycopg.Connection[Any]) -> None:
+    """Supabase Auth makes the account, the service role does everything else, and nothing asks for more rights."""
+    user_id, space_id = _account(hosted), str(uuid.uuid4())
+    code = uuid.uuid4().hex[:14].upper()
+    _call(hosted, "create_space", user_id, space_id=space_id, name="S", visibility="public", invite_code=code)
+    session_id = str(uuid.uuid4())
+    _call(hosted, "start_session", user_id, session_id=session_id, duration_minutes=25, space_id=space_id)
+    outcome = _call(hosted, "complete_session", user_id, session_id=session_id, mode="soft")
+    assert (outcome["xp_awarded"], outcome["new_badges"]) == (1, ["first_session"])
+    assert hosted.execute("select * from check_invariants()").fetchall() == []
+    assert _call(hosted, "delete_account", user_id)["deleted"] is True
+    assert hosted.execute("select count(*) from auth.users where id = %s", [user_id]).fetchone() == (0,)
+    assert hosted.execute("select count(*) from spaces where space_id = %s", [space_id]).fetchone() == (0,)
+
+
+def test_an_account_that_is_deleted_by_supabase_auth(hosted: psycopg.Connection[Any]) -> None:
+    """Its own administration deletes an account, and everything of ours goes with it."""
+    user_id = _account(hosted)
+    hosted.execute("set role supabase_auth_admin")
+    hosted.execute("delete from auth.users where id = %s", [user_id])
+    hosted.execute("reset role")
+    assert hosted.execute("select count(*) from profiles where user_id = %s", [user_id]).fetchone() == (0,)
