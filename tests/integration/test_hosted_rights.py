@@ -16,7 +16,7 @@ from local.backends import Backends
 from local.home import REPOSITORY
 
 PASSWORD = "hosted"
-# What `postgres` has there: it owns the database's own schemas, may use and change what Supabase Auth keeps, and no more.
+# What `postgres` has there: the database's own schemas, the use of what Supabase Auth keeps, and no more.
 ROLE = f"""
 create role hosted login nosuperuser createrole bypassrls password '{PASSWORD}';
 grant create on database studysync to hosted;
