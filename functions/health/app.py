@@ -1,7 +1,10 @@
-"""The Lambda function `health`."""
+"""The Lambda function `health`, also what its schedules call."""
 
-from health.routes import router
+from health.checks import register
+from health.routes import operations, router
+from health.service import check_invariants, purge_audit_log
 from studysync.app import create_app, create_handler
 
-app = create_app("Health", [router])
-handler = create_handler(app)
+register()
+app = create_app("Health", [router, operations])
+handler = create_handler(app, schedules={"check_invariants": check_invariants, "purge_audit_log": purge_audit_log})

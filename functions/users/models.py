@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -130,3 +130,16 @@ class AccountDeleted(BaseModel):
 
     user_id: UUID
     deleted: bool
+
+
+class AuditEntry(BaseModel):
+    """Something that was done by the user, or to what is theirs."""
+
+    entry_id: int
+    action: Literal["authentication", "authorization", "data_access", "data_modification"]
+    operation: str = Field(examples=["sign_in", "update"])
+    resource_type: str = Field(examples=["profile", "session", "membership"])
+    resource_id: str | None
+    success: bool
+    changes: dict[str, Any] = Field(description="The new values, by field.")
+    occurred_at: datetime

@@ -16,6 +16,7 @@ from users import service
 from users.auth import supabase_auth
 from users.models import (
     AccountDeleted,
+    AuditEntry,
     LoggedOut,
     Login,
     OwnProfile,
@@ -41,7 +42,7 @@ async def register(body: Registration, idempotency_key: IdempotencyKey = None) -
 @router.post("/api/auth/login")
 async def login(body: Login) -> Success[Tokens]:
     """Sign in with address and password."""
-    return Success(data=await supabase_auth().sign_in(body.email.strip().lower(), body.password.get_secret_value()))
+    return Success(data=await service.sign_in(body.email.strip().lower(), body.password.get_secret_value()))
 
 
 @router.post("/api/auth/refresh")
@@ -67,6 +68,12 @@ async def search_users(
 ) -> Any:
     """Find users by name."""
     return await service.search(query, limit, cursor)
+
+
+@router.get("/api/users/me/audit", response_model=Page[AuditEntry])
+async def audit_trail(caller: CurrentUser, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None) -> Any:
+    """List what was done by the caller and to what is theirs, newest first; kept for 30 days."""
+    return await service.audit_trail(caller, limit, cursor)
 
 
 @router.get("/api/users/{user_id}", response_model=Success[OwnProfile | PublicProfile])

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID, uuid4
 
-from pydantic import TypeAdapter
+from pydantic import Field, TypeAdapter
 
 from studysync.commands import fingerprint
 from studysync.database import database
-from studysync.errors import IDEMPOTENCY_KEY_REUSED, USER_ALREADY_EXISTS, ApiError, unavailable
+from studysync.errors import (
+    AUTHENTICATION_ERROR,
+    IDEMPOTENCY_KEY_REUSED,
+    USER_ALREADY_EXISTS,
+    ApiError,
+    unavailable,
+)
 from studysync.pagination import decode_cursor, page
+from studysync.refusals import tell_database
 from studysync.tokens import Caller
 from users.auth import AccountRefusedError, supabase_auth
 from users.models import Registered, Registration, Tokens
 
 _POSITION: TypeAdapter[tuple[str]] = TypeAdapter(tuple[str])
+_ENTRY: TypeAdapter[tuple[Annotated[int, Field(ge=0, lt=2**63)]]] = TypeAdapter(
+    tuple[Annotated[int, Field(ge=0, lt=2**63)]]
+)
 
 
 async def register(body: Registration, key: str | None) -> Registered:
@@ -71,6 +81,29 @@ def _already_exists(what: str) -> ApiError:
 
 def _registered(tokens: Tokens, username: str) -> Registered:
     return Registered(**tokens.model_dump(), username=username)
+
+
+async def sign_in(email: str, password: str) -> Tokens:
+    """Return a new session.
+
+    Raises:
+        ApiError: as `SupabaseAuth.sign_in`; a refusal is in the audit trail of the address's owner.
+    """
+    try:
+        return await supabase_auth().sign_in(email, password)
+    except ApiError as error:
+        if error.kind is AUTHENTICATION_ERROR:
+            await tell_database("record_failed_sign_in", p_email=email)
+        raise
+
+
+async def audit_trail(caller: Caller, limit: int, cursor: str | None) -> dict[str, Any]:
+    """Return a page of the caller's own audit trail, newest first."""
+    after = decode_cursor(cursor, _ENTRY)
+    rows = await database().call(
+        "get_audit", p_user_id=str(caller.user_id), p_limit=limit, p_after=after[0] if after else None
+    )
+    return page(rows, limit, lambda row: [row["entry_id"]])
 
 
 async def profile(caller: Caller, user_id: UUID) -> dict[str, Any]:

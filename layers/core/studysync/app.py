@@ -20,6 +20,7 @@ from studysync.middleware import (
     RequestValidationMiddleware,
 )
 from studysync.middleware.error_handler import install_handlers
+from studysync.observability import observe, publish
 from studysync.settings import get_settings
 
 Schedule = Callable[[], Awaitable[Any]]
@@ -36,6 +37,7 @@ PROBLEM: dict[int | str, dict[str, Any]] = {
 def create_app(title: str, routers: Sequence[APIRouter]) -> FastAPI:
     """Return an app with the middleware, the errors and `routers`."""
     settings = get_settings()
+    observe()
     app = FastAPI(
         title=title,
         openapi_url=None,
@@ -78,6 +80,7 @@ def create_handler(app: FastAPI, schedules: Mapping[str, Schedule] | None = None
                 return runtime.loop.run_until_complete(_awaited(schedules[event["schedule"]]))
             return runtime.http(event, context)
         finally:
+            publish()
             flush()  # Lambda freezes what is still under way when the handler returns
 
     snapshot.install(handler)

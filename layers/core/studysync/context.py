@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from starlette.types import Scope
 
 _SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._:+/=-]{1,128}")
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
 @dataclass(slots=True)
@@ -20,6 +21,8 @@ class RequestContext:
     Attributes:
         request_id: the client's own when it sent a sane one, else made here.
         method, path: as received; `path` never holds the query.
+        address: where the connection comes from; ``None`` when the server does not say.
+        trace_id: the client's trace, from ``traceparent`` (W3C); ``None``: it sent none.
         user_id: the caller, once the token is verified; ``None`` before, and for anonymous calls.
         started: on `time.perf_counter`'s clock, in seconds.
     """
@@ -27,6 +30,8 @@ class RequestContext:
     request_id: str
     method: str
     path: str
+    address: str | None = None
+    trace_id: str | None = None
     user_id: str | None = None
     started: float = field(default_factory=time.perf_counter)
 
@@ -44,10 +49,17 @@ def request_context() -> RequestContext | None:
     return _current.get()
 
 
-def begin_request(scope: Scope, header: str | None) -> RequestContext:
-    """Make the context of an ASGI request; `header` is the ``X-Request-Id`` that the client sent."""
-    sane = header is not None and _SANE_REQUEST_ID.fullmatch(header)
-    context = RequestContext(header if header and sane else str(uuid.uuid4()), scope["method"], scope["path"])
+def begin_request(scope: Scope, request_id: str | None, traceparent: str | None = None) -> RequestContext:
+    """Make the context of an ASGI request, with the ``X-Request-Id`` and ``traceparent`` that the client sent."""
+    sane = request_id is not None and _SANE_REQUEST_ID.fullmatch(request_id)
+    client, trace = scope.get("client"), _TRACEPARENT.fullmatch(traceparent) if traceparent else None
+    context = RequestContext(
+        request_id if request_id and sane else str(uuid.uuid4()),
+        scope["method"],
+        scope["path"],
+        client[0] if client else None,
+        trace[1] if trace else None,
+    )
     _current.set(context)
     return context
 

@@ -6,11 +6,17 @@ No token, password or address of mail is ever logged: fields that may hold one a
 from __future__ import annotations
 
 import logging
+import random
 from typing import Any
 
 from aws_lambda_powertools import Logger
 
+from studysync.audit import AuditLogger
 from studysync.context import request_context
+from studysync.errors_seen import TrackingHandler, error_tracker
+from studysync.observability import count, count_business_event
+
+__all__ = ["MASK", "AppLogger", "app_logger", "audit_logger", "error_tracker", "mask"]
 
 _SECRET_FIELDS = frozenset(
     {"password", "token", "access_token", "refresh_token", "authorization", "email", "apikey", "secret", "cookie"}
@@ -34,6 +40,8 @@ class _RequestFilter(logging.Filter):
         context = request_context()
         if context is not None:
             record.request_id = context.request_id
+            if context.trace_id is not None:
+                record.trace_id = context.trace_id
             if context.user_id is not None:
                 record.user_id = context.user_id
         for key in _SECRET_FIELDS & record.__dict__.keys():
@@ -73,18 +81,38 @@ class AppLogger(Logger):
         )
 
     def log_business_event(self, *, event_type: str, **fields: Any) -> None:
-        """Something that the product is about, such as ``session_completed``."""
+        """Something that the product is about, such as ``session_completed``; counted in CloudWatch as well."""
+        count_business_event(event_type, fields)
         self.info(event_type, kind="business", event_type=event_type, **mask(fields))
 
     def log_security_event(self, *, event_type: str, severity: str, **fields: Any) -> None:
         """Something that security cares about, such as ``failed_login``; severity low, medium or high."""
+        count("SecurityEvents")
         self.warning(event_type, kind="security", event_type=event_type, severity=severity, **mask(fields))
+
+    def log_audit(self, action: str, **fields: Any) -> None:
+        """One line of the audit trail; `audit_logger` has a method for each action."""
+        self.info(f"audit {action}", kind="audit", action=action, **mask(fields))
+
+    def sample(self) -> None:
+        """Decide whether the request at hand is one of those that log at level DEBUG (POWERTOOLS_LOGGER_SAMPLE_RATE).
+
+        The log line says so with ``sampling_rate``. Without a rate it costs nothing.
+        """
+        if not self.sampling_rate:
+            return
+        usual = self.initial_log_level
+        usual = logging.getLevelNamesMapping()[usual] if isinstance(usual, str) else usual
+        level = logging.DEBUG if random.random() < float(self.sampling_rate) else usual  # noqa: S311
+        if self.log_level != level:
+            self.setLevel(level)
 
 
 def _make_logger() -> AppLogger:
     logger = AppLogger(utc=True)
     for handler in logger.handlers:
         handler.addFilter(_RequestFilter())
+    logger.addHandler(TrackingHandler(error_tracker))
     # The gateway and our own line say it already.
     logging.getLogger("mangum").setLevel(logging.ERROR)
     logging.getLogger("httpx").setLevel(logging.WARNING)
@@ -92,3 +120,4 @@ def _make_logger() -> AppLogger:
 
 
 app_logger = _make_logger()
+audit_logger = AuditLogger(app_logger)

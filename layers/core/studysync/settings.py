@@ -28,6 +28,8 @@ class Settings(BaseSettings):
     supabase_jwt_secret: SecretStr = SecretStr("")
     """The shared secret of projects that still sign with HS256; empty: such tokens are refused."""
     supabase_secret_name: str = ""
+    operator_token: SecretStr = SecretStr("")
+    """What operators show to the health function; empty: closed, but for the local stage."""
     suspicion_mode: Literal["soft", "strict"] = "soft"
     max_request_bytes: int = Field(default=2 * 1024 * 1024, ge=1024)
     """Bodies over this many bytes are answered with 413."""
@@ -51,9 +53,9 @@ def _read_secret(name: str) -> dict[str, str]:
     from aws_lambda_powertools.utilities import parameters  # boto3 loads only where the secret is needed
 
     secret = parameters.get_secret(name, transform="json", max_age=300)
-    return {
-        f"supabase_{key}": value for key, value in dict(secret).items() if key in {"service_role_key", "jwt_secret"}
-    }
+    found = dict(secret)
+    values = {f"supabase_{key}": found[key] for key in ("service_role_key", "jwt_secret") if key in found}
+    return {**values, **({"operator_token": found["operator_token"]} if found.get("operator_token") else {})}
 
 
 @lru_cache(maxsize=1)

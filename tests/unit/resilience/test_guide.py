@@ -27,5 +27,6 @@ def test_the_example_runs(code: str) -> None:
     """What a reader copies works, assertions included."""
     resilience.cache_manager.clear()
     before = resilience.cache_manager.counters
+    resilience.health_checker._checks.clear()
     resilience.cache_manager.counters = type(before)()
     exec(compile(code, str(GUIDE), "exec"), {"__name__": "guide"})

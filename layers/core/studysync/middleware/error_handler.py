@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from studysync.context import request_context
 from studysync.errors import HTTP_ERRORS, INTERNAL_ERROR, INVALID_JSON, VALIDATION_ERROR, ApiError, ErrorKind, problem
 from studysync.logging import app_logger
+from studysync.refusals import note_refusal
 
 
 def to_api_error(error: Exception) -> ApiError:
@@ -63,7 +64,9 @@ def error_response(error: ApiError, path: str) -> Response:
 
 
 async def _respond(request: Request, error: Exception) -> Response:
-    return error_response(to_api_error(error), request.url.path)
+    answer = to_api_error(error)
+    await note_refusal(request, answer)
+    return error_response(answer, request.url.path)
 
 
 Handler = Callable[[Request, Exception], Awaitable[Response]]

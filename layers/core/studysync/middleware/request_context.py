@@ -8,6 +8,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from resilience import Served, clear_deadline, performance_monitor, set_deadline, track_served
 from studysync.context import RequestContext, begin_request, route_template
 from studysync.logging import app_logger
+from studysync.observability import count_request
 
 # Kept back from the invocation's time for saying that it was not enough.
 ANSWER_SECONDS = 0.3
@@ -34,7 +35,9 @@ class RequestContextMiddleware:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        context = begin_request(scope, Headers(scope=scope).get("x-request-id"))
+        headers = Headers(scope=scope)
+        context = begin_request(scope, headers.get("x-request-id"), headers.get("traceparent"))
+        app_logger.sample()
         status = 500
 
         with track_served() as served:
@@ -74,6 +77,7 @@ def _add_headers(headers: MutableHeaders, context: RequestContext, served: Serve
 
 
 def _note(context: RequestContext, route: str, status: int) -> None:
-    duration = context.duration_seconds
-    performance_monitor.record(f"{context.method} {route}", duration, error=status >= 500)  # noqa: PLR2004
+    duration, error = context.duration_seconds, status >= 500  # noqa: PLR2004
+    performance_monitor.record(f"{context.method} {route}", duration, error=error)
+    count_request(route, duration, error=error)
     app_logger.log_request(method=context.method, path=route, status_code=status, duration=duration)

@@ -119,18 +119,23 @@ class CacheManager(Bound):
         When the store does not answer only this environment forgets, and an event says so.
         """
         self.local.clear()
-        control = self._bound()[0]
-
-        def announce() -> None:
-            try:
-                control.advance(_GENERATION)
-            except StoreError as error:
-                events.emit(events.STORE_ERROR, "cache", operation="clear", error=str(error))
-
-        if control.store.blocking and _offload.in_event_loop():
-            _offload.soon(announce, blocking=True)
+        if self._bound()[0].store.blocking and _offload.in_event_loop():
+            _offload.soon(self._announce, blocking=True)
         else:
-            announce()
+            self._announce()
+
+    async def clear_async(self) -> bool:
+        """Like `clear`, and waits for the store; False when it did not answer and only this environment forgot."""
+        self.local.clear()
+        return await _offload.run(self._announce, blocking=self._bound()[0].store.blocking)
+
+    def _announce(self) -> bool:
+        try:
+            self._bound()[0].advance(_GENERATION)
+        except StoreError as error:
+            events.emit(events.STORE_ERROR, "cache", operation="clear", error=str(error))
+            return False
+        return True
 
     def cleanup_expired(self) -> int:
         """Drop from memory what is past its time; returns how many entries. The store drops its own by their ttl."""

@@ -40,7 +40,7 @@ class Minute:
 
     Attributes:
         at: Unix second at which the minute began.
-        figures: The calls of that minute, under the name "".
+        figures: The calls of that minute that are charted, under the name "".
     """
 
     at: int
@@ -176,12 +176,13 @@ class PerformanceMonitor(_runtime.Bound):
         with self._lock:
             return tuple(each for each in reversed(self._recent) if threshold is None or each.seconds > threshold)
 
-    def fleet(self, minutes: int = 15, *, slow: int = 50) -> FleetReport:
+    def fleet(self, minutes: int = 15, *, slow: int = 50, charted: Callable[[str], bool] = bool) -> FleetReport:
         """What all environments measured. Reads the store: from an event loop, use `fleet_async`.
 
         Args:
             minutes: How far back, the current one included; from 1 to 60.
             slow: How many slow calls to list.
+            charted: Which names count in the figures by minute; default all that are not empty.
         """
         _checks.whole("minutes", minutes, most=60)
         first = int(self._clock.wall() // 60) - minutes + 1
@@ -200,30 +201,38 @@ class PerformanceMonitor(_runtime.Bound):
         for reported in latest.values():
             for name, figures in reported.items():
                 reports.setdefault(name, []).append(figures)
-        names, shown = _shown(merged)
+        names, shown = _shown(merged, charted)
         slowest = sorted(calls, key=lambda call: -call.seconds)[:slow]
         named = {name: tuple(figures) for name, figures in reports.items()}
         return FleetReport(names, shown, tuple(slowest), len(latest), complete, named)
 
-    async def fleet_async(self, minutes: int = 15, *, slow: int = 50) -> FleetReport:
+    async def fleet_async(
+        self, minutes: int = 15, *, slow: int = 50, charted: Callable[[str], bool] = bool
+    ) -> FleetReport:
         """Like `fleet`, without blocking the event loop."""
-        return await _offload.run(lambda: self.fleet(minutes, slow=slow), blocking=self._bound().store.blocking)
+        blocking = self._bound().store.blocking
+        return await _offload.run(lambda: self.fleet(minutes, slow=slow, charted=charted), blocking=blocking)
 
     def reset(self) -> None:
         """Forget everything: here at once, in every other environment within five seconds."""
         self._forget()
-        control = self._bound()
-
-        def announce() -> None:
-            try:
-                self._generation = control.advance(_GENERATION)
-            except StoreError as error:
-                events.emit(events.STORE_ERROR, "metrics", operation="reset", error=str(error))
-
-        if control.store.blocking and _offload.in_event_loop():
-            _offload.soon(announce, blocking=True)
+        if self._bound().store.blocking and _offload.in_event_loop():
+            _offload.soon(self._announce, blocking=True)
         else:
-            announce()
+            self._announce()
+
+    async def reset_async(self) -> bool:
+        """Like `reset`, and waits for the store; False when it did not answer and only this environment forgot."""
+        self._forget()
+        return await _offload.run(self._announce, blocking=self._bound().store.blocking)
+
+    def _announce(self) -> bool:
+        try:
+            self._generation = self._bound().advance(_GENERATION)
+        except StoreError as error:
+            events.emit(events.STORE_ERROR, "metrics", operation="reset", error=str(error))
+            return False
+        return True
 
     def flush_soon(self, *, only_if_due: bool = False) -> None:
         """Write what was counted, without making the caller wait.
@@ -240,8 +249,8 @@ class PerformanceMonitor(_runtime.Bound):
     def flush(self) -> bool:
         """Write what was counted since the last time; False when the store did not answer."""
         control, generation = self._bound(), self._check_generation()
+        figures = self._figures()
         with self._lock:
-            figures = self._figures()
             waiting = [
                 (minute, slot, slot.dirty, _pack(slot, figures)) for minute, slot in self._slots.items() if slot.dirty
             ]
@@ -332,14 +341,17 @@ class PerformanceMonitor(_runtime.Bound):
         return self._control
 
 
-def _shown(merged: dict[int, dict[str, Tally]]) -> tuple[dict[str, Performance], tuple[Minute, ...]]:
+def _shown(
+    merged: dict[int, dict[str, Tally]], charted: Callable[[str], bool]
+) -> tuple[dict[str, Performance], tuple[Minute, ...]]:
     names: dict[str, Tally] = {}
     minutes = []
     for minute in sorted(merged):
         together = Tally()
         for name, tally in merged[minute].items():
             names.setdefault(name, Tally()).merge(tally)
-            together.merge(tally)
+            if charted(name):
+                together.merge(tally)
         minutes.append(Minute(minute * 60, together.show("")))
     return {name: tally.show(name) for name, tally in sorted(names.items())}, tuple(minutes)
 

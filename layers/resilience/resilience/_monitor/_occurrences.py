@@ -135,18 +135,15 @@ class Occurrences(_runtime.Bound):
     def clear(self) -> None:
         """Forget everything: here at once, in every other environment within five seconds."""
         self._forget()
-        control = self._bound()
-
-        def announce() -> None:
-            try:
-                self._generation = control.advance(self.name)
-            except StoreError as error:
-                events.emit(events.STORE_ERROR, self.name, operation="clear", error=str(error))
-
-        if control.store.blocking and _offload.in_event_loop():
-            _offload.soon(announce, blocking=True)
+        if self._bound().store.blocking and _offload.in_event_loop():
+            _offload.soon(self._announce, blocking=True)
         else:
-            announce()
+            self._announce()
+
+    async def clear_async(self) -> bool:
+        """Like `clear`, and waits for the store; False when it did not answer and only this environment forgot."""
+        self._forget()
+        return await _offload.run(self._announce, blocking=self._bound().store.blocking)
 
     def flush(self) -> bool:
         """Write what was not written yet; False when the store did not answer."""
@@ -189,6 +186,14 @@ class Occurrences(_runtime.Bound):
         with self._lock:
             self._hours.clear()
             self._dirty.clear()
+
+    def _announce(self) -> bool:
+        try:
+            self._generation = self._bound().advance(self.name)
+        except StoreError as error:
+            events.emit(events.STORE_ERROR, self.name, operation="clear", error=str(error))
+            return False
+        return True
 
     def _check_generation(self) -> int:
         control = self._bound()

@@ -1,0 +1,127 @@
+"""What is checked, and how: each check within its time, and only the database is critical.
+
+Without Supabase Auth nobody signs in but everybody who has goes on; without DynamoDB environments stop sharing what
+they know. Both are worth a warning, neither takes the service down.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Any
+
+import psutil
+
+from resilience import DynamoStore, default_store, health_checker, shared_circuits_async
+from studysync.database import database
+from studysync.http import http_client
+from studysync.settings import get_settings
+
+DEPENDENCIES = ("database", "auth", "dynamodb")
+HIGH_PERCENT = 90.0
+BUSY_PERCENT = 98.0
+_SECONDS = 1.0
+_MEGABYTE = 1024 * 1024
+_measured = {"at": time.monotonic(), "percent": 0.0}
+
+
+class UnhealthyError(Exception):
+    """A check's bad news."""
+
+
+async def _database() -> str:
+    await database().call("ping")
+    return "The database answers."
+
+
+async def _auth() -> str:
+    response = await http_client().get(f"{get_settings().supabase_auth_url}/.well-known/jwks.json")
+    if response.is_server_error:
+        raise UnhealthyError(f"Supabase Auth answers with status {response.status_code}.")
+    return "Supabase Auth answers."
+
+
+def _dynamodb() -> str:
+    store = default_store()
+    store.get("control", "health")
+    return "The table answers." if isinstance(store, DynamoStore) else "No table: environments share nothing."
+
+
+def _memory() -> str:
+    return _within("memory", memory()["percent"], HIGH_PERCENT)
+
+
+def _disk() -> str:
+    return _within("disk", disk()["percent"], HIGH_PERCENT)
+
+
+def _cpu() -> str:
+    return _within("CPU", cpu()["percent"], BUSY_PERCENT)
+
+
+async def _circuits() -> str:
+    away = [circuit.name for circuit in await shared_circuits_async() if circuit.state != "closed"]
+    if away:
+        raise UnhealthyError(f"Not closed: {', '.join(away)}.")
+    return "All circuits are closed."
+
+
+def _within(what: str, percent: float, limit: float) -> str:
+    if percent >= limit:
+        raise UnhealthyError(f"{percent:.0f} % of the {what} is in use.")
+    return f"{percent:.0f} % in use"
+
+
+def memory() -> dict[str, float]:
+    """Return what this process has of its memory: the function's on Lambda, the machine's elsewhere."""
+    used = psutil.Process().memory_info().rss / _MEGABYTE
+    # The local stack names the function's size and does not hold anybody to it.
+    local = "AWS_SAM_LOCAL" in os.environ or "AWS_LAMBDA_FUNCTION_MEMORY_SIZE" not in os.environ
+    if local:
+        machine = psutil.virtual_memory()
+        return {"used_mb": round(used, 1), "total_mb": round(machine.total / _MEGABYTE, 1), "percent": machine.percent}
+    total = float(os.environ["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"])
+    return {"used_mb": round(used, 1), "total_mb": total, "percent": round(100 * used / total, 1)}
+
+
+def disk() -> dict[str, float]:
+    """Return the use of the disk that code may write to."""
+    usage = psutil.disk_usage("/tmp")  # noqa: S108 - the one place that Lambda lets write
+    return {
+        "used_mb": round(usage.used / _MEGABYTE, 1),
+        "total_mb": round(usage.total / _MEGABYTE, 1),
+        "percent": usage.percent,
+    }
+
+
+def cpu() -> dict[str, float]:
+    """Return the processors' use since the last time that somebody asked, as long as that is a second ago or more."""
+    now = time.monotonic()
+    if now - _measured["at"] >= 1:
+        _measured.update(at=now, percent=psutil.cpu_percent(interval=None))
+    return {"percent": _measured["percent"], "count": psutil.cpu_count() or 1}
+
+
+def system() -> dict[str, Any]:
+    """Return memory, disk and CPU in numbers."""
+    return {"memory": memory(), "disk": disk(), "cpu": cpu()}
+
+
+def uptime_seconds() -> float:
+    """Return how long this process has been running."""
+    return round(time.time() - psutil.Process().create_time(), 1)
+
+
+def register() -> None:
+    """Register every check with the process's `health_checker`."""
+    health_checker.register_check("database", _database, timeout=_SECONDS)
+    for name, check in (
+        ("auth", _auth),
+        ("dynamodb", _dynamodb),
+        ("circuits", _circuits),
+        ("memory", _memory),
+        ("disk", _disk),
+        ("cpu", _cpu),
+    ):
+        health_checker.register_check(name, check, timeout=_SECONDS, critical=False)
+    psutil.cpu_percent(interval=None)  # the first answer means nothing

@@ -1,0 +1,125 @@
+"""The fleet's figures as operators see them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from resilience import CheckResult, FleetReport, Performance, SharedCircuit
+
+METHODS = ("GET ", "POST ", "PATCH ", "PUT ", "DELETE ", "HEAD ", "OPTIONS ")
+Figures = Mapping[str, float]
+
+
+def is_endpoint(name: str) -> bool:
+    """Tell whether a measured name is an endpoint's, and not a dependency's."""
+    return name.startswith(METHODS)
+
+
+def is_traffic(name: str) -> bool:
+    """Tell whether a measured name is a client's request, and not a load balancer's or operator's."""
+    return is_endpoint(name) and " /health" not in name
+
+
+def moment(seconds: float) -> datetime:
+    """Return a Unix time as a moment in UTC."""
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def timing(figures: Performance) -> dict[str, Any]:
+    """Return counts and times in milliseconds."""
+    times = {"average": figures.mean, "p50": figures.p50, "p95": figures.p95, "p99": figures.p99}
+    return {
+        "requests": figures.count,
+        "errors": figures.errors,
+        **{f"{name}_ms": round(seconds * 1000, 2) for name, seconds in times.items()},
+    }
+
+
+def endpoint(figures: Performance) -> dict[str, Any]:
+    """Return one name's figures."""
+    return {
+        "name": figures.name,
+        **timing(figures),
+        "error_rate": _share(figures.errors, figures.count),
+        "max_ms": round(figures.max * 1000, 2),
+        "slow": figures.slow,
+    }
+
+
+def metrics(report: FleetReport, window: int) -> dict[str, Any]:
+    """Return the whole report but the circuits; busiest names first."""
+    named = sorted(report.names.values(), key=lambda each: -each.count)
+    return {
+        "window_minutes": window,
+        "environments": report.environments,
+        "complete": report.complete,
+        "endpoints": [endpoint(each) for each in named if is_endpoint(each.name)],
+        "dependencies": [endpoint(each) for each in named if not is_endpoint(each.name)],
+        "minutes": [{"at": moment(minute.at), **timing(minute.figures)} for minute in report.minutes],
+        "cache": cache(report.reports.get("cache", ())),
+        "pool": pool(report.reports.get("pool", ())),
+    }
+
+
+def cache(reports: Sequence[Figures]) -> dict[str, Any]:
+    """Return the caches of all environments together."""
+    local, shared, stale, misses = (_sum(reports, name) for name in ("local_hits", "shared_hits", "stale", "misses"))
+    hits = local + shared + stale
+    return {
+        "hit_rate": _share(hits, hits + misses),
+        "hits": int(hits),
+        "misses": int(misses),
+        "stale": int(stale),
+        "entries": int(_sum(reports, "entries")),
+        "memory_bytes": int(_sum(reports, "bytes")),
+        "evictions": int(_sum(reports, "evictions")),
+        "environments": len(reports),
+    }
+
+
+def pool(reports: Sequence[Figures]) -> dict[str, Any]:
+    """Return the pools of all environments together."""
+    active, limit = _sum(reports, "active"), _sum(reports, "limit")
+    waited, acquired = _sum(reports, "wait_seconds_total"), _sum(reports, "acquired")
+    longest = max((each.get("wait_seconds_max", 0.0) for each in reports), default=0.0)
+    return {
+        "active": int(active),
+        "limit": int(limit),
+        "utilisation": _share(active, limit),
+        "waiting": int(_sum(reports, "waiting")),
+        "average_wait_ms": round(1000 * waited / acquired, 3) if acquired else 0.0,
+        "longest_wait_ms": round(1000 * longest, 3),
+        "timeouts": int(_sum(reports, "timeouts")),
+        "environments": len(reports),
+    }
+
+
+def check(result: CheckResult) -> dict[str, Any]:
+    """Return one check; what it failed of in its own words."""
+    message = (result.message or "").removeprefix("UnhealthyError: ").removeprefix("ApiError: SERVICE_UNAVAILABLE: ")
+    return {"status": result.status, "latency_ms": round(result.latency_ms, 2), "message": message or None}
+
+
+def circuit(shared: SharedCircuit) -> dict[str, Any]:
+    """Return one circuit."""
+    return {
+        "name": shared.name,
+        "state": shared.state.value,
+        "reason": shared.reason,
+        "opens": shared.opens,
+        "retry_after_seconds": round(shared.retry_after, 1),
+        "forced": shared.forced,
+        "history": [
+            {"at": moment(change.at), "state": change.state.value, "reason": change.reason} for change in shared.history
+        ],
+    }
+
+
+def _sum(reports: Sequence[Figures], name: str) -> float:
+    return sum(each.get(name, 0.0) for each in reports)
+
+
+def _share(part: float, whole: float) -> float:
+    return round(part / whole, 4) if whole else 0.0

@@ -1,0 +1,242 @@
+"""Health and operations: who may ask, what the answers hold, and that they come whatever is down."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from local.backends import Backends
+from resilience import cache_manager, configure, health_checker, performance_monitor, shared_circuits
+from studysync.logging import app_logger, error_tracker
+from studysync.settings import get_settings
+from tests.support.client import Api, Student, assert_problem
+
+QUESTIONS = ["detailed", "dependencies", "metrics", "slow-requests", "errors", "circuits"]
+ORDERS = ["clear-cache", "reset-metrics", "clear-errors", "circuits/database/reset", "circuits/database/open?seconds=1"]
+TOKEN = "operator-token-of-the-tests"
+
+
+@pytest.fixture
+def token(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A stack that has an operator token."""
+    monkeypatch.setenv("OPERATOR_TOKEN", TOKEN)
+    get_settings.cache_clear()
+    yield TOKEN
+    get_settings.cache_clear()
+
+
+@pytest.fixture(autouse=True)
+def closed_circuits(backends: Backends) -> Iterator[None]:
+    """Nothing of a test's doing stays."""
+    from studysync.database import breaker
+
+    yield
+    breaker.reset()
+    health_checker.unregister_check("nothing")  # forgets the last report
+
+
+@pytest.fixture
+def no_dynamodb(backends: Backends) -> Iterator[None]:
+    """DynamoDB is down."""
+    backends.dynamodb.kill()
+    yield
+    backends.dynamodb.restart()
+    backends.recover(backends.dynamodb)
+    configure()  # a new store has no cool-off
+
+
+def ask(api: Api, path: str, status: int = 200, **options: Any) -> dict[str, Any]:
+    response = api.get(f"/health/{path}", **options)
+    assert response.status_code == status, response.text
+    data: dict[str, Any] = response.json().get("data", {})
+    return data
+
+
+@pytest.mark.parametrize("path", QUESTIONS)
+def test_the_local_stack_is_open(api: Api, path: str) -> None:
+    """Every question is answered there, with and without a trailing slash."""
+    ask(api, path)
+    ask(api, f"{path}/")
+
+
+@pytest.mark.usefixtures("token")
+def test_operators_show_their_token(api: Api, student: Student) -> None:
+    """Nobody without it asks or orders anything; a user's own token is none."""
+    for method, paths in (("GET", QUESTIONS), ("POST", ORDERS)):
+        for path in paths:
+            for wrong in (None, "", "wrong", TOKEN + "x", student.token, "тoken"):
+                headers = {} if wrong is None else {"Authorization": f"Bearer {wrong}".encode()}
+                response = api.request(method, f"/health/{path}", headers=headers)
+                assert_problem(response, 401, "AUTHENTICATION_ERROR")
+                assert response.headers["www-authenticate"] == "Bearer"
+            assert api.request(method, f"/health/{path}", token=TOKEN).status_code == 200, path
+
+
+def test_a_deployed_stack_without_a_token_is_closed(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forgetting to set one opens nothing; what is public stays so."""
+    monkeypatch.setenv("STAGE", "prod")
+    get_settings.cache_clear()
+    try:
+        for path in QUESTIONS:
+            assert_problem(api.get(f"/health/{path}"), 403, "AUTHORIZATION_ERROR")
+            assert_problem(api.get(f"/health/{path}", token="anything"), 403, "AUTHORIZATION_ERROR")
+        for path in ("", "/liveness", "/readiness", "/dashboard"):
+            assert api.get(f"/health{path}").status_code == 200
+    finally:
+        get_settings.cache_clear()
+
+
+def test_detailed_tells_everything(api: Api) -> None:
+    """Each check has its latency, and the environment its figures."""
+    data = ask(api, "detailed")
+    assert set(data["checks"]) == {"database", "auth", "dynamodb", "memory", "disk", "cpu", "circuits"}
+    assert data["checks"]["database"]["status"] == "pass"
+    assert data["checks"]["auth"]["status"] == "pass"
+    assert data["checks"]["dynamodb"]["message"] == "The table answers."
+    assert all(check["latency_ms"] >= 0 for check in data["checks"].values())
+    assert data["uptime_seconds"] > 0
+    assert data["system"]["memory"]["used_mb"] > 0
+    assert {circuit["name"] for circuit in data["circuits"]} >= {"auth", "database"}
+
+
+def test_degraded_is_a_warning_and_still_200(api: Api, backends: Backends) -> None:
+    """Without Supabase Auth the service goes on, and says what is missing."""
+    backends.project.auth.kill()
+    try:
+        data = ask(api, "detailed")
+        assert (data["status"], data["checks"]["auth"]["status"]) == ("warn", "warn")
+        assert ask(api, "dependencies")["status"] == "warn"
+    finally:
+        backends.project.auth.restart()
+
+
+def test_without_the_database_it_is_503_with_everything_in_it(api: Api, backends: Backends) -> None:
+    """A critical check that fails is an error of the contract, and the operator still sees all checks."""
+    backends.project.postgrest.kill()
+    try:
+        body = assert_problem(api.get("/health/detailed"), 503, "SERVICE_UNAVAILABLE")
+        assert body["details"]["status"] == "fail"
+        assert body["details"]["checks"]["database"]["status"] == "fail"
+        assert body["details"]["checks"]["disk"]["status"] in {"pass", "warn"}
+        assert "127.0.0.1" not in str(body)
+        assert ask(api, "dependencies")["status"] == "fail"
+        assert_problem(api.get("/health/readiness"), 503, "SERVICE_UNAVAILABLE")
+    finally:
+        backends.project.postgrest.restart()
+
+
+def test_readiness_answers_in_time_whatever_hangs(api: Api, backends: Backends) -> None:
+    """A database that is there and says nothing costs a load balancer 300 ms; liveness does not even notice."""
+    api.get("/health/readiness")
+    backends.project.postgrest.freeze()
+    try:
+        took = []
+        for _ in range(5):
+            began = time.perf_counter()
+            assert_problem(api.get("/health/readiness"), 503, "SERVICE_UNAVAILABLE")
+            took.append(time.perf_counter() - began)
+        assert sorted(took)[2] < 0.3, took
+        began = time.perf_counter()
+        assert api.get("/health/liveness").status_code == 200
+        assert time.perf_counter() - began < 0.1
+    finally:
+        backends.project.postgrest.thaw()
+
+
+def test_metrics_speak_of_every_endpoint(api: Api, student: Student) -> None:
+    """Counts, errors and percentiles by route template; the dependencies' apart."""
+    performance_monitor.reset()
+    for _ in range(3):
+        student.get("/api/users/me")
+    student.get("/api/users/nonsense")
+    data = ask(api, "metrics")
+    found = {each["name"]: each for each in data["endpoints"]}
+    users = found["GET /api/users/{user_id}"]
+    assert (users["requests"], users["errors"]) == (4, 0)
+    assert 0 < users["p50_ms"] <= users["p95_ms"] <= users["p99_ms"] <= users["max_ms"] * 1.02
+    assert any(each["name"] == "database get_profile" and each["requests"] == 3 for each in data["dependencies"])
+    assert sum(minute["requests"] for minute in data["minutes"]) == 4
+    assert data["complete"]
+    assert data["pool"]["limit"] == 20
+    assert 0 <= data["cache"]["hit_rate"] <= 1
+
+
+def test_slow_requests_are_listed(api: Api) -> None:
+    """Those over the threshold, slowest first, by template; calls to dependencies are not requests."""
+    performance_monitor.reset()
+    for name, seconds in (("GET /api/users", 1.2), ("GET /api/spaces", 3.5), ("database slow", 9.0)):
+        performance_monitor.record(name, seconds)
+    found = ask(api, "slow-requests")["requests"]
+    assert [(each["name"], each["seconds"]) for each in found] == [("GET /api/spaces", 3.5), ("GET /api/users", 1.2)]
+    assert len(ask(api, "slow-requests?threshold=2")["requests"]) == 1
+    assert_problem(api.get("/health/slow-requests?threshold=-1"), 400, "VALIDATION_ERROR")
+
+
+def test_errors_are_counted_by_fingerprint(api: Api) -> None:
+    """The same error twice is one line; numbers in its message do not matter; its text is not kept."""
+    error_tracker.clear_errors()
+    for number in (1, 22):
+        try:
+            raise ValueError(f"secret {number}")
+        except ValueError:
+            app_logger.exception(f"step {number} failed")
+    app_logger.error("Database timeout", error_type="DatabaseTimeout")
+    data = ask(api, "errors")
+    assert (data["total_errors"], data["unique_errors"]) == (3, 2)
+    assert data["errors_by_type"] == {"ValueError": 2, "DatabaseTimeout": 1}
+    first = data["errors"][0]
+    assert (first["count"], first["message"], first["error_type"]) == (2, "step # failed", "ValueError")
+    assert "test_health.py" in first["where"]
+    assert "secret" not in str(data)
+    assert api.post("/health/clear-errors").status_code == 200
+    assert ask(api, "errors")["total_errors"] == 0
+
+
+def test_circuits_are_opened_and_reset_by_name(api: Api, student: Student) -> None:
+    """An order is followed at once here; what happened stays in the circuit's history."""
+    assert api.post("/health/circuits/database/open?seconds=60").status_code == 200
+    assert_problem(student.get("/api/users/me"), 503, "SERVICE_UNAVAILABLE")
+    shown = next(each for each in ask(api, "circuits")["circuits"] if each["name"] == "database")
+    assert (shown["state"], shown["reason"]) == ("open", "forced")
+    assert 0 < shown["retry_after_seconds"] <= 60
+    assert api.post("/health/circuits/database/reset").status_code == 200
+    assert student.get("/api/users/me").status_code == 200
+    shown = next(each for each in ask(api, "circuits")["circuits"] if each["name"] == "database")
+    assert [(change["state"], change["reason"]) for change in shown["history"]][-2:] == [
+        ("open", "forced"),
+        ("closed", "reset"),
+    ]
+    assert_problem(api.post("/health/circuits/unheard-of/reset"), 404, "NOT_FOUND")
+    assert "unheard-of" not in {each.name for each in shared_circuits()}
+
+
+def test_the_cache_is_cleared_in_every_environment(api: Api) -> None:
+    """The generation, which all environments follow, has moved on."""
+    before = cache_manager.get_stats().generation
+    assert api.post("/health/clear-cache").status_code == 200
+    assert cache_manager.get_stats().generation == before + 1
+
+
+def test_metrics_are_reset(api: Api, student: Student) -> None:
+    """What was measured before is gone."""
+    assert api.post("/health/reset-metrics").status_code == 200
+    names = {each["name"] for each in ask(api, "metrics")["endpoints"]}
+    assert "POST /api/auth/register" not in names
+
+
+@pytest.mark.usefixtures("no_dynamodb")
+def test_without_dynamodb_every_path_answers_and_says_so(api: Api) -> None:
+    """Questions are answered from what this environment knows; orders that reach nobody are told as such."""
+    for path in QUESTIONS:
+        data = ask(api, path)
+        assert data.get("complete", False) is False, path
+    data = ask(api, "detailed")
+    assert (data["status"], data["checks"]["dynamodb"]["status"]) == ("warn", "warn")
+    for path in ORDERS:
+        body = assert_problem(api.post(f"/health/{path}"), 503, "SERVICE_UNAVAILABLE")
+        assert "DynamoDB" in body["message"]
+    for path in ("", "/liveness", "/readiness"):
+        assert api.get(f"/health{path}").status_code == 200
