@@ -10,7 +10,7 @@ SOURCES := functions layers/core/studysync layers/resilience/resilience local to
 export PYTHONPATH := functions:layers/core:layers/resilience:.
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes
 
-.PHONY: help serve demo test lint format types template check lock openapi clean package package-test package-sam
+.PHONY: help serve demo bench test lint format types template check lock openapi clean package package-test package-sam
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
@@ -32,6 +32,14 @@ serve: $(VENV)/local.stamp ## bring the whole stack up on http://localhost:8000 
 
 demo: $(VENV)/local.stamp ## fill the running stack with a term of students (USERS=300 or 1000000, SEED=1)
 	@$(BIN)/python -m local.demo
+
+$(VENV)/bench.stamp: requirements/bench.txt $(VENV)/dev.stamp
+	@echo "Installing the peers that benchmarks measure (once)"
+	@$(PIP) -r requirements/bench.txt
+	@touch $@
+
+bench: $(VENV)/bench.stamp ## measure every promise beside its peers (ONLY="leaderboard sync")
+	@$(BIN)/python -m benchmarks $(ONLY)
 
 test: $(VENV)/dev.stamp ## run every test; needs nothing started beforehand
 	@$(BIN)/python -m pytest -n 2 --dist loadscope $(ARGS)
@@ -82,6 +90,7 @@ lock: ## compile the requirements files from the ranges in pyproject.toml
 	    --custom-compile-command "make lock" "$$@"; }; \
 	  compile --group dev -o requirements/dev.txt; \
 	  compile --group local -c requirements/dev.txt -o requirements/local.txt; \
+	  compile --group bench -c requirements/dev.txt -o requirements/bench.txt; \
 	  compile --group runtime -c requirements/dev.txt -o requirements/runtime.txt; \
 	  compile --group peer -c requirements/dev.txt -o requirements/peer.txt; \
 	  compile --group sam -o requirements/sam.txt; \

@@ -261,7 +261,7 @@ select c.user_id, max(c.seq) from students join public.user_changes c using (use
 -- For a term of a few hundred; a million students would have tens of millions of heartbeats that nobody looks at.
 insert into public.session_events (session_id, user_id, source, event_type, occurred_at, payload)
 select s.session_id, s.user_id, e.source, e.event_type, e.at, e.payload
-from settings g, sessions s cross join lateral (
+from sessions s cross join lateral (
   select 'lifecycle' as source, 'start' as event_type, s.started_at as at, '{}'::jsonb as payload
   union all
   select 'client', 'heartbeat', at, '{}'
@@ -269,10 +269,10 @@ from settings g, sessions s cross join lateral (
   union all
   select 'lifecycle', 'complete', s.ended_at, jsonb_build_object('focus_seconds', s.focus_seconds)
 ) e
-where g.details order by e.at;
+where (select details from settings) order by e.at;
 insert into public.space_activity (space_id, user_id, activity_type, details, occurred_at)
 select a.space_id, a.user_id, a.activity_type, a.details, a.at
-from settings g, (
+from (
   select space_id, user_id, 'joined' as activity_type, '{}'::jsonb as details, joined_at::timestamptz as at from memberships
   union all
   select space_id, user_id, 'session_started', jsonb_build_object('session_id', session_id), started_at
@@ -285,4 +285,4 @@ from settings g, (
   select m.space_id, m.user_id, 'badge_earned', jsonb_build_object('badge', e.badge_key), e.earned_at
   from earned_badges e join memberships m on m.user_id = e.user_id and m.joined_at <= e.earned_at
 ) a
-where g.details order by a.at;
+where (select details from settings) order by a.at;

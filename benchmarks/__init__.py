@@ -1,0 +1,5 @@
+"""What `make bench` runs: every promise measured beside its peer or baseline in the same run.
+
+`python -m benchmarks` runs all, `python -m benchmarks leaderboard sync` those. Results go to benchmarks/results.json,
+and docs/benchmarks.md is written anew from it.
+"""

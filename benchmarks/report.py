@@ -1,0 +1,97 @@
+"""The results as JSON, as a table in the terminal, and as docs/benchmarks.md."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from benchmarks.harness import Row
+
+RESULTS = Path(__file__).with_name("results.json")
+REPORT = Path(__file__).parents[1] / "docs" / "benchmarks.md"
+_HEAD = """# Benchmarks
+
+Written by `make bench` (`make bench ONLY=leaderboard` for one) from `benchmarks/results.json`; do not edit by hand.
+Each promise stands beside its peer or baseline, measured in turns in the same run: what disturbs the machine disturbs
+both, so trust the ratios more than the absolute figures. A promise that was missed is shown as missed.
+
+"""
+
+
+def keep(name: str, rows: list[Row], seconds: float) -> None:
+    """Put a benchmark's rows into the result file, in place of those of its last run."""
+    results = _results()
+    results[name] = {
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "seconds": round(seconds, 1),
+        "machine": f"{os.cpu_count()} cores, Python {platform.python_version()}, {platform.system()}",
+        "load_average": [round(number, 2) for number in os.getloadavg()],
+        "rows": [row.as_dict() for row in rows],
+    }
+    RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+
+
+def result_table(rows: list[Row]) -> Table:
+    """Return the rows for the terminal."""
+    table = Table(title="Promises")
+    for heading in ("what", "promise", "measured", ""):
+        table.add_column(heading)
+    for row in rows:
+        mark = {True: "[green]kept[/]", False: "[red]MISSED[/]", None: ""}[row.kept]
+        table.add_row(row.name, row.promise, _number(row.value, row.unit), mark)
+    return table
+
+
+def write_report() -> None:
+    """Write docs/benchmarks.md from what is in the result file."""
+    from benchmarks.__main__ import NAMES
+
+    results = _results()
+    names = [name for name in NAMES if name in results]
+    parts = [_HEAD, _overview([(name, row) for name in names for row in results[name]["rows"]])]
+    parts += [_section(name, results[name]) for name in names]
+    REPORT.write_text("".join(parts), encoding="utf-8")
+
+
+def _results() -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
+    return found
+
+
+def _overview(rows: list[tuple[str, dict[str, Any]]]) -> str:
+    lines = ["| what | promise | measured | |", "|---|---|---|---|"]
+    for _, row in rows:
+        mark = {True: "kept", False: "**missed**", None: ""}[row["kept"]]
+        value = _number(row["value"], row["unit"]) + (f" ({row['value_label']})" if row["value_label"] else "")
+        lines.append(f"| {row['name']} | {row['promise']} | {value} | {mark} |")
+    return "\n".join(lines) + "\n"
+
+
+def _section(name: str, result: dict[str, Any]) -> str:
+    load = result["load_average"][0]
+    lines = [f"\n## {name}", "", f"{result['at']}, {result['machine']}, load average {load} at the end.", ""]
+    for row in result["rows"]:
+        lines += [f"### {row['name']}", "", f"Promise: {row['promise']}.", ""]
+        lines += ["| | median | middle 90 % | samples |", "|---|---:|---:|---:|"]
+        lines += [_figure(figure, row["unit"]) for figure in row["figures"]]
+        lines += ["", *([row["note"], ""] if row["note"] else [])]
+    return "\n".join(lines)
+
+
+def _figure(figure: dict[str, Any], unit: str) -> str:
+    spread = ""
+    if figure["samples"] > 1:
+        spread = f"{_number(figure['low'], unit)} to {_number(figure['high'], unit)}"
+    return f"| {figure['label']} | {_number(figure['median'], unit)} | {spread} | {figure['samples']:,} |"
+
+
+def _number(value: float, unit: str) -> str:
+    size = abs(value)
+    text = f"{value:,.0f}" if size >= 100 else f"{value:.1f}" if size >= 10 else f"{value:.3g}"
+    return f"{text} {unit}".strip()

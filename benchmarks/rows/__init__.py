@@ -1,0 +1,1 @@
+"""One module a family of promises; each has `run(stage)`, which returns its rows."""

@@ -1,0 +1,67 @@
+"""Databases full of students, and what to do to them."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from uuid import uuid4
+
+import psycopg
+
+from benchmarks.harness import Stage
+from local.demo import Term, load_term
+from local.project import Project
+
+Connection = psycopg.Connection[Any]
+MILLION = 1_000_000
+WARM = "Round trip on a warm connection included; random users, so rows are cold as often as in life."
+# What a session of 30 minutes looks like before it is completed: started half an hour ago, a heartbeat every 5 minutes.
+_SESSION = """
+with session as (
+  insert into study_sessions (session_id, user_id, duration_minutes, started_at, last_activity_at)
+  values (%(id)s, %(user)s, 30, now() - interval '30 minutes', now()) returning session_id, user_id, started_at
+)
+insert into session_events (session_id, user_id, source, event_type, occurred_at)
+select session_id, user_id, 'client', 'heartbeat', at
+from session, generate_series(started_at, now(), interval '5 minutes') at"""
+
+
+@contextmanager
+def students(stage: Stage, users: int) -> Iterator[tuple[Project, Connection]]:
+    """A project with a term of `users` students: few sessions each, the same for any number of users."""
+    with stage.backends.new_project() as project, psycopg.connect(project.dsn, autocommit=True) as connection:
+        term = Term(users=users, weeks=2, density=0.15, details=False)
+        load_term(connection, term, stage.say(f"Loading {users:,} students"))
+        yield project, connection
+
+
+def one(connection: Connection, statement: str, parameters: Any = None) -> Any:
+    """Return the first column of the first row."""
+    row = connection.execute(statement, parameters).fetchone()
+    return row[0] if row else None
+
+
+def random_users(connection: Connection, count: int, seed: int = 1) -> list[str]:
+    """Return the ids of students that have XP, spread over the whole database."""
+    dice = random.Random(seed)
+    starts = sorted(f"{dice.getrandbits(128):032x}" for _ in range(count))
+    query = "select user_id::text from user_stats where user_id > %s::uuid and total_xp > 0 order by user_id limit 1"
+    users = [one(connection, query, [start]) for start in starts]
+    found = [user for user in users if user]
+    dice.shuffle(found)
+    return found
+
+
+def begin_session(connection: Connection, user: str) -> str:
+    """Insert an active session of a user, with its heartbeats; returns its id."""
+    session = str(uuid4())
+    connection.execute(_SESSION, {"id": session, "user": user})
+    return session
+
+
+def complete_session(connection: Connection, user: str, session: str) -> None:
+    """Complete it as the API does."""
+    arguments = f'{{"session_id": "{session}", "mode": "soft"}}'
+    connection.execute("select complete_session(%s, %s::jsonb)", [user, arguments])

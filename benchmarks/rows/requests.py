@@ -1,0 +1,219 @@
+"""What one API request costs: CPU of a warm invocation, database round trips, DynamoDB requests."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import gc
+import json
+import os
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+from unittest import mock
+from uuid import UUID, uuid4
+
+import httpx
+import jwt
+import psycopg
+
+from benchmarks.harness import Figure, Row, Stage
+from benchmarks.rows._api import Caller, in_process
+from benchmarks.rows._database import random_users
+from local.demo import Term, load_term
+
+BATCH, ROUNDS, REQUESTS = 100, 30, 400
+_SECRET = "a secret of at least thirty-two bytes, for HS256"
+_USER = str(UUID(int=7))
+_PROFILE = {
+    "user_id": _USER, "username": "ada", "display_name": "Ada", "xp": 120, "level": 2, "current_streak": 3,
+    "created_at": "2026-01-01T00:00:00+00:00", "timezone": "UTC", "daily_goal_minutes": 60, "email": "ada@example.test",
+}  # fmt: skip
+
+
+def run(stage: Stage) -> list[Row]:
+    """CPU first, with nothing else running in this process; then counts over real backends."""
+    return [*_cpu(stage), *_counts(stage)]
+
+
+def _cpu(stage: Stage) -> list[Row]:
+    with _answered_from_memory():
+        from benchmarks.rows._middleware import peer_handler
+        from users.app import handler
+        from users.routes import router
+
+        ours, peer = _invoke(handler), _invoke(peer_handler(router))
+        samples: dict[str, list[float]] = {"ours": [], "the same as BaseHTTPMiddleware classes": []}
+        with stage.bar("Warm invocations", ROUNDS) as advance:
+            for number in range(-3, ROUNDS):
+                for label, work in zip(samples, (ours, peer), strict=True):
+                    gc.collect()
+                    began = time.process_time()
+                    for _ in range(BATCH):
+                        work()
+                    if number >= 0:
+                        samples[label].append((time.process_time() - began) / BATCH * 1e3)
+                advance()
+    figures = [Figure.of(label, found) for label, found in samples.items()]
+    note = (
+        "GET /api/users/me through the Lambda handler, every layer on, CPU time of the process. The peer's handler has "
+        "the same routes, database layer, limiter, monitor and log."
+    )
+    return [
+        Row("warm invocation, CPU", "at most 0.4 ms", figures[0].median, 0.4, "ms", figures, note=note),
+        Row(
+            "warm invocation beside BaseHTTPMiddleware",
+            "at most 0.6 of it",
+            figures[0].median / figures[1].median,
+            0.6,
+            "ms",
+            figures,
+            value_label="ratio of the medians",
+        ),
+    ]
+
+
+@contextmanager
+def _answered_from_memory() -> Iterator[None]:
+    answer = json.dumps(_PROFILE).encode()
+    transport = httpx.MockTransport(
+        lambda _request: httpx.Response(200, content=answer, headers={"content-type": "application/json"})
+    )
+    environment = {
+        "SUPABASE_URL": "http://project.test",
+        "SUPABASE_SERVICE_ROLE_KEY": "key",
+        "SUPABASE_JWT_SECRET": _SECRET,
+        "RATE_LIMIT_PER_MINUTE": "10000000",
+        "RATE_LIMIT_PER_HOUR": "100000000",
+    }
+    import resilience
+
+    with mock.patch.dict(os.environ, environment):
+        from benchmarks.rows._api import forget_environment
+
+        forget_environment()
+        resilience.configure(store=resilience.MemoryStore())
+        try:
+            with mock.patch("studysync.database.http_transport", return_value=transport):
+                yield
+        finally:
+            resilience.configure()
+            forget_environment()
+
+
+class _Context:
+    function_name = memory_limit_in_mb = aws_request_id = invoked_function_arn = "bench"
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 29_000
+
+
+def _invoke(handler: Callable[[dict[str, Any], Any], Any]) -> Callable[[], None]:
+    now = int(time.time())
+    claims = {"sub": _USER, "aud": "authenticated", "role": "authenticated", "iat": now, "exp": now + 3600}
+    token = jwt.encode(claims | {"iss": "http://project.test/auth/v1"}, _SECRET, algorithm="HS256")
+    headers = {"authorization": f"Bearer {token}", "host": "api.test", "accept": "application/json"}
+    http = {"method": "GET", "path": "/api/users/me", "sourceIp": "192.0.2.1", "protocol": "HTTP/1.1"}
+    event = {
+        "version": "2.0",
+        "routeKey": "$default",
+        "rawPath": "/api/users/me",
+        "rawQueryString": "",
+        "headers": headers,
+        "requestContext": {"http": http, "requestId": str(uuid4()), "stage": "$default"},
+        "isBase64Encoded": False,
+    }
+    context = _Context()
+
+    def work() -> None:
+        answer = handler(event, context)
+        if answer["statusCode"] != 200:
+            raise RuntimeError(answer["body"])
+
+    asyncio.set_event_loop(asyncio.new_event_loop())  # where Mangum looks
+    work()
+    return work
+
+
+def _counts(stage: Stage) -> list[Row]:
+    backends = stage.backends
+    with psycopg.connect(str(backends.dsn), autocommit=True) as connection:
+        load_term(connection, Term(users=100, weeks=3), stage.say("Loading students"))
+        users = random_users(connection, 20)
+    from botocore.httpsession import URLLib3Session
+
+    from studysync.http import ReconnectingTransport
+
+    trips: dict[str, list[int]] = {}
+    tables: dict[str, list[int]] = {}
+    with (
+        in_process(backends) as api,
+        _counted(ReconnectingTransport, "handle_async_request") as database,
+        _counted(URLLib3Session, "send") as dynamo,
+        stage.bar("Requests", REQUESTS) as advance,
+    ):
+        callers = [Caller(api, user) for user in users]
+        for number in range(-2 * len(users), REQUESTS // 5):
+            for path, ask in _study(callers[number % len(callers)]):
+                before = len(database), len(dynamo)
+                ask()
+                if number >= 0:
+                    trips.setdefault(path, []).append(len(database) - before[0])
+                    tables.setdefault(path, []).append(len(dynamo) - before[1])
+                    advance()
+    return [
+        _count_row(
+            "database round trips of one API request",
+            "1, and never more than 2",
+            1.0,
+            trips,
+            "Round trips in the mean, by path. A kept leaderboard page on which the caller stands otherwise than "
+            "now is read again: 2 after an own award.",
+        ),
+        _count_row(
+            "DynamoDB requests of one API request",
+            "at most 0.2 in the steady state",
+            0.2,
+            tables,
+            "Requests of limiter, cache, circuits and monitor an API request in the mean, by path.",
+        ),
+    ]
+
+
+def _count_row(name: str, promise: str, limit: float, counts: dict[str, list[int]], note: str) -> Row:
+    figures = [
+        Figure(path, sum(found) / len(found), min(found), max(found), len(found)) for path, found in counts.items()
+    ]
+    everything = [number for found in counts.values() for number in found]
+    mean = sum(everything) / len(everything)
+    value = statistics.median(everything) if limit == 1 else mean
+    return Row(name, promise, value, limit, "", figures, note=note, value_label=f"mean {mean:.2f}")
+
+
+def _study(caller: Caller) -> Iterator[tuple[str, Callable[[], object]]]:
+    """Yield what a student asks for, each with its path."""
+    sessions: list[str] = []
+
+    def start() -> None:
+        sessions.append(caller.post("/api/sessions/start", {"duration_minutes": 25})["data"]["session_id"])
+
+    yield "POST /sessions/start", start
+    yield "POST /sessions/{id}/heartbeat", lambda: caller.post(f"/api/sessions/{sessions[0]}/heartbeat")
+    yield "POST /sessions/{id}/complete", lambda: caller.post(f"/api/sessions/{sessions[0]}/complete")
+    for path in ("/gamification/xp/me", "/gamification/leaderboard/weekly"):
+        yield f"GET {path}", functools.partial(caller.get, f"/api{path}")
+
+
+@contextmanager
+def _counted(owner: type, name: str) -> Iterator[list[None]]:
+    calls: list[None] = []
+    original = getattr(owner, name)
+
+    def counting(*arguments: Any, **named: Any) -> Any:
+        calls.append(None)
+        return original(*arguments, **named)
+
+    with mock.patch.object(owner, name, counting):
+        yield calls

@@ -1,0 +1,114 @@
+"""What retries leave of failures, and what the cache saves."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+
+import psycopg
+
+from benchmarks.harness import Figure, Row, Stage
+from benchmarks.rows._api import Caller, in_process
+from benchmarks.rows._database import random_users
+from local.demo import Term, load_term
+
+CALLS, ROUNDS, REQUESTS = 5_000, 7, 1_500
+# What opening the app asks for, and how often: some of it is shared by all, some is one's own.
+MIX = {
+    "/api/gamification/badges": 25,
+    "/api/gamification/leaderboard/weekly": 25,
+    "/api/gamification/leaderboard/all-time": 15,
+    "/api/gamification/leaderboard/monthly?limit=10": 10,
+    "/api/gamification/xp/me": 10,
+    "/api/users/me": 10,
+    "/api/gamification/streaks/me": 5,
+}
+
+
+def run(stage: Stage) -> list[Row]:
+    """Retries at 10 % injected failures; the cache over a mix of requests."""
+    return [_retries(stage), *_cache(stage)]
+
+
+def _retries(stage: Stage) -> Row:
+    from resilience import with_retry
+    from resilience.testing import no_wait
+
+    with_it: list[float] = []
+    without: list[float] = []
+    with stage.bar("Retries", ROUNDS) as advance, no_wait(), asyncio.Runner() as runner:
+        for seed in range(ROUNDS):
+            dice = random.Random(seed)
+
+            async def unreliable(dice: random.Random = dice) -> None:
+                if dice.random() < 0.1:
+                    raise ConnectionError
+
+            retried = with_retry(max_retries=3, retry_on=(ConnectionError,))(unreliable)
+            without.append(sum(runner.run(_fails(unreliable)) for _ in range(CALLS)) / CALLS)
+            with_it.append(sum(runner.run(_fails(retried)) for _ in range(CALLS)) / CALLS)
+            advance()
+    figures = [Figure.of("with retries", with_it), Figure.of("without", without)]
+    return Row(
+        "failures left after retries, at 10 % injected",
+        "at most 0.3 of those without",
+        figures[0].median / figures[1].median,
+        0.3,
+        "",
+        figures,
+        value_label="ratio of the medians",
+        note="With the retry budget on: at most 10 % of the traffic may be retries, however many calls fail.",
+    )
+
+
+async def _fails(call: object) -> bool:
+    try:
+        await call()  # type: ignore[operator]
+    except ConnectionError:
+        return True
+    return False
+
+
+def _cache(stage: Stage) -> list[Row]:
+    backends = stage.backends
+    with psycopg.connect(str(backends.dsn), autocommit=True) as connection:
+        load_term(connection, Term(users=500, weeks=4), stage.say("Loading students"))
+        users = random_users(connection, 100)
+    with in_process(backends) as api, stage.bar("Cache", REQUESTS) as advance:
+        from resilience import cache_manager
+
+        before = cache_manager.get_stats()
+        dice = random.Random(1)
+        callers = [Caller(api, user) for user in users]
+        for path in dice.choices(list(MIX), list(MIX.values()), k=REQUESTS):
+            dice.choice(callers).get(path)
+            advance()
+        after = cache_manager.get_stats()
+    hits = after.local_hits + after.shared_hits - before.local_hits - before.shared_hits
+    misses = after.misses - before.misses
+    rate = hits / (hits + misses)
+    note = f"{REQUESTS:,} requests of {len(users)} students: " + ", ".join(
+        f"{path} {share} %" for path, share in MIX.items()
+    )
+    return [
+        Row(
+            "hit rate of the cache",
+            "at least 0.7 in the mix",
+            rate,
+            0.7,
+            "",
+            [Figure.exact("hits", hits), Figure.exact("misses", misses)],
+            at_least=True,
+            note=note,
+        ),
+        Row(
+            "queries of the mix saved by the cache",
+            "at least 0.5",
+            hits / REQUESTS,
+            0.5,
+            "",
+            [Figure.exact("answered from the cache", hits), Figure.exact("all queries of the mix", REQUESTS)],
+            at_least=True,
+            note="A leaderboard's page and the catalogue are saved; the caller's own line is read anew each time.",
+        ),
+    ]
