@@ -9,15 +9,16 @@ from local.template import FunctionSpec
 # Set by the template because code folders are read-only on Lambda; here compiled modules are kept between cold starts.
 _NOT_HERE = frozenset({"PYTHONDONTWRITEBYTECODE"})
 
-# A developer's own scripts and load tests come from one address.
+# A developer's own scripts and load tests come from one address, and a developer is the operator.
 _GENEROUS = {"RATE_LIMIT_PER_MINUTE": "1000000", "RATE_LIMIT_PER_HOUR": "10000000"}
+_LOCAL = {"STAGE": "local", **_GENEROUS}
 
 
 def function_environment(spec: FunctionSpec, backends: Mapping[str, str], runtime_api: str) -> dict[str, str]:
     """What Lambda sets, then the template, then variables of the same name from the shell, then the local backends."""
     left_out = frozenset() if spec.runtime else _NOT_HERE
-    template = {**{name: value for name, value in spec.environment.items() if name not in left_out}, **_GENEROUS}
-    shell = {name: os.environ[name] for name in template if name in os.environ}
+    template = {**{name: value for name, value in spec.environment.items() if name not in left_out}, **_LOCAL}
+    shell = {name: os.environ[name] for name in (*template, "OPERATOR_TOKEN") if name in os.environ}
     return {**_lambda(spec, runtime_api), **template, **shell, **backends}
 
 

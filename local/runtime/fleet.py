@@ -7,7 +7,7 @@ from pathlib import Path
 
 from local.home import Home
 from local.runtime.invocation import Failure, Invocation, Outcome, failed
-from local.runtime.logs import FunctionLog
+from local.runtime.logs import FunctionLog, KindFiles
 from local.runtime.pool import Limits, Pool
 from local.template import FunctionSpec, Template
 
@@ -34,6 +34,7 @@ class Fleet:
         self._home, self._backends, self._limits, self._show = home, backends, limits, show
         self._pools: dict[str, Pool] = {}
         self._logs: dict[str, FunctionLog] = {}
+        self._kinds = KindFiles(home.logs)
         for spec in template.functions().values():
             self._add(spec)
         self._keeper = asyncio.get_running_loop().create_task(self._keep_house())
@@ -87,12 +88,13 @@ class Fleet:
         await asyncio.gather(*(pool.close() for pool in self._pools.values()))
         for log in self._logs.values():
             log.close()
+        self._kinds.close()
 
     def _add(self, spec: FunctionSpec) -> None:
         name = spec.name
         if name not in self._logs:
             path = self._home.logs / f"{name}.log"
-            self._logs[name] = FunctionLog(path, lambda line: self._show(f"{name}  {line}"))
+            self._logs[name] = FunctionLog(path, lambda line: self._show(f"{name}  {line}"), self._kinds)
         self._pools[name] = Pool(
             spec,
             run=self._home.run,

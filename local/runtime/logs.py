@@ -1,5 +1,6 @@
-"""Where the output of functions goes: a file each, and what somebody should see at once to the terminal."""
+"""Where the output of functions goes: a file each, files by kind, and to the terminal what somebody should see at once."""
 
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +10,29 @@ _LINE_LIMIT = 256 * 1024
 _ALARMING = re.compile(
     rb'"level":\s*"(WARNING|ERROR|CRITICAL)"|\[(WARNING|ERROR|CRITICAL)\]|^Traceback |^\w*Error: ', re.MULTILINE
 )
+
+
+_ERROR = re.compile(rb'"level":\s*"(ERROR|CRITICAL)"|\[(ERROR|CRITICAL)\]|^Traceback |^\w*Error: ')
+_JSON = re.compile(rb"^\{")
+_AUDIT = re.compile(rb'"kind":\s*"audit"')
+# Said by the line already, or of no interest to whoever looks at a terminal.
+_UNSHOWN = frozenset(
+    {"level", "message", "timestamp", "service", "location", "kind", "exception", "sampling_rate", "exception_name"}
+    | {"stack_trace", "event_type", "severity"}
+)
+
+
+def readable(line: str) -> str:
+    """Return a line of JSON as a person reads it; any other as it is."""
+    try:
+        fields = json.loads(line)
+    except ValueError:
+        return line
+    if not isinstance(fields, dict) or "message" not in fields:
+        return line
+    more = " ".join(f"{name}={value}" for name, value in fields.items() if name not in _UNSHOWN and value is not None)
+    last = str(fields.get("exception", "")).strip().rpartition("\n")[2]
+    return " ".join(part for part in (fields.get("level", ""), str(fields["message"]), more, last) if part)
 
 
 class RotatingFile:
@@ -45,24 +69,55 @@ class RotatingFile:
         return self._path.with_name(f"{self._path.name}.{number}") if number else self._path
 
 
+class KindFiles:
+    """The logs of all functions by kind: everything, errors, lines of JSON, and the audit trail.
+
+    Args:
+        folder: where they are.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._all = RotatingFile(folder / "studysync_all.log")
+        self._errors = RotatingFile(folder / "studysync_errors.log")
+        self._structured = RotatingFile(folder / "studysync_structured.json")
+        self._audit = RotatingFile(folder / "audit.log")
+
+    def write(self, lines: bytes) -> None:
+        """Sort whole lines into the files that they belong to."""
+        self._all.write(lines)
+        found = lines.splitlines(keepends=True)
+        for file, wanted in ((self._errors, _ERROR), (self._structured, _JSON), (self._audit, _AUDIT)):
+            chosen = b"".join(line for line in found if wanted.search(line))
+            if chosen:
+                file.write(chosen)
+
+    def close(self) -> None:
+        """Close them."""
+        for file in (self._all, self._errors, self._structured, self._audit):
+            file.close()
+
+
 class FunctionLog:
     """The log of one function.
 
     Args:
         path: the file.
         show: called with a line that somebody should see at once.
+        kinds: the files of all functions together; none where there are none.
     """
 
-    def __init__(self, path: Path, show: Callable[[str], None]) -> None:
-        self._file, self._show = RotatingFile(path), show
+    def __init__(self, path: Path, show: Callable[[str], None], kinds: KindFiles | None = None) -> None:
+        self._file, self._show, self._kinds = RotatingFile(path), show, kinds
 
     def output(self, lines: bytes) -> None:
         """Lines that the function wrote."""
         self._file.write(lines)
+        if self._kinds is not None:
+            self._kinds.write(lines)
         if _ALARMING.search(lines):
             for line in lines.splitlines():
                 if _ALARMING.search(line):
-                    self._show(line.decode(errors="replace"))
+                    self._show(readable(line.decode(errors="replace")))
 
     def platform(self, line: str, *, alarming: bool = False) -> None:
         """A line of the platform's own, such as START and REPORT."""

@@ -64,7 +64,7 @@ class TrackingHandler(logging.Handler):
         # A failed call names its error in a field, and the line that logged it says nothing.
         told = str(getattr(record, "error", "")).partition(":")[0]
         named = getattr(record, "error_type", None) or told or (type(error).__name__ if error else record.levelname)
-        where = _place(error) if error else "" if kind in _FAILED_CALLS else f"{record.filename}:{record.lineno}"
+        where = _place(error) if error else "" if kind in _FAILED_CALLS else record.filename
         self._tracker.track(
             str(named), record.getMessage(), where=where, request_id=str(getattr(record, "request_id", ""))
         )

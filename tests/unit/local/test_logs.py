@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from local.runtime.logs import FunctionLog, LineBuffer, RotatingFile
+from local.runtime.logs import FunctionLog, KindFiles, LineBuffer, RotatingFile, readable
 
 
 def test_a_full_file_is_put_aside(tmp_path: Path) -> None:
@@ -56,5 +56,44 @@ def test_only_alarming_lines_are_shown(tmp_path: Path, line: str, shown: bool) -
     log = FunctionLog(tmp_path / "f.log", seen.append)
     log.output(f"first\n{line}\n".encode())
     log.close()
-    assert seen == ([line] if shown else [])
+    assert seen == ([readable(line)] if shown else [])
     assert (tmp_path / "f.log").read_text() == f"first\n{line}\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        (
+            '{"level":"WARNING","message":"failed_login","kind":"security","timestamp":"t","route":"/api/auth/login"}',
+            "WARNING failed_login route=/api/auth/login",
+        ),
+        (
+            '{"level":"ERROR","message":"unhandled error","exception":"Traceback\\n  ...\\nKeyError: 1"}',
+            "ERROR unhandled error KeyError: 1",
+        ),
+        ("plain", "plain"),
+        ("[1, 2]", "[1, 2]"),
+        ('{"a": 1}', '{"a": 1}'),
+    ],
+)
+def test_lines_are_readable_in_the_terminal(line: str, shown: str) -> None:
+    """What happened, and the fields that tell it from others; what is no log line stays as it is."""
+    assert readable(line) == shown
+
+
+def test_logs_are_sorted_by_kind(tmp_path: Path) -> None:
+    """Everything together, and again errors, JSON and the audit trail each in a file of its own."""
+    kinds = KindFiles(tmp_path)
+    log = FunctionLog(tmp_path / "f.log", lambda line: None, kinds)
+    audit, error, plain = '{"kind":"audit"}', '{"level":"ERROR","message":"x"}', "START"
+    log.output(f"{audit}\n{error}\n{plain}\n".encode())
+    log.close()
+    kinds.close()
+    found = {path.name: path.read_text().split() for path in tmp_path.iterdir()}
+    assert found == {
+        "f.log": [audit, error, plain],
+        "studysync_all.log": [audit, error, plain],
+        "studysync_errors.log": [error],
+        "studysync_structured.json": [audit, error],
+        "audit.log": [audit],
+    }

@@ -1,0 +1,166 @@
+"""What is logged of requests, and what never is."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from local.backends import Backends
+from studysync.logging import app_logger, audit_logger, error_tracker
+from tests.support.client import Api, Student, assert_problem
+
+TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
+
+
+class Lines:
+    """Everything that the process logs, as it would be printed."""
+
+    def __init__(self) -> None:
+        self.stream = io.StringIO()
+
+    @property
+    def text(self) -> str:
+        return self.stream.getvalue()
+
+    def of_kind(self, kind: str) -> list[dict[str, Any]]:
+        """The lines of one kind."""
+        lines = [json.loads(line) for line in self.text.splitlines() if line.startswith("{")]
+        return [line for line in lines if line.get("kind") == kind]
+
+
+@pytest.fixture
+def logged() -> Iterator[Lines]:
+    """The log at level DEBUG, of every library as well."""
+    lines = Lines()
+    handler = app_logger.handlers[0]
+    assert isinstance(handler, logging.StreamHandler)
+    before, level, root = handler.setStream(lines.stream), app_logger.log_level, logging.getLogger()
+    others = logging.StreamHandler(lines.stream)
+    root_level = root.level
+    app_logger.setLevel(logging.DEBUG)
+    root.addHandler(others)
+    root.setLevel(logging.DEBUG)
+    yield lines
+    root.removeHandler(others)
+    root.setLevel(root_level)
+    app_logger.setLevel(level)
+    handler.setStream(before)
+
+
+def test_one_line_a_request_with_what_belongs_to_it(student: Student, logged: Lines) -> None:
+    """Template, status, time, the caller, the request's id and the client's trace; never the path as sent."""
+    headers = {"X-Request-Id": "req-1", "traceparent": f"00-{TRACE}-00f067aa0ba902b7-01"}
+    student.get(f"/api/users/{student.user_id}", headers=headers)
+    (line,) = logged.of_kind("request")
+    assert (line["method"], line["path"], line["status_code"]) == ("GET", "/api/users/{user_id}", 200)
+    assert (line["user_id"], line["request_id"], line["trace_id"]) == (student.user_id, "req-1", TRACE)
+    assert line["duration_ms"] > 0
+    assert [call["table"] for call in logged.of_kind("database")] == ["get_profile"]
+
+
+@pytest.mark.parametrize("bad", ["", "00-xyz", f"00-{TRACE}", "x" * 1000])
+def test_a_trace_that_is_none_is_left_out(student: Student, logged: Lines, bad: str) -> None:
+    """Only a well-formed traceparent reaches the log."""
+    student.get("/api/users/me", headers={"traceparent": bad})
+    assert "trace_id" not in logged.of_kind("request")[0]
+
+
+def test_refusals_are_security_events(api: Api, student: Student, logged: Lines) -> None:
+    """A wrong password, a used-up refresh token, a bad access token and a forbidden request; not a missing token."""
+    api.post("/api/auth/login", {"email": student.email, "password": "wrong password 1"})
+    api.post("/api/auth/refresh", {"refresh_token": "used up"})
+    api.get("/api/users/me", token="nonsense")
+    api.get("/api/users/me")
+    student.post("/api/sessions/start", {"duration_minutes": 25, "user_id": "00000000-0000-4000-8000-000000000000"})
+    events = [(line["event_type"], line["severity"]) for line in logged.of_kind("security")]
+    assert events == [
+        ("failed_login", "medium"),
+        ("refused_refresh_token", "medium"),
+        ("refused_token", "low"),
+        ("forbidden", "medium"),
+    ]
+    assert [line["action"] for line in logged.of_kind("audit")] == ["authentication"] * 3 + ["authorization"]
+
+
+def test_no_secret_is_ever_logged(api: Api, backends: Backends, logged: Lines) -> None:
+    """Whatever goes through the API, right or wrong, no password, token or address is in any line at any level."""
+    student = api.student(display_name="Nobody")
+    secrets = {student.email, student.password, student.token, student.registered["refresh_token"]}
+    secrets |= {backends.environment["SUPABASE_SERVICE_ROLE_KEY"]}
+    wrong = {"email": "else@example.test", "password": "my other secret 7"}
+    login = api.post("/api/auth/login", {"email": student.email, "password": student.password}).json()["data"]
+    refreshed = api.post("/api/auth/refresh", {"refresh_token": login["refresh_token"]}).json()["data"]
+    secrets |= {*wrong.values(), login["token"], login["refresh_token"], refreshed["token"], refreshed["refresh_token"]}
+    assert_problem(api.post("/api/auth/login", wrong), 401, "AUTHENTICATION_ERROR")
+    assert_problem(
+        api.post("/api/auth/refresh", {"refresh_token": login["refresh_token"]}), 401, "AUTHENTICATION_ERROR"
+    )
+    taken = {"username": "someone_else_7", "email": student.email, "password": wrong["password"]}
+    assert_problem(api.post("/api/auth/register", taken), 409, "USER_ALREADY_EXISTS")
+    api.post("/api/auth/register", {"username": "!", "email": wrong["email"], "password": "short secret"})
+    api.request(
+        "POST", "/api/auth/login", content=json.dumps(wrong)[:-1].encode(), headers={"Content-Type": "application/json"}
+    )
+    api.get("/api/users/me", token=student.token + "x")
+    api.get(f"/api/users?query={wrong['email']}", token=student.token)
+    student.patch("/api/users/me", {"display_name": "Me"}, headers={"Idempotency-Key": "k"})
+    session = student.start(subject="Algebra")
+    student.complete(session)
+    student.post("/api/sync/offline", {"events": [{"session_id": session, "event_type": "heartbeat"}]})
+    api.get("/health/detailed", token="operator secret 9")
+    backends.project.auth.kill()
+    try:
+        api.post("/api/auth/login", wrong)
+        api.post("/api/auth/register", {"username": "new_name_8", **wrong})
+    finally:
+        backends.project.auth.restart()
+    student.post("/api/auth/logout")
+    secrets |= {"short secret", "operator secret 9"}
+    assert len(logged.of_kind("request")) > 15
+    assert {secret for secret in secrets if secret in logged.text} == set()
+
+
+def test_secret_fields_are_masked(logged: Lines) -> None:
+    """Whoever logs one by mistake logs three asterisks, however deep it is."""
+    app_logger.info("oops", password="p-1", nested="x")
+    app_logger.log_business_event(event_type="oops", details={"token": "p-2", "list": [{"email": "p-3"}]})
+    assert not {"p-1", "p-2", "p-3"} & set(logged.text.replace('"', " ").split())
+    assert "***" in logged.text
+
+
+def test_the_guides_calls_work(logged: Lines) -> None:
+    """Application, audit and error logging as the guide prints them."""
+    app_logger.info("User logged in", user_id="123", ip="192.168.1.1")
+    app_logger.log_security_event(event_type="failed_login", severity="high", user_id="123", ip_address="192.168.1.1")
+    audit_logger.log_authentication(user_id="123", success=True, ip_address="192.168.1.1")
+    audit_logger.log_authorization(user_id="123", resource_type="space", operation="read", allowed=False)
+    audit_logger.log_data_access(user_id="123", resource_type="profile", resource_id="456")
+    audit_logger.log_data_modification(
+        user_id="123", resource_type="session", resource_id="456", operation="update", changes={"status": "completed"}
+    )
+    actions = ["authentication", "authorization", "data_access", "data_modification"]
+    assert [line["action"] for line in logged.of_kind("audit")] == actions
+    assert logged.of_kind("audit")[3]["changes"] == {"status": "completed"}
+    error_tracker.clear_errors()
+    app_logger.error("Database timeout", error_type="DatabaseTimeout")
+    app_logger.error("Database timeout", error_type="DatabaseTimeout")
+    summary = error_tracker.get_error_summary()
+    assert (summary["total_errors"], summary["errors_by_type"]) == (2, {"DatabaseTimeout": 2})
+    assert error_tracker.get_top_errors(limit=10)[0]["count"] == 2
+    error_tracker.clear_errors()
+    assert error_tracker.get_top_errors() == []
+
+
+def test_some_requests_are_logged_in_detail(student: Student, logged: Lines, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a sampling rate each request decides anew whether its debug lines are written."""
+    monkeypatch.setattr(app_logger, "sampling_rate", 1.0)
+    student.get("/api/users/me")
+    assert len(logged.of_kind("database")) == 1
+    monkeypatch.setattr(app_logger, "sampling_rate", 1e-12)
+    student.get("/api/users/me")
+    assert len(logged.of_kind("database")) == 1
