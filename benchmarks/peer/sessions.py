@@ -30,7 +30,7 @@ class AuditEvent(Body):
 
     event_type: Literal["focus_start", "focus_end", "break_start", "break_end", "heartbeat", "note"]
     timestamp: datetime | None = None
-    payload: dict[str, Any] = {}
+    payload: dict[str, Any] = Field(default_factory=dict)
 
 
 class CompleteSession(Body):

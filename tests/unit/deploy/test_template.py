@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from collections.abc import Callable
 from typing import Any
 
 from local.gateway.routing import Router
+from local.intrinsics import read_template
 from local.template import Route, Template
 from tests.unit.deploy.conftest import ROOT, Resources
 
@@ -137,3 +139,29 @@ def test_the_local_stack_reads_it() -> None:
     assert len(template.functions()) == 6
     assert len(template.schedules()) >= 3
     assert "ResilienceTable" in template.tables()
+
+
+def test_environments_name_parameters_that_exist() -> None:
+    """What samconfig.toml overrides is in the template, and every required parameter is given."""
+    config = tomllib.loads((ROOT / "samconfig.toml").read_text(encoding="utf-8"))
+    parameters = read_template((ROOT / "template.yaml").read_text(encoding="utf-8"))["Parameters"]
+    required = {name for name, entry in parameters.items() if "Default" not in entry}
+    for stage in ("dev", "staging", "prod"):
+        deploy = config[stage]["deploy"]["parameters"]
+        given = dict(entry.split("=", 1) for entry in deploy["parameter_overrides"])
+        assert given["Stage"] == stage
+        assert required <= set(given) <= set(parameters)
+        assert stage in deploy["stack_name"]
+
+
+def test_sample_events_fit_their_functions() -> None:
+    """Each is a request of payload 2.0, or what a schedule of the template sends."""
+    sent = {schedule.input for schedule in Template.load(ROOT / "template.yaml").schedules()}
+    for path in (ROOT / "events").glob("*.json"):
+        event = json.loads(path.read_text(encoding="utf-8"))
+        if "schedule" in event:
+            assert json.dumps(event) in sent, path.name
+        else:
+            assert event["version"] == "2.0", path.name
+            assert event["rawPath"] == event["requestContext"]["http"]["path"], path.name
+    assert set(json.loads((ROOT / "local/env.json").read_text())) == {"Parameters"}
