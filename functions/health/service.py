@@ -31,7 +31,7 @@ from studysync.logging import app_logger, audit_logger
 from studysync.observability import count
 from studysync.settings import get_settings
 
-READINESS_SECONDS = 0.25
+READINESS_SECONDS = 0.2
 """However the database hangs, a load balancer has its answer within 300 ms."""
 WINDOW_MINUTES = 15
 VERSION = "1.0.0"

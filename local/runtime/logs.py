@@ -1,4 +1,4 @@
-"""Where the output of functions goes: a file each, files by kind, and to the terminal what somebody should see at once."""
+"""Where the output of functions goes: a file each, files by kind, and what is urgent to the terminal."""
 
 import json
 import re

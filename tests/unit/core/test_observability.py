@@ -1,0 +1,117 @@
+"""What goes to CloudWatch: which metrics, how few dimensions, at what price."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from resilience import CircuitState, events
+from studysync import observability
+from studysync.logging import app_logger
+from studysync.settings import get_settings
+
+Published = Callable[[], dict[str, Any]]
+
+
+@pytest.fixture
+def published(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Published]:
+    """What an invocation publishes, as CloudWatch reads it; {} for nothing."""
+    monkeypatch.setenv("SUPABASE_URL", "https://project.supabase.co")
+    monkeypatch.setenv("STAGE", "prod")
+    monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", observability.NAMESPACE)
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "users")
+    for cache in (get_settings, observability._metrics):
+        cache.cache_clear()
+    observability.observe()
+    observability._pending.clear()
+
+    def publish() -> dict[str, Any]:
+        capsys.readouterr()
+        observability.publish()
+        out = capsys.readouterr().out
+        return dict(json.loads(out)) if out else {}
+
+    yield publish
+    for cache in (get_settings, observability._metrics):
+        cache.cache_clear()
+
+
+def emit_everything() -> None:
+    """Cause every metric in the way that it is caused in production."""
+    observability.count_request("/api/users/{user_id}", 0.0123, error=True)
+    app_logger.log_business_event(event_type="session_completed", xp_awarded=35)
+    app_logger.log_business_event(event_type="offline_batch", synced_count=3, duplicate_count=1, rejected_count=2)
+    app_logger.log_security_event(event_type="failed_login", severity="medium")
+    for state in (CircuitState.OPEN, CircuitState.HALF_OPEN, CircuitState.CLOSED):
+        events.emit(events.CIRCUIT_TRANSITION, "database", before="", after=state, reason="failures")
+    for kind in (events.CACHE_HIT, events.CACHE_MISS, events.RATE_LIMITED, events.FALLBACK_SERVED, events.STORE_ERROR):
+        events.emit(kind, "x")
+    observability.count("InvariantViolations", 2)
+
+
+def test_every_metric_is_emitted_with_two_sets_of_dimensions(published: Published) -> None:
+    """By stage, and by stage and function; ids and routes are never a dimension."""
+    emit_everything()
+    line = published()
+    (directive,) = line["_aws"]["CloudWatchMetrics"]
+    assert directive["Namespace"] == "StudySync"
+    assert {metric["Name"]: metric["Unit"] for metric in directive["Metrics"]} == dict(observability.UNITS)
+    assert sorted(map(sorted, directive["Dimensions"])) == [["service", "stage"], ["stage"]]
+    assert (line["stage"], line["service"], line["route"]) == ("prod", "users", "/api/users/{user_id}")
+    found = {name: line[name][0] for name in observability.UNITS}
+    assert (found["XpAwarded"], found["SessionsCompleted"]) == (35, 1)
+    assert (found["SyncApplied"], found["SyncRejected"]) == (3, 2)
+    assert (found["BreakerTransitions"], found["BreakerOpened"]) == (3, 1)
+    assert (found["Requests"], found["Errors"], found["Latency"]) == (1, 1, 12.3)
+
+
+def test_the_number_of_metrics_is_budgeted() -> None:
+    """A metric costs money by the month, once for each combination of dimensions: six functions and their sum."""
+    assert len(observability.UNITS) * (6 + 1) <= 120
+    with pytest.raises(KeyError):
+        observability.count("Requests for /api/users/7")
+
+
+def test_an_invocation_publishes_what_it_counted_and_no_more(published: Published) -> None:
+    """One line, once; several requests of it together; nothing for nothing."""
+    observability.count_request("/api/users", 0.001, error=False)
+    observability.count_request("/api/users", 0.003, error=True)
+    line = published()
+    assert (line["Requests"], line["Errors"], line["Latency"]) == ([2], [1], [1.0, 3.0])
+    assert published() == {}
+
+
+def test_health_is_not_traffic(published: Published) -> None:
+    """What load balancers ask would hide what users see."""
+    observability.count_request("/health/readiness", 0.001, error=True)
+    assert published() == {}
+
+
+def test_followed_transitions_are_counted_once_for_the_fleet(published: Published) -> None:
+    """An environment that only follows another's circuit counts nothing."""
+    events.emit(events.CIRCUIT_TRANSITION, "database", before="closed", after=CircuitState.OPEN, reason="shared")
+    assert published() == {}
+
+
+def test_nothing_is_printed_where_nobody_collects(published: Published, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a namespace there is no line, and nothing piles up."""
+    monkeypatch.delenv("POWERTOOLS_METRICS_NAMESPACE")
+    observability.count("Requests")
+    assert published() == {}
+    assert observability._pending == {}
+
+
+def test_it_costs_less_than_its_share(published: Published) -> None:
+    """At most 0.15 ms of processor time a request, the line included; the best of several runs."""
+    best = 1.0
+    for _ in range(5):
+        began = time.process_time()
+        for _ in range(50):
+            observability.count_request("/api/users/{user_id}", 0.01, error=False)
+            observability.publish()
+        best = min(best, (time.process_time() - began) / 50)
+    assert best < 0.000_15
