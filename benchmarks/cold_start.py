@@ -102,6 +102,7 @@ def _start(module: str, paths: list[Path], environment: dict[str, str], event: s
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYDANTIC_DISABLE_PLUGINS": "__all__",
         "AWS_LAMBDA_FUNCTION_NAME": module,
+        "_HANDLER": f"{module}.handler",
         "POWERTOOLS_METRICS_NAMESPACE": "Benchmark",
         "STAGE": "benchmark",
     }

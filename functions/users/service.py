@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID, uuid4
 
 from pydantic import Field, TypeAdapter
@@ -19,13 +19,22 @@ from studysync.errors import (
 from studysync.pagination import decode_cursor, page
 from studysync.refusals import tell_database
 from studysync.tokens import Caller
-from users.auth import AccountRefusedError, supabase_auth
 from users.models import Registered, Registration, Tokens
+
+if TYPE_CHECKING:
+    from users.auth import SupabaseAuth
 
 _POSITION: TypeAdapter[tuple[str]] = TypeAdapter(tuple[str])
 _ENTRY: TypeAdapter[tuple[Annotated[int, Field(ge=0, lt=2**63)]]] = TypeAdapter(
     tuple[Annotated[int, Field(ge=0, lt=2**63)]]
 )
+
+
+def supabase_auth() -> SupabaseAuth:
+    """Return the client of Supabase Auth; its package loads only for an account or a token."""
+    from users import auth
+
+    return auth.supabase_auth()
 
 
 async def register(body: Registration, key: str | None) -> Registered:
@@ -43,6 +52,8 @@ async def register(body: Registration, key: str | None) -> Registered:
     key = key or f"once:{uuid4()}"
     metadata = {"username": body.username, "registration": {"key": key, "fingerprint": request}}
     password = body.password.get_secret_value()
+    from users.auth import AccountRefusedError
+
     try:
         await supabase_auth().create_account(body.email, password, metadata)
     except AccountRefusedError:

@@ -1,1 +1,5 @@
 """StudySync: the code that the domains share."""
+
+from studysync import startup
+
+startup.begin()

@@ -12,7 +12,7 @@ from mangum.adapter import DEFAULT_TEXT_MIME_TYPES
 from starlette.middleware import Middleware
 
 from resilience import flush
-from studysync import snapshot
+from studysync import snapshot, startup
 from studysync.middleware import (
     ErrorHandlerMiddleware,
     RateLimitMiddleware,
@@ -84,6 +84,7 @@ def create_handler(app: FastAPI, schedules: Mapping[str, Schedule] | None = None
             flush()  # Lambda freezes what is still under way when the handler returns
 
     snapshot.install(handler)
+    startup.finish()
     return handler
 
 

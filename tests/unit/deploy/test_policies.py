@@ -8,6 +8,7 @@ from typing import Any
 
 import boto3
 import pytest
+from aws_lambda_powertools.utilities import parameters
 from botocore.client import BaseClient
 from moto import mock_aws
 
@@ -32,6 +33,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Iterator[set[str]]:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
     for name in ("AWS_ENDPOINT_URL_DYNAMODB", "SUPABASE_SERVICE_ROLE_KEY", "SUPABASE_JWT_SECRET"):
         monkeypatch.delenv(name, raising=False)
+    parameters.clear_caches()
     with mock_aws():
         schema = [("pk", "HASH"), ("sk", "RANGE")]
         boto3.client("dynamodb").create_table(
@@ -44,6 +46,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Iterator[set[str]]:
         boto3.client("secretsmanager").create_secret(Name="studysync/supabase", SecretString=secret)
         monkeypatch.setattr(BaseClient, "_make_api_call", record)
         yield made
+    parameters.clear_caches()
 
 
 def _statements(resources: Resources, function: str) -> list[dict[str, Any]]:
