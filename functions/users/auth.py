@@ -27,6 +27,7 @@ from studysync.http import http_client
 from studysync.logging import app_logger
 from studysync.settings import Settings, get_settings
 from studysync.snapshot import on_restored
+from studysync.tracing import trace_call
 from users.models import Tokens
 
 # Wrong address and wrong password must not be told apart; the others say that a token or session is not good any more.
@@ -152,7 +153,9 @@ async def _guarded(name: str, call: Callable[..., Awaitable[T]], *arguments: Any
     except (AuthError, TimeoutError) as error:
         raise _unavailable(error) from error
     finally:
-        performance_monitor.record(f"auth {name}", time.perf_counter() - started, error=failed)
+        duration = time.perf_counter() - started
+        performance_monitor.record(f"auth {name}", duration, error=failed)
+        trace_call(f"auth {name}", duration, error=failed)
     return result
 
 

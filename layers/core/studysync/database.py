@@ -46,6 +46,7 @@ from studysync.errors import INTERNAL_ERROR, ApiError, unavailable
 from studysync.http import POOL_SIZE, http_transport, post_json
 from studysync.logging import app_logger
 from studysync.settings import Settings, get_settings
+from studysync.tracing import trace_call
 
 Call = Callable[[], Awaitable[Any]]
 
@@ -177,6 +178,7 @@ def _meaning(error: DatabaseRefusalError) -> Exception:
 def _record(name: str, started: float, error: Exception | None) -> None:
     duration = time.perf_counter() - started
     performance_monitor.record(f"database {name}", duration, error=error is not None)
+    trace_call(f"database {name}", duration, error=error is not None)
     app_logger.log_database_operation(
         operation="call",
         table=name,

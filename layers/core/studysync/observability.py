@@ -75,7 +75,8 @@ def count_request(route: str, seconds: float, *, error: bool) -> None:
     if route.startswith(_UNCOUNTED_PREFIX):
         return
     count("Requests")
-    count("Errors", error)
+    if error:
+        count("Errors")
     count("Latency", round(seconds * 1000, 2))
     _routes[:] = [route]
 
