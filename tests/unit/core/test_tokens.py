@@ -116,7 +116,7 @@ def test_shared_secrets_work_only_where_one_is_set() -> None:
         {"iat": int(time.time()) + 600},
         {"nbf": int(time.time()) + 600},
     ],
-    ids=str,
+    ids="-".join,
 )
 def test_each_claim_is_checked(changes: dict[str, Any]) -> None:
     """A good signature under a wrong claim is a 401 with a challenge."""
