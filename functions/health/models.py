@@ -216,6 +216,6 @@ class Errors(BaseModel):
 
 
 class Done(BaseModel):
-    """An operator's action, which every environment follows within five seconds."""
+    """An operator's action. Busy environments follow within five seconds, idle ones with their second request."""
 
     done: Literal[True] = True

@@ -18,7 +18,7 @@ _AUDIT = re.compile(rb'"kind":\s*"audit"')
 # Said by the line already, or of no interest to whoever looks at a terminal.
 _UNSHOWN = frozenset(
     {"level", "message", "timestamp", "service", "location", "kind", "exception", "sampling_rate", "exception_name"}
-    | {"stack_trace", "event_type", "severity"}
+    | {"stack_trace", "event_type", "severity", "method", "path", "status_code", "xray_trace_id"}
 )
 
 

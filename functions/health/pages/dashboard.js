@@ -107,7 +107,7 @@ async function order(path, question) {
   if (!(await confirmed(question))) return;
   try {
     await ask(path, "POST");
-    notice("Done. Every environment follows within five seconds.", "good", 6);
+    notice("Done. Busy environments follow within five seconds.", "good", 6);
   } catch (error) {
     if (error instanceof Refused) signIn(error);
     else notice(error.message, "bad", 15);

@@ -12,9 +12,10 @@ import logging
 import re
 import traceback
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from resilience import Occurrence, Occurrences
+if TYPE_CHECKING:
+    from resilience import Occurrence, Occurrences
 
 _CHANGING = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F-]{27}|0x[0-9a-fA-F]+|\d+")
 _FAILED_CALLS = frozenset({"database", "auth"})
@@ -26,6 +27,8 @@ class ErrorTracker:
     @cached_property
     def occurrences(self) -> Occurrences:
         """Where they are counted; made with the first error, so that a healthy cold start does not load it."""
+        from resilience import Occurrences
+
         return Occurrences("errors", max_keys=50, keep_hours=24)
 
     def track(self, error_type: str, message: str, *, where: str = "", request_id: str = "") -> None:
