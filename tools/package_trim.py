@@ -64,7 +64,7 @@ def compile_tree(folder: Path, target: Target) -> None:
     """
     command = [interpreter(target.python), "-m", "compileall", "-q", "-f", "--invalidation-mode", "unchecked-hash"]
     # Tracebacks shall name the file as Lambda sees it, not the machine that built it.
-    mounted = "/var/task" if folder.name == "Functions" else "/opt"
+    mounted = "/opt" if (folder / "python").is_dir() else "/var/task"
     subprocess.run([*command, "-s", str(folder), "-p", mounted, str(folder)], check=True)
 
 
