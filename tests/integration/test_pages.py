@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import uvicorn
@@ -17,7 +16,7 @@ from resilience import configure, performance_monitor
 from studysync.logging import app_logger, error_tracker
 from studysync.settings import get_settings
 from tests.support.browser import PROGRAM, Browser
-from tests.support.client import _AllFunctions
+from tests.support.client import Api, _AllFunctions
 
 pytestmark = pytest.mark.skipif(PROGRAM is None, reason="no chromium on this machine: apt-get install chromium")
 
@@ -27,23 +26,16 @@ DONE = "document.querySelector('#status').textContent != 'connecting'"
 
 
 @pytest.fixture(scope="module")
-def url(backends: Backends) -> Iterator[str]:
-    """The API over HTTP, on an event loop of its own."""
-    from studysync import database, http
-
-    caches: list[Any] = [database.database, http.http_client, http.http_transport]
-    for cache in caches:
-        cache.cache_clear()  # connections belong to the loop that opened them
+def url(api: Api) -> Iterator[str]:
+    """The API over HTTP, on the loop that its connections belong to; no test in here uses `api` meanwhile."""
     server = uvicorn.Server(uvicorn.Config(_AllFunctions(), port=0, log_level="error", lifespan="off"))
-    thread = threading.Thread(target=server.run)
+    thread = threading.Thread(target=lambda: api.run(server.serve()))
     thread.start()
     while not server.started:
         time.sleep(0.01)
     yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
     server.should_exit = True
     thread.join()
-    for cache in caches:
-        cache.cache_clear()
 
 
 @pytest.fixture(scope="module")
