@@ -52,6 +52,7 @@ class Row:
         at_least: the promise is a lower bound.
         note: what the reader should know.
         value_label: what the value is, where it is not the first figure's median.
+        value_unit: its unit, where it is not the figures'; empty for ratios and counts.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Row:
     at_least: bool = False
     note: str = ""
     value_label: str = ""
+    value_unit: str | None = None
 
     @property
     def kept(self) -> bool | None:
@@ -73,7 +75,8 @@ class Row:
 
     def as_dict(self) -> dict[str, Any]:
         """Return it for the JSON result."""
-        return {**asdict(self), "kept": self.kept}
+        unit = self.unit if self.value_unit is None else self.value_unit
+        return {**asdict(self), "value_unit": unit, "kept": self.kept}
 
 
 def percentile(samples: Sequence[float], share: float) -> float:

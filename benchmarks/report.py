@@ -44,7 +44,7 @@ def result_table(rows: list[Row]) -> Table:
         table.add_column(heading)
     for row in rows:
         mark = {True: "[green]kept[/]", False: "[red]MISSED[/]", None: ""}[row.kept]
-        table.add_row(row.name, row.promise, _number(row.value, row.unit), mark)
+        table.add_row(row.name, row.promise, _number(row.value, row.as_dict()["value_unit"]), mark)
     return table
 
 
@@ -68,7 +68,7 @@ def _overview(rows: list[tuple[str, dict[str, Any]]]) -> str:
     lines = ["| what | promise | measured | |", "|---|---|---|---|"]
     for _, row in rows:
         mark = {True: "kept", False: "**missed**", None: ""}[row["kept"]]
-        value = _number(row["value"], row["unit"]) + (f" ({row['value_label']})" if row["value_label"] else "")
+        value = _number(row["value"], row.get("value_unit", row["unit"])) + (f" ({row['value_label']})" if row["value_label"] else "")
         lines.append(f"| {row['name']} | {row['promise']} | {value} | {mark} |")
     return "\n".join(lines) + "\n"
 

@@ -49,7 +49,7 @@ def random_users(connection: Connection, count: int, seed: int = 1) -> list[str]
     starts = sorted(f"{dice.getrandbits(128):032x}" for _ in range(count))
     query = "select user_id::text from user_stats where user_id > %s::uuid and total_xp > 0 order by user_id limit 1"
     users = [one(connection, query, [start]) for start in starts]
-    found = [user for user in users if user]
+    found = list(dict.fromkeys(user for user in users if user))
     dice.shuffle(found)
     return found
 

@@ -40,7 +40,8 @@ def run(stage: Stage) -> list[Row]:
             "a second",
             [awards, few, sessions],
             at_least=True,
-            note=f"{len(wrong)} errors; {row[0]} violations of the invariants afterwards. {BATCHES} batches of "
+            note=f"{len(wrong)} errors {sorted(set(wrong)) or ''}; {row[0]} violations of the invariants afterwards. "
+            f"{BATCHES} batches of "
             f"{SECONDS:.0f} s each, the {WORKERS} clients on the same two cores. An award writes ledger, totals, study "
             "day, boards, badges and change log; a whole session is begun with 7 heartbeats and completed.",
         )

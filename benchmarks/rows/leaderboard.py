@@ -140,6 +140,7 @@ def _completions(stage: Stage, million: Connection, thousand: Connection) -> Row
         "ms",
         figures,
         value_label="ratio of the medians",
+        value_unit="",
         note="One transaction each: credit, suspicion, XP, streak, badges, three boards, change log.",
     )
 

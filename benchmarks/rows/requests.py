@@ -71,6 +71,7 @@ def _cpu(stage: Stage) -> list[Row]:
             "ms",
             figures,
             value_label="ratio of the medians",
+            value_unit="",
         ),
     ]
 

@@ -57,6 +57,7 @@ def _retries(stage: Stage) -> Row:
         "",
         figures,
         value_label="ratio of the medians",
+        value_unit="",
         note="With the retry budget on: at most 10 % of the traffic may be retries, however many calls fail.",
     )
 

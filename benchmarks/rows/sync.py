@@ -57,6 +57,7 @@ def _rows(figures: dict[int, Figure], one_by_one: Figure) -> list[Row]:
             "ms",
             [batch, one_by_one],
             value_label="ratio of the medians",
+            value_unit="",
             note="Through the API in process, database and PostgREST real: 50 sessions of 10 events each.",
         ),
         Row("sync of 500 events, latency", "median within 500 ms", batch.median, 500.0, "ms", [batch]),
@@ -68,6 +69,7 @@ def _rows(figures: dict[int, Figure], one_by_one: Figure) -> list[Row]:
             "ms",
             list(figures.values()),
             value_label="exponent from 50 to 500",
+            value_unit="",
         ),
     ]
 

@@ -163,30 +163,38 @@ $$;
 
 -- A page of a board from after a position (xp, reached_at, user_id). Only the first row's rank is looked up; whoever
 -- has less XP than the row before stands as many places lower as there are users with that row's score.
+-- The rest of the position's own score and the scores below it are read apart, each straight from the index: thousands
+-- may share a score, and `or` would read all that stand above.
 create function internal.leaderboard_page(
   p_board_id bigint, p_limit integer, p_after_xp integer, p_after_at timestamptz, p_after_id uuid)
 returns jsonb
-language sql stable set search_path = '' as $$
-  with rows as (
-    select s.user_id, s.xp, s.reached_at from public.leaderboard_scores s
-    where s.board_id = p_board_id and (p_after_id is null or s.xp <= p_after_xp)
-      and (p_after_id is null or s.xp < p_after_xp or (s.reached_at, s.user_id) > (p_after_at, p_after_id))
-    order by s.xp desc, s.reached_at, s.user_id limit p_limit + 1
-  ), scores as (
-    select xp, coalesce(sum(internal.users_with(p_board_id, xp)) over (
-      order by xp desc rows between unbounded preceding and 1 preceding), 0) as places_below_first
-    from (select distinct xp from rows) distinct_scores
-  ), first as (
-    select internal.rank_of(p_board_id, max(xp)) as rank from rows
-  )
-  select coalesce(jsonb_agg(jsonb_build_object(
-    'rank', first.rank + scores.places_below_first, 'user_id', r.user_id, 'username', p.username, 'xp', r.xp,
-    'level', u.level, 'reached_at', r.reached_at) order by r.xp desc, r.reached_at, r.user_id), '[]')
-  from rows r
-  join scores using (xp)
-  join public.profiles p using (user_id)
-  join public.user_stats u using (user_id)
-  cross join first
-$$;
+language plpgsql stable set search_path = '' as $$
+begin
+  return (
+    with rows as (
+      (select s.user_id, s.xp, s.reached_at from public.leaderboard_scores s
+       where s.board_id = p_board_id and s.xp = p_after_xp and (s.reached_at, s.user_id) > (p_after_at, p_after_id)
+       order by s.reached_at, s.user_id limit p_limit + 1)
+      union all
+      (select s.user_id, s.xp, s.reached_at from public.leaderboard_scores s
+       where s.board_id = p_board_id and s.xp < coalesce(p_after_xp, 2147483647)
+       order by s.xp desc, s.reached_at, s.user_id limit p_limit + 1)
+      order by xp desc, reached_at, user_id limit p_limit + 1
+    ), scores as (
+      select xp, coalesce(sum(internal.users_with(p_board_id, xp)) over (
+        order by xp desc rows between unbounded preceding and 1 preceding), 0) as places_below_first
+      from (select distinct xp from rows) distinct_scores
+    ), first as (
+      select internal.rank_of(p_board_id, max(xp)) as rank from rows
+    )
+    select coalesce(jsonb_agg(jsonb_build_object(
+      'rank', first.rank + scores.places_below_first, 'user_id', r.user_id, 'username', p.username, 'xp', r.xp,
+      'level', u.level, 'reached_at', r.reached_at) order by r.xp desc, r.reached_at, r.user_id), '[]')
+    from rows r
+    join scores using (xp)
+    join public.profiles p using (user_id)
+    join public.user_stats u using (user_id)
+    cross join first);
+end $$;
 
 select internal.lock_down();
