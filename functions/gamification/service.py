@@ -13,12 +13,13 @@ from gamification.models import Period
 from resilience import cached
 from studysync.database import database
 from studysync.errors import forbidden, invalid
+from studysync.fields import Timestamp
 from studysync.logging import app_logger
-from studysync.pagination import decode_cursor, encode_cursor, page
+from studysync.pagination import BigCount, Count, decode_cursor, encode_cursor, page
 from studysync.tokens import Caller
 
-_LEDGER_POSITION: TypeAdapter[tuple[int]] = TypeAdapter(tuple[int])
-_BOARD_POSITION: TypeAdapter[tuple[int, datetime, UUID]] = TypeAdapter(tuple[int, datetime, UUID])
+_LEDGER_POSITION: TypeAdapter[tuple[int]] = TypeAdapter(tuple[BigCount])
+_BOARD_POSITION: TypeAdapter[tuple[int, datetime, UUID]] = TypeAdapter(tuple[Count, Timestamp, UUID])
 
 
 async def read(function: str, user_id: UUID) -> Any:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter
+from pydantic import BeforeValidator
 
 from sessions import service
 from sessions.models import (
@@ -26,9 +27,11 @@ from studysync.envelope import Page, Success
 from studysync.fields import RequestBody
 from studysync.identity import CurrentUser
 from studysync.outcomes import SessionCompleted
-from studysync.pagination import DEFAULT_LIMIT, Cursor, Limit
+from studysync.pagination import DEFAULT_LIMIT, Cursor, Limit, absent_when_empty
 
 router = APIRouter(prefix="/api/sessions", tags=["sessions"])
+
+StatusFilter = Annotated[Status | None, BeforeValidator(absent_when_empty)]
 
 
 @router.post("/start", status_code=201, response_model=Success[SessionStarted])
@@ -39,7 +42,7 @@ async def start(command: Writes, body: StartSession) -> Any:
 
 @router.get("", response_model=Page[Session])
 async def list_sessions(
-    caller: CurrentUser, status: Status | None = None, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None
+    caller: CurrentUser, status: StatusFilter = None, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None
 ) -> Any:
     """List the own sessions, newest first."""
     return await service.list_own(caller.user_id, status, limit, cursor)

@@ -12,12 +12,13 @@ from sessions.models import AuditEvent, CompleteSession, Heartbeat, StartSession
 from studysync.commands import Command
 from studysync.database import database
 from studysync.errors import AUDIT_VALIDATION_FAILED, ApiError
+from studysync.fields import Timestamp
 from studysync.logging import app_logger
 from studysync.pagination import decode_cursor, page
 from studysync.payloads import payload_problem
 from studysync.settings import get_settings
 
-_POSITION: TypeAdapter[tuple[datetime, UUID]] = TypeAdapter(tuple[datetime, UUID])
+_POSITION: TypeAdapter[tuple[datetime, UUID]] = TypeAdapter(tuple[Timestamp, UUID])
 
 
 async def start(command: Command, body: StartSession) -> dict[str, Any]:

@@ -28,7 +28,7 @@ from spaces.service import new_invite_code
 from studysync.commands import Writes
 from studysync.envelope import Page, Success
 from studysync.fields import RequestBody, SearchText
-from studysync.identity import CurrentUser
+from studysync.identity import CurrentUser, UserInPath
 from studysync.pagination import DEFAULT_LIMIT, Cursor, Limit
 
 router = APIRouter(prefix="/api/spaces", tags=["spaces"])
@@ -78,7 +78,7 @@ async def change_space(command: Writes, space_id: UUID, body: SpaceChanges) -> A
 @router.delete("/{space_id}", response_model=Success[SpaceDeleted])
 async def delete_space(command: Writes, space_id: UUID, body: RequestBody | None = None) -> Any:
     """Delete a space; the sessions that were studied in it stay."""
-    return {"data": await command.run("delete_space", body, space_id=str(space_id))}
+    return {"data": await command.run_once("delete_space", body, space_id=str(space_id))}
 
 
 @router.post("/{space_id}/join", response_model=Success[Membership])
@@ -90,7 +90,7 @@ async def join(command: Writes, space_id: UUID, body: JoinSpace | None = None) -
 @router.post("/{space_id}/leave", response_model=Success[OwnMembership])
 async def leave(command: Writes, space_id: UUID, body: RequestBody | None = None) -> Any:
     """Leave a space; an owner must hand it over first, unless alone."""
-    return {"data": await command.run("leave_space", body, space_id=str(space_id))}
+    return {"data": await command.run_once("leave_space", body, space_id=str(space_id))}
 
 
 @router.get("/{space_id}/members", response_model=Success[list[Member]])
@@ -108,23 +108,23 @@ async def membership(caller: CurrentUser, space_id: UUID) -> Any:
 @router.post("/{space_id}/invite-code", response_model=Success[RenewedCode])
 async def renew_invite_code(command: Writes, space_id: UUID, body: RequestBody | None = None) -> Any:
     """Make a new invite code; the old one is dead."""
-    renewed = await command.run("renew_invite_code", body, space_id=str(space_id), invite_code=new_invite_code())
+    renewed = await command.run_once("renew_invite_code", body, space_id=str(space_id), invite_code=new_invite_code())
     return {"data": renewed}
 
 
 @router.patch("/{space_id}/members/{user_id}", response_model=Success[Membership])
-async def change_role(command: Writes, space_id: UUID, user_id: UUID, body: RoleChange) -> Any:
+async def change_role(command: Writes, space_id: UUID, user_id: UserInPath, body: RoleChange) -> Any:
     """Change a member's role; `owner` hands the space over."""
-    changed = await command.run("change_member_role", body, space_id=str(space_id), member_id=str(user_id))
+    changed = await command.run_once("change_member_role", body, space_id=str(space_id), member_id=str(user_id))
     return {"data": changed}
 
 
 @router.delete("/{space_id}/members/{user_id}", response_model=Success[Removed])
 async def remove_member(
-    command: Writes, space_id: UUID, user_id: UUID, ban: bool = False, body: RequestBody | None = None
+    command: Writes, space_id: UUID, user_id: UserInPath, ban: bool = False, body: RequestBody | None = None
 ) -> Any:
     """Remove a member, or with `ban` keep them out as well."""
-    removed = await command.run("remove_member", body, space_id=str(space_id), member_id=str(user_id), ban=ban)
+    removed = await command.run_once("remove_member", body, space_id=str(space_id), member_id=str(user_id), ban=ban)
     return {"data": removed}
 
 

@@ -14,7 +14,8 @@ from spaces.models import CreateSpace, JoinByCode, JoinSpace
 from studysync.commands import Command
 from studysync.database import database
 from studysync.errors import RATE_LIMIT_EXCEEDED, ApiError
-from studysync.pagination import decode_cursor, page
+from studysync.fields import Timestamp
+from studysync.pagination import BigCount, decode_cursor, page
 from studysync.tokens import Caller
 
 # Crockford's base 32: nothing that is mistaken for something else when read aloud. 14 characters are 70 bits.
@@ -22,8 +23,8 @@ _CODE_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _CODE_LENGTH = 14
 # Codes are too long to guess; this keeps people from trying.
 _codes_tried = RateLimiter(per_minute=20, per_hour=100, name="invite-codes")
-_POSITION: TypeAdapter[tuple[datetime, UUID]] = TypeAdapter(tuple[datetime, UUID])
-_FEED_POSITION: TypeAdapter[tuple[int]] = TypeAdapter(tuple[int])
+_POSITION: TypeAdapter[tuple[datetime, UUID]] = TypeAdapter(tuple[Timestamp, UUID])
+_FEED_POSITION: TypeAdapter[tuple[int]] = TypeAdapter(tuple[BigCount])
 
 
 def new_invite_code() -> str:
@@ -56,7 +57,7 @@ async def join(command: Command, body: JoinSpace | JoinByCode | None, space_id: 
         if not tried.allowed:
             raise ApiError(RATE_LIMIT_EXCEEDED, "Too many invite codes tried.", headers=tried.headers())
         arguments["invite_code"] = normal_invite_code(body.invite_code)
-    joined: dict[str, Any] = await command.run("join_space", body, **arguments)
+    joined: dict[str, Any] = await command.run_once("join_space", body, **arguments)
     return joined
 
 

@@ -24,6 +24,8 @@ def read_event(raw: Any, user_id: UUID) -> dict[str, Any]:
     try:
         event = OfflineEvent.model_validate(raw)
         payload = _checked_payload(event)
+        if raw.get("user_id") not in (None, str(user_id)):
+            raise ValueError("user_id: an event can only speak for its sender")
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         where = ".".join(map(str, first["loc"]))
@@ -59,13 +61,18 @@ def _rejected(raw: Any, user_id: UUID, message: str) -> dict[str, Any]:
     return {
         "event_id": _uuid(fields.get("event_id")) or str(uuid5(_IDENTITY, f"{user_id}|{content}")),
         "session_id": _uuid(fields.get("session_id")),
-        "event_type": event_type[:50].replace("\0", "") if isinstance(event_type, str) else None,
+        "event_type": _printable(event_type[:50]) if isinstance(event_type, str) else None,
         "payload": {},
         "created_at": None,
         "fingerprint": content,
         "error_code": "VALIDATION_ERROR",
-        "message": message[:500],
+        "message": _printable(message[:500]),
     }
+
+
+def _printable(text: str) -> str:
+    # What PostgreSQL cannot keep: NUL, and halves of surrogate pairs.
+    return text.replace("\0", "").encode("utf-8", "replace").decode()
 
 
 def _uuid(value: Any) -> str | None:

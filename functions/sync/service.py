@@ -11,15 +11,16 @@ from pydantic import TypeAdapter
 from studysync.commands import Command
 from studysync.database import database
 from studysync.errors import REQUEST_TOO_LARGE, ApiError, invalid
+from studysync.fields import Timestamp
 from studysync.logging import app_logger
-from studysync.pagination import decode_cursor, encode_cursor, page
+from studysync.pagination import BigCount, decode_cursor, encode_cursor, page
 from studysync.settings import get_settings
 from studysync.tokens import Caller
 from sync.events import read_event
 from sync.models import MAX_EVENTS, SyncBatch
 
-_REJECTED_POSITION: TypeAdapter[tuple[datetime, UUID]] = TypeAdapter(tuple[datetime, UUID])
-_CHANGES_POSITION: TypeAdapter[tuple[UUID, int]] = TypeAdapter(tuple[UUID, int])
+_REJECTED_POSITION: TypeAdapter[tuple[datetime, UUID]] = TypeAdapter(tuple[Timestamp, UUID])
+_CHANGES_POSITION: TypeAdapter[tuple[UUID, int]] = TypeAdapter(tuple[UUID, BigCount])
 
 
 async def apply_batch(command: Command, body: SyncBatch) -> dict[str, Any]:
@@ -69,8 +70,6 @@ async def changes(caller: Caller, limit: int, cursor: str | None) -> dict[str, A
     if position is not None and position[0] != caller.user_id:
         raise invalid("The cursor is not valid.", "query.cursor")
     after = position[1] if position else 0
-    if not 0 <= after < 2**63:
-        raise invalid("The cursor is not valid.", "query.cursor")
     found = await database().call("get_changes", p_user_id=str(caller.user_id), p_after=after, p_limit=limit)
     rows = found["changes"][:limit]
     reached = _cursor(caller, rows[-1]["seq"] if rows else after)

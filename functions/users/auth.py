@@ -46,6 +46,7 @@ _REFUSED = frozenset(
     }
 )
 _SERVER_ERROR = 500
+_WRONG_CREDENTIALS = "The email address or the password is wrong."
 _UNAVAILABLE = "Sign-in is unavailable for a moment."
 T = TypeVar("T")
 _TIMEOUT_SECONDS = 8.0  # passwords are slow to check on purpose
@@ -109,12 +110,14 @@ class SupabaseAuth:
         Raises:
             ApiError: AUTHENTICATION_ERROR, in the same words whether the address or the password is wrong.
         """
+        if not email or not password or "\0" in email + password:
+            raise unauthenticated(_WRONG_CREDENTIALS)  # nobody's; the client and the database would stumble over them
         try:
             response = await _guarded(
                 "sign_in", self._client.sign_in_with_password, {"email": email, "password": password}
             )
         except AuthApiError as error:
-            _refuse(error, "The email address or the password is wrong.")
+            _refuse(error, _WRONG_CREDENTIALS)
         return _tokens(response.session)
 
     async def refresh(self, refresh_token: str) -> Tokens:

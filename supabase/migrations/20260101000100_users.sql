@@ -12,6 +12,7 @@ create table public.profiles (
 create unique index profiles_username_key on public.profiles (lower(username));
 create index profiles_search on public.profiles
   using gin (lower(username) extensions.gin_trgm_ops, lower(display_name) extensions.gin_trgm_ops);
+create index profiles_prefix on public.profiles (lower(username) text_pattern_ops);
 
 -- The totals of a user, always the sum of what xp_ledger and study_sessions say (checked by the invariants).
 -- Its row is also the lock that puts all writes of one user in a line: whoever changes anything of a user holds it first.
@@ -136,20 +137,33 @@ begin
   return internal.public_profile(v_profile);
 end $$;
 
--- Public profiles whose user name or display name contains p_query, by user name. p_after: the last name of the page
+-- Public profiles whose user name or display name contains p_query, by user name; a query of fewer than three
+-- characters, which no trigram index can help with, finds user names that begin with it. p_after: the last name of the page
 -- before. One row more than p_limit is returned where there are more.
 create function public.search_users(p_query text, p_limit integer, p_after text default null) returns jsonb
-language sql stable security definer set search_path = '' as $$
-  select coalesce(jsonb_agg(internal.public_profile(p) order by lower(p.username)), '[]')
-  from (
-    select * from public.profiles
-    where (p_query is null
-           or lower(username) like internal.contains_pattern(lower(p_query))
-           or lower(display_name) like internal.contains_pattern(lower(p_query)))
-      and (p_after is null or lower(username) > lower(p_after))
-    order by lower(username) limit p_limit + 1
-  ) p
-$$;
+language plpgsql stable security definer set search_path = '' as $$
+declare
+  v_pattern text := internal.contains_pattern(lower(p_query));
+  v_condition text := 'true';
+  v_rows jsonb;
+begin
+  if char_length(p_query) < 3 then
+    v_condition := format('lower(username) like %L', substr(v_pattern, 2));
+  elsif p_query is not null then
+    v_condition := format('(lower(username) like %1$L or lower(display_name) like %1$L)', v_pattern);
+  end if;
+  -- Planned for this very query: only then are the indexes on parts of names used.
+  execute format(
+    $query$
+      select coalesce(jsonb_agg(internal.public_profile(p) order by lower(p.username)), '[]')
+      from (
+        select * from public.profiles where %s and ($2 is null or lower(username) > lower($2))
+        order by lower(username) limit $1 + 1
+      ) p
+    $query$, v_condition)
+  into v_rows using p_limit, p_after;
+  return v_rows;
+end $$;
 
 create function public.update_profile(p_user_id uuid, p_args jsonb) returns jsonb
 language plpgsql security definer set search_path = '' as $$
@@ -179,6 +193,8 @@ create function public.delete_account(p_user_id uuid, p_args jsonb) returns json
 language plpgsql security definer set search_path = '' as $$
 begin
   perform from public.user_stats where user_id = p_user_id for update;
+  -- Before the profile's row is locked: whoever removes this member holds a space and then asks for the row.
+  perform internal.leave_all_spaces(p_user_id);
   delete from public.profiles where user_id = p_user_id;
   delete from auth.users where id = p_user_id;
   return jsonb_build_object('user_id', p_user_id, 'deleted', true);

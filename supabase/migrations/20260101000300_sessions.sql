@@ -160,6 +160,7 @@ declare
   v_pay jsonb;
   v_outcome jsonb;
 begin
+  perform internal.keep_space(s.space_id);
   insert into public.session_events (session_id, user_id, source, event_type, occurred_at, claimed_at, payload)
   values (s.session_id, s.user_id, 'lifecycle', 'complete', p_ended_at, p_claimed_at,
           jsonb_build_object('focus_seconds', v_focus));
@@ -189,8 +190,9 @@ end $$;
 create function internal.note_completion(s public.study_sessions, p_outcome jsonb) returns void
 language plpgsql set search_path = '' as $$
 begin
-  perform internal.note_activity(s.space_id, s.user_id, 'session_completed', jsonb_build_object(
-    'session_id', s.session_id, 'focus_seconds', p_outcome -> 'focus_seconds', 'xp_awarded', p_outcome -> 'xp_awarded'));
+  perform internal.note_activity(m.space_id, s.user_id, 'session_completed', jsonb_build_object(
+    'session_id', s.session_id, 'focus_seconds', p_outcome -> 'focus_seconds', 'xp_awarded', p_outcome -> 'xp_awarded'))
+  from public.space_members m where m.space_id = s.space_id and m.user_id = s.user_id;
   perform internal.note_activity(m.space_id, s.user_id, 'badge_earned', jsonb_build_object('badge', badge))
   from public.space_members m, jsonb_array_elements_text(p_outcome -> 'new_badges') badge
   where m.user_id = s.user_id;
@@ -227,10 +229,28 @@ begin
   return internal.drop_session(s, v_ended_at, 'silent');
 end $$;
 
+-- Silent for 60 minutes. Of a replayed session, what it did lies in the past and the rest may be on its way: there the
+-- minutes count from when something last arrived.
 create function internal.is_silent(s public.study_sessions) returns boolean
 language sql volatile set search_path = '' as $$
-  select s.status = 'active' and s.last_activity_at < internal.clock() - interval '60 minutes'
+  select s.status = 'active'
+    and greatest(s.last_activity_at, case when s.replayed then s.updated_at end) < internal.clock() - interval '60 minutes'
 $$;
+
+-- Whether a session is what the user is doing now.
+create function internal.is_running(s public.study_sessions) returns boolean
+language sql volatile set search_path = '' as $$
+  select s.status = 'active' and not s.background and s.last_activity_at >= internal.clock() - interval '60 minutes'
+$$;
+
+-- A session that was begun offline may turn out to have been beside another one; then it takes no more.
+create function internal.require_alone(s public.study_sessions) returns void
+language plpgsql set search_path = '' as $$
+begin
+  if s.background or (s.replayed and internal.overlaps_another(s, internal.clock())) then
+    perform internal.fail('SS003', 'This session overlaps another one.', jsonb_build_object('session_id', s.session_id));
+  end if;
+end $$;
 
 -- {"session_id"?, "duration_minutes", "subject"?, "space_id"?, "mode"}. A repeat with the same id is the same answer.
 create function public.start_session(p_user_id uuid, p_args jsonb) returns jsonb
@@ -255,10 +275,13 @@ begin
   select * into s from public.study_sessions where user_id = p_user_id and status = 'active' and not background;
   if found and internal.is_silent(s) then
     perform internal.close_silent_session(s, p_args ->> 'mode');
+  elsif found and not internal.is_running(s) then
+    update public.study_sessions set background = true where session_id = s.session_id;
   elsif found then
     perform internal.fail('SS020', 'Another session is active.', jsonb_build_object('session_id', s.session_id));
   end if;
   if p_args ->> 'space_id' is not null then
+    perform internal.keep_space((p_args ->> 'space_id')::uuid);
     perform internal.authorize_space(p_user_id, (p_args ->> 'space_id')::uuid, 'study');
   end if;
 
@@ -298,6 +321,7 @@ begin
   where event_id = (p_args ->> 'event_id')::uuid and session_id = s.session_id;
   if not found then
     perform internal.require_active(s);
+    perform internal.require_alone(s);
     insert into public.session_events
       (event_id, session_id, user_id, source, event_type, occurred_at, claimed_at, payload)
     values ((p_args ->> 'event_id')::uuid, s.session_id, p_user_id, 'client', p_args ->> 'event_type', v_now,
@@ -325,6 +349,7 @@ begin
     return s.outcome;
   end if;
   perform internal.require_active(s);
+  perform internal.require_alone(s);
   return internal.finish_session(s, internal.clock(), (p_args ->> 'completed_at')::timestamptz,
                                  (p_args ->> 'efficiency')::numeric, p_args ->> 'mode');
 end $$;
@@ -355,7 +380,7 @@ declare
   s public.study_sessions;
 begin
   select * into s from public.study_sessions where user_id = p_user_id and status = 'active' and not background;
-  if not found then
+  if not found or not internal.is_running(s) then
     perform internal.fail('SS001', 'No session is active.');
   end if;
   return internal.session_json(s);
@@ -370,7 +395,8 @@ language sql stable security definer set search_path = '' as $$
   from (
     select * from public.study_sessions
     where user_id = p_user_id and (p_status is null or status = p_status)
-      and (p_after_id is null or (started_at, session_id) < (p_after_started_at, p_after_id))
+      and (started_at, session_id) < (
+        coalesce(p_after_started_at, 'infinity'), coalesce(p_after_id, 'ffffffff-ffff-ffff-ffff-ffffffffffff'))
     order by started_at desc, session_id desc limit p_limit + 1
   ) s
 $$;
@@ -394,7 +420,7 @@ declare
 begin
   for v_candidate in
     select c.user_id, c.session_id from public.study_sessions c
-    where c.status = 'active' and c.last_activity_at < internal.clock() - interval '60 minutes'
+    where c.status = 'active' and c.last_activity_at < internal.clock() - interval '60 minutes' and internal.is_silent(c)
     order by c.last_activity_at limit p_limit
   loop
     perform from public.user_stats where user_id = v_candidate.user_id for update skip locked;

@@ -117,6 +117,12 @@ begin
   return v_space;
 end $$;
 
+-- Keep a space from being deleted before this transaction ends. Taken before anything that points at it is locked.
+create function internal.keep_space(p_space_id uuid) returns void
+language sql volatile set search_path = '' as $$
+  select from public.spaces where space_id = p_space_id for key share
+$$;
+
 -- Take the space's line for a change of who belongs to it; whether it is there is checked afterwards.
 create function internal.lock_space(p_space_id uuid) returns void
 language sql volatile set search_path = '' as $$
@@ -145,7 +151,8 @@ create function internal.note_activity(p_space_id uuid, p_user_id uuid, p_type t
 returns void
 language sql volatile set search_path = '' as $$
   insert into public.space_activity (space_id, user_id, activity_type, details, occurred_at)
-  select p_space_id, p_user_id, p_type, p_details, internal.clock() where p_space_id is not null
+  select p_space_id, p_user_id, p_type, p_details, internal.clock()
+  where exists (select from public.spaces where space_id = p_space_id)
 $$;
 
 -- Put a member's XP from sessions in the space back on its boards: they may have been here before.
@@ -334,7 +341,9 @@ create function public.get_space_members(p_user_id uuid, p_space_id uuid) return
 language sql stable security definer set search_path = '' as $$
   select coalesce(jsonb_agg(jsonb_build_object(
     'user_id', m.user_id, 'username', p.username, 'role', m.role, 'joined_at', m.joined_at, 'xp', u.total_xp,
-    'is_studying', exists (select from public.study_sessions a where a.user_id = m.user_id and a.status = 'active'))
+    'is_studying', exists (
+      select from public.study_sessions a
+      where a.user_id = m.user_id and a.status = 'active' and internal.is_running(a)))
     order by internal.space_rank(m.role) desc, m.joined_at, m.user_id), '[]')
   from internal.authorize_space(p_user_id, p_space_id, 'members') s
   join public.space_members m on m.space_id = s.space_id
@@ -478,7 +487,7 @@ language sql stable security definer set search_path = '' as $$
   from internal.authorize_space(p_user_id, p_space_id, 'activity') s
   cross join lateral (
     select * from public.space_activity
-    where space_id = s.space_id and (p_before is null or activity_id < p_before)
+    where space_id = s.space_id and activity_id < coalesce(p_before, 9223372036854775807)
     order by activity_id desc limit p_limit + 1
   ) a join public.profiles p using (user_id)
 $$;

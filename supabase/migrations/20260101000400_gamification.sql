@@ -49,7 +49,7 @@ language sql stable security definer set search_path = '' as $$
     'milestone', l.milestone, 'day', l.day, 'occurred_at', l.occurred_at, 'created_at', l.created_at)
     order by l.entry_id desc), '[]')
   from (
-    select * from public.xp_ledger where user_id = p_user_id and (p_before is null or entry_id < p_before)
+    select * from public.xp_ledger where user_id = p_user_id and entry_id < coalesce(p_before, 9223372036854775807)
     order by entry_id desc limit p_limit + 1
   ) l
 $$;
@@ -111,6 +111,10 @@ declare
   v_board bigint;
   v_xp integer;
 begin
+  perform from public.user_stats where user_id = p_caller_id;
+  if not found then
+    perform internal.fail('SS006', 'This account no longer exists.');
+  end if;
   if p_space_id is not null then
     perform internal.authorize_space(p_caller_id, p_space_id, 'leaderboard');
   end if;

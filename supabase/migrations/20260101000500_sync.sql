@@ -140,6 +140,32 @@ language sql stable set search_path = '' as $$
       and o.started_at < p_until and internal.known_end(o) > s.started_at)
 $$;
 
+-- Two clocks, or two batches of one clock, may differ by this much before sessions count as overlapping.
+create function internal.clock_tolerance() returns interval
+language sql immutable set search_path = '' as $$ select interval '2 minutes' $$;
+
+-- When a session of p_user_id that seems to begin at p_at began: after the session before it, when that reaches only a
+-- little beyond p_at; null when they truly overlap.
+create function internal.start_beside(p_user_id uuid, p_at timestamptz) returns timestamptz
+language sql stable set search_path = '' as $$
+  select case when coalesce(max(internal.known_end(o)), p_at) <= p_at + internal.clock_tolerance()
+              then greatest(p_at, coalesce(max(internal.known_end(o)), p_at)) end
+  from public.study_sessions o
+  where o.user_id = p_user_id and o.started_at <= p_at and internal.known_end(o) > p_at
+    and not (o.status = 'active' and not o.replayed)
+$$;
+
+-- When a session that seems to end at p_at ended: before the next one began, when that was only a little before p_at;
+-- null when it truly overlaps another.
+create function internal.end_beside(s public.study_sessions, p_at timestamptz) returns timestamptz
+language sql stable set search_path = '' as $$
+  select case when coalesce(min(o.started_at), p_at) >= greatest(s.started_at, p_at - internal.clock_tolerance())
+              then coalesce(min(o.started_at), p_at) end
+  from public.study_sessions o
+  where o.user_id = s.user_id and o.session_id <> s.session_id
+    and o.started_at < p_at and internal.known_end(o) > s.started_at
+$$;
+
 -- Make way for a session that began at p_at: returns whether another one holds the place of the active session and the
 -- new one goes beside it. Fails (null) when a session that runs online was active then.
 create function internal.make_way(p_user_id uuid, p_at timestamptz, p_mode text) returns boolean
@@ -168,6 +194,7 @@ language plpgsql set search_path = '' as $$
 declare
   s public.study_sessions;
   v_space uuid := (e.payload ->> 'space_id')::uuid;
+  v_at timestamptz;
   v_background boolean;
 begin
   select * into s from public.study_sessions where session_id = e.session_id;
@@ -175,35 +202,43 @@ begin
     return internal.done('duplicate');
   elsif found then
     return internal.rejected('CONFLICT', 'This session_id is taken.');
-  elsif v_space is not null and not internal.is_member(v_space, e.user_id) then
-    return internal.rejected('NOT_FOUND', 'No such space.');
-  elsif exists (select from public.study_sessions o where o.user_id = e.user_id
-                and o.started_at <= e.occurred_at and internal.known_end(o) > e.occurred_at
-                and not (o.status = 'active' and not o.replayed)) then
+  end if;
+  v_at := internal.start_beside(e.user_id, e.occurred_at);
+  if v_at is null then
     return internal.rejected('SESSION_OVERLAP', 'The session overlaps another one.');
   end if;
-  v_background := internal.make_way(e.user_id, e.occurred_at, p_mode);
+  -- Who has left the space meanwhile studied all the same; the session is theirs alone.
+  perform internal.keep_space(v_space);
+  if not internal.is_member(v_space, e.user_id) then
+    v_space := null;
+  end if;
+  v_background := internal.make_way(e.user_id, v_at, p_mode);
   if v_background is null then
     return internal.rejected('SESSION_ALREADY_ACTIVE', 'Another session was active then.');
   end if;
   insert into public.study_sessions
-    (session_id, user_id, space_id, subject, duration_minutes, started_at, last_activity_at, replayed, background)
+    (session_id, user_id, space_id, subject, duration_minutes, started_at, last_activity_at, replayed, background,
+     updated_at)
   values (e.session_id, e.user_id, v_space, e.payload ->> 'subject',
-          coalesce((e.payload ->> 'duration_minutes')::integer, 25), e.occurred_at, e.occurred_at, true, v_background);
+          coalesce((e.payload ->> 'duration_minutes')::integer, 25), v_at, v_at, true, v_background, internal.clock());
   perform internal.note_activity(v_space, e.user_id, 'session_started', jsonb_build_object('session_id', e.session_id));
   insert into public.session_events (session_id, user_id, source, event_type, occurred_at, claimed_at)
-  values (e.session_id, e.user_id, 'lifecycle', 'start', e.occurred_at, e.claimed_at);
+  values (e.session_id, e.user_id, 'lifecycle', 'start', v_at, e.claimed_at);
   return internal.done();
 end $$;
 
--- A session that the schedule gave up for silent, though its phone was only offline, goes on.
-create function internal.reopen_silent(s public.study_sessions) returns public.study_sessions
+-- A session that the schedule gave up for silent may go on: its phone was only offline.
+create function internal.was_given_up(s public.study_sessions) returns boolean
+language sql immutable set search_path = '' as $$
+  select s.status = 'abandoned' and s.outcome ->> 'reason' = 'silent'
+$$;
+
+create function internal.reopen(s public.study_sessions) returns public.study_sessions
 language plpgsql set search_path = '' as $$
 begin
-  if s.status = 'abandoned' and s.outcome ->> 'reason' = 'silent' then
-    update public.study_sessions set status = 'active', ended_at = null, outcome = null, replayed = true, background = true
-    where session_id = s.session_id returning * into s;
-  end if;
+  update public.study_sessions set status = 'active', ended_at = null, outcome = null, replayed = true,
+    background = true, updated_at = internal.clock()
+  where session_id = s.session_id returning * into s;
   return s;
 end $$;
 
@@ -213,7 +248,7 @@ declare
   s public.study_sessions;
   v_at timestamptz;
 begin
-  if e.occurred_at > e.received_at + interval '2 minutes' then
+  if e.occurred_at > e.received_at + internal.clock_tolerance() then
     return internal.rejected('EVENT_IN_FUTURE', 'The event lies in the future.');
   elsif e.occurred_at < e.received_at - interval '30 days' then
     return internal.rejected('EVENT_TOO_OLD', 'The event is older than 30 days.');
@@ -229,17 +264,23 @@ begin
   elsif (s.status = 'completed' and e.event_type = 'complete')
       or (s.status = 'abandoned' and e.event_type = 'abandon') then
     return internal.done('duplicate');
-  elsif e.occurred_at < s.started_at - interval '2 minutes' then
+  elsif e.occurred_at < s.started_at - internal.clock_tolerance() then
     return internal.rejected('EVENT_BEFORE_START', 'The event lies before the start of its session.');
   end if;
   -- Corrected clocks of two batches differ by how long each was under way.
   v_at := greatest(e.occurred_at, s.started_at);
-  s := internal.reopen_silent(s);
-  if s.status <> 'active' then
+  if s.status <> 'active' and not internal.was_given_up(s) then
     return internal.rejected('SESSION_NOT_ACTIVE', 'This session is not active any more.');
-  elsif e.event_type in ('complete', 'abandon') and internal.overlaps_another(s, v_at) then
-    return internal.rejected('SESSION_OVERLAP', 'The session overlaps another one.');
-  elsif e.event_type = 'complete' then
+  elsif e.event_type in ('complete', 'abandon') then
+    v_at := internal.end_beside(s, v_at);
+    if v_at is null then
+      return internal.rejected('SESSION_OVERLAP', 'The session overlaps another one.');
+    end if;
+  end if;
+  if s.status <> 'active' then
+    s := internal.reopen(s);
+  end if;
+  if e.event_type = 'complete' then
     perform internal.finish_session(s, v_at, e.claimed_at, (e.payload ->> 'efficiency')::numeric, p_mode);
   elsif e.event_type = 'abandon' then
     perform internal.drop_session(s, v_at, 'client');
@@ -247,7 +288,7 @@ begin
     insert into public.session_events (session_id, user_id, source, event_type, occurred_at, claimed_at, payload)
     values (s.session_id, e.user_id, 'client', e.event_type, v_at, e.claimed_at, e.payload);
     update public.study_sessions set
-      last_activity_at = greatest(last_activity_at, v_at),
+      last_activity_at = greatest(last_activity_at, v_at), updated_at = internal.clock(),
       last_heartbeat_at = case when e.event_type = 'heartbeat' then greatest(last_heartbeat_at, v_at)
                                else last_heartbeat_at end
     where session_id = s.session_id;
@@ -255,8 +296,8 @@ begin
   return internal.done();
 end $$;
 
--- Apply events in the order in which they happened and keep what became of each. With a start come the events that were
--- waiting for it. Returns {event_id: {"status", "error_code", "message"}} for those in p_events.
+-- Apply events in the order in which they happened and keep what became of each. With a session's start come the events
+-- that were waiting for it, up to 500 a call. Returns {event_id: {"status", "error_code", "message"}} for those in p_events.
 create function internal.process_events(p_user_id uuid, p_events public.sync_events[], p_mode text) returns jsonb
 language plpgsql set search_path = '' as $$
 declare
@@ -268,10 +309,15 @@ begin
   for e in
     select * from unnest(p_events)
     union all
-    select w.* from public.sync_events w
-    where w.user_id = p_user_id and w.status = 'rejected' and w.error_code = 'SESSION_NOT_FOUND'
-      and w.session_id in (select session_id from unnest(p_events) where event_type = 'start')
-      and not exists (select from unnest(p_events) p where p.event_id = w.event_id)
+    (select w.* from public.sync_events w
+     where w.user_id = p_user_id and w.status = 'rejected' and w.error_code = 'SESSION_NOT_FOUND'
+       and w.session_id in (
+         select session_id from unnest(p_events) where event_type = 'start'
+         union
+         select s.session_id from public.study_sessions s join unnest(p_events) p using (session_id)
+         where s.user_id = p_user_id)
+       and not exists (select from unnest(p_events) p where p.event_id = w.event_id)
+     order by w.occurred_at, w.received_at, w.place limit 500)
     order by occurred_at, received_at, place
   loop
     if e.error_code is null or e.error_code = 'SESSION_NOT_FOUND' then
@@ -350,6 +396,12 @@ begin
   into v_known, v_fresh from sent s;
 
   v_new := internal.process_events(p_user_id, coalesce(v_fresh, '{}'), p_args ->> 'mode');
+  -- What was known and waiting may have been applied along with them.
+  select coalesce(jsonb_object_agg(event_id, jsonb_build_object(
+    'status', case status when 'applied' then 'duplicate' else status end, 'error_code', error_code,
+    'message', message, 'fingerprint', fingerprint)), '{}') into v_known
+  from public.sync_events
+  where user_id = p_user_id and event_id in (select jsonb_object_keys(v_known)::uuid);
 
   -- In the order sent: a fresh event has its result; its repeat in the batch and a known one are duplicates of it, and
   -- the same id with other content is neither.

@@ -10,6 +10,7 @@ import psycopg
 import pytest
 
 from resilience import cache_manager
+from studysync.pagination import encode_cursor
 from tests.support.client import Api, Student, assert_problem
 from tests.support.clock import DatabaseClock
 from tests.support.timeline import completed_session
@@ -255,6 +256,8 @@ def test_names_and_levels_are_current(api: Api, far_week: DatabaseClock, sql: An
         ("weekly", {"limit": "all"}),
         ("weekly", {"cursor": "forged"}),
         ("weekly", {"cursor": "WzEsMiwzXQ"}),
+        ("weekly", {"cursor": encode_cursor([10**12, "2026-01-01T00:00:00Z", uuid.uuid4()])}),
+        ("weekly", {"cursor": encode_cursor([1, "0001-01-01T00:00:00+23:59", uuid.uuid4()])}),
         ("weekly", {"space_id": "mine"}),
         ("weekly", {"period_start": "2026-01-01"}),
         ("weekly", {"period_start": "last"}),
@@ -266,6 +269,19 @@ def test_bad_boards_are_refused(student: Student, period: str, params: dict[str,
     """Unknown periods, limits, cursors and days on which no period begins are a 400."""
     response = student.get(f"/api/gamification/leaderboard/{period}", params=params)
     assert_problem(response, 400, "VALIDATION_ERROR")
+
+
+def test_positions_beyond_any_number_are_refused(student: Student) -> None:
+    """A forged cursor with a number that no column holds is a 400 as well."""
+    response = student.get("/api/gamification/xp/history/me", params={"cursor": encode_cursor([10**30])})
+    assert_problem(response, 400, "VALIDATION_ERROR")
+
+
+def test_the_board_has_no_place_for_a_deleted_account(api: Api) -> None:
+    """A token that outlives its account is a 401."""
+    student = api.student()
+    student.delete("/api/users/me")
+    assert_problem(student.get("/api/gamification/leaderboard/weekly"), 401, "AUTHENTICATION_ERROR")
 
 
 def test_the_board_of_an_unknown_space_is_a_404(student: Student) -> None:

@@ -295,6 +295,19 @@ def test_bad_lists_are_refused(student: Student, params: dict[str, Any]) -> None
     assert_problem(student.get("/api/sessions", params=params), 400, "VALIDATION_ERROR")
 
 
+def test_empty_parameters_are_absent_ones(student: Student) -> None:
+    """Clients that always name their parameters leave them empty."""
+    session_id = student.start()
+    found = student.get("/api/sessions?status=&cursor=").json()["data"]
+    assert [session["session_id"] for session in found] == [session_id]
+
+
+def test_anybody_elses_name_in_a_body_is_a_403(student: Student) -> None:
+    """What is not the caller's own id is refused as such, whatever it is."""
+    response = student.post("/api/sessions/start", {"duration_minutes": 25, "user_id": "somebody"})
+    assert_problem(response, 403, "AUTHORIZATION_ERROR")
+
+
 def test_ids_in_paths_are_checked(student: Student) -> None:
     """A session id that is no UUID is a 400, an unknown one a 404."""
     assert_problem(student.get("/api/sessions/1"), 400, "VALIDATION_ERROR")

@@ -392,6 +392,34 @@ def test_ids_of_spaces_and_members_are_checked(student: Student) -> None:
     assert_problem(student.post("/api/spaces/join", {"invite_code": space["invite_code"]}), 404, "NOT_FOUND")
 
 
+def test_me_stands_for_the_caller_among_members(student: Student) -> None:
+    """Wherever a user is in a path, `me` may be there; acting on oneself is still refused."""
+    space = create(student)
+    assert_problem(student.delete(f"/api/spaces/{space['space_id']}/members/me"), 409, "CONFLICT")
+
+
+def test_a_key_knows_the_query_too(api: Api, student: Student) -> None:
+    """Removing and banning are two requests, under one key as well."""
+    space, other = create(student), api.student()
+    join(other, space)
+    path, headers = f"/api/spaces/{space['space_id']}/members/{other.user_id}", {"Idempotency-Key": "remove"}
+    assert student.delete(path, headers=headers).status_code == 200
+    assert student.delete(path, headers=headers).status_code == 200
+    banning = student.delete(path, params={"ban": True}, headers=headers)
+    assert_problem(banning, 422, "IDEMPOTENCY_KEY_REUSED")
+
+
+def test_a_banned_member_does_not_appear_in_the_feed_any_more(api: Api, student: Student) -> None:
+    """A session that was begun in the space and ended after the ban is nobody's business there."""
+    space, other = create(student), api.student()
+    join(other, space)
+    session_id = other.start(25, space_id=space["space_id"])
+    student.delete(f"/api/spaces/{space['space_id']}/members/{other.user_id}", params={"ban": True})
+    other.complete(session_id)
+    feed = student.get(f"/api/spaces/{space['space_id']}/activity").json()["data"]
+    assert feed[0]["activity_type"] == "left"
+
+
 def test_creating_may_be_repeated_with_its_key(student: Student) -> None:
     """The same Idempotency-Key makes one space, though its id is chosen by the server."""
     headers, body = {"Idempotency-Key": "space-1"}, {"name": "Once", "visibility": "public"}

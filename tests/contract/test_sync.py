@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -187,6 +188,76 @@ def test_sessions_must_not_overlap(student: Student, noon: datetime) -> None:
     student.post(f"/api/sessions/{online}/abandon")
 
 
+def test_clocks_that_differ_a_little_do_not_make_sessions_overlap(
+    student: Student, noon: datetime, clock: DatabaseClock
+) -> None:
+    """A phone some seconds slow or fast: sessions that follow each other are moved side by side, and both are paid."""
+    online = student.start(30)
+    clock.advance(minutes=2)
+    student.complete(online)
+    ended = clock.now()
+    slow = life(ended - timedelta(seconds=20), 10)  # the slow phone begins its next session
+    clock.advance(minutes=10)
+    done = send(student, slow)
+    assert done["rejected_count"] == 0
+    assert done["sessions"][0]["focus_seconds"] in range(575, 585)
+    clock.advance(minutes=20)
+    now = clock.now()
+    next_online = student.start(30)
+    clock.advance(minutes=3)
+    fast = send(student, life(now - 10 * MINUTE + timedelta(seconds=100), 10))  # seems to end 100 s after that start
+    assert fast["rejected_count"] == 0
+    assert fast["sessions"][0]["focus_seconds"] in range(495, 505)
+    assert student.get("/api/sessions/active").json()["data"]["session_id"] == next_online
+
+
+def test_sessions_begun_offline_side_by_side_are_not_paid_twice(
+    student: Student, noon: datetime, clock: DatabaseClock
+) -> None:
+    """Five starts seconds apart: online only one of them goes on, and only one is paid for the hour."""
+    now = clock.now()
+    starts = [event("start", str(uuid.uuid4()), now - timedelta(seconds=50 - 10 * n)) for n in range(5)]
+    assert send(student, starts)["rejected_count"] == 0
+    for _ in range(12):
+        clock.advance(minutes=5)
+        for start in starts:
+            student.post(f"/api/sessions/{start['session_id']}/heartbeat")
+    answers = [student.post(f"/api/sessions/{start['session_id']}/complete") for start in reversed(starts)]
+    assert [answer.status_code for answer in answers] == [200, 409, 409, 409, 409]
+    assert xp(student) <= 60 + 10
+
+
+def test_a_space_that_was_left_meanwhile_does_not_cost_the_session(api: Api, student: Student, noon: datetime) -> None:
+    """Whoever was removed from the space while offline keeps the session, without the space."""
+    space = api.student().post("/api/spaces/create", {"name": "S", "visibility": "public"}).json()["data"]["space_id"]
+    result = send(student, life(noon, 20, space_id=space))
+    assert result["rejected_count"] == 0
+    session = student.get(f"/api/sessions/{result['sessions'][0]['session_id']}").json()["data"]
+    assert (session["space_id"], session["status"]) == (None, "completed")
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"event_type": "\ud800"},
+        {"created_at": "0001-01-01T00:00:00Z"},
+        {"created_at": "9999-12-31T23:59:59Z"},
+        {"user_id": str(uuid.UUID(int=5))},
+    ],
+    ids=str,
+)
+def test_an_odd_event_does_not_take_its_batch_down(student: Student, noon: datetime, bad: dict[str, Any]) -> None:
+    """Half a character, the first and the last year, somebody else's name: one rejection, and the rest is applied."""
+    batch = life(noon)
+    odd = json.dumps({"events": [{**event("heartbeat", batch[0]["session_id"], noon), **bad}, *batch]})
+    response = student.api.request(
+        "POST", "/api/sync/offline", token=student.token, content=odd, headers={"Content-Type": "application/json"}
+    )
+    assert response.status_code == 200, response.text
+    result = response.json()["data"]
+    assert codes(result) == ["VALIDATION_ERROR", *[None] * len(batch)]
+
+
 def test_a_complete_before_its_start_is_refused(student: Student, noon: datetime) -> None:
     """Such an event is rejected; the session can still be completed."""
     session_id = str(uuid.uuid4())
@@ -265,18 +336,18 @@ def test_a_session_that_the_schedule_gave_up_is_taken_up_again(
     assert xp(student) == result["sessions"][0]["total_xp"]
 
 
-def test_a_rejected_event_can_be_tried_again(api: Api, student: Student, noon: datetime) -> None:
+def test_a_rejected_event_can_be_tried_again(api: Api, student: Student, noon: datetime, clock: DatabaseClock) -> None:
     """After what was in the way is gone, a retry applies the event and what waited for it."""
-    space = api.student().post("/api/spaces/create", {"name": "S", "visibility": "public"}).json()["data"]["space_id"]
-    batch = life(noon, 20, space_id=space)
-    result = send(student, batch)
-    assert codes(result) == ["NOT_FOUND", *["SESSION_NOT_FOUND"] * (len(batch) - 1)]
-    path = f"/api/sync/rejected/{batch[0]['event_id']}/retry"
+    session_id, now = str(uuid.uuid4()), clock.now()
+    beats = [event("heartbeat", session_id, now + n * MINUTE / 10) for n in (1, 2, 3)]
+    assert codes(send(student, beats)) == ["SESSION_NOT_FOUND"] * 3
+    path = f"/api/sync/rejected/{beats[0]['event_id']}/retry"
     assert student.post(path).json()["data"]["status"] == "rejected"
-    assert student.post(f"/api/spaces/{space}/join").status_code == 200
+    student.start(25, session_id=session_id)
     retried = student.post(path).json()["data"]
     assert (retried["status"], retried["error_code"]) == ("applied", None)
-    assert retried["sessions"][0]["focus_seconds"] == 20 * 60
+    trail = student.get(f"/api/sessions/{session_id}/audit").json()["data"]
+    assert [e["event_type"] for e in trail] == ["start", *["heartbeat"] * 3]
     assert student.get("/api/sync/rejected").json()["data"] == []
     assert student.post(path).json()["data"]["status"] == "applied"
     assert_problem(student.post(f"/api/sync/rejected/{uuid.uuid4()}/retry"), 404, "NOT_FOUND")

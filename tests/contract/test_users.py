@@ -164,6 +164,13 @@ def test_login_takes_the_address_in_any_case(api: Api, student: Student) -> None
     assert response.json()["data"]["user_id"] == student.user_id
 
 
+@pytest.mark.parametrize("email", ["nul\0@example.test", "not an address", "", "x" * 254])
+def test_login_with_what_is_no_address_is_a_401(api: Api, email: str) -> None:
+    """Whatever is sent as an address, a login that fails is the same 401."""
+    response = api.post("/api/auth/login", {"email": email, "password": "password1"})
+    assert_problem(response, 401, "AUTHENTICATION_ERROR")
+
+
 def test_refresh_token_works_once(api: Api, student: Student) -> None:
     """A refresh token is exchanged for a new session, and is used up."""
     body = {"refresh_token": student.registered["refresh_token"]}

@@ -140,6 +140,8 @@ def run_schedule(connection: psycopg.Connection[Any], seed: int) -> None:
         if dice.random() < 0.1:  # the function was killed before the commit
             with connection.transaction(force_rollback=True):
                 apply(connection, user, batch, skew)
+        if dice.random() < 0.1:  # the schedule comes by in between
+            connection.execute("select close_silent_sessions('soft')")
         result = apply(connection, user, batch, skew)
         for answer in result["results"]:
             assert answer["status"] != "rejected", (seed, answer)
@@ -151,7 +153,9 @@ def run_schedule(connection: psycopg.Connection[Any], seed: int) -> None:
 
 
 def _compare(connection: psycopg.Connection[Any], seed: int, user: str, schedule: Schedule, zone: str) -> None:
+    _set_clock(connection, NOW + timedelta(minutes=61))
     connection.execute("select close_silent_sessions('soft')")
+    _set_clock(connection, NOW)
     query = "select session_id::text, status, focus_seconds, outcome from study_sessions where user_id = %s"
     stored = {row[0]: row[1:] for row in connection.execute(query, [user])}
     assert stored.keys() == {s.session_id for s in schedule.sessions}, seed
@@ -170,6 +174,10 @@ def _compare(connection: psycopg.Connection[Any], seed: int, user: str, schedule
     assert stats == (model.total_xp, model.best_streak), seed
     count = "select count(*) from session_events where user_id = %s and source = 'client'"
     assert connection.execute(count, [user]).fetchone() == (sum(len(s.marks) for s in schedule.sessions),), seed
+
+
+def _set_clock(connection: psycopg.Connection[Any], moment: datetime) -> None:
+    connection.execute("update internal.test_clock set frozen = %s", [moment])
 
 
 def _account(connection: psycopg.Connection[Any], zone: str) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
+from uuid import uuid4
 
 from fastapi import Depends, Header, Request
 
@@ -29,13 +30,21 @@ class Command:
 
     Attributes:
         caller: who asks.
-        target: method and path, part of what a repeat must have in common.
+        target: method, path and query, part of what a repeat must have in common.
         key: the client's Idempotency-Key; ``None``: it sent none.
     """
 
     caller: Caller
     target: str
     key: str | None
+
+    async def run_once(self, operation: str, body: RequestBody | None = None, **arguments: Any) -> Any:
+        """As `run`, for what answers otherwise when it is done already, such as leaving a space.
+
+        Without a key from the client one is made up, so that a call that our own transport repeats is recognised.
+        """
+        command = self if self.key else replace(self, key=f"once:{uuid4()}")
+        return await command.run(operation, body, **arguments)
 
     async def run(self, operation: str, body: RequestBody | None = None, **arguments: Any) -> Any:
         """Run the SQL function `operation` with what the body says and `arguments`, which win.
@@ -61,7 +70,7 @@ def fingerprint(target: str, sent: dict[str, Any]) -> str:
 
 
 async def _command(request: Request, caller: CurrentUser, idempotency_key: IdempotencyKey = None) -> Command:
-    return Command(caller, f"{request.method} {request.url.path}", idempotency_key)
+    return Command(caller, f"{request.method} {request.url.path}?{request.url.query}", idempotency_key)
 
 
 Writes = Annotated[Command, Depends(_command)]

@@ -38,6 +38,7 @@ from studysync.database_errors import (
     DatabaseBusyError,
     DatabaseDownError,
     DatabaseRefusalError,
+    DatabaseSlowError,
     client_error,
     is_transient,
     shows_life,
@@ -137,7 +138,7 @@ class Database:
         except CircuitOpenError as error:
             _record(name, started, error)
             raise unavailable(retry_after=error.retry_after) from error
-        except (DatabaseDownError, DatabaseBusyError, ResilienceError) as error:
+        except (DatabaseDownError, DatabaseBusyError, DatabaseSlowError, ResilienceError) as error:
             _record(name, started, error)
             raise unavailable() from error
         _record(name, started, None)
@@ -155,9 +156,11 @@ async def _attempt(execute: Call, seconds: float) -> Any:
             return await execute()
     except DatabaseRefusalError as error:
         raise _meaning(error) from error
-    except (httpx.HTTPError, TimeoutError) as error:
-        if isinstance(error, ResilienceError):
-            raise
+    except ResilienceError:
+        raise
+    except TimeoutError as error:
+        raise DatabaseSlowError from error
+    except httpx.HTTPError as error:
         raise DatabaseDownError(type(error).__name__) from error
 
 

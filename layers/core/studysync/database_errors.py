@@ -42,6 +42,10 @@ class DatabaseDownError(Exception):
     """The database did not answer, or only to say that it cannot: worth another try, and a failure for the breaker."""
 
 
+class DatabaseSlowError(Exception):
+    """The database did not answer in time. A failure for the breaker; what took long is not asked for again at once."""
+
+
 class DatabaseBusyError(Exception):
     """The database gave up on a call that got in the way of another: worth another try, and a sign of life."""
 

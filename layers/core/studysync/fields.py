@@ -6,7 +6,6 @@ import re
 import unicodedata
 from datetime import UTC, datetime
 from typing import Annotated, Any
-from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, StringConstraints
 
@@ -15,6 +14,9 @@ _DIRECTION_OVERRIDES = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u20
 _INVISIBLE_CATEGORIES = frozenset({"Cf", "Cn", "Co", "Mn", "Me", "Zs", "Zl", "Zp"})
 # Letters that show as blank though Unicode does not call them so (Hangul fillers, Braille blank).
 _BLANK_LETTERS = frozenset("\u115f\u1160\u3164\uffa0\u2800")
+
+
+_FIRST_YEAR, _LAST_YEAR = 1970, 2200
 
 
 def clean_text(value: str) -> str:
@@ -34,9 +36,13 @@ def clean_text(value: str) -> str:
 def _in_utc(value: datetime) -> datetime:
     # Old clients send times without an offset and mean UTC.
     try:
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+        moment = value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
     except OverflowError as error:
         raise ValueError("is out of range") from error
+    # Beyond these no clock is meant, and sums of times may leave what a database can hold.
+    if not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
+        raise ValueError(f"must lie between the years {_FIRST_YEAR} and {_LAST_YEAR}")
+    return moment
 
 
 def _not_a_number(value: Any) -> Any:
@@ -74,8 +80,8 @@ class RequestBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=False)
 
-    user_id: UUID | None = Field(default=None, description="From old clients: the caller's own id.")
-    created_by: UUID | None = Field(default=None, description="From old clients: the caller's own id.")
+    user_id: str | None = Field(default=None, description="From old clients: the caller's own id.")
+    created_by: str | None = Field(default=None, description="From old clients: the caller's own id.")
 
     def arguments(self) -> dict[str, Any]:
         """Return what was sent, ready for JSON, without the fields that only name the caller."""

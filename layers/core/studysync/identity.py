@@ -92,5 +92,5 @@ def refuse_other_user(caller: Caller, body: RequestBody | None) -> None:
     Raises:
         ApiError: AUTHORIZATION_ERROR, it is somebody else's.
     """
-    if body is not None and {body.user_id, body.created_by} - {None, caller.user_id}:
+    if body is not None and {body.user_id, body.created_by} - {None, str(caller.user_id)}:
         raise forbidden("A body can only speak for the caller.")

@@ -9,18 +9,34 @@ from collections.abc import Callable, Sequence
 from typing import Annotated, Any, TypeVar
 
 from fastapi import Query
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BeforeValidator, Field, StringConstraints, TypeAdapter, ValidationError
 
 from studysync.envelope import Page
 from studysync.errors import invalid
 
 T = TypeVar("T")
 
+
+def absent_when_empty(value: Any) -> Any:
+    """Take ``?cursor=`` as no cursor: clients that always name their parameters leave them empty."""
+    return None if value == "" else value
+
+
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 100
 
+Count = Annotated[int, Field(ge=0, le=2**31 - 1)]
+"""A number in a cursor that the database keeps in 4 bytes."""
+
+BigCount = Annotated[int, Field(ge=0, le=2**63 - 1)]
+"""A number in a cursor that the database keeps in 8 bytes."""
+
 Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT, description="Rows a page.")]
-Cursor = Annotated[str | None, Query(max_length=512, description="From `next_cursor` of the page before.")]
+Cursor = Annotated[
+    Annotated[str, StringConstraints(max_length=512)] | None,
+    BeforeValidator(absent_when_empty),
+    Query(description="From `next_cursor` of the page before."),
+]
 
 
 def encode_cursor(position: Sequence[Any]) -> str:
