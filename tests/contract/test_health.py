@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from local.backends import Backends
-from resilience import cache_manager, configure, health_checker, performance_monitor, shared_circuits
+from resilience import cache_manager, health_checker, performance_monitor, shared_circuits
 from studysync.logging import app_logger, error_tracker
 from studysync.settings import get_settings
 from tests.support.client import Api, Student, assert_problem
+from tests.support.outages import reconnect
 
 QUESTIONS = ["detailed", "dependencies", "metrics", "slow-requests", "errors", "circuits"]
 ORDERS = ["clear-cache", "reset-metrics", "clear-errors", "circuits/database/reset", "circuits/database/open?seconds=1"]
@@ -45,7 +46,7 @@ def no_dynamodb(backends: Backends) -> Iterator[None]:
     yield
     backends.dynamodb.restart()
     backends.recover(backends.dynamodb)
-    configure()  # a new store has no cool-off
+    reconnect()
 
 
 def ask(api: Api, path: str, status: int = 200, **options: Any) -> dict[str, Any]:

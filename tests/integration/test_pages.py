@@ -12,11 +12,12 @@ import pytest
 import uvicorn
 
 from local.backends import Backends
-from resilience import configure, performance_monitor
+from resilience import performance_monitor
 from studysync.logging import app_logger, error_tracker
 from studysync.settings import get_settings
 from tests.support.browser import PROGRAM, Browser
 from tests.support.client import Api, _AllFunctions
+from tests.support.outages import reconnect
 
 pytestmark = pytest.mark.skipif(PROGRAM is None, reason="no chromium on this machine: apt-get install chromium")
 
@@ -170,7 +171,7 @@ def test_the_page_stands_without_dynamodb(browser: Browser, url: str, backends: 
     finally:
         backends.dynamodb.restart()
         backends.recover(backends.dynamodb)
-        configure()
+        reconnect()
 
 
 def test_the_token_is_asked_for_and_kept_in_the_tab(
