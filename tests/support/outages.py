@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from resilience import DynamoStore, default_store
+from resilience import DynamoStore, configure, default_store
 
 
 def reconnect() -> None:
-    """Have DynamoDB asked again at once after it came back: the store leaves it alone for a few seconds otherwise."""
-    store = default_store()
-    if isinstance(store, DynamoStore):
-        store.close()
+    """Begin with a new store after DynamoDB came back: here it comes back empty, and what was known of it is void."""
+    before = default_store()
+    configure()
+    if isinstance(before, DynamoStore):
+        before.close()
