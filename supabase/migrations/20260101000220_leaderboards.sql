@@ -142,13 +142,6 @@ end $$;
 create trigger studysync_on_profile_deleted before delete on public.profiles
   for each row execute function internal.on_profile_deleted();
 
--- How many users of a board have exactly this score.
-create function internal.users_with(p_board_id bigint, p_xp integer) returns bigint
-language sql stable set search_path = '' as $$
-  select coalesce(sum(users), 0) from public.leaderboard_buckets
-  where board_id = p_board_id and fine and bucket = p_xp
-$$;
-
 -- 1 + the number of users with more XP: coarse buckets above, and the fine ones above within the same coarse one.
 create function internal.rank_of(p_board_id bigint, p_xp integer) returns bigint
 language sql stable set search_path = '' as $$
@@ -168,7 +161,7 @@ $$;
 create function internal.leaderboard_page(
   p_board_id bigint, p_limit integer, p_after_xp integer, p_after_at timestamptz, p_after_id uuid)
 returns jsonb
-language plpgsql stable set search_path = '' as $$
+language plpgsql stable set search_path = '' set plan_cache_mode = force_custom_plan as $$
 begin
   return (
     with rows as (
@@ -181,9 +174,11 @@ begin
        order by s.xp desc, s.reached_at, s.user_id limit p_limit + 1)
       order by xp desc, reached_at, user_id limit p_limit + 1
     ), scores as (
-      select xp, coalesce(sum(internal.users_with(p_board_id, xp)) over (
-        order by xp desc rows between unbounded preceding and 1 preceding), 0) as places_below_first
-      from (select distinct xp from rows) distinct_scores
+      select d.xp, coalesce(sum(sum(b.users)) over (
+        order by d.xp desc rows between unbounded preceding and 1 preceding), 0) as places_below_first
+      from (select distinct xp from rows) d
+      join public.leaderboard_buckets b on b.board_id = p_board_id and b.fine and b.bucket = d.xp
+      group by d.xp
     ), first as (
       select internal.rank_of(p_board_id, max(xp)) as rank from rows
     )
