@@ -68,7 +68,9 @@ def _overview(rows: list[tuple[str, dict[str, Any]]]) -> str:
     lines = ["| what | promise | measured | |", "|---|---|---|---|"]
     for _, row in rows:
         mark = {True: "kept", False: "**missed**", None: ""}[row["kept"]]
-        value = _number(row["value"], row.get("value_unit", row["unit"])) + (f" ({row['value_label']})" if row["value_label"] else "")
+        value = _number(row["value"], row.get("value_unit", row["unit"])) + (
+            f" ({row['value_label']})" if row["value_label"] else ""
+        )
         lines.append(f"| {row['name']} | {row['promise']} | {value} | {mark} |")
     return "\n".join(lines) + "\n"
 

@@ -287,27 +287,40 @@ begin
   else
     insert into public.session_events (session_id, user_id, source, event_type, occurred_at, claimed_at, payload)
     values (s.session_id, e.user_id, 'client', e.event_type, v_at, e.claimed_at, e.payload);
-    update public.study_sessions set
-      last_activity_at = greatest(last_activity_at, v_at), updated_at = internal.clock(),
-      last_heartbeat_at = case when e.event_type = 'heartbeat' then greatest(last_heartbeat_at, v_at)
-                               else last_heartbeat_at end
-    where session_id = s.session_id;
   end if;
   return internal.done();
 end $$;
+
+-- Bring a running session up to the last of its events.
+create function internal.note_signs_of_life(p_user_id uuid, p_session_id uuid) returns void
+language sql volatile set search_path = '' as $$
+  update public.study_sessions s set
+    last_activity_at = greatest(s.last_activity_at, signs.latest),
+    last_heartbeat_at = greatest(s.last_heartbeat_at, signs.latest_heartbeat),
+    updated_at = internal.clock()
+  from (
+    select max(occurred_at) as latest, max(occurred_at) filter (where event_type = 'heartbeat') as latest_heartbeat
+    from public.session_events where session_id = p_session_id
+  ) signs
+  where s.session_id = p_session_id and s.user_id = p_user_id and s.status = 'active'
+$$;
 
 -- Apply events in the order in which they happened and keep what became of each. With a session's start come the events
 -- that were waiting for it, up to 500 a call. Returns {event_id: {"status", "error_code", "message"}} for those in p_events.
 create function internal.process_events(p_user_id uuid, p_events public.sync_events[], p_mode text) returns jsonb
 language plpgsql set search_path = '' as $$
 declare
+  v_step record;
   e public.sync_events;
   v_result internal.event_result;
   v_done public.sync_events[] := '{}';
   v_statuses text[] := '{}';
 begin
-  for e in
-    select * from unnest(p_events)
+  for v_step in
+    select q::public.sync_events as event, coalesce(
+      lead(q.session_id) over walk <> q.session_id or lead(q.event_type) over walk in ('start', 'complete', 'abandon'),
+      true) as ends_run
+    from (select * from unnest(p_events)
     union all
     (select w.* from public.sync_events w
      where w.user_id = p_user_id and w.status = 'rejected' and w.error_code = 'SESSION_NOT_FOUND'
@@ -317,9 +330,11 @@ begin
          select s.session_id from public.study_sessions s join unnest(p_events) p using (session_id)
          where s.user_id = p_user_id)
        and not exists (select from unnest(p_events) p where p.event_id = w.event_id)
-     order by w.occurred_at, w.received_at, w.place limit 500)
-    order by occurred_at, received_at, place
+     order by w.occurred_at, w.received_at, w.place limit 500)) q
+    window walk as (order by q.occurred_at, q.received_at, q.place)
+    order by q.occurred_at, q.received_at, q.place
   loop
+    e := v_step.event;
     if e.error_code is null or e.error_code = 'SESSION_NOT_FOUND' then
       v_result := internal.apply_event(e, p_mode);
     else
@@ -330,6 +345,10 @@ begin
     e.message := v_result.message;
     v_done := v_done || e;
     v_statuses := v_statuses || v_result.status;
+    -- Once for a run of heartbeats and breaks, before anything that asks how far the session has come.
+    if v_step.ends_run and e.event_type not in ('start', 'complete', 'abandon') then
+      perform internal.note_signs_of_life(e.user_id, e.session_id);
+    end if;
   end loop;
   insert into public.sync_events select * from unnest(v_done)
   on conflict (user_id, event_id) do update
