@@ -225,6 +225,20 @@ def test_a_closed_period_takes_no_more(api: Api, far_week: DatabaseClock, sql: A
     assert board(student, "all-time")["me"]["xp"] == 10
 
 
+def test_the_own_line_is_never_stale(api: Api, far_week: DatabaseClock) -> None:
+    """Right after an own award the board shows it, in `me` and on the page; others' pages may be a minute old."""
+    student, other = api.student(), api.student()
+    path = "/api/gamification/leaderboard/weekly"
+    seen = []
+    for _ in range(3):
+        student.complete(student.start())
+        found = student.get(path).json()["data"]
+        assert found["me"] in found["entries"]
+        other.get(path)
+        seen.append(found["me"]["xp"])
+    assert seen == [1, 2, 3]
+
+
 def test_deleted_users_vanish(api: Api, far_week: DatabaseClock, sql: Any) -> None:
     """Who deletes the account leaves the board, and the ranks behind move up."""
     first, second = api.student(), api.student()

@@ -51,7 +51,11 @@ class Stack:
 
 def start_stack(home: Path, output: Path) -> Stack:
     """Start the stack on `home` and wait until it answers."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    # Other tests of this process may have a project of their own in the environment; this stack brings its own.
+    own = {
+        name: value for name, value in os.environ.items() if not name.startswith(("SUPABASE_", "AWS_", "RESILIENCE_"))
+    }
+    environment = {**own, "PYTHONPATH": str(ROOT)}
     with output.open("wb") as log:
         command = [sys.executable, "-m", "local", "serve", "--port", "0", "--home", str(home)]
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT)

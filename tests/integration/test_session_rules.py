@@ -87,29 +87,6 @@ def test_a_silent_session_does_not_block_the_next(student: Student, clock: Datab
     assert student.get("/api/sessions/active").json()["data"]["session_id"] == second
 
 
-def test_the_schedule_reaches_the_function(api: Api, student: Student, clock: DatabaseClock) -> None:
-    """The event of the schedule, as the template has it, runs through the Lambda handler."""
-    import asyncio
-
-    from sessions.app import handler
-    from studysync.database import database
-    from studysync.http import http_client, http_transport
-
-    student.start(60)
-    clock.advance(minutes=61)
-    # The handler brings a loop of its own; connections belong to the loop that opened them.
-    for made_once in (database, http_client, http_transport):
-        made_once.cache_clear()
-    try:
-        closed = handler({"schedule": "close_silent_sessions"}, None)
-        asyncio.get_event_loop().run_until_complete(http_client().aclose())
-        asyncio.get_event_loop().close()
-    finally:
-        for made_once in (database, http_client, http_transport):
-            made_once.cache_clear()
-    assert closed["abandoned"] >= 1
-
-
 def test_short_sessions_pay_five_times_a_day(student: Student, clock: DatabaseClock) -> None:
     """A session under a minute pays 1 XP, five times a local day, and again the next day."""
     clock.set(datetime(2026, 3, 2, 10, tzinfo=UTC))

@@ -13,6 +13,8 @@ import httpx
 
 from studysync.errors import DATABASE_ERRORS, VALIDATION_ERROR, ApiError
 
+CONNECTION_LOST = "connection lost"
+
 
 class DatabaseRefusalError(Exception):
     """What PostgREST answered instead of a result.
@@ -33,7 +35,8 @@ class DatabaseRefusalError(Exception):
         """Read an answer that is no success; one of a proxy in between may be anything."""
         try:
             told = response.json()
-            return cls(str(told["code"]), str(told["message"]), told.get("details"))
+            # Without a code it is PostgREST's own word for a connection to the database that broke under a query.
+            return cls(told["code"] or CONNECTION_LOST, str(told["message"]), told.get("details"))
         except (ValueError, KeyError, TypeError):
             return cls(str(response.status_code))
 
@@ -58,7 +61,7 @@ _BUSY_CODES = frozenset({"40001", "40P01", "55P03"})
 _TRANSIENT_CODES = frozenset(
     _BUSY_CODES
     | {"57P01", "57P02", "57P03", "53300", "57014"}
-    | {"PGRST000", "PGRST001", "PGRST002", "PGRST003"}
+    | {CONNECTION_LOST, "PGRST000", "PGRST001", "PGRST002", "PGRST003"}
     | {"502", "503", "504"}  # a proxy before PostgREST, whose body holds no code
 )
 _TRANSIENT_CLASSES = ("08",)

@@ -21,6 +21,9 @@ def table(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         "AWS_DEFAULT_REGION": "eu-central-1",
     }.items():
         monkeypatch.setenv(name, value)
+    # Where other tests of this process have a server of their own.
+    for name in ("AWS_ENDPOINT_URL_DYNAMODB", "RESILIENCE_TABLE"):
+        monkeypatch.delenv(name, raising=False)
     with mock_aws():
         create_table()
         yield TABLE

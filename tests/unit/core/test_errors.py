@@ -39,7 +39,7 @@ def test_the_databases_own_codes_are_told_to_the_client(code: str, kind: ErrorKi
     assert (error.kind, error.message, error.details) == (kind, "No.", {"session_id": "1"})
 
 
-@pytest.mark.parametrize("code", ["23505", "42P01", "42883", "P0001", "PGRST202", "", "SS999"])
+@pytest.mark.parametrize("code", ["23505", "42P01", "42883", "P0001", "PGRST202", "SS999"])
 def test_other_codes_are_not(code: str) -> None:
     """Nothing else of the database's reaches the client."""
     assert client_error(database_error(code)) is None
@@ -61,6 +61,11 @@ def test_an_answer_of_a_proxy_is_known_by_its_status(body: bytes) -> None:
     refusal = DatabaseRefusalError.of_response(httpx.Response(502, content=body))
     assert is_transient(refusal.code)
     assert client_error(refusal) is None
+
+
+def test_a_connection_that_broke_under_a_query_is_known_by_its_missing_code() -> None:
+    """PostgreSQL was killed: PostgREST has only libpq's words for it, and it passes."""
+    assert is_transient(database_error("").code)
 
 
 def test_unexpected_errors_keep_their_text_to_themselves() -> None:
