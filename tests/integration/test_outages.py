@@ -13,6 +13,7 @@ import pytest
 from local.backends import Backends
 from resilience import cache_manager
 from tests.support.client import Api, Student, assert_problem
+from tests.support.outages import reconnect
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = 20) -> None:
@@ -103,6 +104,8 @@ def test_dynamodb_is_down_and_nobody_notices(backends: Backends, student: Studen
             assert student.get(path).status_code == 200, path
     finally:
         backends.dynamodb.restart()
+        backends.recover(backends.dynamodb)
+        reconnect()
 
 
 def test_a_dead_connection_is_replaced(api: Api, backends: Backends, student: Student) -> None:
