@@ -41,8 +41,13 @@ $(VENV)/bench.stamp: requirements/bench.txt $(VENV)/dev.stamp
 bench: $(VENV)/bench.stamp ## measure every promise beside its peers (ONLY="leaderboard sync")
 	@$(BIN)/python -m benchmarks $(ONLY)
 
-test: $(VENV)/dev.stamp ## run every test; needs nothing started beforehand
-	@$(BIN)/python -m pytest -n 2 --dist loadscope $(ARGS)
+# Tests that take servers down, drive a browser or start the whole stack: each in a process of its own.
+ALONE := tests/contract/test_health.py tests/integration/test_outages.py tests/integration/test_pages.py tests/e2e
+
+test: $(VENV)/dev.stamp ## run every test, or with ARGS=... those; needs nothing started beforehand
+	@if [ -n "$(ARGS)" ]; then exec $(BIN)/python -m pytest -n 2 --dist loadscope $(ARGS); fi; \
+	  for part in $(ALONE); do $(BIN)/python -m pytest -q $$part; done; \
+	  $(BIN)/python -m pytest -n 2 --dist loadscope $(ALONE:%=--ignore=%)
 
 lint: $(VENV)/dev.stamp ## ruff: format and lint
 	@$(BIN)/ruff format --check .
