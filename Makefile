@@ -41,13 +41,17 @@ $(VENV)/bench.stamp: requirements/bench.txt $(VENV)/dev.stamp
 bench: $(VENV)/bench.stamp ## measure every promise beside its peers (ONLY="leaderboard sync")
 	@$(BIN)/python -m benchmarks $(ONLY)
 
-# Tests that take servers down, drive a browser or start the whole stack: each in a process of its own.
+# Tests that take servers down, drive a browser or start the whole stack: each in a process of its own; and those that
+# bring their own loops and servers apart from those that share one stack.
+OWN := tests/unit tests/integration/local tests/integration/resilience
 ALONE := tests/contract/test_health.py tests/integration/test_outages.py tests/integration/test_pages.py tests/e2e
 
 test: $(VENV)/dev.stamp ## run every test, or with ARGS=... those; needs nothing started beforehand
 	@if [ -n "$(ARGS)" ]; then exec $(BIN)/python -m pytest -n 2 --dist loadscope $(ARGS); fi; \
 	  for part in $(ALONE); do $(BIN)/python -m pytest -q $$part; done; \
-	  $(BIN)/python -m pytest -n 2 --dist loadscope $(ALONE:%=--ignore=%)
+	  $(BIN)/python -m pytest -n 2 --dist loadscope $(OWN) --ignore=tests/unit/core; \
+	  $(BIN)/python -m pytest -n 2 --dist loadscope tests $(ALONE:%=--ignore=%) $(patsubst %,--ignore=%,$(filter-out tests/unit,$(OWN))) \
+	    $(patsubst %,--ignore=%,$(filter-out tests/unit/core,$(wildcard tests/unit/*)))
 
 lint: $(VENV)/dev.stamp ## ruff: format and lint
 	@$(BIN)/ruff format --check .
