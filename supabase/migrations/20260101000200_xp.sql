@@ -97,6 +97,11 @@ declare
   v_milestones jsonb;
   v_bonus bigint;
 begin
+  -- Only what a member earns counts for the space; the lock keeps whoever removes this one waiting until it stands there.
+  perform from public.space_members where space_id = p_space_id and user_id = p_user_id for key share;
+  if not found then
+    p_space_id := null;
+  end if;
   select * into v_before from public.user_stats where user_id = p_user_id;
   v_day := internal.record_study_day(p_user_id, v_local_day, p_focus_seconds);
   v_pay := internal.session_pay(p_focus_seconds, v_day);
@@ -133,9 +138,7 @@ begin
     updated_at = v_now
   where user_id = p_user_id returning * into v_after;
 
-  -- Only members stand on a space's board; the lock keeps whoever removes this one waiting until the score is there.
-  perform from public.space_members where space_id = p_space_id and user_id = p_user_id for key share;
-  perform internal.record_scores(p_user_id, case when found then p_space_id end, v_earned + v_bonus, p_ended_at);
+  perform internal.record_scores(p_user_id, p_space_id, v_earned + v_bonus, p_ended_at);
   return jsonb_build_object(
     'xp_awarded', v_earned + v_bonus, 'xp_breakdown', v_pay || v_milestones,
     'total_xp', v_after.total_xp, 'level', v_after.level, 'leveled_up', v_after.level > v_before.level,
