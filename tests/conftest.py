@@ -8,12 +8,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import psycopg
 import pytest
 
 from local.backends import Backends
 from tests.support.client import Api, Student
 from tests.support.clock import DatabaseClock
+
+# The same examples at every run of CI; new ones wherever people run the tests.
+hypothesis.settings.register_profile("ci", derandomize=True)
+if os.environ.get("CI"):
+    hypothesis.settings.load_profile("ci")
 
 
 @pytest.fixture(scope="session")
