@@ -6,15 +6,16 @@ from datetime import date
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 
 from gamification import service
 from gamification.models import Badge, Leaderboard, LedgerEntry, Period, Streaks, UserBadges, XpSummary
 from studysync.envelope import Page, Success
 from studysync.identity import CurrentUser, UserInPath
 from studysync.pagination import DEFAULT_LIMIT, Cursor, Limit
+from studysync.routing import create_router
 
-router = APIRouter(prefix="/api/gamification", tags=["gamification"])
+router = create_router("gamification", prefix="/api/gamification")
 
 PeriodStart = Annotated[date | None, Query(description="The first day of a past period; absent: the current one.")]
 

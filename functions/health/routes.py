@@ -7,8 +7,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
 from fastapi import Path as PathParameter
+from fastapi import Query
 from starlette.responses import HTMLResponse, Response
 
 from health import service
@@ -27,9 +27,10 @@ from health.models import (
 from health.operators import Operator
 from health.pages import page
 from studysync.envelope import Success
+from studysync.routing import create_router
 
-router = APIRouter(tags=["health"])
-operations = APIRouter(prefix="/health", tags=["operations"], dependencies=[Operator])
+router = create_router("health")
+operations = create_router("operations", prefix="/health", dependencies=[Operator])
 
 CircuitName = Annotated[str, PathParameter(max_length=100, description="A circuit of the fleet.")]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter
 from pydantic import BeforeValidator
 
 from sessions import service
@@ -28,8 +27,9 @@ from studysync.fields import RequestBody
 from studysync.identity import CurrentUser
 from studysync.outcomes import SessionCompleted
 from studysync.pagination import DEFAULT_LIMIT, Cursor, Limit, absent_when_empty
+from studysync.routing import create_router
 
-router = APIRouter(prefix="/api/sessions", tags=["sessions"])
+router = create_router("sessions", prefix="/api/sessions")
 
 StatusFilter = Annotated[Status | None, BeforeValidator(absent_when_empty)]
 

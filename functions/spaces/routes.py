@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 
 from spaces import service
 from spaces.models import (
@@ -30,8 +30,9 @@ from studysync.envelope import Page, Success
 from studysync.fields import RequestBody, SearchText
 from studysync.identity import CurrentUser, UserInPath
 from studysync.pagination import DEFAULT_LIMIT, Cursor, Limit
+from studysync.routing import create_router
 
-router = APIRouter(prefix="/api/spaces", tags=["spaces"])
+router = create_router("spaces", prefix="/api/spaces")
 
 
 @router.post("/create", status_code=201, response_model=Success[Space])

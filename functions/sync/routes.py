@@ -5,17 +5,16 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from fastapi import APIRouter
-
 from studysync.commands import Writes
 from studysync.envelope import Page, Success
 from studysync.fields import RequestBody
 from studysync.identity import CurrentUser, refuse_other_user
 from studysync.pagination import DEFAULT_LIMIT, Cursor, Limit
+from studysync.routing import create_router
 from sync import service
 from sync.models import Changes, ClientId, KeptEvent, RetriedEvent, SyncBatch, SyncResult, SyncStatus
 
-router = APIRouter(prefix="/api/sync", tags=["sync"])
+router = create_router("sync", prefix="/api/sync")
 
 
 @router.post("/offline", response_model=Success[SyncResult])

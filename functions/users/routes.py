@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 
 from studysync.commands import IdempotencyKey, Writes
 from studysync.envelope import Page, Success
@@ -12,6 +12,7 @@ from studysync.errors import forbidden
 from studysync.fields import RequestBody, SearchText
 from studysync.identity import CurrentUser, UserInPath, refuse_other_user
 from studysync.pagination import DEFAULT_LIMIT, Cursor, Limit
+from studysync.routing import create_router
 from users import service
 from users.models import (
     AccountDeleted,
@@ -27,7 +28,7 @@ from users.models import (
     Tokens,
 )
 
-router = APIRouter(tags=["users"])
+router = create_router("users")
 
 
 @router.post("/api/auth/register", status_code=201)

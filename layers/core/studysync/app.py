@@ -26,13 +26,6 @@ from studysync.settings import get_settings
 Schedule = Callable[[], Awaitable[Any]]
 Handler = Callable[[dict[str, Any], Any], Any]
 
-PROBLEM: dict[int | str, dict[str, Any]] = {
-    "default": {
-        "description": "An error, in the one shape that all errors have.",
-        "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemDetails"}}},
-    }
-}
-
 
 def create_app(title: str, routers: Sequence[APIRouter]) -> FastAPI:
     """Return an app with the middleware, the errors and `routers`."""
@@ -44,7 +37,8 @@ def create_app(title: str, routers: Sequence[APIRouter]) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        responses=PROBLEM,
+        # Not include_router: it would build every route a second time, and match every request twice.
+        routes=[route for router in routers for route in router.routes],
         middleware=[
             Middleware(RequestContextMiddleware),
             Middleware(ErrorHandlerMiddleware),
@@ -57,8 +51,6 @@ def create_app(title: str, routers: Sequence[APIRouter]) -> FastAPI:
         ],
     )
     install_handlers(app)
-    for router in routers:
-        app.include_router(router)
     return app
 
 
