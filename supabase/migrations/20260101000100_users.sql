@@ -85,6 +85,8 @@ create trigger studysync_on_account_created after insert on auth.users
   for each row execute function internal.on_account_created();
 
 -- Take the user's line (see user_stats). A token outlives the account that it was made for by up to an hour.
+-- Every write of the API takes its caller's line before any other, so the first to be taken tells who acts in this
+-- transaction, which the audit trail asks for. A schedule takes many, one after another, and acts for nobody.
 create function internal.lock_user(p_user_id uuid) returns public.user_stats
 language plpgsql set search_path = '' as $$
 declare
@@ -94,8 +96,17 @@ begin
   if not found then
     perform internal.fail('SS006', 'This account no longer exists.');
   end if;
+  if coalesce(current_setting('studysync.actor', true), '') = '' then
+    perform set_config('studysync.actor', p_user_id::text, true);
+  end if;
   return v_stats;
 end $$;
+
+-- Null: nobody that has an account acts here.
+create function internal.actor() returns uuid
+language sql stable set search_path = '' as $$
+  select user_id from public.profiles where user_id = nullif(current_setting('studysync.actor', true), '')::uuid
+$$;
 
 -- A run of days is alive until the end of the next local day.
 create function internal.current_streak(p_user_id uuid, p_timezone text) returns integer

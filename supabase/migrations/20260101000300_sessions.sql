@@ -1,4 +1,5 @@
--- Study sessions: start, events, completion and the closing of silent ones (CONTRACT: "Sessions").
+-- Study sessions: what is kept of them, what time they are credited, how they are judged, and how they end (CONTRACT:
+-- "Sessions"). What clients and the schedule call is in the next migration.
 
 create table public.study_sessions (
   session_id uuid primary key,
@@ -147,6 +148,20 @@ language sql stable set search_path = '' as $$
   from signals g, public.user_stats u where u.user_id = s.user_id
 $$;
 
+-- Put an end to a session's row as p_outcome says, and keep that for whoever asks again; returns it.
+create function internal.end_session(s public.study_sessions, p_efficiency numeric, p_outcome jsonb) returns jsonb
+language sql volatile set search_path = '' as $$
+  update public.study_sessions set
+    status = p_outcome ->> 'status', ended_at = (p_outcome ->> 'ended_at')::timestamptz,
+    focus_seconds = (p_outcome ->> 'focus_seconds')::integer, efficiency = p_efficiency,
+    suspicion_score = coalesce((p_outcome ->> 'suspicion_score')::integer, suspicion_score),
+    flagged = coalesce((p_outcome ->> 'flagged')::boolean, flagged),
+    held = coalesce((p_outcome ->> 'held')::boolean, held),
+    outcome = p_outcome || jsonb_build_object('session_id', session_id), updated_at = internal.clock()
+  where session_id = s.session_id
+  returning outcome
+$$;
+
 -- Complete an active session: credit its time, judge it, pay it, and keep the answer, in the caller's transaction.
 -- The caller holds the user's line. p_claimed_at is what the client said, p_mode is soft or strict.
 create function internal.finish_session(
@@ -173,15 +188,10 @@ begin
   else
     v_pay := internal.pay_session(s.user_id, s.session_id, s.space_id, v_focus, p_ended_at);
   end if;
-  v_outcome := v_pay || jsonb_build_object(
-    'session_id', s.session_id, 'status', 'completed', 'ended_at', p_ended_at, 'focus_seconds', v_focus,
+  v_outcome := internal.end_session(s, p_efficiency, v_pay || jsonb_build_object(
+    'status', 'completed', 'ended_at', p_ended_at, 'focus_seconds', v_focus,
     'suspicion_score', v_score, 'flagged', v_flagged, 'held', v_flagged and p_mode = 'strict',
-    'current_streak', (select internal.current_streak(s.user_id, timezone) from public.profiles where user_id = s.user_id));
-  update public.study_sessions set
-    status = 'completed', ended_at = p_ended_at, focus_seconds = v_focus, efficiency = p_efficiency,
-    suspicion_score = v_score, flagged = v_flagged, held = v_flagged and p_mode = 'strict', outcome = v_outcome,
-    updated_at = internal.clock()
-  where session_id = s.session_id;
+    'current_streak', (select internal.current_streak(s.user_id, timezone) from public.profiles where user_id = s.user_id)));
   perform internal.note_completion(s, v_outcome);
   return v_outcome;
 end $$;
@@ -200,19 +210,12 @@ end $$;
 
 create function internal.drop_session(s public.study_sessions, p_ended_at timestamptz, p_reason text) returns jsonb
 language plpgsql set search_path = '' as $$
-declare
-  v_outcome jsonb;
 begin
   insert into public.session_events (session_id, user_id, source, event_type, occurred_at, payload)
   values (s.session_id, s.user_id, 'lifecycle', 'abandon', p_ended_at, jsonb_build_object('reason', p_reason));
-  v_outcome := jsonb_build_object(
-    'session_id', s.session_id, 'status', 'abandoned', 'ended_at', p_ended_at, 'xp_awarded', 0, 'reason', p_reason,
-    'focus_seconds', internal.session_focus_seconds(s.session_id, p_ended_at));
-  update public.study_sessions set
-    status = 'abandoned', ended_at = p_ended_at, focus_seconds = (v_outcome ->> 'focus_seconds')::integer,
-    outcome = v_outcome, updated_at = internal.clock()
-  where session_id = s.session_id;
-  return v_outcome;
+  return internal.end_session(s, null, jsonb_build_object(
+    'status', 'abandoned', 'ended_at', p_ended_at, 'xp_awarded', 0, 'reason', p_reason,
+    'focus_seconds', internal.session_focus_seconds(s.session_id, p_ended_at)));
 end $$;
 
 -- End a session that was silent for 60 minutes: completed when its credited time reaches 80 % of what was planned,
@@ -250,188 +253,6 @@ begin
   if s.background or (s.replayed and internal.overlaps_another(s, internal.clock())) then
     perform internal.fail('SS003', 'This session overlaps another one.', jsonb_build_object('session_id', s.session_id));
   end if;
-end $$;
-
--- {"session_id"?, "duration_minutes", "subject"?, "space_id"?, "mode"}. A repeat with the same id is the same answer.
-create function public.start_session(p_user_id uuid, p_args jsonb) returns jsonb
-language plpgsql security definer set search_path = '' as $$
-declare
-  v_id uuid := coalesce((p_args ->> 'session_id')::uuid, gen_random_uuid());
-  v_now timestamptz;
-  s public.study_sessions;
-begin
-  perform internal.lock_user(p_user_id);
-  v_now := internal.clock();
-  select * into s from public.study_sessions where session_id = v_id;
-  if found and s.user_id <> p_user_id then
-    perform internal.fail('SS003', 'This session_id is taken.', '{"field": "session_id"}');
-  elsif found and (s.duration_minutes, coalesce(s.subject, ''), s.space_id) is distinct from
-      ((p_args ->> 'duration_minutes')::integer, coalesce(p_args ->> 'subject', ''), (p_args ->> 'space_id')::uuid) then
-    perform internal.fail('SS005', 'This session_id was used with another request.', '{"field": "session_id"}');
-  elsif found then
-    return internal.session_started(s);
-  end if;
-
-  select * into s from public.study_sessions where user_id = p_user_id and status = 'active' and not background;
-  if found and internal.is_silent(s) then
-    perform internal.close_silent_session(s, p_args ->> 'mode');
-  elsif found and not internal.is_running(s) then
-    update public.study_sessions set background = true where session_id = s.session_id;
-  elsif found then
-    perform internal.fail('SS020', 'Another session is active.', jsonb_build_object('session_id', s.session_id));
-  end if;
-  if p_args ->> 'space_id' is not null then
-    perform internal.keep_space((p_args ->> 'space_id')::uuid);
-    perform internal.authorize_space(p_user_id, (p_args ->> 'space_id')::uuid, 'study');
-  end if;
-
-  insert into public.study_sessions
-    (session_id, user_id, space_id, subject, duration_minutes, started_at, last_activity_at)
-  values (v_id, p_user_id, (p_args ->> 'space_id')::uuid, p_args ->> 'subject',
-          (p_args ->> 'duration_minutes')::integer, v_now, v_now)
-  returning * into s;
-  perform internal.note_activity(s.space_id, p_user_id, 'session_started', jsonb_build_object('session_id', v_id));
-  insert into public.session_events (session_id, user_id, source, event_type, occurred_at)
-  values (v_id, p_user_id, 'lifecycle', 'start', v_now);
-  return internal.session_started(s);
-end $$;
-
--- The answer to a start, the same at any later time.
-create function internal.session_started(s public.study_sessions) returns jsonb
-language sql stable set search_path = '' as $$
-  select jsonb_build_object(
-    'session_id', s.session_id, 'status', 'active', 'started_at', s.started_at, 'subject', s.subject,
-    'space_id', s.space_id, 'duration_minutes', s.duration_minutes,
-    'planned_end_at', s.started_at + make_interval(mins => s.duration_minutes))
-$$;
-
--- {"event_id", "session_id", "event_type", "timestamp"?, "payload"?}: one event of the client, dated by the server. An
--- event that is there already is left as it is, so that a call whose answer was lost can be made again.
-create function public.record_session_event(p_user_id uuid, p_args jsonb) returns jsonb
-language plpgsql security definer set search_path = '' as $$
-declare
-  v_now timestamptz;
-  s public.study_sessions;
-  e public.session_events;
-begin
-  perform internal.lock_user(p_user_id);
-  v_now := internal.clock();
-  s := internal.own_session(p_user_id, (p_args ->> 'session_id')::uuid);
-  select * into e from public.session_events
-  where event_id = (p_args ->> 'event_id')::uuid and session_id = s.session_id;
-  if not found then
-    perform internal.require_active(s);
-    perform internal.require_alone(s);
-    insert into public.session_events
-      (event_id, session_id, user_id, source, event_type, occurred_at, claimed_at, payload)
-    values ((p_args ->> 'event_id')::uuid, s.session_id, p_user_id, 'client', p_args ->> 'event_type', v_now,
-            (p_args ->> 'timestamp')::timestamptz, coalesce(p_args -> 'payload', '{}'))
-    returning * into e;
-    update public.study_sessions set
-      last_activity_at = v_now, updated_at = v_now,
-      last_heartbeat_at = case when e.event_type = 'heartbeat' then v_now else last_heartbeat_at end,
-      focus_seconds = internal.session_focus_seconds(session_id, v_now)
-    where session_id = s.session_id returning * into s;
-  end if;
-  return internal.event_json(e) || jsonb_build_object(
-    'focus_seconds', s.focus_seconds, 'last_heartbeat_at', s.last_heartbeat_at, 'status', s.status);
-end $$;
-
--- {"session_id", "completed_at"?, "efficiency"?, "mode"}
-create function public.complete_session(p_user_id uuid, p_args jsonb) returns jsonb
-language plpgsql security definer set search_path = '' as $$
-declare
-  s public.study_sessions;
-begin
-  perform internal.lock_user(p_user_id);
-  s := internal.own_session(p_user_id, (p_args ->> 'session_id')::uuid);
-  if s.status = 'completed' then
-    return s.outcome;
-  end if;
-  perform internal.require_active(s);
-  perform internal.require_alone(s);
-  return internal.finish_session(s, internal.clock(), (p_args ->> 'completed_at')::timestamptz,
-                                 (p_args ->> 'efficiency')::numeric, p_args ->> 'mode');
-end $$;
-
--- {"session_id"}
-create function public.abandon_session(p_user_id uuid, p_args jsonb) returns jsonb
-language plpgsql security definer set search_path = '' as $$
-declare
-  s public.study_sessions;
-begin
-  perform internal.lock_user(p_user_id);
-  s := internal.own_session(p_user_id, (p_args ->> 'session_id')::uuid);
-  if s.status = 'abandoned' then
-    return s.outcome;
-  end if;
-  perform internal.require_active(s);
-  return internal.drop_session(s, internal.clock(), 'client');
-end $$;
-
-create function public.get_session(p_user_id uuid, p_session_id uuid) returns jsonb
-language sql stable security definer set search_path = '' as $$
-  select internal.session_json(internal.own_session(p_user_id, p_session_id))
-$$;
-
-create function public.get_active_session(p_user_id uuid) returns jsonb
-language plpgsql stable security definer set search_path = '' as $$
-declare
-  s public.study_sessions;
-begin
-  select * into s from public.study_sessions where user_id = p_user_id and status = 'active' and not background;
-  if not found or not internal.is_running(s) then
-    perform internal.fail('SS001', 'No session is active.');
-  end if;
-  return internal.session_json(s);
-end $$;
-
--- Newest first, from after (p_after_started_at, p_after_id). One row more than p_limit where there are more.
-create function public.list_sessions(
-  p_user_id uuid, p_status text, p_limit integer,
-  p_after_started_at timestamptz default null, p_after_id uuid default null) returns jsonb
-language sql stable security definer set search_path = '' as $$
-  select coalesce(jsonb_agg(internal.session_json(s) order by s.started_at desc, s.session_id desc), '[]')
-  from (
-    select * from public.study_sessions
-    where user_id = p_user_id and (p_status is null or status = p_status)
-      and (started_at, session_id) < (
-        coalesce(p_after_started_at, 'infinity'), coalesce(p_after_id, 'ffffffff-ffff-ffff-ffff-ffffffffffff'))
-    order by started_at desc, session_id desc limit p_limit + 1
-  ) s
-$$;
-
-create function public.get_session_events(p_user_id uuid, p_session_id uuid) returns jsonb
-language sql stable security definer set search_path = '' as $$
-  select coalesce(jsonb_agg(internal.event_json(e) order by e.occurred_at, e.seq), '[]')
-  from internal.own_session(p_user_id, p_session_id) s
-  join public.session_events e on e.session_id = s.session_id
-$$;
-
--- What the schedule calls: ends up to p_limit silent sessions. Users whose line is taken are left to the next run.
-create function public.close_silent_sessions(p_mode text, p_limit integer default 200) returns jsonb
-language plpgsql security definer set search_path = '' as $$
-declare
-  v_candidate record;
-  v_outcome jsonb;
-  v_completed integer := 0;
-  v_abandoned integer := 0;
-  s public.study_sessions;
-begin
-  for v_candidate in
-    select c.user_id, c.session_id from public.study_sessions c
-    where c.status = 'active' and c.last_activity_at < internal.clock() - interval '60 minutes' and internal.is_silent(c)
-    order by c.last_activity_at limit p_limit
-  loop
-    perform from public.user_stats where user_id = v_candidate.user_id for update skip locked;
-    continue when not found;
-    select * into s from public.study_sessions where session_id = v_candidate.session_id;
-    continue when not found or not internal.is_silent(s);
-    v_outcome := internal.close_silent_session(s, p_mode);
-    v_completed := v_completed + (v_outcome ->> 'status' = 'completed')::integer;
-    v_abandoned := v_abandoned + (v_outcome ->> 'status' = 'abandoned')::integer;
-  end loop;
-  return jsonb_build_object('completed', v_completed, 'abandoned', v_abandoned);
 end $$;
 
 select internal.lock_down();

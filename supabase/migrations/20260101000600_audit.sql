@@ -34,23 +34,6 @@ create trigger audit_log_append_only before update or delete on public.audit_log
 create trigger audit_log_no_truncate before truncate on public.audit_log
   for each statement execute function internal.forbid_audit_change();
 
--- Who acts in this transaction: every write of the API takes its caller's line first (lock_user). A schedule takes many
--- lines, one after another, and acts for nobody: nothing that asks for the actor runs in one.
-create or replace function internal.lock_user(p_user_id uuid) returns public.user_stats
-language plpgsql set search_path = '' as $$
-declare
-  v_stats public.user_stats;
-begin
-  select * into v_stats from public.user_stats where user_id = p_user_id for update;
-  if not found then
-    perform internal.fail('SS006', 'This account no longer exists.');
-  end if;
-  if coalesce(current_setting('studysync.actor', true), '') = '' then
-    perform set_config('studysync.actor', p_user_id::text, true);
-  end if;
-  return v_stats;
-end $$;
-
 create function internal.audit(
   p_user_id uuid, p_operation text, p_resource_type text, p_resource_id text, p_changes jsonb) returns void
 language sql set search_path = '' as $$
@@ -98,10 +81,10 @@ create trigger studysync_audit_ended after update of status on public.study_sess
 create function internal.audit_space() returns trigger
 language plpgsql security definer set search_path = '' as $$
 declare
-  v_actor uuid := nullif(current_setting('studysync.actor', true), '')::uuid;
+  v_actor uuid := internal.actor();
   v_changes jsonb;
 begin
-  if v_actor is null or not exists (select from public.profiles where user_id = v_actor) then
+  if v_actor is null then
     return null;
   end if;
   if tg_op = 'DELETE' then
@@ -125,14 +108,14 @@ create trigger studysync_audit after insert or delete or update of name, descrip
 create function internal.audit_membership() returns trigger
 language plpgsql security definer set search_path = '' as $$
 declare
-  v_actor uuid := nullif(current_setting('studysync.actor', true), '')::uuid;
+  v_actor uuid := internal.actor();
   v_row public.space_members := case tg_op when 'DELETE' then old else new end;
   v_changes jsonb := case tg_op when 'DELETE' then '{}'::jsonb else jsonb_build_object('role', v_row.role) end;
 begin
   if exists (select from public.profiles where user_id = v_row.user_id) then
     perform internal.audit(v_row.user_id, lower(tg_op), 'membership', v_row.space_id::text, v_changes);
   end if;
-  if v_actor <> v_row.user_id and exists (select from public.profiles where user_id = v_actor) then
+  if v_actor <> v_row.user_id then
     perform internal.audit(v_actor, lower(tg_op), 'membership', v_row.space_id::text,
                            v_changes || jsonb_build_object('member', v_row.user_id));
   end if;

@@ -1,0 +1,193 @@
+-- What clients and the schedule do with study sessions (CONTRACT: "Sessions").
+
+-- {"session_id"?, "duration_minutes", "subject"?, "space_id"?, "mode"}. A repeat with the same id is the same answer.
+create function public.start_session(p_user_id uuid, p_args jsonb) returns jsonb
+language plpgsql security definer set search_path = '' as $$
+declare
+  v_id uuid := coalesce((p_args ->> 'session_id')::uuid, gen_random_uuid());
+  v_now timestamptz;
+  s public.study_sessions;
+begin
+  perform internal.lock_user(p_user_id);
+  v_now := internal.clock();
+  select * into s from public.study_sessions where session_id = v_id;
+  if found and s.user_id <> p_user_id then
+    perform internal.fail('SS003', 'This session_id is taken.', '{"field": "session_id"}');
+  elsif found and (s.duration_minutes, coalesce(s.subject, ''), s.space_id) is distinct from
+      ((p_args ->> 'duration_minutes')::integer, coalesce(p_args ->> 'subject', ''), (p_args ->> 'space_id')::uuid) then
+    perform internal.fail('SS005', 'This session_id was used with another request.', '{"field": "session_id"}');
+  elsif found then
+    return internal.session_started(s);
+  end if;
+
+  select * into s from public.study_sessions where user_id = p_user_id and status = 'active' and not background;
+  if found and internal.is_silent(s) then
+    perform internal.close_silent_session(s, p_args ->> 'mode');
+  elsif found and not internal.is_running(s) then
+    update public.study_sessions set background = true where session_id = s.session_id;
+  elsif found then
+    perform internal.fail('SS020', 'Another session is active.', jsonb_build_object('session_id', s.session_id));
+  end if;
+  if p_args ->> 'space_id' is not null then
+    perform internal.keep_space((p_args ->> 'space_id')::uuid);
+    perform internal.authorize_space(p_user_id, (p_args ->> 'space_id')::uuid, 'study');
+  end if;
+
+  insert into public.study_sessions
+    (session_id, user_id, space_id, subject, duration_minutes, started_at, last_activity_at)
+  values (v_id, p_user_id, (p_args ->> 'space_id')::uuid, p_args ->> 'subject',
+          (p_args ->> 'duration_minutes')::integer, v_now, v_now)
+  returning * into s;
+  perform internal.note_activity(s.space_id, p_user_id, 'session_started', jsonb_build_object('session_id', v_id));
+  insert into public.session_events (session_id, user_id, source, event_type, occurred_at)
+  values (v_id, p_user_id, 'lifecycle', 'start', v_now);
+  return internal.session_started(s);
+end $$;
+
+-- The answer to a start, the same at any later time.
+create function internal.session_started(s public.study_sessions) returns jsonb
+language sql stable set search_path = '' as $$
+  select jsonb_build_object(
+    'session_id', s.session_id, 'status', 'active', 'started_at', s.started_at, 'subject', s.subject,
+    'space_id', s.space_id, 'duration_minutes', s.duration_minutes,
+    'planned_end_at', s.started_at + make_interval(mins => s.duration_minutes))
+$$;
+
+-- {"event_id", "session_id", "event_type", "timestamp"?, "payload"?}: one event of the client, dated by the server. An
+-- event that is there already is left as it is, so that a call whose answer was lost can be made again.
+create function public.record_session_event(p_user_id uuid, p_args jsonb) returns jsonb
+language plpgsql security definer set search_path = '' as $$
+declare
+  v_now timestamptz;
+  s public.study_sessions;
+  e public.session_events;
+begin
+  perform internal.lock_user(p_user_id);
+  v_now := internal.clock();
+  s := internal.own_session(p_user_id, (p_args ->> 'session_id')::uuid);
+  select * into e from public.session_events
+  where event_id = (p_args ->> 'event_id')::uuid and session_id = s.session_id;
+  if not found then
+    perform internal.require_active(s);
+    perform internal.require_alone(s);
+    insert into public.session_events
+      (event_id, session_id, user_id, source, event_type, occurred_at, claimed_at, payload)
+    values ((p_args ->> 'event_id')::uuid, s.session_id, p_user_id, 'client', p_args ->> 'event_type', v_now,
+            (p_args ->> 'timestamp')::timestamptz, coalesce(p_args -> 'payload', '{}'))
+    returning * into e;
+    update public.study_sessions set
+      last_activity_at = v_now, updated_at = v_now,
+      last_heartbeat_at = case when e.event_type = 'heartbeat' then v_now else last_heartbeat_at end,
+      focus_seconds = internal.session_focus_seconds(session_id, v_now)
+    where session_id = s.session_id returning * into s;
+  end if;
+  return internal.event_json(e) || jsonb_build_object(
+    'focus_seconds', s.focus_seconds, 'last_heartbeat_at', s.last_heartbeat_at, 'status', s.status);
+end $$;
+
+-- The caller's session that is to end as p_status: active, or ended in just this way before.
+create function internal.session_to_end(p_user_id uuid, p_args jsonb, p_status text) returns public.study_sessions
+language plpgsql set search_path = '' as $$
+declare
+  s public.study_sessions;
+begin
+  perform internal.lock_user(p_user_id);
+  s := internal.own_session(p_user_id, (p_args ->> 'session_id')::uuid);
+  if s.status <> p_status then
+    perform internal.require_active(s);
+  end if;
+  return s;
+end $$;
+
+-- {"session_id", "completed_at"?, "efficiency"?, "mode"}
+create function public.complete_session(p_user_id uuid, p_args jsonb) returns jsonb
+language plpgsql security definer set search_path = '' as $$
+declare
+  s public.study_sessions := internal.session_to_end(p_user_id, p_args, 'completed');
+begin
+  if s.status = 'completed' then
+    return s.outcome;
+  end if;
+  perform internal.require_alone(s);
+  return internal.finish_session(s, internal.clock(), (p_args ->> 'completed_at')::timestamptz,
+                                 (p_args ->> 'efficiency')::numeric, p_args ->> 'mode');
+end $$;
+
+-- {"session_id"}
+create function public.abandon_session(p_user_id uuid, p_args jsonb) returns jsonb
+language plpgsql security definer set search_path = '' as $$
+declare
+  s public.study_sessions := internal.session_to_end(p_user_id, p_args, 'abandoned');
+begin
+  if s.status = 'abandoned' then
+    return s.outcome;
+  end if;
+  return internal.drop_session(s, internal.clock(), 'client');
+end $$;
+
+create function public.get_session(p_user_id uuid, p_session_id uuid) returns jsonb
+language sql stable security definer set search_path = '' as $$
+  select internal.session_json(internal.own_session(p_user_id, p_session_id))
+$$;
+
+create function public.get_active_session(p_user_id uuid) returns jsonb
+language plpgsql stable security definer set search_path = '' as $$
+declare
+  s public.study_sessions;
+begin
+  select * into s from public.study_sessions where user_id = p_user_id and status = 'active' and not background;
+  if not found or not internal.is_running(s) then
+    perform internal.fail('SS001', 'No session is active.');
+  end if;
+  return internal.session_json(s);
+end $$;
+
+-- Newest first, from after (p_after_started_at, p_after_id). One row more than p_limit where there are more.
+create function public.list_sessions(
+  p_user_id uuid, p_status text, p_limit integer,
+  p_after_started_at timestamptz default null, p_after_id uuid default null) returns jsonb
+language sql stable security definer set search_path = '' as $$
+  select coalesce(jsonb_agg(internal.session_json(s) order by s.started_at desc, s.session_id desc), '[]')
+  from (
+    select * from public.study_sessions
+    where user_id = p_user_id and (p_status is null or status = p_status)
+      and (started_at, session_id) < (
+        coalesce(p_after_started_at, 'infinity'), coalesce(p_after_id, 'ffffffff-ffff-ffff-ffff-ffffffffffff'))
+    order by started_at desc, session_id desc limit p_limit + 1
+  ) s
+$$;
+
+create function public.get_session_events(p_user_id uuid, p_session_id uuid) returns jsonb
+language sql stable security definer set search_path = '' as $$
+  select coalesce(jsonb_agg(internal.event_json(e) order by e.occurred_at, e.seq), '[]')
+  from internal.own_session(p_user_id, p_session_id) s
+  join public.session_events e on e.session_id = s.session_id
+$$;
+
+-- What the schedule calls: ends up to p_limit silent sessions. Users whose line is taken are left to the next run.
+create function public.close_silent_sessions(p_mode text, p_limit integer default 200) returns jsonb
+language plpgsql security definer set search_path = '' as $$
+declare
+  v_candidate record;
+  v_outcome jsonb;
+  v_completed integer := 0;
+  v_abandoned integer := 0;
+  s public.study_sessions;
+begin
+  for v_candidate in
+    select c.user_id, c.session_id from public.study_sessions c
+    where c.status = 'active' and c.last_activity_at < internal.clock() - interval '60 minutes' and internal.is_silent(c)
+    order by c.last_activity_at limit p_limit
+  loop
+    perform from public.user_stats where user_id = v_candidate.user_id for update skip locked;
+    continue when not found;
+    select * into s from public.study_sessions where session_id = v_candidate.session_id;
+    continue when not found or not internal.is_silent(s);
+    v_outcome := internal.close_silent_session(s, p_mode);
+    v_completed := v_completed + (v_outcome ->> 'status' = 'completed')::integer;
+    v_abandoned := v_abandoned + (v_outcome ->> 'status' = 'abandoned')::integer;
+  end loop;
+  return jsonb_build_object('completed', v_completed, 'abandoned', v_abandoned);
+end $$;
+
+select internal.lock_down();

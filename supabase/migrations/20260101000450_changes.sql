@@ -1,0 +1,94 @@
+-- What changed for a user since they last looked, so that a second device catches up (CONTRACT: "Offline sync").
+
+-- One row a thing: its last change. `seq` is handed out under a lock that lasts to the commit,
+-- by triggers that run at the commit, so a later number is never visible before an earlier one.
+create table public.user_changes (
+  user_id uuid not null references public.profiles on delete cascade,
+  kind text not null check (kind in ('session', 'xp', 'badge', 'membership', 'profile')),
+  entity_id text not null,
+  seq bigint not null,
+  deleted boolean not null,
+  changed_at timestamptz not null,
+  primary key (user_id, kind, entity_id)
+);
+create index user_changes_seq on public.user_changes (user_id, seq);
+create table public.user_change_counters (
+  user_id uuid primary key references public.profiles on delete cascade,
+  seq bigint not null
+);
+create policy own_changes on public.user_changes for select to authenticated using (user_id = (select auth.uid()));
+create policy own_counter on public.user_change_counters for select to authenticated using (user_id = (select auth.uid()));
+
+create function internal.note_change() returns trigger
+language plpgsql security definer set search_path = '' as $$
+declare
+  v_row jsonb := to_jsonb(case when tg_op = 'DELETE' then old else new end);
+  v_user uuid := (v_row ->> 'user_id')::uuid;
+  v_seq bigint;
+begin
+  perform from public.profiles where user_id = v_user for key share;
+  if not found then
+    return null;  -- the account itself went
+  end if;
+  insert into public.user_change_counters as c (user_id, seq) values (v_user, 1)
+  on conflict (user_id) do update set seq = c.seq + 1 returning seq into v_seq;
+  insert into public.user_changes (user_id, kind, entity_id, seq, deleted, changed_at)
+  values (v_user, tg_argv[0], coalesce(v_row ->> tg_argv[1], 'me'), v_seq, tg_op = 'DELETE', internal.clock())
+  on conflict (user_id, kind, entity_id) do update
+  set seq = excluded.seq, deleted = excluded.deleted, changed_at = excluded.changed_at;
+  return null;
+end $$;
+
+create constraint trigger studysync_changes after insert or update of status on public.study_sessions
+  deferrable initially deferred for each row execute function internal.note_change('session', 'session_id');
+create constraint trigger studysync_changes after update of total_xp on public.user_stats
+  deferrable initially deferred for each row execute function internal.note_change('xp', 'nothing');
+create constraint trigger studysync_changes after insert or delete on public.user_badges
+  deferrable initially deferred for each row execute function internal.note_change('badge', 'badge_key');
+create constraint trigger studysync_changes after insert or update of role or delete on public.space_members
+  deferrable initially deferred for each row execute function internal.note_change('membership', 'space_id');
+create constraint trigger studysync_changes after insert or update on public.profiles
+  deferrable initially deferred for each row execute function internal.note_change('profile', 'nothing');
+
+create function internal.change_cursor(p_user_id uuid) returns bigint
+language sql stable set search_path = '' as $$
+  select coalesce((select seq from public.user_change_counters where user_id = p_user_id), 0)
+$$;
+
+-- Changes after p_after, oldest first, each with the thing as it stands now. A cursor that we cannot have made fails.
+create function public.get_changes(p_user_id uuid, p_after bigint, p_limit integer) returns jsonb
+language plpgsql stable security definer set search_path = '' as $$
+declare
+  v_last bigint := internal.change_cursor(p_user_id);
+begin
+  if p_after < 0 or p_after > v_last then
+    perform internal.fail('SS004', 'The cursor is not valid.', '{"field": "cursor"}');
+  end if;
+  return jsonb_build_object('last', v_last, 'changes', (
+    select coalesce(jsonb_agg(jsonb_build_object(
+      'kind', c.kind, 'id', c.entity_id, 'seq', c.seq, 'deleted', c.deleted, 'changed_at', c.changed_at,
+      'data', case when not c.deleted then internal.changed_thing(c) end) order by c.seq), '[]')
+    from (
+      select * from public.user_changes where user_id = p_user_id and seq > p_after order by seq limit p_limit + 1
+    ) c));
+end $$;
+
+create function internal.changed_thing(c public.user_changes) returns jsonb
+language sql stable set search_path = '' as $$
+  select case c.kind
+    when 'session' then (
+      select internal.session_json(s) from public.study_sessions s where s.session_id::text = c.entity_id)
+    when 'xp' then (
+      select jsonb_build_object('total_xp', total_xp, 'level', level) from public.user_stats where user_id = c.user_id)
+    when 'badge' then (
+      select internal.badge_json(b) || jsonb_build_object('earned_at', u.earned_at)
+      from public.user_badges u join public.badges b using (badge_key)
+      where u.user_id = c.user_id and u.badge_key = c.entity_id)
+    when 'membership' then (
+      select internal.membership_json(m) from public.space_members m
+      where m.user_id = c.user_id and m.space_id = c.entity_id::uuid)
+    when 'profile' then (select internal.own_profile(p) from public.profiles p where p.user_id = c.user_id)
+  end
+$$;
+
+select internal.lock_down();
