@@ -1,48 +1,119 @@
-"""The API under load: ten clients on the whole local stack, gateway and Lambda runtime included."""
+"""The API under load: locust's clients on the whole local stack, gateway and Lambda runtime included.
+
+The scenario is `benchmarks/load/scenario.py`: students who register, sign in, study, look at leaderboards, meet in
+spaces and synchronise, each asking again as soon as it has its answer.
+"""
 
 from __future__ import annotations
 
-import asyncio
-import json
-import os
 import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
-
-import httpx
 
 from benchmarks.harness import Figure, Row, Stage, percentile
-from local.home import REPOSITORY, free_port
+from benchmarks.load.drive import Load, driven
+from benchmarks.load.record import OK, SEEN, Asked, Measured, Reader
+from benchmarks.load.stack import Stack, running
+from benchmarks.load.usage import CLIENTS, Usage, cores, usage
 
-CLIENTS, WARM_SECONDS, SECONDS, PATIENCE = 10, 4.0, 15.0, 60.0
+LEVELS, PROMISED = (1, 10, 50, 100), 10
+WARM_SECONDS, SECONDS, PATIENCE = 4.0, 15.0, 120.0
 _CACHED = "GET /gamification/badges"
+_SHARED = "The clients, gateway, functions, PostgREST, PostgreSQL and DynamoDB share this machine's cores."
+
+
+@dataclass(frozen=True)
+class Level:
+    """What was measured with so many clients."""
+
+    clients: int
+    asked: list[Asked]
+    seconds: float
+    before: Usage
+    after: Usage
+
+    @property
+    def rate(self) -> float:
+        """Requests a second."""
+        return len(self.asked) / self.seconds
+
+    @property
+    def errors(self) -> list[Asked]:
+        """What was not answered as it should be."""
+        return [each for each in self.asked if each.seen != OK]
+
+    def of(self, *, cached: bool) -> list[float]:
+        """Return the milliseconds of what is answered from memory, or of all else."""
+        return [each.ms for each in self.asked if (each.name == _CACHED) is cached]
+
+    def by_name(self) -> dict[str, list[float]]:
+        """Return the milliseconds by endpoint."""
+        found: dict[str, list[float]] = {}
+        for each in self.asked:
+            found.setdefault(each.name, []).append(each.ms)
+        return dict(sorted(found.items()))
 
 
 def run(stage: Stage) -> list[Row]:
-    """Students who study, look at leaderboards and go on, as fast as they get answers."""
-    samples: dict[str, list[float]] = {}
-    errors: list[str] = []
-    with _serve() as url, stage.bar("API under load", 1):
-        asyncio.run(_load(url, samples, errors))
-    everything = [spent for found in samples.values() for spent in found]
-    figures = [Figure.of(path, found) for path, found in samples.items()]
-    uncached = [spent for path, found in samples.items() if path != _CACHED for spent in found]
-    note = (
-        f"{len(everything):,} requests in {SECONDS:.0f} s, {len(everything) / SECONDS:.0f} a second; the clients, "
-        "gateway, functions, PostgREST and PostgreSQL share two cores."
-    )
-    cached = Figure.of(_CACHED, samples[_CACHED])
-    whole = [Figure.of("uncached, all", uncached), *figures]
+    """Measure each level on one stack, after a round that wakes every function's processes."""
+    levels = []
+    with (
+        TemporaryDirectory(prefix="studysync-load-") as folder,
+        running(Path(folder) / "home") as stack,
+        stage.bar("API under load", len(LEVELS) + 1) as advance,
+    ):
+        _measure(stack, max(LEVELS), 1.0, Path(folder))
+        advance()
+        for clients in LEVELS:
+            levels.append(_measure(stack, clients, SECONDS, Path(folder)))
+            advance()
+    promised = next(level for level in levels if level.clients == PROMISED)
+    return [*_promises(promised), *_growth(levels), *_cost(levels)]
+
+
+def _measure(stack: Stack, clients: int, seconds: float, folder: Path) -> Level:
+    record = folder / f"{clients}-{time.monotonic_ns()}.jsonl"
+    load = Load(clients, warm=WARM_SECONDS, seconds=seconds)
+    reader, asked = Reader(record), list[Asked]()
+    with driven(load, stack.url, record) as locust:
+        end = time.monotonic() + PATIENCE
+        began = None
+        while locust.poll() is None and time.monotonic() < end:
+            time.sleep(0.5)
+            for line in reader.new():
+                if isinstance(line, Measured) and line.end == 0:
+                    began = usage(stack, locust.pid)
+                elif isinstance(line, Measured) and began is not None:
+                    kept = [each for each in asked if line.begin <= each.at <= line.end]
+                    return Level(clients, kept, line.end - line.begin, began, usage(stack, locust.pid))
+                elif isinstance(line, Asked):
+                    asked.append(line)
+    raise RuntimeError(_why(record.with_suffix(".locust"), locust))
+
+
+def _why(output: Path, locust: subprocess.Popen[bytes]) -> str:
+    return f"locust ended with {locust.returncode}: {output.read_text(encoding='utf-8', errors='replace')[-2000:]}"
+
+
+def _promises(level: Level) -> list[Row]:
+    name = f"API at {level.clients} clients"
+    everything = [each.ms for each in level.asked]
+    cached = Figure.of(_CACHED, level.of(cached=True))
+    whole = Figure.of("uncached, all", level.of(cached=False))
+    endpoints = [Figure.of(path, found) for path, found in level.by_name().items()]
+    note = f"{len(everything):,} requests in {level.seconds:.0f} s, {level.rate:.0f} a second. {_SHARED}"
+    seen = Counter(each.seen for each in level.errors)
+    why = "; ".join(f"{count} {SEEN[kind]}" for kind, count in seen.items())
+    by_endpoint = Counter(each.name for each in level.errors)
+    errors = [Figure.exact(path, by_endpoint[path]) for path in level.by_name()]
     return [
-        Row(f"API at {CLIENTS} clients, cached", "under 50 ms", cached.median, 50.0, "ms", [cached], note=note),
-        Row(f"API at {CLIENTS} clients, uncached", "under 500 ms", whole[0].median, 500.0, "ms", whole),
+        Row(f"{name}, cached", "under 50 ms", cached.median, 50.0, "ms", [cached], note=note),
+        Row(f"{name}, uncached", "under 500 ms", whole.median, 500.0, "ms", [whole, *endpoints]),
         Row(
-            f"API at {CLIENTS} clients, slowest",
+            f"{name}, slowest",
             "p99 under 2 s",
             percentile(everything, 99),
             2000.0,
@@ -50,97 +121,48 @@ def run(stage: Stage) -> list[Row]:
             [Figure.of("all requests", everything)],
             value_label="p99",
         ),
-        Row(
-            f"API at {CLIENTS} clients, errors",
-            "none",
-            len(errors),
-            0.0,
-            "",
-            [Figure.exact("errors", len(errors))],
-            note="" if not errors else f"Such as {errors[0]}.",
-        ),
+        Row(f"{name}, errors", "none", len(level.errors), 0.0, "", errors, note=why),
     ]
 
 
-@contextmanager
-def _serve() -> Iterator[str]:
-    """The local stack on a home and a port of its own."""
-    with TemporaryDirectory(prefix="studysync-bench-") as folder:
-        environment = {**os.environ, "STUDYSYNC_HOME": folder, "PORT": str(free_port())}
-        log = Path(folder) / "serve.log"
-        with log.open("w", encoding="utf-8") as output:
-            stack = subprocess.Popen(
-                [sys.executable, "-m", "local", "serve"], env=environment, cwd=REPOSITORY, stdout=output, stderr=output
-            )
-        try:
-            yield _wait_for(Path(folder) / "run" / "stack.json", stack, log)
-        finally:
-            stack.terminate()
-            stack.wait(PATIENCE)
+def _growth(levels: list[Level]) -> list[Row]:
+    """How throughput and latency go with the number of clients; beyond what the cores can do, all wait longer."""
+    rates = [Figure.exact(f"{level.clients} clients", level.rate) for level in levels]
+    waits = []
+    for level in levels:
+        waits.append(Figure.of(f"{level.clients} clients, cached", level.of(cached=True)))
+        waits.append(Figure.of(f"{level.clients} clients, uncached", level.of(cached=False)))
+        for share in (50, 95, 99):
+            value = percentile([each.ms for each in level.asked], share)
+            waits.append(Figure.exact(f"{level.clients} clients, p{share} of all", value))
+    errors = sum(len(level.errors) for level in levels)
+    most = max(level.rate for level in levels)
+    row = Row(
+        "API under load, throughput", "none made", most, None, "a second", rates, value_label="most", note=_SHARED
+    )
+    last = f"{errors} errors in {sum(len(level.asked) for level in levels):,} requests at all levels together."
+    slow = percentile([each.ms for each in levels[-1].asked], 99)
+    label = f"p99 at {levels[-1].clients} clients"
+    return [row, Row("API under load, latency", "none made", slow, None, "ms", waits, value_label=label, note=last)]
 
 
-def _wait_for(record: Path, stack: subprocess.Popen[bytes], log: Path) -> str:
-    deadline = time.monotonic() + PATIENCE
-    while not record.exists():
-        if stack.poll() is not None or time.monotonic() > deadline:
-            raise RuntimeError(f"the stack did not start: {log.read_text(encoding='utf-8')}")
-        time.sleep(0.05)
-    url: str = json.loads(record.read_text(encoding="utf-8"))["url"]
-    return url
-
-
-async def _load(url: str, samples: dict[str, list[float]], errors: list[str]) -> None:
-    async with httpx.AsyncClient(base_url=url, timeout=30) as client:
-        students = [await _register(client, number) for number in range(CLIENTS)]
-        measured = time.monotonic() + WARM_SECONDS
-        workers = [_Student(client, token, measured, samples, errors) for token in students]
-        await asyncio.gather(*(worker.study(measured + SECONDS) for worker in workers))
-
-
-async def _register(client: httpx.AsyncClient, number: int) -> str:
-    account = {"username": f"load_{number}", "email": f"load{number}@example.test", "password": "correct horse 1"}
-    answer = await client.post("/api/auth/register", json=account)
-    answer.raise_for_status()
-    token: str = answer.json()["data"]["token"]
-    return token
-
-
-class _Student:
-    """One client: asks, waits for the answer, asks again."""
-
-    def __init__(
-        self,
-        client: httpx.AsyncClient,
-        token: str,
-        measured_from: float,
-        samples: dict[str, list[float]],
-        errors: list[str],
-    ) -> None:
-        self._client, self._headers = client, {"Authorization": f"Bearer {token}"}
-        self._measured_from, self._samples, self._errors = measured_from, samples, errors
-
-    async def study(self, until: float) -> None:
-        """Go on until `until`, of the monotonic clock."""
-        while time.monotonic() < until:
-            started = await self._ask("POST", "/sessions/start", json={"duration_minutes": 25})
-            session = (started or {}).get("session_id")
-            await self._ask("GET", "/gamification/badges")
-            if session:
-                heartbeat, complete = f"/sessions/{session}/heartbeat", f"/sessions/{session}/complete"
-                await self._ask("POST", heartbeat, name="/sessions/{id}/heartbeat")
-                await self._ask("POST", complete, name="/sessions/{id}/complete")
-            await self._ask("GET", "/gamification/badges")
-            await self._ask("GET", "/gamification/leaderboard/weekly")
-            await self._ask("GET", "/gamification/xp/me")
-
-    async def _ask(self, method: str, path: str, name: str = "", json: Any = None) -> dict[str, Any] | None:
-        began = time.monotonic()
-        body = None if method == "GET" else json or {}
-        answer = await self._client.request(method, f"/api{path}", headers=self._headers, json=body)
-        if began >= self._measured_from:
-            self._samples.setdefault(f"{method} {name or path}", []).append((time.monotonic() - began) * 1e3)
-        if answer.is_error:
-            self._errors.append(f"{method} {name or path}: {answer.status_code}")
-            return None
-        data = answer.json()["data"]
-        return data if isinstance(data, dict) else None
+def _cost(levels: list[Level]) -> list[Row]:
+    """CPU by part, a request, which is what throughput ends at, and memory."""
+    spent, memory = [], []
+    for level in levels:
+        for group, busy in cores(level.before, level.after).items():
+            spent.append(Figure.exact(f"{level.clients} clients, {group}", busy / level.rate * 1e3))
+        for group, size in level.after.memory.items():
+            count = level.after.processes[group]
+            memory.append(Figure.exact(f"{level.clients} clients, {group} ({count} processes)", size))
+    last = levels[-1]
+    used = cores(last.before, last.after)
+    locust = used.get(CLIENTS, 0.0)
+    total = (sum(used.values()) - locust) / last.rate * 1e3
+    note = f"{sum(used.values()):.2f} cores were busy at {last.clients} clients, {locust:.2f} of them with the clients."
+    size = sum(value for group, value in last.after.memory.items() if group != CLIENTS)
+    whole = f"at {last.clients} clients, without them"
+    return [
+        Row("API under load, CPU a request", "none made", total, None, "ms", spent, value_label=whole, note=note),
+        Row("API under load, memory", "none made", size, None, "MB", memory, value_label=whole),
+    ]
