@@ -73,7 +73,8 @@ class Circuit:
         self._window = Window(config.window_seconds)
         self._retry = self._lease = (0.0, 0.0)
         self._seen_lease_at = 0.0
-        self._probes = self._probes_good = self._rejected = 0
+        self._probes = self._probes_good = self._rejected = self._failures = 0
+        self._failed_at: float | None = None
 
     # ------------------------------------------------------------------ before a call
 
@@ -149,6 +150,8 @@ class Circuit:
         """Count a failure, or a probe's; returns what must be shared, if anything."""
         asked = self.config.retry_after(error) if error is not None else None
         with self.lock:
+            self._failures += 1
+            self._failed_at = now
             if ticket.generation != self.generation:
                 return None
             if ticket.probe:
@@ -328,4 +331,6 @@ class Circuit:
                 record.forced,
                 self._rejected,
                 record.reason,
+                self._failures,
+                self._failed_at,
             )

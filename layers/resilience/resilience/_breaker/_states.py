@@ -51,6 +51,8 @@ class CircuitSnapshot:
         forced: True when it was opened by hand.
         rejected: Calls refused by this environment since it started.
         reason: Why it is in this state; "" at first.
+        total_failures: Failures seen by this environment since it started.
+        last_failure_at: Unix second of the last of them; None before the first.
     """
 
     name: str
@@ -65,3 +67,5 @@ class CircuitSnapshot:
     forced: bool
     rejected: int
     reason: str
+    total_failures: int
+    last_failure_at: float | None
