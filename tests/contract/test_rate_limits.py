@@ -16,6 +16,7 @@ from tests.support.client import Api, Student, assert_problem
 @pytest.fixture
 def limited(api: Api, monkeypatch: pytest.MonkeyPatch) -> Iterator[httpx.AsyncClient]:
     """The health and users routes with a limit of 5 a minute, and an address of the test's own."""
+    import users.app  # built with everybody's limits, not with this test's
     from health.routes import router as health
     from users.routes import router as users
 

@@ -277,6 +277,7 @@ def test_search_is_paged_and_takes_wildcards_literally(api: Api) -> None:
     assert sorted(found) == sorted(s.user_id for s in students)
     assert len(found) == 5
     assert students[0].get("/api/users", params={"query": f"{mark}%"}).json()["data"] == []
+    assert len(students[0].get("/api/users/", params={"query": mark}).json()["data"]) == 5
 
 
 @pytest.mark.parametrize(

@@ -69,6 +69,19 @@ def test_reads_are_kept_for_a_minute_when_asked(api: Api, tables: Tables, studen
     assert api.run(tables.fetch_async("profiles", filters))[0]["daily_goal_minutes"] == 75
 
 
+def test_code_of_the_system_before_reads_as_it_did(api: Api, student: Student) -> None:
+    """Its names of a table and of a key are understood, plain and async, and answers are kept for a minute."""
+    from studysync.optimized_supabase_db import optimized_supabase_db as supabase_db
+
+    filters = {"eq_id": student.user_id}
+    before = api.run(supabase_db.fetch_data_async("users", filters=filters))
+    assert [row["user_id"] for row in before] == [student.user_id]
+    student.patch("/api/users/me", {"daily_goal_minutes": 75})
+    assert api.run(supabase_db.fetch_data_async("users", filters=filters)) == before
+    assert supabase_db.fetch_data("profiles", {"eq_user_id": student.user_id}) == before
+    assert supabase_db.fetch_data("badges", {"eq_badge_key": "level_5"})[0]["threshold"] == 5
+
+
 @pytest.mark.parametrize(
     "filters", [{"threshold": 1}, {"xx_threshold": 1}, {"eq_": 1}, {"eq_a.b": 1}, {"eq_a;drop": 1}]
 )

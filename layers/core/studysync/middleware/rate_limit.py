@@ -8,13 +8,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from resilience import RateLimiter
 from studysync.errors import RATE_LIMIT_EXCEEDED, ApiError
 from studysync.identity import caller_of
+from studysync.middleware.error_handler import error_response
 
 # Load balancers and alarms ask these all the time, from one address.
 UNLIMITED_PREFIX = "/health"
 
 
 class RateLimitMiddleware:
-    """Refuses calls over the limit (429) and tells every answer how much is left.
+    """Refuses calls over the limit (429) and tells every answer how much is left; in whatever order it is added.
 
     Failure policy: while DynamoDB is down calls are let through uncounted.
 
@@ -36,9 +37,10 @@ class RateLimitMiddleware:
         decision = await self.limiter.check_async(await _subject(scope))
         fields = decision.headers()
         if not decision.allowed:
-            raise ApiError(
-                RATE_LIMIT_EXCEEDED, "Too many requests.", {"retry_after_seconds": int(fields["Retry-After"])}, fields
-            )
+            details = {"retry_after_seconds": int(fields["Retry-After"])}
+            refused = ApiError(RATE_LIMIT_EXCEEDED, "Too many requests.", details, fields)
+            await error_response(refused, scope["path"])(scope, receive, send)
+            return
 
         async def send_with_fields(message: Message) -> None:
             if message["type"] == "http.response.start":

@@ -6,12 +6,13 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from studysync.errors import REQUEST_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, ApiError
+from studysync.middleware.error_handler import error_response
 
 METHODS_WITH_BODY = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 
 class RequestValidationMiddleware:
-    """Refuses bodies that are too large (413) or not JSON (415).
+    """Refuses bodies that are too large (413) or not JSON (415); in whatever order it is added.
 
     Args:
         app: the ASGI application inside.
@@ -29,14 +30,11 @@ class RequestValidationMiddleware:
         if scope["type"] != "http" or scope["method"] not in METHODS_WITH_BODY:
             await self.app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
-        length = headers.get("content-length", "")
-        if length.isdecimal() and int(length) > self.max_request_size:
-            raise self._too_large()
-        # Behind API Gateway the whole body is there already; elsewhere it is at most one byte over before we stop.
-        body = await self._read(receive)
-        if body and not _is_json(headers.get("content-type", "")):
-            raise ApiError(UNSUPPORTED_MEDIA_TYPE, "The body must be application/json.")
+        try:
+            body = await self._checked(Headers(scope=scope), receive)
+        except ApiError as refused:
+            await error_response(refused, scope["path"])(scope, receive, send)
+            return
         given = False
 
         async def receive_again() -> Message:
@@ -47,6 +45,16 @@ class RequestValidationMiddleware:
             return {"type": "http.request", "body": body, "more_body": False}
 
         await self.app(scope, receive_again, send)
+
+    async def _checked(self, headers: Headers, receive: Receive) -> bytes:
+        length = headers.get("content-length", "")
+        if length.isdecimal() and int(length) > self.max_request_size:
+            raise self._too_large()
+        # Behind API Gateway the whole body is there already; elsewhere it is at most one byte over before we stop.
+        body = await self._read(receive)
+        if body and not _is_json(headers.get("content-type", "")):
+            raise ApiError(UNSUPPORTED_MEDIA_TYPE, "The body must be application/json.")
+        return body
 
     async def _read(self, receive: Receive) -> bytes:
         chunks = bytearray()
