@@ -16,6 +16,7 @@ from studysync.errors import forbidden, invalid
 from studysync.fields import Timestamp
 from studysync.logging import app_logger
 from studysync.pagination import BigCount, Count, decode_cursor, encode_cursor, page
+from studysync.schedules import in_steps
 from studysync.tokens import Caller
 
 _LEDGER_POSITION: TypeAdapter[tuple[int]] = TypeAdapter(tuple[BigCount])
@@ -128,7 +129,15 @@ def _page(board: dict[str, Any], limit: int) -> dict[str, Any]:
 
 async def backfill_badges() -> int:
     """Give new badges to those who qualified before; the schedule calls it. Returns how many are not done yet."""
-    left: int = await database().call("backfill_badges")
-    if left:
+    left = begun = 0
+
+    async def step() -> bool:
+        nonlocal left, begun
+        left = await database().call("backfill_badges")
+        begun = begun or left
+        return left > 0
+
+    await in_steps(step)
+    if begun:
         app_logger.log_business_event(event_type="badges_backfilled", badges_left=left)
     return left

@@ -2,9 +2,9 @@
 
 from health.checks import register
 from health.routes import operations, router
-from health.service import check_invariants, purge_audit_log
+from health.service import check_invariants, purge_trails
 from studysync.app import create_app, create_handler
 
 register()
 app = create_app("Health", [router, operations])
-handler = create_handler(app, schedules={"check_invariants": check_invariants, "purge_audit_log": purge_audit_log})
+handler = create_handler(app, schedules={"check_invariants": check_invariants, "purge_trails": purge_trails})

@@ -29,6 +29,7 @@ from studysync.errors import NOT_FOUND, SERVICE_UNAVAILABLE, ApiError, unavailab
 from studysync.errors_seen import error_tracker, shown, summary
 from studysync.logging import app_logger, audit_logger
 from studysync.observability import count
+from studysync.schedules import in_steps, purge
 from studysync.settings import get_settings
 
 READINESS_SECONDS = 0.2
@@ -192,15 +193,32 @@ def _operated(operation: str, what: str, *, reached: bool) -> None:
 
 
 async def check_invariants() -> dict[str, int]:
-    """Count what contradicts the ledger, for the alarm; the schedule calls it. Returns the counts by rule."""
-    found: dict[str, int] = await database().call("count_invariant_violations")
-    count("InvariantViolations", sum(found.values()))
-    for rule, violations in found.items():
-        app_logger.error("an invariant does not hold", kind="invariant", error_type=rule, violations=violations)
+    """Go on with the day's round of checks and count, for the alarm, what contradicts the ledger; the schedule calls it.
+
+    Returns:
+        What the round has found so far, by rule; nothing new where the day's round is over.
+    """
+    found: dict[str, int] = {}
+    checked = False
+
+    async def step() -> bool:
+        nonlocal found, checked
+        answer = await database().call("check_next_invariants")
+        found, checked = answer["violations"], checked or answer["checked"]
+        return not answer["over"]
+
+    await in_steps(step)
+    if checked:
+        count("InvariantViolations", sum(found.values()))
+        for rule, violations in found.items():
+            app_logger.error("an invariant does not hold", kind="invariant", error_type=rule, violations=violations)
     return found
 
 
-async def purge_audit_log() -> int:
-    """Forget what the audit trail keeps for more than 30 days; the schedule calls it. Returns how many rows."""
-    purged: int = await database().call("purge_audit_log")
-    return purged
+async def purge_trails() -> int:
+    """Forget what is over its age, 30 days in the audit trail and 90 in the spaces' feeds; the schedule calls it.
+
+    Returns:
+        How many rows went.
+    """
+    return await purge("purge_audit_log") + await purge("purge_space_activity")

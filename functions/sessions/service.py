@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -16,6 +17,7 @@ from studysync.fields import Timestamp
 from studysync.logging import app_logger
 from studysync.pagination import decode_cursor, page
 from studysync.payloads import payload_problem
+from studysync.schedules import in_steps, purge
 from studysync.settings import get_settings
 
 _POSITION: TypeAdapter[tuple[datetime, UUID]] = TypeAdapter(tuple[Timestamp, UUID])
@@ -77,7 +79,14 @@ async def read(function: str, user_id: UUID, session_id: UUID) -> Any:
 
 async def close_silent_sessions() -> dict[str, int]:
     """End the sessions that were silent for 60 minutes; the schedule calls it. Returns how many ended in which way."""
-    closed: dict[str, int] = await database().call("close_silent_sessions", p_mode=get_settings().suspicion_mode)
-    await database().call("purge_idempotency_keys")
+    closed: Counter[str] = Counter(completed=0, abandoned=0, xp_awarded=0)
+
+    async def step() -> bool:
+        some = await database().call("close_silent_sessions", p_mode=get_settings().suspicion_mode)
+        closed.update(some)
+        return some["completed"] + some["abandoned"] > 0
+
+    await in_steps(step)
+    await purge("purge_idempotency_keys")
     app_logger.log_business_event(event_type="silent_sessions_closed", **closed)
-    return closed
+    return dict(closed)

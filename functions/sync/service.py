@@ -14,6 +14,7 @@ from studysync.errors import REQUEST_TOO_LARGE, ApiError, invalid
 from studysync.fields import Timestamp
 from studysync.logging import app_logger
 from studysync.pagination import BigCount, decode_cursor, encode_cursor, page
+from studysync.schedules import purge
 from studysync.settings import get_settings
 from studysync.tokens import Caller
 from sync.events import read_event
@@ -21,6 +22,8 @@ from sync.models import MAX_EVENTS, SyncBatch
 
 _REJECTED_POSITION: TypeAdapter[tuple[datetime, UUID]] = TypeAdapter(tuple[Timestamp, UUID])
 _CHANGES_POSITION: TypeAdapter[tuple[UUID, int]] = TypeAdapter(tuple[UUID, BigCount])
+
+_EARNED = ("xp_awarded", "completed_count")  # by this very call, not by what it repeats
 
 
 async def apply_batch(command: Command, body: SyncBatch) -> dict[str, Any]:
@@ -37,7 +40,7 @@ async def apply_batch(command: Command, body: SyncBatch) -> dict[str, Any]:
     app_logger.log_business_event(
         event_type="offline_batch",
         client_id=body.client_id,
-        **{name: result[name] for name in ("synced_count", "duplicate_count", "rejected_count")},
+        **{name: result[name] for name in ("synced_count", "duplicate_count", "rejected_count", *_EARNED)},
     )
     return {**result, "cursor": _cursor(command.caller, result["last"])}
 
@@ -57,7 +60,9 @@ async def rejected(caller: Caller, limit: int, cursor: str | None) -> dict[str, 
 
 async def retry(command: Command, event_id: UUID) -> Any:
     """Try a rejected event again, and what waited for it."""
-    return await command.run("retry_rejected_event", event_id=str(event_id), mode=get_settings().suspicion_mode)
+    result = await command.run("retry_rejected_event", event_id=str(event_id), mode=get_settings().suspicion_mode)
+    app_logger.log_business_event(event_type="event_retried", **{name: result[name] for name in _EARNED})
+    return result
 
 
 async def changes(caller: Caller, limit: int, cursor: str | None) -> dict[str, Any]:
@@ -85,8 +90,7 @@ async def status(caller: Caller, client_id: str | None) -> dict[str, Any]:
 
 async def purge_sync_events() -> int:
     """Forget events that are too old to be sent again; the schedule calls it. Returns how many."""
-    purged: int = await database().call("purge_sync_events")
-    return purged
+    return await purge("purge_sync_events")
 
 
 def _cursor(caller: Caller, seq: int) -> str:

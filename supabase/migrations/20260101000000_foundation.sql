@@ -31,6 +31,20 @@ language sql immutable set search_path = '' as $$
   select '%' || replace(replace(replace(p_query, '\', '\\'), '%', '\%'), '_', '\_') || '%'
 $$;
 
+-- Delete the rows of p_table that are older than p_age by p_column, the oldest first and at most p_limit: a schedule
+-- calls for it until it returns 0, each time well within any limit. p_column has an index.
+create function internal.purge(p_table regclass, p_column text, p_age interval, p_limit integer) returns integer
+language plpgsql set search_path = '' as $$
+declare
+  v_count integer;
+begin
+  execute format(
+    'delete from %1$s where ctid = any (array(select ctid from %1$s where %2$I < $1 order by %2$I limit $2))',
+    p_table, p_column) using internal.clock() - p_age, p_limit;
+  get diagnostics v_count = row_count;
+  return v_count;
+end $$;
+
 -- Close everything in `public`: row-level security on every table, no writes and no functions for clients with a
 -- Supabase token of their own. Each migration ends by calling it, so that a new table or function is never left open
 -- (hosted Supabase grants both to anon and authenticated by default).

@@ -46,19 +46,20 @@ create table public.idempotency_keys (
   key text not null check (char_length(key) between 1 and 255),
   fingerprint text not null,
   response jsonb not null,
-  created_at timestamptz not null default now(),
+  created_at timestamptz not null default internal.clock(),
   primary key (user_id, key)
 );
 create index idempotency_keys_created on public.idempotency_keys (created_at);
 
--- The same for registrations, whose caller has no account yet. It never holds a password, nor a hash of one.
+-- The same for registrations, whose caller has no account yet: a key belongs to the account that came of it, and so to
+-- its address. Another client may choose the same. It never holds a password, nor a hash of one.
 create table public.registration_keys (
-  key text primary key check (char_length(key) between 1 and 255),
+  user_id uuid primary key references auth.users (id) on delete cascade,
+  key text not null check (char_length(key) between 1 and 255),
   fingerprint text not null,
-  user_id uuid not null references auth.users (id) on delete cascade,
-  created_at timestamptz not null default now()
+  created_at timestamptz not null default internal.clock()
 );
-create index registration_keys_user on public.registration_keys (user_id);
+create index registration_keys_created on public.registration_keys (created_at);
 
 create policy own_profile on public.profiles for select to authenticated using (user_id = (select auth.uid()));
 create policy own_stats on public.user_stats for select to authenticated using (user_id = (select auth.uid()));
@@ -217,7 +218,9 @@ end $$;
 create function public.registration_state(p_email text, p_username text, p_key text) returns jsonb
 language sql stable security definer set search_path = '' as $$
   select jsonb_build_object(
-    'key_fingerprint', (select k.fingerprint from public.registration_keys k where k.key = p_key),
+    'key_fingerprint', (
+      select k.fingerprint from public.registration_keys k join auth.users u on u.id = k.user_id
+      where u.email = lower(p_email) and k.key = p_key),
     'username_taken', exists (select from public.profiles where lower(username) = lower(p_username)),
     'email_taken', exists (select from auth.users where email = lower(p_email)),
     'resumable', exists (
@@ -263,15 +266,10 @@ begin
 end $$;
 
 -- Keys are kept for a week: longer than any client keeps trying.
-create function public.purge_idempotency_keys() returns integer
-language plpgsql security definer set search_path = '' as $$
-declare
-  v_count integer;
-begin
-  delete from public.idempotency_keys where created_at < internal.clock() - interval '7 days';
-  get diagnostics v_count = row_count;
-  delete from public.registration_keys where created_at < internal.clock() - interval '7 days';
-  return v_count;
-end $$;
+create function public.purge_idempotency_keys(p_limit integer default 10000) returns integer
+language sql security definer set search_path = '' as $$
+  select internal.purge('public.idempotency_keys', 'created_at', interval '7 days', p_limit)
+    + internal.purge('public.registration_keys', 'created_at', interval '7 days', p_limit)
+$$;
 
 select internal.lock_down();

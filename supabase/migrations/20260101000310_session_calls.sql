@@ -172,6 +172,7 @@ declare
   v_outcome jsonb;
   v_completed integer := 0;
   v_abandoned integer := 0;
+  v_xp bigint := 0;
   s public.study_sessions;
 begin
   for v_candidate in
@@ -186,8 +187,9 @@ begin
     v_outcome := internal.close_silent_session(s, p_mode);
     v_completed := v_completed + (v_outcome ->> 'status' = 'completed')::integer;
     v_abandoned := v_abandoned + (v_outcome ->> 'status' = 'abandoned')::integer;
+    v_xp := v_xp + (v_outcome ->> 'xp_awarded')::integer;
   end loop;
-  return jsonb_build_object('completed', v_completed, 'abandoned', v_abandoned);
+  return jsonb_build_object('completed', v_completed, 'abandoned', v_abandoned, 'xp_awarded', v_xp);
 end $$;
 
 select internal.lock_down();

@@ -51,6 +51,7 @@ create table public.space_activity (
 );
 create index space_activity_feed on public.space_activity (space_id, activity_id desc);
 create index space_activity_user on public.space_activity (user_id);
+create index space_activity_age on public.space_activity (occurred_at);
 
 alter table public.study_sessions add foreign key (space_id) references public.spaces on delete set null;
 create index study_sessions_space on public.study_sessions (space_id) where space_id is not null;
@@ -292,6 +293,12 @@ language sql stable security definer set search_path = '' as $$
     where space_id = s.space_id and activity_id < coalesce(p_before, 9223372036854775807)
     order by activity_id desc limit p_limit + 1
   ) a join public.profiles p using (user_id)
+$$;
+
+-- A feed goes back a term.
+create function public.purge_space_activity(p_limit integer default 10000) returns integer
+language sql security definer set search_path = '' as $$
+  select internal.purge('public.space_activity', 'occurred_at', interval '90 days', p_limit)
 $$;
 
 select internal.lock_down();

@@ -1,4 +1,4 @@
--- What the gamification domain reads, and the invariants that all of it obeys (CONTRACT: "Gamification").
+-- What the gamification domain reads (CONTRACT: "Gamification").
 
 create function internal.tier(p_total_xp bigint, p_best_streak integer) returns text
 language sql immutable set search_path = '' as $$
@@ -131,82 +131,5 @@ begin
         'xp', coalesce(v_xp, 0), 'level', u.level)
       from public.profiles p join public.user_stats u using (user_id) where p.user_id = p_caller_id));
 end $$;
-
--- Whatever does not hold, as rows (invariant, subject, expected, found); none is how it should be. Reads everything:
--- for tests, the demo and a schedule at night. It must see one moment: call it in one statement.
-create function public.check_invariants()
-returns table (invariant text, subject text, expected text, found text)
-language sql stable security definer set search_path = '' as $$
-  with ledger as (
-    select user_id, sum(amount) as total, coalesce(sum(amount) filter (where milestone is null), 0) as from_sessions
-    from public.xp_ledger group by user_id
-  ), scores as (
-    select b.board_id, l.user_id, sum(l.amount) as xp
-    from public.leaderboards b
-    join public.xp_ledger l on l.occurred_at >= b.period_start::timestamp at time zone 'UTC'
-      and (b.period_end = 'infinity' or l.occurred_at < b.period_end::timestamp at time zone 'UTC')
-      and (b.period_end = 'infinity' or l.created_at < b.period_end::timestamp at time zone 'UTC')
-      and (b.space_id is null or b.space_id = l.space_id)
-    where b.space_id is null or internal.is_member(b.space_id, l.user_id)
-    group by 1, 2
-  ), buckets as (
-    select board_id, fine, case when fine then xp else xp >> 8 end as bucket, count(*) as users
-    from public.leaderboard_scores cross join (values (false), (true)) f (fine) group by 1, 2, 3
-  ), kept_buckets as (
-    select board_id, fine, bucket, sum(users) as users from public.leaderboard_buckets
-    group by 1, 2, 3 having sum(users) <> 0
-  ), runs as (
-    select user_id, day, streak, row_number() over (
-      partition by user_id, day - numbered.n order by day) as length
-    from (select *, (row_number() over (partition by user_id order by day))::integer as n from public.study_days) numbered
-  ), days as (
-    select user_id, (max(length))::integer as best_streak from runs group by user_id
-  ), done as (
-    select user_id, count(*) as sessions, sum(focus_seconds) as focus_seconds from public.study_sessions
-    where status = 'completed' and not held group by user_id
-  ), deserved as (
-    select s.user_id, b.badge_key from public.user_stats s
-    cross join lateral internal.badge_metrics(s.user_id) m
-    join public.badges b on b.metric = m.metric and m.value >= b.threshold and b.backfill_done
-  )
-  select 'total_xp = sum of the ledger', s.user_id::text, coalesce(l.total, 0)::text, s.total_xp::text
-  from public.user_stats s left join ledger l using (user_id) where s.total_xp <> coalesce(l.total, 0)
-  union all
-  select 'session_xp = ledger without milestones', s.user_id::text, coalesce(l.from_sessions, 0)::text, s.session_xp::text
-  from public.user_stats s left join ledger l using (user_id) where s.session_xp <> coalesce(l.from_sessions, 0)
-  union all
-  select 'level = 1 + total_xp // 100', user_id::text, (1 + total_xp / 100)::text, level::text
-  from public.user_stats where level <> 1 + total_xp / 100
-  union all
-  select 'scores = ledger of the period', coalesce(e.board_id, k.board_id) || ' ' || coalesce(e.user_id, k.user_id),
-         e.xp::text, k.xp::text
-  from scores e full join public.leaderboard_scores k using (board_id, user_id) where e.xp is distinct from k.xp
-  union all
-  select 'histogram = scores', concat_ws(' ', board_id, fine, bucket), e.users::text, k.users::text
-  from buckets e full join kept_buckets k using (board_id, fine, bucket) where e.users is distinct from k.users
-  union all
-  select 'badges = rules', concat_ws(' ', user_id, badge_key), (d.user_id is not null)::text, (u.user_id is not null)::text
-  from deserved d full join (
-    select user_id, badge_key from public.user_badges join public.badges using (badge_key) where backfill_done
-  ) u using (user_id, badge_key)
-  where d.user_id is null or u.user_id is null
-  union all
-  select 'streak of a day = run that ends on it', concat_ws(' ', user_id, day), length::text, streak::text
-  from runs where streak <> length
-  union all
-  select 'best_streak = longest run', s.user_id::text, coalesce(d.best_streak, 0)::text, s.best_streak::text
-  from public.user_stats s left join days d using (user_id) where s.best_streak <> coalesce(d.best_streak, 0)
-  union all
-  select 'completed sessions = sessions that count', s.user_id::text,
-         concat_ws(' ', coalesce(d.sessions, 0), coalesce(d.focus_seconds, 0)),
-         concat_ws(' ', s.completed_sessions, s.focus_seconds)
-  from public.user_stats s left join done d using (user_id)
-  where (s.completed_sessions, s.focus_seconds) <> (coalesce(d.sessions, 0), coalesce(d.focus_seconds, 0))
-  union all
-  select 'paid once = outcome of the session', s.session_id::text, (s.outcome ->> 'xp_awarded'), coalesce(sum(l.amount), 0)::text
-  from public.study_sessions s left join public.xp_ledger l using (session_id)
-  where s.status = 'completed'
-  group by s.session_id having coalesce(sum(l.amount), 0) <> (s.outcome ->> 'xp_awarded')::integer
-$$;
 
 select internal.lock_down();

@@ -15,23 +15,28 @@ language sql stable set search_path = '' as $$
   where s.user_id = p_user_id and s.status = 'completed' and s.session_id = any (p_session_ids)
 $$;
 
+-- What a call paid, repeats of what was paid before aside: for the operators' figures.
+create function internal.earned(p_before public.user_stats, p_after public.user_stats) returns jsonb
+language sql immutable set search_path = '' as $$
+  select jsonb_build_object('xp_awarded', p_after.total_xp - p_before.total_xp,
+                            'completed_count', p_after.completed_sessions - p_before.completed_sessions)
+$$;
+
 -- {"events": [{"event_id", "session_id", "event_type", "payload", "created_at", "fingerprint", "error_code"?,
 -- "message"?}], "client_id"?, "sent_at"?, "mode"}. Events come checked by the service: what it could not take has an
 -- error_code and is only kept. One transaction: events, their effects and their outcomes stand or fall together.
 create function public.sync_offline(p_user_id uuid, p_args jsonb) returns jsonb
 language plpgsql security definer set search_path = '' as $$
 declare
-  v_now timestamptz;
-  v_skew interval;
+  v_before public.user_stats := internal.lock_user(p_user_id);
+  v_after public.user_stats;
+  v_now timestamptz := internal.clock();
+  v_skew interval := internal.clock_correction(v_now - (p_args ->> 'sent_at')::timestamptz);
   v_fresh public.sync_events[];
   v_known jsonb;
   v_new jsonb;
   v_results jsonb;
 begin
-  perform internal.lock_user(p_user_id);
-  v_now := internal.clock();
-  v_skew := internal.clock_correction(v_now - (p_args ->> 'sent_at')::timestamptz);
-
   with sent as (
     select (value ->> 'event_id')::uuid as event_id, value, (place)::integer as place,
            row_number() over (partition by value ->> 'event_id' order by place) as nth
@@ -76,7 +81,8 @@ begin
     window batch as (partition by value ->> 'event_id' order by place)
   ) sent;
 
-  return jsonb_build_object(
+  select * into v_after from public.user_stats where user_id = p_user_id;
+  return internal.earned(v_before, v_after) || jsonb_build_object(
     'synced_count', (select count(*) from jsonb_array_elements(v_results) r where r ->> 'status' = 'applied'),
     'duplicate_count', (select count(*) from jsonb_array_elements(v_results) r where r ->> 'status' = 'duplicate'),
     'rejected_count', (select count(*) from jsonb_array_elements(v_results) r where r ->> 'status' = 'rejected'),
@@ -113,10 +119,11 @@ $$;
 create function public.retry_rejected_event(p_user_id uuid, p_args jsonb) returns jsonb
 language plpgsql security definer set search_path = '' as $$
 declare
+  v_before public.user_stats := internal.lock_user(p_user_id);
+  v_after public.user_stats;
   e public.sync_events;
   v_code text;
 begin
-  perform internal.lock_user(p_user_id);
   select * into e from public.sync_events where user_id = p_user_id and event_id = (p_args ->> 'event_id')::uuid;
   if not found then
     perform internal.fail('SS001', 'No such event.');
@@ -128,7 +135,8 @@ begin
     perform internal.process_events(p_user_id, array[e], p_args ->> 'mode');
     select * into e from public.sync_events where user_id = p_user_id and event_id = e.event_id;
   end if;
-  return internal.rejected_json(e) || jsonb_build_object(
+  select * into v_after from public.user_stats where user_id = p_user_id;
+  return internal.earned(v_before, v_after) || internal.rejected_json(e) || jsonb_build_object(
     'sessions', internal.completed_outcomes(p_user_id, array[e.session_id]));
 end $$;
 
@@ -143,14 +151,9 @@ language sql stable security definer set search_path = '' as $$
 $$;
 
 -- An event that is older than 30 days is refused for its age, so what is known of it is needed no longer.
-create function public.purge_sync_events() returns integer
-language plpgsql security definer set search_path = '' as $$
-declare
-  v_count integer;
-begin
-  delete from public.sync_events where received_at < internal.clock() - interval '62 days';
-  get diagnostics v_count = row_count;
-  return v_count;
-end $$;
+create function public.purge_sync_events(p_limit integer default 10000) returns integer
+language sql security definer set search_path = '' as $$
+  select internal.purge('public.sync_events', 'received_at', interval '62 days', p_limit)
+$$;
 
 select internal.lock_down();

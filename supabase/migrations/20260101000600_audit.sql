@@ -14,7 +14,7 @@ create table public.audit_log (
   occurred_at timestamptz not null
 );
 create index audit_log_user on public.audit_log (user_id, entry_id desc);
-create index audit_log_age on public.audit_log using brin (occurred_at);
+create index audit_log_age on public.audit_log (occurred_at);
 create policy own_audit on public.audit_log for select to authenticated using (user_id = (select auth.uid()));
 
 -- Append-only for everybody, the service role too. Rows go when they are over 30 days old, or with their account.
@@ -181,21 +181,9 @@ language sql stable security definer set search_path = '' as $$
   ) a
 $$;
 
-create function public.purge_audit_log() returns integer
-language plpgsql security definer set search_path = '' as $$
-declare
-  v_count integer;
-begin
-  delete from public.audit_log where occurred_at < internal.clock() - interval '30 days';
-  get diagnostics v_count = row_count;
-  return v_count;
-end $$;
-
--- How often each invariant is violated, {} when none is: for the alarm.
-create function public.count_invariant_violations() returns jsonb
+create function public.purge_audit_log(p_limit integer default 10000) returns integer
 language sql security definer set search_path = '' as $$
-  select coalesce(jsonb_object_agg(invariant, violations), '{}')
-  from (select invariant, count(*) as violations from public.check_invariants() group by invariant) found
+  select internal.purge('public.audit_log', 'occurred_at', interval '30 days', p_limit)
 $$;
 
 select internal.lock_down();

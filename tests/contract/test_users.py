@@ -55,16 +55,27 @@ def test_one_of_20_simultaneous_registrations_wins(api: Api, sql: psycopg.Connec
 
 
 def test_registration_may_be_repeated_with_its_key(api: Api) -> None:
-    """The same Idempotency-Key gives the same account; with another body it is refused."""
+    """The same Idempotency-Key gives the same account; with another body for the same address it is refused."""
     body, headers = credentials(), {"Idempotency-Key": str(uuid.uuid4())}
     first = api.post("/api/auth/register", body, headers=headers)
     again = api.post("/api/auth/register", body, headers=headers)
     assert first.status_code == again.status_code == 201
     assert first.json()["data"]["user_id"] == again.json()["data"]["user_id"]
-    other = api.post("/api/auth/register", credentials(), headers=headers)
+    other = api.post("/api/auth/register", {**body, "username": body["username"] + "x"}, headers=headers)
     assert_problem(other, 422, "IDEMPOTENCY_KEY_REUSED")
     thief = api.post("/api/auth/register", {**body, "password": "password2"}, headers=headers)
     assert_problem(thief, 409, "USER_ALREADY_EXISTS")
+
+
+def test_registration_keys_of_different_clients_do_not_meet(api: Api) -> None:
+    """Two addresses that come with the same key get an account each, and each may repeat."""
+    headers = {"Idempotency-Key": "1"}
+    bodies = [credentials(), credentials()]
+    answers = [api.post("/api/auth/register", body, headers=headers) for body in bodies * 2]
+    assert [answer.status_code for answer in answers] == [201] * 4
+    ids = [answer.json()["data"]["user_id"] for answer in answers]
+    assert ids[:2] == ids[2:]
+    assert ids[0] != ids[1]
 
 
 def test_interrupted_registration_can_be_repeated(api: Api, sql: psycopg.Connection[Any]) -> None:

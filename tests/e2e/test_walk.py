@@ -143,9 +143,12 @@ def test_browsers_may_call(http: httpx.Client) -> None:
 
 def test_schedules_run_through_the_functions(stack: Stack) -> None:
     """What EventBridge would send reaches the code."""
-    assert stack.invoke("SessionsFunction", {"schedule": "close_silent_sessions"}).keys() == {"completed", "abandoned"}
+    closed = stack.invoke("SessionsFunction", {"schedule": "close_silent_sessions"})
+    assert closed.keys() == {"completed", "abandoned", "xp_awarded"}
     assert stack.invoke("GamificationFunction", {"schedule": "backfill_badges"}) == 0
     assert stack.invoke("SyncFunction", {"schedule": "purge_sync_events"}) == 0
+    assert stack.invoke("HealthFunction", {"schedule": "purge_trails"}) == 0
+    assert stack.invoke("HealthFunction", {"schedule": "check_invariants"}) == {}
 
 
 def test_nothing_violates_the_invariants_and_no_secret_is_logged(stack: Stack) -> None:

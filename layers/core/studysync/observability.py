@@ -50,7 +50,14 @@ _COUNTED_EVENTS = {
 # counted again: CloudWatch shows how much goes on, the ledger what was paid.
 _BUSINESS = {
     "session_completed": {"XpAwarded": "xp_awarded", "SessionsCompleted": ""},
-    "offline_batch": {"SyncApplied": "synced_count", "SyncRejected": "rejected_count"},
+    "offline_batch": {
+        "SyncApplied": "synced_count",
+        "SyncRejected": "rejected_count",
+        "XpAwarded": "xp_awarded",
+        "SessionsCompleted": "completed_count",
+    },
+    "event_retried": {"XpAwarded": "xp_awarded", "SessionsCompleted": "completed_count"},
+    "silent_sessions_closed": {"XpAwarded": "xp_awarded", "SessionsCompleted": "completed"},
 }
 _UNCOUNTED_PREFIX = "/health"
 
