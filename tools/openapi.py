@@ -14,6 +14,9 @@ from typing import Any
 
 from fastapi.openapi.utils import get_openapi
 
+from tools.openapi_errors import add_errors
+from tools.openapi_links import add_links
+
 ROOT = Path(__file__).parent.parent
 DOCUMENT = ROOT / "functions" / "health" / "openapi.json"
 DOMAINS = ("users", "sessions", "gamification", "spaces", "sync", "health")
@@ -36,11 +39,10 @@ def build() -> dict[str, Any]:
     schemas = document["components"]["schemas"]
     schemas["ProblemDetails"] = ProblemDetails.model_json_schema()
     schemas["OfflineEvent"] = OfflineEvent.model_json_schema()  # named by SyncBatch, which takes events one by one
-    # FastAPI documents its own 422; ours is a 400, told by "default".
     for unused in ("HTTPValidationError", "ValidationError"):
-        schemas.pop(unused, None)
-    for operation in (operation for path in document["paths"].values() for operation in path.values()):
-        operation["responses"].pop("422", None)
+        schemas.pop(unused, None)  # FastAPI's own, which ours take the place of
+    add_errors(document)
+    add_links(document)
     document["components"]["schemas"] = dict(sorted(schemas.items()))
     return document
 

@@ -77,6 +77,12 @@ async def audit_trail(caller: CurrentUser, limit: Limit = DEFAULT_LIMIT, cursor:
     return await service.audit_trail(caller, limit, cursor)
 
 
+@router.get("/api/users/me", response_model=Success[OwnProfile])
+async def get_own_profile(caller: CurrentUser) -> Any:
+    """Read the own profile."""
+    return {"data": await service.own_profile(caller)}
+
+
 @router.get("/api/users/{user_id}", response_model=Success[OwnProfile | PublicProfile])
 async def get_user(caller: CurrentUser, user_id: UserInPath) -> Any:
     """Read a profile: the own one whole, others' public part."""

@@ -12,8 +12,10 @@ from studysync.database import database
 from studysync.errors import (
     AUTHENTICATION_ERROR,
     IDEMPOTENCY_KEY_REUSED,
+    NOT_FOUND,
     USER_ALREADY_EXISTS,
     ApiError,
+    unauthenticated,
     unavailable,
 )
 from studysync.pagination import decode_cursor, page
@@ -123,6 +125,20 @@ async def profile(caller: Caller, user_id: UUID) -> dict[str, Any]:
         "get_profile", p_caller_id=str(caller.user_id), p_user_id=str(user_id)
     )
     return found
+
+
+async def own_profile(caller: Caller) -> dict[str, Any]:
+    """Return the caller's own profile.
+
+    Raises:
+        ApiError: AUTHENTICATION_ERROR, the token has outlived its account.
+    """
+    try:
+        return await profile(caller, caller.user_id)
+    except ApiError as error:
+        if error.kind is NOT_FOUND:
+            raise unauthenticated("This account no longer exists.") from error
+        raise
 
 
 async def search(query: str | None, limit: int, cursor: str | None) -> dict[str, Any]:

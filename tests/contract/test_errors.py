@@ -28,6 +28,13 @@ def test_wrong_methods_are_a_405(api: Api, method: str, path: str) -> None:
     assert response.headers["allow"]
 
 
+def test_allow_names_every_method_of_the_path(api: Api) -> None:
+    """Also where each method is a route of its own."""
+    space = "/api/spaces/00000000-0000-4000-8000-000000000000"
+    assert api.request("PUT", space).headers["allow"] == "DELETE, GET, PATCH"
+    assert api.request("PUT", "/api/users/me").headers["allow"] == "DELETE, GET, PATCH"
+
+
 @pytest.mark.parametrize(
     "content",
     [

@@ -59,7 +59,10 @@ def check_against_openapi(response: httpx.Response) -> None:
         assert response.status_code in (404, 405), response.text
         schema = {"$ref": "#/components/schemas/ProblemDetails"}
     else:
-        answer = operation["responses"].get(str(response.status_code), operation["responses"]["default"])
+        assert str(response.status_code) in operation["responses"], (method, path, response.text)
+        answer = operation["responses"][str(response.status_code)]
+        if "$ref" in answer:
+            answer = openapi()["components"]["responses"][answer["$ref"].rpartition("/")[2]]
         media_type = response.headers["content-type"].partition(";")[0]
         assert media_type in answer["content"], (media_type, response.text)
         schema = answer["content"][media_type].get("schema", {})

@@ -66,13 +66,16 @@ function example(given, depth = 0) {
 }
 
 function answers(operation) {
-  return Object.entries(operation.responses).filter(([status]) => status !== "default").flatMap(([status, answer]) => {
+  const [told, errors] = [[], []];
+  for (const entry of Object.entries(operation.responses)) (entry[1].$ref ? errors : told).push(entry);
+  const refused = errors.length ? [el("p", { class: "quiet" }, `Errors: ${errors.map(([status]) => status).join(", ")}.`)] : [];
+  return told.flatMap(([status, answer]) => {
     const content = Object.entries(answer.content || {})[0];
     if (!content) return [el("h3", {}, `${status}`)];
     const [type, { schema }] = content;
     const shown = type.includes("json") && schema && Object.keys(schema).length;
     return [el("h3", {}, `${status} ${type}`), shown ? el("pre", {}, JSON.stringify(example(schema), null, 2)) : null];
-  });
+  }).concat(refused);
 }
 
 function operationNode(path, method, operation) {

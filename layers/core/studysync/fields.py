@@ -54,7 +54,10 @@ def _not_a_number(value: Any) -> Any:
     return value
 
 
-DisplayText = Annotated[str, AfterValidator(clean_text)]
+# For the document: what `clean_text` refuses, but for text in which nothing can be seen.
+_WRITABLE = "^[^\\x00-\\x1f\\x7f-\\x9f\\u2028-\\u202e\\u2066-\\u2069]*$"
+
+DisplayText = Annotated[str, AfterValidator(clean_text), Field(json_schema_extra={"pattern": _WRITABLE})]
 """Text that people see. Give its length with ``Field(min_length=, max_length=)`` behind it: lengths are checked after
 cleaning when they stand in an outer ``Annotated``."""
 
@@ -63,11 +66,14 @@ Timestamp = Annotated[
     BeforeValidator(_not_a_number, json_schema_input_type=str),
     AfterValidator(_in_utc),
     PlainSerializer(lambda value: value.isoformat().replace("+00:00", "Z"), return_type=str, when_used="json"),
-    Field(json_schema_extra={"format": "date-time"}),
+    Field(
+        json_schema_extra={"format": "date-time"},
+        description=f"From {_FIRST_YEAR} to {_LAST_YEAR}; without an offset it is UTC.",
+    ),
 ]
 """A moment in UTC; one without an offset is taken as UTC."""
 
-SearchText = Annotated[str, AfterValidator(clean_text), StringConstraints(max_length=100)]
+SearchText = Annotated[DisplayText, StringConstraints(max_length=100)]
 
 IDEMPOTENCY_KEY_PATTERN = r"^[\x21-\x7e]{1,255}$"
 

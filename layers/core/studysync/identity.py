@@ -68,7 +68,14 @@ CurrentUser = Annotated[Caller, Depends(current_user)]
 
 
 async def user_in_path(
-    caller: CurrentUser, user_id: Annotated[str, Path(description="A user's id, or `me` for the caller.")]
+    caller: CurrentUser,
+    user_id: Annotated[
+        str,
+        Path(
+            description="A user's id, or `me` for the caller.",
+            json_schema_extra={"anyOf": [{"const": "me"}, {"format": "uuid"}]},
+        ),
+    ],
 ) -> UUID:
     """Return the user that the path speaks of.
 

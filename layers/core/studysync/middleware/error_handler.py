@@ -12,10 +12,20 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from studysync.context import request_context
-from studysync.errors import HTTP_ERRORS, INTERNAL_ERROR, INVALID_JSON, VALIDATION_ERROR, ApiError, ErrorKind, problem
+from studysync.errors import (
+    HTTP_ERRORS,
+    INTERNAL_ERROR,
+    INVALID_JSON,
+    METHOD_NOT_ALLOWED,
+    VALIDATION_ERROR,
+    ApiError,
+    ErrorKind,
+    problem,
+)
 from studysync.logging import app_logger
 from studysync.refusals import note_refusal
 
@@ -65,8 +75,16 @@ def error_response(error: ApiError, path: str) -> Response:
 
 async def _respond(request: Request, error: Exception) -> Response:
     answer = to_api_error(error)
+    if answer.kind is METHOD_NOT_ALLOWED:
+        answer.headers["Allow"] = ", ".join(sorted(_methods_of_path(request)))
     await note_refusal(request, answer)
     return error_response(answer, request.url.path)
+
+
+def _methods_of_path(request: Request) -> set[str]:
+    # Starlette names the methods of the first route alone, and a path may have one route a method.
+    fitting = (route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE)
+    return {method for route in fitting for method in getattr(route, "methods", None) or ()}
 
 
 Handler = Callable[[Request, Exception], Awaitable[Response]]
