@@ -10,7 +10,7 @@ SOURCES := functions layers/core/studysync layers/resilience/resilience local to
 export PYTHONPATH := functions:layers/core:layers/resilience:.
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes
 
-.PHONY: help serve demo bench test lint format types template check lock openapi clean package package-test package-sam
+.PHONY: help serve demo bench test fuzz audit lint format types template check lock openapi clean package package-test package-sam
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
@@ -52,6 +52,9 @@ test: $(VENV)/dev.stamp ## run every test, or with ARGS=... those; needs nothing
 	  $(BIN)/python -m pytest -n 2 --dist loadscope $(OWN) --ignore=tests/unit/core; \
 	  $(BIN)/python -m pytest -n 2 --dist loadscope tests $(ALONE:%=--ignore=%) $(patsubst %,--ignore=%,$(filter-out tests/unit,$(OWN))) \
 	    $(patsubst %,--ignore=%,$(filter-out tests/unit/core,$(wildcard tests/unit/*)))
+
+fuzz: $(VENV)/dev.stamp ## fuzz the running stack from its OpenAPI document for MINUTES=5, with new examples each time
+	@FUZZ_MINUTES=$(or $(MINUTES),5) $(BIN)/python -m pytest -q tests/e2e/test_fuzz.py
 
 lint: $(VENV)/dev.stamp ## ruff: format and lint
 	@$(BIN)/ruff format --check .
