@@ -13,6 +13,8 @@ import psycopg
 import pytest
 
 from local.backends import Backends
+from local.dynamodb import DynamoDB
+from local.home import Home, Ports
 from tests.support.client import Api, Student
 from tests.support.clock import DatabaseClock
 
@@ -37,6 +39,17 @@ def backends(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backends]:
         yield running
         os.environ.clear()
         os.environ.update(before)
+
+
+@pytest.fixture(scope="session")
+def dynamodb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DynamoDB]:
+    """DynamoDB alone, empty, for tests that make tables of their own; `backends` has another."""
+    home = Home(tmp_path_factory.mktemp("dynamodb"))
+    home.make()
+    running = DynamoDB(home, Ports(home))
+    running.start()
+    yield running
+    running.stop()
 
 
 @pytest.fixture(scope="session")

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import os
 import time
+from functools import lru_cache
+from types import ModuleType
 from typing import Any
-
-import psutil
 
 from resilience import DynamoStore, default_store, health_checker, shared_circuits_async
 from studysync.database import database
@@ -66,6 +66,15 @@ async def _circuits() -> str:
     return "All circuits are closed."
 
 
+@lru_cache(maxsize=1)
+def _psutil() -> ModuleType:
+    """Load psutil, 10 ms of a cold start, when somebody wants to see inside the machine."""
+    import psutil
+
+    psutil.cpu_percent(interval=None)  # the first answer means nothing
+    return psutil
+
+
 def _within(what: str, percent: float, limit: float) -> str:
     if percent >= limit:
         raise UnhealthyError(f"{percent:.0f} % of the {what} is in use.")
@@ -74,11 +83,11 @@ def _within(what: str, percent: float, limit: float) -> str:
 
 def memory() -> dict[str, float]:
     """Return what this process has of its memory: the function's on Lambda, the machine's elsewhere."""
-    used = psutil.Process().memory_info().rss / _MEGABYTE
+    used = _psutil().Process().memory_info().rss / _MEGABYTE
     # The local stack names the function's size and does not hold anybody to it.
     local = "AWS_SAM_LOCAL" in os.environ or "AWS_LAMBDA_FUNCTION_MEMORY_SIZE" not in os.environ
     if local:
-        machine = psutil.virtual_memory()
+        machine = _psutil().virtual_memory()
         return {"used_mb": round(used, 1), "total_mb": round(machine.total / _MEGABYTE, 1), "percent": machine.percent}
     total = float(os.environ["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"])
     return {"used_mb": round(used, 1), "total_mb": total, "percent": round(100 * used / total, 1)}
@@ -86,7 +95,7 @@ def memory() -> dict[str, float]:
 
 def disk() -> dict[str, float]:
     """Return the use of the disk that code may write to."""
-    usage = psutil.disk_usage("/tmp")  # noqa: S108 - the one place that Lambda lets write
+    usage = _psutil().disk_usage("/tmp")  # noqa: S108 - the one place that Lambda lets write
     return {
         "used_mb": round(usage.used / _MEGABYTE, 1),
         "total_mb": round(usage.total / _MEGABYTE, 1),
@@ -98,8 +107,8 @@ def cpu() -> dict[str, float]:
     """Return the processors' use since the last time that somebody asked, as long as that is a second ago or more."""
     now = time.monotonic()
     if now - _measured["at"] >= 1:
-        _measured.update(at=now, percent=psutil.cpu_percent(interval=None))
-    return {"percent": _measured["percent"], "count": psutil.cpu_count() or 1}
+        _measured.update(at=now, percent=_psutil().cpu_percent(interval=None))
+    return {"percent": _measured["percent"], "count": _psutil().cpu_count() or 1}
 
 
 def system() -> dict[str, Any]:
@@ -109,7 +118,7 @@ def system() -> dict[str, Any]:
 
 def uptime_seconds() -> float:
     """Return how long this process has been running."""
-    return round(time.time() - psutil.Process().create_time(), 1)
+    return round(time.time() - float(_psutil().Process().create_time()), 1)
 
 
 def register() -> None:
@@ -124,4 +133,3 @@ def register() -> None:
         ("cpu", _cpu),
     ):
         health_checker.register_check(name, check, timeout=_SECONDS, critical=False)
-    psutil.cpu_percent(interval=None)  # the first answer means nothing

@@ -24,6 +24,7 @@ CACHE_STALE: Final = "cache_stale"
 RATE_LIMIT_OPEN: Final = "rate_limit_open"
 RATE_LIMITED: Final = "rate_limited"
 POOL_TIMEOUT: Final = "pool_timeout"
+STORE_REQUEST: Final = "store_request"
 STORE_ERROR: Final = "store_error"
 
 

@@ -1,39 +1,47 @@
-"""A DynamoDB table in moto: it evaluates the real conditions, in this process, without a network."""
+"""A DynamoDB table in moto's server: it evaluates the real conditions, over the real protocol."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
+from itertools import count
 
 import boto3
 import pytest
-from moto import mock_aws
 
 import resilience
+from local.dynamodb import DynamoDB
+from resilience import events
 
-TABLE = "resilience"
+_numbers = count()
 
 
 @pytest.fixture
-def table(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    for name, value in {
-        "AWS_ACCESS_KEY_ID": "testing",
-        "AWS_SECRET_ACCESS_KEY": "testing",
-        "AWS_DEFAULT_REGION": "eu-central-1",
-    }.items():
+def table(dynamodb: DynamoDB, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The name of a new table, to which the environment leads."""
+    for name, value in dynamodb.environment.items():
         monkeypatch.setenv(name, value)
-    # Where other tests of this process have a server of their own.
-    for name in ("AWS_ENDPOINT_URL_DYNAMODB", "RESILIENCE_TABLE"):
-        monkeypatch.delenv(name, raising=False)
-    with mock_aws():
-        create_table()
-        yield TABLE
-        resilience.configure()
+    monkeypatch.delenv("RESILIENCE_TABLE", raising=False)  # where other tests of this process have a table
+    name = f"resilience-{next(_numbers)}"
+    create_table(name)
+    yield name
+    resilience.configure()
 
 
-def create_table() -> None:
+@pytest.fixture
+def requests() -> Iterator[Counter[str]]:
+    """How many requests were sent to DynamoDB during the test, by operation."""
+    counts: Counter[str] = Counter()
+    stop = events.subscribe(lambda event: counts.update([str(event.details["operation"])]), events.STORE_REQUEST)
+    yield counts
+    stop()
+
+
+def create_table(name: str) -> None:
+    """Make a table with the keys that the layer needs."""
     keys = [("pk", "HASH"), ("sk", "RANGE")]
-    boto3.client("dynamodb", region_name="eu-central-1").create_table(
-        TableName=TABLE,
+    boto3.client("dynamodb").create_table(
+        TableName=name,
         BillingMode="PAY_PER_REQUEST",
         KeySchema=[{"AttributeName": name, "KeyType": kind} for name, kind in keys],  # type: ignore[typeddict-item]
         AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name, _ in keys],

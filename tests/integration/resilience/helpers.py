@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
-from typing import Any
 
-from resilience import DynamoStore, Store, StoreError
+from resilience import Store, StoreError
 from resilience.store import Item, Value
 
 
@@ -83,14 +81,3 @@ class FaultyStore:
     def _answer(self) -> None:
         if self.lose_answers:
             raise StoreError("lost on the way back")
-
-
-def count_requests(store: DynamoStore) -> Counter[str]:
-    """Count the requests that a store's client sends from now on, by operation."""
-    counts: Counter[str] = Counter()
-
-    def note(model: Any, **_: object) -> None:
-        counts[model.name] += 1
-
-    store.client.meta.events.register("before-call.dynamodb", note)
-    return counts

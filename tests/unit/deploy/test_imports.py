@@ -13,7 +13,9 @@ DOMAINS = ("users", "sessions", "gamification", "spaces", "sync", "health")
 FORBIDDEN = {
     "supabase": "the meta package brings storage, realtime and functions",
     "boto3": "half a second",
-    "botocore.session": "a quarter of a second; the first call to AWS loads it",
+    "botocore.client": "a quarter of a second; only secrets need it",
+    "botocore.session": "only credentials that are not in the environment need it",
+    "psutil": "only the operators' figures need it",
     "supabase_auth": "only accounts and tokens need it",
     "psycopg": "the database is reached over PostgREST",
     "uvicorn": "there is no server in a function",

@@ -12,7 +12,8 @@ from aws_lambda_powertools.utilities import parameters
 from botocore.client import BaseClient
 from moto import mock_aws
 
-from resilience import DynamoStore
+from local.dynamodb import DynamoDB
+from resilience import DynamoStore, events
 from studysync.settings import Settings
 from tests.unit.deploy.conftest import Resources
 
@@ -21,7 +22,7 @@ NOT_OURS = {"sqs:SendMessage"}
 
 
 @pytest.fixture
-def calls(monkeypatch: pytest.MonkeyPatch) -> Iterator[set[str]]:
+def calls(monkeypatch: pytest.MonkeyPatch, dynamodb: DynamoDB) -> Iterator[set[str]]:
     """The AWS calls that are made, as IAM names them, answered by moto."""
     made: set[str] = set()
     send = BaseClient._make_api_call
@@ -30,22 +31,24 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Iterator[set[str]]:
         made.add(f"{client.meta.service_model.service_name}:{operation}")
         return send(client, operation, arguments)
 
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
-    for name in ("AWS_ENDPOINT_URL_DYNAMODB", "SUPABASE_SERVICE_ROLE_KEY", "SUPABASE_JWT_SECRET"):
+    for name, value in dynamodb.environment.items():
+        monkeypatch.setenv(name, value)
+    for name in ("SUPABASE_SERVICE_ROLE_KEY", "SUPABASE_JWT_SECRET"):
         monkeypatch.delenv(name, raising=False)
+    boto3.client("dynamodb").create_table(
+        TableName="policies",
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk")],
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+    )
+    stop = events.subscribe(lambda event: made.add(f"dynamodb:{event.details['operation']}"), events.STORE_REQUEST)
     parameters.clear_caches()
     with mock_aws():
-        schema = [("pk", "HASH"), ("sk", "RANGE")]
-        boto3.client("dynamodb").create_table(
-            TableName="table",
-            BillingMode="PAY_PER_REQUEST",
-            AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name, _ in schema],
-            KeySchema=[{"AttributeName": name, "KeyType": kind} for name, kind in schema],
-        )
         secret = json.dumps({"service_role_key": "key", "jwt_secret": "shared"})
         boto3.client("secretsmanager").create_secret(Name="studysync/supabase", SecretString=secret)
         monkeypatch.setattr(BaseClient, "_make_api_call", record)
         yield made
+    stop()
     parameters.clear_caches()
 
 
@@ -63,7 +66,7 @@ def test_policies_name_exactly_the_calls_that_are_made(
     calls: set[str], functions: Resources, resources: Resources
 ) -> None:
     """Everything that the store and the settings can ask of AWS is allowed, and nothing that they never ask."""
-    store = DynamoStore("table")
+    store = DynamoStore("policies", read_timeout=10.0)
     store.put("a", "1", {"x": 1})
     store.put_if("a", "2", {"x": 1}, expected_version=None)
     store.get("a", "1")

@@ -1,8 +1,8 @@
 """The store in one DynamoDB table (`pk`, `sk`, `ttl`).
 
-boto3's core is imported with the first request, never before. Failure policy: short timeouts, few attempts, every error
-becomes StoreError, and after one that says "unreachable" the table is left alone for a few seconds, so that an outage
-of DynamoDB costs one timeout every few seconds and not one a call.
+Failure policy: short timeouts, few attempts, every error becomes StoreError, and after one that says "unreachable" the
+table is left alone for a few seconds, so that an outage of DynamoDB costs one timeout every few seconds and not one a
+call.
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
-from resilience import _checks
+from resilience import _checks, events
 from resilience._clock import SYSTEM, Clock
 from resilience.errors import StoreError
 from resilience.store._marshal import dump, dump_item, load_item
 from resilience.store._protocol import Item, Value
+from resilience.store._wire import RefusedError, UnreachableError, Wire
 
 _ANSWERED = frozenset(
     {"ConditionalCheckFailedException", "ValidationException", "ItemCollectionSizeLimitExceededException"}
@@ -27,8 +28,8 @@ class DynamoStore:
 
     Args:
         table: The table's name; its keys are `pk` and `sk` (strings), its TTL attribute `ttl`.
-        region: None takes AWS_REGION or the profile's.
-        endpoint_url: None takes AWS_ENDPOINT_URL_DYNAMODB, or the region's endpoint.
+        region: None takes AWS_REGION, AWS_DEFAULT_REGION or the profile's.
+        endpoint_url: None takes AWS_ENDPOINT_URL_DYNAMODB, AWS_ENDPOINT_URL or the region's endpoint.
         connect_timeout: Seconds, default 0.3.
         read_timeout: Seconds, default 0.5.
         attempts: Tries a request in all, default 2.
@@ -63,29 +64,20 @@ class DynamoStore:
         self._region, self._endpoint = region, endpoint_url
         self._clock = clock
         self._down_until = 0.0
-        self._client: Any = None
+        self._wire: Wire | None = None
         self._lock = threading.Lock()
 
-    @property
-    def client(self) -> Any:
-        """The botocore client, built when first asked for; raises StoreError when it cannot be."""
-        if self._client is None:
-            with self._lock:
-                if self._client is None:
-                    self._client = self._connect()
-        return self._client
-
     def close(self) -> None:
-        """Drop the client and its sockets; the next request builds a new one (after a SnapStart restore)."""
+        """Drop the connections and credentials; the next request finds new ones (after a SnapStart restore)."""
         with self._lock:
-            client, self._client = self._client, None
+            wire, self._wire = self._wire, None
             self._down_until = 0.0
-        if client is not None:
-            client.close()
+        if wire is not None:
+            wire.close()
 
     def get(self, pk: str, sk: str) -> Item | None:
         """See Store.get."""
-        answer = self._call("get_item", Key=_key(pk, sk), ConsistentRead=True)
+        answer = self._call("GetItem", Key=_key(pk, sk), ConsistentRead=True)
         raw = answer.get("Item")
         item = load_item(raw) if raw else None
         return item if item and self._alive(item) else None
@@ -98,7 +90,7 @@ class DynamoStore:
             request["KeyConditionExpression"] += " AND begins_with(sk, :sk)"
             request["ExpressionAttributeValues"][":sk"] = dump(sk_prefix)
         while True:
-            answer = self._call("query", **request)
+            answer = self._call("Query", **request)
             found += [item for item in map(load_item, answer["Items"]) if self._alive(item)]
             last = answer.get("LastEvaluatedKey")
             if not last or (limit is not None and len(found) >= limit):
@@ -107,7 +99,7 @@ class DynamoStore:
 
     def put(self, pk: str, sk: str, attributes: Mapping[str, Value], *, ttl: int | None = None) -> None:
         """See Store.put."""
-        self._call("put_item", Item=dump_item(pk, sk, attributes, version=None, ttl=ttl))
+        self._call("PutItem", Item=dump_item(pk, sk, attributes, version=None, ttl=ttl))
 
     def put_if(
         self,
@@ -129,7 +121,7 @@ class DynamoStore:
             values = now | {":seen": dump(expected_version)}
         try:
             self._call(
-                "put_item",
+                "PutItem",
                 Item=dump_item(pk, sk, attributes, version=(expected_version or 0) + 1, ttl=ttl),
                 ExpressionAttributeNames={"#ttl": "ttl"},
                 ExpressionAttributeValues=values,
@@ -151,7 +143,7 @@ class DynamoStore:
             names["#ttl"], values[":ttl"] = "ttl", dump(ttl)
             update += " SET #ttl = :ttl"
         answer = self._call(
-            "update_item",
+            "UpdateItem",
             Key=_key(pk, sk),
             UpdateExpression=update,
             ExpressionAttributeNames=names,
@@ -162,7 +154,7 @@ class DynamoStore:
 
     def delete(self, pk: str, sk: str) -> None:
         """See Store.delete."""
-        self._call("delete_item", Key=_key(pk, sk))
+        self._call("DeleteItem", Key=_key(pk, sk))
 
     def _alive(self, item: Item) -> bool:
         return item.ttl is None or item.ttl > self._clock.wall()
@@ -170,45 +162,37 @@ class DynamoStore:
     def _call(self, operation: str, **request: Any) -> dict[str, Any]:
         if self._clock.steady() < self._down_until:
             raise StoreError(f"{operation}: table {self.table!r} did not answer a moment ago")
-        client = self.client
-        from botocore.exceptions import BotoCoreError, ClientError
-
+        events.emit(events.STORE_REQUEST, self.table, operation=operation)
         try:
-            return getattr(client, operation)(TableName=self.table, **request)  # type: ignore[no-any-return]
-        except ClientError as error:
-            code = error.response.get("Error", {}).get("Code", "")
-            if code == "ConditionalCheckFailedException":
+            return self._connected().send(operation, {"TableName": self.table, **request})
+        except RefusedError as error:
+            if error.code == "ConditionalCheckFailedException":
                 raise _LostRaceError(operation) from error
-            if code not in _ANSWERED:
+            if error.code not in _ANSWERED:
                 self._rest()
-            raise StoreError(f"{operation} on {self.table!r}: {code}") from error
-        except BotoCoreError as error:
+            raise StoreError(f"{operation} on {self.table!r}: {error.code}") from error
+        except UnreachableError as error:
             self._rest()
-            raise StoreError(f"{operation} on {self.table!r}: {type(error).__name__}") from error
+            raise StoreError(f"{operation} on {self.table!r}: {error}") from error
+
+    def _connected(self) -> Wire:
+        wire = self._wire
+        if wire is None:
+            with self._lock:
+                if self._wire is None:
+                    connect, read = self._timeouts
+                    self._wire = Wire(
+                        region=self._region,
+                        endpoint_url=self._endpoint,
+                        connect_timeout=connect,
+                        read_timeout=read,
+                        attempts=self._attempts,
+                    )
+                wire = self._wire
+        return wire
 
     def _rest(self) -> None:
         self._down_until = self._clock.steady() + self._cooloff if self._cooloff else 0.0
-
-    def _connect(self) -> Any:
-        import botocore.session
-        from botocore.config import Config
-        from botocore.exceptions import BotoCoreError
-
-        connect, read = self._timeouts
-        config = Config(
-            connect_timeout=connect,
-            read_timeout=read,
-            retries={"total_max_attempts": self._attempts, "mode": "standard"},
-        )
-        try:
-            return botocore.session.get_session().create_client(
-                "dynamodb",
-                region_name=self._region,
-                endpoint_url=self._endpoint,
-                config=config,
-            )
-        except (BotoCoreError, ValueError) as error:
-            raise StoreError(f"no DynamoDB client: {error}") from error
 
 
 class _LostRaceError(StoreError):

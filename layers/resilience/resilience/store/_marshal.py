@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -20,7 +21,7 @@ def dump(value: Value) -> dict[str, Any]:
     if isinstance(value, str):
         return {"S": value}
     if isinstance(value, bytes):
-        return {"B": value}
+        return {"B": base64.b64encode(value).decode()}
     if isinstance(value, int | float):
         if not math.isfinite(value):
             raise ValueError(f"{value!r} cannot be stored: not a finite number")
@@ -37,7 +38,7 @@ def load(typed: Mapping[str, Any]) -> Value:
     if kind == "NULL":
         return None
     if kind == "B":
-        return bytes(value)
+        return base64.b64decode(value)
     if kind in {"S", "BOOL"}:
         return value  # type: ignore[no-any-return]
     raise TypeError(f"stored values of kind {kind} are not read here")
