@@ -1,0 +1,130 @@
+"""Batches and events that are none, each refused by itself."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from tests.support.client import Api, Student, assert_problem
+from tests.support.offline import codes, event, life, send
+
+
+def test_one_bad_event_never_blocks_the_rest(student: Student, noon: datetime) -> None:
+    """Bad events are rejected with a reason, kept and listed; the others are applied."""
+    good = life(noon)
+    session_id = good[0]["session_id"]
+    bad: list[Any] = [
+        event("party", session_id, noon),
+        event("heartbeat", "no-uuid", noon),
+        {"event_type": "heartbeat", "session_id": session_id},
+        "nonsense",
+        None,
+        event("heartbeat", session_id, noon, event_payload={"text": "x" * 5000}),
+        event("heartbeat", session_id, noon, event_payload={"text": "nul\0"}),
+        event("start", str(uuid.uuid4()), noon, event_payload={"duration_minutes": 100_000}),
+        event("complete", session_id, noon, event_payload={"efficiency": 101}),
+        {**event("heartbeat", session_id, noon), "created_at": "yesterday"},
+        event("heartbeat", session_id, noon, event_payload=[1, 2]),
+    ]
+    result = send(student, [*bad, *good])
+    assert codes(result)[: len(bad)] == ["VALIDATION_ERROR"] * len(bad)
+    assert all(r["message"] for r in result["results"][: len(bad)])
+    assert result["sessions"][0]["focus_seconds"] == 1800
+    listed = student.get("/api/sync/rejected", params={"limit": 100}).json()["data"]
+    assert len({e["event_id"] for e in listed}) == len(bad)
+    assert codes(send(student, bad)) == ["VALIDATION_ERROR"] * len(bad)
+    assert len(student.get("/api/sync/rejected", params={"limit": 100}).json()["data"]) == len(bad)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"event_type": "\ud800"},
+        {"created_at": "0001-01-01T00:00:00Z"},
+        {"created_at": "9999-12-31T23:59:59Z"},
+        {"user_id": str(uuid.UUID(int=5))},
+    ],
+    ids=str,
+)
+def test_an_odd_event_does_not_take_its_batch_down(student: Student, noon: datetime, bad: dict[str, Any]) -> None:
+    """Half a character, the first and the last year, somebody else's name: one rejection, and the rest is applied."""
+    batch = life(noon)
+    odd = json.dumps({"events": [{**event("heartbeat", batch[0]["session_id"], noon), **bad}, *batch]})
+    response = student.api.request(
+        "POST", "/api/sync/offline", token=student.token, content=odd, headers={"Content-Type": "application/json"}
+    )
+    assert response.status_code == 200, response.text
+    result = response.json()["data"]
+    assert codes(result) == ["VALIDATION_ERROR", *[None] * len(batch)]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"events": []},
+        {"events": {}},
+        {"events": None},
+        {"events": [{}], "client_id": ""},
+        {"events": [{}], "client_id": "nul\0"},
+        {"events": [{}], "sent_at": "now"},
+        {"events": [{}], "sent_at": 5},
+        {"events": [{}], "xp": 1},
+    ],
+)
+def test_batches_that_are_none_are_refused(student: Student, body: dict[str, Any]) -> None:
+    """What is no batch is a 400."""
+    assert_problem(student.post("/api/sync/offline", body), 400, "VALIDATION_ERROR")
+
+
+def test_too_many_or_too_large_events_are_a_413(student: Student, noon: datetime) -> None:
+    """More than 500 events, or a body over the limit, are refused whole; 500 are taken."""
+    beat = event("heartbeat", str(uuid.uuid4()), noon)
+    assert_problem(student.post("/api/sync/offline", {"events": [beat] * 501}), 413, "REQUEST_TOO_LARGE")
+    large = {**beat, "event_payload": {"text": "x" * 3_000_000}}
+    assert_problem(student.post("/api/sync/offline", {"events": [large]}), 413, "REQUEST_TOO_LARGE")
+    assert student.get("/api/sync/status").json()["data"]["rejected_count"] == 0
+    assert len(send(student, [beat] * 500)["results"]) == 500
+
+
+def test_a_payload_of_1_mb_is_rejected_by_itself(student: Student, noon: datetime) -> None:
+    """The event is rejected and kept without its payload; its neighbours are applied."""
+    batch = life(noon)
+    batch.insert(1, event("heartbeat", batch[0]["session_id"], noon, event_payload={"text": "x" * 1_000_000}))
+    result = send(student, batch)
+    assert codes(result).count("VALIDATION_ERROR") == result["rejected_count"] == 1
+    assert student.get("/api/sync/rejected").json()["data"][0]["event_payload"] == {}
+
+
+def test_payloads_without_end_are_rejected_by_themselves(student: Student, noon: datetime) -> None:
+    """Nesting that no recursion survives is one rejected event."""
+    deep = '{"a":' * 900 + "1" + "}" * 900
+    body = (
+        f'{{"events": [{{"session_id": "{uuid.uuid4()}", "event_type": "heartbeat", '
+        f'"created_at": "{noon.isoformat()}", "event_payload": {deep}}}]}}'
+    )
+    response = student.api.request(
+        "POST", "/api/sync/offline", token=student.token, content=body, headers={"Content-Type": "application/json"}
+    )
+    assert response.status_code in (200, 400), response.text
+    if response.status_code == 200:
+        assert codes(response.json()["data"]) == ["VALIDATION_ERROR"]
+
+
+def test_other_users_sessions_do_not_exist(api: Api, student: Student, noon: datetime) -> None:
+    """Events for somebody else's session are rejected as those for an unknown one, and change nothing."""
+    session_id = student.start(30)
+    other = api.student()
+    kinds = ["heartbeat", "break_start", "complete", "abandon"]
+    result = send(other, [event(kind, session_id, noon) for kind in kinds])
+    assert codes(result) == ["SESSION_NOT_FOUND"] * 4
+    assert codes(send(other, [event("start", session_id, noon)])) == ["CONFLICT"]
+    assert student.get("/api/sessions/active").json()["data"]["session_id"] == session_id
+    foreign = other.post(
+        "/api/sync/offline", {"events": [event("start", session_id, noon)], "user_id": student.user_id}
+    )
+    assert_problem(foreign, 403, "AUTHORIZATION_ERROR")
