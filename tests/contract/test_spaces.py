@@ -10,6 +10,7 @@ import pytest
 
 from resilience import cache_manager
 from tests.support.client import Api, Student, assert_problem
+from tests.support.clock import DatabaseClock
 from tests.support.spaces import create, join, members
 from tests.support.timeline import completed_session
 
@@ -232,3 +233,18 @@ def test_creating_may_be_repeated_with_its_key(student: Student) -> None:
     answers = [student.post("/api/spaces/create", body, headers=headers).json() for _ in range(2)]
     assert answers[0] == answers[1]
     assert len(student.get("/api/spaces/mine").json()["data"]) == 1
+
+
+def test_the_feed_goes_back_90_days(api: Api, student: Student, clock: DatabaseClock) -> None:
+    """The schedule's purge takes what is older, and nothing else."""
+    from health.service import purge_trails
+
+    space = create(student)
+    clock.advance(days=89)
+    join(api.student(), space)
+    api.run(purge_trails())
+    path = f"/api/spaces/{space['space_id']}/activity"
+    assert len(student.get(path).json()["data"]) == 2
+    clock.advance(days=2)
+    api.run(purge_trails())
+    assert [entry["user_id"] == student.user_id for entry in student.get(path).json()["data"]] == [False]

@@ -5,6 +5,9 @@ from __future__ import annotations
 import uuid
 from datetime import datetime, timedelta
 
+import pytest
+
+from studysync import observability
 from tests.support.client import Api, Student, assert_problem
 from tests.support.clock import DatabaseClock
 from tests.support.offline import MINUTE, codes, event, life, send, xp
@@ -118,3 +121,29 @@ def test_a_rejected_event_can_be_tried_again(api: Api, student: Student, noon: d
     assert student.post(path).json()["data"]["status"] == "applied"
     assert_problem(student.post(f"/api/sync/rejected/{uuid.uuid4()}/retry"), 404, "NOT_FOUND")
     assert_problem(api.student().post(path), 404, "NOT_FOUND")
+
+
+def test_xp_is_counted_by_the_call_that_pays_it(
+    student: Student, noon: datetime, clock: DatabaseClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Operators see the XP of a batch once: not again for a repeat, and that of a retry with the retry."""
+    counted: dict[str, list[float]] = {}
+    monkeypatch.setattr(observability, "_pending", counted)
+
+    def taken() -> tuple[float, float]:
+        return counted.pop("XpAwarded")[0], counted.pop("SessionsCompleted")[0]
+
+    batch = life(noon)
+    send(student, batch)
+    assert taken() == (40, 1)
+    send(student, batch)
+    assert taken() == (0, 0)
+    send(student, [*batch, *life(noon + timedelta(hours=1), 10)])
+    assert taken() == (10, 1)
+    ahead = life(clock.now() - 10 * MINUTE, 10)
+    send(student, ahead[1:])
+    assert taken() == (0, 0)
+    student.start(10, session_id=ahead[0]["session_id"])
+    student.post(f"/api/sync/rejected/{ahead[-1]['event_id']}/retry")
+    assert taken() == (1, 1)
+    assert xp(student) == 51

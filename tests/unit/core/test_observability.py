@@ -44,7 +44,10 @@ def emit_everything() -> None:
     """Cause every metric in the way that it is caused in production."""
     observability.count_request("/api/users/{user_id}", 0.0123, error=True)
     app_logger.log_business_event(event_type="session_completed", xp_awarded=35)
-    app_logger.log_business_event(event_type="offline_batch", synced_count=3, duplicate_count=1, rejected_count=2)
+    batch = {"synced_count": 3, "duplicate_count": 1, "rejected_count": 2, "xp_awarded": 40, "completed_count": 1}
+    app_logger.log_business_event(event_type="offline_batch", **batch)
+    app_logger.log_business_event(event_type="event_retried", xp_awarded=5, completed_count=1)
+    app_logger.log_business_event(event_type="silent_sessions_closed", completed=2, abandoned=1, xp_awarded=20)
     app_logger.log_security_event(event_type="failed_login", severity="medium")
     for state in (CircuitState.OPEN, CircuitState.HALF_OPEN, CircuitState.CLOSED):
         events.emit(events.CIRCUIT_TRANSITION, "database", before="", after=state, reason="failures")
@@ -63,7 +66,7 @@ def test_every_metric_is_emitted_with_two_sets_of_dimensions(published: Publishe
     assert sorted(map(sorted, directive["Dimensions"])) == [["service", "stage"], ["stage"]]
     assert (line["stage"], line["service"], line["route"]) == ("prod", "users", "/api/users/{user_id}")
     found = {name: line[name][0] for name in observability.UNITS}
-    assert (found["XpAwarded"], found["SessionsCompleted"]) == (35, 1)
+    assert (found["XpAwarded"], found["SessionsCompleted"]) == (100, 5)
     assert (found["SyncApplied"], found["SyncRejected"]) == (3, 2)
     assert (found["BreakerTransitions"], found["BreakerOpened"]) == (3, 1)
     assert (found["Requests"], found["Errors"], found["Latency"]) == (1, 1, 12.3)

@@ -1,0 +1,32 @@
+"""Schedules take one small step after another, for as long as there is time."""
+
+from __future__ import annotations
+
+import asyncio
+
+from studysync.schedules import RUN_SECONDS, in_steps
+
+
+def _steps(left: int, seconds_each: float) -> int:
+    """How many of `left` steps a run takes when each lasts so long."""
+    now, done = 0.0, 0
+
+    async def step() -> bool:
+        nonlocal now, done
+        now, done = now + seconds_each, done + 1
+        return done < left
+
+    asyncio.run(in_steps(step, clock=lambda: now))
+    return done
+
+
+def test_a_run_ends_when_nothing_is_left() -> None:
+    """However much time there would be."""
+    assert _steps(left=1, seconds_each=0.0) == 1
+    assert _steps(left=7, seconds_each=0.1) == 7
+
+
+def test_a_run_ends_when_its_time_is_over() -> None:
+    """The rest is the next run's; a slow step is taken at least once."""
+    assert _steps(left=1000, seconds_each=1.0) == RUN_SECONDS
+    assert _steps(left=1000, seconds_each=60.0) == 1
