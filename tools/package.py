@@ -21,7 +21,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tools.package_trim import Target, compile_tree, size_of, trim
+from tools.package_trim import Target, compile_tree, leave_out, size_of, trim
 
 ROOT = Path(__file__).resolve().parent.parent
 OUTPUT = ROOT / ".aws-sam"
@@ -53,6 +53,7 @@ def build(target: Target, folder: Path) -> dict[str, int]:
         shutil.copytree(source, packages, ignore=_SOURCES)
         install(target, source / "requirements.txt", packages)
         trim(packages)
+        leave_out(packages)
     parts = ["Functions", *LAYERS]
     if not target.platforms:
         install(target, ROOT / "requirements" / "runtime.txt", folder / RUNTIME)
@@ -78,6 +79,7 @@ def finish(folder: Path) -> dict[str, int]:
     parts = [path for path in sorted(folder.iterdir()) if path.is_dir()]
     for part in parts:
         trim(part / "python" if part.name in LAYERS else part)
+        leave_out(part / "python")
         compile_tree(part, LAMBDA)
     template = folder / "template.yaml"
     template.write_text(stamped(template.read_text(encoding="utf-8"), digest(folder)), encoding="utf-8")

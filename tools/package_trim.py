@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,6 +34,17 @@ _FOLDERS = ("bin", "__pycache__")
 _FILES = ("*.pyi", "*.c", "*.h", "*.pyx", "*.pxd", "*.rst", "*.md", "py.typed")
 # Read at run time: versions and entry points. Licences have to travel with what they cover.
 _METADATA = ("METADATA", "entry_points.txt", "licenses", "LICENSE", "LICENSE.txt", "LICENSE.md", "COPYING")
+# What libraries load only if it is there, and then at every cold start, though no function uses it: FastAPI looks for
+# models of pydantic 1, httpcore for HTTP/2, which our one pool does not speak (`studysync.http`).
+OPTIONAL = ("pydantic/v1", "h2", "hpack", "hyperframe")
+
+
+def leave_out(folder: Path, names: Iterable[str] = OPTIONAL) -> None:
+    """Remove packages that libraries can do without, and what says that they are installed."""
+    for name in names:
+        shutil.rmtree(folder / name, ignore_errors=True)
+        for metadata in folder.glob(f"{name}-*.dist-info"):
+            shutil.rmtree(metadata)
 
 
 def trim(folder: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tools.package import LAYERS, UNZIPPED_LIMIT
-from tools.package_trim import size_of
+from tools.package_trim import OPTIONAL, size_of
 
 pytestmark = pytest.mark.package
 NOT_IN_LAYERS = ("boto3", "botocore", "supabase", "uvicorn", "moto", "pytest", "awslambdaric", "psycopg", "pip")
@@ -22,6 +22,7 @@ def test_a_layer_carries_only_what_runs(build: Path, layer: str) -> None:
     """No tests, no boto3 (the runtime brings it), none of the tools of a developer's machine."""
     packages = {path.name for path in (build / layer / "python").iterdir()}
     assert not packages & {*NOT_IN_LAYERS, "bin", "tests"}
+    assert not [name for name in OPTIONAL if (build / layer / "python" / name).exists()]
     assert not [path for path in (build / layer).rglob("tests") if (path / "__init__.py").exists()]
 
 
