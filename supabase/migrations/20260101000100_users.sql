@@ -200,14 +200,22 @@ exception
     perform internal.fail('SS004', 'timezone is not a known IANA time zone.', '{"field": "timezone"}');
 end $$;
 
+-- However an account goes (our API, the pages of Supabase): first the user's line and their spaces, then the profile,
+-- in the order of everybody else. Whoever removes this member holds a space and then asks for the profile.
+create function internal.on_account_deleted() returns trigger
+language plpgsql security definer set search_path = '' as $$
+begin
+  perform from public.user_stats where user_id = old.id for update;
+  perform internal.leave_all_spaces(old.id);
+  return old;
+end $$;
+create trigger studysync_on_account_deleted before delete on auth.users
+  for each row execute function internal.on_account_deleted();
+
 -- The account and all that hangs on it. Deleting what is gone already is the same answer.
 create function public.delete_account(p_user_id uuid, p_args jsonb) returns jsonb
 language plpgsql security definer set search_path = '' as $$
 begin
-  perform from public.user_stats where user_id = p_user_id for update;
-  -- Before the profile's row is locked: whoever removes this member holds a space and then asks for the row.
-  perform internal.leave_all_spaces(p_user_id);
-  delete from public.profiles where user_id = p_user_id;
   delete from auth.users where id = p_user_id;
   return jsonb_build_object('user_id', p_user_id, 'deleted', true);
 end $$;

@@ -78,6 +78,7 @@ begin
       select batch.user_id, b.badge_key, internal.clock()
       from batch cross join lateral internal.badge_metrics(batch.user_id) m
       where m.metric = b.metric and m.value >= b.threshold
+      order by batch.user_id  -- in which their change counters are taken (see will_change)
       on conflict do nothing
     )
     select max(user_id::text)::uuid into v_last from batch;

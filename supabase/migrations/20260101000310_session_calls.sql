@@ -184,6 +184,7 @@ begin
     continue when not found;
     select * into s from public.study_sessions where session_id = v_candidate.session_id;
     continue when not found or not internal.is_silent(s);
+    perform internal.will_change(array[s.user_id]);
     v_outcome := internal.close_silent_session(s, p_mode);
     v_completed := v_completed + (v_outcome ->> 'status' = 'completed')::integer;
     v_abandoned := v_abandoned + (v_outcome ->> 'status' = 'abandoned')::integer;

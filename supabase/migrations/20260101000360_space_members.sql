@@ -57,6 +57,7 @@ end $$;
 create function internal.hand_over(p_space_id uuid, p_from uuid, p_to uuid) returns void
 language plpgsql set search_path = '' as $$
 begin
+  perform internal.will_change(array[p_from, p_to]);
   update public.space_members set role = 'moderator' where space_id = p_space_id and user_id = p_from;
   update public.space_members set role = 'owner' where space_id = p_space_id and user_id = p_to;
 end $$;

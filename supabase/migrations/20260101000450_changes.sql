@@ -19,13 +19,26 @@ create table public.user_change_counters (
 create policy own_changes on public.user_changes for select to authenticated using (user_id = (select auth.uid()));
 create policy own_counter on public.user_change_counters for select to authenticated using (user_id = (select auth.uid()));
 
+-- Say beforehand of whom a transaction changes something, when that is more than one user: their counters are then taken
+-- in one order, whichever row changes first, so that two such transactions never wait for each other in a circle.
+create function internal.will_change(p_user_ids uuid[]) returns void
+language sql volatile set search_path = '' as $$
+  select set_config('studysync.changing', (
+    coalesce(nullif(current_setting('studysync.changing', true), ''), '{}')::uuid[] || p_user_ids)::text, true)
+$$;
+
 create function internal.note_change() returns trigger
 language plpgsql security definer set search_path = '' as $$
 declare
   v_row jsonb := to_jsonb(case when tg_op = 'DELETE' then old else new end);
   v_user uuid := (v_row ->> 'user_id')::uuid;
+  v_changing text := current_setting('studysync.changing', true);
   v_seq bigint;
 begin
+  if v_changing <> '' then
+    perform from public.user_change_counters where user_id = any (v_changing::uuid[]) order by user_id for no key update;
+    perform set_config('studysync.changing', '', true);
+  end if;
   perform from public.profiles where user_id = v_user for key share;
   if not found then
     return null;  -- the account itself went

@@ -1,0 +1,112 @@
+"""Writes that touch the same rows from different sides wait for each other, and never in a circle."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg.types.json import Jsonb
+
+from local.backends import Backends
+from tests.integration.test_space_rules import BROKEN_SPACES, make_accounts, make_spaces
+from tests.support.timeline import violations
+
+Work = Callable[[psycopg.Connection[Any]], object]
+ROUNDS = 25
+
+
+def at_once(dsn: str, *works: Work) -> list[str]:
+    """Run each on a connection of its own, all from the same moment on; returns what was raised, as SQLSTATE."""
+    start, raised = threading.Barrier(len(works)), []
+
+    def run(work: Work) -> None:
+        with psycopg.connect(dsn, autocommit=True) as connection:
+            connection.execute("select 1")
+            start.wait()
+            try:
+                work(connection)
+            except psycopg.Error as error:
+                raised.append(f"{error.sqlstate} {error}")
+
+    threads = [threading.Thread(target=run, args=[work]) for work in works]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return raised
+
+
+def write(function: str, actor: str, **arguments: Any) -> Work:
+    return lambda connection: connection.execute(f"select {function}(%s, %s)", [actor, Jsonb(arguments)])
+
+
+@pytest.fixture
+def dsn(backends: Backends) -> str:
+    """Where the database is."""
+    assert backends.dsn is not None
+    return backends.dsn
+
+
+def test_spaces_handed_over_crosswise(dsn: str, sql: psycopg.Connection[Any]) -> None:
+    """Two owners give each other their spaces in the same moment, again and again."""
+    ann, ben = make_accounts(sql, 2)
+    spaces = make_spaces(sql, [ann, ben])
+    for space, guest in zip(spaces, (ben, ann), strict=True):
+        sql.execute("select join_space(%s, %s)", [guest, Jsonb({"space_id": space})])
+    owners = [ann, ben]
+    for _ in range(ROUNDS):
+        heirs = owners[::-1]
+        hand_overs = [
+            write("change_member_role", owner, space_id=space, member_id=heir, role="owner")
+            for owner, space, heir in zip(owners, spaces, heirs, strict=True)
+        ]
+        assert at_once(dsn, *hand_overs) == []
+        owners = heirs
+    assert sql.execute(BROKEN_SPACES).fetchall() == []
+
+
+@pytest.mark.parametrize("statement", ["select delete_account(%s, '{}')", "delete from auth.users where id = %s"])
+def test_a_member_is_removed_while_their_account_goes(dsn: str, sql: psycopg.Connection[Any], statement: str) -> None:
+    """Through the API or through Supabase's own pages: the removal finds the member or nobody, and nothing is left."""
+    for _ in range(ROUNDS):
+        owner, member = make_accounts(sql, 2)
+        spaces = make_spaces(sql, [owner, owner, member])
+        for space in spaces[:2]:
+            sql.execute("select join_space(%s, %s)", [member, Jsonb({"space_id": space})])
+        sql.execute("select join_space(%s, %s)", [owner, Jsonb({"space_id": spaces[2]})])
+        raised = at_once(
+            dsn,
+            lambda connection, member=member: connection.execute(statement, [member]),
+            write("remove_member", owner, space_id=spaces[0], member_id=member, ban=True),
+            write("remove_member", owner, space_id=spaces[1], member_id=member),
+        )
+        assert [error for error in raised if not error.startswith("SS001")] == []
+        left = "select count(*) from profiles where user_id = %s"
+        assert sql.execute(left, [member]).fetchone() == (0,)
+    assert sql.execute(BROKEN_SPACES).fetchall() == []
+    assert violations(sql) == []
+
+
+def test_silent_sessions_are_closed_while_spaces_change_hands(dsn: str, sql: psycopg.Connection[Any]) -> None:
+    """The schedule writes for many users in one transaction, in whatever order they fell silent."""
+    ann, ben = make_accounts(sql, 2)
+    (space,) = make_spaces(sql, [ann])
+    sql.execute("select join_space(%s, %s)", [ben, Jsonb({"space_id": space})])
+    owners = [ann, ben]
+    for number in range(ROUNDS):
+        for user, minutes in zip((ann, ben) if number % 2 else (ben, ann), (200, 190), strict=True):
+            sql.execute(
+                """insert into study_sessions (session_id, user_id, duration_minutes, started_at, last_activity_at)
+                   values (%s, %s, 25, internal.clock() - %s * interval '1 minute',
+                           internal.clock() - %s * interval '1 minute')""",
+                [uuid.uuid4(), user, minutes, minutes],
+            )
+        hand_over = write("change_member_role", owners[0], space_id=space, member_id=owners[1], role="owner")
+        assert at_once(dsn, hand_over, lambda c: c.execute("select close_silent_sessions('soft')")) == []
+        owners.reverse()
+        sql.execute("select close_silent_sessions('soft')")
+    assert sql.execute(BROKEN_SPACES).fetchall() == []
