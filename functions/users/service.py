@@ -21,6 +21,7 @@ from studysync.errors import (
 from studysync.pagination import decode_cursor, page
 from studysync.refusals import tell_database
 from studysync.tokens import Caller
+from users.attempts import Attempt
 from users.models import Registered, Registration, Tokens
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ async def _register_again(body: Registration, key: str, request: str) -> Registe
 
 async def _sign_in_to_own(body: Registration) -> Tokens:
     try:
-        return await supabase_auth().sign_in(body.email, body.password.get_secret_value())
+        return await sign_in(body.email, body.password.get_secret_value())
     except ApiError as error:
         if error.kind.status == 401:  # noqa: PLR2004
             raise _already_exists("email address") from error
@@ -101,13 +102,20 @@ async def sign_in(email: str, password: str) -> Tokens:
 
     Raises:
         ApiError: as `SupabaseAuth.sign_in`; a refusal is in the audit trail of the address's owner.
+            RATE_LIMIT_EXCEEDED, too many passwords were tried.
     """
+    attempt = Attempt(email)
+    await attempt.count()
     try:
-        return await supabase_auth().sign_in(email, password)
+        tokens = await supabase_auth().sign_in(email, password)
     except ApiError as error:
         if error.kind is AUTHENTICATION_ERROR:
             await tell_database("record_failed_sign_in", p_email=email)
+        else:
+            attempt.forget()
         raise
+    attempt.forget()
+    return tokens
 
 
 async def audit_trail(caller: Caller, limit: int, cursor: str | None) -> dict[str, Any]:

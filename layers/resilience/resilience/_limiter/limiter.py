@@ -110,6 +110,21 @@ class RateLimiter:
             raise RateLimitedError(decision)
         return decision
 
+    def give_back(self, subject: str, *, limits: Sequence[Limit] | None = None) -> None:
+        """Uncount a call that `check` let through; for limits of what fails, where it is known only afterwards.
+
+        This environment spends what was given back on the subject's next call. Of a window that has ended nothing
+        comes back.
+        """
+        now = self._clock.wall()
+        with self._lock:
+            for limit in limits or self.limits:
+                bucket = self._bucket(subject, limit, now)
+                if bucket.owed:
+                    bucket.owed -= 1
+                elif bucket.taken:
+                    bucket.tokens += 1
+
     def _begin(self, subject: str, limits: Sequence[Limit]) -> tuple[Decision, list[_Lease]]:
         """Spend a token of every window, or say which blocks must be asked for first."""
         now = self._clock.wall()
