@@ -1,0 +1,157 @@
+"""The circuit breaker in the hands of its users: by hand, with hooks, as a decorator, and with wrong settings."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from resilience import (
+    CircuitBreaker,
+    CircuitOpenError,
+    CircuitTransition,
+    ConfigurationError,
+    circuit_breaker,
+    events,
+)
+from resilience.testing import ManualClock
+from tests.unit.resilience.dependency import DownError, Runner
+
+
+def test_forced_open_until_reset(runner: Runner, clock: ManualClock) -> None:
+    """force_open holds however long it takes; reset ends it."""
+    call = runner.protect()
+    call()
+    runner.breaker.force_open()
+    clock.advance(10_000)
+    with pytest.raises(CircuitOpenError) as refused:
+        call()
+    assert refused.value.forced
+    runner.breaker.reset()
+    assert call() == "fine"
+
+
+def test_forced_open_for_a_time(runner: Runner, clock: ManualClock) -> None:
+    """force_open(seconds) probes by itself afterwards."""
+    call = runner.protect()
+    runner.breaker.force_open(30)
+    with pytest.raises(CircuitOpenError):
+        call()
+    clock.advance(30)
+    assert call() == "fine"
+    assert runner.breaker.get_state() == "closed"
+
+
+def test_transitions_are_told(clock: ManualClock, events: list[events.Event]) -> None:
+    """The hook and the event stream see each change once, with its reason."""
+    seen: list[CircuitTransition] = []
+    breaker = CircuitBreaker("hooks", clock=clock, failure_threshold=1, on_transition=seen.append, jitter=0)
+    with pytest.raises(DownError), breaker.guard():
+        raise DownError
+    clock.advance(60)
+    with breaker.guard():
+        pass
+    assert [(each.before, each.after, each.reason) for each in seen] == [
+        ("closed", "open", "failures"),
+        ("open", "half_open", "probe"),
+        ("half_open", "closed", "recovered"),
+    ]
+    assert [event.details["after"] for event in events if event.kind == "circuit_transition"] == [
+        "open",
+        "half_open",
+        "closed",
+    ]
+
+
+def test_a_hook_that_raises_breaks_no_call(clock: ManualClock) -> None:
+    """The caller gets the dependency's error, not the hook's."""
+
+    def hook(_: CircuitTransition) -> None:
+        raise RuntimeError("hook")
+
+    breaker = CircuitBreaker("bad_hook", clock=clock, failure_threshold=1, on_transition=hook)
+    with pytest.raises(DownError), breaker.guard():
+        raise DownError
+    assert breaker.get_state() == "open"
+
+
+def test_a_hook_may_ask_the_circuit(clock: ManualClock) -> None:
+    """A hook that reads the state does not lock up."""
+    states = []
+    breaker = CircuitBreaker(
+        "asking", clock=clock, failure_threshold=1, on_transition=lambda _: states.append(breaker.get_state())
+    )
+    with pytest.raises(DownError), breaker.guard():
+        raise DownError
+    assert states == ["open"]
+
+
+def test_async_under_another_decorator_is_understood(clock: ManualClock) -> None:
+    """A plain function that returns a coroutine is judged by what the coroutine does."""
+
+    def traced(function: Callable[[], Any]) -> Callable[[], Any]:
+        return lambda: function()  # noqa: PLW0108 - hides that it is async
+
+    @circuit_breaker(name="hidden", clock=clock)
+    @traced
+    async def hidden() -> None:
+        raise DownError
+
+    for _ in range(5):
+        with pytest.raises(DownError):
+            asyncio.run(hidden())
+    assert hidden.circuit_breaker.get_state() == "open"  # type: ignore[attr-defined]
+
+
+def test_generators_are_refused() -> None:
+    """A generator cannot be judged by calling it, so decorating one fails at once."""
+
+    def numbers() -> Iterator[int]:
+        yield 1
+
+    async def async_numbers() -> Any:
+        yield 1
+
+    for function in (numbers, async_numbers, functools.partial(numbers)):
+        with pytest.raises(ConfigurationError, match="generator"):
+            circuit_breaker(name="generator")(function)
+
+
+def test_the_name_defaults_to_the_function() -> None:
+    """Without a name the circuit is called like the function."""
+
+    @circuit_breaker()
+    def some_call() -> None: ...
+
+    assert some_call.circuit_breaker.name.endswith(
+        "test_breaker_use.test_the_name_defaults_to_the_function.<locals>.some_call"
+    )  # type: ignore[attr-defined]
+    assert some_call.__name__ == "some_call"
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"failure_threshold": 0}, "failure_threshold=0"),
+        ({"failure_threshold": 2.5}, "failure_threshold=2.5"),
+        ({"recovery_timeout": 0}, "recovery_timeout=0"),
+        ({"recovery_timeout": float("nan")}, "recovery_timeout=nan"),
+        ({"window_seconds": -1}, "window_seconds=-1"),
+        ({"minimum_calls": 0}, "minimum_calls=0"),
+        ({"failure_rate_threshold": 1.5}, "failure_rate_threshold=1.5"),
+        ({"slow_call_seconds": 0}, "slow_call_seconds=0"),
+        ({"success_threshold": True}, "success_threshold=True"),
+        ({"handled_exceptions": (int,)}, "handled_exceptions"),
+        ({"max_recovery_timeout": 5}, "max_recovery_timeout=5"),
+        ({"recovery_growth": 0.5}, "recovery_growth=0.5"),
+        ({"jitter": 2}, "jitter=2"),
+        ({"failure_threshold": None, "failure_rate_threshold": None}, "failure_threshold=None"),
+    ],
+)
+def test_wrong_settings_fail_when_built(settings: dict[str, Any], message: str) -> None:
+    """The error names the field and the value."""
+    with pytest.raises(ConfigurationError, match=message):
+        CircuitBreaker("wrong", **settings)

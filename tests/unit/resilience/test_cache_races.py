@@ -1,0 +1,120 @@
+"""The cache when many ask at once, or while a key is forgotten."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+
+from resilience import (
+    CacheManager,
+    MemoryStore,
+    cached,
+)
+from resilience.testing import ManualClock
+from tests.integration.resilience.helpers import FaultyStore
+from tests.unit.resilience.caching import Kit
+
+
+def test_a_thousand_misses_at_once_compute_once(clock: ManualClock) -> None:
+    """A thousand tasks that miss together wait for one computation."""
+    kit = Kit("async", clock)
+
+    async def scenario() -> None:
+        answers = await asyncio.gather(*(kit.function("a") for _ in range(1_000)))
+        assert {answer["n"] for answer in answers} == {1}
+        answers[0]["n"] = 99
+        assert answers[1]["n"] == 1
+
+    asyncio.run(scenario())
+    assert kit.source.calls == 1
+    assert kit.manager.get_stats().coalesced == 999
+
+
+def test_threads_that_miss_at_once_compute_once(clock: ManualClock) -> None:
+    """Ten threads that miss while one computes wait for it."""
+    started, go, calls, answers = threading.Event(), threading.Event(), [], []
+
+    @cached(60, manager=CacheManager(clock=clock))
+    def slow() -> int:
+        calls.append(1)
+        started.set()
+        go.wait(10)
+        return 7
+
+    threads = [threading.Thread(target=lambda: answers.append(slow())) for _ in range(10)]
+    threads[0].start()
+    assert started.wait(10)
+    for thread in threads[1:]:
+        thread.start()
+    go.set()
+    for thread in threads:
+        thread.join(10)
+    assert (len(calls), answers) == (1, [7] * 10)
+
+
+def test_a_cancelled_leader_does_not_take_the_others_along(clock: ManualClock) -> None:
+    """The computation goes on for those who still wait."""
+    kit = Kit("async", clock)
+
+    async def scenario() -> None:
+        leader = asyncio.create_task(kit.function("a"))
+        follower = asyncio.create_task(kit.function("a"))
+        await asyncio.sleep(0)
+        leader.cancel()
+        assert (await follower)["n"] == 1
+
+    asyncio.run(scenario())
+
+
+def test_what_was_under_way_at_an_invalidation_is_not_kept(clock: ManualClock) -> None:
+    """A value computed from before a write is neither stored nor joined after it."""
+    gate, calls = asyncio.Event, []
+
+    async def scenario() -> None:
+        hold = gate()
+
+        @cached(60, manager=CacheManager(clock=clock))
+        async def read() -> int:
+            calls.append(1)
+            number = len(calls)
+            if number == 1:
+                await hold.wait()
+            return number
+
+        before = asyncio.create_task(read())
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        await read.invalidate_async()  # type: ignore[attr-defined]
+        assert await read() == 2
+        hold.set()
+        assert await before == 1
+        assert await read() == 2
+
+    asyncio.run(scenario())
+
+
+def test_a_value_from_before_an_invalidation_is_never_stored_after_it(clock: ManualClock) -> None:
+    """Driven interleaving: one environment computes, the other invalidates meanwhile, nobody sees the old value."""
+
+    async def scenario() -> None:
+        shared, hold, value = MemoryStore(clock=clock), asyncio.Event(), "old"
+
+        async def read() -> str:
+            seen = value
+            await hold.wait()
+            return seen
+
+        first, second = (
+            cached(60, private=private, manager=CacheManager(clock=clock, store=FaultyStore(shared)))(read)
+            for private in (True, True)
+        )
+        before = asyncio.create_task(first())
+        await asyncio.sleep(0)
+        value = "new"
+        await second.invalidate_async()  # type: ignore[attr-defined]
+        hold.set()
+        assert await before == "old"
+        assert await second() == "new"
+        assert await first() == "new"
+
+    asyncio.run(scenario())
