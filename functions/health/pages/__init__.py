@@ -13,7 +13,7 @@ _FOLDER = Path(__file__).parent
 
 
 def page(name: str) -> Response:
-    """Return the page made of ``<name>.html``, ``<name>.css`` and ``<name>.js``."""
+    """Return the page made of ``<name>.html`` in ``frame.html``, ``<name>.css`` and ``<name>.js``."""
     body, policy = _built(name)
     headers = {"Content-Security-Policy": policy, "Cache-Control": "no-cache"}
     return Response(body, media_type="text/html", headers=headers)
@@ -21,12 +21,13 @@ def page(name: str) -> Response:
 
 @lru_cache(maxsize=4)
 def _built(name: str) -> tuple[str, str]:
-    style, script, frame = ((_FOLDER / f"{name}.{kind}").read_text(encoding="utf-8") for kind in ("css", "js", "html"))
+    files = ("frame.html", f"{name}.css", f"{name}.js", f"{name}.html")
+    frame, style, script, body = ((_FOLDER / file).read_text(encoding="utf-8") for file in files)
     policy = (
         f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; connect-src 'self'; "
         "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
-    return frame.replace("/*style*/", style).replace("/*script*/", script), policy
+    return frame.replace("<!--page-->\n", body).replace("/*style*/", style).replace("/*script*/", script), policy
 
 
 def _hash(text: str) -> str:

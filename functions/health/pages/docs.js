@@ -11,6 +11,9 @@ function el(name, attributes = {}, ...children) {
   return node;
 }
 
+/** A sentence of a description: what stands between backticks is code. */
+const prose = (text) => text.split(/`([^`]+)`/).map((part, n) => (n % 2 ? el("code", {}, part) : part));
+
 const resolved = (schema) => (schema && schema.$ref ? components[schema.$ref.split("/").at(-1)] || {} : schema || {});
 const named = (schema) => (schema && schema.$ref ? schema.$ref.split("/").at(-1) : "");
 
@@ -38,7 +41,7 @@ function bounds(given) {
 
 function row(name, required, schema, description) {
   return el("tr", {}, el("td", {}, el("code", {}, name), required ? el("span", { class: "required", title: "required" }, " *") : null),
-    el("td", {}, kind(schema)), el("td", { class: "quiet" }, [description || resolved(schema).description || "", bounds(schema)].filter(Boolean).join(" · ")));
+    el("td", {}, kind(schema)), el("td", { class: "quiet" }, ...prose([description || resolved(schema).description || "", bounds(schema)].filter(Boolean).join(" · "))));
 }
 
 function fields(given) {
@@ -89,7 +92,7 @@ function operationNode(path, method, operation) {
   }
   if (body) parts.push(el("h3", {}, `Body ${named(body)}`), fields(body));
   const summary = el("summary", {}, el("span", { class: `method ${method}` }, method.toUpperCase()), el("code", {}, path),
-    el("span", { class: "quiet" }, operation.description || operation.summary || ""));
+    el("span", { class: "quiet" }, ...prose(operation.description || operation.summary || "")));
   const node = el("details", {}, summary, el("div", { class: "body" }, ...parts, ...answers(operation).filter(Boolean)));
   node.dataset.text = `${method} ${path} ${operation.description || ""}`.toLowerCase();
   return node;
