@@ -130,28 +130,3 @@ def test_the_name_defaults_to_the_function() -> None:
         "test_breaker_use.test_the_name_defaults_to_the_function.<locals>.some_call"
     )  # type: ignore[attr-defined]
     assert some_call.__name__ == "some_call"
-
-
-@pytest.mark.parametrize(
-    ("settings", "message"),
-    [
-        ({"failure_threshold": 0}, "failure_threshold=0"),
-        ({"failure_threshold": 2.5}, "failure_threshold=2.5"),
-        ({"recovery_timeout": 0}, "recovery_timeout=0"),
-        ({"recovery_timeout": float("nan")}, "recovery_timeout=nan"),
-        ({"window_seconds": -1}, "window_seconds=-1"),
-        ({"minimum_calls": 0}, "minimum_calls=0"),
-        ({"failure_rate_threshold": 1.5}, "failure_rate_threshold=1.5"),
-        ({"slow_call_seconds": 0}, "slow_call_seconds=0"),
-        ({"success_threshold": True}, "success_threshold=True"),
-        ({"handled_exceptions": (int,)}, "handled_exceptions"),
-        ({"max_recovery_timeout": 5}, "max_recovery_timeout=5"),
-        ({"recovery_growth": 0.5}, "recovery_growth=0.5"),
-        ({"jitter": 2}, "jitter=2"),
-        ({"failure_threshold": None, "failure_rate_threshold": None}, "failure_threshold=None"),
-    ],
-)
-def test_wrong_settings_fail_when_built(settings: dict[str, Any], message: str) -> None:
-    """The error names the field and the value."""
-    with pytest.raises(ConfigurationError, match=message):
-        CircuitBreaker("wrong", **settings)

@@ -10,7 +10,6 @@ import pytest
 
 from resilience import (
     CacheManager,
-    ConfigurationError,
     cache_manager,
     cached,
     flush,
@@ -181,15 +180,3 @@ def test_works_as_the_guide_shows() -> None:
     cache_manager.cleanup_expired()
     cache_manager.clear()
     assert cache_manager.get_stats().entries == 0
-
-
-@pytest.mark.parametrize(
-    "settings",
-    [{"ttl": 0}, {"ttl": 1, "stale_if_error": -1}, {"ttl": 1, "negative_ttl": 0}, {"ttl": 1, "local_seconds": -1}],
-)
-def test_wrong_settings_fail_when_built(settings: dict[str, Any]) -> None:
-    """The error names the field."""
-    with pytest.raises(ConfigurationError, match=list(settings)[-1]):
-        cached(**settings)
-    with pytest.raises(ConfigurationError, match="max_bytes"):
-        CacheManager(max_bytes=0)

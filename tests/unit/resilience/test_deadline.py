@@ -36,7 +36,11 @@ def test_shortens_timeouts(clock: ManualClock) -> None:
     with deadline(2, clock=clock):
         assert timeout_for("query", 3.0) == pytest.approx(2.0)
         assert timeout_for("query", 3.0, reserve=0.5) == pytest.approx(1.5)
-        clock.advance(2)
+        assert timeout_for("query") == pytest.approx(2.0)
+        assert timeout_for("query", 0.5) == 0.5
+        clock.advance(1.5)
+        assert timeout_for("query", 3.0) == pytest.approx(0.5)
+        clock.advance(0.5)
         with pytest.raises(DeadlineExceededError, match="no time left for query"):
             timeout_for("query", 3.0)
 

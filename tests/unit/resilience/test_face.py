@@ -56,3 +56,26 @@ def test_the_errors_form_one_tree() -> None:
     assert issubclass(resilience.ConfigurationError, ValueError)
     assert issubclass(resilience.DeadlineExceededError, TimeoutError)
     assert issubclass(resilience.PoolTimeoutError, TimeoutError)
+
+
+def test_errors_say_what_happened_and_carry_it() -> None:
+    """Each has its facts as attributes, and a text for whoever reads the log."""
+    opened = resilience.CircuitOpenError("database", 12.34, forced=True)
+    assert (opened.name, opened.retry_after, opened.forced) == ("database", 12.34, True)
+    assert str(opened) == "circuit 'database' is open; try again in 12.3 s"
+    assert resilience.CircuitOpenError("database", -1.0).retry_after == 0.0
+    waited = resilience.PoolTimeoutError(20, 1.5)
+    assert (waited.waited, str(waited)) == (1.5, "all 20 slots busy for 1.50 s")
+    limiter = resilience.RateLimiter(per_minute=1, per_hour=None, store=resilience.MemoryStore())
+    refused = next(decision for _ in range(3) if not (decision := limiter.check("user")).allowed)
+    error = resilience.RateLimitedError(refused)
+    assert (error.decision, error.retry_after) == (refused, refused.retry_after)
+    assert "reached; try again in" in str(error)
+
+
+def test_unknown_names_are_no_part_of_it() -> None:
+    """A name that is misspelt is an AttributeError that says so, and `dir` lists what there is."""
+    with pytest.raises(AttributeError, match="module 'resilience' has no attribute 'circuit_braker'"):
+        _ = resilience.circuit_braker
+    assert dir(resilience) == sorted(resilience.__all__)
+    assert {getattr(resilience, name) is not None for name in resilience.__all__} == {True}

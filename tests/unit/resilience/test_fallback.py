@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from resilience import degraded, events, fallback_handler, track_served, with_fallback
+from resilience import FallbackHandler, degraded, events, fallback_handler, track_served, with_fallback
 
 
 @pytest.fixture(autouse=True)
@@ -50,6 +50,63 @@ def test_a_function_takes_what_it_wants(fallback: Any, answer: str) -> None:
     assert asyncio.run(stats_async("u")) == answer
 
 
+def test_a_call_that_works_is_left_alone() -> None:
+    """Arguments go in and the answer comes out as without it, plain and async; names and docs stay."""
+
+    @with_fallback("stats")
+    def plain(*args: int, **named: int) -> Any:
+        """Plain."""
+        return args, named
+
+    @with_fallback("stats")
+    async def later(*args: int, **named: int) -> Any:
+        """Later."""
+        return args, named
+
+    fallback_handler.register_fallback("stats", "fallback")
+    with track_served() as served:
+        assert plain(1, b=2) == asyncio.run(later(1, b=2)) == ((1,), {"b": 2})
+    assert not served
+    assert (plain.__name__, plain.__doc__, later.__name__) == ("plain", "Plain.", "later")
+
+
+def test_a_fallback_gets_what_the_call_got() -> None:
+    """The error itself, and every argument, also by name."""
+
+    @with_fallback("stats")
+    def plain(user: str, *, day: int) -> Any:
+        raise ConnectionError(user)
+
+    @with_fallback("stats")
+    async def later(user: str, *, day: int) -> Any:
+        raise ConnectionError(user)
+
+    def instead(error: Exception, user: str, *, day: int) -> tuple[str, str, int]:
+        return str(error), user, day
+
+    fallback_handler.register_fallback("stats", instead)
+    assert plain("u", day=3) == asyncio.run(later("u", day=3)) == ("u", "u", 3)
+
+
+def test_a_handler_of_ones_own() -> None:
+    """Fallbacks of one handler are not another's; one that was taken back is gone, and twice is no error."""
+    handler = FallbackHandler()
+
+    @with_fallback("stats", handler=handler, on=(ConnectionError,))
+    def own(error: Exception) -> Any:
+        raise error
+
+    handler.register_fallback("stats", 1)
+    assert own(ConnectionError()) == 1
+    assert fallback_handler.registered() == ()
+    with pytest.raises(ValueError, match="not on the list"):
+        own(ValueError("not on the list"))
+    for _ in range(2):
+        handler.unregister_fallback("stats")
+    with pytest.raises(ConnectionError):
+        own(ConnectionError())
+
+
 def test_an_async_fallback_is_awaited() -> None:
     """An async function can use an async fallback."""
 
@@ -67,8 +124,8 @@ def test_without_a_fallback_the_error_is_raised() -> None:
         stats("u")
 
 
-def test_a_failing_fallback_gives_the_original_error() -> None:
-    """The caller learns why the call failed; why the fallback did is the cause."""
+def test_a_failing_fallback_gives_the_original_error(caplog: pytest.LogCaptureFixture) -> None:
+    """The caller learns why the call failed; why the fallback did is the cause, and in the log."""
 
     def broken() -> None:
         raise ZeroDivisionError
@@ -78,6 +135,8 @@ def test_a_failing_fallback_gives_the_original_error() -> None:
         with pytest.raises(ConnectionError) as raised:
             call()
         assert isinstance(raised.value.__cause__, ZeroDivisionError)
+    assert [record.getMessage() for record in caplog.records] == ["fallback stats failed itself"] * 2
+    assert all(record.exc_info and record.exc_info[0] is ZeroDivisionError for record in caplog.records)
 
 
 def test_cancellation_passes() -> None:
@@ -105,4 +164,6 @@ def test_what_was_served_is_visible(events: list[events.Event]) -> None:
         assert degraded() == ()
 
     asyncio.run(scenario())
-    assert [(event.kind, event.name) for event in events] == [("fallback_served", "stats")] * 2
+    assert [(event.kind, event.name, event.details) for event in events] == [
+        ("fallback_served", "stats", {"error": "ConnectionError"})
+    ] * 2

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from resilience import MemoryStore, Occurrences, PerformanceMonitor
+from resilience import MemoryStore, Occurrences, PerformanceMonitor, flush
+from resilience.events import Event
 from resilience.testing import ManualClock
 from tests.integration.resilience.helpers import FaultyStore
 
@@ -70,6 +71,81 @@ def test_without_the_store_own_occurrences_are_shown_and_written_later(clock: Ma
     view.down = False
     assert errors.flush()
     assert len(view.inner.query(f"occurrences#errors#{int(errors._id, 16) % 4}")) == 1
+
+
+def test_an_outage_over_the_turn_of_the_hour_loses_nothing(clock: ManualClock) -> None:
+    """When the first of several hours cannot be written, the others are not forgotten either."""
+    view = FaultyStore(MemoryStore(clock=clock))
+    errors = make(view, clock)
+    for _ in range(3):
+        errors.note("a")
+        clock.advance(3_600)
+    view.down = True
+    assert not errors.flush()
+    view.down = False
+    assert errors.flush()
+    assert errors.flush()
+    found, _ = make(FaultyStore(view.inner), clock).fleet()
+    assert [(each.key, each.count) for each in found] == [("a", 3)]
+    assert view.writes == 3
+
+
+def test_a_failed_store_is_told_by_what_was_tried(clock: ManualClock, events: list[Event]) -> None:
+    """Events name the list, the operation and the store's words; a clear that reached nobody says so."""
+    view = FaultyStore(MemoryStore(clock=clock))
+    errors = make(view, clock)
+    errors.note("a")
+    view.down = True
+    assert not errors.flush()
+    errors.fleet()
+    assert not asyncio.run(errors.clear_async())
+    assert errors.own() == ()
+    told = [(event.name, event.details["operation"], event.details["error"]) for event in events if event.name]
+    assert [each for each in told if each[0] == "errors"] == [
+        ("errors", operation, "down") for operation in ("flush", "query", "clear")
+    ]
+
+
+def test_writes_wait_for_their_turn(clock: ManualClock) -> None:
+    """At most one write in ten seconds, none without news, all at shutdown; a clock that steps back delays nothing."""
+    view = FaultyStore(MemoryStore(clock=clock))
+    errors = make(view, clock)
+
+    def writes_of_a_flush(*, final: bool = False) -> int:
+        before = view.writes
+        flush(final=final)
+        return view.writes - before
+
+    errors.note("a")
+    assert writes_of_a_flush() == 1
+    clock.advance(20)
+    assert writes_of_a_flush() == 0
+    errors.note("a")
+    assert writes_of_a_flush() == 1
+    errors.note("a")
+    clock.advance(9.9)
+    assert writes_of_a_flush() == 0
+    clock.advance(0.1)
+    assert writes_of_a_flush() == 1
+    errors.note("a")
+    assert writes_of_a_flush(final=True) == 1
+    errors.note("a")
+    clock.step(-100)
+    assert writes_of_a_flush() == 1
+
+
+def test_a_restored_copy_is_an_environment_of_its_own(clock: ManualClock) -> None:
+    """Copies of one memory neither write over each other nor count what the original counts."""
+    store = MemoryStore(clock=clock)
+    errors = make(FaultyStore(store), clock)
+    errors.note("before")
+    errors.flush()
+    errors.renew()
+    assert errors.own() == ()
+    errors.note("after")
+    errors.flush()
+    found, _ = make(FaultyStore(store), clock).fleet()
+    assert {each.key for each in found} == {"before", "after"}
 
 
 def test_reported_figures_travel_with_the_measurements(clock: ManualClock) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+import threading
 
 import pytest
 
-from resilience import ConfigurationError, ConnectionPool, PoolTimeoutError, connection_pool, deadline
+from resilience import ConnectionPool, PoolTimeoutError, connection_pool, deadline, events
+from resilience.testing import ManualClock
 
 
 async def settle() -> None:
@@ -149,14 +150,98 @@ def test_slots_of_a_closed_loop_come_back() -> None:
     asyncio.run(use())
 
 
+def test_a_slot_of_one_loop_goes_to_a_waiter_of_another() -> None:
+    """Threads with loops of their own share the pool: who waits in one is served by a release in the other."""
+    pool = ConnectionPool(1)
+    waiting, served = threading.Event(), threading.Event()
+
+    async def wait_for_a_slot() -> None:
+        waiter = asyncio.create_task(pool.acquire())
+        await settle()
+        waiting.set()
+        await waiter
+        served.set()
+        await pool.release()
+
+    async def hold() -> None:
+        await pool.acquire()
+        thread = threading.Thread(target=lambda: asyncio.run(wait_for_a_slot()))
+        thread.start()
+        assert waiting.wait(10)
+        assert pool.get_stats().waiting == 1
+        await pool.release()
+        await asyncio.to_thread(thread.join, 10)
+
+    asyncio.run(hold())
+    assert served.is_set()
+    stats = pool.get_stats()
+    assert (stats.active, stats.waiting, stats.acquired, stats.peak) == (0, 0, 2, 1)
+
+
+def test_waits_are_measured(clock: ManualClock) -> None:
+    """Nothing at first; then the sum of all waits, and the longest."""
+    pool = ConnectionPool(1, clock=clock)
+    fresh = pool.get_stats()
+    assert (fresh.wait_seconds_total, fresh.wait_seconds_max, fresh.acquired) == (0.0, 0.0, 0)
+
+    async def scenario() -> None:
+        for seconds in (3.0, 1.0):
+            await pool.acquire()
+            waiter = asyncio.create_task(pool.acquire())
+            await settle()
+            clock.advance(seconds)
+            await pool.release()
+            await waiter
+            await pool.release()
+
+    asyncio.run(scenario())
+    stats = pool.get_stats()
+    assert (stats.wait_seconds_total, stats.wait_seconds_max) == (pytest.approx(4.0), pytest.approx(3.0))
+
+
+def test_giving_up_is_told(clock: ManualClock, events: list[events.Event]) -> None:
+    """The error says how many slots there are and how long the caller waited; an event goes out."""
+
+    async def scenario() -> PoolTimeoutError:
+        pool = ConnectionPool(2, timeout=0, clock=clock)
+        await pool.acquire()
+        await pool.acquire()
+        with pytest.raises(PoolTimeoutError) as refused:
+            await pool.acquire()
+        return refused.value
+
+    error = asyncio.run(scenario())
+    assert error.waited == 0.0
+    assert str(error) == "all 2 slots busy for 0.00 s"
+    assert [(event.kind, event.name, event.details) for event in events] == [
+        ("pool_timeout", "connection_pool", {"limit": 2})
+    ]
+
+
+def test_a_pool_without_patience_of_its_own_waits_as_long_as_the_call_does() -> None:
+    """timeout=None waits for a slot; a call's own timeout counts instead of the pool's."""
+
+    async def scenario() -> None:
+        pool = ConnectionPool(1, timeout=None)
+        await pool.acquire()
+        waiter = asyncio.create_task(pool.acquire())
+        await settle()
+        assert pool.get_stats().waiting == 1
+        with pytest.raises(PoolTimeoutError):
+            await pool.acquire(0)
+        await pool.release()
+        await waiter
+        impatient = ConnectionPool(1, timeout=0)
+        await impatient.acquire()
+        patient = asyncio.create_task(impatient.acquire(60))
+        await settle()
+        await impatient.release()
+        await patient
+
+    asyncio.run(scenario())
+
+
 def test_giving_back_nothing_is_an_error() -> None:
     """Release without acquire is a bug of the caller."""
     with pytest.raises(RuntimeError, match="without acquire"):
         asyncio.run(ConnectionPool().release())
-
-
-@pytest.mark.parametrize("settings", [{"limit": 0}, {"limit": 1.5}, {"timeout": -1}])
-def test_wrong_settings_fail_when_built(settings: dict[str, Any]) -> None:
-    """The error names the field."""
-    with pytest.raises(ConfigurationError, match=next(iter(settings))):
-        ConnectionPool(**settings)

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from resilience import (
     CircuitOpenError,
-    ConfigurationError,
     RetryBudget,
-    RetryPolicy,
     deadline,
     events,
     retry_async,
@@ -74,6 +71,53 @@ def test_zero_retries_is_one_call(kind: str) -> None:
     with no_wait(), pytest.raises(ConnectionError):
         attempt(kind, flaky, max_retries=0)
     assert flaky.calls == 1
+
+
+@both
+def test_every_try_gets_the_same_arguments(kind: str) -> None:
+    """By position and by name, by decorator and by hand."""
+    seen: list[Any] = []
+
+    def plain(*args: int, **named: int) -> str:
+        seen.append((args, named))
+        if len(seen) % 2:
+            raise ConnectionError
+        return "done"
+
+    async def later(*args: int, **named: int) -> str:
+        return plain(*args, **named)
+
+    with no_wait():
+        if kind == "plain":
+            assert with_retry()(plain)(1, b=2) == "done"
+            assert retry_sync(plain, 1, kwargs={"b": 2}, max_retries=1) == "done"
+        else:
+            assert asyncio.run(with_retry()(later)(1, b=2)) == "done"
+            assert asyncio.run(retry_async(later, 1, kwargs={"b": 2}, max_retries=1)) == "done"
+    assert seen == [((1,), {"b": 2})] * 4
+
+
+@both
+def test_calls_by_hand_share_a_budget(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many functions are tried, an outage is met with few retries in all."""
+    monkeypatch.setattr(
+        "resilience._retry._retry._shared_budget", RetryBudget()
+    )  # what is spent here is missed nowhere
+    tries = 0
+
+    def down() -> None:
+        nonlocal tries
+        tries += 1
+        raise ConnectionError
+
+    async def down_async() -> None:
+        down()
+
+    with no_wait():
+        for _ in range(100):
+            with pytest.raises(ConnectionError):
+                retry_sync(down) if kind == "plain" else asyncio.run(retry_async(down_async))
+    assert 100 + 10 <= tries <= 100 + 10 + 10
 
 
 @both
@@ -202,21 +246,3 @@ def test_the_switch_removes_every_wait() -> None:
         assert attempt("async", Flaky(3), base_delay=3_600.0, max_delay=3_600.0) == 4
     finally:
         set_testing(False)
-
-
-@pytest.mark.parametrize(
-    ("build", "message"),
-    [
-        (lambda: RetryPolicy(max_retries=-1), "max_retries=-1"),
-        (lambda: RetryPolicy(base_delay=-0.1), "base_delay=-0.1"),
-        (lambda: RetryPolicy(exponential_base=0.5), "exponential_base=0.5"),
-        (lambda: RetryPolicy(retry_on=("x",)), "retry_on"),  # type: ignore[arg-type]
-        (lambda: RetryPolicy(retry_on=3), "retry_on=3"),  # type: ignore[arg-type]
-        (lambda: RetryBudget(0), "ratio=0"),
-        (lambda: RetryBudget(floor=20), "ceiling=10"),
-    ],
-)
-def test_wrong_settings_fail_when_built(build: Callable[[], object], message: str) -> None:
-    """The error names the field and the value."""
-    with pytest.raises(ConfigurationError, match=message):
-        build()

@@ -9,23 +9,20 @@ long as the minutes are remembered; measuring never fails a call.
 from __future__ import annotations
 
 import json
-import os
-import threading
 import zlib
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from resilience import _checks, _offload, _runtime, events
+from resilience import _checks, _offload, _runtime
 from resilience._clock import SYSTEM, Clock
-from resilience._control import Control, control_of
 from resilience._monitor._figures import Performance, SlowCall, Tally
+from resilience._monitor._member import Member
 from resilience.errors import StoreError
 from resilience.store._protocol import Item, Store
 
 _PARTITION: Final = "metrics"
-_GENERATION: Final = "metrics"
 _KEEP_SECONDS: Final = 2 * 3_600
 _KEEP_MINUTES: Final = 15
 _OTHER: Final = "(other)"
@@ -79,7 +76,7 @@ class _Slot:
         self.dirty = 0
 
 
-class PerformanceMonitor(_runtime.Bound):
+class PerformanceMonitor(Member):
     """A monitor.
 
     Args:
@@ -106,23 +103,15 @@ class PerformanceMonitor(_runtime.Bound):
         store: Store | None = None,
         clock: Clock = SYSTEM,
     ) -> None:
+        super().__init__(_PARTITION, flush_seconds, store, clock)
         self.slow_seconds = _checks.seconds("slow_seconds", slow_seconds)
         self._max_names = _checks.whole("max_names", max_names)
         self._max_slow = _checks.whole("max_slow", max_slow)
-        self._flush_seconds = _checks.number("flush_seconds", flush_seconds)
         self._flush_calls = _checks.whole("flush_calls", flush_calls)
-        self._given, self._clock = store, clock
-        self._control: Control | None = None
-        self._lock = threading.Lock()
         self._slots: dict[int, _Slot] = {}
         self._totals: dict[str, Tally] = {}
         self._recent: deque[SlowCall] = deque(maxlen=100)
-        self._generation = 0
-        self._flush_at = 0.0
-        self._id = os.urandom(6).hex()
         self._reporters: dict[str, Callable[[], Figures]] = {}
-        if store is None:
-            self.follow_default()
 
     def record(self, name: str, seconds: float, *, error: bool = False) -> None:
         """Count a call.
@@ -215,24 +204,11 @@ class PerformanceMonitor(_runtime.Bound):
 
     def reset(self) -> None:
         """Forget everything: here at once, in every other environment within five seconds."""
-        self._forget()
-        if self._bound().store.blocking and _offload.in_event_loop():
-            _offload.soon(self._announce, blocking=True)
-        else:
-            self._announce()
+        self._forget_everywhere()
 
     async def reset_async(self) -> bool:
         """Like `reset`, and waits for the store; False when it did not answer and only this environment forgot."""
-        self._forget()
-        return await _offload.run(self._announce, blocking=self._bound().store.blocking)
-
-    def _announce(self) -> bool:
-        try:
-            self._generation = self._bound().advance(_GENERATION)
-        except StoreError as error:
-            events.emit(events.STORE_ERROR, "metrics", operation="reset", error=str(error))
-            return False
-        return True
+        return await self._forget_everywhere_async()
 
     def flush_soon(self, *, only_if_due: bool = False) -> None:
         """Write what was counted, without making the caller wait.
@@ -260,25 +236,17 @@ class PerformanceMonitor(_runtime.Bound):
                     _PARTITION, _key(minute, generation, self._id), {"data": packed}, ttl=minute * 60 + _KEEP_SECONDS
                 )
             except StoreError as error:
-                events.emit(events.STORE_ERROR, "metrics", operation="flush", error=str(error))
+                self._tell("flush", error)
                 return False
             with self._lock:
                 slot.dirty -= dirty
         return True
 
-    def renew(self) -> None:
-        """Become another environment: copies of one memory must not write to one item."""
-        self._id = os.urandom(6).hex()
-
-    def rebind(self) -> None:
-        """Use another default store from now on."""
-        self._control = None
-
     def _figures(self) -> dict[str, Figures]:
         return {name: dict(figures()) for name, figures in self._reporters.items()}
 
     def _due(self, now: float, slot: _Slot) -> bool:
-        if self._flush_at - self._flush_seconds <= now < self._flush_at:
+        if not self._waited(now):
             return False
         older = any(each.dirty for each in self._slots.values() if each is not slot)
         if slot.dirty < self._flush_calls and not older:
@@ -300,15 +268,6 @@ class PerformanceMonitor(_runtime.Bound):
         if len(slot.slow) > self._max_slow:
             slot.slow.remove(min(slot.slow, key=lambda each: each.seconds))
 
-    def _check_generation(self) -> int:
-        control = self._bound()
-        control.refresh_soon(self._clock)
-        generation = control.generation(_GENERATION)
-        if generation > self._generation:
-            self._generation = generation
-            self._forget()
-        return self._generation
-
     def _forget(self) -> None:
         with self._lock:
             self._slots.clear()
@@ -326,7 +285,7 @@ class PerformanceMonitor(_runtime.Bound):
             for tens in range(first // 10, int(self._clock.wall() // 600) + 1):
                 found += store.query(_PARTITION, sk_prefix=f"{tens}#")
         except StoreError as error:
-            events.emit(events.STORE_ERROR, "metrics", operation="query", error=str(error))
+            self._tell("query", error)
             return {}, False
         items = {}
         for item in found:
@@ -334,11 +293,6 @@ class PerformanceMonitor(_runtime.Bound):
             if int(minute) >= first and int(written) == generation and environment != self._id:
                 items[environment, int(minute)] = _unpack(int(minute), _data(item))
         return items, True
-
-    def _bound(self) -> Control:
-        if self._control is None:
-            self._control = control_of(self._given or _runtime.default_store())
-        return self._control
 
 
 def _shown(

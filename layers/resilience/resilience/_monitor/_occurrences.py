@@ -8,16 +8,14 @@ most once in `flush_seconds`; nothing is written while nothing happens. So no ke
 from __future__ import annotations
 
 import json
-import os
-import threading
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from resilience import _checks, _offload, _runtime, events
+from resilience import _checks, _offload, _runtime
 from resilience._clock import SYSTEM, Clock
-from resilience._control import Control, control_of
+from resilience._monitor._member import Member
 from resilience.errors import StoreError
 from resilience.store._protocol import Item, Store
 
@@ -50,7 +48,7 @@ class Occurrence:
         return replace(newer, count=self.count + other.count, first=min(self.first, other.first))
 
 
-class Occurrences(_runtime.Bound):
+class Occurrences(Member):
     """A list of occurrences.
 
     Args:
@@ -76,21 +74,13 @@ class Occurrences(_runtime.Bound):
         clock: Clock = SYSTEM,
     ) -> None:
         self.name = _checks.text("name", name)
+        super().__init__(name, flush_seconds, store, clock)
         self._max_keys = _checks.whole("max_keys", max_keys)
         self._keep_hours = _checks.whole("keep_hours", keep_hours)
-        self._flush_seconds = _checks.number("flush_seconds", flush_seconds)
-        self._given, self._clock = store, clock
-        self._control: Control | None = None
-        self._lock = threading.Lock()
         self._hours: dict[int, dict[str, Occurrence]] = {}
         self._dirty: set[int] = set()
-        self._flush_at = 0.0
-        self._generation = 0
-        self._id = os.urandom(6).hex()
-        if store is None:
-            self.follow_default()
         _runtime.on_flush(self._flush_soon)
-        _runtime.on_restored(self._renew)
+        _runtime.on_restored(self.renew)
 
     def note(self, key: str, **details: str) -> None:
         """Count one more of `key`; the latest details are kept, 200 characters of each."""
@@ -123,7 +113,7 @@ class Occurrences(_runtime.Bound):
         try:
             items = [item for n in range(_SHARDS) for item in self._bound().store.query(self._partition(n))]
         except StoreError as error:
-            events.emit(events.STORE_ERROR, self.name, operation="query", error=str(error))
+            self._tell("query", error)
             return own, False
         others = [_load(item) for item in items if self._is_another(item.sk, generation)]
         return _merged([list(own), *others]), True
@@ -134,16 +124,11 @@ class Occurrences(_runtime.Bound):
 
     def clear(self) -> None:
         """Forget everything: here at once, in every other environment within five seconds."""
-        self._forget()
-        if self._bound().store.blocking and _offload.in_event_loop():
-            _offload.soon(self._announce, blocking=True)
-        else:
-            self._announce()
+        self._forget_everywhere()
 
     async def clear_async(self) -> bool:
         """Like `clear`, and waits for the store; False when it did not answer and only this environment forgot."""
-        self._forget()
-        return await _offload.run(self._announce, blocking=self._bound().store.blocking)
+        return await self._forget_everywhere_async()
 
     def flush(self) -> bool:
         """Write what was not written yet; False when the store did not answer."""
@@ -151,35 +136,33 @@ class Occurrences(_runtime.Bound):
         with self._lock:
             waiting = [(hour, _dump(self._hours[hour])) for hour in self._dirty if hour in self._hours]
             self._dirty.clear()
-        for hour, data in waiting:
-            expires = (hour + self._keep_hours) * _HOUR
+        while waiting:
+            hour, data = waiting[-1]
             try:
                 control.store.put(
                     self._partition(int(self._id, 16) % _SHARDS),
                     f"{hour}#{generation}#{self._id}",
                     {"data": data},
-                    ttl=expires,
+                    ttl=(hour + self._keep_hours) * _HOUR,
                 )
             except StoreError as error:
-                events.emit(events.STORE_ERROR, self.name, operation="flush", error=str(error))
-                self._dirty.add(hour)
+                self._tell("flush", error)
+                with self._lock:
+                    self._dirty.update(hour for hour, _ in waiting)
                 return False
+            waiting.pop()
         return True
-
-    def rebind(self) -> None:
-        """Use another default store from now on."""
-        self._control = None
 
     def _flush_soon(self, final: bool) -> None:
         now = self._clock.wall()
-        if not self._dirty or (not final and self._flush_at - self._flush_seconds <= now < self._flush_at):
+        if not self._dirty or not (final or self._waited(now)):
             return
         self._flush_at = now + self._flush_seconds
         _offload.soon(self.flush, blocking=self._bound().store.blocking)
 
-    def _renew(self) -> None:
-        """Become another environment: copies of one memory must not write to one item."""
-        self._id = os.urandom(6).hex()
+    def renew(self) -> None:
+        """Become another environment, and leave what was counted to the one that was copied."""
+        super().renew()
         self._forget()
 
     def _forget(self) -> None:
@@ -187,34 +170,12 @@ class Occurrences(_runtime.Bound):
             self._hours.clear()
             self._dirty.clear()
 
-    def _announce(self) -> bool:
-        try:
-            self._generation = self._bound().advance(self.name)
-        except StoreError as error:
-            events.emit(events.STORE_ERROR, self.name, operation="clear", error=str(error))
-            return False
-        return True
-
-    def _check_generation(self) -> int:
-        control = self._bound()
-        control.refresh_soon(self._clock)
-        generation = control.generation(self.name)
-        if generation > self._generation:
-            self._generation = generation
-            self._forget()
-        return self._generation
-
     def _is_another(self, sk: str, generation: int) -> bool:
         _, written, environment = sk.split("#")
         return int(written) == generation and environment != self._id
 
     def _partition(self, shard: int) -> str:
         return f"occurrences#{self.name}#{shard}"
-
-    def _bound(self) -> Control:
-        if self._control is None:
-            self._control = control_of(self._given or _runtime.default_store())
-        return self._control
 
 
 def _merged(lists: list[list[Occurrence]]) -> tuple[Occurrence, ...]:
