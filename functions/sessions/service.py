@@ -15,12 +15,13 @@ from studysync.database import database
 from studysync.errors import AUDIT_VALIDATION_FAILED, ApiError
 from studysync.fields import Timestamp
 from studysync.logging import app_logger
-from studysync.pagination import decode_cursor, page
+from studysync.pagination import BigCount, decode_cursor, page
 from studysync.payloads import payload_problem
 from studysync.schedules import in_steps, purge
 from studysync.settings import get_settings
 
 _POSITION: TypeAdapter[tuple[datetime, UUID]] = TypeAdapter(tuple[Timestamp, UUID])
+_EVENT_POSITION: TypeAdapter[tuple[datetime, int]] = TypeAdapter(tuple[Timestamp, BigCount])
 
 
 async def start(command: Command, body: StartSession) -> dict[str, Any]:
@@ -70,6 +71,20 @@ async def list_own(user_id: UUID, status: str | None, limit: int, cursor: str | 
         p_after_id=str(after[1]) if after else None,
     )
     return page(rows, limit, lambda row: [row["started_at"], row["session_id"]])
+
+
+async def list_events(user_id: UUID, session_id: UUID, limit: int, cursor: str | None) -> dict[str, Any]:
+    """Return a page of the events of the caller's session, in order."""
+    after = decode_cursor(cursor, _EVENT_POSITION)
+    rows = await database().call(
+        "get_session_events",
+        p_user_id=str(user_id),
+        p_session_id=str(session_id),
+        p_limit=limit,
+        p_after_at=after[0].isoformat() if after else None,
+        p_after_seq=after[1] if after else None,
+    )
+    return page(rows, limit, lambda row: [row["occurred_at"], row["seq"]])
 
 
 async def read(function: str, user_id: UUID, session_id: UUID) -> Any:

@@ -157,11 +157,19 @@ language sql stable security definer set search_path = '' as $$
   ) s
 $$;
 
-create function public.get_session_events(p_user_id uuid, p_session_id uuid) returns jsonb
+-- In order, from after (p_after_at, p_after_seq). One row more than p_limit where there are more.
+create function public.get_session_events(
+  p_user_id uuid, p_session_id uuid, p_limit integer default 1000,
+  p_after_at timestamptz default null, p_after_seq bigint default null) returns jsonb
 language sql stable security definer set search_path = '' as $$
-  select coalesce(jsonb_agg(internal.event_json(e) order by e.occurred_at, e.seq), '[]')
+  select coalesce(jsonb_agg(internal.event_json(e) || jsonb_build_object('seq', e.seq) order by e.occurred_at, e.seq), '[]')
   from internal.own_session(p_user_id, p_session_id) s
-  join public.session_events e on e.session_id = s.session_id
+  cross join lateral (
+    select * from public.session_events
+    where session_id = s.session_id
+      and (occurred_at, seq) > (coalesce(p_after_at, '-infinity'), coalesce(p_after_seq, 0))
+    order by occurred_at, seq limit p_limit + 1
+  ) e
 $$;
 
 -- What the schedule calls: ends up to p_limit silent sessions. Users whose line is taken are left to the next run.

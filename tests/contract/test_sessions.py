@@ -157,6 +157,31 @@ def test_the_audit_trail_has_every_event_in_order(student: Student, clock: Datab
     assert [e["occurred_at"] for e in events] == sorted(e["occurred_at"] for e in events)
 
 
+def test_the_audit_trail_is_paged(student: Student, sql: psycopg.Connection[Any]) -> None:
+    """A thousand events a page where none are asked for, and every event once, equal times included."""
+    session_id = student.start()
+    path = f"/api/sessions/{session_id}/audit"
+    sql.execute(
+        """insert into session_events (session_id, user_id, source, event_type, occurred_at)
+           select session_id, user_id, 'client', 'heartbeat', started_at + n / 3 * interval '1 second'
+           from study_sessions, generate_series(1, 1004) n where session_id = %s""",
+        [session_id],
+    )
+    first = student.get(path).json()
+    assert len(first["data"]) == 1000
+    rest = student.get(path, params={"cursor": first["next_cursor"]}).json()
+    assert (len(rest["data"]), rest["next_cursor"]) == (5, None)
+    found, cursor = [], ""
+    while cursor is not None:
+        page = student.get(path, params={"limit": 300, "cursor": cursor}).json()
+        found += [event["event_id"] for event in page["data"]]
+        cursor = page["next_cursor"]
+    assert found == [event["event_id"] for event in first["data"] + rest["data"]]
+    assert len(set(found)) == 1005
+    for wrong in ({"limit": 0}, {"limit": 1001}, {"cursor": "forged"}):
+        assert_problem(student.get(path, params=wrong), 400, "VALIDATION_ERROR")
+
+
 def test_claims_never_lengthen_a_session(student: Student, clock: DatabaseClock) -> None:
     """A client that says it ended hours from now is credited what the server's clock says."""
     session_id = student.start(60)
