@@ -37,6 +37,7 @@ def create_app(title: str, routers: Sequence[APIRouter]) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # ours: studysync.tracing and .observability
         # Not include_router: it would build every route a second time, and match every request twice.
         routes=[route for router in routers for route in router.routes],
         middleware=[

@@ -79,12 +79,15 @@ class Database:
         key = settings.supabase_service_role_key.get_secret_value()
         self._transport = transport
         self._url = settings.supabase_rest_url
-        self._headers = [
-            ("apikey", key),
-            ("Authorization", f"Bearer {key}"),
-            ("Content-Type", "application/json"),
-            ("Accept", "application/json"),
-        ]
+        self._headers = httpx.Headers(
+            {
+                "apikey": key,
+                "Authorization": f"Bearer {key}",
+                "Content-Type": "application/json",
+                "Accept": "application/json",
+            }
+        )
+        self._urls: dict[str, httpx.URL] = {}
         self._seconds = settings.database_timeout_seconds
 
     async def call(self, function: str, **arguments: Any) -> Any:
@@ -96,13 +99,18 @@ class Database:
         body = json.dumps(arguments, separators=(",", ":")).encode()
 
         async def execute() -> Any:
-            url = f"{self._url}/rpc/{function}"
-            response = await post_json(self._transport, url, self._headers, body)
+            response = await post_json(self._transport, self._url_of(function), self._headers, body)
             if not response.is_success:
                 raise DatabaseRefusalError.of_response(response)
             return json.loads(response.content) if response.content else None
 
         return await self.guarded(function, execute)
+
+    def _url_of(self, function: str) -> httpx.URL:
+        url = self._urls.get(function)
+        if url is None:
+            url = self._urls[function] = httpx.URL(f"{self._url}/rpc/{function}")
+        return url
 
     async def write(
         self, operation: str, user_id: UUID, arguments: dict[str, Any], *, key: str | None = None, fingerprint: str = ""

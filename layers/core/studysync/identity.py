@@ -6,8 +6,8 @@ from functools import lru_cache
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import Depends, Path, Security
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi import Depends, Path, Request, Security
+from fastapi.security import HTTPBearer
 
 from studysync.context import request_context
 from studysync.errors import ApiError, forbidden, invalid, unauthenticated
@@ -15,8 +15,6 @@ from studysync.fields import RequestBody
 from studysync.http import http_client
 from studysync.settings import get_settings
 from studysync.tokens import Caller, TokenVerifier
-
-_bearer = HTTPBearer(auto_error=False, scheme_name="accessToken", description="An access token of Supabase Auth.")
 
 
 @lru_cache(maxsize=1)
@@ -47,24 +45,29 @@ async def caller_of(authorization: str | None) -> Caller | None:
         return None
 
 
-async def current_user(
-    credentials: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)],
-) -> Caller:
-    """Return the caller.
+class _AccessToken(HTTPBearer):
+    """The security scheme, and the dependency that answers with the caller: one step of FastAPI's instead of two."""
 
-    Raises:
-        ApiError: AUTHENTICATION_ERROR, no token or not a valid one.
-    """
-    if credentials is None:
-        raise unauthenticated()
-    caller = await token_verifier().verify(credentials.credentials)
-    context = request_context()
-    if context is not None:
-        context.user_id = str(caller.user_id)
-    return caller
+    async def __call__(self, request: Request) -> Caller:  # type: ignore[override]
+        """Return the caller.
+
+        Raises:
+            ApiError: AUTHENTICATION_ERROR, no token or not a valid one.
+        """
+        credentials = await super().__call__(request)
+        if credentials is None:
+            raise unauthenticated()
+        caller = await token_verifier().verify(credentials.credentials)
+        context = request_context()
+        if context is not None:
+            context.user_id = str(caller.user_id)
+        return caller
 
 
-CurrentUser = Annotated[Caller, Depends(current_user)]
+current_user = _AccessToken(
+    auto_error=False, scheme_name="accessToken", description="An access token of Supabase Auth."
+)
+CurrentUser = Annotated[Caller, Security(current_user)]
 
 
 async def user_in_path(

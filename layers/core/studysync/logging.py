@@ -69,6 +69,8 @@ class AppLogger(Logger):
         self, *, operation: str, table: str, duration: float, success: bool, **fields: Any
     ) -> None:
         """One line a database call at level DEBUG, a failed one at WARNING; `duration` in seconds."""
+        if success and self.log_level > logging.DEBUG:
+            return
         log = self.debug if success else self.warning
         log(
             f"database {operation} {table}",

@@ -22,6 +22,7 @@ SECURITY_HEADERS = {
     "Cache-Control": "no-store",
 }
 """Set unless the route set its own (a page needs another policy than JSON does)."""
+_SECURITY_FIELDS = [(name.lower().encode(), value.encode()) for name, value in SECURITY_HEADERS.items()]
 
 
 class RequestContextMiddleware:
@@ -67,8 +68,8 @@ def _seconds_left(scope: Scope) -> float:
 
 def _add_headers(headers: MutableHeaders, context: RequestContext, served: Served) -> None:
     headers["X-Request-Id"] = context.request_id
-    for name, value in SECURITY_HEADERS.items():
-        headers.setdefault(name, value)
+    present = {name for name, _ in headers.raw}
+    headers.raw.extend(field for field in _SECURITY_FIELDS if field[0] not in present)
     if served.degraded:
         headers["X-Degraded"] = ", ".join(served.degraded)
     if served.stale:
