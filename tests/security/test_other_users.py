@@ -1,0 +1,186 @@
+"""Every operation with ids of somebody else's: nothing private is shown, and nothing of theirs changes.
+
+Operations come from the OpenAPI document and tables from the catalogue, so that a new one is covered by itself.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+
+from tests.security.requests import PROTECTED, WITH_BODY, Operation
+from tests.support.client import Api, Student, assert_problem
+
+# What students may know of each other (the contract); everything else of another user's is a 403 or a 404.
+PUBLIC = {
+    "GET /api/users/{user_id}",
+    "GET /api/gamification/xp/{user_id}",
+    "GET /api/gamification/badges/{user_id}",
+    "GET /api/gamification/streaks/{user_id}",
+}
+WITH_IDS = [each for each in PROTECTED if set(each.parameters("path")) - {"period"}]
+TABLES = """select c.relname, a.attname from pg_class c join pg_attribute a on a.attrelid = c.oid
+            where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p') and not a.attisdropped
+              and a.attname in ('user_id', 'owner_id', 'created_by', 'space_id') order by 1, 2"""
+
+
+@dataclass
+class Victim:
+    """Somebody with a bit of everything, and the ids that lead to it."""
+
+    student: Student
+    ids: dict[str, str]
+
+    def state(self, sql: psycopg.Connection[Any]) -> dict[str, list[tuple[Any, ...]]]:
+        """Every row that names the victim or the victim's space, by table and column."""
+        found = {}
+        for table, column in sql.execute(TABLES).fetchall():
+            mine = self.ids["space_id"] if column == "space_id" else self.student.user_id
+            query = f"select t::text from public.{table} t where {column} = %s order by 1"
+            found[f"{table}.{column}"] = sql.execute(query, [mine]).fetchall()
+        assert sum(map(len, found.values())) > 10
+        return found
+
+
+@pytest.fixture(scope="module")
+def victim(api: Api) -> Victim:
+    """A student with a private space, a session that runs, XP, and a rejected event."""
+    student, guest = api.student(display_name="Victim"), api.student()
+    space = student.post("/api/spaces/create", {"name": "Private", "visibility": "private"}).json()["data"]
+    guest.post("/api/spaces/join", {"invite_code": space["invite_code"]})
+    student.complete(student.start(space_id=space["space_id"]))
+    event = {"event_id": str(uuid.uuid4()), "session_id": str(uuid.uuid4()), "event_type": "nonsense"}
+    student.post("/api/sync/offline", {"events": [event]})
+    ids = {
+        "user_id": student.user_id, "space_id": space["space_id"], "event_id": event["event_id"],
+        "session_id": student.start(space_id=space["space_id"]),
+    }  # fmt: skip
+    return Victim(student, ids)
+
+
+@pytest.fixture
+def attacker(api: Api) -> Student:
+    return api.student()
+
+
+def attack(attacker: Student, operation: Operation, ids: dict[str, str]) -> httpx.Response:
+    body = operation.body()
+    options = {} if body is None else {"json": body}
+    return attacker.api.request(operation.method, operation.concrete(**ids), token=attacker.token, **options)
+
+
+@pytest.fixture
+def unchanged(victim: Victim, sql: psycopg.Connection[Any]) -> Iterator[None]:
+    """Whatever happens in the test, nothing of the victim's is different afterwards."""
+    before = victim.state(sql)
+    yield
+    assert victim.state(sql) == before
+
+
+@pytest.mark.usefixtures("unchanged")
+@pytest.mark.parametrize("operation", WITH_IDS, ids=lambda operation: operation.name)
+def test_ids_of_others_open_nothing(attacker: Student, victim: Victim, operation: Operation) -> None:
+    """Each operation with an id in its path is refused for another user's, or shows what is public."""
+    response = attack(attacker, operation, victim.ids)
+    if operation.name in PUBLIC:
+        assert response.status_code == 200
+        shown = response.text
+        assert victim.student.email not in shown
+        assert not {"email", "timezone", "daily_goal_minutes"} & response.json()["data"].keys()
+        return
+    assert response.status_code in (403, 404), response.text
+    if "session_id" in operation.path or "event_id" in operation.path or "space_id" in operation.path:
+        # As if it were not there, to the letter.
+        nothing = attack(attacker, operation, {})
+        keys = ("status", "error_code", "message", "details")
+        assert [response.json().get(key) for key in keys] == [nothing.json().get(key) for key in keys]
+
+
+@pytest.mark.usefixtures("unchanged")
+@pytest.mark.parametrize("field", ["user_id", "created_by"])
+@pytest.mark.parametrize("operation", [each for each in WITH_BODY if each in PROTECTED], ids=lambda each: each.name)
+def test_bodies_speak_for_nobody_else(attacker: Student, victim: Victim, operation: Operation, field: str) -> None:
+    """A body in another user's name is a 403 wherever a body is taken."""
+    body = {**(operation.body() or {}), field: victim.student.user_id}
+    response = attacker.api.request(operation.method, operation.concrete(), token=attacker.token, json=body)
+    assert_problem(response, 403, "AUTHORIZATION_ERROR")
+
+
+@pytest.mark.usefixtures("unchanged")
+@pytest.mark.parametrize("operation", PROTECTED, ids=lambda operation: operation.name)
+def test_ids_of_others_in_queries_and_bodies(attacker: Student, victim: Victim, operation: Operation) -> None:
+    """A space, session or event of another user's, named beside the path, is not reached either."""
+    query = {name: victim.ids[name] for name in operation.parameters("query") if name in victim.ids}
+    schema = operation.body_schema or {"properties": {}}
+    named = {name: victim.ids[name] for name in schema["properties"] if name in victim.ids and name != "user_id"}
+    if not query and not named:
+        return
+    body = {**(operation.body() or {}), **named}
+    options = {"json": body} if operation.body_schema else {}
+    response = attacker.api.request(
+        operation.method, operation.concrete(), params=query, token=attacker.token, **options
+    )
+    assert response.status_code in (403, 404, 409), response.text
+    assert victim.student.username not in response.text
+
+
+@pytest.mark.usefixtures("unchanged")
+def test_a_kept_leaderboard_page_opens_nothing(attacker: Student, victim: Victim) -> None:
+    """A member's page lies in the cache; who is no member gets none of it."""
+    board = f"/api/gamification/leaderboard/weekly?space_id={victim.ids['space_id']}"
+    assert victim.student.get(board).status_code == 200
+    assert_problem(attacker.get(board), 404, "NOT_FOUND")
+
+
+@pytest.mark.usefixtures("unchanged")
+def test_events_of_others_are_not_learned_of(api: Api, attacker: Student, victim: Victim) -> None:
+    """A batch with another user's event and session ids is judged as one with ids that nobody ever sent."""
+    now = datetime.now(UTC).isoformat()
+    told = []
+    for student, ids in ((attacker, victim.ids), (api.student(), {})):
+        event = {name: ids.get(name, str(uuid.uuid4())) for name in ("event_id", "session_id")}
+        batch = {"events": [{**event, "event_type": "heartbeat", "created_at": now}]}
+        (result,) = student.post("/api/sync/offline", batch).json()["data"]["results"]
+        told.append({name: result[name] for name in ("status", "error_code", "message")})
+    assert told[0] == told[1]
+    assert told[0]["status"] == "rejected"
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/api/sessions/start", {"duration_minutes": 25}),
+        ("/api/spaces/create", {"name": "Keyed", "visibility": "private"}),
+        ("/api/sync/offline", {"events": [{"session_id": str(uuid.UUID(int=9)), "event_type": "start"}]}),
+    ],
+)
+def test_an_idempotency_key_is_ones_own(api: Api, path: str, body: dict[str, Any]) -> None:
+    """The same key and request from another user is another request: it gets an answer of its own."""
+    headers = {"Idempotency-Key": str(uuid.uuid4())}
+    first, second = api.student(), api.student()
+    answers = [student.post(path, body, headers=headers).json()["data"] for student in (first, second, first)]
+    assert answers[0] == answers[2]
+    ids = [name for name in ("session_id", "space_id", "invite_code", "cursor") if answers[0].get(name)]
+    assert ids
+    for name in ids:
+        assert answers[0][name] != answers[1][name]
+
+
+def test_cursors_of_others_show_nothing_of_theirs(attacker: Student, victim: Victim) -> None:
+    """A cursor is a place in a list and not a key to it: with another user's, one sees own rows or a refusal."""
+    victim.student.patch("/api/users/me", {"daily_goal_minutes": 61})
+    for path in ("/api/users/me/audit", "/api/sync/changes", "/api/sessions", "/api/gamification/xp/history/me"):
+        cursor = victim.student.get(path, params={"limit": 1}).json()["next_cursor"]
+        if cursor is None:
+            continue
+        response = attacker.get(path, params={"cursor": cursor})
+        assert response.status_code in (200, 400)
+        for secret in (victim.student.user_id, victim.student.username, *victim.ids.values()):
+            assert secret not in response.text
