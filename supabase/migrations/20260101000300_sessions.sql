@@ -232,6 +232,13 @@ begin
   return internal.drop_session(s, v_ended_at, 'silent');
 end $$;
 
+-- Now, as an active session sees it: not before its last sign of life, should the server's clock have been set back. It
+-- could not be ended otherwise, because it would have ended before it began.
+create function internal.session_now(s public.study_sessions) returns timestamptz
+language sql volatile set search_path = '' as $$
+  select greatest(internal.clock(), s.last_activity_at)
+$$;
+
 -- Silent for 60 minutes. Of a replayed session, what it did lies in the past and the rest may be on its way: there the
 -- minutes count from when something last arrived.
 create function internal.is_silent(s public.study_sessions) returns boolean

@@ -63,8 +63,8 @@ declare
   e public.session_events;
 begin
   perform internal.lock_user(p_user_id);
-  v_now := internal.clock();
   s := internal.own_session(p_user_id, (p_args ->> 'session_id')::uuid);
+  v_now := internal.session_now(s);
   select * into e from public.session_events
   where event_id = (p_args ->> 'event_id')::uuid and session_id = s.session_id;
   if not found then
@@ -109,7 +109,7 @@ begin
     return s.outcome;
   end if;
   perform internal.require_alone(s);
-  return internal.finish_session(s, internal.clock(), (p_args ->> 'completed_at')::timestamptz,
+  return internal.finish_session(s, internal.session_now(s), (p_args ->> 'completed_at')::timestamptz,
                                  (p_args ->> 'efficiency')::numeric, p_args ->> 'mode');
 end $$;
 
@@ -122,7 +122,7 @@ begin
   if s.status = 'abandoned' then
     return s.outcome;
   end if;
-  return internal.drop_session(s, internal.clock(), 'client');
+  return internal.drop_session(s, internal.session_now(s), 'client');
 end $$;
 
 create function public.get_session(p_user_id uuid, p_session_id uuid) returns jsonb

@@ -12,7 +12,7 @@ import pytest
 from studysync.settings import get_settings
 from tests.support.client import Api, Student, assert_problem
 from tests.support.clock import DatabaseClock
-from tests.support.timeline import completed_session
+from tests.support.timeline import completed_session, violations
 
 
 def close_silent_sessions(api: Api) -> dict[str, int]:
@@ -29,6 +29,24 @@ def study(student: Student, clock: DatabaseClock, minutes: int, **completion: An
         student.post(f"/api/sessions/{session_id}/heartbeat")
     clock.advance(minutes=minutes % 5)
     return student.complete(session_id, **completion)
+
+
+@pytest.mark.parametrize("ending", ["complete", "abandon"])
+def test_the_clock_is_set_back_during_a_session(
+    student: Student, clock: DatabaseClock, sql: psycopg.Connection[Any], ending: str
+) -> None:
+    """What was earned stays, nothing is earned twice, and the session ends as any other."""
+    session_id = student.start(60)
+    clock.advance(minutes=4)
+    before = student.post(f"/api/sessions/{session_id}/heartbeat").json()["data"]
+    clock.advance(hours=-2)
+    after = student.post(f"/api/sessions/{session_id}/heartbeat").json()["data"]
+    assert after == before
+    ended = student.post(f"/api/sessions/{session_id}/{ending}")
+    assert ended.status_code == 200, ended.text
+    assert ended.json()["data"]["focus_seconds"] == before["focus_seconds"] >= 4 * 60
+    assert student.start(60)
+    assert violations(sql) == []
 
 
 def test_silence_counts_five_minutes(student: Student, clock: DatabaseClock) -> None:
