@@ -10,7 +10,7 @@ SOURCES := functions layers/core/studysync layers/resilience/resilience local to
 export PYTHONPATH := functions:layers/core:layers/resilience:.
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes
 
-.PHONY: help serve demo bench test fuzz audit lint format types template check lock openapi clean package package-test package-sam
+.PHONY: help serve demo bench chaos test fuzz audit lint format types template check lock openapi clean package package-test package-sam
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
@@ -40,6 +40,9 @@ $(VENV)/bench.stamp: requirements/bench.txt $(VENV)/dev.stamp
 
 bench: $(VENV)/bench.stamp ## measure every promise beside its peers (ONLY="leaderboard sync")
 	@$(BIN)/python -m benchmarks $(ONLY)
+
+chaos: $(VENV)/bench.stamp ## break one thing after another under load, and look for lost or doubled writes (some 6 minutes)
+	@$(BIN)/python -m benchmarks.chaos $(ONLY)
 
 # Tests that take servers down, drive a browser or start the whole stack: each in a process of its own; and those that
 # bring their own loops and servers apart from those that share one stack.

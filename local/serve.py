@@ -30,7 +30,7 @@ from local.watch import watch_code, watch_template
 _LOOK_AFTER = 1.0  # seconds
 
 
-def serve(home: Path, port: int, template: Path, *, concurrency: int) -> None:
+def serve(home: Path, port: int, template: Path, *, concurrency: int, backends: type[Backends] = Backends) -> None:
     """Run the stack until SIGINT or SIGTERM; StackError when it cannot."""
     began = time.monotonic()
     terminal = Terminal()
@@ -40,8 +40,8 @@ def serve(home: Path, port: int, template: Path, *, concurrency: int) -> None:
         remote = remote_project()
         if remote:
             terminal.say(f"  Supabase is the project at {remote['SUPABASE_URL']}")
-        with Backends(home, on_event=terminal.part, template=template, remote=remote) as backends:
-            stack = Stack(backends, template, sockets, terminal, began=began, concurrency=concurrency)
+        with backends(home, on_event=terminal.part, template=template, remote=remote) as parts:
+            stack = Stack(parts, template, sockets, terminal, began=began, concurrency=concurrency)
             with suppress(KeyboardInterrupt):
                 asyncio.run(stack.run())
             for number in (signal.SIGINT, signal.SIGTERM):
@@ -156,11 +156,14 @@ class Stack:
         return await self._fleet.invoke(function, payload, trace_id=new_trace_id())
 
     async def _look_after_parts(self) -> None:
-        """Start a backing part again that ended by itself, as its hosted counterpart would come back."""
+        """Start a backing part again that ended by itself, as its hosted counterpart would come back.
+
+        Not while there is a file `<name>.held` among the records of processes: whoever put it there wants an outage.
+        """
         while True:
             await asyncio.sleep(_LOOK_AFTER)
-            for part in self._backends.parts.values():
-                if not part.child.running:
+            for name, part in self._backends.parts.items():
+                if not part.child.running and not (self._home.run / f"{name}.held").exists():
                     await self._revive(part)
 
     async def _revive(self, part: Part) -> None:

@@ -1,0 +1,1 @@
+"""`make chaos`: one fault after another under load, and after each the clients' records against the database."""

@@ -1,0 +1,83 @@
+"""`python -m benchmarks.chaos [PART...]`: break one thing after another under load; 1 when anything is lost or doubled.
+
+Without names all faults are tried; with names those whose description contains one of them. It takes some five minutes,
+ends what it started, and touches nothing but its own processes on 127.0.0.1.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from rich.console import Console
+
+from benchmarks.chaos.faults import FAULTS, Fault
+from benchmarks.chaos.report import Final, keep, result_line, write_report
+from benchmarks.chaos.run import Result, compare, run_fault
+from benchmarks.chaos.site import Site, site
+from benchmarks.chaos.watch import Watch
+from benchmarks.load.drive import Load, driven
+
+LOAD = Load(clients=10, pause=0.1, persistence=90.0, repeats=0.1)
+_WARM = 12.0  # seconds
+_LONGEST = 540.0  # seconds after which no further fault is begun
+
+
+def main() -> int:
+    """Run; returns 1 when anything was lost, doubled, against an invariant or outside the contract."""
+    parser = argparse.ArgumentParser(prog="chaos", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="PART", help="of the names of faults; all without")
+    parser.add_argument(
+        "--home", type=Path, help="a folder to leave record, logs and data in; without, they are deleted"
+    )
+    options = parser.parse_args()
+    names = [name.lower() for name in options.names]
+    chosen = [fault for fault in FAULTS if not names or any(name in fault.name.lower() for name in names)]
+    console = Console(highlight=False, stderr=True)
+    with nullcontext(options.home) if options.home else TemporaryDirectory(prefix="studysync-chaos-") as folder:
+        results, final = _run(chosen, Path(folder).resolve(), console)
+    keep(results, final, LOAD)
+    if not names:
+        write_report()
+    console.print(final.line())
+    return 1 if final.bad or any(result.bad for result in results) else 0
+
+
+def _run(chosen: list[Fault], folder: Path, console: Console) -> tuple[list[Result], Final]:
+    began = time.monotonic()
+    record = folder / "record.jsonl"
+    results = []
+    with site(folder) as here:
+        with _clients(here, record) as watch:
+            for number, fault in enumerate(chosen, 1):
+                if time.monotonic() - began > _LONGEST:
+                    console.print(f"out of time: {len(chosen) - number + 1} faults left out")
+                    break
+                with console.status(f"{number} of {len(chosen)}: {fault.name}"):
+                    result = run_fault(fault, here, watch)
+                results.append(result)
+                console.print(result_line(result))
+        # Every client has ended what it began: now the comparison is exact.
+        verdict, violations = compare(watch, here.stack.facts["dsn"])
+        final = Final.of(watch, verdict, violations, time.monotonic() - began)
+    return results, final
+
+
+@contextmanager
+def _clients(here: Site, record: Path) -> Iterator[Watch]:
+    with driven(LOAD, here.stack.url, record):
+        watch = Watch(record, Path(here.stack.facts["logs"]))
+        end = time.monotonic() + _WARM
+        while time.monotonic() < end:
+            time.sleep(0.2)
+            watch.look()
+        yield watch
+
+
+if __name__ == "__main__":
+    sys.exit(main())

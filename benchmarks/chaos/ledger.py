@@ -1,0 +1,146 @@
+"""What clients were promised, against what the database has.
+
+An acknowledged write must be there (else it is lost), and nothing may be there more often than it was asked for (else
+it is doubled). A write that was never acknowledged may be there or not, once.
+
+The comparison may run while clients go on. It is then given what had been acknowledged before the database was read,
+and what had been begun by the time that it was: a write is recorded before it is sent and after it is acknowledged, so
+whatever is in between can make neither a loss nor a double.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from benchmarks.chaos.facts import Facts
+from benchmarks.load.record import Asked, Began
+
+_IN_SPACE = {"join": "joined", "leave": "left"}
+
+
+@dataclass
+class Promise:
+    """A write, and what was said of it: None until it was acknowledged or refused for good."""
+
+    began: Began
+    answer: dict[str, Any] | None = None
+
+    @property
+    def kept_to(self) -> bool:
+        """Whether it was acknowledged as done."""
+        return self.answer is not None and "refused" not in self.answer
+
+
+@dataclass
+class Verdict:
+    """What is wrong, a line each."""
+
+    lost: list[str] = field(default_factory=list)
+    doubled: list[str] = field(default_factory=list)
+    checked: int = 0
+
+
+class Ledger:
+    """All writes of the record, in the order in which they were begun."""
+
+    def __init__(self) -> None:
+        self.promises: dict[str, Promise] = {}
+
+    def add(self, line: object) -> None:
+        """Take a line of the record."""
+        if isinstance(line, Began):
+            self.promises[line.write] = Promise(line)
+        elif isinstance(line, Asked) and line.write and line.final:
+            self.promises[line.write].answer = line.answer
+
+    def acknowledged(self) -> set[str]:
+        """Return the ids of the writes that are acknowledged by now."""
+        return {number for number, promise in self.promises.items() if promise.kept_to}
+
+    @property
+    def unanswered(self) -> int:
+        """How many writes have no answer."""
+        return sum(promise.answer is None for promise in self.promises.values())
+
+    def compare(self, facts: Facts, acknowledged: set[str]) -> Verdict:
+        """Hold the writes in `acknowledged`, and everything begun, against the database."""
+        verdict = Verdict(checked=len(acknowledged))
+        for number, promise in self.promises.items():
+            _one(promise, number in acknowledged, facts, verdict)
+        self._heartbeats(facts, acknowledged, verdict)
+        self._spaces(facts, acknowledged, verdict)
+        return verdict
+
+    def _heartbeats(self, facts: Facts, acknowledged: set[str], verdict: Verdict) -> None:
+        """They carry nothing that tells one from another, so a session's are counted."""
+        begun, sure = Counter[str](), Counter[str]()
+        for number, promise in self._of("heartbeat"):
+            begun[promise.began.of["session"]] += 1
+            sure[promise.began.of["session"]] += number in acknowledged
+        for session, most in begun.items():
+            _within(f"heartbeats of {session}", facts.heartbeats[session], sure[session], most, verdict)
+
+    def _spaces(self, facts: Facts, acknowledged: set[str], verdict: Verdict) -> None:
+        """A student's joining and leaving take turns, so each leaves one line in the feed, and the last one decides."""
+        walks: dict[tuple[str, str], list[tuple[str, Promise]]] = defaultdict(list)
+        for number, promise in self.promises.items():
+            if promise.began.kind in _IN_SPACE:
+                walks[promise.began.of["space"], promise.began.user].append((number, promise))
+        for key, walk in walks.items():
+            if any(promise.answer is None for _, promise in walk[:-1]):
+                continue  # one that nobody knows of in the middle: later ones may have found it done
+            for kind, activity in _IN_SPACE.items():
+                steps = [number in acknowledged for number, promise in walk if promise.began.kind == kind]
+                _within(f"{activity} {key}", facts.activity[*key, activity], sum(steps), len(steps), verdict)
+            number, last = walk[-1]
+            if number in acknowledged and (key in facts.members) is not (last.began.kind == "join"):
+                verdict.lost.append(f"{last.began.kind} of {key}")
+
+    def _of(self, kind: str) -> Iterator[tuple[str, Promise]]:
+        return ((number, promise) for number, promise in self.promises.items() if promise.began.kind == kind)
+
+
+def _one(promise: Promise, sure: bool, facts: Facts, verdict: Verdict) -> None:
+    """A write that can be told from every other by what it is about."""
+    of, answer = promise.began.of, promise.answer or {}
+    match promise.began.kind:
+        case "account":
+            users = facts.accounts[of["username"]]
+            _within(f"account {of['username']}", len(users), sure, 1, verdict)
+            if sure and users and answer["user_id"] not in users:
+                verdict.lost.append(f"account {of['username']}: another id than was acknowledged")
+        case "space":
+            _within(f"space {of['name']}", facts.spaces[of["name"]], sure, 1, verdict)
+        case "start":
+            _within(f"start of {of['session']}", facts.starts[of["session"]], sure, 1, verdict)
+        case "audit":
+            _within(f"note {of['mark']}", facts.marks[of["mark"]], sure, 1, verdict)
+        case "complete":
+            _within(f"completion of {of['session']}", facts.completions[of["session"]], sure, 1, verdict)
+            if sure:
+                paid = answer["xp_awarded"]
+                _within(f"XP of {of['session']}", facts.paid[of["session"]], paid, paid, verdict)
+        case "sync":
+            _batch(of, answer, sure, facts, verdict)
+
+
+def _batch(of: dict[str, Any], answer: dict[str, Any], sure: bool, facts: Facts, verdict: Verdict) -> None:
+    session, events = of["session"], of["events"]
+    if sure and answer["rejected_count"]:
+        return  # an answer too; what of it was applied is in the invariants
+    _within(f"offline events of {session}", facts.events[session], len(events) if sure else 0, len(events), verdict)
+    if not sure:
+        return
+    verdict.lost.extend(f"event {event} of {session}" for event in events if facts.synced.get(event) != "applied")
+    paid = sum(each["xp_awarded"] for each in answer["sessions"])
+    _within(f"XP of {session}", facts.paid[session], paid, paid, verdict)
+
+
+def _within(what: str, found: int, least: int, most: int, verdict: Verdict) -> None:
+    if found < least:
+        verdict.lost.append(f"{what}: {found} of {int(least)}")
+    if found > most:
+        verdict.doubled.append(f"{what}: {found} for {int(most)}")

@@ -1,0 +1,148 @@
+"""One fault: make it, end it, wait until all is well again, and compare."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from benchmarks.chaos.facts import read_facts
+from benchmarks.chaos.faults import Fault
+from benchmarks.chaos.ledger import Verdict
+from benchmarks.chaos.site import Site
+from benchmarks.chaos.watch import Watch, counted, failed
+from benchmarks.harness import percentile
+from benchmarks.load.record import OK, OUTSIDE, Asked
+
+_LOOK, _QUIET, _LONGEST = 0.2, 2.5, 60.0  # seconds
+_EXAMPLES = 5
+
+
+@dataclass
+class Result:
+    """What a fault did; times in seconds, None where there is nothing to tell.
+
+    Attributes:
+        seen: how many answers of which kind, from the fault's begin until all was well.
+        statuses: the same by status.
+        refused: what was not answered as on a good day, by endpoint.
+        share: of requests that failed, of all in that time.
+        opened: from the fault's begin until the first circuit opened.
+        recovered: from the fault's end until the first success of what it touched.
+        settled: from the fault's end until the last failure.
+        p99: milliseconds of all answers, failures included.
+        checked: acknowledged writes so far, each looked for in the database.
+        outside, lost, doubled, violations: how many; `examples` says what.
+        settled_in_time: whether it became quiet within the patience.
+    """
+
+    name: str
+    seen: dict[str, int]
+    statuses: dict[str, int]
+    refused: dict[str, int]
+    asked: int
+    share: float
+    opened: float | None
+    opens: str
+    recovered: float | None
+    settled: float
+    p99: float
+    checked: int
+    outside: int
+    lost: int
+    doubled: int
+    violations: int
+    settled_in_time: bool = True
+    examples: list[str] = field(default_factory=list)
+
+    @property
+    def bad(self) -> bool:
+        """Whether anything happened that never may."""
+        return bool(self.lost or self.doubled or self.violations or self.outside or not self.settled_in_time)
+
+
+def run_fault(fault: Fault, site: Site, watch: Watch) -> Result:
+    """Run it to its end."""
+    watch.look()
+    began = time.time()
+    fault.begin(site)
+    _look_for(watch, fault.seconds)
+    ended = time.time()
+    fault.end(site)
+    quiet = _settle(fault, watch, ended)
+    return _result(fault, watch, began, ended, quiet, *compare(watch, site.stack.facts["dsn"]))
+
+
+def compare(watch: Watch, dsn: str) -> tuple[Verdict, list[str]]:
+    """Hold the record against the database, while clients go on."""
+    watch.look()
+    acknowledged = watch.ledger.acknowledged()
+    facts, violations = read_facts(dsn)
+    watch.look()
+    return watch.ledger.compare(facts, acknowledged), violations
+
+
+def _look_for(watch: Watch, seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        time.sleep(_LOOK)
+        watch.look()
+
+
+def _settle(fault: Fault, watch: Watch, ended: float) -> bool:
+    """Wait until nothing has failed for a while and what the fault touched succeeds again; False: it did not."""
+    while time.time() - ended < _LONGEST:
+        _look_for(watch, _LOOK)
+        recent = watch.since(max(ended, time.time() - _QUIET))
+        if time.time() - ended >= _QUIET and not failed(recent) and _first_success(fault, watch, ended) is not None:
+            return True
+    return False
+
+
+def _first_success(fault: Fault, watch: Watch, ended: float) -> float | None:
+    """Return when a request that was sent after the fault's end succeeded first."""
+    sent_after = (asked for asked in watch.since(ended) if asked.at - asked.ms / 1e3 >= ended)
+    return min((asked.at for asked in sent_after if asked.seen == OK and fault.touches(asked)), default=None)
+
+
+def _result(
+    fault: Fault, watch: Watch, began: float, ended: float, quiet: bool, verdict: Verdict, violations: list[str]
+) -> Result:
+    asked = watch.since(began)
+    bad = failed(asked)
+    last = max((each.at for each in bad), default=0.0)
+    # What was sent later would flatter the share.
+    until = [each for each in asked if each.at - each.ms / 1e3 <= max(last, ended)]
+    opened, recovered = watch.first_opening(began), _first_success(fault, watch, ended)
+    outside = [each for each in asked if each.seen == OUTSIDE]
+    lines = [*verdict.lost, *verdict.doubled, *violations, *(_told(each) for each in outside)]
+    return Result(
+        name=fault.name,
+        seen=counted(until),
+        statuses={str(status): count for status, count in sorted(Counter(each.status for each in until).items())},
+        refused=dict(Counter(each.name for each in bad).most_common()),
+        asked=len(until),
+        share=len(bad) / max(1, len(until)),
+        opened=None if opened is None else opened - began,
+        opens=fault.opens,
+        recovered=None if recovered is None else recovered - ended,
+        settled=max(0.0, last - ended),
+        p99=percentile([each.ms for each in until], 99) if until else 0.0,
+        checked=verdict.checked,
+        outside=len(outside),
+        lost=len(verdict.lost),
+        doubled=len(verdict.doubled),
+        violations=len(violations),
+        settled_in_time=quiet,
+        examples=lines[:_EXAMPLES],
+    )
+
+
+def _told(asked: Asked) -> str:
+    return f"{asked.name}: {asked.status} {asked.note}"
+
+
+def as_dict(result: Result) -> dict[str, Any]:
+    """Return it for the JSON result."""
+    return dict(result.__dict__)
