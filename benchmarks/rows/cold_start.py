@@ -67,7 +67,7 @@ def run(stage: Stage) -> list[Row]:
                         samples.setdefault((name, side), {}).setdefault(figure, []).append(value)
                 advance()
     note = (
-        f"From an empty process to the first answer, {ROUNDS} processes each: read-only builds with bytecode, GETs that "
+        f"From an empty process to the first answer, {ROUNDS} processes each: builds with bytecode, GETs that "
         "verify a token, ask the database and leave one token at the limiter; SnapStart is no part of it. "
         f"Unzipped: ours {sum(sizes.values()) / 1e6:.1f} MB, the peer {peer_size / 1e6:.1f} MB."
     )
