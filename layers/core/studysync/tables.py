@@ -181,8 +181,9 @@ def _portal() -> tuple[BlockingPortal, Tables]:
     # Plain code gets an event loop of its own in a thread, and with it connections of its own, until the process ends.
     portal = _until_exit.enter_context(start_blocking_portal())
     transport = httpx.AsyncHTTPTransport()
-    own = Database(get_settings(), transport)
-    return portal, Tables(own, httpx.AsyncClient(transport=transport))
+    own, client = Database(get_settings(), transport), httpx.AsyncClient(transport=transport)
+    _until_exit.callback(portal.call, client.aclose)  # before the loop that its connections belong to ends
+    return portal, Tables(own, client)
 
 
 def _blocking(method: str, *arguments: Any, **options: Any) -> list[Row]:

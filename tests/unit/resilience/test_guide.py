@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
+from typing import Any
 
 import pytest
 
-import resilience
+from tests.support.examples import examples, run
 
-GUIDE = Path(__file__).parents[3] / "docs" / "resilience.md"
-EXAMPLES = [
-    (section.partition("\n")[0], code)
-    for section in GUIDE.read_text().split("\n## ")[1:]
-    for code in re.findall(r"```python\n(.*?)```", section, re.DOTALL)
-]
+EXAMPLES = examples("resilience.md")
 
 
 def test_the_guide_has_an_example_for_each_part() -> None:
@@ -22,11 +16,7 @@ def test_the_guide_has_an_example_for_each_part() -> None:
     assert len(EXAMPLES) >= 11
 
 
-@pytest.mark.parametrize("code", [code for _, code in EXAMPLES], ids=[title for title, _ in EXAMPLES])
-def test_the_example_runs(code: str) -> None:
+@pytest.mark.parametrize("code", EXAMPLES)
+def test_the_example_runs(code: Any) -> None:
     """What a reader copies works, assertions included."""
-    resilience.cache_manager.clear()
-    before = resilience.cache_manager.counters
-    resilience.health_checker._checks.clear()
-    resilience.cache_manager.counters = type(before)()
-    exec(compile(code, str(GUIDE), "exec"), {"__name__": "guide"})
+    run(code)

@@ -1,0 +1,49 @@
+"""The examples of docs/guide.md, over the real database, and the paths that it speaks of."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+import resilience
+from local.backends import Backends
+from tests.support.client import openapi
+from tests.support.examples import DOCS, examples, run
+
+
+@pytest.fixture
+def like_a_program(backends: Backends) -> Iterator[None]:
+    """An example begins without an event loop, with a store of its own, and leaves no trace."""
+    resilience.configure(store=resilience.MemoryStore())
+    yield
+    resilience.configure()
+    asyncio.set_event_loop(None)
+
+
+@pytest.mark.usefixtures("like_a_program")
+@pytest.mark.parametrize("code", examples("guide.md"))
+def test_the_example_runs(code: Any) -> None:
+    """What a reader copies works, assertions included."""
+    run(code)
+
+
+@pytest.mark.parametrize("page", sorted(path.name for path in DOCS.glob("*.md")))
+def test_every_endpoint_named_is_in_the_document(page: str) -> None:
+    """A page speaks of no path that the API does not have."""
+    paths = openapi()["paths"]
+    text = (DOCS / page).read_text(encoding="utf-8")
+    named = re.findall(r"`(GET|POST|PATCH|DELETE) (/(?:api|health)[^`?\s]*)", text)
+    unknown = [f"{method} {path}" for method, path in named if not _known(paths, method.lower(), path.rstrip("/"))]
+    assert unknown == []
+
+
+def _known(paths: dict[str, Any], method: str, path: str) -> bool:
+    shape = re.compile(r"\{[^}]+\}")
+    wanted = "/".join(shape.sub("{}", part) for part in path.split("/"))
+    return any(shape.sub("{}", known) == wanted and method in methods for known, methods in paths.items()) or (
+        "..." in path or path.endswith("/me") or "/me/" in path
+    )
