@@ -5,14 +5,15 @@ from __future__ import annotations
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from studysync.errors import REQUEST_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, ApiError
+from studysync.errors import NOT_FOUND, REQUEST_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, ApiError
 from studysync.middleware.error_handler import error_response
 
 METHODS_WITH_BODY = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+_MAX_DIGITS = 18
 
 
 class RequestValidationMiddleware:
-    """Refuses bodies that are too large (413) or not JSON (415); in whatever order it is added.
+    """Refuses bodies that are too large (413) or not JSON (415), and paths spelled otherwise (404); added in any order.
 
     Args:
         app: the ASGI application inside.
@@ -27,10 +28,13 @@ class RequestValidationMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one ASGI connection."""
-        if scope["type"] != "http" or scope["method"] not in METHODS_WITH_BODY:
+        if scope["type"] != "http" or (scope["method"] not in METHODS_WITH_BODY and scope["path"][-1:] != "\n"):
             await self.app(scope, receive, send)
             return
         try:
+            if scope["path"][-1:] == "\n":
+                # To Starlette's patterns a line break at the end is the end: a path would have a second spelling.
+                raise ApiError(NOT_FOUND, "There is nothing at this path.")
             body = await self._checked(Headers(scope=scope), receive)
         except ApiError as refused:
             await error_response(refused, scope["path"])(scope, receive, send)
@@ -48,7 +52,8 @@ class RequestValidationMiddleware:
 
     async def _checked(self, headers: Headers, receive: Receive) -> bytes:
         length = headers.get("content-length", "")
-        if length.isdecimal() and int(length) > self.max_request_size:
+        # Python refuses to read a number of thousands of digits.
+        if length.isdecimal() and (len(length) > _MAX_DIGITS or int(length) > self.max_request_size):
             raise self._too_large()
         # Behind API Gateway the whole body is there already; elsewhere it is at most one byte over before we stop.
         body = await self._read(receive)
