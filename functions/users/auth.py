@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, NoReturn, TypeVar
 
 import httpx
@@ -23,7 +23,7 @@ from studysync.errors import (
     unauthenticated,
     unavailable,
 )
-from studysync.http import http_client
+from studysync.http import TIMEOUT, http_client
 from studysync.logging import app_logger
 from studysync.settings import Settings, get_settings
 from studysync.snapshot import on_restored
@@ -77,14 +77,28 @@ class SupabaseAuth:
     """
 
     def __init__(self, settings: Settings, client: httpx.AsyncClient) -> None:
-        key = settings.supabase_service_role_key.get_secret_value()
-        self._client = AsyncGoTrueClient(
-            url=settings.supabase_auth_url,
+        self._settings = settings
+        self._client = self._client_over(client)
+
+    def _client_over(self, client: httpx.AsyncClient) -> AsyncGoTrueClient:
+        key = self._settings.supabase_service_role_key.get_secret_value()
+        return AsyncGoTrueClient(
+            url=self._settings.supabase_auth_url,
             headers={"apikey": key, "Authorization": f"Bearer {key}"},
             http_client=client,
             auto_refresh_token=False,
             persist_session=False,
         )
+
+    @cached_property
+    def _sent_once(self) -> AsyncGoTrueClient:
+        """The client for what must not be sent again when its connection broke.
+
+        A refresh token that comes twice is taken for a stolen one, and its whole session is revoked. So each of these
+        calls has a connection of its own, which cannot have died unnoticed before it.
+        """
+        limits = httpx.Limits(max_keepalive_connections=0)
+        return self._client_over(httpx.AsyncClient(transport=httpx.AsyncHTTPTransport(limits=limits), timeout=TIMEOUT))
 
     async def create_account(self, email: str, password: str, metadata: dict[str, Any]) -> None:
         """Make a confirmed account; the database makes its profile from `metadata` in the same transaction.
@@ -127,7 +141,7 @@ class SupabaseAuth:
             ApiError: AUTHENTICATION_ERROR, it was used before or never was one.
         """
         try:
-            response = await _guarded("refresh", self._client.refresh_session, refresh_token)
+            response = await _guarded("refresh", self._sent_once.refresh_session, refresh_token)
         except AuthApiError as error:
             _refuse(error, "The refresh token is not valid.")
         return _tokens(response.session)
