@@ -53,6 +53,7 @@ class Row:
         note: what the reader should know.
         value_label: what the value is, where it is not the first figure's median.
         value_unit: its unit, where it is not the figures'; empty for ratios and counts.
+        series: for a plot, by name: points of x and y.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Row:
     note: str = ""
     value_label: str = ""
     value_unit: str | None = None
+    series: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
 
     @property
     def kept(self) -> bool | None:

@@ -1,4 +1,4 @@
-"""The results as JSON, as a table in the terminal, and as docs/benchmarks.md."""
+"""The results as JSON, as a table in the terminal, and as docs/benchmarks.md with its plots."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ from typing import Any
 from rich.table import Table
 
 from benchmarks.harness import Row
+from benchmarks.plots import Plot, write_plots
 
 RESULTS = Path(__file__).with_name("results.json")
 REPORT = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 _HEAD = """# Benchmarks
 
 Written by `make bench` (`make bench ONLY=leaderboard` for one) from `benchmarks/results.json`; do not edit by hand.
+`python -m benchmarks --report` writes page and plots anew from the results that are there.
 Each promise stands beside its peer or baseline, measured in turns in the same run: what disturbs the machine disturbs
 both, so trust the ratios more than the absolute figures. A promise that was missed is shown as missed.
 
@@ -49,13 +51,14 @@ def result_table(rows: list[Row]) -> Table:
 
 
 def write_report() -> None:
-    """Write docs/benchmarks.md from what is in the result file."""
+    """Write docs/benchmarks.md and its plots from what is in the result file."""
     from benchmarks.__main__ import NAMES
 
     results = _results()
     names = [name for name in NAMES if name in results]
     parts = [_HEAD, _overview([(name, row) for name in names for row in results[name]["rows"]])]
-    parts += [_section(name, results[name]) for name in names]
+    plots = write_plots(results)
+    parts += [_section(name, results[name], plots) if name in results else _missing(name) for name in NAMES]
     REPORT.write_text("".join(parts), encoding="utf-8")
 
 
@@ -75,11 +78,17 @@ def _overview(rows: list[tuple[str, dict[str, Any]]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _section(name: str, result: dict[str, Any]) -> str:
+def _missing(name: str) -> str:
+    return f"\n## {name}\n\nNot measured yet.\n"
+
+
+def _section(name: str, result: dict[str, Any], plots: dict[str, Plot]) -> str:
     load = result["load_average"][0]
     lines = [f"\n## {name}", "", f"{result['at']}, {result['machine']}, load average {load} at the end.", ""]
     for row in result["rows"]:
-        lines += [f"### {row['name']}", "", f"Promise: {row['promise']}.", ""]
+        lines += [f"### {row['name']}", "", *([f"Promise: {row['promise']}.", ""] if row["promise"] else [])]
+        if plot := plots.get(row["name"]):
+            lines += [f"![{plot.alt}](plots/{plot.name}.svg)", ""]
         lines += ["| | median | middle 90 % | samples |", "|---|---:|---:|---:|"]
         lines += [_figure(figure, row["unit"]) for figure in row["figures"]]
         lines += ["", *([row["note"], ""] if row["note"] else [])]

@@ -12,7 +12,9 @@ from unittest import mock
 
 from benchmarks.harness import Figure, Row, Stage
 from benchmarks.resilience import closed_path
+from benchmarks.rows._outage import RECOVERY_SECONDS, outage
 from local.home import free_port
+from resilience.testing import ManualClock
 
 BUILDERS = (
     closed_path.ours,
@@ -34,8 +36,8 @@ _names = count()
 
 
 def run(stage: Stage) -> list[Row]:
-    """The closed path, plain and async; tripping at 50 %, 80 % and 100 %, and while DynamoDB is down."""
-    return [*_closed(stage), _tripping(stage)]
+    """The closed path, plain and async; tripping at 50 %, 80 % and 100 %, and while DynamoDB is down; an outage."""
+    return [*_closed(stage), _tripping(stage), _outage(stage)]
 
 
 def _closed(stage: Stage) -> list[Row]:
@@ -111,6 +113,21 @@ def _tripping(stage: Stage) -> Row:
     )
 
 
+def _outage(stage: Stage) -> Row:
+    from resilience import CircuitOpenError, DynamoStore, circuit_breaker
+
+    def ours(function: Callable[[], None], clock: ManualClock) -> Any:
+        store = DynamoStore(_table(stage), endpoint_url=_endpoint(stage, down=False))
+        settings = {"name": f"circuit-{next(_names)}", "recovery_timeout": RECOVERY_SECONDS}
+        return circuit_breaker(**settings, store=store, clock=clock)(function), CircuitOpenError
+
+    def powertools(function: Callable[[], None], _: ManualClock) -> Any:
+        return _powertools(stage, down=False, recovery_timeout=RECOVERY_SECONDS)(function)
+
+    with mock.patch.dict(os.environ, stage.backends.environment):
+        return outage(stage, ours, powertools)
+
+
 Wrap = Callable[[Callable[..., Any]], tuple[Callable[..., Any], type[Exception]]]
 
 
@@ -122,9 +139,13 @@ def _ours(stage: Stage, down: bool) -> Wrap:
     return lambda function: (circuit_breaker(name=name, store=store)(function), CircuitOpenError)
 
 
-def _powertools(stage: Stage, down: bool) -> Wrap:
+def _powertools(stage: Stage, down: bool, **settings: int) -> Wrap:
     import boto3
-    from aws_lambda_powertools.utilities.circuit_breaker import CircuitBreakerOpenError, circuit_breaker
+    from aws_lambda_powertools.utilities.circuit_breaker import (
+        CircuitBreakerConfig,
+        CircuitBreakerOpenError,
+        circuit_breaker,
+    )
     from aws_lambda_powertools.utilities.circuit_breaker.persistence import CircuitBreakerDynamoDBPersistence
     from botocore.config import Config
 
@@ -132,7 +153,8 @@ def _powertools(stage: Stage, down: bool) -> Wrap:
     client = boto3.client("dynamodb", endpoint_url=_endpoint(stage, down), config=config)
     layer = CircuitBreakerDynamoDBPersistence(_table(stage), key_attr="pk", sort_key_attr="sk", boto3_client=client)
     name = f"circuit-{next(_names)}"
-    return lambda function: (circuit_breaker(name, layer)(function), CircuitBreakerOpenError)
+    chosen = CircuitBreakerConfig(**settings)
+    return lambda function: (circuit_breaker(name, layer, config=chosen)(function), CircuitBreakerOpenError)
 
 
 def _table(stage: Stage) -> str:

@@ -1,0 +1,157 @@
+"""The plots of docs/benchmarks.md, from what is in the result file; a benchmark that did not run has none."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks import svg
+
+FOLDER = Path(__file__).parents[1] / "docs" / "plots"
+Rows = dict[str, dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Plot:
+    """A picture below a row of the report.
+
+    Attributes:
+        benchmark: whose rows it is drawn from.
+        row: below which it stands.
+        name: of its file.
+        alt: what it shows, for those who cannot see it.
+        draw: returns the SVG; a KeyError where a row that it needs is missing.
+    """
+
+    benchmark: str
+    row: str
+    name: str
+    alt: str
+    draw: Callable[[Rows], str]
+
+
+def write_plots(results: dict[str, Any]) -> dict[str, Plot]:
+    """Write all that can be drawn, and return them by the row that they belong to."""
+    FOLDER.mkdir(exist_ok=True)
+    written = {}
+    for plot in PLOTS:
+        rows = {row["name"]: row for row in results.get(plot.benchmark, {}).get("rows", ())}
+        try:
+            picture = plot.draw(rows)
+        except KeyError:
+            continue  # measured before this plot was thought of
+        (FOLDER / f"{plot.name}.svg").write_text(picture, encoding="utf-8")
+        written[plot.row] = plot
+    return written
+
+
+def _medians(row: dict[str, Any]) -> dict[str, float]:
+    return {figure["label"]: figure["median"] for figure in row["figures"]}
+
+
+def _numbered(row: dict[str, Any], pattern: str) -> Iterator[tuple[float, float]]:
+    """Find the figures whose label is `pattern`, with the number in it as x."""
+    for label, median in _medians(row).items():
+        if match := re.fullmatch(pattern, label):
+            yield float(match[1].replace(",", "")), median
+
+
+def _board(rows: Rows) -> str:
+    found = {
+        **_medians(rows["leaderboard page of 50 at 1,000,000 users"]),
+        **_medians(rows["own exact rank at 1,000,000 users"]),
+    }
+    title = "Leaderboards at 1,000,000 users, median milliseconds (logarithmic)"
+    return svg.bars(title, {label: [value] for label, value in found.items()}, "ms", ["median"], log=True)
+
+
+def _batch(rows: Rows) -> str:
+    points = list(_numbered(rows["growth of a batch's time from 10 to 500 events"], r"([\d,]+) events in one request"))
+    one = _medians(rows["sync of 500 events"])["500 events, one request each"] / 500
+    by_one = [(count, count * one) for count, _ in points]
+    return svg.lines(
+        "Milliseconds for a batch of offline events", "events", {"in one request": points, "one request each": by_one}
+    )
+
+
+def _closed(rows: Rows) -> str:
+    plain, later = (_medians(rows[f"closed breaker, {kind} function"]) for kind in ("plain", "async"))
+    found = {
+        f"{name}, {kind}": [value]
+        for kind, each in (("plain", plain), ("async", later))
+        for name, value in each.items()
+    }
+    return svg.bars("A call through a closed breaker, median microseconds", found, "us", ["median"])
+
+
+def _outage(rows: Rows) -> str:
+    series = rows["calls that reach a dependency while it is down"]["series"]
+    title = "Calls that reach a dependency, each 10 seconds"
+    return svg.lines(title, "seconds since it went down", series, shade=(0, 180, "down"))
+
+
+def _load(rows: Rows) -> str:
+    row = rows["API under load, latency"]
+    series = {f"p{share}": list(_numbered(row, rf"([\d,]+) clients, p{share} of all")) for share in (50, 95, 99)}
+    return svg.lines("Milliseconds to an answer, by clients at once", "clients", series)
+
+
+def _rate(rows: Rows) -> str:
+    points = list(_numbered(rows["API under load, throughput"], r"([\d,]+) clients"))
+    return svg.lines("Answers a second, by clients at once", "clients", {"answers a second": points})
+
+
+def _spent(rows: Rows) -> str:
+    most = max(count for count, _ in _numbered(rows["API under load, throughput"], r"([\d,]+) clients"))
+    start = f"{most:.0f} clients, "
+    spent = _medians(rows["API under load, CPU a request"])
+    found = {label.removeprefix(start): [value] for label, value in spent.items() if label.startswith(start)}
+    return svg.bars(f"CPU milliseconds a request at {most:.0f} clients, by part", found, "ms", ["CPU"])
+
+
+def _cold(rows: Rows) -> str:
+    whole = _medians(rows["cold start, time to the first answer"])
+    imports = _medians(rows["cold start, time of importing"])
+    found = {label: [imports[label], whole[label] - imports[label]] for label in whole}
+    return svg.bars("Cold start, milliseconds to the first answer", found, "ms", ["importing", "first request"])
+
+
+PLOTS = (
+    Plot(
+        "leaderboard",
+        "leaderboard page of 50 at 1,000,000 users",
+        "leaderboard",
+        "Bars: a page and an own rank take a few milliseconds, plain ranking takes hundreds to thousands.",
+        _board,
+    ),
+    Plot(
+        "sync",
+        "growth of a batch's time from 10 to 500 events",
+        "sync",
+        "Lines: the time of a batch grows slowly with its events, one request each grows ten times as fast.",
+        _batch,
+    ),
+    Plot(
+        "breaker", "closed breaker, plain function", "breaker-closed", "Bars: microseconds a call, by breaker.", _closed
+    ),
+    Plot(
+        "breaker",
+        "calls that reach a dependency while it is down",
+        "breaker-outage",
+        "Lines: calls that reach a dependency before, during and after an outage, by breaker and kind of outage.",
+        _outage,
+    ),
+    Plot("load", "API under load, throughput", "load-rate", "Line: answers a second from 1 to 100 clients.", _rate),
+    Plot("load", "API under load, latency", "load-latency", "Lines: p50, p95 and p99 from 1 to 100 clients.", _load),
+    Plot("load", "API under load, CPU a request", "load-cpu", "Bars: CPU of a request by part of the stack.", _spent),
+    Plot(
+        "cold_start",
+        "cold start, CPU",
+        "cold-start",
+        "Bars: milliseconds of importing and of the first request, ours and the peer's, by function.",
+        _cold,
+    ),
+)
