@@ -36,7 +36,8 @@ def raw(
 
     scope = {
         "type": "http", "http_version": "1.1", "method": method, "scheme": "http", "path": path, "query_string": b"",
-        "raw_path": path.encode(), "root_path": "", "headers": headers, "client": ("raw", 1), "server": ("api.test", 80),
+        "raw_path": path.encode(), "root_path": "", "headers": headers, "client": ("raw", 1),
+        "server": ("api.test", 80),
     }  # fmt: skip
     api.run(app(scope, receive, send))
     body = b"".join(message.get("body", b"") for message in sent[1:])

@@ -1,0 +1,79 @@
+"""Reading offline events: whatever a phone sends comes out as an event or as a rejection, and always as the same."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from uuid import UUID, uuid4
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from studysync.payloads import MAX_PAYLOAD_BYTES, payload_problem
+from sync.events import read_event
+
+USER = uuid4()
+TEXT = st.text(st.characters(codec=None), max_size=30)  # halves of surrogate pairs too: JSON can carry them
+JSON: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | TEXT,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXT, inner, max_size=4),
+    max_leaves=12,
+)
+KINDS = st.sampled_from(["start", "heartbeat", "focus_start", "complete", "abandon", "nonsense"])
+EVENTS = st.fixed_dictionaries(
+    {},
+    optional={
+        "event_id": JSON | st.uuids().map(str),
+        "session_id": JSON | st.uuids().map(str),
+        "event_type": JSON | KINDS,
+        "event_payload": JSON | st.dictionaries(st.sampled_from(["subject", "duration_minutes", "efficiency"]), JSON),
+        "created_at": JSON | st.datetimes().map(lambda moment: moment.isoformat()),
+        "user_id": JSON | st.just(str(USER)),
+    },
+)
+
+
+def _storable(value: Any) -> bytes:
+    """What goes to the database: JSON without what PostgreSQL cannot keep."""
+    text = json.dumps(value, allow_nan=False, ensure_ascii=False)
+    assert "\\u0000" not in text
+    return text.encode()  # raises for halves of surrogate pairs
+
+
+@given(EVENTS | JSON)
+def test_everything_is_an_event_or_a_rejection(raw: Any) -> None:
+    """Never an error, always an id, and always something that the database can keep."""
+    found = read_event(raw, USER)
+    UUID(found["event_id"])
+    _storable(found)
+    if "error_code" in found:
+        assert found["error_code"] == "VALIDATION_ERROR"
+        assert found["message"]
+        assert found["payload"] == {}
+    else:
+        UUID(found["session_id"])
+        assert len(_storable(found["payload"])) <= 2 * MAX_PAYLOAD_BYTES
+
+
+@given(EVENTS | JSON)
+def test_a_repeat_is_the_same_event(raw: Any) -> None:
+    """Read twice, it has the same identity and the same fingerprint."""
+    assert read_event(raw, USER) == read_event(raw, USER)
+
+
+@given(EVENTS.filter(lambda raw: "event_id" not in raw))
+def test_events_without_an_id_of_their_own_are_their_senders(raw: dict[str, Any]) -> None:
+    """The same words from two users are two events."""
+    raw.pop("user_id", None)
+    assert read_event(raw, USER)["event_id"] != read_event(raw, uuid4())["event_id"]
+
+
+@given(st.dictionaries(TEXT, JSON, max_size=6))
+def test_a_payload_that_passes_can_be_kept(payload: dict[str, Any]) -> None:
+    """What is let through is JSON, small, and without NUL; what is not is told in a sentence."""
+    wrong = payload_problem(payload)
+    if wrong is None:
+        assert len(json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode()) <= MAX_PAYLOAD_BYTES
+        assert "\0" not in json.dumps(payload, ensure_ascii=False).replace("\\u0000", "\0")
+    else:
+        assert wrong.endswith(".")
