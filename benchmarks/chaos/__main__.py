@@ -24,7 +24,8 @@ from benchmarks.chaos.watch import Watch
 from benchmarks.load.drive import Load, driven
 
 LOAD = Load(clients=10, pause=0.1, persistence=90.0, repeats=0.1)
-_WARM = 12.0  # seconds
+_WARM, _WARM_LONGEST, _STEADY = 8.0, 45.0, 4.0  # seconds
+_SLOW_MS = 1000.0  # a cold start
 _LONGEST = 540.0  # seconds after which no further fault is begun
 
 
@@ -72,11 +73,20 @@ def _run(chosen: list[Fault], folder: Path, console: Console) -> tuple[list[Resu
 def _clients(here: Site, record: Path) -> Iterator[Watch]:
     with driven(LOAD, here.stack.url, record):
         watch = Watch(record, Path(here.stack.facts["logs"]))
-        end = time.monotonic() + _WARM
-        while time.monotonic() < end:
-            time.sleep(0.2)
-            watch.look()
+        _warm_up(watch)
         yield watch
+
+
+def _warm_up(watch: Watch) -> None:
+    """Let the clients go on until nothing has to start any more: until answers come quickly for some seconds."""
+    began = time.time()
+    while time.time() - began < _WARM_LONGEST:
+        time.sleep(0.2)
+        watch.look()
+        recent = watch.since(time.time() - _STEADY)
+        slow = [each for each in recent if each.ms > _SLOW_MS]
+        if time.time() - began > _WARM and len(recent) > _STEADY * LOAD.clients and not slow:
+            return
 
 
 if __name__ == "__main__":

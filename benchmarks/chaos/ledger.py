@@ -61,9 +61,9 @@ class Ledger:
         return {number for number, promise in self.promises.items() if promise.kept_to}
 
     @property
-    def unanswered(self) -> int:
-        """How many writes have no answer."""
-        return sum(promise.answer is None for promise in self.promises.values())
+    def unanswered(self) -> list[str]:
+        """The kinds of the writes that have no answer."""
+        return [promise.began.kind for promise in self.promises.values() if promise.answer is None]
 
     def compare(self, facts: Facts, acknowledged: set[str]) -> Verdict:
         """Hold the writes in `acknowledged`, and everything begun, against the database."""

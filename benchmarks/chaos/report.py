@@ -37,7 +37,7 @@ class Final:
     asked: int
     writes: dict[str, int]
     acknowledged: int
-    unanswered: int
+    unanswered: dict[str, int]
     lost: list[str]
     doubled: list[str]
     violations: list[str]
@@ -51,7 +51,7 @@ class Final:
             asked=len(watch.asked),
             writes=dict(sorted(kinds.items())),
             acknowledged=verdict.checked,
-            unanswered=watch.ledger.unanswered,
+            unanswered=dict(Counter(watch.ledger.unanswered)),
             lost=verdict.lost[:20],
             doubled=verdict.doubled[:20],
             violations=violations[:20],
@@ -65,8 +65,9 @@ class Final:
     def line(self) -> str:
         """Return it for the terminal."""
         wrong = f"{len(self.lost)} lost, {len(self.doubled)} doubled, {len(self.violations)} invariants violated"
+        missing = ", ".join(f"{count} {kind}" for kind, count in self.unanswered.items()) or "none"
         more = [*self.lost, *self.doubled, *self.violations]
-        return "\n".join([f"{self.acknowledged:,} acknowledged writes: {wrong}, {self.unanswered} unanswered.", *more])
+        return "\n".join([f"{self.acknowledged:,} acknowledged writes: {wrong}; never answered: {missing}.", *more])
 
 
 def result_line(result: Result) -> str:
@@ -107,7 +108,7 @@ def _run(whole: dict[str, Any]) -> str:
         f"The run of {whole['at']} ({whole['machine']}): {len(whole['faults'])} faults in {final['seconds'] / 60:.1f} "
         f"minutes, {whole['clients']} clients, {final['asked']:,} requests, {final['acknowledged']:,} acknowledged "
         f"writes. **{len(final['lost'])} lost, {len(final['doubled'])} doubled, {len(final['violations'])} violations "
-        f"of the invariants**; {final['unanswered']} writes remained unanswered at the end."
+        f"of the invariants**; {sum(final['unanswered'].values())} writes were never answered."
     )
 
 

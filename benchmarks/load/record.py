@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 OK, REFUSED, GATEWAY, BROKEN, OUTSIDE = "ok", "refused", "gateway", "broken", "outside"
 SEEN = {
@@ -83,7 +83,7 @@ def decode(text: str) -> Line:
 
 
 class Recorder:
-    """Appends to a record; each line is whole on the disk before the next request is sent."""
+    """Appends to a record; each line is with the kernel before the next request is sent."""
 
     def __init__(self, path: Path) -> None:
         self._file = path.open("a", encoding="utf-8", buffering=1)
@@ -92,21 +92,25 @@ class Recorder:
         """Append a line."""
         self._file.write(encode(line))
 
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
 
 class Reader:
     """Reads a record while it is being written."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._file: IO[str] | None = None
-        self._rest = ""
+        self._offset = 0
 
     def new(self) -> Iterator[Line]:
-        """Yield the lines that came since the last call."""
-        if self._file is None:
-            if not self._path.exists():
-                return
-            self._file = self._path.open(encoding="utf-8")
-        *whole, self._rest = (self._rest + self._file.read()).split("\n")
-        for text in whole:
-            yield decode(text)
+        """Yield the lines that came since the last call; half a line waits for its end."""
+        if not self._path.exists():
+            return
+        with self._path.open("rb") as file:
+            file.seek(self._offset)
+            whole, end, _ = file.read().rpartition(b"\n")
+        self._offset += len(whole) + len(end)
+        for text in whole.splitlines():
+            yield decode(text.decode())
