@@ -41,8 +41,15 @@ def _register(stack: Stack) -> str:
     with stack.client() as http:
         body = {"username": name, "email": f"{name}@example.com", "password": "password1"}
         response = http.post("/api/auth/register", json=body)
-    assert response.status_code == 201, response.text
-    return str(response.json()["data"]["token"])
+        assert response.status_code == 201, response.text
+        token = str(response.json()["data"]["token"])
+        # Something to begin with, that lists lead to.
+        me = {"Authorization": f"Bearer {token}"}
+        assert http.post("/api/sessions/start", json={"duration_minutes": 25}, headers=me).status_code == 201
+        space = http.post("/api/spaces/create", json={"name": "Fuzzed", "visibility": "public"}, headers=me)
+        assert space.status_code == 201
+        http.post("/api/sync/offline", json={"events": [{"event_type": "none"}]}, headers=me)
+    return token
 
 
 def _identities(stack: Stack, path: Path) -> None:
@@ -77,5 +84,7 @@ def test_the_api_is_as_its_document_says(fuzzed: Stack, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", LAST)
 def test_what_takes_the_ground_away_is_as_its_document_says(fuzzed: Stack, tmp_path: Path, name: str) -> None:
     """The operations that end the fuzzer's account or the database's circuit, each alone."""
-    done = _fuzz(fuzzed, tmp_path, "--max-examples", "10", "--seed", "1", "--include-name", name)
+    done = _fuzz(
+        fuzzed, tmp_path, "--phases", "coverage,fuzzing", "--max-examples", "10", "--seed", "1", "--include-name", name
+    )
     assert done.returncode == 0, done.stdout + done.stderr
