@@ -93,8 +93,13 @@ class AppLogger(Logger):
         self.warning(event_type, kind="security", event_type=event_type, severity=severity, **mask(fields))
 
     def log_audit(self, action: str, **fields: Any) -> None:
-        """One line of the audit trail; `audit_logger` has a method for each action."""
+        """One line of the audit trail, whatever the log level; `audit_logger` has a method for each action."""
+        usual = self.log_level
+        if usual > logging.INFO:
+            self.setLevel(logging.INFO)
         self.info(f"audit {action}", kind="audit", action=action, **mask(fields))
+        if usual > logging.INFO:
+            self.setLevel(usual)
 
     def sample(self) -> None:
         """Decide whether the request at hand is one of those that log at level DEBUG (POWERTOOLS_LOGGER_SAMPLE_RATE).

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 
 from resilience import CircuitState, events
 from studysync import observability
-from studysync.logging import app_logger
+from studysync.logging import app_logger, audit_logger
 from studysync.settings import get_settings
 
 Published = Callable[[], dict[str, Any]]
@@ -118,3 +119,21 @@ def test_it_costs_less_than_its_share(published: Published) -> None:
             observability.publish()
         best = min(best, (time.process_time() - began) / 50)
     assert best < 0.000_15
+
+
+def test_audit_lines_are_written_at_every_log_level() -> None:
+    """Whoever wants fewer lines keeps the trail, and gets no others with it."""
+    usual = app_logger.log_level
+    app_logger.setLevel("ERROR")
+    written: list[str] = []
+    handler = app_logger.handlers[0]
+    emit, handler.emit = handler.emit, lambda record: written.append(record.getMessage())  # type: ignore[method-assign]
+    try:
+        app_logger.info("not this")
+        audit_logger.log_authentication(user_id=None, success=False)
+        app_logger.warning("nor this")
+        assert app_logger.log_level == logging.ERROR
+    finally:
+        handler.emit = emit  # type: ignore[method-assign]
+        app_logger.setLevel(usual)
+    assert written == ["audit authentication"]
