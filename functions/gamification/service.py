@@ -135,7 +135,7 @@ async def backfill_badges() -> int:
         nonlocal left, begun
         left = await database().call("backfill_badges")
         begun = begun or left
-        return left > 0
+        return bool(left)
 
     await in_steps(step)
     if begun:

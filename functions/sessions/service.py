@@ -99,7 +99,7 @@ async def close_silent_sessions() -> dict[str, int]:
     async def step() -> bool:
         some = await database().call("close_silent_sessions", p_mode=get_settings().suspicion_mode)
         closed.update(some)
-        return some["completed"] + some["abandoned"] > 0
+        return bool(some["completed"] + some["abandoned"])
 
     await in_steps(step)
     await purge("purge_idempotency_keys")

@@ -1,4 +1,4 @@
-"""Work that a schedule has to do and that grows with the data: one small step after another, for as long as there is time.
+"""Work of schedules that grows with the data: one small step after another, for as long as there is time.
 
 Whatever is left is taken up by the next run, so that no amount of it ever makes a run fail.
 """
@@ -22,7 +22,7 @@ async def in_steps(step: Callable[[], Awaitable[bool]], *, clock: Callable[[], f
 
 
 async def purge(function: str) -> int:
-    """Call the SQL function `function`, which deletes a few thousand rows, until none is left. Returns how many went."""
+    """Call `function` of the database, which deletes some thousand rows, until none is left. Returns how many went."""
     total = 0
 
     async def step() -> bool:
