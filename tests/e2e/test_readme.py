@@ -1,0 +1,25 @@
+"""What the README tells people to type works, in the order in which they type it."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from pathlib import Path
+
+from tests.e2e.conftest import Stack
+
+README = Path(__file__).parents[2] / "README.md"
+
+
+def test_the_walk_goes_as_printed(stack: Stack) -> None:
+    """Every request is answered with success, and the last one sent twice changes nothing."""
+    walk = "".join(re.findall(r"```bash\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL))
+    again = walk[walk.rindex("ask $API/api/sync/offline") :]
+    script = (walk + again).replace("http://localhost:8000", stack.facts["url"])
+    done = subprocess.run(["bash", "-eu"], input=f"TOKEN=\n{script}", capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
+    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len(answers) == script.count("\nask ")
+    assert all(answer["success"] for answer in answers), done.stdout
+    assert [answer["data"]["duplicate_count"] for answer in answers[-2:]] == [0, 2]
