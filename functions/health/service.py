@@ -193,7 +193,7 @@ def _operated(operation: str, what: str, *, reached: bool) -> None:
 
 
 async def check_invariants() -> dict[str, int]:
-    """Go on with the day's round of checks and count, for the alarm, what contradicts the ledger; the schedule calls it.
+    """Go on with the day's round of checks and count, for the alarm, what is wrong; the schedule calls it.
 
     Returns:
         What the round has found so far, by rule; nothing new where the day's round is over.
