@@ -231,9 +231,9 @@ from board_xp x join public.leaderboards b
     = coalesce(x.space_id, '00000000-0000-0000-0000-000000000000')
 order by b.board_id, x.user_id;
 insert into public.leaderboard_buckets as b (board_id, fine, bucket, shard, users)
-select s.board_id, f.fine, case when f.fine then s.xp else s.xp >> 8 end, u.shard, count(*)
+select s.board_id, f.fine, case when f.fine then s.xp else s.xp >> 8 end, u.shard & (f.shards - 1), count(*)
 from (select user_id, internal.leaderboard_shard(user_id) as shard from students) u
-join public.leaderboard_scores s using (user_id) cross join (values (false), (true)) f (fine)
+join public.leaderboard_scores s using (user_id) cross join (values (false, 8), (true, 2)) f (fine, shards)
 group by 1, 2, 3, 4
 on conflict (board_id, fine, bucket, shard) do update set users = b.users + excluded.users;
 

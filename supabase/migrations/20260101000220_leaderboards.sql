@@ -22,8 +22,9 @@ create index leaderboard_scores_order on public.leaderboard_scores (board_id, xp
 create index leaderboard_scores_user on public.leaderboard_scores (user_id);
 create policy own_scores on public.leaderboard_scores for select to authenticated using (user_id = (select auth.uid()));
 
--- How many users have which score: `fine` one bucket an XP value, `coarse` one for 256 of them. Each is kept in 8
--- shards by user, so that awards to different users seldom wait for the same row.
+-- How many users have which score: `fine` one bucket an XP value, `coarse` one for 256 of them. Each is kept in shards
+-- by user, so that awards to different users seldom wait for the same row: 8 of the coarse ones, where many meet, 2 of the
+-- fine ones, which a rank reads by the hundred.
 create table public.leaderboard_buckets (
   board_id bigint not null references public.leaderboards on delete cascade,
   fine boolean not null,
@@ -79,10 +80,10 @@ create function internal.change_buckets(p_user_id uuid, p_changes jsonb) returns
 language sql volatile set search_path = '' as $$
   insert into public.leaderboard_buckets as b (board_id, fine, bucket, shard, users)
   select c.board_id, f.fine, case when f.fine then c.xp else c.xp >> 8 end as bucket,
-         internal.leaderboard_shard(p_user_id), sum(c.users)
+         internal.leaderboard_shard(p_user_id) & (f.shards - 1), sum(c.users)
   from jsonb_to_recordset(p_changes) c (board_id bigint, xp integer, users integer)
-  cross join (values (false), (true)) f (fine)
-  group by 1, 2, 3 having sum(c.users) <> 0
+  cross join (values (false, 8), (true, 2)) f (fine, shards)
+  group by 1, 2, 3, 4 having sum(c.users) <> 0
   order by 1, 2, 3
   on conflict (board_id, fine, bucket, shard) do update set users = b.users + excluded.users
 $$;
