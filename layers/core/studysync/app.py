@@ -23,6 +23,9 @@ from studysync.middleware.error_handler import install_handlers
 from studysync.observability import observe, publish
 from studysync.settings import get_settings
 
+# A healthy table answers in a tenth of it. A client must not wait for one that hangs, only to have figures written: what is
+# under way goes on in the next invocation.
+_FLUSH_SECONDS = 0.25
 Schedule = Callable[[], Awaitable[Any]]
 Handler = Callable[[dict[str, Any], Any], Any]
 
@@ -74,7 +77,7 @@ def create_handler(app: FastAPI, schedules: Mapping[str, Schedule] | None = None
             return runtime.http(event, context)
         finally:
             publish()
-            flush()  # Lambda freezes what is still under way when the handler returns
+            flush(_FLUSH_SECONDS)  # Lambda freezes what is still under way when the handler returns
 
     snapshot.install(handler)
     startup.finish()
