@@ -59,6 +59,14 @@ test: $(VENV)/dev.stamp ## run every test, or with ARGS=... those; needs nothing
 fuzz: $(VENV)/dev.stamp ## fuzz the running stack from its OpenAPI document for MINUTES=5, with new examples each time
 	@FUZZ_MINUTES=$(or $(MINUTES),5) $(BIN)/python -m pytest -q tests/e2e/test_fuzz.py
 
+$(VENV)/audit.stamp: requirements/audit.txt $(VENV)/dev.stamp
+	@echo "Installing what dependencies are audited with (once)"
+	@$(PIP) -r requirements/audit.txt
+	@touch $@
+
+audit: $(VENV)/audit.stamp ## look the locked dependencies up among known vulnerabilities (needs api.osv.dev)
+	@$(BIN)/python -m tools.audit
+
 lint: $(VENV)/dev.stamp ## ruff: format and lint
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
@@ -105,6 +113,7 @@ lock: ## compile the requirements files from the ranges in pyproject.toml
 	    --custom-compile-command "make lock" "$$@"; }; \
 	  compile --group dev -o requirements/dev.txt; \
 	  compile --group local -c requirements/dev.txt -o requirements/local.txt; \
+	  compile --group audit -c requirements/dev.txt -o requirements/audit.txt; \
 	  compile --group bench -c requirements/dev.txt -o requirements/bench.txt; \
 	  compile --group runtime -c requirements/dev.txt -o requirements/runtime.txt; \
 	  compile --group peer -c requirements/dev.txt -o requirements/peer.txt; \
