@@ -44,6 +44,18 @@ bench: $(VENV)/bench.stamp ## measure every promise beside its peers (ONLY="lead
 chaos: $(VENV)/bench.stamp ## break one thing after another under load, and look for lost or doubled writes (some 6 minutes)
 	@$(BIN)/python -m benchmarks.chaos $(ONLY)
 
+$(VENV)/mutation.stamp: requirements/mutation.txt $(VENV)/dev.stamp
+	@echo "Installing what looks at the tests themselves (once)"
+	@$(PIP) -r requirements/mutation.txt
+	@touch $@
+
+mutation: $(VENV)/mutation.stamp ## change the code, and list what no unit test notices (SUITE=resilience or core, MINUTES=20)
+	@$(BIN)/python -m tools.mutation $(SUITE)
+
+coverage: $(VENV)/mutation.stamp ## the branches of both layers that no unit, contract or integration test takes
+	@$(BIN)/python -m pytest -q -n 2 --dist loadscope $(or $(ARGS),tests/unit tests/contract tests/integration) \
+	  --cov=layers/resilience/resilience --cov=layers/core/studysync --cov-branch --cov-report=term-missing:skip-covered
+
 # Tests that take servers down, drive a browser or start the whole stack: each in a process of its own; and those that
 # bring their own loops and servers apart from those that share one stack.
 OWN := tests/unit tests/integration/local tests/integration/resilience
@@ -115,6 +127,7 @@ lock: ## compile the requirements files from the ranges in pyproject.toml
 	  compile --group local -c requirements/dev.txt -o requirements/local.txt; \
 	  compile --group audit -c requirements/dev.txt -o requirements/audit.txt; \
 	  compile --group bench -c requirements/dev.txt -o requirements/bench.txt; \
+	  compile --group mutation -c requirements/dev.txt -o requirements/mutation.txt; \
 	  compile --group runtime -c requirements/dev.txt -o requirements/runtime.txt; \
 	  compile --group peer -c requirements/dev.txt -o requirements/peer.txt; \
 	  compile --group sam -o requirements/sam.txt; \
