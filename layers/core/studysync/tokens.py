@@ -17,12 +17,14 @@ import httpx
 import jwt
 from cachetools import LRUCache
 
-from studysync.errors import unauthenticated, unavailable
+from studysync.errors import ApiError, unauthenticated, unavailable
 
 AUDIENCE = "authenticated"
 ASYMMETRIC_ALGORITHMS = frozenset({"ES256", "RS256"})
 JWKS_REFRESH_SECONDS = 60.0
 """An unknown ``kid`` makes us ask for the keys again, but not more often than this."""
+JWKS_KEPT_SECONDS = 600.0
+"""The keys are asked for again when they are this old, so that one which was revoked is not trusted any longer."""
 CLOCK_LEEWAY_SECONDS = 5.0
 _VERIFIED_TOKENS = 1024
 _MAX_TOKEN_LENGTH = 8192
@@ -71,6 +73,8 @@ class TokenVerifier:
         Raises:
             ApiError: AUTHENTICATION_ERROR, whatever is wrong with it; SERVICE_UNAVAILABLE, the keys cannot be had.
         """
+        if self._keys and self._clock() - self._keys_asked_at >= JWKS_KEPT_SECONDS:
+            await self._renew_keys()
         known = self._verified.get(token)
         if known is not None and known[0] > self._clock():
             return known[1]
@@ -115,6 +119,13 @@ class TokenVerifier:
             raise jwt.InvalidKeyError("no such key")
         return key
 
+    async def _renew_keys(self) -> None:
+        try:
+            await self._refresh_keys()
+        except ApiError:
+            # Supabase Auth does not answer: its keys stay good for now, and are asked for again in a minute.
+            self._keys_asked_at = self._clock() - JWKS_KEPT_SECONDS + JWKS_REFRESH_SECONDS
+
     async def _refresh_keys(self) -> None:
         try:
             found = await self._fetch_keys()
@@ -124,3 +135,4 @@ class TokenVerifier:
         self._keys_asked_at = self._clock()
         keys = (jwt.PyJWK.from_dict(dict(key)) for key in found.get("keys", ()) if key.get("kty") in {"EC", "RSA"})
         self._keys = {str(key.key_id): key for key in keys if key.algorithm_name in ASYMMETRIC_ALGORITHMS}
+        self._verified.clear()  # what a key signed that has gone is not good any more

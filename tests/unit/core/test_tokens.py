@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
 from studysync.errors import ApiError
-from studysync.tokens import JWKS_REFRESH_SECONDS, Caller, TokenVerifier
+from studysync.tokens import JWKS_KEPT_SECONDS, JWKS_REFRESH_SECONDS, Caller, TokenVerifier
 
 ISSUER = "https://project.supabase.co/auth/v1"
 SECRET = "a shared secret, long enough for every algorithm: at least 64 bytes"
@@ -179,6 +179,34 @@ def test_an_unknown_key_is_asked_for_once_a_minute() -> None:
     clock.now += JWKS_REFRESH_SECONDS
     assert verify(keeping, token(OTHER_KEY, kid="new")).user_id == USER_ID
     assert keys.asked == 2
+
+
+def test_a_revoked_key_is_not_trusted_for_long() -> None:
+    """Ten minutes after the project took a key back its tokens are refused, those that were verified before as well."""
+    keys, clock = Keys(), Clock()
+    keeping, seen, unseen = verifier(keys, clock=clock), token(), token(iat=int(time.time()) - 1)
+    verify(keeping, seen)
+    keys.keys = [jwk(RSA_KEY, "rsa")]
+    clock.now += JWKS_KEPT_SECONDS
+    for each in (seen, unseen):
+        assert refused(keeping, each).kind.code == "AUTHENTICATION_ERROR"
+    assert verify(keeping, token(RSA_KEY, "RS256", "rsa")).user_id == USER_ID
+
+
+def test_keys_that_cannot_be_renewed_stay_good() -> None:
+    """An outage of Supabase Auth signs nobody out, and is not asked at every request whether it is over."""
+    keys, clock = Keys(), Clock()
+    keeping = verifier(keys, clock=clock)
+    verify(keeping, token())
+    keys.down = True
+    clock.now += JWKS_KEPT_SECONDS
+    for _ in range(5):
+        assert verify(keeping, token()).user_id == USER_ID
+    assert keys.asked == 2
+    keys.down = False
+    clock.now += JWKS_REFRESH_SECONDS
+    verify(keeping, token())
+    assert keys.asked == 3
 
 
 def test_without_keys_the_answer_is_503_and_the_next_request_tries_again() -> None:
