@@ -12,7 +12,7 @@ import weakref
 from collections.abc import Callable
 
 from resilience import _offload
-from resilience._clock import SYSTEM
+from resilience._clock import SYSTEM, Clock
 from resilience._control import Control, control_of
 from resilience.store._protocol import Store
 
@@ -63,6 +63,18 @@ def default_store() -> Store:
 def default_control() -> Control:
     """The snapshot of the default store."""
     return control_of(default_store())
+
+
+def begin(*, clock: Clock = SYSTEM) -> None:
+    """Call as an invocation begins: after a pause the shared snapshot is then read beside what comes first.
+
+    It makes nobody wait, and asks no more often than circuits and caches would. Those ask when they are called, and go
+    by what was known before the pause until the answer is there: an order given meanwhile is followed one call late.
+
+    Args:
+        clock: Source of time.
+    """
+    default_control().refresh_soon(clock)
 
 
 def warm_up() -> bool:

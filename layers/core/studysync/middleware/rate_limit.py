@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from resilience import RateLimiter
+from resilience import RateLimiter, begin
 from studysync.errors import RATE_LIMIT_EXCEEDED, ApiError
 from studysync.identity import caller_of
 from studysync.middleware.error_handler import error_response
@@ -34,6 +34,7 @@ class RateLimitMiddleware:
         if scope["type"] != "http" or scope["path"].startswith(UNLIMITED_PREFIX):
             await self.app(scope, receive, send)
             return
+        begin()  # after a pause the fleet's circuits are read beside the limiter's own call
         decision = await self.limiter.check_async(await _subject(scope))
         fields = decision.headers()
         if not decision.allowed:
