@@ -129,10 +129,11 @@ class TokenVerifier:
     async def _refresh_keys(self) -> None:
         try:
             found = await self._fetch_keys()
-        except httpx.HTTPError as error:
-            # Not counted as asked: the next request may try again at once. Keys that we have stay good.
+            keys = [jwt.PyJWK.from_dict(dict(key)) for key in found.get("keys", ()) if key.get("kty") in {"EC", "RSA"}]
+        except (httpx.HTTPError, jwt.PyJWTError, ValueError, TypeError, AttributeError) as error:
+            # No answer, or one that holds no keys, such as a proxy's. Not counted as asked: the next request may try
+            # again at once. Keys that we have stay good.
             raise unavailable("Sign-in cannot be checked at the moment.") from error
         self._keys_asked_at = self._clock()
-        keys = (jwt.PyJWK.from_dict(dict(key)) for key in found.get("keys", ()) if key.get("kty") in {"EC", "RSA"})
         self._keys = {str(key.key_id): key for key in keys if key.algorithm_name in ASYMMETRIC_ALGORITHMS}
         self._verified.clear()  # what a key signed that has gone is not good any more

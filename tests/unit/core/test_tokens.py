@@ -219,6 +219,24 @@ def test_without_keys_the_answer_is_503_and_the_next_request_tries_again() -> No
     assert verify(keeping, token()).user_id == USER_ID
 
 
+@pytest.mark.parametrize("answer", [{"keys": "none"}, {"keys": [1]}, {"keys": [{"kty": "EC", "kid": "ec"}]}, [], None])
+def test_an_answer_that_holds_no_keys_is_an_outage(answer: Any) -> None:
+    """What is no JWKS is a 503 at first, and later leaves the keys as they were."""
+    keys, clock = Keys(), Clock()
+
+    async def fetch() -> Any:
+        return answer if keys.down else await keys.fetch()
+
+    keeping = TokenVerifier(issuer=ISSUER, fetch_keys=fetch, clock=clock)
+    keys.down = True
+    assert refused(keeping, token()).kind.code == "SERVICE_UNAVAILABLE"
+    keys.down = False
+    verify(keeping, token())
+    keys.down = True
+    clock.now += JWKS_KEPT_SECONDS
+    assert verify(keeping, token()).user_id == USER_ID
+
+
 def test_the_token_is_never_shown() -> None:
     """A caller in a log line or traceback does not show their token."""
     signed = token()
