@@ -10,7 +10,7 @@ SOURCES := functions layers/core/studysync layers/resilience/resilience local to
 export PYTHONPATH := functions:layers/core:layers/resilience:.
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes
 
-.PHONY: help serve demo bench chaos test fuzz audit lint format types template check lock openapi clean package package-test package-sam
+.PHONY: help serve demo bench chaos mutation coverage test fuzz audit lint format types template check lock openapi clean package package-test package-sam
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
