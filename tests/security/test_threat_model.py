@@ -1,0 +1,47 @@
+"""SECURITY.md: every threat is tried by a test, and every test of this folder stands in it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+TEXT = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
+ROWS = [
+    [cell.strip() for cell in line.strip("|").split("|")]
+    for line in TEXT.splitlines()
+    if line.startswith("|") and not line.startswith(("|---", "| threat"))
+]
+_TEST = re.compile(r"`(tests/[\w/]+\.py)(?:::(\w+))?`")
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row[0][:40])
+def test_every_threat_is_tried(row: list[str]) -> None:
+    """Each row says what stops it, and names tests that there are."""
+    assert len(row) == 3
+    assert row[1]
+    named = _TEST.findall(row[2])
+    assert named
+    for path, function in named:
+        assert (ROOT / path).exists(), path
+        assert f"def {function}" in (ROOT / path).read_text(encoding="utf-8"), (path, function)
+
+
+def test_every_attack_is_in_the_table() -> None:
+    """A test file of this folder that no row names is a threat that was forgotten."""
+    named = {path for row in ROWS for path, _ in _TEST.findall(row[2])}
+    files = {str(path.relative_to(ROOT)) for path in Path(__file__).parent.glob("test_*.py")}
+    assert files - named == {"tests/security/test_threat_model.py"}
+
+
+def test_events_that_operators_watch_are_logged() -> None:
+    """Every security event that operators are told to watch is the name of one in the sources."""
+    (watched,) = re.findall(r"\*\*Watch\*\*.*?(?=\n- )", TEXT, re.DOTALL)
+    names = re.findall(r"`(\w+)`", watched)
+    assert len(names) >= 4
+    folders = ("functions", "layers/core")
+    sources = "".join(path.read_text(encoding="utf-8") for each in folders for path in (ROOT / each).rglob("*.py"))
+    for name in names:
+        assert f'"{name}"' in sources
