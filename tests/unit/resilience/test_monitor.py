@@ -201,3 +201,63 @@ def test_works_as_the_guide_shows() -> None:
     assert asyncio.run(my_endpoint()) == 1
     assert performance_monitor.get_metrics()["endpoint_name"].count == 1
     performance_monitor.reset()
+
+
+def test_the_slowest_calls_of_the_fleet(clock: ManualClock) -> None:
+    """Of all environments and minutes, slowest first, as many as asked for; a minute keeps its slowest."""
+    monitors, _ = fleet(clock, 2)
+    for seconds in (1.5, 9.0, 3.0):
+        for n, monitor in enumerate(monitors):
+            monitor.record(f"GET /{n}", seconds + n / 10, error=n == 1)
+        clock.advance(60)
+    for monitor in monitors:
+        monitor.flush()
+    slow = monitors[0].fleet().slow
+    assert [call.seconds for call in slow] == pytest.approx([9.1, 9.0, 3.1, 3.0, 1.6, 1.5])
+    assert [(call.name, call.failed) for call in slow[:2]] == [("GET /1", True), ("GET /0", False)]
+    assert [call.seconds for call in asyncio.run(monitors[0].fleet_async(slow=2)).slow] == pytest.approx([9.1, 9.0])
+    few = PerformanceMonitor(clock=clock, max_slow=2, store=MemoryStore(clock=clock))
+    for seconds in (4.0, 2.0, 3.0, 1.0, 1.2):
+        few.record("GET /x", seconds)
+    assert [call.seconds for call in few.fleet().slow] == [4.0, 3.0]
+    assert [call.seconds for call in few.slow_requests()] == [1.2, 3.0, 2.0, 4.0]
+
+
+def test_names_can_be_kept_out_of_the_chart(clock: ManualClock) -> None:
+    """What is not charted counts under its name and not by minute; minutes come from whole minutes of the clock."""
+    (monitor,), _ = fleet(clock, 1)
+    for name in ("GET /x", "GET /x", "database"):
+        monitor.record(name, 0.1)
+    report = asyncio.run(monitor.fleet_async(1, charted=lambda name: name != "database"))
+    assert [(minute.at, minute.figures.count) for minute in report.minutes] == [(int(clock.wall() // 60) * 60, 2)]
+    assert {name: figures.count for name, figures in report.names.items()} == {"GET /x": 2, "database": 1}
+    assert {figures.name for figures in report.names.values()} == {"GET /x", "database"}
+
+
+def test_measuring_changes_nothing(clock: ManualClock) -> None:
+    """Arguments go in, the answer comes out, the name stays, and the time between is what is counted."""
+    monitor = PerformanceMonitor(clock=clock)
+    moments = iter([10.0, 10.5, 20.0, 22.0, 30.0, 30.25])
+
+    @monitor_performance("plain", monitor=monitor, timer=lambda: next(moments))
+    def plain(*args: int, **named: int) -> Any:
+        """Plain."""
+        return args, named
+
+    @monitor_performance("later", monitor=monitor, timer=lambda: next(moments))
+    async def later(*args: int, **named: int) -> Any:
+        """Later."""
+        return args, named
+
+    @monitor_performance("broken", monitor=monitor, timer=lambda: next(moments))
+    def broken() -> None:
+        raise ConnectionError
+
+    assert plain(1, b=2) == ((1,), {"b": 2})
+    assert asyncio.run(later(1, b=2)) == ((1,), {"b": 2})
+    with pytest.raises(ConnectionError):
+        broken()
+    assert (plain.__name__, plain.__doc__, later.__name__) == ("plain", "Plain.", "later")
+    found = monitor.get_metrics()
+    assert [found[name].max for name in ("plain", "later", "broken")] == [0.5, 2.0, 0.25]
+    assert [found[name].errors for name in ("plain", "later", "broken")] == [0, 0, 1]
