@@ -29,9 +29,9 @@ async def xp_history(
 
 
 @router.get("/xp/{user_id}", response_model=Success[XpSummary])
-async def xp(_caller: CurrentUser, user_id: UserInPath) -> Any:
+async def xp(caller: CurrentUser, user_id: UserInPath) -> Any:
     """Sum up a user's XP."""
-    return {"data": await service.read("get_xp", user_id)}
+    return {"data": await service.read(caller, "get_xp", user_id)}
 
 
 @router.get("/badges", response_model=Success[list[Badge]])
@@ -41,15 +41,15 @@ async def badges(_caller: CurrentUser) -> Any:
 
 
 @router.get("/badges/{user_id}", response_model=Success[UserBadges])
-async def user_badges(_caller: CurrentUser, user_id: UserInPath) -> Any:
+async def user_badges(caller: CurrentUser, user_id: UserInPath) -> Any:
     """List a user's badges, and how far they are with the others."""
-    return {"data": await service.read("get_user_badges", user_id)}
+    return {"data": await service.read(caller, "get_user_badges", user_id)}
 
 
 @router.get("/streaks/{user_id}", response_model=Success[Streaks])
-async def streaks(_caller: CurrentUser, user_id: UserInPath) -> Any:
+async def streaks(caller: CurrentUser, user_id: UserInPath) -> Any:
     """Tell a user's streak."""
-    return {"data": await service.read("get_streaks", user_id)}
+    return {"data": await service.read(caller, "get_streaks", user_id)}
 
 
 @router.get("/leaderboard/{period}", response_model=Success[Leaderboard])

@@ -14,7 +14,7 @@ from resilience import cached
 from studysync.database import database
 from studysync.errors import forbidden, invalid
 from studysync.fields import Timestamp
-from studysync.logging import app_logger
+from studysync.logging import app_logger, audit_logger
 from studysync.pagination import BigCount, Count, decode_cursor, encode_cursor, page
 from studysync.schedules import in_steps
 from studysync.tokens import Caller
@@ -23,9 +23,11 @@ _LEDGER_POSITION: TypeAdapter[tuple[int]] = TypeAdapter(tuple[BigCount])
 _BOARD_POSITION: TypeAdapter[tuple[int, datetime, UUID]] = TypeAdapter(tuple[Count, Timestamp, UUID])
 
 
-async def read(function: str, user_id: UUID) -> Any:
-    """Return what `function` reads of a user."""
-    return await database().call(function, p_user_id=str(user_id))
+async def read(caller: Caller, function: str, user_id: UUID) -> Any:
+    """Return what `function` reads of a user; that somebody else looked is in the audit trail."""
+    found = await database().call(function, p_user_id=str(user_id))
+    audit_logger.log_access_by(caller.user_id, function.removeprefix("get_"), user_id)
+    return found
 
 
 async def history(caller: Caller, user_id: UUID, limit: int, cursor: str | None) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from studysync.errors import (
     unauthenticated,
     unavailable,
 )
+from studysync.logging import audit_logger
 from studysync.pagination import decode_cursor, page
 from studysync.refusals import tell_database
 from studysync.tokens import Caller
@@ -132,6 +133,7 @@ async def profile(caller: Caller, user_id: UUID) -> dict[str, Any]:
     found: dict[str, Any] = await database().call(
         "get_profile", p_caller_id=str(caller.user_id), p_user_id=str(user_id)
     )
+    audit_logger.log_access_by(caller.user_id, "profile", user_id)
     return found
 
 

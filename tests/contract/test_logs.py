@@ -87,6 +87,18 @@ def test_refusals_are_security_events(api: Api, student: Student, logged: Lines)
     assert [line["action"] for line in logged.of_kind("audit")] == ["authentication"] * 3 + ["authorization"]
 
 
+def test_who_looks_at_somebody_elses_data_is_in_the_trail(api: Api, student: Student, logged: Lines) -> None:
+    """Profile, XP, badges and streaks, by whom and whose; looking at one's own is nobody's business."""
+    other = api.student()
+    for path in ("users", "gamification/xp", "gamification/badges", "gamification/streaks"):
+        assert other.get(f"/api/{path}/{student.user_id}").status_code == 200
+        assert other.get(f"/api/{path}/me").status_code == 200
+    assert [
+        (line["action"], line["user_id"], line["resource_type"], line["resource_id"])
+        for line in logged.of_kind("audit")
+    ] == [("data_access", other.user_id, kind, student.user_id) for kind in ("profile", "xp", "user_badges", "streaks")]
+
+
 def test_no_secret_is_ever_logged(api: Api, backends: Backends, logged: Lines) -> None:
     """Whatever goes through the API, right or wrong, no password, token or address is in any line at any level."""
     student = api.student(display_name="Nobody")

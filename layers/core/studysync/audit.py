@@ -9,6 +9,7 @@ a trail that cannot be written never changes the answer.
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 if TYPE_CHECKING:
     from studysync.logging import AppLogger
@@ -44,6 +45,11 @@ class AuditLogger:
     def log_data_access(self, *, user_id: str, resource_type: str, resource_id: str, **fields: Any) -> None:
         """Somebody read what belongs to another."""
         self._write("data_access", user_id=user_id, resource_type=resource_type, resource_id=resource_id, **fields)
+
+    def log_access_by(self, caller_id: UUID, resource_type: str, owner_id: UUID) -> None:
+        """`caller_id` read what belongs to `owner_id`; nothing where they are the same."""
+        if caller_id != owner_id:
+            self.log_data_access(user_id=str(caller_id), resource_type=resource_type, resource_id=str(owner_id))
 
     def log_data_modification(
         self,
