@@ -69,7 +69,7 @@ def test_bodies_without_end_are_refused(student: Student, operation: Operation) 
     assert_problem(response, 413, "REQUEST_TOO_LARGE")
 
 
-@pytest.mark.parametrize("levels", [100, 250, 480, 900])
+@pytest.mark.parametrize("levels", [100, 480, 900, 5000])
 @pytest.mark.parametrize("operation", WITH_BODY, ids=lambda operation: operation.name)
 def test_depth_that_can_be_read_is_judged(student: Student, operation: Operation, levels: int) -> None:
     """Below what a reader of JSON gives up at, in every field: an error of the contract or an answer, no accident."""
