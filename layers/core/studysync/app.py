@@ -23,7 +23,7 @@ from studysync.middleware.error_handler import install_handlers
 from studysync.observability import observe, publish
 from studysync.settings import get_settings
 
-# A healthy table answers in a tenth of it. A client must not wait for one that hangs, only to have figures written: what is
+# A healthy table answers in a tenth of it. While one hangs, clients must not wait for figures to be written: what is
 # under way goes on in the next invocation.
 _FLUSH_SECONDS = 0.25
 Schedule = Callable[[], Awaitable[Any]]
