@@ -76,7 +76,7 @@ def _cut(name: str, proxy: str, share: float, opens: str = "") -> Fault:
     return Fault(text, 6.0, begin, lambda s: getattr(s, proxy).heal(), _database, opens)
 
 
-def _clock(minutes: float) -> Fault:
+def _clock(text: str, minutes: float) -> Fault:
     def begin(site: Site) -> None:
         with site.clock() as clock:
             clock.advance(minutes=minutes)
@@ -85,7 +85,7 @@ def _clock(minutes: float) -> Fault:
         with site.clock() as clock:
             clock.reset()
 
-    return Fault(f"The database's clock steps {minutes:.0f} minutes forward, and back", 5.0, begin, end, _database)
+    return Fault(f"The database's clock steps {text} forward, and back", 5.0, begin, end, _database)
 
 
 FAULTS = (
@@ -133,6 +133,6 @@ FAULTS = (
     _cut("DynamoDB", "dynamodb", 1.0),
     _killed("Auth", "auth", _auth, "auth", 6.0),
     _frozen("Auth", "auth", _auth, "", 10.0),
-    _clock(20),
-    _clock(26 * 60),
+    _clock("20 minutes", 20),
+    _clock("26 hours", 26 * 60),
 )

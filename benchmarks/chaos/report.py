@@ -85,6 +85,7 @@ def keep(results: list[Result], final: Final, load: Load) -> None:
     whole = {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": f"{os.cpu_count()} cores, Python {platform.python_version()}, {platform.system()}",
+        "load_average": [round(number, 1) for number in os.getloadavg()],
         "clients": load.clients,
         "final": final.__dict__,
         "faults": [as_dict(result) for result in results],
@@ -105,10 +106,11 @@ def write_report() -> None:
 def _run(whole: dict[str, Any]) -> str:
     final = whole["final"]
     return (
-        f"The run of {whole['at']} ({whole['machine']}): {len(whole['faults'])} faults in {final['seconds'] / 60:.1f} "
-        f"minutes, {whole['clients']} clients, {final['asked']:,} requests, {final['acknowledged']:,} acknowledged "
-        f"writes. **{len(final['lost'])} lost, {len(final['doubled'])} doubled, {len(final['violations'])} violations "
-        f"of the invariants**; {sum(final['unanswered'].values())} writes were never answered."
+        f"The run of {whole['at']} ({whole['machine']}, load average {whole['load_average'][1]} at the end):\n"
+        f"{len(whole['faults'])} faults in {final['seconds'] / 60:.1f} minutes, {whole['clients']} clients, "
+        f"{final['asked']:,} requests, {final['acknowledged']:,} acknowledged writes.\n"
+        f"**{len(final['lost'])} lost, {len(final['doubled'])} doubled, {len(final['violations'])} violations of the "
+        f"invariants**; {sum(final['unanswered'].values())} writes were never answered."
     )
 
 
@@ -118,7 +120,7 @@ def _table(faults: list[dict[str, Any]]) -> str:
         "|---|---|---:|---:|---:|---:|---:|---:|---:|",
     ]
     for each in faults:
-        seen = ", ".join(f"{each['seen'][kind]:,} {text}" for kind, text in _SEEN.items() if each["seen"].get(kind))
+        seen = ", ".join(f"{text}: {each['seen'][kind]:,}" for kind, text in _SEEN.items() if each["seen"].get(kind))
         opened = _seconds(each["opened"]) if each["opened"] is not None else ("**no**" if each["opens"] else "")
         cells = [each["name"], seen, f"{each['share']:.1%}", f"{each['p99'] / 1e3:.2f} s", opened]
         cells += [_seconds(each["recovered"]), f"{each['settled']:.1f} s", str(each["lost"]), str(each["doubled"])]

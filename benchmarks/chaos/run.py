@@ -15,7 +15,7 @@ from benchmarks.chaos.watch import Watch, counted, failed
 from benchmarks.harness import percentile
 from benchmarks.load.record import OK, OUTSIDE, Asked
 
-_LOOK, _QUIET, _LONGEST = 0.2, 2.5, 60.0  # seconds
+_LOOK, _QUIET, _LONGEST = 0.2, 3.5, 60.0  # seconds
 _EXAMPLES = 5
 
 

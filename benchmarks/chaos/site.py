@@ -152,4 +152,11 @@ def site(folder: Path) -> Iterator[Site]:
 def _limit_files(process: psutil.Process, size: int) -> None:
     """Set RLIMIT_FSIZE as the user whom the process belongs to: even root may not have the right to do it to others."""
     command = ["prlimit", f"--pid={process.pid}", f"--fsize={size}:"]
-    subprocess.run(command, user=process.uids().real, group=process.gids().real, extra_groups=[], check=False)
+    subprocess.run(
+        command,
+        user=process.uids().real,
+        group=process.gids().real,
+        extra_groups=[],
+        check=False,
+        stderr=subprocess.DEVNULL,
+    )
