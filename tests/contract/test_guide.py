@@ -13,11 +13,13 @@ import resilience
 from local.backends import Backends
 from tests.support.client import openapi
 from tests.support.examples import DOCS, examples, run
+from tests.support.outages import reconnect
 
 
 @pytest.fixture
 def like_a_program(backends: Backends) -> Iterator[None]:
     """An example begins without an event loop, with a store of its own, and leaves no trace."""
+    reconnect()  # closes the store of the tests before
     resilience.configure(store=resilience.MemoryStore())
     yield
     resilience.configure()

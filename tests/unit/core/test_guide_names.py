@@ -18,11 +18,13 @@ import resilience
 from resilience.testing import no_wait
 from studysync.logging import app_logger, audit_logger, error_tracker
 from studysync.middleware import ErrorHandlerMiddleware, RateLimitMiddleware, RequestValidationMiddleware
+from tests.support.outages import reconnect
 
 
 @pytest.fixture(autouse=True)
 def own_store() -> Iterator[None]:
     """Circuits, caches and figures of each test's own."""
+    reconnect()  # closes the store of the tests before, if they had one
     resilience.configure(store=resilience.MemoryStore())
     yield
     resilience.configure()
