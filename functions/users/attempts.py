@@ -17,8 +17,9 @@ from studysync.context import request_context
 from studysync.errors import RATE_LIMIT_EXCEEDED, ApiError
 from studysync.logging import app_logger
 
-from_one_address = RateLimiter(per_minute=10, per_hour=50, name="sign-in")
-from_everywhere = RateLimiter(per_minute=30, per_hour=300, name="sign-in-account")
+# A try counts until it is known to have been right, so these are also how many may sign in to one account at once.
+from_one_address = RateLimiter(per_minute=30, per_hour=60, name="sign-in")
+from_everywhere = RateLimiter(per_minute=60, per_hour=300, name="sign-in-account")
 
 
 class Attempt:

@@ -44,13 +44,13 @@ def sign_in(api: Api, client: httpx.AsyncClient, email: str, password: str, **he
 
 
 def test_passwords_are_not_tried_without_end(api: Api, student: Student) -> None:
-    """One address is stopped after some ten tries a minute; the owner, elsewhere, does not notice."""
+    """One address is stopped after some thirty tries a minute; the owner, elsewhere, does not notice."""
     with address(api, f"guesser-{uuid.uuid4()}") as guesser, address(api, f"owner-{uuid.uuid4()}") as owner:
         answers = [
-            sign_in(api, guesser, student.email, f"{WRONG}{n}", **{"X-Forwarded-For": f"10.0.0.{n}"}) for n in range(15)
+            sign_in(api, guesser, student.email, f"{WRONG}{n}", **{"X-Forwarded-For": f"10.0.0.{n}"}) for n in range(35)
         ]
         assert_problem(answers[0], 401, "AUTHENTICATION_ERROR")
-        assert 9 <= [answer.status_code for answer in answers].count(401) <= 11
+        assert 28 <= [answer.status_code for answer in answers].count(401) <= 33
         assert_problem(answers[-1], 429, "RATE_LIMIT_EXCEEDED")
         assert int(answers[-1].headers["retry-after"]) >= 1
         # The right password is of no use either, and is not told from a wrong one.
@@ -61,26 +61,32 @@ def test_passwords_are_not_tried_without_end(api: Api, student: Student) -> None
 def test_a_crowd_does_not_get_further(api: Api, student: Student) -> None:
     """Tries from many addresses are counted together, in whatever case the account's address is written."""
     refused = 0
-    for n in range(40):
+    for n in range(70):
         with address(api, f"crowd-{n}-{uuid.uuid4()}") as client:
             email = student.email.upper() if n % 2 else student.email
             refused += sign_in(api, client, email, WRONG).status_code == 429
-    assert 8 <= refused <= 11
+    assert 7 <= refused <= 12
 
 
 def test_an_account_that_nobody_has_is_limited_alike(api: Api) -> None:
     """The limit does not tell who has an account."""
     with address(api, f"guesser-{uuid.uuid4()}") as guesser:
         nobody = f"nobody_{uuid.uuid4().hex}@example.test"
-        statuses = [sign_in(api, guesser, nobody, WRONG).status_code for _ in range(15)]
+        statuses = [sign_in(api, guesser, nobody, WRONG).status_code for _ in range(35)]
     assert statuses[0] == 401
     assert statuses[-1] == 429
 
 
 def test_signing_in_often_is_no_guessing(api: Api, student: Student) -> None:
-    """Right passwords do not count."""
+    """Right passwords do not count, one after another or side by side."""
+    body = {"email": student.email, "password": student.password}
     with address(api, f"owner-{uuid.uuid4()}") as owner:
-        assert {sign_in(api, owner, student.email, student.password).status_code for _ in range(40)} == {200}
+        assert {sign_in(api, owner, student.email, student.password).status_code for _ in range(80)} == {200}
+
+        async def at_once() -> list[httpx.Response]:
+            return await asyncio.gather(*(owner.post("/api/auth/login", json=body) for _ in range(25)))
+
+        assert {answer.status_code for answer in api.run(at_once())} == {200}
 
 
 def test_registering_again_is_no_way_around_the_limit(api: Api, student: Student) -> None:
@@ -93,7 +99,7 @@ def test_registering_again_is_no_way_around_the_limit(api: Api, student: Student
     }
     with address(api, f"guesser-{uuid.uuid4()}") as guesser:
         assert api.run(guesser.post("/api/auth/register", json=body, headers=headers)).status_code == 201
-        tries = [{**body, "password": f"guess{n}xyz"} for n in range(15)]
+        tries = [{**body, "password": f"guess{n}xyz"} for n in range(35)]
         answers = [api.run(guesser.post("/api/auth/register", json=each, headers=headers)) for each in tries]
     assert_problem(answers[0], 409, "USER_ALREADY_EXISTS")
     assert_problem(answers[-1], 429, "RATE_LIMIT_EXCEEDED")
