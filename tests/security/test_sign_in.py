@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import time
 import uuid
@@ -123,7 +122,7 @@ def test_an_unknown_address_costs_what_a_known_one_costs(api: Api, student: Stud
     assert known == unknown == {"auth sign_in": 1, "database record_failed_sign_in": 1}
 
 
-def test_the_stand_in_hashes_for_nobody_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_stand_in_hashes_for_nobody_too(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without an account one hash is computed all the same, with the same parameters."""
     costs: list[dict[str, Any]] = []
     real = hashlib.scrypt
@@ -132,10 +131,10 @@ def test_the_stand_in_hashes_for_nobody_too(monkeypatch: pytest.MonkeyPatch) -> 
         costs.append({name: value for name, value in parameters.items() if name != "salt"})
         return real(password, **parameters)
 
-    kept = asyncio.run(passwords.hash_password("right1234"))
+    kept = api.run(passwords.hash_password("right1234"))
     monkeypatch.setattr(hashlib, "scrypt", counting)
-    assert asyncio.run(passwords.matches("right1234", kept)) is True
-    assert asyncio.run(passwords.matches("right1234", None)) is False
+    assert api.run(passwords.matches("right1234", kept)) is True
+    assert api.run(passwords.matches("right1234", None)) is False
     assert len(costs) == 2
     assert costs[0] == costs[1]
 
