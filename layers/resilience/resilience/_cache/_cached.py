@@ -224,12 +224,12 @@ class _Cached:
             return
         now, shared = self.manager.clock.wall(), self.manager.shared
         entry = Entry(text, now, generation, None)
-        if shared is not None and not flight.disowned:
+        if shared is not None and not flight.disowned and found.answered and self._shareable(entry):
             keep = self.rules.keep(entry)
-            if await self._ask(lambda: shared.put(key, entry, found, keep)):
-                entry = Entry(text, now, generation, now)
-            elif found.answered and self._shareable(entry):
+            if await self._ask(lambda: shared.put(key, entry, found, keep)) is False:
                 return  # another environment wrote or invalidated meanwhile: its word counts
+            # Written; or reads are answered and writes are not: asked for again after local_seconds all the same.
+            entry = Entry(text, now, generation, now)
         self._keep(key, entry, flight)
 
     def _shareable(self, entry: Entry) -> bool:

@@ -60,10 +60,12 @@ class SharedLevel:
             return Found(version=item.version, gone=True)
         return Found(_entry(item, generation, now), item.version)
 
-    def put(self, key: str, entry: Entry, found: Found, keep: float) -> bool:
-        """Store a value that was computed after `found` was read; False when it was not stored."""
-        if entry.size > LARGEST or not found.answered:
-            return False
+    def put(self, key: str, entry: Entry, found: Found, keep: float) -> bool | None:
+        """Store a value that was computed after `found` was read.
+
+        Returns:
+            False when another environment wrote or invalidated since; None when the store did not answer.
+        """
         values: dict[str, Value] = {"text": entry.text, "created": entry.created}
         try:
             return self.store.put_if(
@@ -71,7 +73,7 @@ class SharedLevel:
             )
         except StoreError as error:
             self._failed(key, "put", error)
-            return False
+            return None
 
     def invalidate(self, key: str, generation: int, now: float) -> bool:
         """Leave a marker in the value's place; False when the store did not answer."""
