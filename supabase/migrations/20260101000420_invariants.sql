@@ -1,7 +1,8 @@
 -- What always holds of XP and all that is derived from it, and how a database of any size is checked for it.
 
 -- Whatever does not hold of the users after p_after and up to p_until, as rows (invariant, subject, expected, found).
--- Planned for this very range: a few thousand users are looked up, all of them are read in one go.
+-- Planned for this very range: a few thousand users are looked up, all of them are read in one go. Full joins also where a
+-- left one would do: the planner takes a range of ids for a handful, and would compare each row with each.
 create function internal.violations_of_users(p_after uuid, p_until uuid)
 returns table (invariant text, subject text, expected text, found text)
 language plpgsql stable set search_path = '' set plan_cache_mode = force_custom_plan as $$
@@ -62,11 +63,11 @@ begin
     select u.user_id, u.badge_key from public.user_badges u join public.badges b using (badge_key)
     where u.user_id > p_after and u.user_id <= p_until and b.backfill_done
   )
-  select 'total_xp = sum of the ledger', s.user_id::text, coalesce(l.total, 0)::text, s.total_xp::text
-  from stats s left join ledger l using (user_id) where s.total_xp <> coalesce(l.total, 0)
+  select 'total_xp = sum of the ledger', user_id::text, coalesce(l.total, 0)::text, s.total_xp::text
+  from stats s full join ledger l using (user_id) where s.total_xp is distinct from coalesce(l.total, 0)
   union all
-  select 'session_xp = ledger without milestones', s.user_id::text, coalesce(l.from_sessions, 0)::text, s.session_xp::text
-  from stats s left join ledger l using (user_id) where s.session_xp <> coalesce(l.from_sessions, 0)
+  select 'session_xp = ledger without milestones', user_id::text, coalesce(l.from_sessions, 0)::text, s.session_xp::text
+  from stats s full join ledger l using (user_id) where s.session_xp is distinct from coalesce(l.from_sessions, 0)
   union all
   select 'level = 1 + total_xp // 100', s.user_id::text, (1 + s.total_xp / 100)::text, s.level::text
   from stats s where s.level <> 1 + s.total_xp / 100
@@ -80,14 +81,14 @@ begin
   select 'streak of a day = run that ends on it', concat_ws(' ', r.user_id, r.day), r.length::text, r.streak::text
   from runs r where r.streak <> r.length
   union all
-  select 'best_streak = longest run', s.user_id::text, coalesce(d.best_streak, 0)::text, s.best_streak::text
-  from stats s left join days d using (user_id) where s.best_streak <> coalesce(d.best_streak, 0)
+  select 'best_streak = longest run', user_id::text, coalesce(d.best_streak, 0)::text, s.best_streak::text
+  from stats s full join days d using (user_id) where s.best_streak is distinct from coalesce(d.best_streak, 0)
   union all
-  select 'completed sessions = sessions that count', s.user_id::text,
+  select 'completed sessions = sessions that count', user_id::text,
          concat_ws(' ', coalesce(d.sessions, 0), coalesce(d.focus_seconds, 0)),
          concat_ws(' ', s.completed_sessions, s.focus_seconds)
-  from stats s left join done d using (user_id)
-  where (s.completed_sessions, s.focus_seconds) <> (coalesce(d.sessions, 0), coalesce(d.focus_seconds, 0))
+  from stats s full join done d using (user_id)
+  where (s.completed_sessions, s.focus_seconds) is distinct from (coalesce(d.sessions, 0), coalesce(d.focus_seconds, 0))
   union all
   select 'paid once = outcome of the session', session_id::text, coalesce(c.xp, 0)::text, coalesce(p.xp, 0)::text
   from sessions c full join paid p using (session_id) where coalesce(c.xp, 0) <> coalesce(p.xp, 0);
@@ -99,10 +100,12 @@ returns table (invariant text, subject text, expected text, found text)
 language plpgsql stable set search_path = '' set plan_cache_mode = force_custom_plan as $$
 begin
   return query
-  with buckets as (
-    select s.board_id, f.fine, case when f.fine then s.xp else s.xp >> 8 end as bucket, count(*) as users
-    from public.leaderboard_scores s cross join (values (false), (true)) f (fine)
-    where s.board_id > p_after and s.board_id <= p_until group by 1, 2, 3
+  with fine_buckets as (
+    select s.board_id, s.xp, count(*) as users from public.leaderboard_scores s
+    where s.board_id > p_after and s.board_id <= p_until group by 1, 2
+  ), buckets as (
+    select b.board_id, f.fine, case when f.fine then b.xp else b.xp >> 8 end as bucket, sum(b.users) as users
+    from fine_buckets b cross join (values (false), (true)) f (fine) group by 1, 2, 3
   ), kept_buckets as (
     select b.board_id, b.fine, b.bucket, sum(b.users) as users from public.leaderboard_buckets b
     where b.board_id > p_after and b.board_id <= p_until group by 1, 2, 3 having sum(b.users) <> 0
