@@ -42,8 +42,8 @@ def main() -> int:
     console = Console(highlight=False, stderr=True)
     with nullcontext(options.home) if options.home else TemporaryDirectory(prefix="studysync-chaos-") as folder:
         results, final = _run(chosen, Path(folder).resolve(), console)
-    keep(results, final, LOAD)
     if not names:
+        keep(results, final, LOAD)
         write_report()
     console.print(final.line())
     return 1 if final.bad or any(result.bad for result in results) else 0
