@@ -90,6 +90,24 @@ def test_an_outage_over_the_turn_of_the_hour_loses_nothing(clock: ManualClock) -
     assert view.writes == 3
 
 
+def test_the_newest_details_win_in_whatever_order_they_are_read(clock: ManualClock) -> None:
+    """What was noted last speaks for a key; equal counts stand with the latest first; the store forgets in time."""
+    store = MemoryStore(clock=clock)
+    environments = [make(FaultyStore(store), clock) for _ in range(4)]
+    for number, errors in enumerate(environments):
+        errors.note("a", where=str(number))
+        errors.note(f"own {number}")
+        clock.advance(60)
+        errors.flush()
+    for errors in (*environments, *reversed(environments)):
+        found, _ = errors.fleet()
+        assert (found[0].key, found[0].count, found[0].details) == ("a", 4, {"where": "3"})
+        assert [each.key for each in found[1:]] == ["own 3", "own 2", "own 1", "own 0"]
+    hour = int(clock.wall() // 3_600)
+    kept = {item.ttl for shard in range(4) for item in store.query(f"occurrences#errors#{shard}")}
+    assert kept <= {(hour + 24) * 3_600, (hour + 23) * 3_600}
+
+
 def test_a_failed_store_is_told_by_what_was_tried(clock: ManualClock, events: list[Event]) -> None:
     """Events name the list, the operation and the store's words; a clear that reached nobody says so."""
     view = FaultyStore(MemoryStore(clock=clock))
