@@ -155,8 +155,9 @@ def test_metrics_speak_of_every_endpoint(api: Api, student: Student) -> None:
     student.get("/api/users/nonsense")
     data = ask(api, "metrics")
     found = {each["name"]: each for each in data["endpoints"]}
-    users = found["GET /api/users/{user_id}"]
-    assert (users["requests"], users["errors"]) == (4, 0)
+    users = found["GET /api/users/me"]
+    assert (users["requests"], users["errors"]) == (3, 0)
+    assert found["GET /api/users/{user_id}"]["requests"] == 1
     assert 0 < users["p50_ms"] <= users["p95_ms"] <= users["p99_ms"] <= users["max_ms"] * 1.02
     assert any(each["name"] == "database get_profile" and each["requests"] == 3 for each in data["dependencies"])
     assert sum(minute["requests"] for minute in data["minutes"]) == 4
