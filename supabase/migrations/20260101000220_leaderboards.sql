@@ -155,8 +155,8 @@ language sql stable set search_path = '' as $$
   )
 $$;
 
--- A page of a board from after a position (xp, reached_at, user_id). Only the first row's rank is looked up; whoever
--- has less XP than the row before stands as many places lower as there are users with that row's score.
+-- A page of a board from after a position (xp, reached_at, user_id). Only the first row's rank is looked up: its score
+-- takes as many places as there are users who have it, and all who have less stand on the page above the row at hand.
 -- The rest of the position's own score and the scores below it are read apart, each straight from the index: thousands
 -- may share a score, and `or` would read all that stand above.
 create function internal.leaderboard_page(
@@ -174,23 +174,22 @@ begin
        where s.board_id = p_board_id and s.xp < coalesce(p_after_xp, 2147483647)
        order by s.xp desc, s.reached_at, s.user_id limit p_limit + 1)
       order by xp desc, reached_at, user_id limit p_limit + 1
-    ), scores as (
-      select d.xp, coalesce(sum(sum(b.users)) over (
-        order by d.xp desc rows between unbounded preceding and 1 preceding), 0) as places_below_first
-      from (select distinct xp from rows) d
-      join public.leaderboard_buckets b on b.board_id = p_board_id and b.fine and b.bucket = d.xp
-      group by d.xp
-    ), first as (
-      select internal.rank_of(p_board_id, max(xp)) as rank from rows
+    ), ranked as (
+      select *, rank() over (order by xp desc) as place from rows
+    ), top as materialized (
+      select t.xp, internal.rank_of(p_board_id, t.xp) as rank, b.users - t.shown as not_shown
+      from (select xp, count(*) as shown from rows group by xp order by xp desc limit 1) t
+      cross join lateral (select sum(users) as users from public.leaderboard_buckets
+        where board_id = p_board_id and fine and bucket = t.xp) b
     )
     select coalesce(jsonb_agg(jsonb_build_object(
-      'rank', first.rank + scores.places_below_first, 'user_id', r.user_id, 'username', p.username, 'xp', r.xp,
+      'rank', top.rank + case when r.xp = top.xp then 0 else top.not_shown + r.place - 1 end,
+      'user_id', r.user_id, 'username', p.username, 'xp', r.xp,
       'level', u.level, 'reached_at', r.reached_at) order by r.xp desc, r.reached_at, r.user_id), '[]')
-    from rows r
-    join scores using (xp)
+    from ranked r
     join public.profiles p using (user_id)
     join public.user_stats u using (user_id)
-    cross join first);
+    cross join top);
 end $$;
 
 select internal.lock_down();
