@@ -103,9 +103,12 @@ class Stage:
 
     @property
     def backends(self) -> Backends:
-        """PostgreSQL, PostgREST, auth and DynamoDB, shared by the run."""
+        """PostgreSQL, PostgREST, auth and DynamoDB, shared by the run.
+
+        PostgreSQL may keep as much in memory as the smallest server that one would give a million users.
+        """
         if self._backends is None:
-            self._backends = Backends(self._home / "stack", durable=False).start()
+            self._backends = Backends(self._home / "stack", durable=False, memory="1GB").start()
         return self._backends
 
     def close(self) -> None:

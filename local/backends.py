@@ -58,6 +58,7 @@ class Backends:
         programs: a folder with another PostgreSQL's `postgres` and `initdb`, such as `/usr/lib/postgresql/15/bin`.
         token_seconds: how long access tokens are valid.
         remote: the environment of a real project to use instead of starting one, see `remote_project`.
+        memory: what PostgreSQL may keep of its data, as `shared_buffers` has it.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class Backends:
         programs: Path | None = None,
         token_seconds: int = 3600,
         remote: Mapping[str, str] | None = None,
+        memory: str = "64MB",
     ) -> None:
         self.home = Home(home.resolve())
         self._on_event, self._durable = on_event, durable
@@ -80,7 +82,7 @@ class Backends:
         self._numbers = itertools.count(1)
         self._parts: list[Part] = []
         self._tables: dict[str, str] = {}
-        self._remote = remote
+        self._remote, self._memory = remote, memory
 
     def start(self) -> Self:
         """Bring everything up; what is up already goes down again when a part fails."""
@@ -162,7 +164,12 @@ class Backends:
 
     def _start_project(self) -> None:
         self.postgres = Postgres(
-            self.home, self.ports, password=self.keys.password, durable=self._durable, programs=self._programs
+            self.home,
+            self.ports,
+            password=self.keys.password,
+            durable=self._durable,
+            programs=self._programs,
+            memory=self._memory,
         )
         with self._timed("PostgreSQL", lambda: f"127.0.0.1:{self.postgres.port}, data in {self.postgres.data}"):
             self._launch(self.postgres)

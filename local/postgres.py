@@ -28,7 +28,6 @@ _THROW_AWAY = {"fsync": "off", "full_page_writes": "off"}
 _SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",  # a socket's path may be 107 bytes long, and homes lie deeper than that
-    "shared_buffers": "64MB",
     "max_connections": "200",
     "wal_level": "minimal",
     "max_wal_senders": "0",
@@ -59,14 +58,23 @@ class Postgres(Part):
         password: of the superuser `postgres`.
         durable: False turns off what protects against power cuts, for tests.
         programs: a folder with `postgres` and `initdb`; None takes the wheel's.
+        memory: what it may keep of its data, as `shared_buffers` has it.
     """
 
     def __init__(
-        self, home: Home, ports: Ports, *, password: str, durable: bool = True, programs: Path | None = None
+        self,
+        home: Home,
+        ports: Ports,
+        *,
+        password: str,
+        durable: bool = True,
+        programs: Path | None = None,
+        memory: str = "64MB",
     ) -> None:
         self._home, self._ports = home, ports
         self._password, self._durable = password, durable
         self._programs = programs or packaged_programs()
+        self._memory = memory
         self._user = server_user()
         self.data = place_data(home, self._user)
         self.port = ports.take("postgres")
@@ -143,7 +151,11 @@ class Postgres(Part):
         return int(re.findall(r"\d+", answer.stdout)[0])
 
     def _options(self) -> list[str]:
-        settings = _SETTINGS | {"port": str(self.port)} | ({} if self._durable else _THROW_AWAY)
+        settings = (
+            _SETTINGS
+            | {"port": str(self.port), "shared_buffers": self._memory}
+            | ({} if self._durable else _THROW_AWAY)
+        )
         if self._version() >= 18:  # noqa: PLR2004 - spares three worker processes
             settings["io_method"] = "sync"
         if self._version() >= 16:  # noqa: PLR2004 - the password is random, stretching it only slows connecting
