@@ -76,12 +76,13 @@ def sql(backends: Backends, connections: list[psycopg.Connection[Any]]) -> psyco
 @pytest.fixture(scope="session")
 def api(backends: Backends) -> Iterator[Api]:
     """The API in this process."""
-    loop = asyncio.new_event_loop()
-    yield Api(loop)
     from studysync.http import http_client
 
-    loop.run_until_complete(http_client().aclose())
-    loop.close()
+    # A runner, because a loop that is merely closed drops connections that are just being closed, and whatever test
+    # came last is then blamed for them.
+    with asyncio.Runner() as runner:
+        yield Api(runner.get_loop())
+        runner.run(http_client().aclose())
 
 
 @pytest.fixture
