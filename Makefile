@@ -56,9 +56,17 @@ coverage: $(VENV)/mutation.stamp ## the branches of both layers that no unit, co
 	@$(BIN)/python -m pytest -q -n 2 --dist loadscope $(or $(ARGS),tests/unit tests/contract tests/integration) \
 	  --cov=layers/resilience/resilience --cov=layers/core/studysync --cov-branch --cov-report=term-missing:skip-covered
 
-# Two processes share the tests, a file's stay together: each process has one stack for those that need no other.
+# Tests that take servers down, drive a browser or start the whole stack: each in a process of its own; and those that
+# bring their own loops and servers apart from those that share one stack.
+OWN := tests/unit tests/integration/local tests/integration/resilience
+ALONE := tests/contract/test_health.py tests/integration/test_outages.py tests/integration/test_pages.py tests/e2e
+
 test: $(VENV)/dev.stamp ## run every test, or with ARGS=... those; needs nothing started beforehand
-	@$(BIN)/python -m pytest -n 2 --dist loadscope $(or $(ARGS),tests)
+	@if [ -n "$(ARGS)" ]; then exec $(BIN)/python -m pytest -n 2 --dist loadscope $(ARGS); fi; \
+	  for part in $(ALONE); do $(BIN)/python -m pytest -q $$part; done; \
+	  $(BIN)/python -m pytest -n 2 --dist loadscope $(OWN) --ignore=tests/unit/core; \
+	  $(BIN)/python -m pytest -n 2 --dist loadscope tests $(ALONE:%=--ignore=%) $(patsubst %,--ignore=%,$(filter-out tests/unit,$(OWN))) \
+	    $(patsubst %,--ignore=%,$(filter-out tests/unit/core,$(wildcard tests/unit/*)))
 
 fuzz: $(VENV)/dev.stamp ## fuzz the running stack from its OpenAPI document for MINUTES=5, with new examples each time
 	@FUZZ_MINUTES=$(or $(MINUTES),5) $(BIN)/python -m pytest -q tests/e2e/test_fuzz.py
