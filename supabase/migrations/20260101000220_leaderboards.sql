@@ -56,8 +56,13 @@ declare
 begin
   select array_agg(b.board_id order by b.board_id) into v_boards
   from internal.leaderboard_periods(p_occurred_at) p
-  join public.leaderboards b on b.period = p.period and b.period_start = p.period_start
-    and (b.space_id is null or b.space_id = p_space_id)
+  cross join lateral (
+    select board_id from public.leaderboards
+    where space_id is null and period = p.period and period_start = p.period_start
+    union all
+    select board_id from public.leaderboards
+    where space_id = p_space_id and period = p.period and period_start = p.period_start
+  ) b
   where p.period_end > (p_awarded_at at time zone 'UTC')::date;
   if cardinality(v_boards) = (select count(*) * case when p_space_id is null then 1 else 2 end
                               from internal.leaderboard_periods(p_occurred_at) p

@@ -118,8 +118,14 @@ begin
   if p_space_id is not null then
     perform internal.authorize_space(p_caller_id, p_space_id, 'leaderboard');
   end if;
-  select board_id into v_board from public.leaderboards
-  where space_id is not distinct from p_space_id and period = p_period and period_start = v_start;
+  -- Apart, because an index answers "is null" and "=", but not "is not distinct from".
+  if p_space_id is null then
+    select board_id into v_board from public.leaderboards
+    where space_id is null and period = p_period and period_start = v_start;
+  else
+    select board_id into v_board from public.leaderboards
+    where space_id = p_space_id and period = p_period and period_start = v_start;
+  end if;
   select xp into v_xp from public.leaderboard_scores where board_id = v_board and user_id = p_caller_id;
   return jsonb_build_object(
     'period', p_period, 'period_start', v_start, 'generated_at', internal.clock(),
