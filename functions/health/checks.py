@@ -104,7 +104,7 @@ def disk() -> dict[str, float]:
 
 
 def cpu() -> dict[str, float]:
-    """Return the processors' use since the last time that somebody asked, as long as that is a second ago or more."""
+    """Return the processors' use since somebody asked last, a second ago or more; nothing yet, the first time."""
     now = time.monotonic()
     if now - _measured["at"] >= 1:
         _measured.update(at=now, percent=_psutil().cpu_percent(interval=None))

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import os
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import uvicorn
 
 from local.backends import Backends
 from resilience import performance_monitor
 from studysync.logging import app_logger, error_tracker
 from studysync.settings import get_settings
 from tests.support.browser import PROGRAM, Browser
-from tests.support.client import Api, _AllFunctions
+from tests.support.client import Api
 from tests.support.outages import reconnect
+from tests.support.served import served
 
 pytestmark = pytest.mark.skipif(PROGRAM is None, reason="no chromium on this machine: apt-get install chromium")
 
@@ -28,15 +27,9 @@ DONE = "document.querySelector('#status').textContent != 'connecting'"
 
 @pytest.fixture(scope="module")
 def url(api: Api) -> Iterator[str]:
-    """The API over HTTP, on the loop that its connections belong to; no test in here uses `api` meanwhile."""
-    server = uvicorn.Server(uvicorn.Config(_AllFunctions(), port=0, log_level="error", lifespan="off"))
-    thread = threading.Thread(target=lambda: api.run(server.serve()))
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    server.should_exit = True
-    thread.join()
+    """The API over HTTP; no test in here uses `api` meanwhile."""
+    with served(api) as url:
+        yield url
 
 
 @pytest.fixture(scope="module")

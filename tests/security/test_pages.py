@@ -6,17 +6,15 @@ import base64
 import hashlib
 import re
 import tempfile
-import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import uvicorn
 
 from studysync.logging import app_logger, error_tracker
 from tests.support.browser import PROGRAM, Browser
-from tests.support.client import Api, Student, _AllFunctions
+from tests.support.client import Api, Student
+from tests.support.served import served
 
 PAGES = ("/health/dashboard", "/api/docs")
 SCRIPTS = sorted(Path(__file__).parents[2].glob("functions/health/pages/*.js"))
@@ -75,15 +73,9 @@ def test_html_in_paths_stays_data(api: Api) -> None:
 
 @pytest.fixture
 def url(api: Api) -> Iterator[str]:
-    """The API over HTTP, on the loop that its connections belong to; the test does not use `api` meanwhile."""
-    server = uvicorn.Server(uvicorn.Config(_AllFunctions(), port=0, log_level="error", lifespan="off"))
-    thread = threading.Thread(target=lambda: api.run(server.serve()))
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    server.should_exit = True
-    thread.join()
+    """The API over HTTP; no test in here uses `api` meanwhile."""
+    with served(api) as url:
+        yield url
 
 
 @pytest.mark.skipif(PROGRAM is None, reason="no chromium on this machine: apt-get install chromium")

@@ -71,7 +71,7 @@ def check_against_openapi(response: httpx.Response) -> None:
     assert response.headers["x-request-id"]
 
 
-class _AllFunctions:
+class AllFunctions:
     """Every function's app behind one door, as the gateway's routes have it."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -86,7 +86,7 @@ class Api:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        transport = httpx.ASGITransport(_AllFunctions(), raise_app_exceptions=True)
+        transport = httpx.ASGITransport(AllFunctions(), raise_app_exceptions=True)
         self._client = httpx.AsyncClient(transport=transport, base_url="http://api.test")
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:

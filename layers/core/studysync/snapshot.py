@@ -56,14 +56,14 @@ def warm_up(handler: Handler) -> None:
 def restore() -> None:
     """Make this copy a process of its own."""
     from studysync.database import database
-    from studysync.http import http_client
+    from studysync.http import http_client, http_transport
     from studysync.identity import token_verifier
     from studysync.settings import get_settings
 
     random.seed()
-    if http_client.cache_info().currsize:
-        asyncio.get_event_loop().run_until_complete(http_client().aclose())
-    for kept in (database, token_verifier, http_client, get_settings):
+    if http_transport.cache_info().currsize:  # the database uses it without the client
+        asyncio.get_event_loop().run_until_complete(http_transport().aclose())
+    for kept in (database, token_verifier, http_client, http_transport, get_settings):
         kept.cache_clear()
     parameters = sys.modules.get("aws_lambda_powertools.utilities.parameters")
     if parameters is not None:

@@ -15,7 +15,7 @@ from local.template import Template
 
 HOOKS = """
 import random, users.app, studysync.snapshot as snapshot
-from studysync.http import http_client
+from studysync.http import http_client, http_transport
 from studysync.settings import get_settings
 seen = {"requests": 0, "restored": 0}
 
@@ -32,7 +32,7 @@ def count(event, context):
 
 def woke():
     seen["restored"] += 1
-    seen["kept"] = get_settings.cache_info().currsize + http_client.cache_info().currsize
+    seen["kept"] = sum(read.cache_info().currsize for read in (get_settings, http_client, http_transport))
 
 assert snapshot.install(count)
 snapshot.on_restored(woke)
