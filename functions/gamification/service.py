@@ -15,12 +15,12 @@ from studysync.database import database
 from studysync.errors import forbidden, invalid
 from studysync.fields import Timestamp
 from studysync.logging import app_logger, audit_logger
-from studysync.pagination import BigCount, Count, decode_cursor, encode_cursor, page
+from studysync.pagination import DEFERRED, BigCount, Count, decode_cursor, encode_cursor, page
 from studysync.schedules import in_steps
 from studysync.tokens import Caller
 
-_LEDGER_POSITION: TypeAdapter[tuple[int]] = TypeAdapter(tuple[BigCount])
-_BOARD_POSITION: TypeAdapter[tuple[int, datetime, UUID]] = TypeAdapter(tuple[Count, Timestamp, UUID])
+_LEDGER_POSITION: TypeAdapter[tuple[int]] = TypeAdapter(tuple[BigCount], config=DEFERRED)
+_BOARD_POSITION: TypeAdapter[tuple[int, datetime, UUID]] = TypeAdapter(tuple[Count, Timestamp, UUID], config=DEFERRED)
 
 
 async def read(caller: Caller, function: str, user_id: UUID) -> Any:

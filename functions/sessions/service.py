@@ -15,13 +15,13 @@ from studysync.database import database
 from studysync.errors import AUDIT_VALIDATION_FAILED, ApiError
 from studysync.fields import Timestamp
 from studysync.logging import app_logger
-from studysync.pagination import BigCount, decode_cursor, page
+from studysync.pagination import DEFERRED, BigCount, decode_cursor, page
 from studysync.payloads import payload_problem
 from studysync.schedules import in_steps, purge
 from studysync.settings import get_settings
 
-_POSITION: TypeAdapter[tuple[datetime, UUID]] = TypeAdapter(tuple[Timestamp, UUID])
-_EVENT_POSITION: TypeAdapter[tuple[datetime, int]] = TypeAdapter(tuple[Timestamp, BigCount])
+_POSITION: TypeAdapter[tuple[datetime, UUID]] = TypeAdapter(tuple[Timestamp, UUID], config=DEFERRED)
+_EVENT_POSITION: TypeAdapter[tuple[datetime, int]] = TypeAdapter(tuple[Timestamp, BigCount], config=DEFERRED)
 
 
 async def start(command: Command, body: StartSession) -> dict[str, Any]:

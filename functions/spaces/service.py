@@ -15,7 +15,7 @@ from studysync.commands import Command
 from studysync.database import database
 from studysync.errors import RATE_LIMIT_EXCEEDED, ApiError
 from studysync.fields import Timestamp
-from studysync.pagination import BigCount, decode_cursor, page
+from studysync.pagination import DEFERRED, BigCount, decode_cursor, page
 from studysync.tokens import Caller
 
 # Crockford's base 32: nothing that is mistaken for something else when read aloud. 14 characters are 70 bits.
@@ -23,8 +23,8 @@ _CODE_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _CODE_LENGTH = 14
 # Codes are too long to guess; this keeps people from trying.
 _codes_tried = RateLimiter(per_minute=20, per_hour=100, name="invite-codes")
-_POSITION: TypeAdapter[tuple[datetime, UUID]] = TypeAdapter(tuple[Timestamp, UUID])
-_FEED_POSITION: TypeAdapter[tuple[int]] = TypeAdapter(tuple[BigCount])
+_POSITION: TypeAdapter[tuple[datetime, UUID]] = TypeAdapter(tuple[Timestamp, UUID], config=DEFERRED)
+_FEED_POSITION: TypeAdapter[tuple[int]] = TypeAdapter(tuple[BigCount], config=DEFERRED)
 
 
 def new_invite_code() -> str:

@@ -13,15 +13,15 @@ from studysync.database import database
 from studysync.errors import REQUEST_TOO_LARGE, ApiError, invalid
 from studysync.fields import Timestamp
 from studysync.logging import app_logger
-from studysync.pagination import BigCount, decode_cursor, encode_cursor, page
+from studysync.pagination import DEFERRED, BigCount, decode_cursor, encode_cursor, page
 from studysync.schedules import purge
 from studysync.settings import get_settings
 from studysync.tokens import Caller
 from sync.events import read_event
 from sync.models import MAX_EVENTS, SyncBatch
 
-_REJECTED_POSITION: TypeAdapter[tuple[datetime, UUID]] = TypeAdapter(tuple[Timestamp, UUID])
-_CHANGES_POSITION: TypeAdapter[tuple[UUID, int]] = TypeAdapter(tuple[UUID, BigCount])
+_REJECTED_POSITION: TypeAdapter[tuple[datetime, UUID]] = TypeAdapter(tuple[Timestamp, UUID], config=DEFERRED)
+_CHANGES_POSITION: TypeAdapter[tuple[UUID, int]] = TypeAdapter(tuple[UUID, BigCount], config=DEFERRED)
 
 _EARNED = ("xp_awarded", "completed_count")  # by this very call, not by what it repeats
 

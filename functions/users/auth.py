@@ -23,7 +23,7 @@ from studysync.errors import (
     unauthenticated,
     unavailable,
 )
-from studysync.http import TIMEOUT, http_client
+from studysync.http import TIMEOUT, http_client, tls_context
 from studysync.logging import app_logger
 from studysync.settings import Settings, get_settings
 from studysync.snapshot import on_restored
@@ -98,7 +98,8 @@ class SupabaseAuth:
         calls has a connection of its own, which cannot have died unnoticed before it.
         """
         limits = httpx.Limits(max_keepalive_connections=0)
-        return self._client_over(httpx.AsyncClient(transport=httpx.AsyncHTTPTransport(limits=limits), timeout=TIMEOUT))
+        transport = httpx.AsyncHTTPTransport(verify=tls_context(), limits=limits)
+        return self._client_over(httpx.AsyncClient(transport=transport, timeout=TIMEOUT))
 
     async def create_account(self, email: str, password: str, metadata: dict[str, Any]) -> None:
         """Make a confirmed account; the database makes its profile from `metadata` in the same transaction.

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
-from pydantic import Field, TypeAdapter
+from pydantic import TypeAdapter
 
 from studysync.commands import fingerprint
 from studysync.database import database
@@ -19,7 +19,7 @@ from studysync.errors import (
     unavailable,
 )
 from studysync.logging import audit_logger
-from studysync.pagination import decode_cursor, page
+from studysync.pagination import DEFERRED, BigCount, decode_cursor, page
 from studysync.refusals import tell_database
 from studysync.tokens import Caller
 from users.attempts import Attempt
@@ -28,10 +28,8 @@ from users.models import Registered, Registration, Tokens
 if TYPE_CHECKING:
     from users.auth import SupabaseAuth
 
-_POSITION: TypeAdapter[tuple[str]] = TypeAdapter(tuple[str])
-_ENTRY: TypeAdapter[tuple[Annotated[int, Field(ge=0, lt=2**63)]]] = TypeAdapter(
-    tuple[Annotated[int, Field(ge=0, lt=2**63)]]
-)
+_POSITION: TypeAdapter[tuple[str]] = TypeAdapter(tuple[str], config=DEFERRED)
+_ENTRY: TypeAdapter[tuple[int]] = TypeAdapter(tuple[BigCount], config=DEFERRED)
 
 
 def supabase_auth() -> SupabaseAuth:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Annotated, Any, TypeVar
 
 from fastapi import Query
-from pydantic import BeforeValidator, Field, StringConstraints, TypeAdapter, ValidationError
+from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
 
 from studysync.envelope import Page
 from studysync.errors import invalid
@@ -30,6 +30,9 @@ Count = Annotated[int, Field(ge=0, le=2**31 - 1)]
 
 BigCount = Annotated[int, Field(ge=0, le=2**63 - 1)]
 """A number in a cursor that the database keeps in 8 bytes."""
+
+DEFERRED = ConfigDict(defer_build=True)
+"""For the shape of a cursor: few requests bring one, so none is built while a function starts."""
 
 Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT, description="Rows a page.")]
 Cursor = Annotated[
