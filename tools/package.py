@@ -21,6 +21,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tools.package_authorities import AUTHORITIES, write_authorities
 from tools.package_trim import Target, compile_tree, leave_out, size_of, trim
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -52,8 +53,7 @@ def build(target: Target, folder: Path) -> dict[str, int]:
         packages = folder / name / "python"
         shutil.copytree(source, packages, ignore=_SOURCES)
         install(target, source / "requirements.txt", packages)
-        trim(packages)
-        leave_out(packages)
+        _finish_layer(packages)
     parts = ["Functions", *LAYERS]
     if not target.platforms:
         install(target, ROOT / "requirements" / "runtime.txt", folder / RUNTIME)
@@ -78,12 +78,21 @@ def finish(folder: Path) -> dict[str, int]:
     """Trim and compile what `sam build` left in `folder`; returns the unzipped size of each part in bytes."""
     parts = [path for path in sorted(folder.iterdir()) if path.is_dir()]
     for part in parts:
-        trim(part / "python" if part.name in LAYERS else part)
-        leave_out(part / "python")
+        if part.name in LAYERS:
+            _finish_layer(part / "python")
+        else:
+            trim(part)
         compile_tree(part, LAMBDA)
     template = folder / "template.yaml"
     template.write_text(stamped(template.read_text(encoding="utf-8"), digest(folder)), encoding="utf-8")
     return {part.name: size_of(part) for part in parts}
+
+
+def _finish_layer(packages: Path) -> None:
+    trim(packages)
+    leave_out(packages)
+    if (packages / "studysync").is_dir():
+        write_authorities(packages / "certifi" / "cacert.pem", packages / AUTHORITIES)
 
 
 def install(target: Target, requirements: Path, folder: Path) -> None:

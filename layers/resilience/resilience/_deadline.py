@@ -9,16 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar, Token
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from resilience import _checks
 from resilience._clock import SYSTEM, Clock
 from resilience.errors import DeadlineExceededError
 
 
-@dataclass(frozen=True, slots=True)
-class Deadline:
+class Deadline(NamedTuple):
     """A moment on a steady clock.
 
     Attributes:

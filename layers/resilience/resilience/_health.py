@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from resilience import _checks
 from resilience._clock import SYSTEM, Clock
@@ -17,8 +16,7 @@ Status = Literal["pass", "warn", "fail"]
 Check = Callable[[], object | Awaitable[object]]
 
 
-@dataclass(frozen=True, slots=True)
-class CheckResult:
+class CheckResult(NamedTuple):
     """One check's answer.
 
     Attributes:
@@ -32,8 +30,7 @@ class CheckResult:
     message: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class HealthReport:
+class HealthReport(NamedTuple):
     """All checks together.
 
     Attributes:
@@ -47,8 +44,7 @@ class HealthReport:
     at: float
 
 
-@dataclass(frozen=True, slots=True)
-class _Registered:
+class _Registered(NamedTuple):
     check: Check
     timeout: float
     critical: bool

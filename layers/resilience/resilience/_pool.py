@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from dataclasses import dataclass
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from resilience import _checks, events
 from resilience._clock import SYSTEM, Clock
@@ -35,8 +34,7 @@ class _Waiter:
         self.granted = False
 
 
-@dataclass(frozen=True, slots=True)
-class PoolStats:
+class PoolStats(NamedTuple):
     """A pool at one moment.
 
     Attributes:

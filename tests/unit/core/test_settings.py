@@ -21,7 +21,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_addresses_follow_from_the_projects() -> None:
     """A hosted project needs its URL only."""
-    settings = Settings()
+    settings = Settings.from_environment()
     assert settings.supabase_rest_url == "https://project.supabase.co/rest/v1"
     assert settings.supabase_auth_url == "https://project.supabase.co/auth/v1"
 
@@ -39,13 +39,22 @@ def test_a_bad_value_names_its_variable(monkeypatch: pytest.MonkeyPatch, name: s
     """Misconfiguration fails at start and says where."""
     monkeypatch.setenv(name, value)
     with pytest.raises(ValidationError, match=name.lower()):
-        Settings()
+        Settings.from_environment()
+
+
+def test_an_empty_variable_counts_as_absent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A template that leaves a parameter empty gets the default."""
+    monkeypatch.setenv("SUPABASE_REST_URL", "")
+    monkeypatch.setenv("RATE_LIMIT_PER_MINUTE", "")
+    settings = Settings.from_environment()
+    assert settings.supabase_rest_url == "https://project.supabase.co/rest/v1"
+    assert settings.rate_limit_per_minute == 100
 
 
 def test_secrets_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     """A settings object in a log line or traceback does not show its secrets."""
     monkeypatch.setenv("SUPABASE_SERVICE_ROLE_KEY", "very-secret")
-    assert "very-secret" not in repr(Settings())
+    assert "very-secret" not in repr(Settings.from_environment())
 
 
 @mock_aws
@@ -55,9 +64,9 @@ def test_secrets_come_by_reference(monkeypatch: pytest.MonkeyPatch) -> None:
     secret = {"service_role_key": "from-the-secret", "jwt_secret": "shared", "stage": "ignored"}
     boto3.client("secretsmanager").create_secret(Name="studysync/supabase", SecretString=json.dumps(secret))
     monkeypatch.setenv("SUPABASE_SECRET_NAME", "studysync/supabase")
-    settings = Settings()
+    settings = Settings.from_environment()
     assert settings.supabase_service_role_key.get_secret_value() == "from-the-secret"
     assert settings.supabase_jwt_secret.get_secret_value() == "shared"
     assert settings.stage == "local"
     monkeypatch.setenv("SUPABASE_SERVICE_ROLE_KEY", "from-the-environment")
-    assert Settings().supabase_service_role_key.get_secret_value() == "from-the-environment"
+    assert Settings.from_environment().supabase_service_role_key.get_secret_value() == "from-the-environment"

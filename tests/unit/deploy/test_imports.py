@@ -27,6 +27,9 @@ import gc, importlib, json, sys
 importlib.import_module(sys.argv[1] + ".app")
 from fastapi.openapi.models import OpenAPI
 state = {"gc": gc.isenabled(), "deferred": not OpenAPI.__pydantic_complete__, "modules": sorted(sys.modules)}
+recursive = {"type": "object", "properties": {"a": {"$ref": "#/components/schemas/A"}}}
+document = {"openapi": "3.1.0", "info": {"title": "t", "version": "1"}, "components": {"schemas": {"A": recursive}}}
+state["built"] = OpenAPI.model_validate(document).model_dump(by_alias=True, exclude_none=True) == document
 print(json.dumps(state))
 """
 
@@ -56,6 +59,7 @@ def test_a_function_loads_only_what_it_needs(domain: str) -> None:
     assert not set(FORBIDDEN) & set(modules)
     assert state["gc"] is True
     assert state["deferred"] is True
+    assert state["built"] is True  # when they are used after all
 
 
 def test_elsewhere_python_and_pydantic_are_left_alone() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from resilience import _checks, _offload
 from resilience._breaker._breaker import CircuitBreaker
@@ -13,8 +13,7 @@ from resilience._control import CIRCUIT
 from resilience._runtime import default_control
 
 
-@dataclass(frozen=True, slots=True)
-class SharedCircuit:
+class SharedCircuit(NamedTuple):
     """A circuit as the shared record has it. A circuit that never opened has no record.
 
     Attributes:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from dataclasses import replace
 from enum import Enum, auto
 
 from resilience import events
@@ -88,7 +87,7 @@ class Publisher:
             version = (found.version or 0) if found else 0
             writer = from_item(found).writer if found else ""
             if writer == record.writer:
-                return self._written(replace(item, version=version))  # the answer to this very write had been lost
+                return self._written(item._replace(version=version))  # the answer to this very write had been lost
             if found is None or insist or writer in self._doubtful:
                 self._circuit.version = version  # nobody else's news: write on top of it
                 continue

@@ -6,7 +6,7 @@ undo what it missed. Each write carries an id, so that a write whose answer was 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from resilience._breaker._states import CircuitState
 from resilience._control import CIRCUIT, PARTITION
@@ -17,8 +17,7 @@ KEEP_CHANGES = 20
 _HISTORY = "history"
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """What environments tell each other about a circuit.
 
     Attributes:
@@ -76,8 +75,7 @@ def from_item(item: Item) -> Record:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class CircuitChange:
+class CircuitChange(NamedTuple):
     """One change of a circuit that the fleet was told of.
 
     Attributes:

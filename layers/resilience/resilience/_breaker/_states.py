@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class CircuitState(StrEnum):
@@ -14,8 +14,7 @@ class CircuitState(StrEnum):
     HALF_OPEN = "half_open"
 
 
-@dataclass(frozen=True, slots=True)
-class CircuitTransition:
+class CircuitTransition(NamedTuple):
     """One change of state, as `on_transition` gets it.
 
     Attributes:
@@ -34,8 +33,7 @@ class CircuitTransition:
     retry_after: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class CircuitSnapshot:
+class CircuitSnapshot(NamedTuple):
     """A circuit at one moment, as this environment knows it.
 
     Attributes:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from resilience import _offload, _served, events
 from resilience._cache._entry import Entry, Rules
@@ -19,8 +18,7 @@ from resilience.store._protocol import Store
 _GENERATION: Final = "cache"
 
 
-@dataclass(frozen=True, slots=True)
-class CacheStats:
+class CacheStats(NamedTuple):
     """A cache's figures since the process started.
 
     Attributes:

@@ -8,8 +8,7 @@ store does not answer, reads find nothing, writes are dropped, and no call fails
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from resilience import events
 from resilience._cache._entry import Entry
@@ -23,8 +22,7 @@ _LEASE_SECONDS: Final = 15
 _TRIES: Final = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """What the second level knows of a key.
 
     Attributes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from resilience._monitor._sketch import Sketch
 
@@ -35,8 +35,7 @@ class Performance:
     slow: int
 
 
-@dataclass(frozen=True, slots=True)
-class SlowCall:
+class SlowCall(NamedTuple):
     """A call over the threshold.
 
     Attributes:

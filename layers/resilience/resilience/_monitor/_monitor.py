@@ -13,7 +13,7 @@ import zlib
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 from resilience import _checks, _offload, _runtime
 from resilience._clock import SYSTEM, Clock
@@ -31,8 +31,7 @@ Figures = Mapping[str, float]
 _Minute = tuple[int, dict[str, Tally], list[SlowCall], dict[str, Figures]]
 
 
-@dataclass(frozen=True, slots=True)
-class Minute:
+class Minute(NamedTuple):
     """All names of one minute together.
 
     Attributes:

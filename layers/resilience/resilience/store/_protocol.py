@@ -7,15 +7,13 @@ language, so that the store in memory and the one in DynamoDB mean the same, and
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 Value = str | int | float | bool | bytes | None
 """What an attribute may hold. Floats must be finite."""
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(NamedTuple):
     """One stored item.
 
     Attributes:

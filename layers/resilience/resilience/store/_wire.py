@@ -191,7 +191,9 @@ class Wire:
         if self._tls is None:
             import ssl
 
-            self._tls = ssl.create_default_context(cafile=os.environ.get("AWS_CA_BUNDLE") or None)
+            bundle, folder = os.environ.get("AWS_CA_BUNDLE"), os.environ.get("SSL_CERT_DIR")
+            # A folder given alone is read as authorities are met; beside the system's bundle that would be read whole.
+            self._tls = ssl.create_default_context(cafile=bundle or None, capath=(not bundle and folder) or None)
         return self._tls
 
 
