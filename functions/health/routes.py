@@ -36,21 +36,19 @@ CircuitName = Annotated[str, PathParameter(max_length=100, description="A circui
 
 
 @router.get("/health")
-@router.get("/health/", include_in_schema=False)
+@router.get("/health/", include_in_schema=False)  # for apps without our middleware
 async def health() -> Success[Health]:
     """Tell that the service is there."""
     return Success(data=Health())
 
 
 @router.get("/health/liveness")
-@router.get("/health/liveness/", include_in_schema=False)
 async def liveness() -> Success[Liveness]:
     """Tell that the process is alive; touches nothing."""
     return Success(data=Liveness())
 
 
 @router.get("/health/readiness")
-@router.get("/health/readiness/", include_in_schema=False)
 async def readiness() -> Success[Readiness]:
     """Tell that requests can be served; 503 when the database cannot be reached."""
     await service.require_database()
@@ -69,40 +67,23 @@ async def openapi() -> Response:
 
 
 @router.get("/api/docs", response_class=HTMLResponse)
-@router.get("/api/docs/", include_in_schema=False)
 async def docs() -> Response:
     """Show the OpenAPI document."""
     return page("docs")
 
 
 @router.get("/health/dashboard", response_class=HTMLResponse)
-@router.get("/health/dashboard/", include_in_schema=False)
 async def dashboard() -> Response:
     """Show how the service is. The page holds nothing itself: it asks the paths below, with the operator's token."""
     return page("dashboard")
 
 
-Route = Callable[..., Any]
+def _get(path: str, model: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    return operations.get(path, response_model=Success[model])
 
 
-def _get(path: str, model: Any) -> Callable[[Route], Route]:
-    """Register an operator's question, with and without a trailing slash."""
-
-    def register(route: Route) -> Route:
-        operations.get(f"{path}/", include_in_schema=False, response_model=Success[model])(route)
-        return operations.get(path, response_model=Success[model])(route)
-
-    return register
-
-
-def _post(path: str) -> Callable[[Route], Route]:
-    """Register an operator's order, with and without a trailing slash."""
-
-    def register(route: Route) -> Route:
-        operations.post(f"{path}/", include_in_schema=False, response_model=Success[Done])(route)
-        return operations.post(path, response_model=Success[Done])(route)
-
-    return register
+def _post(path: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    return operations.post(path, response_model=Success[Done])
 
 
 @_get("/detailed", Detailed)

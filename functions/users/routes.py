@@ -60,7 +60,6 @@ async def logout(caller: CurrentUser, body: RequestBody | None = None) -> Succes
 
 
 @router.get("/api/users", response_model=Page[PublicProfile])
-@router.get("/api/users/", include_in_schema=False, response_model=Page[PublicProfile])
 async def search_users(
     caller: CurrentUser,  # noqa: ARG001  # only signed-in users may search
     query: Annotated[SearchText | None, Query(description="Part of a user name or display name.")] = None,

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Final
+from types import MappingProxyType
+from typing import Final, NamedTuple
 
 logger = logging.getLogger("resilience")
 
@@ -28,8 +28,7 @@ STORE_REQUEST: Final = "store_request"
 STORE_ERROR: Final = "store_error"
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """One thing that happened.
 
     Attributes:
@@ -40,7 +39,7 @@ class Event:
 
     kind: str
     name: str
-    details: Mapping[str, object] = field(default_factory=dict)
+    details: Mapping[str, object] = MappingProxyType({})
 
 
 Subscriber = Callable[[Event], object]

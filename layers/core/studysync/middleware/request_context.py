@@ -1,4 +1,7 @@
-"""The outermost layer: the request's id, its deadline, the headers of every answer, and one log line."""
+"""The outermost layer: the request's id, its deadline, the headers of every answer, and one log line.
+
+A trailing slash means nothing here: `/health/` is `/health`.
+"""
 
 from __future__ import annotations
 
@@ -36,6 +39,9 @@ class RequestContextMiddleware:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        path = scope["path"]
+        if path.endswith("/") and path != "/":
+            scope = {**scope, "path": path[:-1]}  # the same resource: not every route twice
         headers = Headers(scope=scope)
         context = begin_request(scope, headers.get("x-request-id"), headers.get("traceparent"))
         app_logger.sample()
