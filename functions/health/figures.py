@@ -97,8 +97,11 @@ def pool(reports: Sequence[Figures]) -> dict[str, Any]:
 
 
 def check(result: CheckResult) -> dict[str, Any]:
-    """Return one check; what it failed of in its own words."""
+    """Return one check; what it failed of in our own words, or the name of the exception, whose text is in the log."""
     message = (result.message or "").removeprefix("UnhealthyError: ").removeprefix("ApiError: SERVICE_UNAVAILABLE: ")
+    kind, colon, _ = message.partition(": ")
+    if result.status != "pass" and colon and kind.isidentifier():
+        message = kind
     return {"status": result.status, "latency_ms": round(result.latency_ms, 2), "message": message or None}
 
 

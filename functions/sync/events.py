@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
+from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid5
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from studysync.fields import Timestamp
+from studysync.identity import speaks_for_another
+from studysync.pagination import DEFERRED
 from studysync.payloads import payload_problem
 from sync.models import CompletePayload, OfflineEvent, StartPayload
 
 _IDENTITY = UUID("6d0c5d0e-52f6-4d1c-9a7b-0f6f2d1f3c11")  # of event ids that are derived because the client sent none
 _PAYLOADS: dict[str, type[BaseModel]] = {"start": StartPayload, "complete": CompletePayload}
+_TIME: TypeAdapter[datetime] = TypeAdapter(Timestamp, config=DEFERRED)
 
 
 def read_event(raw: Any, user_id: UUID) -> dict[str, Any]:
@@ -24,7 +29,7 @@ def read_event(raw: Any, user_id: UUID) -> dict[str, Any]:
     try:
         event = OfflineEvent.model_validate(raw)
         payload = _checked_payload(event)
-        if raw.get("user_id") not in (None, str(user_id)):
+        if speaks_for_another(user_id, raw.get("user_id"), raw.get("created_by")):
             raise ValueError("user_id: an event can only speak for its sender")
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
@@ -57,13 +62,13 @@ def _checked_payload(event: OfflineEvent) -> dict[str, Any]:
 def _rejected(raw: Any, user_id: UUID, message: str) -> dict[str, Any]:
     fields = raw if isinstance(raw, dict) else {}
     content = _digest(raw)
-    event_type = fields.get("event_type")
+    event_type, payload = fields.get("event_type"), fields.get("event_payload")
     return {
         "event_id": _uuid(fields.get("event_id")) or str(uuid5(_IDENTITY, f"{user_id}|{content}")),
         "session_id": _uuid(fields.get("session_id")),
         "event_type": _printable(event_type[:50]) if isinstance(event_type, str) else None,
-        "payload": {},
-        "created_at": None,
+        "payload": payload if isinstance(payload, dict) and not payload_problem(payload) else {},
+        "created_at": _time(fields.get("created_at")),
         "fingerprint": content,
         "error_code": "VALIDATION_ERROR",
         "message": _printable(message[:500]),
@@ -79,6 +84,13 @@ def _uuid(value: Any) -> str | None:
     try:
         return str(UUID(value)) if isinstance(value, str) else None
     except ValueError:
+        return None
+
+
+def _time(value: Any) -> str | None:
+    try:
+        return _TIME.validate_python(value).isoformat()
+    except ValidationError:
         return None
 
 

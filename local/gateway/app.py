@@ -21,6 +21,10 @@ BODY_LIMIT = 10 * 1024 * 1024  # of API Gateway
 EVENT_LIMIT = 6 * 1024 * 1024 + 100  # of a synchronous Lambda invocation
 
 
+class ClientDisconnectedError(Exception):
+    """The client went away in the middle of its request."""
+
+
 class Invoker(Protocol):
     """Runs functions."""
 
@@ -44,7 +48,10 @@ class Gateway:
         if scope["type"] != "http":
             return
         began, request_id = time.perf_counter(), new_request_id()
-        request = await self._read(scope, receive)
+        try:
+            request = await self._read(scope, receive)
+        except ClientDisconnectedError:
+            return  # what came of it is no request
         response = TOO_LARGE if request is None else await self._answer(request, request_id)
         headers = [*response.headers, ("apigw-requestid", request_id)]
         await _send(response, headers, send)
@@ -56,6 +63,8 @@ class Gateway:
         chunks, size, more = [], 0, True
         while more:
             message = await receive()
+            if message["type"] == "http.disconnect":
+                raise ClientDisconnectedError
             chunks.append(message.get("body", b""))
             size += len(chunks[-1])
             more = message.get("more_body", False)

@@ -73,6 +73,9 @@ def _headers(request: HttpRequest, trace_id: str) -> tuple[dict[str, str], list[
     headers["x-forwarded-proto"] = "http"
     headers["x-amzn-trace-id"] = trace_id
     headers.setdefault("content-length", str(len(request.body)))
+    if headers.get("host", "").startswith("["):
+        # Mangum takes any colon for a port's, and API Gateway knows names only.
+        headers["host"] = f"localhost:{request.port}"
     return headers, cookies
 
 

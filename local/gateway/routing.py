@@ -47,8 +47,9 @@ class _Pattern:
         bound: dict[str, str] = {}
         for index, (kind, name) in enumerate(self.segments):
             if kind == _GREEDY:
+                # The rest may be empty, but not absent: `/users/{proxy+}` takes `/users/` and leaves `/users`.
                 rest = "/".join(parts[index:])
-                return {**bound, name: unquote(rest)} if rest else None
+                return {**bound, name: unquote(rest)} if rest or 0 < index < len(parts) else None
             if index >= len(parts) or (kind == _STATIC and parts[index] != name) or not parts[index]:
                 return None
             if kind == _PARAMETER:

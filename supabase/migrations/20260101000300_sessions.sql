@@ -79,6 +79,15 @@ begin
   return s;
 end $$;
 
+-- Until when a session is known to have gone on: one that runs online until now and further; of one that is replayed,
+-- the rest may still be on its way, perhaps from another phone, and only what has come is known. The last five minutes of
+-- one that was closed for its silence are only assumed.
+create function internal.known_end(s public.study_sessions) returns timestamptz
+language sql immutable set search_path = '' as $$
+  select case when s.outcome ->> 'reason' = 'silent' or (s.ended_at is null and s.replayed) then s.last_activity_at
+              else coalesce(s.ended_at, 'infinity') end
+$$;
+
 create function internal.require_active(s public.study_sessions) returns void
 language plpgsql set search_path = '' as $$
 begin
@@ -140,7 +149,7 @@ language sql stable set search_path = '' as $$
       + case when exists (
           select from public.study_sessions o
           where o.user_id = s.user_id and o.session_id <> s.session_id and o.status = 'completed'
-            and o.started_at < c.last_claim and o.ended_at > c.first_claim) then 30 else 0 end
+            and o.started_at < c.last_claim and internal.known_end(o) > c.first_claim) then 30 else 0 end
       + case when d.focus_seconds > 16 * 3600 then 40 when d.focus_seconds > 14 * 3600 then 20 else 0 end as raw
     from claims c, heartbeats h, day d
   )
@@ -163,9 +172,11 @@ language sql volatile set search_path = '' as $$
 $$;
 
 -- Complete an active session: credit its time, judge it, pay it, and keep the answer, in the caller's transaction.
--- The caller holds the user's line. p_claimed_at is what the client said, p_mode is soft or strict.
+-- The caller holds the user's line. p_claimed_at is what the client said, p_mode is soft or strict, p_reason why it was
+-- completed where nobody asked for it.
 create function internal.finish_session(
-  s public.study_sessions, p_ended_at timestamptz, p_claimed_at timestamptz, p_efficiency numeric, p_mode text)
+  s public.study_sessions, p_ended_at timestamptz, p_claimed_at timestamptz, p_efficiency numeric, p_mode text,
+  p_reason text default null)
 returns jsonb
 language plpgsql set search_path = '' as $$
 declare
@@ -189,7 +200,7 @@ begin
     v_pay := internal.pay_session(s.user_id, s.session_id, s.space_id, v_focus, p_ended_at);
   end if;
   v_outcome := internal.end_session(s, p_efficiency, v_pay || jsonb_build_object(
-    'status', 'completed', 'ended_at', p_ended_at, 'focus_seconds', v_focus,
+    'status', 'completed', 'reason', p_reason, 'ended_at', p_ended_at, 'focus_seconds', v_focus,
     'suspicion_score', v_score, 'flagged', v_flagged, 'held', v_flagged and p_mode = 'strict',
     'current_streak', (select internal.current_streak(s.user_id, timezone) from public.profiles where user_id = s.user_id)));
   perform internal.note_completion(s, v_outcome);
@@ -219,15 +230,18 @@ begin
 end $$;
 
 -- End a session that was silent for 60 minutes: completed when its credited time reaches 80 % of what was planned,
--- abandoned otherwise. It ended when its credit did, 5 minutes after its last sign of life, not when somebody looked.
+-- abandoned otherwise. It ended when its credit did, 5 minutes after its last sign of life or when the next one began,
+-- not when somebody looked.
 create function internal.close_silent_session(s public.study_sessions, p_mode text) returns jsonb
 language plpgsql set search_path = '' as $$
 declare
-  v_ended_at timestamptz := s.last_activity_at + interval '5 minutes';
+  v_ended_at timestamptz := least(s.last_activity_at + interval '5 minutes', (
+    select min(started_at) from public.study_sessions o
+    where o.user_id = s.user_id and o.session_id <> s.session_id and o.started_at >= s.last_activity_at));
 begin
   if internal.session_focus_seconds(s.session_id, v_ended_at) >= 0.8 * 60 * s.duration_minutes
       and not internal.overlaps_another(s, v_ended_at) then
-    return internal.finish_session(s, v_ended_at, null, null, p_mode);
+    return internal.finish_session(s, v_ended_at, null, null, p_mode, 'silent');
   end if;
   return internal.drop_session(s, v_ended_at, 'silent');
 end $$;
@@ -257,7 +271,7 @@ $$;
 create function internal.require_alone(s public.study_sessions) returns void
 language plpgsql set search_path = '' as $$
 begin
-  if s.background or (s.replayed and internal.overlaps_another(s, internal.clock())) then
+  if s.replayed and internal.overlaps_another(s, internal.clock()) then
     perform internal.fail('SS003', 'This session overlaps another one.', jsonb_build_object('session_id', s.session_id));
   end if;
 end $$;

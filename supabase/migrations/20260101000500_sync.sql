@@ -34,13 +34,6 @@ language sql immutable set search_path = '' as $$ select ('rejected', p_code, p_
 create function internal.done(p_status text default 'applied') returns internal.event_result
 language sql immutable set search_path = '' as $$ select (p_status, null, null)::internal.event_result $$;
 
--- Until when a session is known to have gone on: one that runs online until now and further; of one that is replayed,
--- the rest may still be on its way, perhaps from another phone, and only what has come is known.
-create function internal.known_end(s public.study_sessions) returns timestamptz
-language sql immutable set search_path = '' as $$
-  select coalesce(s.ended_at, case when s.replayed then s.last_activity_at else 'infinity' end)
-$$;
-
 create function internal.overlaps_another(s public.study_sessions, p_until timestamptz) returns boolean
 language sql stable set search_path = '' as $$
   select exists (
@@ -146,7 +139,9 @@ create function internal.reopen(s public.study_sessions) returns public.study_se
 language plpgsql set search_path = '' as $$
 begin
   update public.study_sessions set status = 'active', ended_at = null, outcome = null, replayed = true,
-    background = true, updated_at = internal.clock()
+    background = exists (
+      select from public.study_sessions o where o.user_id = s.user_id and o.status = 'active' and not o.background),
+    updated_at = internal.clock()
   where session_id = s.session_id returning * into s;
   return s;
 end $$;

@@ -36,26 +36,34 @@ declare
   v_known jsonb;
   v_new jsonb;
   v_results jsonb;
+  v_sessions uuid[];
 begin
   with sent as (
     select (value ->> 'event_id')::uuid as event_id, value, (place)::integer as place,
            row_number() over (partition by value ->> 'event_id' order by place) as nth
     from jsonb_array_elements(p_args -> 'events') with ordinality events (value, place)
   ), known as (
-    select k.* from public.sync_events k where k.user_id = p_user_id and k.event_id in (select event_id from sent)
+    select k.event_id, k as event from public.sync_events k
+    where k.user_id = p_user_id and k.event_id in (select event_id from sent)
   )
   select
-    (select coalesce(jsonb_object_agg(event_id, jsonb_build_object(
-       'status', case status when 'applied' then 'duplicate' else status end, 'error_code', error_code,
-       'message', message, 'fingerprint', fingerprint)), '{}') from known),
-    array_agg(row(
+    (select coalesce(jsonb_object_agg(event_id, null::text), '{}') from known),
+    array_agg(case when k.event_id is not null then k.event else row(
       p_user_id, s.event_id, (s.value ->> 'session_id')::uuid, s.value ->> 'event_type',
       coalesce(s.value -> 'payload', '{}'), (s.value ->> 'created_at')::timestamptz,
       (s.value ->> 'created_at')::timestamptz + v_skew, s.place, p_args ->> 'client_id', s.value ->> 'fingerprint',
-      'rejected', s.value ->> 'error_code', s.value ->> 'message', v_now)::public.sync_events)
-      filter (where s.nth = 1 and not exists (select from known k where k.event_id = s.event_id))
-  into v_known, v_fresh from sent s;
+      'rejected', s.value ->> 'error_code', s.value ->> 'message', v_now)::public.sync_events end)
+      -- What waits for its start is looked at once more: that may have come with more than could be taken at once.
+      filter (where s.nth = 1 and (k.event_id is null or (k.event).error_code = 'SESSION_NOT_FOUND'))
+  into v_known, v_fresh from sent s left join known k using (event_id);
 
+  -- A start may bring the rest of its session along, and end another one that had fallen silent.
+  v_sessions := array(
+    select session_id from public.study_sessions where user_id = p_user_id and status = 'active'
+    union
+    select (value ->> 'session_id')::uuid from jsonb_array_elements(p_args -> 'events')
+    except
+    select session_id from public.study_sessions where user_id = p_user_id and status = 'completed');
   v_new := internal.process_events(p_user_id, coalesce(v_fresh, '{}'), p_args ->> 'mode');
   -- What was known and waiting may have been applied along with them.
   select coalesce(jsonb_object_agg(event_id, jsonb_build_object(
@@ -89,7 +97,7 @@ begin
     'results', v_results,
     -- Numbers are handed out at the commit: from here on the client sees what this very batch changed, too.
     'last', internal.change_cursor(p_user_id),
-    'sessions', internal.completed_outcomes(p_user_id, array(
+    'sessions', internal.completed_outcomes(p_user_id, v_sessions || array(
       select (value ->> 'session_id')::uuid from jsonb_array_elements(p_args -> 'events')
       where value ->> 'event_type' = 'complete')));
 end $$;

@@ -67,3 +67,4 @@ def test_invite_codes_are_not_tried_without_end(student: Student) -> None:
     answers = [student.post("/api/spaces/join", {"invite_code": f"{n:014}"}) for n in range(25)]
     assert_problem(answers[0], 404, "NOT_FOUND")
     assert_problem(answers[-1], 429, "RATE_LIMIT_EXCEEDED")
+    assert ";r=0;" in answers[-1].headers["ratelimit"]  # of the limit that refused, not of all calls

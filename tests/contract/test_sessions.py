@@ -348,7 +348,7 @@ def test_a_start_in_an_unknown_space_is_refused(student: Student) -> None:
 
 def test_old_clients_send_their_own_id(api: Api, student: Student) -> None:
     """A user_id in a body is accepted when it is the caller's own, else it is a 403."""
-    assert student.start(25, user_id=student.user_id)
+    assert student.start(25, user_id=student.user_id, created_by=student.user_id.upper())
     other = api.student()
     response = other.post("/api/sessions/start", {"duration_minutes": 25, "user_id": student.user_id})
     assert_problem(response, 403, "AUTHORIZATION_ERROR")

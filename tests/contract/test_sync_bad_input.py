@@ -36,8 +36,20 @@ def test_one_bad_event_never_blocks_the_rest(student: Student, noon: datetime) -
     assert result["sessions"][0]["focus_seconds"] == 1800
     listed = student.get("/api/sync/rejected", params={"limit": 100}).json()["data"]
     assert len({e["event_id"] for e in listed}) == len(bad)
+    party, much = (next(e for e in listed if e["event_type"] == kind) for kind in ("party", "complete"))
+    assert party["created_at"] == bad[0]["created_at"].replace("+00:00", "Z")
+    assert much["event_payload"] == {"efficiency": 101}
     assert codes(send(student, bad)) == ["VALIDATION_ERROR"] * len(bad)
     assert len(student.get("/api/sync/rejected", params={"limit": 100}).json()["data"]) == len(bad)
+
+
+@pytest.mark.parametrize("name", ["user_id", "created_by"])
+def test_an_event_may_name_its_sender(student: Student, noon: datetime, name: str) -> None:
+    """As phones write it, in upper case; somebody else's name is a rejection."""
+    batch = [{**each, name: student.user_id.upper()} for each in life(noon)]
+    assert send(student, batch)["rejected_count"] == 0
+    other = event("heartbeat", batch[0]["session_id"], noon, **{name: str(uuid.UUID(int=5))})
+    assert codes(send(student, [other])) == ["VALIDATION_ERROR"]
 
 
 @pytest.mark.parametrize(
@@ -85,10 +97,12 @@ def test_too_many_or_too_large_events_are_a_413(student: Student, noon: datetime
     """More than 500 events, or a body over the limit, are refused whole; 500 are taken."""
     beat = event("heartbeat", str(uuid.uuid4()), noon)
     assert_problem(student.post("/api/sync/offline", {"events": [beat] * 501}), 413, "REQUEST_TOO_LARGE")
-    large = {**beat, "event_payload": {"text": "x" * 3_000_000}}
+    large = {**beat, "event_payload": {"text": "x" * 3_200_000}}
     assert_problem(student.post("/api/sync/offline", {"events": [large]}), 413, "REQUEST_TOO_LARGE")
     assert student.get("/api/sync/status").json()["data"]["rejected_count"] == 0
     assert len(send(student, [beat] * 500)["results"]) == 500
+    full = [event("heartbeat", beat["session_id"], noon, event_payload={"text": "x" * 4_085}) for _ in range(500)]
+    assert set(codes(send(student, full))) == {"SESSION_NOT_FOUND"}
 
 
 def test_a_payload_of_1_mb_is_rejected_by_itself(student: Student, noon: datetime) -> None:

@@ -132,6 +132,13 @@ def test_bodies_that_lambda_cannot_take_are_a_413(http: httpx.Client) -> None:
         assert http.post("/api/auth/login", json={"email": "x" * size, "password": "y"}).status_code == 413
 
 
+@pytest.mark.parametrize("path", ["/api/users/", "/api/sessions/", "/api/spaces/", "/health/", "/health/liveness/"])
+def test_a_trailing_slash_means_nothing(http: httpx.Client, path: str) -> None:
+    """As the guide's load test has it; the function of the path answers."""
+    _, me = register(http)
+    ok(http.get(path, headers=me))
+
+
 def test_browsers_may_call(http: httpx.Client) -> None:
     """A preflight is answered by the gateway, and answers carry CORS headers."""
     headers = {"Origin": "https://app.example.com", "Access-Control-Request-Method": "POST"}

@@ -102,5 +102,11 @@ def refuse_other_user(caller: Caller, body: RequestBody | None) -> None:
     Raises:
         ApiError: AUTHORIZATION_ERROR, it is somebody else's.
     """
-    if body is not None and {body.user_id, body.created_by} - {None, str(caller.user_id)}:
+    if body is not None and speaks_for_another(caller.user_id, body.user_id, body.created_by):
         raise forbidden("A body can only speak for the caller.")
+
+
+def speaks_for_another(user_id: UUID, *named: Any) -> bool:
+    """Tell whether one of the ids that a body names is not the caller's; absent ones are `None`."""
+    # Phones write their UUIDs in upper case.
+    return any(name is not None and str(name).lower() != str(user_id) for name in named)

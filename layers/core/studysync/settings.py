@@ -35,8 +35,8 @@ class Settings(BaseModel):
     operator_token: SecretStr = SecretStr("")
     """What operators show to the health function; empty: closed, but for the local stage."""
     suspicion_mode: Literal["soft", "strict"] = "soft"
-    max_request_bytes: int = Field(default=2 * 1024 * 1024, ge=1024)
-    """Bodies over this many bytes are answered with 413."""
+    max_request_bytes: int = Field(default=3 * 1024 * 1024, ge=1024)
+    """Bodies over this many bytes are answered with 413; a batch of 500 events with 4 KiB each goes through."""
     rate_limit_per_minute: int = Field(default=100, ge=1)
     rate_limit_per_hour: int = Field(default=1000, ge=1)
     database_timeout_seconds: float = Field(default=5.0, gt=0, le=30)

@@ -115,6 +115,16 @@ def test_both_addresses_of_localhost_answer(running: Running) -> None:
             assert connection.recv(12) == b"HTTP/1.1 200"
 
 
+def test_a_request_that_is_cut_off_never_happened(running: Running) -> None:
+    """A client that goes away in the middle of its body has asked for nothing."""
+    began = running.log("Odd").count("START RequestId: ")
+    with socket.create_connection(("127.0.0.1", running.port)) as connection:
+        connection.sendall(b"POST /odd/fine HTTP/1.1\r\nHost: x\r\nContent-Length: 20\r\n\r\n{")
+    running.client.get("/odd/fine")
+    running.until(lambda: running.log("Odd").count("START RequestId: ") > began)
+    assert running.log("Odd").count("START RequestId: ") == began + 1
+
+
 def test_logs_read_like_lambdas(running: Running) -> None:
     """START, the function's lines, END and REPORT; only what is alarming is shown at once."""
     running.client.get("/odd/loud")

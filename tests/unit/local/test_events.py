@@ -44,6 +44,11 @@ def test_context() -> None:
     assert context["domainName"] == "localhost:8000"
 
 
+def test_an_address_is_no_host_name() -> None:
+    """`http://[::1]:8000` is a local way to say localhost; functions get a name, as API Gateway would give them."""
+    assert event(headers=(("host", "[::1]:8000"),))["headers"]["host"] == "localhost:8000"
+
+
 def test_repeated_headers_are_joined_and_cookies_apart() -> None:
     """Values of one name are joined by commas; cookies become a list and leave the headers."""
     headers = (("x-a", "1"), ("x-a", "2"), ("cookie", "a=1; b=2"), ("cookie", "c=3"))

@@ -53,7 +53,14 @@ def test_path_variables_are_decoded() -> None:
     assert rest.parameters == {"proxy": "c/d e"}
 
 
-@pytest.mark.parametrize("path", ["/a", "/a/", "/a/b/c", "/b", "/b/", "/A/x"])
+def test_a_trailing_slash_is_an_empty_rest() -> None:
+    """What lies below a path is asked for, if only nothing of it: the function of that path answers."""
+    match = Router([Route("ANY", "/b", "One"), Route("ANY", "/b/{proxy+}", "Rest")]).match("GET", "/b/")
+    assert match is not None
+    assert (match.route.function, match.parameters) == ("Rest", {"proxy": ""})
+
+
+@pytest.mark.parametrize("path", ["/a", "/a/", "/a/b/c", "/b", "/A/x"])
 def test_what_fits_no_route_has_no_match(path: str) -> None:
     """Empty variables, further segments and another case are other paths."""
     router = Router([Route("GET", "/a/{id}", "One"), Route("GET", "/b/{proxy+}", "Rest")])

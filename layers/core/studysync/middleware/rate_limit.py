@@ -45,7 +45,9 @@ class RateLimitMiddleware:
 
         async def send_with_fields(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(fields)
+                headers = MutableHeaders(scope=message)
+                for name, value in fields.items():
+                    headers.setdefault(name, value)  # a refusal by another limit tells of that one
             await send(message)
 
         await self.app(scope, receive, send_with_fields)
