@@ -76,13 +76,18 @@ def sql(backends: Backends, connections: list[psycopg.Connection[Any]]) -> psyco
 @pytest.fixture(scope="session")
 def api(backends: Backends) -> Iterator[Api]:
     """The API in this process."""
-    from studysync.http import http_client
+    from resilience import configure
+    from studysync.snapshot import restore
 
     # A runner, because a loop that is merely closed drops connections that are just being closed, and whatever test
     # came last is then blamed for them.
     with asyncio.Runner() as runner:
         yield Api(runner.get_loop())
-        runner.run(http_client().aclose())
+        # As after a restore: this process may run tests again, over another stack.
+        asyncio.set_event_loop(runner.get_loop())
+        restore()
+        configure()
+        asyncio.set_event_loop(None)
 
 
 @pytest.fixture
