@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
 from pydantic import TypeAdapter
 
 from studysync.commands import fingerprint
+from studysync.context import request_context
 from studysync.database import database
 from studysync.errors import (
     AUTHENTICATION_ERROR,
@@ -52,22 +54,32 @@ async def register(body: Registration, key: str | None) -> Registered:
     request = fingerprint("register", {"username": body.username, "email": body.email})
     # Without a key from the client one is made up here, by which a call that our own transport repeats is recognised.
     key = key or f"once:{uuid4()}"
-    metadata = {"username": body.username, "registration": {"key": key, "fingerprint": request}}
+    context = request_context()
+    scope = fingerprint(key, {"address": context.address if context else None})
+    registration = {"key": key, "scope": scope, "fingerprint": request}
+    metadata = {"username": body.username, "registration": registration}
     password = body.password.get_secret_value()
     from users.auth import AccountRefusedError
 
     try:
         await supabase_auth().create_account(body.email, password, metadata)
     except AccountRefusedError:
-        return await _register_again(body, key, request)
+        return await _register_again(body, registration)
     return _registered(await supabase_auth().sign_in(body.email, password), body.username)
 
 
-async def _register_again(body: Registration, key: str, request: str) -> Registered:
-    state = await database().call("registration_state", p_email=body.email, p_username=body.username, p_key=key)
-    if state["key_fingerprint"] is not None and state["key_fingerprint"] != request:
+async def _register_again(body: Registration, registration: Mapping[str, str]) -> Registered:
+    state = await database().call(
+        "registration_state",
+        p_email=body.email,
+        p_username=body.username,
+        p_key=registration["key"],
+        p_scope=registration["scope"],
+    )
+    known = state["key_fingerprint"]
+    if known is not None and known != registration["fingerprint"]:
         raise ApiError(IDEMPOTENCY_KEY_REUSED, "This Idempotency-Key was used with another request.")
-    if state["key_fingerprint"] == request:
+    if known is not None:
         return _registered(await _sign_in_to_own(body), body.username)
     if state["resumable"]:
         tokens = await _sign_in_to_own(body)

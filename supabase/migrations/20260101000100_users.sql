@@ -51,11 +51,13 @@ create table public.idempotency_keys (
 );
 create index idempotency_keys_created on public.idempotency_keys (created_at);
 
--- The same for registrations, whose caller has no account yet: a key belongs to the account that came of it, and so to
--- its address. Another client may choose the same. It never holds a password, nor a hash of one.
+-- The same for registrations, whose caller has no account yet: a key belongs to the account that came of it, so that its
+-- owner may repeat the registration from anywhere, and to the network address it came from, where another registration
+-- must not use it. A client elsewhere may choose the same. It never holds a password, nor a hash of one.
 create table public.registration_keys (
   user_id uuid primary key references auth.users (id) on delete cascade,
   key text not null check (char_length(key) between 1 and 255),
+  scope text not null unique,  -- a hash of key and network address
   fingerprint text not null,
   created_at timestamptz not null default internal.clock()
 );
@@ -77,8 +79,8 @@ begin
   insert into public.profiles (user_id, username, display_name) values (new.id, v_username, v_username);
   insert into public.user_stats (user_id) values (new.id);
   if v_registration ->> 'key' is not null then
-    insert into public.registration_keys (key, fingerprint, user_id)
-    values (v_registration ->> 'key', v_registration ->> 'fingerprint', new.id);
+    insert into public.registration_keys (key, scope, fingerprint, user_id)
+    values (v_registration ->> 'key', v_registration ->> 'scope', v_registration ->> 'fingerprint', new.id);
   end if;
   return new;
 end $$;
@@ -223,12 +225,13 @@ end $$;
 -- Why a registration failed, asked only after it did: Supabase Auth hides the reason when the trigger above refuses.
 -- `resumable`: the account was made but its registration never got as far as a token. 20 seconds are more than a
 -- function may run, so whoever began it is not at it any more.
-create function public.registration_state(p_email text, p_username text, p_key text) returns jsonb
+create function public.registration_state(p_email text, p_username text, p_key text, p_scope text) returns jsonb
 language sql stable security definer set search_path = '' as $$
   select jsonb_build_object(
-    'key_fingerprint', (
-      select k.fingerprint from public.registration_keys k join auth.users u on u.id = k.user_id
-      where u.email = lower(p_email) and k.key = p_key),
+    'key_fingerprint', coalesce(
+      (select k.fingerprint from public.registration_keys k join auth.users u on u.id = k.user_id
+       where u.email = lower(p_email) and k.key = p_key),
+      (select fingerprint from public.registration_keys where scope = p_scope)),
     'username_taken', exists (select from public.profiles where lower(username) = lower(p_username)),
     'email_taken', exists (select from auth.users where email = lower(p_email)),
     'resumable', exists (

@@ -5,10 +5,11 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
+import httpx
 import psycopg
 import pytest
 
-from tests.support.client import Api, Student, assert_problem
+from tests.support.client import AllFunctions, Api, Student, assert_problem
 
 
 def credentials(**changes: Any) -> dict[str, Any]:
@@ -68,14 +69,29 @@ def test_registration_may_be_repeated_with_its_key(api: Api) -> None:
 
 
 def test_registration_keys_of_different_clients_do_not_meet(api: Api) -> None:
-    """Two addresses that come with the same key get an account each, and each may repeat."""
-    headers = {"Idempotency-Key": "1"}
-    bodies = [credentials(), credentials()]
-    answers = [api.post("/api/auth/register", body, headers=headers) for body in bodies * 2]
+    """Two that come from different places with the same key get an account each, and each may repeat from anywhere."""
+    headers, bodies = {"Idempotency-Key": str(uuid.uuid4())}, [credentials(), credentials()]
+
+    def register(body: dict[str, str], address: str) -> httpx.Response:
+        transport = httpx.ASGITransport(AllFunctions(), client=(address, 5))
+        client = httpx.AsyncClient(transport=transport, base_url="http://api.test")
+        return api.run(client.post("/api/auth/register", json=body, headers=headers))
+
+    places = ("192.0.2.1", "192.0.2.2")
+    answers = [register(body, place) for body, place in zip(bodies * 2, [*places, *places[::-1]], strict=True)]
     assert [answer.status_code for answer in answers] == [201] * 4
     ids = [answer.json()["data"]["user_id"] for answer in answers]
     assert ids[:2] == ids[2:]
     assert ids[0] != ids[1]
+
+
+def test_a_registration_key_is_for_one_registration(api: Api, sql: psycopg.Connection[Any]) -> None:
+    """From the same place another address of mail with the same key is refused, and no account comes of it."""
+    first, second, headers = credentials(), credentials(), {"Idempotency-Key": str(uuid.uuid4())}
+    assert api.post("/api/auth/register", first, headers=headers).status_code == 201
+    assert_problem(api.post("/api/auth/register", second, headers=headers), 422, "IDEMPOTENCY_KEY_REUSED")
+    assert sql.execute("select count(*) from auth.users where email = %s", [second["email"]]).fetchone() == (0,)
+    assert api.post("/api/auth/register", second).status_code == 201
 
 
 def test_interrupted_registration_can_be_repeated(api: Api, sql: psycopg.Connection[Any]) -> None:
