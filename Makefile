@@ -49,7 +49,7 @@ $(VENV)/mutation.stamp: requirements/mutation.txt $(VENV)/dev.stamp
 	@$(PIP) -r requirements/mutation.txt
 	@touch $@
 
-mutation: $(VENV)/mutation.stamp ## change the code, and list what no test notices (SUITE=resilience, core or domains, MINUTES=20, ONLY="_cache/*")
+mutation: $(VENV)/mutation.stamp ## change the code, and list what no test notices (SUITE=resilience, core or domains, MINUTES=20, ONLY="users/*")
 	@$(BIN)/python -m tools.mutation $(SUITE)
 
 coverage: $(VENV)/mutation.stamp ## the branches of both layers that no unit, contract or integration test takes

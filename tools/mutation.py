@@ -3,7 +3,7 @@
 mutmut wants code and imports to agree on one folder, which layers and functions do not have; so all is copied into one.
 A run ends after MINUTES (20), however far it is, and what was not tried is counted as such. A change that survives is a
 missing test, or one that makes no difference: `mutmut show NAME` in the folder that is printed at the end shows it.
-ONLY="_cache/* _retry/*" changes those files of a suite alone.
+ONLY="resilience/_cache/* resilience/_retry/*" changes those files alone.
 """
 
 from __future__ import annotations
@@ -29,7 +29,10 @@ SUITES = {
     "domains": (
         [f"src/{name}/service.py" for name in ("users", "sessions", "gamification", "spaces", "sync", "health")],
         # Those of logs and of what the guide shows cannot run twice in a process.
-        ["tests/contract", "--ignore=tests/contract/test_logs.py", "--ignore=tests/contract/test_guide.py"],
+        [
+            *("tests/contract", "tests/unit/gamification", "tests/integration/test_gamification_rules.py"),
+            *("--ignore=tests/contract/test_logs.py", "--ignore=tests/contract/test_guide.py"),
+        ],
     ),
 }
 _COPIED = ("tests", "docs", "local", "tools", "benchmarks", "supabase", "README.md", "CONTRIBUTING.md", "Makefile")
@@ -40,7 +43,7 @@ def lay_out(folder: Path, suite: str) -> None:
     """Put code, tests and settings for one suite into an empty folder."""
     changed, tests = SUITES[suite]
     if only := os.environ.get("ONLY"):
-        changed = [f"{Path(changed[0]).parent}/{pattern}" for pattern in only.split()]
+        changed = [f"src/{pattern}" for pattern in only.split()]
     for source in (
         ROOT / "layers/resilience/resilience",
         ROOT / "layers/core/studysync",

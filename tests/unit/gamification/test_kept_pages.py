@@ -1,0 +1,56 @@
+"""When a kept page of a leaderboard contradicts the caller's own line, which is always new."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from gamification.service import _contradicts
+
+ME = {"user_id": "me", "username": "ada", "xp": 70, "rank": 2}
+OTHERS = [{"user_id": "a", "username": "bob", "xp": 90}, {"user_id": "b", "username": "eve", "xp": 50}]
+MINE = {"user_id": "me", "username": "ada", "xp": 70}
+
+
+def contradicts(
+    entries: list[dict[str, Any]], *, first_page: bool = True, period: str = "2026-01-05", **me: Any
+) -> bool:
+    own = {"period_start": "2026-01-05", "me": {**ME, **me}}
+    return _contradicts(own, {"period_start": period, "entries": entries}, first_page=first_page)
+
+
+def test_a_page_that_shows_the_caller_as_they_stand_is_kept() -> None:
+    """Whatever page it is."""
+    page = [OTHERS[0], MINE, OTHERS[1]]
+    assert not contradicts(page)
+    assert not contradicts(page, first_page=False)
+
+
+@pytest.mark.parametrize("changed", [{"xp": 71}, {"xp": 69}, {"username": "ada2"}])
+def test_a_page_that_shows_the_caller_otherwise_is_not(changed: dict[str, Any]) -> None:
+    """After an award, a correction, or with another name; on any page."""
+    page = [OTHERS[0], MINE, OTHERS[1]]
+    assert contradicts(page, **changed)
+    assert contradicts(page, first_page=False, **changed)
+
+
+def test_a_page_of_a_period_that_is_over_is_not() -> None:
+    """A week rolls over while its page is kept, even one that shows the caller rightly."""
+    assert contradicts([MINE], period="2025-12-29")
+
+
+def test_the_first_page_must_show_who_is_above_its_last_line() -> None:
+    """Only there it is known that nobody else stands between."""
+    assert contradicts(OTHERS)
+    assert not contradicts(OTHERS, xp=50)
+    assert not contradicts(OTHERS, xp=40)
+    assert not contradicts(OTHERS, first_page=False)
+
+
+def test_an_empty_first_page_contradicts_whoever_has_a_rank() -> None:
+    """The first of a week has just earned something; who has no XP stands nowhere."""
+    assert contradicts([])
+    assert not contradicts([], first_page=False)
+    assert not contradicts([], xp=0, rank=None)
+    assert not contradicts(OTHERS, xp=None, rank=None)
