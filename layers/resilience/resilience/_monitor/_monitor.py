@@ -278,8 +278,10 @@ class PerformanceMonitor(Member):
             return [_unpack(minute, _pack(slot, {})) for minute, slot in self._slots.items() if minute >= first]
 
     def _read(self, first: int, generation: int) -> tuple[dict[tuple[str, int], _Minute], bool]:
-        """What others wrote, by environment and minute; what this environment wrote it knows better."""
+        """What was written, by environment and minute; what this environment still has in memory it knows better."""
         store, found = self._bound().store, []
+        with self._lock:
+            known = {(self._id, minute) for minute in self._slots}
         try:
             for tens in range(first // 10, int(self._clock.wall() // 600) + 1):
                 found += store.query(_PARTITION, sk_prefix=f"{tens}#")
@@ -289,7 +291,7 @@ class PerformanceMonitor(Member):
         items = {}
         for item in found:
             _, minute, written, environment = item.sk.split("#")
-            if int(minute) >= first and int(written) == generation and environment != self._id:
+            if int(minute) >= first and int(written) == generation and (environment, int(minute)) not in known:
                 items[environment, int(minute)] = _unpack(int(minute), _data(item))
         return items, True
 

@@ -1,0 +1,57 @@
+"""What of many environments' figures comes together, and from when."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from resilience import MemoryStore, PerformanceMonitor
+from resilience.testing import ManualClock
+
+
+def environments(clock: ManualClock, size: int = 2) -> list[PerformanceMonitor]:
+    store = MemoryStore(clock=clock)
+    return [PerformanceMonitor(store=store, clock=clock) for _ in range(size)]
+
+
+def test_errors_and_slow_calls_add_up(clock: ManualClock) -> None:
+    """Over environments, minutes and names: in the figures of a name, and in those of a minute."""
+    here, there = environments(clock)
+    for _ in range(2):
+        for monitor, errors in ((here, 1), (there, 2)):
+            for name in ("GET /x", "GET /y"):
+                for number in range(4):
+                    monitor.record(name, 2.0 if number == 0 else 0.1, error=number < errors)
+            monitor.flush()
+        clock.advance(60)
+    report = here.fleet()
+    assert [(f.count, f.errors, f.slow) for f in report.names.values()] == [(16, 6, 4)] * 2
+    assert [(m.figures.count, m.figures.errors, m.figures.slow) for m in report.minutes] == [(16, 6, 4)] * 2
+
+
+def test_a_window_reaches_as_far_back_as_was_asked(clock: ManualClock) -> None:
+    """To the minute, in what others wrote as in what was counted here, whatever groups they are kept in."""
+    here, there = environments(clock)
+    for _ in range(30):
+        here.record("GET /x", 0.1)
+        there.record("GET /x", 0.1)
+        for monitor in (here, there):
+            monitor.flush()
+        clock.advance(60)
+    for minutes in (1, 2, 9, 10, 11, 15, 16, 20, 29):
+        report = asyncio.run(here.fleet_async(minutes))
+        assert [m.figures.count for m in report.minutes] == [2] * (minutes - 1), minutes  # nothing in the last one yet
+    assert len(here.fleet().minutes) == 14
+
+
+def test_the_slowest_calls_are_kept(clock: ManualClock) -> None:
+    """Where a list is full, the quickest of the slow ones goes, whatever its name."""
+    here, there = environments(clock)
+    for number, name in enumerate(("GET /z", "GET /a", "GET /m")):
+        for n in range(40):
+            there.record(name, 1.5 + number + n / 100)
+    there.flush()
+    kept = here.fleet(slow=100).slow
+    assert {call.name for call in kept} == {"GET /m"}
+    assert sorted(call.seconds for call in kept) == pytest.approx([3.5 + n / 100 for n in range(20, 40)])
