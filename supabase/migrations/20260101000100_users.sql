@@ -199,7 +199,7 @@ exception
   when unique_violation then
     perform internal.fail('SS010', 'A user with this username already exists.', '{"field": "username"}');
   when invalid_parameter_value then
-    perform internal.fail('SS004', 'timezone is not a known IANA time zone.', '{"field": "timezone"}');
+    perform internal.fail('SS004', 'timezone is not a known IANA time zone.', '{"location": "body.timezone"}');
 end $$;
 
 -- However an account goes (our API, the pages of Supabase): first the user's line and their spaces, then the profile,

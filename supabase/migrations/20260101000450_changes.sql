@@ -75,7 +75,7 @@ declare
   v_last bigint := internal.change_cursor(p_user_id);
 begin
   if p_after < 0 or p_after > v_last then
-    perform internal.fail('SS004', 'The cursor is not valid.', '{"field": "cursor"}');
+    perform internal.fail('SS004', 'The cursor is not valid.', '{"location": "query.cursor"}');
   end if;
   return jsonb_build_object('last', v_last, 'changes', (
     select coalesce(jsonb_agg(jsonb_build_object(

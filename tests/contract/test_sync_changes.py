@@ -43,6 +43,16 @@ def test_a_second_device_catches_up(api: Api, student: Student, noon: datetime) 
     assert {c["kind"] for c in from_batch} >= {"session", "xp", "profile", "membership"}
 
 
+def test_a_device_begins_with_the_first_change(api: Api) -> None:
+    """Without a cursor nothing is skipped, and a page that holds just all there is is the last one."""
+    student = api.student()
+    student.patch("/api/users/me", {"daily_goal_minutes": 99})
+    first, _ = catch_up(student)
+    assert [(c["kind"], c["data"]["daily_goal_minutes"]) for c in first] == [("profile", 99)]
+    page = student.get("/api/sync/changes", params={"limit": 1}).json()
+    assert (page["success"], page["data"], page["next_cursor"]) == (True, first, None)
+
+
 def test_what_others_do_to_a_member_is_a_change(api: Api, student: Student) -> None:
     """A promotion and a removal by the owner reach the member's devices."""
     space = student.post("/api/spaces/create", {"name": "S", "visibility": "public"}).json()["data"]["space_id"]
@@ -64,7 +74,8 @@ def test_cursors_of_others_and_forged_ones_are_refused(api: Api, student: Studen
     _, cursor = catch_up(api.student())
     future, negative = encode_cursor([student.user_id, 10**9]), encode_cursor([student.user_id, -1])
     for forged in (cursor, future, negative, encode_cursor([student.user_id, 2**70]), "forged", "e30"):
-        assert_problem(student.get("/api/sync/changes", params={"cursor": forged}), 400, "VALIDATION_ERROR")
+        body = assert_problem(student.get("/api/sync/changes", params={"cursor": forged}), 400, "VALIDATION_ERROR")
+        assert [e["location"] for e in body["details"]["validation_errors"]] == ["query.cursor"]
 
 
 def test_status_tells_what_the_server_has(student: Student, noon: datetime) -> None:

@@ -113,6 +113,25 @@ def test_the_answer_tells_of_every_session_that_the_batch_completed(
     assert [r["session_id"] for r in send(student, later)["sessions"]] == [later[0]["session_id"]]
 
 
+def test_strict_mode_holds_what_looks_made_up(
+    student: Student, midday: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Offline as online: completed, flagged, unpaid."""
+    from studysync.settings import get_settings
+
+    monkeypatch.setenv("SUSPICION_MODE", "strict")
+    get_settings.cache_clear()
+    try:
+        session = life(midday - 60 * MINUTE, 20)
+        again = [{**each, "event_id": str(uuid.uuid4())} for each in session[1:-1] * 3]
+        outcome = send(student, [*session, *again])["sessions"][0]
+    finally:
+        monkeypatch.undo()
+        get_settings.cache_clear()
+    assert (outcome["flagged"], outcome["held"], outcome["xp_awarded"]) == (True, True, 0)
+    assert xp(student) == 0
+
+
 def test_more_orphans_than_one_batch_takes_are_found_when_they_come_again(student: Student, midday: datetime) -> None:
     """Only 500 waiting events go along with their start; the client's next attempt brings the others."""
     session_id = str(uuid.uuid4())

@@ -267,7 +267,8 @@ def test_bad_profile_changes_change_nothing(student: Student, change: dict[str, 
     """A change with a bad value is refused whole."""
     before = student.get("/api/users/me").json()["data"]
     response = student.patch("/api/users/me", {"daily_goal_minutes": 77, **change})
-    assert_problem(response, 400, "VALIDATION_ERROR")
+    errors = assert_problem(response, 400, "VALIDATION_ERROR")["details"]["validation_errors"]
+    assert [error["location"] for error in errors] == [f"body.{name}" for name in change]
     assert student.get("/api/users/me").json()["data"] == before
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 
-from studysync.errors import DATABASE_ERRORS, VALIDATION_ERROR, ApiError
+from studysync.errors import DATABASE_ERRORS, VALIDATION_ERROR, ApiError, invalid
 
 CONNECTION_LOST = "connection lost"
 
@@ -90,9 +90,9 @@ def client_error(error: DatabaseRefusalError) -> ApiError | None:
     kind = DATABASE_ERRORS.get(error.code)
     if kind is None:
         return None
+    message = error.message or kind.code
+    details: dict[str, Any] | None = json.loads(error.details) if error.details else None
+    if kind is VALIDATION_ERROR and details and "location" in details:
+        return invalid(message, details["location"])  # a field that only the database could judge
     headers = {"WWW-Authenticate": "Bearer"} if kind.status == 401 else None  # noqa: PLR2004
-    return ApiError(kind, error.message or kind.code, _details(error.details), headers)
-
-
-def _details(text: str | None) -> dict[str, Any] | None:
-    return json.loads(text) if text else None
+    return ApiError(kind, message, details, headers)
