@@ -43,6 +43,23 @@ def test_one_bad_event_never_blocks_the_rest(student: Student, noon: datetime) -
     assert len(student.get("/api/sync/rejected", params={"limit": 100}).json()["data"]) == len(bad)
 
 
+def test_rejected_events_come_in_pages(student: Student, noon: datetime) -> None:
+    """The last received first, each on one page only."""
+    sent = [event("heartbeat", str(uuid.uuid4()), noon) for _ in range(7)]
+    for each in sent:
+        send(student, [each])
+    found: list[str] = []
+    cursor: dict[str, str] = {}
+    while True:
+        page = student.get("/api/sync/rejected", params={"limit": 3, **cursor}).json()
+        assert 0 < len(page["data"]) <= 3
+        found += [each["event_id"] for each in page["data"]]
+        if page["next_cursor"] is None:
+            break
+        cursor = {"cursor": page["next_cursor"]}
+    assert sorted(found) == sorted(each["event_id"] for each in sent)
+
+
 @pytest.mark.parametrize("name", ["user_id", "created_by"])
 def test_an_event_may_name_its_sender(student: Student, noon: datetime, name: str) -> None:
     """As phones write it, in upper case; somebody else's name is a rejection."""

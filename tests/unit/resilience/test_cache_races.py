@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import threading
 
+import pytest
+
 from resilience import (
     CacheManager,
     MemoryStore,
@@ -28,6 +30,22 @@ def test_a_thousand_misses_at_once_compute_once(clock: ManualClock) -> None:
     asyncio.run(scenario())
     assert kit.source.calls == 1
     assert kit.manager.get_stats().coalesced == 999
+
+
+def test_a_computation_is_joined_only_while_it_is_under_way(clock: ManualClock) -> None:
+    """Who asks after a failure does not get it again, nor any value that was not to be kept."""
+    kit = Kit("async", clock)
+
+    async def scenario() -> None:
+        kit.source.down = True
+        for _ in range(2):
+            with pytest.raises(ConnectionError):
+                await kit.function("a")
+        kit.source.down = False
+        assert (await kit.function("a"))["n"] == 3
+
+    asyncio.run(scenario())
+    assert kit.source.calls == 3
 
 
 def test_threads_that_miss_at_once_compute_once(clock: ManualClock) -> None:

@@ -30,6 +30,18 @@ def test_errors_and_slow_calls_add_up(clock: ManualClock) -> None:
     assert [(m.figures.count, m.figures.errors, m.figures.slow) for m in report.minutes] == [(16, 6, 4)] * 2
 
 
+def test_every_figure_is_of_all_calls(clock: ManualClock) -> None:
+    """Mean, percentiles and the longest, within 1 %."""
+    here, there = environments(clock)
+    for n in range(1, 101):
+        (here if n % 2 else there).record("GET /x", n / 100)
+    there.flush()
+    figures = here.fleet().names["GET /x"]
+    found = (figures.mean, figures.p50, figures.p95, figures.p99, figures.max)
+    assert found == pytest.approx((0.505, 0.5, 0.95, 0.99, 1.0), rel=0.011)
+    assert figures.name == "GET /x"
+
+
 def test_a_window_reaches_as_far_back_as_was_asked(clock: ManualClock) -> None:
     """To the minute, in what others wrote as in what was counted here, whatever groups they are kept in."""
     here, there = environments(clock)

@@ -196,6 +196,18 @@ def test_an_outage_adds_at_most_ten_percent() -> None:
     assert calls <= 11_000
 
 
+@both
+def test_each_call_pays_into_the_budget(kind: str) -> None:
+    """Ten good calls afford one retry, of plain and of async functions."""
+    budget = RetryBudget(floor=0)
+    for _ in range(9):
+        attempt(kind, Flaky(0), budget=budget)
+    assert budget.tokens == pytest.approx(0.9)
+    with no_wait(), pytest.raises(ConnectionError):
+        attempt(kind, Flaky(2), budget=budget)
+    assert budget.tokens == pytest.approx(0.0)
+
+
 def test_quiet_days_save_up_no_storm() -> None:
     """After a million good calls an outage still begins with no more than the ceiling."""
     budget = RetryBudget()
