@@ -97,7 +97,7 @@ def pool(reports: Sequence[Figures]) -> dict[str, Any]:
 
 
 def check(result: CheckResult) -> dict[str, Any]:
-    """Return one check; what it failed of in our own words, or the name of the exception, whose text is in the log."""
+    """Return one check; what it failed of in our own words, or the name of the exception, whose text may name hosts."""
     message = (result.message or "").removeprefix("UnhealthyError: ").removeprefix("ApiError: SERVICE_UNAVAILABLE: ")
     kind, colon, _ = message.partition(": ")
     if result.status != "pass" and colon and kind.isidentifier():
