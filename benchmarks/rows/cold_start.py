@@ -69,6 +69,8 @@ def run(stage: Stage) -> list[Row]:
     note = (
         f"From an empty process to the first answer, {ROUNDS} processes each: builds with bytecode, GETs that "
         "verify a token, ask the database and leave one token at the limiter; SnapStart is no part of it. "
+        "Of the interpreter that runs the benchmark: under Python 3.13, the template's, the ratios were 0.03 to "
+        "0.06 higher. "
         f"Unzipped: ours {sum(sizes.values()) / 1e6:.1f} MB, the peer {peer_size / 1e6:.1f} MB."
     )
     return [
