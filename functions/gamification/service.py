@@ -83,7 +83,7 @@ async def leaderboard(
     shared = await _shared_page(question, read)
     if not own:
         own = await _read_board(caller, question, with_page=False)
-        if _contradicts(own, shared, first_page=after is None):
+        if _contradicts(own, shared, limit, first_page=after is None):
             # Read past the cache: the page is as good as before for everybody else.
             return _page(await _read_board(caller, question, with_page=True), limit)
     return _page({**shared, "me": own["me"]}, limit)
@@ -110,7 +110,7 @@ async def _shared_page(
     return await read()
 
 
-def _contradicts(own: dict[str, Any], shared: dict[str, Any], *, first_page: bool) -> bool:
+def _contradicts(own: dict[str, Any], shared: dict[str, Any], limit: int, *, first_page: bool) -> bool:
     """Tell whether a kept page is of another period, or shows the caller otherwise than they stand."""
     if own["period_start"] != shared["period_start"]:
         return True
@@ -118,8 +118,8 @@ def _contradicts(own: dict[str, Any], shared: dict[str, Any], *, first_page: boo
     shown = next((entry for entry in entries if entry["user_id"] == me["user_id"]), None)
     if shown is not None:
         return bool((shown["xp"], shown["username"]) != (me["xp"], me["username"]))
-    belongs = me["rank"] is not None and first_page and (not entries or me["xp"] > entries[-1]["xp"])
-    return bool(belongs)
+    # A page with free places shows everybody; a full one those above its last line.
+    return me["rank"] is not None and first_page and (len(entries) <= limit or bool(me["xp"] > entries[-1]["xp"]))
 
 
 def _page(board: dict[str, Any], limit: int) -> dict[str, Any]:

@@ -14,10 +14,10 @@ MINE = {"user_id": "me", "username": "ada", "xp": 70}
 
 
 def contradicts(
-    entries: list[dict[str, Any]], *, first_page: bool = True, period: str = "2026-01-05", **me: Any
+    entries: list[dict[str, Any]], *, limit: int = 1, first_page: bool = True, period: str = "2026-01-05", **me: Any
 ) -> bool:
     own = {"period_start": "2026-01-05", "me": {**ME, **me}}
-    return _contradicts(own, {"period_start": period, "entries": entries}, first_page=first_page)
+    return _contradicts(own, {"period_start": period, "entries": entries}, limit, first_page=first_page)
 
 
 def test_a_page_that_shows_the_caller_as_they_stand_is_kept() -> None:
@@ -46,6 +46,12 @@ def test_the_first_page_must_show_who_is_above_its_last_line() -> None:
     assert not contradicts(OTHERS, xp=50)
     assert not contradicts(OTHERS, xp=40)
     assert not contradicts(OTHERS, first_page=False)
+
+
+def test_a_first_page_with_free_places_must_show_everybody() -> None:
+    """Fewer stand on it than it has room for: whoever has a rank belongs there."""
+    assert contradicts(OTHERS, limit=50, xp=10)
+    assert not contradicts(OTHERS, limit=50, first_page=False, xp=10)
 
 
 def test_an_empty_first_page_contradicts_whoever_has_a_rank() -> None:
