@@ -11,7 +11,7 @@ from typing import Any, NoReturn, TypeVar
 
 import httpx
 from supabase_auth import AsyncGoTrueClient
-from supabase_auth.errors import AuthApiError, AuthError
+from supabase_auth.errors import AuthApiError, AuthError, AuthWeakPasswordError
 from supabase_auth.types import Session
 
 from resilience import CircuitBreaker, CircuitOpenError, performance_monitor, timeout_for
@@ -60,7 +60,7 @@ breaker = CircuitBreaker(
     max_recovery_timeout=10.0,
     minimum_calls=20,
     lease_seconds=10.0,
-    excluded_exceptions=(AuthApiError,),
+    excluded_exceptions=(AuthApiError, AuthWeakPasswordError),
 )
 
 
@@ -168,6 +168,9 @@ async def _guarded(name: str, call: Callable[..., Awaitable[T]], *arguments: Any
     except AuthApiError as error:
         failed = error.status >= _SERVER_ERROR
         raise
+    except AuthWeakPasswordError as error:  # which is no AuthApiError, though the project's rule for passwords says it
+        failed = False
+        raise ApiError(VALIDATION_ERROR, "The password was not accepted.") from error
     except (AuthError, TimeoutError) as error:
         raise _unavailable(error) from error
     finally:
