@@ -18,7 +18,7 @@ $(VENV)/local.stamp: requirements/local.txt
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
 	  || { echo "StudySync needs Python 3.11 to 3.13; set PYTHON=/path/to/one"; exit 1; }
 	@echo "Installing what the local stack needs (once)"
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
 	@$(PIP) -r requirements/local.txt
 	@touch $@
 
@@ -111,7 +111,7 @@ package-test: $(VENV)/dev.stamp ## build the same for this machine, read-only, a
 
 $(SAM_VENV)/sam.stamp: requirements/sam.txt
 	@echo "Installing the SAM CLI (once)"
-	@test -x $(SAM_VENV)/bin/python || $(PYTHON) -m venv $(SAM_VENV)
+	@$(SAM_VENV)/bin/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(SAM_VENV)
 	@$(SAM_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/sam.txt
 	@touch $@
 

@@ -115,7 +115,7 @@ class SupabaseAuth:
                 {"email": email, "password": password, "email_confirm": True, "user_metadata": metadata},
             )
         except AuthApiError as error:
-            if error.code in {"weak_password", "email_address_invalid", "validation_failed"}:
+            if error.code in {"email_address_invalid", "validation_failed"}:
                 raise ApiError(VALIDATION_ERROR, "The address or the password was not accepted.") from error
             raise AccountRefusedError(error.code) from error
 

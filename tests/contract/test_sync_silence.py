@@ -25,6 +25,14 @@ def close_silent_sessions(api: Api) -> None:
     api.run(run())
 
 
+def given_up_session(api: Api, student: Student, clock: DatabaseClock) -> str:
+    session_id = student.start(90)
+    clock.advance(minutes=70)
+    close_silent_sessions(api)
+    assert status_of(student, session_id) == "abandoned"
+    return session_id
+
+
 def status_of(student: Student, session_id: str) -> str:
     status: str = student.get(f"/api/sessions/{session_id}").json()["data"]["status"]
     return status
@@ -69,10 +77,7 @@ def test_a_session_taken_up_again_is_completed_online(
     api: Api, student: Student, clock: DatabaseClock, midday: datetime
 ) -> None:
     """Given up while its phone was offline, alive again with its heartbeats: it is the active one, and can be ended."""
-    session_id = student.start(90)
-    clock.advance(minutes=70)
-    close_silent_sessions(api)
-    assert status_of(student, session_id) == "abandoned"
+    session_id = given_up_session(api, student, clock)
     beats = [event("heartbeat", session_id, midday + n * MINUTE) for n in range(5, 75, 5)]
     assert send(student, beats)["rejected_count"] == 0
     assert student.get("/api/sessions/active").json()["data"]["session_id"] == session_id
@@ -84,9 +89,7 @@ def test_a_session_taken_up_beside_a_running_one_takes_no_place(
     api: Api, student: Student, clock: DatabaseClock, midday: datetime
 ) -> None:
     """Where another one has begun since, that stays the active one."""
-    first = student.start(90)
-    clock.advance(minutes=70)
-    close_silent_sessions(api)
+    first = given_up_session(api, student, clock)
     running = student.start(25)
     result = send(student, [event("heartbeat", first, midday + 5 * MINUTE)])
     assert codes(result) == [None]

@@ -9,6 +9,7 @@ import httpx
 import psycopg
 import pytest
 
+from studysync.errors import VALIDATION_ERROR, ApiError
 from tests.support.client import AllFunctions, Api, Student, assert_problem
 
 
@@ -83,6 +84,18 @@ def test_registration_keys_of_different_clients_do_not_meet(api: Api) -> None:
     ids = [answer.json()["data"]["user_id"] for answer in answers]
     assert ids[:2] == ids[2:]
     assert ids[0] != ids[1]
+
+
+def test_a_password_that_supabase_auth_finds_weak_is_no_outage(api: Api) -> None:
+    """A project may ask for more than the contract does: a 400, and sign-in stays open for the others."""
+    from users.auth import breaker, supabase_auth
+
+    for _ in range(6):
+        with pytest.raises(ApiError) as refused:
+            api.run(supabase_auth().create_account(credentials()["email"], "short", {}))
+        assert refused.value.kind is VALIDATION_ERROR
+    assert breaker.get_state() == "closed"
+    assert api.post("/api/auth/register", {**credentials(), "password": "密码密码密码12"}).status_code == 201
 
 
 def test_a_registration_key_is_for_one_registration(api: Api, sql: psycopg.Connection[Any]) -> None:
