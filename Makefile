@@ -63,7 +63,7 @@ ALONE := tests/contract/test_health.py tests/integration/test_outages.py tests/i
 
 test: $(VENV)/dev.stamp ## run every test, or with ARGS=... those; needs nothing started beforehand
 	@if [ -n "$(ARGS)" ]; then exec $(BIN)/python -m pytest -n 2 --dist loadscope $(ARGS); fi; \
-	  for part in $(ALONE); do $(BIN)/python -m pytest -q $$part; done; \
+	  set -e; for part in $(ALONE); do $(BIN)/python -m pytest -q $$part; done; \
 	  $(BIN)/python -m pytest -n 2 --dist loadscope $(OWN) --ignore=tests/unit/core; \
 	  $(BIN)/python -m pytest -n 2 --dist loadscope tests $(ALONE:%=--ignore=%) $(patsubst %,--ignore=%,$(filter-out tests/unit,$(OWN))) \
 	    $(patsubst %,--ignore=%,$(filter-out tests/unit/core,$(wildcard tests/unit/*)))
@@ -99,7 +99,7 @@ template: $(VENV)/dev.stamp ## check template.yaml with cfn-lint
 document: $(VENV)/dev.stamp ## check that the OpenAPI document is that of the code
 	@$(BIN)/python -m tools.openapi --check
 
-check: lint types template document test ## all that CI runs
+check: lint types template document test ## what has to pass before a change is taken
 
 package: $(VENV)/dev.stamp ## build what is deployed (python3.13, arm64) into .aws-sam/build, and say how big it is
 	@$(BIN)/python -m tools.package
@@ -121,7 +121,7 @@ package-sam: $(VENV)/dev.stamp $(SAM_VENV)/sam.stamp ## the same as package, wit
 	@$(BIN)/python -m tools.package --finish .aws-sam/build
 
 lock: ## compile the requirements files from the ranges in pyproject.toml
-	@compile() { $(BIN)/uv pip compile -q pyproject.toml --universal --python-version 3.11 --generate-hashes --no-annotate \
+	@set -e; compile() { $(BIN)/uv pip compile -q pyproject.toml --universal --python-version 3.11 --generate-hashes --no-annotate \
 	    --custom-compile-command "make lock" "$$@"; }; \
 	  compile --group dev -o requirements/dev.txt; \
 	  compile --group local -c requirements/dev.txt -o requirements/local.txt; \

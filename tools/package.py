@@ -19,6 +19,7 @@ import platform
 import shutil
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 from tools.package_authorities import AUTHORITIES, write_authorities
@@ -61,7 +62,7 @@ def build(target: Target, folder: Path) -> dict[str, int]:
     for name in parts:
         compile_tree(folder / name, target)
     template = built_template((ROOT / "template.yaml").read_text(encoding="utf-8"))
-    (folder / "template.yaml").write_text(stamped(template, digest(folder)), encoding="utf-8")
+    (folder / "template.yaml").write_text(stamped(template, build_name(folder)), encoding="utf-8")
     return {name: size_of(folder / name) for name in parts if name != RUNTIME}
 
 
@@ -84,7 +85,7 @@ def finish(folder: Path) -> dict[str, int]:
             trim(part)
         compile_tree(part, LAMBDA)
     template = folder / "template.yaml"
-    template.write_text(stamped(template.read_text(encoding="utf-8"), digest(folder)), encoding="utf-8")
+    template.write_text(stamped(template.read_text(encoding="utf-8"), build_name(folder)), encoding="utf-8")
     return {part.name: size_of(part) for part in parts}
 
 
@@ -124,7 +125,17 @@ def stamped(text: str, build: str) -> str:
     """Return the template with the name of this build, by which a new version of every function is published."""
     if text.count(UNBUILT) != 1:
         raise ValueError(f"template.yaml should say {UNBUILT!r} once")
-    return text.replace(UNBUILT, f"BUILD: b{build}")
+    return text.replace(UNBUILT, f"BUILD: {build}")
+
+
+def build_name(folder: Path, now: datetime | None = None) -> str:
+    """Return the name of this build: what is in it, and when it was built (UTC).
+
+    The time belongs to it. What SAM compares to tell whether a version has to be published holds parameters by name,
+    not by value: without it, another `SuspicionMode`, a secret that changed, or the same code once more after a canary
+    was taken back would be deployed, and the alias would stay on the version before.
+    """
+    return f"b{digest(folder)}-{now or datetime.now(UTC):%Y%m%dT%H%M%SZ}"
 
 
 def digest(folder: Path) -> str:

@@ -2,6 +2,7 @@
 
 Counted in memory while a request runs and written once an invocation. The budget is fixed: the metrics below, by stage
 and by stage and function, and nothing else is ever a dimension; the route is a field of the line, for Logs Insights.
+The one exception is `VERSION_ERRORS`, written only for a request that failed, by which a deployment is taken back.
 """
 
 from __future__ import annotations
@@ -36,7 +37,8 @@ UNITS: Mapping[str, str] = {
     "SecurityEvents": "Count",
 }
 """Every metric there is. A name that is not here is an error where it is counted."""
-DIMENSIONS = ("stage", "service")
+VERSION_ERRORS = "VersionErrors"
+"""Server errors by stage, service and published version: an alarm of the template watches those of the newest."""
 
 _COUNTED_EVENTS = {
     events.CACHE_HIT: "CacheHits",
@@ -84,8 +86,21 @@ def count_request(route: str, seconds: float, *, error: bool) -> None:
     count("Requests")
     if error:
         count("Errors")
+        _publish_version_error()
     count("Latency", round(seconds * 1000, 2))
     _routes[:] = [route]
+
+
+def _publish_version_error() -> None:
+    """Write a line for a request that this version of the function answered with a server error."""
+    if "POWERTOOLS_METRICS_NAMESPACE" not in os.environ:
+        return
+    from aws_lambda_powertools.metrics import MetricUnit, single_metric
+
+    with single_metric(name=VERSION_ERRORS, unit=MetricUnit.Count, value=1) as metric:
+        metric.add_dimension("stage", _stage())
+        metric.add_dimension("service", os.environ.get("POWERTOOLS_SERVICE_NAME", ""))
+        metric.add_dimension("version", os.environ.get("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST"))
 
 
 def count_business_event(event_type: str, fields: Mapping[str, Any]) -> None:

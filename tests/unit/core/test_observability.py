@@ -89,6 +89,24 @@ def test_an_invocation_publishes_what_it_counted_and_no_more(published: Publishe
     assert published() == {}
 
 
+def test_a_server_error_is_told_by_version(
+    published: Published, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A line of its own for a request that failed, none for others: what a deployment is taken back by."""
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_VERSION", "7")
+    capsys.readouterr()
+    observability.count_request("/api/users", 0.001, error=False)
+    assert capsys.readouterr().out == ""
+    observability.count_request("/api/users", 0.001, error=True)
+    line = json.loads(capsys.readouterr().out)
+    (directive,) = line["_aws"]["CloudWatchMetrics"]
+    assert directive["Namespace"] == observability.NAMESPACE
+    assert [metric["Name"] for metric in directive["Metrics"]] == [observability.VERSION_ERRORS]
+    assert [sorted(names) for names in directive["Dimensions"]] == [["service", "stage", "version"]]
+    assert (line["stage"], line["service"], line["version"]) == ("prod", "users", "7")
+    assert line[observability.VERSION_ERRORS] == [1]
+
+
 def test_health_is_not_traffic(published: Published) -> None:
     """What load balancers ask would hide what users see."""
     observability.count_request("/health/readiness", 0.001, error=True)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from tools.package import LAMBDA, LAYERS, UNBUILT, built_template, digest, report, stamped
+from tools.package import LAMBDA, LAYERS, UNBUILT, build_name, built_template, digest, report, stamped
 from tools.package_trim import trim
 
 
@@ -19,7 +20,7 @@ def test_the_built_template_points_at_what_was_built() -> None:
         "CodeUri: Functions/",
         "ContentUri: CoreLayer",
         "ContentUri: ResilienceLayer",
-        "BUILD: b0123",
+        "BUILD: 0123",
     ]
 
 
@@ -51,6 +52,13 @@ def test_the_name_of_a_build_is_its_contents(tmp_path: Path) -> None:
     assert digest(tmp_path) == before
     (tmp_path / "x.py").write_text("2")
     assert digest(tmp_path) != before
+
+
+def test_a_build_is_named_by_its_time_too(tmp_path: Path) -> None:
+    """So that what was built again is published again: a parameter or a secret may be what changed."""
+    first, second = (build_name(tmp_path, datetime(2026, 1, 2, 3, 4, second, tzinfo=UTC)) for second in (5, 6))
+    assert first == f"b{digest(tmp_path)}-20260102T030405Z"
+    assert first != second
 
 
 @pytest.mark.parametrize("layer", LAYERS)

@@ -80,7 +80,8 @@ def test_every_function_knows_its_environment(functions: Resources) -> None:
         variables = function["Environment"]["Variables"]
         assert variables["POWERTOOLS_SERVICE_NAME"] == name.removesuffix("Function").lower()
         assert {"STAGE", "SUPABASE_URL", "SUPABASE_SECRET_NAME", "RESILIENCE_TABLE"} <= set(variables)
-        assert not [key for key in variables if key.endswith(("_KEY", "_TOKEN", "_PASSWORD", "JWT_SECRET"))]
+        secrets = [key for key in variables if key.endswith(("_KEY", "_TOKEN", "_PASSWORD", "JWT_SECRET"))]
+        assert [key for key in secrets if variables[key]] == []
 
 
 def test_every_function_is_called_through_its_alias(functions: Resources, resources: Resources) -> None:
@@ -164,4 +165,11 @@ def test_sample_events_fit_their_functions() -> None:
         else:
             assert event["version"] == "2.0", path.name
             assert event["rawPath"] == event["requestContext"]["http"]["path"], path.name
-    assert set(json.loads((ROOT / "local/env.json").read_text())) == {"Parameters"}
+
+
+def test_sam_local_passes_every_variable_on(functions: Resources) -> None:
+    """SAM drops what a function's environment does not name, without a word."""
+    given = json.loads((ROOT / "local/env.json").read_text(encoding="utf-8"))
+    assert set(given) == {"Parameters"}
+    for name, function in functions.items():
+        assert set(given["Parameters"]) <= set(function["Environment"]["Variables"]), name
