@@ -77,7 +77,7 @@ async def leaderboard(
 
     async def read() -> dict[str, Any]:
         board = await _read_board(caller, question, with_page=True)
-        own.update(me=board.pop("me"))  # the only part that is the caller's
+        own.update(me=board.pop("me"), total_users=board["total_users"])
         return board
 
     shared = await _shared_page(question, read)
@@ -86,7 +86,8 @@ async def leaderboard(
         if _contradicts(own, shared, limit, first_page=after is None):
             # Read past the cache: the page is as good as before for everybody else.
             return _page(await _read_board(caller, question, with_page=True), limit)
-    return _page({**shared, "me": own["me"]}, limit)
+    # What a rank is out of belongs to the rank.
+    return _page({**shared, "me": own["me"], "total_users": own["total_users"]}, limit)
 
 
 async def _read_board(caller: Caller, question: dict[str, Any], *, with_page: bool) -> dict[str, Any]:

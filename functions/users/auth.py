@@ -45,8 +45,11 @@ _REFUSED = frozenset(
         "validation_failed",
     }
 )
+# What signing out may hear: the session has ended already, or went with its account.
+_ENDED = frozenset({"session_not_found", "session_expired", "user_not_found"})
 _SERVER_ERROR = 500
 _WRONG_CREDENTIALS = "The email address or the password is wrong."
+_REFRESH_REFUSED = "The refresh token is not valid."
 _UNAVAILABLE = "Sign-in is unavailable for a moment."
 T = TypeVar("T")
 _TIMEOUT_SECONDS = 8.0  # passwords are slow to check on purpose
@@ -141,19 +144,25 @@ class SupabaseAuth:
         Raises:
             ApiError: AUTHENTICATION_ERROR, it was used before or never was one.
         """
+        if "\0" in refresh_token:
+            raise unauthenticated(_REFRESH_REFUSED)  # the database would stumble over it
         try:
             response = await _guarded("refresh", self._sent_once.refresh_session, refresh_token)
         except AuthApiError as error:
-            _refuse(error, "The refresh token is not valid.")
+            _refuse(error, _REFRESH_REFUSED)
         return _tokens(response.session)
 
     async def sign_out(self, access_token: str) -> None:
-        """End the session that `access_token` belongs to; one that has ended already is fine."""
+        """End the session that `access_token` belongs to; one that has ended already is fine.
+
+        Raises:
+            ApiError: AUTHENTICATION_ERROR, Supabase Auth does not take the token; the session may go on.
+        """
         try:
             await _guarded("sign_out", self._client.admin.sign_out, access_token, "local")
         except AuthApiError as error:
-            if error.status >= _SERVER_ERROR:
-                raise _unavailable(error) from error
+            if error.code not in _ENDED:
+                _refuse(error, "The access token is not valid.")
 
 
 async def _guarded(name: str, call: Callable[..., Awaitable[T]], *arguments: Any) -> T:

@@ -37,12 +37,17 @@ def _letter_and_digit(password: SecretStr) -> SecretStr:
     return password
 
 
+# Since 2024 these are links, and have summer time as their targets have. PostgreSQL takes them for abbreviations of an
+# offset, which they also are, so that a day would begin an hour late in summer.
+_LINKS = {"CET": "Europe/Brussels", "MET": "Europe/Brussels", "EET": "Europe/Athens", "WET": "Europe/Lisbon"}
+
+
 def _known_zone(name: str) -> str:
     try:
         ZoneInfo(name)
     except (ValueError, OSError, KeyError) as error:  # ZoneInfoNotFoundError is a KeyError
         raise ValueError("must be an IANA time zone, such as Europe/Berlin") from error
-    return name
+    return _LINKS.get(name, name)
 
 
 NewPassword = Annotated[SecretStr, Field(min_length=8), AfterValidator(_letter_and_digit)]

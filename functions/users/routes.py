@@ -48,14 +48,14 @@ async def login(body: Login) -> Success[Tokens]:
 @router.post("/api/auth/refresh")
 async def refresh(body: Refresh) -> Success[Tokens]:
     """Exchange a refresh token for a new session; it works once."""
-    return Success(data=await service.supabase_auth().refresh(body.refresh_token.get_secret_value()))
+    return Success(data=await service.refresh(body.refresh_token.get_secret_value()))
 
 
 @router.post("/api/auth/logout")
 async def logout(caller: CurrentUser, body: RequestBody | None = None) -> Success[LoggedOut]:
     """End the session; its refresh token is dead afterwards."""
     refuse_other_user(caller, body)
-    await service.supabase_auth().sign_out(caller.token)
+    await service.sign_out(caller)
     return Success(data=LoggedOut())
 
 

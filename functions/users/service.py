@@ -65,7 +65,12 @@ async def register(body: Registration, key: str | None) -> Registered:
         await supabase_auth().create_account(body.email, password, metadata)
     except AccountRefusedError:
         return await _register_again(body, registration)
-    return _registered(await supabase_auth().sign_in(body.email, password), body.username)
+    tokens = await supabase_auth().sign_in(body.email, password)
+    audit_logger.log_data_modification(
+        user_id=str(tokens.user_id), resource_type="profile", resource_id=str(tokens.user_id), operation="register"
+    )
+    _tell("registration", tokens.user_id)
+    return _registered(tokens, body.username)
 
 
 async def _register_again(body: Registration, registration: Mapping[str, str]) -> Registered:
@@ -78,30 +83,36 @@ async def _register_again(body: Registration, registration: Mapping[str, str]) -
     )
     known = state["key_fingerprint"]
     if known is not None and known != registration["fingerprint"]:
-        raise ApiError(IDEMPOTENCY_KEY_REUSED, "This Idempotency-Key was used with another request.")
+        raise _key_reused()
     if known is not None:
-        return _registered(await _sign_in_to_own(body), body.username)
-    if state["resumable"]:
-        tokens = await _sign_in_to_own(body)
+        # Another password is another request. It is in no fingerprint, and shows when it does not open the account.
+        return _registered(await _sign_in_to_own(body, _key_reused()), body.username)
+    if state["resumable"] and not state["username_taken"]:  # its one chance is not to be used up by a taken name
+        tokens = await _sign_in_to_own(body, _already_exists("email address"))
         await database().write("complete_registration", tokens.user_id, {"username": body.username})
         return _registered(tokens, body.username)
-    if state["email_taken"] or state["username_taken"]:
-        raise _already_exists("email address" if state["email_taken"] else "username")
+    if state["username_taken"] or state["email_taken"]:
+        by_name = state["resumable"] or not state["email_taken"]
+        raise _already_exists("username" if by_name else "email address")
     # Neither is taken (any more): what stood in the way has gone, and the client may try again.
     raise unavailable()
 
 
-async def _sign_in_to_own(body: Registration) -> Tokens:
+async def _sign_in_to_own(body: Registration, refusal: ApiError) -> Tokens:
     try:
         return await sign_in(body.email, body.password.get_secret_value())
     except ApiError as error:
         if error.kind.status == 401:  # noqa: PLR2004
-            raise _already_exists("email address") from error
+            raise refusal from error
         raise
 
 
 def _already_exists(what: str) -> ApiError:
     return ApiError(USER_ALREADY_EXISTS, f"A user with this {what} already exists.")
+
+
+def _key_reused() -> ApiError:
+    return ApiError(IDEMPOTENCY_KEY_REUSED, "This Idempotency-Key was used with another request.")
 
 
 def _registered(tokens: Tokens, username: str) -> Registered:
@@ -126,7 +137,28 @@ async def sign_in(email: str, password: str) -> Tokens:
             attempt.forget()
         raise
     attempt.forget()
+    _tell("login", tokens.user_id)
     return tokens
+
+
+async def refresh(refresh_token: str) -> Tokens:
+    """Return a new session for a refresh token, which is used up; raises as `SupabaseAuth.refresh`."""
+    tokens = await supabase_auth().refresh(refresh_token)
+    _tell("refresh", tokens.user_id)
+    return tokens
+
+
+async def sign_out(caller: Caller) -> None:
+    """End the caller's session; raises as `SupabaseAuth.sign_out`."""
+    await supabase_auth().sign_out(caller.token)
+    _tell("logout", caller.user_id)
+
+
+def _tell(method: str, user_id: UUID) -> None:
+    """Tell the audit log of what Supabase Auth did; what it refused, `studysync.refusals` does."""
+    context = request_context()
+    address = context.address if context else None
+    audit_logger.log_authentication(user_id=str(user_id), success=True, method=method, ip_address=address)
 
 
 async def audit_trail(caller: Caller, limit: int, cursor: str | None) -> dict[str, Any]:

@@ -223,7 +223,8 @@ begin
 end $$;
 
 -- Why a registration failed, asked only after it did: Supabase Auth hides the reason when the trigger above refuses.
--- `resumable`: the account was made but its registration never got as far as a token. 20 seconds are more than a
+-- `username_taken`: by another account than that
+-- of the address. `resumable`: the account was made but its registration never got as far as a token. 20 seconds are more than a
 -- function may run, so whoever began it is not at it any more.
 create function public.registration_state(p_email text, p_username text, p_key text, p_scope text) returns jsonb
 language sql stable security definer set search_path = '' as $$
@@ -232,7 +233,9 @@ language sql stable security definer set search_path = '' as $$
       (select k.fingerprint from public.registration_keys k join auth.users u on u.id = k.user_id
        where u.email = lower(p_email) and k.key = p_key),
       (select fingerprint from public.registration_keys where scope = p_scope)),
-    'username_taken', exists (select from public.profiles where lower(username) = lower(p_username)),
+    'username_taken', exists (
+      select from public.profiles p left join auth.users u on u.id = p.user_id
+      where lower(p.username) = lower(p_username) and u.email is distinct from lower(p_email)),
     'email_taken', exists (select from auth.users where email = lower(p_email)),
     'resumable', exists (
       select from auth.users where email = lower(p_email) and last_sign_in_at is null

@@ -116,6 +116,10 @@ language sql stable set search_path = '' as $$
   from stretches
 $$;
 
+-- Two clocks, or two batches of one clock, may differ by this much before sessions count as overlapping.
+create function internal.clock_tolerance() returns interval
+language sql immutable set search_path = '' as $$ select interval '2 minutes' $$;
+
 -- How little a session looks like somebody studying, 0-100. Each signal has a weight; none alone but a gross one holds
 -- a session even in strict mode (25). Forgiveness grows with streak and XP, at most 60 %.
 create function internal.suspicion_score(s public.study_sessions, p_ended_at timestamptz) returns integer
@@ -149,7 +153,8 @@ language sql stable set search_path = '' as $$
       + case when exists (
           select from public.study_sessions o
           where o.user_id = s.user_id and o.session_id <> s.session_id and o.status = 'completed'
-            and o.started_at < c.last_claim and internal.known_end(o) > c.first_claim) then 30 else 0 end
+            and o.started_at < c.last_claim - internal.clock_tolerance()
+            and internal.known_end(o) > c.first_claim + internal.clock_tolerance()) then 30 else 0 end
       + case when d.focus_seconds > 16 * 3600 then 40 when d.focus_seconds > 14 * 3600 then 20 else 0 end as raw
     from claims c, heartbeats h, day d
   )

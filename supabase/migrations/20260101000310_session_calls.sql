@@ -13,8 +13,12 @@ begin
   select * into s from public.study_sessions where session_id = v_id;
   if found and s.user_id <> p_user_id then
     perform internal.fail('SS003', 'This session_id is taken.', '{"field": "session_id"}');
-  elsif found and (s.duration_minutes, coalesce(s.subject, ''), s.space_id) is distinct from
-      ((p_args ->> 'duration_minutes')::integer, coalesce(p_args ->> 'subject', ''), (p_args ->> 'space_id')::uuid) then
+  elsif found and (
+      (s.duration_minutes, coalesce(s.subject, '')) is distinct from
+        ((p_args ->> 'duration_minutes')::integer, coalesce(p_args ->> 'subject', ''))
+      -- A session keeps going without its space when that is deleted, and then does not know it any more.
+      or s.space_id is distinct from (
+        select p.space_id from public.spaces p where p.space_id = (p_args ->> 'space_id')::uuid)) then
     perform internal.fail('SS005', 'This session_id was used with another request.', '{"field": "session_id"}');
   elsif found then
     return internal.session_started(s);
@@ -37,7 +41,10 @@ begin
     (session_id, user_id, space_id, subject, duration_minutes, started_at, last_activity_at)
   values (v_id, p_user_id, (p_args ->> 'space_id')::uuid, p_args ->> 'subject',
           (p_args ->> 'duration_minutes')::integer, v_now, v_now)
-  returning * into s;
+  on conflict (session_id) do nothing returning * into s;
+  if not found then  -- somebody else has taken it this very moment
+    perform internal.fail('SS003', 'This session_id is taken.', '{"field": "session_id"}');
+  end if;
   perform internal.note_activity(s.space_id, p_user_id, 'session_started', jsonb_build_object('session_id', v_id));
   insert into public.session_events (session_id, user_id, source, event_type, occurred_at)
   values (v_id, p_user_id, 'lifecycle', 'start', v_now);
@@ -173,7 +180,7 @@ language sql stable security definer set search_path = '' as $$
 $$;
 
 -- What the schedule calls: ends up to p_limit silent sessions. Users whose line is taken are left to the next run.
-create function public.close_silent_sessions(p_mode text, p_limit integer default 200) returns jsonb
+create function public.close_silent_sessions(p_mode text, p_limit integer default 1) returns jsonb
 language plpgsql security definer set search_path = '' as $$
 declare
   v_candidate record;
@@ -186,8 +193,9 @@ begin
   for v_candidate in
     select c.user_id, c.session_id from public.study_sessions c
     where c.status = 'active' and c.last_activity_at < internal.clock() - interval '60 minutes' and internal.is_silent(c)
-    order by c.last_activity_at limit p_limit
+    order by c.last_activity_at limit 200
   loop
+    exit when v_completed + v_abandoned >= p_limit;
     perform from public.user_stats where user_id = v_candidate.user_id for update skip locked;
     continue when not found;
     select * into s from public.study_sessions where session_id = v_candidate.session_id;

@@ -42,10 +42,6 @@ language sql stable set search_path = '' as $$
       and o.started_at < p_until and internal.known_end(o) > s.started_at)
 $$;
 
--- Two clocks, or two batches of one clock, may differ by this much before sessions count as overlapping.
-create function internal.clock_tolerance() returns interval
-language sql immutable set search_path = '' as $$ select interval '2 minutes' $$;
-
 -- When a session of p_user_id that seems to begin at p_at began: after the session before it, when that reaches only a
 -- little beyond p_at; null when they truly overlap.
 create function internal.start_beside(p_user_id uuid, p_at timestamptz) returns timestamptz
@@ -122,7 +118,11 @@ begin
     (session_id, user_id, space_id, subject, duration_minutes, started_at, last_activity_at, replayed, background,
      updated_at)
   values (e.session_id, e.user_id, v_space, e.payload ->> 'subject',
-          coalesce((e.payload ->> 'duration_minutes')::integer, 25), v_at, v_at, true, v_background, internal.clock());
+          coalesce((e.payload ->> 'duration_minutes')::integer, 25), v_at, v_at, true, v_background, internal.clock())
+  on conflict (session_id) do nothing;
+  if not found then  -- somebody else has taken it this very moment
+    return internal.rejected('CONFLICT', 'This session_id is taken.');
+  end if;
   perform internal.note_activity(v_space, e.user_id, 'session_started', jsonb_build_object('session_id', e.session_id));
   insert into public.session_events (session_id, user_id, source, event_type, occurred_at, claimed_at)
   values (e.session_id, e.user_id, 'lifecycle', 'start', v_at, e.claimed_at);

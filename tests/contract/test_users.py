@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import uuid
+from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import httpx
 import psycopg
 import pytest
 
-from studysync.errors import VALIDATION_ERROR, ApiError
+from studysync.errors import AUTHENTICATION_ERROR, VALIDATION_ERROR, ApiError
 from tests.support.client import AllFunctions, Api, Student, assert_problem
 
 
@@ -66,7 +68,7 @@ def test_registration_may_be_repeated_with_its_key(api: Api) -> None:
     other = api.post("/api/auth/register", {**body, "username": body["username"] + "x"}, headers=headers)
     assert_problem(other, 422, "IDEMPOTENCY_KEY_REUSED")
     thief = api.post("/api/auth/register", {**body, "password": "password2"}, headers=headers)
-    assert_problem(thief, 409, "USER_ALREADY_EXISTS")
+    assert_problem(thief, 422, "IDEMPOTENCY_KEY_REUSED")
 
 
 def test_registration_keys_of_different_clients_do_not_meet(api: Api) -> None:
@@ -117,6 +119,9 @@ def test_interrupted_registration_can_be_repeated(api: Api, sql: psycopg.Connect
     )
     stranger = api.post("/api/auth/register", {**body, "password": "password2"})
     assert_problem(stranger, 409, "USER_ALREADY_EXISTS")
+    taken = api.post("/api/auth/register", {**body, "username": api.student().username.upper()})
+    assert_problem(taken, 409, "USER_ALREADY_EXISTS")
+    assert "username" in taken.json()["detail"]
     again = api.post("/api/auth/register", {**body, "username": body["username"] + "x"})
     assert again.status_code == 201
     data = again.json()["data"]
@@ -226,6 +231,30 @@ def test_logout_kills_the_refresh_token(api: Api, student: Student) -> None:
     body = {"refresh_token": student.registered["refresh_token"]}
     assert_problem(api.post("/api/auth/refresh", body), 401, "AUTHENTICATION_ERROR")
     assert student.post("/api/auth/logout").status_code == 200
+
+
+def test_logout_does_not_claim_what_supabase_auth_refused(api: Api, student: Student) -> None:
+    """A token that Supabase Auth does not take ends no session, and the answer says so."""
+    from users.auth import supabase_auth
+
+    with pytest.raises(ApiError) as refused:
+        api.run(supabase_auth().sign_out("no.such.token"))
+    assert refused.value.kind is AUTHENTICATION_ERROR
+    assert api.post("/api/auth/refresh", {"refresh_token": student.registered["refresh_token"]}).status_code == 200
+
+
+def test_a_refresh_token_with_nul_is_refused(api: Api) -> None:
+    """Like any other that is nobody's; it reaches no database."""
+    assert_problem(api.post("/api/auth/refresh", {"refresh_token": "a\0b"}), 401, "AUTHENTICATION_ERROR")
+
+
+def test_every_time_zone_has_the_days_that_it_says(student: Student, sql: psycopg.Connection[Any]) -> None:
+    """The database, which counts the days, agrees with the IANA data for every zone that a profile may have."""
+    summer = datetime(2026, 7, 1, 12, tzinfo=UTC)
+    for name in ("CET", "MET", "EET", "WET", "Europe/Berlin", "America/New_York", "EST5EDT", "Asia/Kathmandu"):
+        profile = student.patch("/api/users/me", {"timezone": name}).json()["data"]
+        row = sql.execute("select %s at time zone %s", [summer, profile["timezone"]]).fetchone()
+        assert row == (summer.astimezone(ZoneInfo(name)).replace(tzinfo=None),), name
 
 
 def test_others_see_the_public_part_only(api: Api, student: Student) -> None:

@@ -12,6 +12,7 @@ import pytest
 from studysync.settings import get_settings
 from tests.support.client import Api, Student, assert_problem
 from tests.support.clock import DatabaseClock
+from tests.support.spaces import create, join
 from tests.support.timeline import completed_session, violations
 
 
@@ -233,6 +234,10 @@ def test_each_signal_of_the_contract_counts(student: Student, sql: psycopg.Conne
         earlier = [second - 300 for second in honest]
         assert score(sql, student, start + 11 * MINUTE, honest, earlier) >= 30  # claims to have been in both
     with sql.transaction(force_rollback=True):
+        completed_session(sql, student.user_id, start + 10 * MINUTE, 10)
+        behind = [second - 119 for second in honest]
+        assert score(sql, student, start + 10 * MINUTE, honest, behind) == 0  # a clock that is behind, as clocks are
+    with sql.transaction(force_rollback=True):
         for hours in (1, 13):
             completed_session(sql, student.user_id, start - timedelta(hours=hours), 480)
         assert score(sql, student, start, honest) >= 20  # 16 hours of study in 24
@@ -280,3 +285,29 @@ def test_keys_are_forgotten_after_a_week(student: Student, clock: DatabaseClock,
     clock.advance(days=8)
     close_silent_sessions(api)
     assert_problem(student.post(path, {"event_type": "note"}, headers=headers), 409, "SESSION_NOT_ACTIVE")
+
+
+def test_a_session_id_that_two_take_at_once_is_one_s(api: Api) -> None:
+    """Whoever comes second is told that it is taken, however close they are."""
+    students = [api.student() for _ in range(6)]
+    for _ in range(5):
+        body = {"session_id": str(uuid.uuid4()), "duration_minutes": 25}
+        starts = [api.send("POST", "/api/sessions/start", token=each.token, json=body) for each in students]
+        answers = api.at_once(starts)
+        assert sorted(answer.status_code for answer in answers) == [201] + [409] * 5
+        winner = students[[answer.status_code for answer in answers].index(201)]
+        assert winner.post(f"/api/sessions/{body['session_id']}/abandon").status_code == 200
+
+
+def test_a_start_may_be_repeated_after_its_space_went(api: Api, student: Student) -> None:
+    """It is the same start, of a session that has no space any more."""
+    owner = api.student()
+    space = create(owner)
+    assert join(student, space).status_code == 200
+    body = {"session_id": str(uuid.uuid4()), "duration_minutes": 25, "space_id": space["space_id"]}
+    assert student.post("/api/sessions/start", body).status_code == 201
+    assert owner.delete(f"/api/spaces/{space['space_id']}").status_code == 200
+    again = student.post("/api/sessions/start", body)
+    assert (again.status_code, again.json()["data"]["space_id"]) == (201, None)
+    other = student.post("/api/sessions/start", {**body, "duration_minutes": 30})
+    assert_problem(other, 422, "IDEMPOTENCY_KEY_REUSED")

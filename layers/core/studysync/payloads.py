@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 MAX_PAYLOAD_BYTES = 4096
 MAX_PAYLOAD_DEPTH = 32
+# Also in texts that look like it, where it costs a payload some room that it could have had.
+_EXPONENTS = re.compile(rb"\de([+-]?\d{1,3})(?!\d)")
 
 
 def payload_problem(payload: dict[str, Any]) -> str | None:
@@ -17,7 +20,13 @@ def payload_problem(payload: dict[str, Any]) -> str | None:
         packed = json.dumps(payload, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
     except ValueError:  # NaN, infinity, broken surrogates
         return "The payload cannot be kept as JSON."
-    return f"The payload is larger than {MAX_PAYLOAD_BYTES} bytes." if len(packed) > MAX_PAYLOAD_BYTES else None
+    size = len(packed) + (_written_out(packed) if b"e" in packed else 0)
+    return f"The payload is larger than {MAX_PAYLOAD_BYTES} bytes." if size > MAX_PAYLOAD_BYTES else None
+
+
+def _written_out(packed: bytes) -> int:
+    """Return how many digits PostgreSQL adds: it keeps 1e300 as a one and 300 zeros, and answers it so."""
+    return sum(abs(int(exponent)) for exponent in _EXPONENTS.findall(packed))
 
 
 def _storable(payload: dict[str, Any]) -> bool:

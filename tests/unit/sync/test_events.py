@@ -6,6 +6,7 @@ import json
 from typing import Any
 from uuid import UUID, uuid4
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -77,3 +78,11 @@ def test_a_payload_that_passes_can_be_kept(payload: dict[str, Any]) -> None:
         assert "\0" not in json.dumps(payload, ensure_ascii=False).replace("\\u0000", "\0")
     else:
         assert wrong.endswith(".")
+
+
+@pytest.mark.parametrize("exponent", [300, -300])
+def test_a_payload_is_as_large_as_the_database_writes_it(exponent: int) -> None:
+    """A number of five characters comes back with 300 digits: it counts like them."""
+    number = float(f"1e{exponent}")
+    assert payload_problem({"n": [number] * 12}) is None
+    assert payload_problem({"n": [number] * 15}) == f"The payload is larger than {MAX_PAYLOAD_BYTES} bytes."
