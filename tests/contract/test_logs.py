@@ -96,7 +96,29 @@ def test_who_looks_at_somebody_elses_data_is_in_the_trail(api: Api, student: Stu
     assert [
         (line["action"], line["user_id"], line["resource_type"], line["resource_id"])
         for line in logged.of_kind("audit")
+        if line["action"] == "data_access"
     ] == [("data_access", other.user_id, kind, student.user_id) for kind in ("profile", "xp", "user_badges", "streaks")]
+
+
+def test_who_signs_in_and_changes_what_is_in_the_trail(api: Api, logged: Lines) -> None:
+    """Every sign-in and every write, with the fields that it wrote; texts stay in the table, which is their owner's."""
+    student = api.student()
+    login = api.post("/api/auth/login", {"email": student.email, "password": student.password}).json()["data"]
+    api.post("/api/auth/refresh", {"refresh_token": login["refresh_token"]})
+    assert student.patch("/api/users/me", {"display_name": "Ada L", "daily_goal_minutes": 45}).status_code == 200
+    session_id = student.start(25)
+    assert student.post("/api/auth/logout").status_code == 200
+    lines = [line for line in logged.of_kind("audit") if line["user_id"] == student.user_id]
+    signed = [line["method"] for line in lines if line["action"] == "authentication" and line["success"]]
+    assert signed == ["registration", "login", "refresh", "logout"]
+    written = [line for line in lines if line["action"] == "data_modification"]
+    assert [(line["operation"], line["resource_type"], line["resource_id"]) for line in written] == [
+        ("register", "profile", student.user_id),
+        ("update", "profile", student.user_id),
+        ("start", "session", session_id),
+    ]
+    assert written[1]["changes"] == {"display_name": "...", "daily_goal_minutes": 45}
+    assert "Ada L" not in logged.text
 
 
 def test_no_secret_is_ever_logged(api: Api, backends: Backends, logged: Lines) -> None:

@@ -2,8 +2,9 @@
 
 Two places, for two readers. Lines of the kind ``audit`` in the log, for operators, which the stack copies into a group
 of their own (template.yaml); and the table ``audit_log``, which a user may read of themselves. The database writes the
-table itself, in the transaction of each change; what it cannot see, refusals, is told to it from here. Sign-ins and
-what users change are in the table alone. Failure policy: a trail that cannot be written never changes the answer.
+table itself, in the transaction of each change, with what was written; what it cannot see, refusals, is told to it from
+here. The lines tell of the same, but of texts only that they changed: a log is read by more people than a student
+would show them to. Failure policy: a trail that cannot be written never changes the answer.
 """
 
 from __future__ import annotations

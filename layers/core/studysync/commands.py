@@ -13,6 +13,7 @@ from fastapi import Depends, Header, Request
 from studysync.database import database
 from studysync.fields import IDEMPOTENCY_KEY_PATTERN, RequestBody
 from studysync.identity import CurrentUser, refuse_other_user
+from studysync.logging import audit_logger
 from studysync.tokens import Caller
 
 IdempotencyKey = Annotated[
@@ -54,13 +55,28 @@ class Command:
         """
         refuse_other_user(self.caller, body)
         sent = body.arguments() if body is not None else {}
-        return await database().write(
+        answer = await database().write(
             operation,
             self.caller.user_id,
             {**sent, **arguments},
             key=self.key,
             fingerprint=fingerprint(self.target, sent) if self.key else "",
         )
+        _tell(self.caller, operation, sent, arguments)
+        return answer
+
+
+def _tell(caller: Caller, operation: str, sent: dict[str, Any], arguments: dict[str, Any]) -> None:
+    """Tell the audit log which fields were written; what students wrote in them is in the table of the trail alone."""
+    verb, _, what = operation.partition("_")
+    ids = [value for name, value in {**sent, **arguments}.items() if name.endswith("_id") and value]
+    audit_logger.log_data_modification(
+        user_id=str(caller.user_id),
+        resource_type=what,
+        resource_id=str(ids[-1] if ids else caller.user_id),
+        operation=verb,
+        changes={name: value if isinstance(value, bool | int | float) else "..." for name, value in sent.items()},
+    )
 
 
 def fingerprint(target: str, sent: dict[str, Any]) -> str:
