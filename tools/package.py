@@ -23,7 +23,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tools.package_authorities import AUTHORITIES, write_authorities
-from tools.package_trim import Target, compile_tree, leave_out, size_of, trim
+from tools.package_trim import Target, compile_tree, interpreter, leave_out, size_of, trim
 
 ROOT = Path(__file__).resolve().parent.parent
 OUTPUT = ROOT / ".aws-sam"
@@ -40,9 +40,9 @@ _SOURCES = shutil.ignore_patterns("__pycache__", "*.pyc", "requirements.txt")
 LAMBDA = Target("arm64", (3, 13), tuple(f"manylinux_2_{minor}_aarch64" for minor in _GLIBC))
 
 
-def host() -> Target:
-    """Return this machine and this interpreter as a target."""
-    return Target(platform.machine(), sys.version_info[:2], ())
+def host(python: tuple[int, int] = sys.version_info[:2]) -> Target:
+    """Return this machine as a target, for this interpreter or another that is here."""
+    return Target(platform.machine(), python, ())
 
 
 def build(target: Target, folder: Path) -> dict[str, int]:
@@ -98,7 +98,9 @@ def _finish_layer(packages: Path) -> None:
 
 def install(target: Target, requirements: Path, folder: Path) -> None:
     """Install locked packages for `target` into `folder`."""
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
+    # For other machines pip is told what they are; for this one the interpreter that will run it knows best.
+    python = sys.executable if target.platforms else interpreter(target.python)
+    command = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
     command += ["--no-deps", "--require-hashes", "--requirement", str(requirements), "--target", str(folder)]
     if target.platforms:
         major, minor = target.python

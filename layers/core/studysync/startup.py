@@ -7,8 +7,10 @@ whoever else imports the package keeps Python and pydantic as they are.
 from __future__ import annotations
 
 import gc
+import importlib
 import os
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 AUTHORITIES = "authorities"
@@ -22,6 +24,7 @@ def begin() -> bool:
     gc.disable()  # nothing that imports make is garbage, and looking for some takes 8 % of the time
     look_authorities_up()
     _defer_schemas()
+    _put_off("cryptography", "x509")  # PyJWT asks for it for keys that are certificates; a JWKS has none
     return True
 
 
@@ -37,6 +40,20 @@ def look_authorities_up() -> None:
     authorities = Path(__file__).with_name(AUTHORITIES)
     if authorities.is_dir() and not os.environ.get("SSL_CERT_FILE"):
         os.environ.setdefault("SSL_CERT_DIR", str(authorities))  # httpx and the resilience layer's store look there
+
+
+def _put_off(package: str, name: str) -> None:
+    """Have ``from package import name`` bring something that imports the module when it is first used.
+
+    Whoever imports ``package.name`` itself gets it at once.
+    """
+    module = ModuleType(f"{package}.{name}")
+
+    def when_used(attribute: str) -> Any:
+        return getattr(importlib.import_module(module.__name__), attribute)
+
+    module.__dict__["__getattr__"] = when_used
+    setattr(importlib.import_module(package), name, module)
 
 
 def _defer_schemas() -> None:

@@ -6,8 +6,14 @@ import json
 import os
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
+from functools import cache
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding
 
 DOMAINS = ("users", "sessions", "gamification", "spaces", "sync", "health")
 FORBIDDEN = {
@@ -17,11 +23,13 @@ FORBIDDEN = {
     "botocore.session": "only credentials that are not in the environment need it",
     "psutil": "only the operators' figures need it",
     "supabase_auth": "only accounts and tokens need it",
+    "cryptography.x509": "a twentieth of a start; only keys that are certificates need it",
     "psycopg": "the database is reached over PostgREST",
     "uvicorn": "there is no server in a function",
     "moto": "a tool of tests",
     "pytest": "a tool of tests",
 }
+KEY_SIZE = 2048
 _PROGRAM = """
 import gc, importlib, json, sys
 importlib.import_module(sys.argv[1] + ".app")
@@ -30,8 +38,18 @@ state = {"gc": gc.isenabled(), "deferred": not OpenAPI.__pydantic_complete__, "m
 recursive = {"type": "object", "properties": {"a": {"$ref": "#/components/schemas/A"}}}
 document = {"openapi": "3.1.0", "info": {"title": "t", "version": "1"}, "components": {"schemas": {"A": recursive}}}
 state["built"] = OpenAPI.model_validate(document).model_dump(by_alias=True, exclude_none=True) == document
+from cryptography import x509
+state["certificate"] = x509.load_pem_x509_certificate(sys.argv[2].encode()).public_key().key_size
 print(json.dumps(state))
 """
+
+
+@cache
+def _certificate() -> str:
+    key, name = rsa.generate_private_key(65537, KEY_SIZE), x509.Name([])
+    begin = datetime(2026, 1, 1, tzinfo=UTC)
+    certificate = x509.CertificateBuilder(name, name, key.public_key(), 1, begin, begin + timedelta(days=1))
+    return certificate.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM).decode()
 
 
 def _state(domain: str, **variables: str) -> dict[str, object]:
@@ -44,7 +62,7 @@ def _state(domain: str, **variables: str) -> dict[str, object]:
         "RESILIENCE_TABLE": "table",
         **variables,
     }
-    command = [sys.executable, "-c", _PROGRAM, domain]
+    command = [sys.executable, "-c", _PROGRAM, domain, _certificate()]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=60)
     state: dict[str, object] = json.loads(done.stdout.splitlines()[-1])
     return state
@@ -60,6 +78,7 @@ def test_a_function_loads_only_what_it_needs(domain: str) -> None:
     assert state["gc"] is True
     assert state["deferred"] is True
     assert state["built"] is True  # when they are used after all
+    assert state["certificate"] == KEY_SIZE  # and so is what reads certificates
 
 
 def test_elsewhere_python_and_pydantic_are_left_alone() -> None:
