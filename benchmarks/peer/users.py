@@ -88,11 +88,22 @@ def search(user: User, query: str | None = None, limit: int = 50, cursor: str | 
     return Answer(data=call("search_users", p_query=query, p_limit=limit, p_after=cursor))
 
 
+@app.get("/api/users/me/audit")
+def audit(user: User, limit: int = 50, cursor: str | None = None) -> Answer:
+    """Read the own audit trail."""
+    return Answer(data=call("get_audit", p_user_id=user, p_limit=limit, p_after=cursor))
+
+
+@app.get("/api/users/me")
+def own_profile(user: User) -> Answer:
+    """Read the own profile."""
+    return Answer(data=call("get_profile", p_caller_id=user, p_user_id=user))
+
+
 @app.get("/api/users/{user_id}")
 def profile(user: User, user_id: str) -> Answer:
     """Read a profile."""
-    wanted = user if user_id == "me" else user_id
-    return Answer(data=call("get_profile", p_caller_id=user, p_user_id=wanted))
+    return Answer(data=call("get_profile", p_caller_id=user, p_user_id=user_id))
 
 
 @app.patch("/api/users/me")
