@@ -80,7 +80,7 @@ async def detailed() -> dict[str, Any]:
         "circuits": await _circuits(),
     }
     if report.status == "fail":
-        from health.models import Detailed
+        from health.reports import Detailed
 
         details = Detailed.model_validate(answer).model_dump(mode="json")
         raise ApiError(SERVICE_UNAVAILABLE, "A critical check failed.", details, {"Retry-After": "1"})

@@ -21,6 +21,7 @@ from studysync.middleware import (
 )
 from studysync.middleware.error_handler import install_handlers
 from studysync.observability import observe, publish
+from studysync.routing import LateRoutes
 from studysync.settings import get_settings
 
 # A healthy table answers in less. While one hangs, clients must not wait for figures to be written: what is under way
@@ -30,8 +31,8 @@ Schedule = Callable[[], Awaitable[Any]]
 Handler = Callable[[dict[str, Any], Any], Any]
 
 
-def create_app(title: str, routers: Sequence[APIRouter]) -> FastAPI:
-    """Return an app with the middleware, the errors and `routers`."""
+def create_app(title: str, routers: Sequence[APIRouter], *late: LateRoutes) -> FastAPI:
+    """Return an app with the middleware, the errors, `routers`, and after them what loads `late`."""
     settings = get_settings()
     observe()
     app = FastAPI(
@@ -42,7 +43,7 @@ def create_app(title: str, routers: Sequence[APIRouter]) -> FastAPI:
         redirect_slashes=False,
         telemetry={"tracing": False, "metrics": False, "logs": False},  # ours: studysync.tracing and .observability
         # Not include_router: it would build every route a second time, and match every request twice.
-        routes=[route for router in routers for route in router.routes],
+        routes=[*(route for router in routers for route in router.routes), *late],
         middleware=[
             Middleware(RequestContextMiddleware),
             Middleware(ErrorHandlerMiddleware),

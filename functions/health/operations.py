@@ -1,0 +1,100 @@
+"""HTTP in and out of the health domain: the paths of operators."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from fastapi import Path, Query
+
+from health import service
+from health.operators import Operator
+from health.reports import Circuits, Dependencies, Detailed, Done, Errors, Metrics, SlowRequests
+from studysync.envelope import Success
+from studysync.routing import create_router
+
+router = create_router("operations", prefix="/health", dependencies=[Operator])
+
+CircuitName = Annotated[str, Path(max_length=100, description="A circuit of the fleet.")]
+
+
+def _get(path: str, model: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    return router.get(path, response_model=Success[model])
+
+
+def _post(path: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    return router.post(path, response_model=Success[Done])
+
+
+@_get("/detailed", Detailed)
+async def detailed() -> Any:
+    """Check everything: 200 with `warn` when degraded, 503 when a critical check failed."""
+    return {"data": await service.detailed()}
+
+
+@_get("/dependencies", Dependencies)
+async def dependencies() -> Any:
+    """Check what the service stands on."""
+    return {"data": await service.dependencies()}
+
+
+@_get("/metrics", Metrics)
+async def metrics(minutes: Annotated[int, Query(ge=1, le=60)] = service.WINDOW_MINUTES) -> Any:
+    """Tell what the fleet measured in the last minutes."""
+    return {"data": await service.metrics(minutes)}
+
+
+@_get("/slow-requests", SlowRequests)
+async def slow_requests(threshold: Annotated[float, Query(ge=0, le=60, description="Seconds.")] = 1.0) -> Any:
+    """List the slowest requests of the last quarter of an hour."""
+    return {"data": await service.slow_requests(threshold)}
+
+
+@_get("/errors", Errors)
+async def errors(limit: Annotated[int, Query(ge=1, le=100)] = 20) -> Any:
+    """List the errors of the last 24 hours, the most frequent first."""
+    return {"data": await service.errors(limit)}
+
+
+@_get("/circuits", Circuits)
+async def circuits() -> Any:
+    """List the circuits and what became of them."""
+    return {"data": await service.circuits()}
+
+
+@_post("/circuits/{name}/reset")
+async def reset_circuit(name: CircuitName) -> Any:
+    """Close a circuit in every environment."""
+    await service.reset_circuit(name)
+    return {"data": {}}
+
+
+@_post("/circuits/{name}/open")
+async def open_circuit(
+    name: CircuitName,
+    seconds: Annotated[float | None, Query(gt=0, le=86_400, description="Absent: until it is reset.")] = None,
+) -> Any:
+    """Open a circuit in every environment."""
+    await service.open_circuit(name, seconds)
+    return {"data": {}}
+
+
+@_post("/clear-cache")
+async def clear_cache() -> Any:
+    """Empty the caches of every environment."""
+    await service.clear_cache()
+    return {"data": {}}
+
+
+@_post("/reset-metrics")
+async def reset_metrics() -> Any:
+    """Begin to measure anew in every environment."""
+    await service.reset_metrics()
+    return {"data": {}}
+
+
+@_post("/clear-errors")
+async def clear_errors() -> Any:
+    """Forget the errors seen, in every environment."""
+    await service.clear_errors()
+    return {"data": {}}
