@@ -106,7 +106,7 @@ def test_silent_sessions_are_closed_while_spaces_change_hands(dsn: str, sql: psy
                 [uuid.uuid4(), user, minutes, minutes],
             )
         hand_over = write("change_member_role", owners[0], space_id=space, member_id=owners[1], role="owner")
-        assert at_once(dsn, hand_over, lambda c: c.execute("select close_silent_sessions('soft')")) == []
+        assert at_once(dsn, hand_over, lambda c: c.execute("select close_silent_sessions('soft', 200)")) == []
         owners.reverse()
-        sql.execute("select close_silent_sessions('soft')")
+        sql.execute("select close_silent_sessions('soft', 200)")
     assert sql.execute(BROKEN_SPACES).fetchall() == []

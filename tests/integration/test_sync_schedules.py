@@ -141,7 +141,7 @@ def run_schedule(connection: psycopg.Connection[Any], seed: int) -> None:
             with connection.transaction(force_rollback=True):
                 apply(connection, user, batch, skew)
         if dice.random() < 0.1:  # the schedule comes by in between
-            connection.execute("select close_silent_sessions('soft')")
+            connection.execute("select close_silent_sessions('soft', 200)")
         result = apply(connection, user, batch, skew)
         for answer in result["results"]:
             assert answer["status"] != "rejected", (seed, answer)
@@ -154,7 +154,7 @@ def run_schedule(connection: psycopg.Connection[Any], seed: int) -> None:
 
 def _compare(connection: psycopg.Connection[Any], seed: int, user: str, schedule: Schedule, zone: str) -> None:
     _set_clock(connection, NOW + timedelta(minutes=61))
-    connection.execute("select close_silent_sessions('soft')")
+    connection.execute("select close_silent_sessions('soft', 200)")
     _set_clock(connection, NOW)
     query = "select session_id::text, status, focus_seconds, outcome from study_sessions where user_id = %s"
     stored = {row[0]: row[1:] for row in connection.execute(query, [user])}
