@@ -186,6 +186,8 @@ begin
     perform internal.require_below(p_user_id, v_id, v_target);
     perform internal.drop_member(v_id, v_target);
   else
+    -- Their account stays until the ban is written; should it be going this very moment, there is nobody to ban.
+    perform from public.profiles where user_id = v_target for key share;
     perform internal.require_user(v_target);
   end if;
   if v_ban then

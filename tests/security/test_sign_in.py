@@ -101,7 +101,7 @@ def test_registering_again_is_no_way_around_the_limit(api: Api, student: Student
         assert api.run(guesser.post("/api/auth/register", json=body, headers=headers)).status_code == 201
         tries = [{**body, "password": f"guess{n}xyz"} for n in range(35)]
         answers = [api.run(guesser.post("/api/auth/register", json=each, headers=headers)) for each in tries]
-    assert_problem(answers[0], 409, "USER_ALREADY_EXISTS")
+    assert_problem(answers[0], 422, "IDEMPOTENCY_KEY_REUSED")
     assert_problem(answers[-1], 429, "RATE_LIMIT_EXCEEDED")
 
 
