@@ -66,9 +66,7 @@ async def register(body: Registration, key: str | None) -> Registered:
     except AccountRefusedError:
         return await _register_again(body, registration)
     tokens = await supabase_auth().sign_in(body.email, password)
-    audit_logger.log_data_modification(
-        user_id=str(tokens.user_id), resource_type="profile", resource_id=str(tokens.user_id), operation="register"
-    )
+    _tell_profile(tokens.user_id)
     _tell("registration", tokens.user_id)
     return _registered(tokens, body.username)
 
@@ -90,10 +88,12 @@ async def _register_again(body: Registration, registration: Mapping[str, str]) -
     if state["resumable"] and not state["username_taken"]:  # its one chance is not to be used up by a taken name
         tokens = await _sign_in_to_own(body, _already_exists("email address"))
         await database().write("complete_registration", tokens.user_id, {"username": body.username})
+        _tell_profile(tokens.user_id)
         return _registered(tokens, body.username)
-    if state["username_taken"] or state["email_taken"]:
-        by_name = state["resumable"] or not state["email_taken"]
-        raise _already_exists("username" if by_name else "email address")
+    if state["email_taken"] and not state["resumable"]:
+        raise _already_exists("email address")
+    if state["username_taken"]:
+        raise _already_exists("username")
     # Neither is taken (any more): what stood in the way has gone, and the client may try again.
     raise unavailable()
 
@@ -152,6 +152,13 @@ async def sign_out(caller: Caller) -> None:
     """End the caller's session; raises as `SupabaseAuth.sign_out`."""
     await supabase_auth().sign_out(caller.token)
     _tell("logout", caller.user_id)
+
+
+def _tell_profile(user_id: UUID) -> None:
+    """Tell the audit log of a profile that a registration made or completed."""
+    audit_logger.log_data_modification(
+        user_id=str(user_id), resource_type="profile", resource_id=str(user_id), operation="register"
+    )
 
 
 def _tell(method: str, user_id: UUID) -> None:

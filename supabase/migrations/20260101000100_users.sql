@@ -223,9 +223,8 @@ begin
 end $$;
 
 -- Why a registration failed, asked only after it did: Supabase Auth hides the reason when the trigger above refuses.
--- `username_taken`: by another account than that
--- of the address. `resumable`: the account was made but its registration never got as far as a token. 20 seconds are more than a
--- function may run, so whoever began it is not at it any more.
+-- `username_taken`: by another account than that of the address. `resumable`: the account was made but its registration
+-- never got as far as a token. 20 seconds are more than a function may run, so whoever began it is not at it any more.
 create function public.registration_state(p_email text, p_username text, p_key text, p_scope text) returns jsonb
 language sql stable security definer set search_path = '' as $$
   select jsonb_build_object(

@@ -179,7 +179,8 @@ language sql stable security definer set search_path = '' as $$
   ) e
 $$;
 
--- What the schedule calls: ends up to p_limit silent sessions. Users whose line is taken are left to the next run.
+-- What the schedule calls, until nothing is left: ends up to p_limit silent sessions. Users whose line is taken are left
+-- to the next run. One at a time: two transactions that pay several users each may wait for each other's boards.
 create function public.close_silent_sessions(p_mode text, p_limit integer default 1) returns jsonb
 language plpgsql security definer set search_path = '' as $$
 declare

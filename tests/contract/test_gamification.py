@@ -237,6 +237,10 @@ def test_the_own_line_is_never_stale(api: Api, far_week: DatabaseClock) -> None:
         other.get(path)
         seen.append(found["me"]["xp"])
     assert seen == [1, 2, 3]
+    newcomer = api.student()
+    newcomer.complete(newcomer.start())
+    watched = other.get(path).json()["data"]
+    assert (watched["total_users"], len(watched["entries"])) == (2, 1)  # a kept page, and how many there are now
 
 
 def test_deleted_users_vanish(api: Api, far_week: DatabaseClock, sql: Any) -> None:

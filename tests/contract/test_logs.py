@@ -107,6 +107,8 @@ def test_who_signs_in_and_changes_what_is_in_the_trail(api: Api, logged: Lines) 
     api.post("/api/auth/refresh", {"refresh_token": login["refresh_token"]})
     assert student.patch("/api/users/me", {"display_name": "Ada L", "daily_goal_minutes": 45}).status_code == 200
     session_id = student.start(25)
+    batch = {"client_id": "phone", "events": [{"session_id": session_id, "event_type": "pause", "created_at": "x"}]}
+    assert student.post("/api/sync/offline", batch).status_code == 200
     assert student.post("/api/auth/logout").status_code == 200
     lines = [line for line in logged.of_kind("audit") if line["user_id"] == student.user_id]
     signed = [line["method"] for line in lines if line["action"] == "authentication" and line["success"]]
@@ -116,6 +118,7 @@ def test_who_signs_in_and_changes_what_is_in_the_trail(api: Api, logged: Lines) 
         ("register", "profile", student.user_id),
         ("update", "profile", student.user_id),
         ("start", "session", session_id),
+        ("sync", "offline", student.user_id),
     ]
     assert written[1]["changes"] == {"display_name": "...", "daily_goal_minutes": 45}
     assert "Ada L" not in logged.text

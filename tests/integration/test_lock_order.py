@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -110,3 +111,21 @@ def test_silent_sessions_are_closed_while_spaces_change_hands(dsn: str, sql: psy
         owners.reverse()
         sql.execute("select close_silent_sessions('soft', 200)")
     assert sql.execute(BROKEN_SPACES).fetchall() == []
+
+
+def test_a_ban_waits_for_an_account_that_goes(dsn: str, sql: psycopg.Connection[Any]) -> None:
+    """Then there is nobody to ban, and that is what is answered."""
+    owner, guest = make_accounts(sql, 2)
+    (space,) = make_spaces(sql, [owner])
+    raised: list[str] = []
+    ban = write("remove_member", owner, space_id=space, member_id=guest, ban=True)
+    banning = threading.Thread(target=lambda: raised.extend(at_once(dsn, ban)))
+    with psycopg.connect(dsn) as going:
+        going.execute("delete from auth.users where id = %s", [guest])
+        banning.start()
+        waiting = "select true from pg_locks l join pg_stat_activity a using (pid) where not granted and query like %s"
+        until = time.monotonic() + 10
+        while not sql.execute(waiting, ["select remove_member(%"]).fetchall() and time.monotonic() < until:
+            assert banning.is_alive(), raised
+    banning.join()
+    assert [error[:5] for error in raised] == ["SS001"]

@@ -67,15 +67,18 @@ class Command:
 
 
 def _tell(caller: Caller, operation: str, sent: dict[str, Any], arguments: dict[str, Any]) -> None:
-    """Tell the audit log which fields were written; what students wrote in them is in the table of the trail alone."""
+    """Tell the audit log which fields were written; what students wrote in them is in the table of the trail alone.
+
+    A repeat is told again. What was written to is what the route names last, else the caller's own.
+    """
     verb, _, what = operation.partition("_")
-    ids = [value for name, value in {**sent, **arguments}.items() if name.endswith("_id") and value]
+    ids = [value for name, value in arguments.items() if name.endswith("_id")]
     audit_logger.log_data_modification(
         user_id=str(caller.user_id),
         resource_type=what,
         resource_id=str(ids[-1] if ids else caller.user_id),
         operation=verb,
-        changes={name: value if isinstance(value, bool | int | float) else "..." for name, value in sent.items()},
+        changes={name: value if isinstance(value, int | float) else "..." for name, value in sent.items()},
     )
 
 

@@ -48,8 +48,8 @@ class LateRoutes(BaseRoute):
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """Match nothing, but have the routes follow this one, where they are asked next."""
         if not self._loaded and scope["path"].startswith(self._prefix):
-            self._loaded = True
             scope["app"].router.routes.extend(self.load())
+            self._loaded = True
         return Match.NONE, {}
 
     def url_path_for(self, name: str, /, **path_params: Any) -> NoReturn:
