@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -79,12 +78,12 @@ def url(api: Api) -> Iterator[str]:
 
 
 @pytest.mark.skipif(PROGRAM is None, reason="no chromium on this machine: apt-get install chromium")
-def test_a_browser_shows_markup_as_text(url: str) -> None:
+def test_a_browser_shows_markup_as_text(url: str, tmp_path: Path) -> None:
     """An error whose type and message are markup stands on the dashboard as it was written, and runs nothing."""
     error_tracker.clear_errors()
     app_logger.error(HTML, error_type=HTML)
     try:
-        with tempfile.TemporaryDirectory() as profile, Browser(Path(profile)) as browser:
+        with Browser(tmp_path) as browser:
             browser.open(f"{url}/health/dashboard")
             browser.wait_for("document.body.innerText.includes('onerror=alert(1)')")
             assert browser.evaluate("document.querySelectorAll('img[src=x]').length") == 0

@@ -6,8 +6,10 @@ import base64
 import json
 import os
 import shutil
+import signal
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -36,6 +38,7 @@ class Browser:
             ["bash", "-c", command, PROGRAM, *_FLAGS.split(), f"--user-data-dir={profile}", "about:blank"],
             pass_fds=[theirs_in, theirs_out],
             stderr=subprocess.DEVNULL,
+            start_new_session=True,
         )
         os.close(theirs_in)
         os.close(theirs_out)
@@ -54,6 +57,8 @@ class Browser:
     ) -> None:
         self._process.terminate()
         self._process.wait(10)
+        with suppress(ProcessLookupError):  # its helpers outlive it for a moment, and write to the profile
+            os.killpg(self._process.pid, signal.SIGKILL)
         os.close(self._in)
         os.close(self._out)
 
