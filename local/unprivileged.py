@@ -5,12 +5,14 @@ clone below /root, a temporary folder of mode 0700), data and programs are kept 
 and linked from the home.
 """
 
+import fcntl
 import hashlib
 import os
 import pwd
 import shutil
 import stat
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from local.errors import StackError
@@ -70,17 +72,29 @@ def _let_pass(home: Home) -> None:
 
 def _place_outside(link: Path, user: str) -> Path:
     root = shared_folder()
-    _prune(root)
-    place = root / hashlib.sha256(str(link).encode()).hexdigest()[:16]
-    if not link.is_symlink():
-        # The home is new (or was cleaned): what an earlier one of the same name left is nobody's.
-        shutil.rmtree(place, ignore_errors=True)
-        link.symlink_to(place / "data")
-    (place / "data").mkdir(mode=0o700, parents=True, exist_ok=True)
-    place.chmod(0o711)
-    (place / "home").write_text(str(link))
-    give(place / "data", user)
+    with _alone_in(root):
+        _prune(root)
+        place = root / hashlib.sha256(str(link).encode()).hexdigest()[:16]
+        if not link.is_symlink():
+            # The home is new (or was cleaned): what an earlier one of the same name left is nobody's.
+            shutil.rmtree(place, ignore_errors=True)
+            link.symlink_to(place / "data")
+        (place / "data").mkdir(mode=0o700, parents=True, exist_ok=True)
+        place.chmod(0o711)
+        (place / "home").write_text(str(link))
+        give(place / "data", user)
     return place / "data"
+
+
+@contextmanager
+def _alone_in(root: Path) -> Iterator[None]:
+    """Wait for other stacks that start: to one that cleans up, a folder that is half made looks like nobody's."""
+    descriptor = os.open(root, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _prune(root: Path) -> None:

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import boto3
@@ -16,6 +17,7 @@ from local.backends import Backends
 from local.errors import PartFailedError, StackError
 from local.home import Home
 from local.processes import Child, end_orphans, record
+from local.unprivileged import place_data, remove_data, server_user
 
 DEBIANS_15 = Path("/usr/lib/postgresql/15/bin")
 NOTES = """
@@ -206,3 +208,19 @@ def test_orphans_are_ended_only_when_they_are_ours(tmp_path: Path) -> None:
     finally:
         another.kill()
         another.wait()
+
+
+@pytest.mark.skipif(server_user() is None, reason="only root's servers run as somebody else")
+def test_stacks_that_start_at_once_find_their_folders(tmp_path: Path) -> None:
+    """Each cleans up after homes that are gone, and none takes what another is about to use."""
+    homes = [Home(tmp_path / str(number)) for number in range(60)]
+    for home in homes:
+        home.make()
+    with ThreadPoolExecutor(12) as pool:
+        placed = list(pool.map(lambda home: place_data(home, server_user()), homes))
+    try:
+        assert {place.owner() for place in placed} == {server_user()}
+    finally:
+        for home in homes:
+            remove_data(home)
+    assert not [place for place in placed if place.exists()]
