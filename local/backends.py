@@ -148,6 +148,10 @@ class Backends:
         if part is self.dynamodb:
             self._tables = self.dynamodb.create_tables(Template.load(self._template))
 
+    def allow(self, template: Template) -> None:
+        """Hold the functions to the policies of a template that has changed."""
+        self.dynamodb.allow(template)
+
     def _start(self) -> None:
         ports = Ports(self.home)
         self.keys = load_keys(self.home.data / "keys.json")
@@ -159,7 +163,9 @@ class Backends:
         if not self._remote:
             self._start_project()
         self.dynamodb.wait()
-        self._tables = self.dynamodb.create_tables(Template.load(self._template))
+        template = Template.load(self._template)
+        self._tables = self.dynamodb.create_tables(template)
+        self.allow(template)
         self._on_event("DynamoDB", time.monotonic() - launched, f"{self.dynamodb.origin} (in memory)")
 
     def _start_project(self) -> None:

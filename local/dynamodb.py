@@ -5,6 +5,7 @@ from typing import Any
 from urllib.request import Request, urlopen
 
 from local.home import Home, Ports
+from local.policies import write_permissions
 from local.served import Served
 from local.template import Template
 
@@ -17,6 +18,8 @@ class DynamoDB(Served):
 
     def __init__(self, home: Home, ports: Ports, *, name: str = "dynamodb") -> None:
         super().__init__(home, ports, name=name, module="local.dynamodb_server", health="/")
+        self._permissions = home.run / f"{name}.permissions"
+        self.configure({"LOCAL_PERMISSIONS": str(self._permissions)})
 
     @property
     def environment(self) -> dict[str, str]:
@@ -29,6 +32,11 @@ class DynamoDB(Served):
             "AWS_DEFAULT_REGION": _REGION,
         }
 
+    def stop(self) -> None:
+        """End it, and forget what the functions may do."""
+        super().stop()
+        self._permissions.unlink(missing_ok=True)
+
     def create_tables(self, template: Template) -> dict[str, str]:
         """Create every table of the template that is not there; its name by logical id."""
         existing = set(self._call("ListTables", {})["TableNames"])
@@ -38,6 +46,10 @@ class DynamoDB(Served):
             if names[logical_id] not in existing:
                 self._create(names[logical_id], properties)
         return names
+
+    def allow(self, template: Template) -> None:
+        """Hold every function to its policies from now on."""
+        write_permissions(self._permissions, template.permissions())
 
     def _create(self, name: str, properties: dict[str, Any]) -> None:
         table = {key: properties[key] for key in _TABLE_PROPERTIES if key in properties}

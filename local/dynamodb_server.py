@@ -1,16 +1,20 @@
 """The program of the DynamoDB part: moto's WSGI application for this one service, on a thread a connection."""
 
+import json
 import logging
-from collections.abc import Callable, Iterable
+import os
+from collections.abc import Iterable
+from pathlib import Path
 from threading import Lock
 from typing import Any
 
 from moto.moto_server.werkzeug_app import MotoRequestHandler, create_backend_app
 from werkzeug.serving import make_server
 
+from local.policies import Guard, Wsgi
 from local.served import inherited_socket
 
-_Wsgi = Callable[[dict[str, Any], Any], Iterable[bytes]]
+PERMISSIONS_VARIABLE = "LOCAL_PERMISSIONS"
 
 
 class _Handler(MotoRequestHandler):
@@ -21,7 +25,7 @@ class _Handler(MotoRequestHandler):
     disable_nagle_algorithm = True
 
 
-def one_at_a_time(application: _Wsgi) -> _Wsgi:
+def one_at_a_time(application: Wsgi) -> Wsgi:
     """Serialise requests: moto checks a condition and writes in two steps; DynamoDB does so in one."""
     lock = Lock()
 
@@ -35,12 +39,17 @@ def one_at_a_time(application: _Wsgi) -> _Wsgi:
     return serve
 
 
+def _log(call: dict[str, str | None]) -> None:
+    print(json.dumps(call), flush=True)
+
+
 def main() -> None:
     """Serve until the process is ended."""
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     listener = inherited_socket()
     host, port = listener.getsockname()[:2]
-    application = one_at_a_time(create_backend_app("dynamodb"))
+    guarded = Guard(create_backend_app("dynamodb"), Path(os.environ[PERMISSIONS_VARIABLE]), _log)
+    application = one_at_a_time(guarded)
     make_server(host, port, application, threaded=True, request_handler=_Handler, fd=listener.fileno()).serve_forever()
 
 

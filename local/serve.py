@@ -141,6 +141,7 @@ class Stack:
     async def _template_changed(self) -> None:
         try:
             template = Template.load(self._path)
+            self._backends.allow(template)
             await self._fleet.reload(template)
             self._gateway.reload(template)
         except StackError as error:

@@ -7,6 +7,7 @@ from typing import Any
 
 from local.errors import StackError
 from local.intrinsics import Resolver, UnresolvableError, read_template
+from local.policies import Permission, permissions
 
 _TABLE = "AWS::DynamoDB::Table"
 _DEFAULT_TIMEOUT, _DEFAULT_MEMORY = 3, 128  # Lambda's own
@@ -90,6 +91,11 @@ class Template:
     def functions(self) -> dict[str, FunctionSpec]:
         """Every function by logical id."""
         return {name: self._function(name) for name in self._of_type("AWS::Serverless::Function")}
+
+    def permissions(self) -> dict[str, list[Permission]]:
+        """What every function's policies let it do with the table, by logical id."""
+        functions = self._of_type("AWS::Serverless::Function").items()
+        return {name: list(permissions(entry.get("Properties", {}).get("Policies", []))) for name, entry in functions}
 
     def routes(self) -> list[Route]:
         """Every route of the HTTP API."""

@@ -15,11 +15,14 @@ _LOCAL = {"STAGE": "local", **_GENEROUS}
 
 
 def function_environment(spec: FunctionSpec, backends: Mapping[str, str], runtime_api: str) -> dict[str, str]:
-    """What Lambda sets, then the template, then variables of the same name from the shell, then the local backends."""
+    """What Lambda sets, then the template, then variables of the same name from the shell, then the local backends.
+
+    The access key stands for the function's role: its policies hold here too.
+    """
     left_out = frozenset() if spec.runtime else _NOT_HERE
     template = {**{name: value for name, value in spec.environment.items() if name not in left_out}, **_LOCAL}
     shell = {name: os.environ[name] for name in (*template, "OPERATOR_TOKEN") if name in os.environ}
-    return {**_lambda(spec, runtime_api), **template, **shell, **backends}
+    return {**_lambda(spec, runtime_api), **template, **shell, **backends, "AWS_ACCESS_KEY_ID": spec.name}
 
 
 def _lambda(spec: FunctionSpec, runtime_api: str) -> dict[str, str]:

@@ -158,6 +158,15 @@ def test_schedules_run_through_the_functions(stack: Stack) -> None:
     assert stack.invoke("HealthFunction", {"schedule": "check_invariants"}) == {}
 
 
+def test_functions_stay_within_their_policies(stack: Stack) -> None:
+    """All of that was allowed by the template: the stack refused no function anything that it asked of the table."""
+    log = (Path(stack.facts["logs"]) / "dynamodb.log").read_text(encoding="utf-8").splitlines()
+    calls = [json.loads(line) for line in log if line.startswith("{")]
+    assert [call for call in calls if call["allowed_by"] is None] == []
+    domains = ("Users", "Sessions", "Gamification", "Spaces", "Sync", "Health")
+    assert {call["function"] for call in calls if call["key"] == "control"} >= {f"{name}Function" for name in domains}
+
+
 def test_nothing_violates_the_invariants_and_no_secret_is_logged(stack: Stack) -> None:
     """After all that, every total is the sum of its parts, and the logs hold no password, token or address."""
     facts = stack.facts

@@ -1,9 +1,14 @@
-"""The functions may do what they do, and nothing else: their policies beside the calls that are made."""
+"""The functions may do what they do, and nothing else: their policies beside the calls that are made.
+
+The local stack holds functions to the policies of the template, see `local.policies`; so do these tests, and what it
+lets through is the record of the calls.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import boto3
@@ -13,43 +18,151 @@ from botocore.client import BaseClient
 from moto import mock_aws
 
 from local.dynamodb import DynamoDB
-from resilience import DynamoStore, events
+from local.template import Template
+from resilience import (
+    CacheManager,
+    CircuitBreaker,
+    DynamoStore,
+    Occurrences,
+    PerformanceMonitor,
+    RateLimiter,
+    StoreError,
+    cached,
+    flush,
+)
+from resilience.testing import ManualClock
 from studysync.settings import Settings
-from tests.unit.deploy.conftest import Resources
+from tests.unit.deploy.conftest import ROOT, Resources
 
-# What SAM's managed policies and destinations stand for.
-NOT_OURS = {"sqs:SendMessage"}
+Part = Callable[[DynamoStore, ManualClock], object]
+TABLE = "policies"
+
+
+def circuits(store: DynamoStore, clock: ManualClock) -> None:
+    """Open a circuit in two environments at once, of which the second learns that the first was quicker."""
+    other = DynamoStore(TABLE, clock=clock, read_timeout=10.0)
+    for breaker in (
+        CircuitBreaker("database", store=each, clock=clock, failure_threshold=1) for each in (store, other)
+    ):
+        with pytest.raises(OSError, match="down"), breaker.guard():
+            raise OSError("down")
+
+
+def limits(*names: str) -> Part:
+    """Use up each limit."""
+
+    def count(store: DynamoStore, clock: ManualClock) -> None:
+        for name in names:
+            limiter = RateLimiter(per_minute=9, name=name, store=store, clock=clock)
+            assert [limiter.check("user:1").allowed for _ in range(10)] == [True] * 9 + [False]
+
+    return count
+
+
+def figures(store: DynamoStore, clock: ManualClock) -> None:
+    """Write what was measured, and the errors that were seen."""
+    monitor, errors = PerformanceMonitor(store=store, clock=clock), Occurrences("errors", store=store, clock=clock)
+    monitor.record("GET /", 0.1)
+    errors.note("one")
+    assert monitor.flush()
+    assert errors.flush()
+
+
+def cache(store: DynamoStore, clock: ManualClock) -> None:
+    """Keep a value, find it stale, and refresh it behind the answer."""
+    manager = CacheManager(store=store, clock=clock)
+
+    @cached(60, stale_while_revalidate=30, manager=manager)
+    async def read() -> float:
+        return clock.wall()
+
+    async def scenario() -> None:
+        first = await read()
+        clock.advance(61)
+        assert await read() == first
+        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+            await task
+        assert await read() == first + 61
+
+    asyncio.run(scenario())
+
+
+def operators(store: DynamoStore, clock: ManualClock) -> None:
+    """Read what all environments wrote, and have them forget it."""
+    monitor, errors = PerformanceMonitor(store=store, clock=clock), Occurrences("errors", store=store, clock=clock)
+    assert monitor.fleet().complete
+    assert errors.fleet()[1]
+    CacheManager(store=store, clock=clock).clear()
+    monitor.reset()
+    errors.clear()
+
+
+EVERY: tuple[Part, ...] = (circuits, limits("api"), figures)
+PARTS: dict[str, tuple[Part, ...]] = {
+    "UsersFunction": (*EVERY, limits("sign-in", "sign-in-account")),
+    "SessionsFunction": EVERY,
+    "GamificationFunction": (*EVERY, cache),
+    "SpacesFunction": EVERY,
+    "SyncFunction": EVERY,
+    "HealthFunction": (*EVERY, operators),
+}
 
 
 @pytest.fixture
-def calls(monkeypatch: pytest.MonkeyPatch, dynamodb: DynamoDB) -> Iterator[set[str]]:
-    """The AWS calls that are made, as IAM names them, answered by moto."""
-    made: set[str] = set()
-    send = BaseClient._make_api_call
-
-    def record(client: Any, operation: str, arguments: dict[str, Any]) -> Any:
-        made.add(f"{client.meta.service_model.service_name}:{operation}")
-        return send(client, operation, arguments)
-
+def guarded(dynamodb: DynamoDB, monkeypatch: pytest.MonkeyPatch) -> Iterator[DynamoDB]:
+    """DynamoDB with a table, holding functions to their policies."""
     for name, value in dynamodb.environment.items():
         monkeypatch.setenv(name, value)
-    for name in ("SUPABASE_SERVICE_ROLE_KEY", "SUPABASE_JWT_SECRET"):
-        monkeypatch.delenv(name, raising=False)
-    boto3.client("dynamodb").create_table(
-        TableName="policies",
+    monkeypatch.delenv("RESILIENCE_TABLE", raising=False)
+    client = boto3.client("dynamodb")
+    client.create_table(
+        TableName=TABLE,
         BillingMode="PAY_PER_REQUEST",
         AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk")],
         KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
     )
-    stop = events.subscribe(lambda event: made.add(f"dynamodb:{event.details['operation']}"), events.STORE_REQUEST)
-    parameters.clear_caches()
-    with mock_aws():
-        secret = json.dumps({"service_role_key": "key", "jwt_secret": "shared"})
-        boto3.client("secretsmanager").create_secret(Name="studysync/supabase", SecretString=secret)
-        monkeypatch.setattr(BaseClient, "_make_api_call", record)
-        yield made
-    stop()
-    parameters.clear_caches()
+    dynamodb.allow(Template.load(ROOT / "template.yaml"))
+    yield dynamodb
+    client.delete_table(TableName=TABLE)
+
+
+@pytest.mark.parametrize("function", PARTS)
+def test_policies_name_exactly_the_calls_that_are_made(
+    function: str, guarded: DynamoDB, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each function can do with the table what the parts that it uses do, and nothing that they never do."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", function)
+    clock = ManualClock()
+    store = DynamoStore(TABLE, clock=clock, read_timeout=10.0)
+    for part in PARTS[function]:
+        part(store, clock)
+        flush(None)
+    store.close()
+    lines = guarded.child.log.read_text(encoding="utf-8").splitlines()
+    calls = [call for call in map(json.loads, lines) if call["function"] == function]
+    assert [call for call in calls if call["allowed_by"] is None] == []
+    allowed = Template.load(ROOT / "template.yaml").permissions()[function]
+    assert {(call["action"], call["allowed_by"]) for call in calls} == {
+        (each.action, pattern) for each in allowed for pattern in each.keys
+    }
+
+
+def test_what_no_policy_allows_is_refused(guarded: DynamoDB, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A function of another domain reads no cache, and the store says why."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "SpacesFunction")
+    store = DynamoStore(TABLE, cooloff_seconds=0)
+    with pytest.raises(StoreError, match="AccessDeniedException"):
+        store.get("cache#0#x", "value")
+    with pytest.raises(StoreError, match="AccessDeniedException"):
+        store.delete("control", "circuit#database")
+    store.close()
+    refused = [json.loads(line) for line in guarded.child.log.read_text(encoding="utf-8").splitlines()]
+    assert {
+        "function": "SpacesFunction",
+        "action": "dynamodb:GetItem",
+        "allowed_by": None,
+        "key": "cache#0#x",
+    } in refused
 
 
 def _statements(resources: Resources, function: str) -> list[dict[str, Any]]:
@@ -62,32 +175,62 @@ def _actions(statement: dict[str, Any]) -> set[str]:
     return {action} if isinstance(action, str) else set(action)
 
 
-def test_policies_name_exactly_the_calls_that_are_made(
-    calls: set[str], functions: Resources, resources: Resources
+def test_the_secret_is_read_and_nothing_else_asked_for(
+    functions: Resources, resources: Resources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Everything that the store and the settings can ask of AWS is allowed, and nothing that they never ask."""
-    store = DynamoStore("policies", read_timeout=10.0)
-    store.put("a", "1", {"x": 1})
-    store.put_if("a", "2", {"x": 1}, expected_version=None)
-    store.get("a", "1")
-    store.query("a")
-    store.add("a", "3", {"x": 1})
-    store.delete("a", "1")
-    store.close()
-    settings = Settings(supabase_url="https://x.supabase.co", supabase_secret_name="studysync/supabase")
-    assert settings.supabase_service_role_key.get_secret_value() == "key"
+    """Beside the table: one secret, and for what a schedule failed to do the queue."""
+    made: set[str] = set()
+    send = BaseClient._make_api_call
+
+    def record(client: Any, operation: str, arguments: dict[str, Any]) -> Any:
+        made.add(f"{client.meta.service_model.service_name}:{operation}")
+        return send(client, operation, arguments)
+
+    for name in ("SUPABASE_SERVICE_ROLE_KEY", "SUPABASE_JWT_SECRET"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+    parameters.clear_caches()
+    with mock_aws():
+        secret = json.dumps({"service_role_key": "key", "jwt_secret": "shared"})
+        boto3.client("secretsmanager").create_secret(Name="studysync/supabase", SecretString=secret)
+        monkeypatch.setattr(BaseClient, "_make_api_call", record)
+        settings = Settings(supabase_url="https://x.supabase.co", supabase_secret_name="studysync/supabase")
+        assert settings.supabase_service_role_key.get_secret_value() == "key"
+    parameters.clear_caches()
     for function in functions:
-        allowed = {action for statement in _statements(resources, function) for action in _actions(statement)}
-        assert allowed - NOT_OURS == calls, function
+        allowed = {
+            action
+            for statement in _statements(resources, function)
+            if statement["Effect"] == "Allow"
+            for action in _actions(statement)
+            if not action.startswith("dynamodb:")
+        }
+        queue = {"sqs:SendMessage"} if f"{function}EventInvokeConfig" in resources else set()
+        assert allowed == made | queue, function
 
 
 def test_policies_name_one_table_and_one_secret(functions: Resources, resources: Resources) -> None:
     """No action on everything, and no wildcard but the six characters that Secrets Manager adds to a name."""
     for function in functions:
         for statement in _statements(resources, function):
-            assert statement["Effect"] == "Allow"
+            if statement["Effect"] == "Deny":
+                continue
             assert not [action for action in _actions(statement) if "*" in action]
             assert "*" not in json.dumps(statement["Resource"])
+            if {action for action in _actions(statement) if action.startswith("dynamodb:")}:
+                assert statement["Resource"] == {"Fn::GetAtt": ["ResilienceTable", "Arn"]}
+                assert statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]
+
+
+def test_a_function_writes_to_its_own_log_group_only(functions: Resources, resources: Resources) -> None:
+    """SAM's policy would let it write audit lines and other functions' logs; that is taken back."""
+    for function, properties in functions.items():
+        group = properties["LoggingConfig"]["LogGroup"]["Ref"]
+        (denied,) = [each for each in _statements(resources, function) if each["Effect"] == "Deny"]
+        assert denied["Action"] == "logs:*"
+        named, streams = denied["NotResource"]
+        assert named["Fn::Sub"].endswith(f":log-group:${{{group}}}"), function
+        assert streams == {"Fn::GetAtt": [group, "Arn"]}
 
 
 def test_managed_policies_are_logs_and_traces(functions: Resources, resources: Resources) -> None:

@@ -1,0 +1,55 @@
+"""What is read from a function's policies."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from local.errors import StackError
+from local.policies import Permission, permissions
+
+
+def _policy(**statement: Any) -> dict[str, Any]:
+    return {"Statement": [{"Effect": "Allow", "Resource": "table", **statement}]}
+
+
+def test_actions_and_keys_are_read() -> None:
+    """One action or several, with the keys of the condition, or all keys without one; other services do not matter."""
+    keys = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["a", "b#*"]}}
+    found = permissions(
+        [
+            "AWSXrayWriteOnlyAccess",
+            _policy(Action="sqs:SendMessage"),
+            _policy(Action=["dynamodb:GetItem", "dynamodb:Query"], Condition=keys),
+            _policy(Action="dynamodb:PutItem"),
+        ]
+    )
+    assert list(found) == [
+        Permission("dynamodb:GetItem", ("a", "b#*")),
+        Permission("dynamodb:Query", ("a", "b#*")),
+        Permission("dynamodb:PutItem", ("*",)),
+    ]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        {"Action": "dynamodb:GetItem", "Condition": {"StringEquals": {"aws:SourceVpc": "vpc-1"}}},
+        {"Action": "dynamodb:GetItem", "Effect": "Deny"},
+        {"Action": "dynamodb:*"},
+        {"NotAction": "s3:GetObject"},
+    ],
+)
+def test_what_cannot_be_held_to_here_is_an_error(statement: dict[str, Any]) -> None:
+    """Rather than that less is refused here than on AWS, or more."""
+    with pytest.raises(StackError, match="local stack"):
+        list(permissions([_policy(**statement)]))
+
+
+def test_a_permission_covers_its_action_and_keys() -> None:
+    """The pattern that matched is the answer."""
+    permission = Permission("dynamodb:GetItem", ("control", "cache#*"))
+    assert permission.covers("dynamodb:GetItem", "cache#1#x") == "cache#*"
+    assert permission.covers("dynamodb:GetItem", "controls") is None
+    assert permission.covers("dynamodb:PutItem", "control") is None
