@@ -10,7 +10,7 @@ SOURCES := functions layers/core/studysync layers/resilience/resilience local to
 export PYTHONPATH := functions:layers/core:layers/resilience:.
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes
 
-.PHONY: help serve demo bench chaos mutation coverage test fuzz audit lint format types template check lock openapi clean package package-test package-sam
+.PHONY: help serve demo bench chaos mutation coverage test fuzz audit lint format types template check lock openapi clean package package-test package-sam package-sam-test
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
@@ -119,6 +119,14 @@ package-sam: $(VENV)/dev.stamp $(SAM_VENV)/sam.stamp ## the same as package, wit
 	@SAM_CLI_TELEMETRY=0 $(SAM_VENV)/bin/sam validate --lint
 	@SAM_CLI_TELEMETRY=0 $(SAM_VENV)/bin/sam build
 	@$(BIN)/python -m tools.package --finish .aws-sam/build
+
+package-sam-test: $(VENV)/dev.stamp $(SAM_VENV)/sam.stamp ## `sam build` for this machine, read-only, and the end-to-end tests on it (PYTHON=python3.13 VENV=.venv-3.13)
+	@chmod -R u+w .aws-sam/sam 2>/dev/null || true
+	@$(BIN)/python -m tools.package --template-here .aws-sam/here.yaml
+	@SAM_CLI_TELEMETRY=0 $(SAM_VENV)/bin/sam build --template .aws-sam/here.yaml --base-dir . --build-dir .aws-sam/sam
+	@$(BIN)/python -m tools.package --host --finish .aws-sam/sam
+	@chmod -R a-w .aws-sam/sam
+	@STUDYSYNC_TEMPLATE=.aws-sam/sam/template.yaml $(BIN)/python -m pytest -m "package or not package" tests/package tests/e2e $(ARGS)
 
 lock: ## compile the requirements files from the ranges in pyproject.toml
 	@set -e; compile() { $(BIN)/uv pip compile -q pyproject.toml --universal --python-version 3.11 --generate-hashes --no-annotate \

@@ -5,7 +5,8 @@
 Lambda runtime brings by itself beside it, so that `python -m local serve --template .aws-sam/host/template.yaml` runs
 exactly what would be deployed.
 
-`python -m tools.package --finish FOLDER` does to what `sam build` left in FOLDER what this program does to its own.
+`python -m tools.package --finish FOLDER` does to what `sam build` left in FOLDER what this program does to its own; and
+with `--host` for this machine, for which `sam build` builds from the template that `--template-here FILE` writes.
 
 All go the same way: packages by their locked hashes, no tests and no metadata that nobody reads, and bytecode whose
 validity nobody checks, because on Lambda the folders are read-only and a module without it is compiled at every start.
@@ -56,14 +57,13 @@ def build(target: Target, folder: Path) -> dict[str, int]:
         install(target, source / "requirements.txt", packages)
         _finish_layer(packages)
     parts = ["Functions", *LAYERS]
-    if not target.platforms:
-        install(target, ROOT / "requirements" / "runtime.txt", folder / RUNTIME)
-        parts.append(RUNTIME)
     for name in parts:
         compile_tree(folder / name, target)
+    if not target.platforms:
+        _install_runtime(target, folder)
     template = built_template((ROOT / "template.yaml").read_text(encoding="utf-8"))
     (folder / "template.yaml").write_text(stamped(template, build_name(folder)), encoding="utf-8")
-    return {name: size_of(folder / name) for name in parts if name != RUNTIME}
+    return {name: size_of(folder / name) for name in parts}
 
 
 def remove(folder: Path) -> None:
@@ -75,7 +75,7 @@ def remove(folder: Path) -> None:
         shutil.rmtree(folder)
 
 
-def finish(folder: Path) -> dict[str, int]:
+def finish(target: Target, folder: Path) -> dict[str, int]:
     """Trim and compile what `sam build` left in `folder`; returns the unzipped size of each part in bytes."""
     parts = [path for path in sorted(folder.iterdir()) if path.is_dir()]
     for part in parts:
@@ -83,10 +83,17 @@ def finish(folder: Path) -> dict[str, int]:
             _finish_layer(part / "python")
         else:
             trim(part)
-        compile_tree(part, LAMBDA)
+        compile_tree(part, target)
+    if not target.platforms:
+        _install_runtime(target, folder)
     template = folder / "template.yaml"
     template.write_text(stamped(template.read_text(encoding="utf-8"), build_name(folder)), encoding="utf-8")
     return {part.name: size_of(part) for part in parts}
+
+
+def _install_runtime(target: Target, folder: Path) -> None:
+    install(target, ROOT / "requirements" / "runtime.txt", folder / RUNTIME)
+    compile_tree(folder / RUNTIME, target)
 
 
 def _finish_layer(packages: Path) -> None:
@@ -121,6 +128,11 @@ def built_template(text: str) -> str:
             raise ValueError(f"template.yaml should say {path!r} once")
         text = text.replace(path, built)
     return text
+
+
+def template_here(text: str) -> str:
+    """Return the template for functions on this machine instead of Lambda's; the paths in it are the same."""
+    return text.replace(LAMBDA.machine, "arm64" if platform.machine() in {"arm64", "aarch64"} else "x86_64")
 
 
 def stamped(text: str, build: str) -> str:
@@ -163,10 +175,17 @@ def main() -> int:
     parser.add_argument("--host", action="store_true", help="for this machine, to be run here")
     parser.add_argument("--output", type=Path, help="default .aws-sam/build, with --host .aws-sam/host")
     parser.add_argument("--finish", type=Path, metavar="FOLDER", help="trim and compile what `sam build` built")
+    parser.add_argument("--template-here", type=Path, metavar="FILE", help="write the template for this machine")
     options = parser.parse_args()
+    if options.template_here:
+        options.template_here.parent.mkdir(exist_ok=True)
+        options.template_here.write_text(template_here((ROOT / "template.yaml").read_text(encoding="utf-8")))
+        return 0
     target = host() if options.host else LAMBDA
     if options.finish:
-        sizes = finish(options.finish)
+        if target.python != LAMBDA.python:
+            parser.error(f"`sam build` builds for Python {LAMBDA.python}, and this is {target.python}")
+        sizes = finish(target, options.finish)
     else:
         sizes = build(target, options.output or OUTPUT / ("host" if options.host else "build"))
     print(report(target, sizes))

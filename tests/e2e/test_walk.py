@@ -132,6 +132,15 @@ def test_bodies_that_lambda_cannot_take_are_a_413(http: httpx.Client) -> None:
         assert http.post("/api/auth/login", json={"email": "x" * size, "password": "y"}).status_code == 413
 
 
+def test_guessers_are_stopped(http: httpx.Client) -> None:
+    """Codes and passwords are not tried without end, whatever calls are allowed: functions count them in the table."""
+    _, me = register(http)
+    codes = [http.post("/api/spaces/join", json={"invite_code": f"{n:014}"}, headers=me) for n in range(25)]
+    assert (codes[0].status_code, codes[-1].status_code) == (404, 429)
+    guess = {"email": f"{uuid.uuid4().hex}@example.com", "password": "password2"}
+    assert [http.post("/api/auth/login", json=guess).status_code for _ in range(35)][-1] == 429
+
+
 @pytest.mark.parametrize("path", ["/api/users/", "/api/sessions/", "/api/spaces/", "/health/", "/health/liveness/"])
 def test_a_trailing_slash_means_nothing(http: httpx.Client, path: str) -> None:
     """As the guide's load test has it; the function of the path answers."""

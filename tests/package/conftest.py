@@ -1,13 +1,14 @@
-"""Fixtures over the build for this machine, which `make package-test` makes first."""
+"""Fixtures over a build for this machine, which `make package-test` or `make package-sam-test` makes first."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-BUILD = Path(__file__).parents[2] / ".aws-sam" / "host"
+BUILD = (Path(__file__).parents[2] / os.environ.get("STUDYSYNC_TEMPLATE", ".aws-sam/host/template.yaml")).parent
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tools.package import LAMBDA, LAYERS, UNBUILT, build_name, built_template, digest, report, stamped
+from local.intrinsics import read_template
+from tests.unit.deploy.conftest import ROOT
+from tools.package import LAMBDA, LAYERS, UNBUILT, build_name, built_template, digest, report, stamped, template_here
 from tools.package_trim import trim
 
 
@@ -22,6 +24,17 @@ def test_the_built_template_points_at_what_was_built() -> None:
         "ContentUri: ResilienceLayer",
         "BUILD: 0123",
     ]
+
+
+def test_the_template_for_this_machine_differs_in_the_machine_alone() -> None:
+    """Functions and layers are built for the one that is here."""
+    text = (ROOT / "template.yaml").read_text(encoding="utf-8")
+    assert template_here(text).replace("x86_64", "arm64") == text
+    for document in (read_template(text), read_template(template_here(text))):
+        machine = document["Globals"]["Function"]["Architectures"]
+        for layer in LAYERS:
+            entry = document["Resources"][layer]
+            assert entry["Properties"]["CompatibleArchitectures"] == [entry["Metadata"]["BuildArchitecture"]] == machine
 
 
 @pytest.mark.parametrize("text", ["", "CodeUri: elsewhere/"])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -102,7 +103,7 @@ PARTS: dict[str, tuple[Part, ...]] = {
     "UsersFunction": (*EVERY, limits("sign-in", "sign-in-account")),
     "SessionsFunction": EVERY,
     "GamificationFunction": (*EVERY, cache),
-    "SpacesFunction": EVERY,
+    "SpacesFunction": (*EVERY, limits("invite-codes")),
     "SyncFunction": EVERY,
     "HealthFunction": (*EVERY, operators),
 }
@@ -145,6 +146,18 @@ def test_policies_name_exactly_the_calls_that_are_made(
     assert {(call["action"], call["allowed_by"]) for call in calls} == {
         (each.action, pattern) for each in allowed for pattern in each.keys
     }
+
+
+@pytest.mark.parametrize("function", PARTS)
+def test_every_limit_of_a_domain_may_be_counted(function: str) -> None:
+    """A limit whose key the policies leave out would let everybody through, and nobody would notice."""
+    folder = ROOT / "functions" / function.removesuffix("Function").lower()
+    source = "".join(path.read_text(encoding="utf-8") for path in folder.glob("*.py"))
+    named = set(re.findall(r'RateLimiter\([^)]*name="([^"]+)"', source))
+    assert len(named) == source.count("RateLimiter(")
+    patterns = {key for each in Template.load(ROOT / "template.yaml").permissions()[function] for key in each.keys}
+    assert {key for key in patterns if key.startswith("rate#")} == {f"rate#{name}#*" for name in {"api", *named}}
+    assert ("cache#*" in patterns) == ("@cached(" in source)
 
 
 def test_what_no_policy_allows_is_refused(guarded: DynamoDB, monkeypatch: pytest.MonkeyPatch) -> None:

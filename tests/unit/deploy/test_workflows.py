@@ -1,0 +1,46 @@
+"""What the workflows run is named exactly: whoever takes over a repository of an action can move its tags."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.unit.deploy.conftest import ROOT
+
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+
+
+def _jobs(name: str) -> dict[str, Any]:
+    jobs: dict[str, Any] = yaml.safe_load((ROOT / ".github" / "workflows" / name).read_text(encoding="utf-8"))["jobs"]
+    return jobs
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_actions_and_programs_are_pinned(path: Any) -> None:
+    """Actions by commit, with the version for people beside it; programs of npm by their whole version."""
+    text = path.read_text(encoding="utf-8")
+    for line in (line for line in text.splitlines() if "uses:" in line):
+        assert re.search(r"uses: (\./\S+|[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+\b.*)$", line), line
+    assert all(re.fullmatch(r"\d+\.\d+\.\d+", version) for version in re.findall(r"npx --yes [\w-]+@(\S+)", text))
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_what_is_made_is_a_target(path: Any) -> None:
+    """Every `make` of a workflow names what the Makefile has."""
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for target in re.findall(r"run: make ([\w./-]+)", path.read_text(encoding="utf-8")):
+        assert f"\n{target}:" in makefile.replace("$(SAM_VENV)", ".venv-sam"), target
+
+
+def test_only_a_checked_tag_is_deployed_and_without_keys() -> None:
+    """Staging waits for the checks, prod for staging, and AWS is told who asks by OIDC."""
+    jobs = _jobs("deploy.yml")
+    assert jobs["check"]["uses"] == "./.github/workflows/ci.yml"
+    assert (jobs["staging"]["needs"], jobs["prod"]["needs"]) == ("check", "staging")
+    text = (ROOT / ".github" / "workflows" / "deploy-to.yml").read_text(encoding="utf-8")
+    assert _jobs("deploy-to.yml")["deploy"]["permissions"] == {"contents": "read", "id-token": "write"}
+    assert "role-to-assume" in text
+    assert "aws-access-key-id" not in text
