@@ -68,7 +68,7 @@ test: $(VENV)/dev.stamp ## run every test, or with ARGS=... those; needs nothing
 	  $(BIN)/python -m pytest -n 2 --dist loadscope tests $(ALONE:%=--ignore=%) $(patsubst %,--ignore=%,$(filter-out tests/unit,$(OWN))) \
 	    $(patsubst %,--ignore=%,$(filter-out tests/unit/core,$(wildcard tests/unit/*)))
 
-fuzz: $(VENV)/dev.stamp ## fuzz the running stack from its OpenAPI document for MINUTES=5, with new examples each time
+fuzz: $(VENV)/dev.stamp ## fuzz a stack of its own from the OpenAPI document for MINUTES=5, with new examples each time
 	@FUZZ_MINUTES=$(or $(MINUTES),5) $(BIN)/python -m pytest -q tests/e2e/test_fuzz.py
 
 $(VENV)/audit.stamp: requirements/audit.txt $(VENV)/dev.stamp

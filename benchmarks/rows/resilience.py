@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import psycopg
 
@@ -13,6 +17,7 @@ from benchmarks.rows._database import random_users
 from local.demo import Term, load_term
 
 CALLS, ROUNDS, REQUESTS = 5_000, 7, 1_500
+SHARED = ("/api/gamification/badges", "/api/gamification/leaderboard/")
 # What opening the app asks for, and how often: some of it is shared by all, some is one's own.
 MIX = {
     "/api/gamification/badges": 25,
@@ -75,19 +80,22 @@ def _cache(stage: Stage) -> list[Row]:
     with psycopg.connect(str(backends.dsn), autocommit=True) as connection:
         load_term(connection, Term(users=500, weeks=4), stage.say("Loading students"))
         users = random_users(connection, 100)
-    with in_process(backends) as api, stage.bar("Cache", REQUESTS) as advance:
-        from resilience import cache_manager
+        with _counted(connection) as pages, in_process(backends) as api, stage.bar("Cache", REQUESTS) as advance:
+            from resilience import cache_manager, performance_monitor
 
-        before = cache_manager.get_stats()
-        dice = random.Random(1)
-        callers = [Caller(api, user) for user in users]
-        for path in dice.choices(list(MIX), list(MIX.values()), k=REQUESTS):
-            dice.choice(callers).get(path)
-            advance()
-        after = cache_manager.get_stats()
+            before, calls = cache_manager.get_stats(), Counter(_database_calls(performance_monitor))
+            dice = random.Random(1)
+            callers = [Caller(api, user) for user in users]
+            asked = dice.choices(list(MIX), list(MIX.values()), k=REQUESTS)
+            for path in asked:
+                dice.choice(callers).get(path)
+                advance()
+            after = cache_manager.get_stats()
+            calls = Counter(_database_calls(performance_monitor)) - calls
     hits = after.local_hits + after.shared_hits - before.local_hits - before.shared_hits
     misses = after.misses - before.misses
-    rate = hits / (hits + misses)
+    repeated = sum(path.startswith(SHARED) for path in asked)
+    computed = sum(pages) + calls["database get_badges"]
     note = f"{REQUESTS:,} requests of {len(users)} students: " + ", ".join(
         f"{path} {share} %" for path, share in MIX.items()
     )
@@ -95,7 +103,7 @@ def _cache(stage: Stage) -> list[Row]:
         Row(
             "hit rate of the cache",
             "at least 0.7 in the mix",
-            rate,
+            hits / (hits + misses),
             0.7,
             "",
             [Figure.exact("hits", hits), Figure.exact("misses", misses)],
@@ -103,13 +111,39 @@ def _cache(stage: Stage) -> list[Row]:
             note=note,
         ),
         Row(
-            "queries of the mix saved by the cache",
+            "repeated queries saved by the cache",
             "at least 0.5",
-            hits / REQUESTS,
+            1 - computed / repeated,
             0.5,
             "",
-            [Figure.exact("answered from the cache", hits), Figure.exact("all queries of the mix", REQUESTS)],
+            [
+                Figure.exact("asked for a leaderboard's page or the catalogue", repeated),
+                Figure.exact("computed by the database", computed),
+                Figure.exact("all requests of the mix", REQUESTS),
+                Figure.exact("calls to the database for them", sum(calls.values())),
+            ],
             at_least=True,
-            note="A leaderboard's page and the catalogue are saved; the caller's own line is read anew each time.",
+            note="Counted by PostgreSQL and by the calls made. What is the same for everybody is saved. The caller's own "
+            "line of a leaderboard never is: it takes one call, in which an uncached page would have come along.",
         ),
     ]
+
+
+def _database_calls(monitor: Any) -> dict[str, int]:
+    return {name: found.count for name, found in monitor.get_metrics().items() if name.startswith("database ")}
+
+
+@contextmanager
+def _counted(connection: psycopg.Connection[Any]) -> Iterator[list[int]]:
+    """Count how often the database computes a leaderboard's page inside the block, which is known afterwards."""
+    counted: list[int] = []
+    connection.execute("alter system set track_functions = 'all'")
+    connection.execute("select pg_reload_conf()")
+    yield counted
+    # A session tells what it counted at its end at the latest.
+    ended = "select pg_terminate_backend(pid, 5000) from pg_stat_activity where usename = 'authenticator'"
+    connection.execute(ended)
+    calls = "select coalesce(sum(calls), 0)::int from pg_stat_user_functions where funcname = 'leaderboard_page'"
+    counted += connection.execute(calls).fetchone() or ()
+    connection.execute("alter system reset track_functions")
+    connection.execute("select pg_reload_conf()")

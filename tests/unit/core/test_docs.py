@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from studysync import errors
+
 ROOT = Path(__file__).parents[3]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md")), *ROOT.glob("SECURITY.md")]
 FOLDERS = "functions|layers|tests|docs|local|tools|benchmarks|supabase|events|requirements"
@@ -45,6 +47,15 @@ def test_every_target_of_make_exists(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     typed = {name for code in re.findall(r"`([^`]+)`|^\$ (.*)$", text, re.MULTILINE) for name in _typed("".join(code))}
     assert typed - targets == set()
+
+
+def test_clients_read_of_every_error() -> None:
+    """The table of error codes is that of the code, each with its status."""
+    rows = re.findall(
+        r"^\| (`[A-Z_`, ]+`) \| (\d{3}) \|", (ROOT / "docs/api.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    told = {(int(status), code) for codes, status in rows for code in re.findall(r"`(\w+)`", codes)}
+    assert told == {kind for kind in vars(errors).values() if isinstance(kind, errors.ErrorKind)}
 
 
 def _typed(code: str) -> list[str]:
