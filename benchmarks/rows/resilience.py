@@ -123,8 +123,8 @@ def _cache(stage: Stage) -> list[Row]:
                 Figure.exact("calls to the database for them", sum(calls.values())),
             ],
             at_least=True,
-            note="Counted by PostgreSQL and by the calls made. What is the same for everybody is saved. The caller's own "
-            "line of a leaderboard never is: it takes one call, in which an uncached page would have come along.",
+            note="Counted by PostgreSQL and by the calls made. What is the same for everybody is saved. The caller's "
+            "own line of a leaderboard never is: it takes one call, in which an uncached page would have come along.",
         ),
     ]
 
