@@ -85,7 +85,8 @@ class Control:
                 listener(item)
 
     def expire(self) -> None:
-        """Make the snapshot due: after a restore it may be any age."""
+        """Forget the snapshot: after a restore it may be any age."""
+        self.items.clear()
         self._from = self._until = self._steady_until = 0.0
 
     def generation(self, name: str) -> int:

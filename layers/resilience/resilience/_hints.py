@@ -33,13 +33,13 @@ def parse_retry_after(value: str, *, now: float | None = None) -> float | None:
         now: Unix seconds to count a date from; None takes the wall clock.
     """
     text = value.strip()
-    if text.isdigit():
+    if text.isascii() and text.isdigit():
         return _sane(float(text))
     from email.utils import parsedate_to_datetime
 
     try:
         at = parsedate_to_datetime(text).timestamp()
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
     return _sane(at - (time.time() if now is None else now))
 

@@ -30,6 +30,9 @@ class Bound:
         """Forget the store; the next use asks for the default again."""
         raise NotImplementedError
 
+    def restored(self) -> None:
+        """Forget what must not outlive a restore."""
+
     def follow_default(self) -> None:
         """Be told when the default store changes."""
         with _lock:
@@ -115,6 +118,10 @@ def on_restore() -> None:
     """Call after a SnapStart restore: drops sockets, and what must differ between copies of one memory."""
     store = default_store()
     control_of(store).expire()
+    with _lock:
+        users = list(_rebinders)
+    for user in users:
+        user.restored()
     for work in _restorers:
         work()
     close = getattr(store, "close", None)

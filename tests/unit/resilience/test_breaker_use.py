@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -87,6 +88,44 @@ def test_a_hook_may_ask_the_circuit(clock: ManualClock) -> None:
     with pytest.raises(DownError), breaker.guard():
         raise DownError
     assert states == ["open"]
+
+
+def test_results_are_judged_however_they_are_called(clock: ManualClock) -> None:
+    """`is_failure` looks at what calls return; a block returns nothing, so there only errors count."""
+    breaker = CircuitBreaker("judge", clock=clock, failure_threshold=2, is_failure=lambda answer: answer.status >= 500)
+
+    async def answer() -> SimpleNamespace:
+        return SimpleNamespace(status=503)
+
+    with breaker.guard():
+        pass
+    asyncio.run(breaker.call_async(answer))
+    assert breaker.get_state() == "closed"
+    asyncio.run(breaker.call_async(answer))
+    assert breaker.get_state() == "open"
+
+
+@pytest.mark.parametrize("told", ["\u00b2", "Wed, 21 Oct 2015 07:28:00 +99999999999999999999", "soon"])
+def test_what_cannot_be_read_hides_no_failure(told: str, clock: ManualClock) -> None:
+    """A server that fails and says nonsense about when to come back has failed all the same."""
+    breaker = CircuitBreaker("nonsense", clock=clock, failure_threshold=1)
+    error = OSError("down")
+    error.headers = {"Retry-After": told}  # type: ignore[attr-defined]
+    with pytest.raises(OSError, match="down"), breaker.guard():
+        raise error
+    assert breaker.get_state() == "open"
+
+
+def test_a_hook_about_waiting_that_raises_hides_no_failure(clock: ManualClock) -> None:
+    """The error is what counts, and what the caller gets."""
+
+    def broken(_: BaseException) -> float:
+        raise KeyError("retry-after")
+
+    breaker = CircuitBreaker("hook", clock=clock, failure_threshold=1, retry_after=broken)
+    with pytest.raises(OSError, match="down"), breaker.guard():
+        raise OSError("down")
+    assert breaker.get_state() == "open"
 
 
 def test_async_under_another_decorator_is_understood(clock: ManualClock) -> None:

@@ -66,8 +66,16 @@ class CircuitBreaker(Bound):
 
     async def call_async(self, function: Callable[P, Awaitable[R]], *args: P.args, **kwargs: P.kwargs) -> R:
         """Call an async function through the circuit."""
-        async with self.guard_async():
-            return await function(*args, **kwargs)
+        now = self.config.clock.wall()
+        ticket = self._admit(now) or await self.enter_async(now)
+        started = self.started()
+        try:
+            result = await function(*args, **kwargs)
+        except BaseException as error:
+            await self.share_async(self.on_error(ticket, error, started))
+            raise
+        await self.share_async(self.on_result(ticket, result, started))
+        return result
 
     # ------------------------------------------------------------------ what an operator does
 
@@ -125,6 +133,10 @@ class CircuitBreaker(Bound):
         with self.circuit.lock:
             self.circuit.version = 0
             self.circuit.fast_until = 0.0
+
+    def restored(self) -> None:
+        """Know nothing of the others until they are asked: a snapshot may be of any age."""
+        self.circuit.forget()
 
     def _bound(self) -> tuple[Control, Publisher]:
         binding = self._binding
@@ -190,7 +202,7 @@ class CircuitBreaker(Bound):
         """Count what a result says; returns what must be shared."""
         now, slow = self.config.clock.wall(), self._slow(started)
         judge = self.config.is_failure
-        if judge is not None and judge(result):
+        if judge is not None and result is not _UNSEEN and judge(result):
             return self.circuit.failed(ticket, now, error=None, slow=slow)
         return self.circuit.succeeded(ticket, now, slow=slow)
 
@@ -213,7 +225,7 @@ class CircuitBreaker(Bound):
 
     @contextmanager
     def guard(self) -> Iterator[None]:
-        """Protect a block of plain code; its value is not looked at, only errors and time.
+        """Protect a block of plain code; `is_failure` is not asked, only errors and time count.
 
         Raises:
             CircuitOpenError: The circuit is open; the block does not run.

@@ -1,13 +1,12 @@
 """One circuit in one environment: what it counts, what it decides, and what it believes of the others.
 
-Nothing here waits or does input and output: `_drive` calls these methods and carries out what they return. Three rules:
-each call belongs to the generation it began in, and a result of an older generation changes nothing; every change of
-state begins a generation; the shared record only ever replaces what is known by something with a higher version.
+Nothing here waits or does input and output: `_breaker` calls these methods and carries out what they return. Three
+rules: each call belongs to the generation it began in, and a result of an older generation changes nothing; every change
+of state begins a generation; the shared record only ever replaces what is known by something with a higher version.
 
-Clocks: an open circuit may be probed when either clock says that its time is over (early is harmless), an environment's
-own lease ends when either clock says so, and another's lease is over only after it was seen unchanged for its whole
-length on this environment's steady clock. So no step of a wall clock makes two environments probe, or keeps a circuit
-open.
+Clocks: an open circuit may be probed, and a lease is over, one's own or one that was seen unchanged for its whole
+length, when either clock says so. Early is harmless: at worst two environments probe. Late is not: the wall clock may
+step back, and the steady one can stand still while Lambda freezes the environment.
 """
 
 from __future__ import annotations
@@ -72,7 +71,7 @@ class Circuit:
         self.mine = self.electing = False
         self._window = Window(config.window_seconds)
         self._retry = self._lease = (0.0, 0.0)
-        self._seen_lease_at = 0.0
+        self._silent = False
         self._probes = self._probes_good = self._rejected = self._failures = 0
         self._failed_at: float | None = None
 
@@ -118,18 +117,23 @@ class Circuit:
                 return self.config.max_recovery_timeout or self.config.recovery_timeout
             return max(0.0, min(self._retry[0] - now, self._retry[1] - steady))
         if self.state is HALF_OPEN and not self.mine:
-            return max(0.0, self._seen_lease_at + self.record.lease_seconds - steady)
+            return max(0.0, min(self._lease[0] - now, self._lease[1] - steady))
         return 0.0
 
     def _drop_lease_if_over(self, now: float) -> None:
-        """Stop probing under a lease that ended by either clock; this very call then runs for a new one."""
+        """Stop probing under a lease that ended by either clock.
+
+        It was nobody else's, so this very call may run for a new one; unless a probe was cancelled. Whose calls are not
+        waited for, such as a readiness check's, would never learn anything, and keep everybody else from it: then it is
+        the others' turn first.
+        """
         if not (self.state is HALF_OPEN and self.mine):
             return
         steady = self.config.clock.steady()
         if now >= self._lease[0] or steady >= self._lease[1]:
+            more = self.record.lease_seconds if self._silent else 0.0
             self._begin(HALF_OPEN, now)
-            # It was nobody else's: it may be renewed at once, on the condition that nobody took it over.
-            self._seen_lease_at = steady - self.record.lease_seconds
+            self._lease = (now + more, steady + more)
 
     # ------------------------------------------------------------------ after a call
 
@@ -148,7 +152,7 @@ class Circuit:
 
     def failed(self, ticket: Ticket, now: float, *, error: BaseException | None, slow: bool = False) -> Record | None:
         """Count a failure, or a probe's; returns what must be shared, if anything."""
-        asked = self.config.retry_after(error) if error is not None else None
+        asked = self._asked(error) if error is not None else None
         with self.lock:
             self._failures += 1
             self._failed_at = now
@@ -162,12 +166,21 @@ class Circuit:
             self.slow += slow
             return self._trip(now, asked)
 
+    def _asked(self, error: BaseException) -> float | None:
+        """Failure policy: a hook that raises is logged and ignored; the error it was asked about is what counts."""
+        try:
+            return self.config.retry_after(error)
+        except Exception:
+            logger.warning("retry_after of circuit %s raised; ignored", self.name, exc_info=True)
+            return None
+
     def abandoned(self, ticket: Ticket) -> None:
         """A call ended without saying anything about the dependency: only give the probe's place back."""
         if ticket.probe:
             with self.lock:
                 if ticket.generation == self.generation:
                     self._probes -= 1
+                    self._silent = True
 
     def verdict(self, error: BaseException) -> bool | None:
         """True: the dependency failed; False: it answered; None: the error says nothing about it."""
@@ -275,6 +288,20 @@ class Circuit:
             if record.writer != self.record.writer or not record.writer:
                 self._follow(record, self.config.clock.wall(), reason="shared")
 
+    def adopt(self, record: Record, version: int) -> None:
+        """Believe what stands in the store, however old its version: its numbers began anew."""
+        with self.lock:
+            self.version = version
+            self._follow(record, self.config.clock.wall(), reason="shared")
+
+    def forget(self) -> None:
+        """Know nothing: closed, until the store is read."""
+        with self.lock:
+            self.version = 0
+            if self.record.writer or self.state is not CLOSED:
+                self.record, self.electing = Record(CLOSED), False
+            self._begin(CLOSED, self.config.clock.wall())
+
     def _follow(self, record: Record, now: float, *, reason: str = "") -> Record:
         before, self.record = self.state, record
         self._begin(record.state, now)
@@ -283,7 +310,7 @@ class Circuit:
             left = min(max(0.0, record.retry_at - now), record.open_seconds)
             self._retry = (record.retry_at, steady + left)
         elif record.state is HALF_OPEN:
-            self._seen_lease_at = steady
+            self._lease = (now + record.lease_seconds, steady + record.lease_seconds)
         if before is not record.state:
             self._tell(before, reason or record.reason, record)
         return record
@@ -296,7 +323,7 @@ class Circuit:
         self.ticket = Ticket(self.generation, False)
         self.good = self.bad = self.slow = self.streak = 0
         self._probes = self._probes_good = 0
-        self.mine = False
+        self.mine = self._silent = False
         self._window.clear(now)
 
     def _tell(self, before: CircuitState, reason: str, record: Record) -> None:

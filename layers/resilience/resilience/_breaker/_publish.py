@@ -91,6 +91,10 @@ class Publisher:
             if found is None or insist or writer in self._doubtful:
                 self._circuit.version = version  # nobody else's news: write on top of it
                 continue
+            if version < expected:
+                self._control.items[found.sk] = found  # another table, or an older copy of it
+                self._circuit.adopt(from_item(found), version)
+                return Outcome.LOST
             self._control.learn(found)
             self._circuit.learn(found)
             return Outcome.LOST
@@ -98,7 +102,7 @@ class Publisher:
 
     def _item(self, record: Record, version: int, known: Item | None) -> Item:
         now = self._circuit.config.clock.wall()
-        return record.item(self._circuit.name, version, now, lengthened(known, record, now))
+        return record.item(self._circuit.name, version, lengthened(known, record, now))
 
     def _put(self, item: Item, expected: int) -> bool:
         return self._control.store.put_if(

@@ -12,7 +12,6 @@ from resilience._breaker._states import CircuitState
 from resilience._control import CIRCUIT, PARTITION
 from resilience.store._protocol import Item, Value
 
-KEEP_SECONDS = 30 * 86_400
 KEEP_CHANGES = 20
 _HISTORY = "history"
 
@@ -53,10 +52,11 @@ class Record(NamedTuple):
             "reason": self.reason,
         }
 
-    def item(self, name: str, version: int, now: float, history: str) -> Item:
+    def item(self, name: str, version: int, history: str) -> Item:
         """The record as an item of the control partition, with the changes that led to it."""
         attributes = {**self.attributes(), _HISTORY: history}
-        return Item(PARTITION, CIRCUIT + name, attributes, version, int(now) + KEEP_SECONDS)
+        # Kept for ever, one item a circuit: versions that began anew would be news to nobody.
+        return Item(PARTITION, CIRCUIT + name, attributes, version)
 
 
 def from_item(item: Item) -> Record:
