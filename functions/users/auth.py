@@ -169,8 +169,7 @@ async def _guarded(name: str, call: Callable[..., Awaitable[T]], *arguments: Any
     """Call Supabase Auth behind its breaker and within the request's time; AuthApiError is what it answers itself."""
     started, failed = time.perf_counter(), True
     try:
-        async with asyncio.timeout(timeout_for("auth", _TIMEOUT_SECONDS)):
-            result = await breaker.call_async(call, *arguments)
+        result = await breaker.call_async(_in_time, call, *arguments)
         failed = False
     except CircuitOpenError as error:
         raise unavailable(_UNAVAILABLE, error.retry_after) from error
@@ -187,6 +186,11 @@ async def _guarded(name: str, call: Callable[..., Awaitable[T]], *arguments: Any
         performance_monitor.record(f"auth {name}", duration, error=failed)
         trace_call(f"auth {name}", duration, error=failed)
     return result
+
+
+async def _in_time(call: Callable[..., Awaitable[T]], *arguments: Any) -> T:
+    async with asyncio.timeout(timeout_for("auth", _TIMEOUT_SECONDS)):
+        return await call(*arguments)
 
 
 def _tokens(session: Session | None) -> Tokens:

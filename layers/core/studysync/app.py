@@ -11,7 +11,7 @@ from mangum import Mangum
 from mangum.adapter import DEFAULT_TEXT_MIME_TYPES
 from starlette.middleware import Middleware
 
-from resilience import flush
+from resilience import flush, settle
 from studysync import snapshot, startup
 from studysync.middleware import (
     ErrorHandlerMiddleware,
@@ -77,6 +77,7 @@ def create_handler(app: FastAPI, schedules: Mapping[str, Schedule] | None = None
                 return runtime.loop.run_until_complete(_awaited(schedules[event["schedule"]]))
             return runtime.http(event, context)
         finally:
+            settle(runtime.loop)  # refreshes behind answers from the cache
             publish()
             flush(_FLUSH_SECONDS)  # Lambda freezes what is still under way when the handler returns
 

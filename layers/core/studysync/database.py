@@ -3,7 +3,7 @@
 Failure policy, from the outside in:
 
 - retry: what passes by itself is tried again, twice at most, within the request's deadline. Every write carries an id
-  that makes a repeat harmless.
+  that makes a repeat harmless; what does not (rows that studysync.tables inserts) is not repeated.
 - breaker `database`: when the database does not answer, callers are told so in microseconds. Whatever it does answer,
   a refusal too, shows that it is well.
 - pool: 20 calls at a time; a call that finds no place waits for one.
@@ -35,6 +35,7 @@ from resilience import (
     with_retry,
 )
 from studysync.database_errors import (
+    CANCELLED,
     DatabaseBusyError,
     DatabaseDownError,
     DatabaseRefusalError,
@@ -89,6 +90,7 @@ class Database:
         )
         self._urls: dict[str, httpx.URL] = {}
         self._seconds = settings.database_timeout_seconds
+        self._timeout: Any = httpx.Timeout(self._seconds, connect=2.0).as_dict()
 
     async def call(self, function: str, **arguments: Any) -> Any:
         """Call the SQL function `function` and return its JSON.
@@ -99,10 +101,13 @@ class Database:
         body = json.dumps(arguments, separators=(",", ":")).encode()
 
         async def execute() -> Any:
-            response = await post_json(self._transport, self._url_of(function), self._headers, body)
+            response = await post_json(self._transport, self._url_of(function), self._headers, body, self._timeout)
             if not response.is_success:
                 raise DatabaseRefusalError.of_response(response)
-            return json.loads(response.content) if response.content else None
+            try:
+                return json.loads(response.content) if response.content else None
+            except ValueError as error:
+                raise DatabaseDownError("the answer is no JSON") from error
 
         return await self.guarded(function, execute)
 
@@ -131,15 +136,20 @@ class Database:
             p_fingerprint=fingerprint,
         )
 
-    async def guarded(self, name: str, execute: Call) -> Any:
+    async def guarded(self, name: str, execute: Call, *, repeat: bool = True) -> Any:
         """Run `execute`, a call to PostgREST, with everything that protects the database and its callers.
+
+        Args:
+            name: for logs and figures.
+            execute: makes the call.
+            repeat: False for what would happen twice.
 
         Raises:
             ApiError: as `call`.
         """
         started = time.perf_counter()
         try:
-            result = await _protected(execute, self._seconds)
+            result = await (_protected if repeat else _once)(execute, self._seconds)
         except ApiError as error:
             _record(name, started, error if error.kind is INTERNAL_ERROR else None)
             raise
@@ -153,9 +163,13 @@ class Database:
         return result
 
 
-@with_retry(max_retries=2, base_delay=0.05, max_delay=0.5, retry_on=(DatabaseDownError, DatabaseBusyError))
-async def _protected(execute: Call, seconds: float) -> Any:
+async def _once(execute: Call, seconds: float) -> Any:
     return await breaker.call_async(_attempt, execute, seconds)
+
+
+_protected = with_retry(max_retries=2, base_delay=0.05, max_delay=0.5, retry_on=(DatabaseDownError, DatabaseBusyError))(
+    _once
+)
 
 
 async def _attempt(execute: Call, seconds: float) -> Any:
@@ -166,7 +180,7 @@ async def _attempt(execute: Call, seconds: float) -> Any:
         raise _meaning(error) from error
     except ResilienceError:
         raise
-    except TimeoutError as error:
+    except (TimeoutError, httpx.ReadTimeout) as error:
         raise DatabaseSlowError from error
     except httpx.HTTPError as error:
         raise DatabaseDownError(type(error).__name__) from error
@@ -176,6 +190,8 @@ def _meaning(error: DatabaseRefusalError) -> Exception:
     told = client_error(error)
     if told is not None:
         return told
+    if error.code == CANCELLED:
+        return DatabaseSlowError(error.code)
     if shows_life(error.code):
         return DatabaseBusyError(error.code)
     if is_transient(error.code):

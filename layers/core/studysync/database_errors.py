@@ -56,11 +56,10 @@ class DatabaseBusyError(Exception):
 # Serialization failure, deadlock, lock timeout: the database works, and somebody else's call came first.
 _BUSY_CODES = frozenset({"40001", "40P01", "55P03"})
 
-# Passing as well: shutting down or starting; statement cancelled; PostgREST without a connection,
-# schema cache or free place in its pool.
+# Passing as well: shutting down or starting; PostgREST without a connection, schema cache or free place in its pool.
 _TRANSIENT_CODES = frozenset(
     _BUSY_CODES
-    | {"57P01", "57P02", "57P03", "57014"}
+    | {"57P01", "57P02", "57P03"}
     | {CONNECTION_LOST, "PGRST000", "PGRST001", "PGRST002", "PGRST003"}
     | {"502", "503", "504"}  # a proxy before PostgREST, whose body holds no code
 )
@@ -71,6 +70,10 @@ _TRANSIENT_CLASSES = ("08", "53", "58", "XX")
 # Values that JSON can carry and PostgreSQL cannot store: NUL in text, broken surrogates. Routes refuse them where they
 # see them; this is for what is nested too deep to look at.
 _UNSTORABLE_VALUES = frozenset({"22P05", "22021"})
+
+
+# The statement was cancelled because it took too long.
+CANCELLED = "57014"
 
 
 def is_transient(code: str) -> bool:

@@ -60,6 +60,12 @@ class TrackingHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Count `record`, unless it only says how a request ended: its cause was logged on its own."""
+        try:
+            self._count(record)
+        except Exception:  # noqa: BLE001 - a message that does not fit its arguments must not break who logs it
+            self.handleError(record)
+
+    def _count(self, record: logging.LogRecord) -> None:
         kind = getattr(record, "kind", "")
         if kind == "request" or not (record.levelno >= logging.ERROR or kind in _FAILED_CALLS):
             return

@@ -19,7 +19,8 @@ BROKEN_CONNECTION = (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteErro
 class ReconnectingTransport(httpx.AsyncHTTPTransport):
     """Sends a request once more when its connection broke.
 
-    That is safe for whatever goes through here: reads, and writes that carry an id by which a repeat is recognised.
+    That is safe for nearly all that goes through here: reads, and writes that carry an id by which a repeat is
+    recognised. What is not says so with the extension `once`.
     """
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -27,6 +28,8 @@ class ReconnectingTransport(httpx.AsyncHTTPTransport):
         try:
             return await super().handle_async_request(request)
         except BROKEN_CONNECTION:
+            if request.extensions.get("once"):
+                raise
             return await super().handle_async_request(request)
 
 
@@ -53,14 +56,14 @@ def http_client() -> httpx.AsyncClient:
 
 
 async def post_json(
-    transport: httpx.AsyncBaseTransport, url: httpx.URL, headers: httpx.Headers, body: bytes
+    transport: httpx.AsyncBaseTransport, url: httpx.URL, headers: httpx.Headers, body: bytes, seconds: dict[str, float]
 ) -> httpx.Response:
-    """Send one POST and return the answer, read.
+    """Send one POST and return the answer, read; `seconds` as `httpx.Timeout.as_dict` has them.
 
     For the call that nearly every request makes: half the time of the client's `post`, without what the database never
     uses (cookies, redirects, authentication flows), and with a URL and headers that are parsed once and not each time.
     """
-    request = httpx.Request("POST", url, headers=headers, content=body, extensions={"timeout": TIMEOUT.as_dict()})
+    request = httpx.Request("POST", url, headers=headers, content=body, extensions={"timeout": seconds})
     response = await transport.handle_async_request(request)
     await response.aread()
     return response

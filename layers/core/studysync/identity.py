@@ -16,6 +16,9 @@ from studysync.http import http_client
 from studysync.settings import get_settings
 from studysync.tokens import Caller, TokenVerifier
 
+_KEYS_SECONDS = 2.0
+"""For each step of asking for keys; every request waits for it while there are none."""
+
 
 @lru_cache(maxsize=1)
 def token_verifier() -> TokenVerifier:
@@ -23,7 +26,7 @@ def token_verifier() -> TokenVerifier:
     settings = get_settings()
 
     async def fetch_keys() -> dict[str, Any]:
-        response = await http_client().get(f"{settings.supabase_auth_url}/.well-known/jwks.json")
+        response = await http_client().get(f"{settings.supabase_auth_url}/.well-known/jwks.json", timeout=_KEYS_SECONDS)
         response.raise_for_status()
         return dict(response.json())
 

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import logging
 import random
+import re
+from functools import lru_cache
 from typing import Any
 
 from aws_lambda_powertools import Logger
+from pydantic import BaseModel
 
 from studysync.audit import AuditLogger
 from studysync.context import request_context
@@ -18,16 +21,26 @@ from studysync.observability import count, count_business_event
 
 __all__ = ["MASK", "AppLogger", "app_logger", "audit_logger", "error_tracker", "mask"]
 
-_SECRET_FIELDS = frozenset(
-    {"password", "token", "access_token", "refresh_token", "authorization", "email", "apikey", "secret", "cookie"}
+_SECRET = re.compile(
+    r"passw|token|authorization|e.?mail|api.?key|secret|cookie|service.?role|credential", re.IGNORECASE
 )
 MASK = "***"
 
+# What every record has; other fields come from whoever logs, and must not be called like one of these.
+_OF_EVERY_RECORD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
+
+
+@lru_cache(maxsize=1024)
+def _is_secret(name: str) -> bool:
+    return _SECRET.search(name) is not None
+
 
 def mask(value: Any) -> Any:
-    """Return `value` with everything below a secret field's name replaced by ``***``."""
+    """Return `value` with everything below a secret field's name replaced by ``***``, at any depth."""
+    if isinstance(value, BaseModel):
+        value = value.model_dump()
     if isinstance(value, dict):
-        return {key: MASK if str(key).lower() in _SECRET_FIELDS else mask(item) for key, item in value.items()}
+        return {key: MASK if _is_secret(str(key)) else mask(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [mask(item) for item in value]
     return value
@@ -37,16 +50,27 @@ class _RequestFilter(logging.Filter):
     """Adds the request's id and caller to every record, and masks its extra fields."""
 
     def filter(self, record: logging.LogRecord) -> bool:
+        fields = record.__dict__
         context = request_context()
         if context is not None:
-            record.request_id = context.request_id
+            fields.setdefault("request_id", context.request_id)
             if context.trace_id is not None:
-                record.trace_id = context.trace_id
-            if context.user_id is not None:
-                record.user_id = context.user_id
-        for key in _SECRET_FIELDS & record.__dict__.keys():
-            record.__dict__[key] = MASK
+                fields.setdefault("trace_id", context.trace_id)
+            # A line that names a user speaks of that one, who need not be the caller.
+            if context.user_id is not None and fields.setdefault("user_id", context.user_id) != context.user_id:
+                fields["caller_id"] = context.user_id
+        for name in fields.keys() - _OF_EVERY_RECORD:
+            value = fields[name]
+            if _is_secret(name):
+                fields[name] = MASK
+            elif isinstance(value, dict | list | tuple | BaseModel):
+                fields[name] = mask(value)
         return True
+
+
+def _named(fields: dict[str, Any]) -> dict[str, Any]:
+    """Rename what is called like a part of every record, such as `name`, which logging refuses."""
+    return {f"{name}_" if name in _OF_EVERY_RECORD else name: value for name, value in fields.items()}
 
 
 class AppLogger(Logger):
@@ -62,7 +86,7 @@ class AppLogger(Logger):
             path=path,
             status_code=status_code,
             duration_ms=round(duration * 1000, 2),
-            **mask(fields),
+            **_named(fields),
         )
 
     def log_database_operation(
@@ -79,25 +103,25 @@ class AppLogger(Logger):
             table=table,
             duration_ms=round(duration * 1000, 2),
             success=success,
-            **mask(fields),
+            **_named(fields),
         )
 
     def log_business_event(self, *, event_type: str, **fields: Any) -> None:
         """Something that the product is about, such as ``session_completed``; counted in CloudWatch as well."""
         count_business_event(event_type, fields)
-        self.info(event_type, kind="business", event_type=event_type, **mask(fields))
+        self.info(event_type, kind="business", event_type=event_type, **_named(fields))
 
     def log_security_event(self, *, event_type: str, severity: str, **fields: Any) -> None:
         """Something that security cares about, such as ``failed_login``; severity low, medium or high."""
         count("SecurityEvents")
-        self.warning(event_type, kind="security", event_type=event_type, severity=severity, **mask(fields))
+        self.warning(event_type, kind="security", event_type=event_type, severity=severity, **_named(fields))
 
     def log_audit(self, action: str, **fields: Any) -> None:
         """One line of the audit trail, whatever the log level; `audit_logger` has a method for each action."""
         usual = self.log_level
         if usual > logging.INFO:
             self.setLevel(logging.INFO)
-        self.info(f"audit {action}", kind="audit", action=action, **mask(fields))
+        self.info(f"audit {action}", kind="audit", action=action, **_named(fields))
         if usual > logging.INFO:
             self.setLevel(usual)
 

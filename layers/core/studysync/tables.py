@@ -18,8 +18,8 @@ from postgrest import APIError, AsyncPostgrestClient
 
 from resilience import QueryOptimizer, cached
 from studysync.database import Database, database
-from studysync.database_errors import DatabaseRefusalError
-from studysync.http import http_client
+from studysync.database_errors import CONNECTION_LOST, DatabaseDownError, DatabaseRefusalError
+from studysync.http import TIMEOUT, http_transport
 from studysync.settings import get_settings
 
 Row = dict[str, Any]
@@ -74,9 +74,12 @@ class Tables:
         return await (_cached_fetch if cache else _fetch)(self._source, self._postgrest, *question)
 
     async def insert_async(self, table: str, rows: Row | list[Row]) -> list[Row]:
-        """Insert rows and return them as they stand."""
+        """Insert rows and return them as they stand.
+
+        Never sent twice: after a 503 it is the caller who has to look whether they are there.
+        """
         query = self._postgrest.from_(table).insert(rows)
-        return await self._run(f"insert {table}", query)
+        return await self._run(f"insert {table}", query, repeat=False)
 
     async def update_async(self, table: str, values: Row, filters: Filters) -> list[Row]:
         """Change the rows for which every filter holds, and return them; without a filter nothing is changed."""
@@ -88,8 +91,8 @@ class Tables:
         query = _filtered(self._postgrest.from_(table).delete(), _required(filters))
         return await self._run(f"delete {table}", query)
 
-    async def _run(self, name: str, query: Any) -> list[Row]:
-        return await _rows(self._source, name, query)
+    async def _run(self, name: str, query: Any, *, repeat: bool = True) -> list[Row]:
+        return await _rows(self._source, name, query, repeat=repeat)
 
     def fetch(self, table: str, filters: Filters | None = None, **options: Any) -> list[Row]:
         """As `fetch_async`."""
@@ -129,15 +132,25 @@ async def _cached_fetch(source: Database, client: AsyncPostgrestClient, *questio
     return await _fetch(source, client, *question)
 
 
-async def _rows(source: Database, name: str, query: Any) -> list[Row]:
+async def _rows(source: Database, name: str, query: Any, *, repeat: bool = True) -> list[Row]:
     async def execute() -> list[Row]:
         try:
-            return list((await query.execute()).data)
+            found = (await query.execute()).data
         except APIError as error:
-            raise DatabaseRefusalError(error.code or "", error.message or "", error.details) from error
+            told = error.code or CONNECTION_LOST  # see DatabaseRefusalError.of_response
+            raise DatabaseRefusalError(told, error.message or "", error.details) from error
+        if not isinstance(found, list):
+            raise DatabaseDownError("the answer holds no rows")
+        return found
 
-    rows: list[Row] = await source.guarded(name, execute)
+    rows: list[Row] = await source.guarded(name, execute, repeat=repeat)
     return rows
+
+
+async def _send_once(request: httpx.Request) -> None:
+    """Mark what inserts: rows have no id by which the database would know them again."""
+    if request.method == "POST":
+        request.extensions["once"] = True
 
 
 def _filtered(query: Any, filters: Filters) -> Any:
@@ -173,7 +186,8 @@ def _required(filters: Filters) -> Filters:
 @lru_cache(maxsize=1)
 def tables() -> Tables:
     """Return the process's tables."""
-    return Tables(database(), http_client())
+    hooks = {"request": [_send_once]}
+    return Tables(database(), httpx.AsyncClient(transport=http_transport(), timeout=TIMEOUT, event_hooks=hooks))
 
 
 @lru_cache(maxsize=1)

@@ -23,9 +23,12 @@ AUDIENCE = "authenticated"
 ASYMMETRIC_ALGORITHMS = frozenset({"ES256", "RS256"})
 JWKS_REFRESH_SECONDS = 60.0
 """An unknown ``kid`` makes us ask for the keys again, but not more often than this."""
+JWKS_RETRY_SECONDS = 1.0
+"""After an attempt that failed they are not asked for again for so long."""
 JWKS_KEPT_SECONDS = 600.0
 """The keys are asked for again when they are this old, so that one which was revoked is not trusted any longer."""
 CLOCK_LEEWAY_SECONDS = 5.0
+_CANNOT_CHECK = "Sign-in cannot be checked at the moment."
 _VERIFIED_TOKENS = 1024
 _MAX_TOKEN_LENGTH = 8192
 
@@ -63,7 +66,7 @@ class TokenVerifier:
         self._shared_secret = shared_secret
         self._clock = clock
         self._keys: dict[str, jwt.PyJWK] = {}
-        self._keys_asked_at = float("-inf")
+        self._keys_asked_at = self._failed_at = float("-inf")
         # A signature costs 100 microseconds and more to check, and a client sends the same token for an hour.
         self._verified: LRUCache[str, tuple[float, Caller]] = LRUCache(_VERIFIED_TOKENS)
 
@@ -127,13 +130,22 @@ class TokenVerifier:
             self._keys_asked_at = self._clock() - JWKS_KEPT_SECONDS + JWKS_REFRESH_SECONDS
 
     async def _refresh_keys(self) -> None:
+        if 0 <= self._clock() - self._failed_at < JWKS_RETRY_SECONDS:
+            raise unavailable(_CANNOT_CHECK)
         try:
-            found = await self._fetch_keys()
-            keys = [jwt.PyJWK.from_dict(dict(key)) for key in found.get("keys", ()) if key.get("kty") in {"EC", "RSA"}]
-        except (httpx.HTTPError, jwt.PyJWTError, ValueError, TypeError, AttributeError) as error:
-            # No answer, or one that holds no keys, such as a proxy's. Not counted as asked: the next request may try
-            # again at once. Keys that we have stay good.
-            raise unavailable("Sign-in cannot be checked at the moment.") from error
+            keys = _usable(await self._fetch_keys())
+            if self._keys and not keys:
+                raise ValueError("a project that has keys does not lose all of them")
+        except (httpx.HTTPError, TimeoutError, jwt.PyJWTError, ValueError, TypeError, AttributeError) as error:
+            # No answer, or one that holds no keys, such as a proxy's. Not counted as asked: the next request but those
+            # of this moment tries again. Keys that we have stay good.
+            self._failed_at = self._clock()
+            raise unavailable(_CANNOT_CHECK) from error
         self._keys_asked_at = self._clock()
-        self._keys = {str(key.key_id): key for key in keys if key.algorithm_name in ASYMMETRIC_ALGORITHMS}
+        self._keys = keys
         self._verified.clear()  # what a key signed that has gone is not good any more
+
+
+def _usable(found: Mapping[str, Any]) -> dict[str, jwt.PyJWK]:
+    keys = [jwt.PyJWK.from_dict(dict(key)) for key in found.get("keys", ()) if key.get("kty") in {"EC", "RSA"}]
+    return {str(key.key_id): key for key in keys if key.algorithm_name in ASYMMETRIC_ALGORITHMS}

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from resilience._retry._budget import RetryBudget
     from resilience._retry._policy import RetryPolicy
     from resilience._retry._retry import retry_async, retry_sync, with_retry
-    from resilience._runtime import begin, configure, default_store, flush, on_restore, warm_up
+    from resilience._runtime import begin, configure, default_store, flush, on_restore, settle, warm_up
     from resilience._served import Served, degraded, served, track_served
     from resilience._transient import code_of, is_transient_sqlstate, status_of, transient_errors
     from resilience.errors import (
@@ -85,7 +85,7 @@ _WHERE = {
     "_retry._budget": "RetryBudget",
     "_retry._policy": "RetryPolicy",
     "_retry._retry": "retry_async retry_sync with_retry",
-    "_runtime": "begin configure default_store flush on_restore warm_up",
+    "_runtime": "begin configure default_store flush on_restore settle warm_up",
     "_served": "Served degraded served track_served",
     "_transient": "code_of is_transient_sqlstate status_of transient_errors",
     "errors": "CircuitOpenError ConfigurationError DeadlineExceededError PoolTimeoutError RateLimitedError "
@@ -167,6 +167,7 @@ __all__ = [
     "retry_sync",
     "served",
     "set_deadline",
+    "settle",
     "shared_circuits",
     "shared_circuits_async",
     "status_of",

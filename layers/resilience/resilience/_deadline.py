@@ -57,6 +57,11 @@ def clear_deadline(token: Token[Deadline | None]) -> None:
     _current.reset(token)
 
 
+def forget_deadline() -> None:
+    """Leave the current context without one: for what goes on when its request is over."""
+    _current.set(None)
+
+
 @contextmanager
 def deadline(seconds: float, *, clock: Clock = SYSTEM) -> Iterator[Deadline]:
     """Give the block a deadline; the earlier one wins when blocks are nested.

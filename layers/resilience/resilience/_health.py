@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from resilience import _checks
+from resilience import _checks, _offload
 from resilience._clock import SYSTEM, Clock
 
 if TYPE_CHECKING:
     import asyncio
+    from concurrent.futures import Future
 
 Status = Literal["pass", "warn", "fail"]
 Check = Callable[[], object | Awaitable[object]]
@@ -44,10 +46,13 @@ class HealthReport(NamedTuple):
     at: float
 
 
-class _Registered(NamedTuple):
+@dataclass(slots=True)
+class _Registered:
     check: Check
     timeout: float
     critical: bool
+    thread: Future[object] | None = None
+    """What a plain check runs in, if it was asked before."""
 
 
 class HealthChecker:
@@ -118,7 +123,7 @@ async def _ask(registered: _Registered) -> CheckResult:
     began = time.perf_counter()
     try:
         async with asyncio.timeout(registered.timeout):
-            answer = await _call(registered.check)
+            answer = await _call(registered)
         error = "returned False" if answer is False else None
     except TimeoutError:
         answer, error = None, f"no answer within {registered.timeout:g} s"
@@ -130,15 +135,28 @@ async def _ask(registered: _Registered) -> CheckResult:
     return CheckResult("pass", latency, answer if isinstance(answer, str) else None)
 
 
-async def _call(check: Check) -> object:
-    import asyncio
+async def _call(registered: _Registered) -> object:
     import inspect
 
     from resilience._breaker._wrap import is_async
 
-    # The loop's threads, not the package's: checks that hang must not keep circuits from the store.
-    answer = check() if is_async(check) else await asyncio.to_thread(check)
+    answer = registered.check() if is_async(registered.check) else await _in_thread(registered)
     return await answer if inspect.isawaitable(answer) else answer
+
+
+async def _in_thread(registered: _Registered) -> object:
+    """Ask a plain check in a thread.
+
+    One of the checks' own: those that hang must keep neither circuits from the store nor the loop from looking names
+    up. And none while its last one hangs: another would wait for the same.
+    """
+    import asyncio
+    import contextvars
+
+    if registered.thread is not None and not registered.thread.done():
+        raise TimeoutError
+    registered.thread = _offload.executor("checks").submit(contextvars.copy_context().run, registered.check)
+    return await asyncio.wrap_future(registered.thread)
 
 
 def _worst(results: dict[str, CheckResult]) -> Status:

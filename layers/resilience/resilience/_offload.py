@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
+    import asyncio
     from concurrent.futures import Future, ThreadPoolExecutor
 
 T = TypeVar("T")
@@ -22,6 +23,7 @@ _THREADS = 4
 _lock = threading.Lock()
 _executors: dict[str, ThreadPoolExecutor] = {}
 _pending: set[Future[Any]] = set()
+_tasks: set[asyncio.Task[Any]] = set()
 
 
 def executor(kind: str = "store") -> ThreadPoolExecutor:
@@ -68,6 +70,22 @@ async def run(work: Callable[[], T], *, blocking: bool, unclaimed: Callable[[T],
             claim = unclaimed
             future.add_done_callback(lambda done: None if done.exception() else claim(done.result()))
         raise
+
+
+def follow(task: asyncio.Task[Any]) -> None:
+    """Remember a task that nobody waits for until it is done; `settle` may wait for it."""
+    _tasks.add(task)
+    task.add_done_callback(_tasks.discard)
+
+
+def settle(loop: asyncio.AbstractEventLoop, timeout: float) -> bool:
+    """Run a loop that stands still until what nobody waits for is done; False when something is still under way."""
+    waiting = [task for task in _tasks if task.get_loop() is loop]
+    if not waiting:
+        return True
+    import asyncio
+
+    return not loop.run_until_complete(asyncio.wait(waiting, timeout=timeout))[1]
 
 
 def in_event_loop() -> bool:

@@ -10,11 +10,15 @@ import os
 import threading
 import weakref
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from resilience import _offload
 from resilience._clock import SYSTEM, Clock
 from resilience._control import Control, control_of
 from resilience.store._protocol import Store
+
+if TYPE_CHECKING:
+    import asyncio
 
 _lock = threading.RLock()
 _store: Store | None = None
@@ -107,6 +111,21 @@ def flush(timeout: float | None = 2.0, *, final: bool = False) -> bool:
     for work in _flushers:
         work(final)
     return _offload.drain(timeout)
+
+
+def settle(loop: asyncio.AbstractEventLoop, timeout: float = 0.25) -> bool:
+    """Run an event loop that stands still until what goes on behind answers is done; call it as an invocation ends.
+
+    A loop that runs only during invocations, as on Lambda, would otherwise finish a refresh in a later one.
+
+    Args:
+        loop: Must not be running.
+        timeout: Seconds at most, default 0.25.
+
+    Returns:
+        True when nothing is left; what is goes on when the loop runs again.
+    """
+    return _offload.settle(loop, timeout)
 
 
 def on_restored(work: Callable[[], object]) -> None:

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
 from studysync.errors import ApiError
-from studysync.tokens import JWKS_KEPT_SECONDS, JWKS_REFRESH_SECONDS, Caller, TokenVerifier
+from studysync.tokens import JWKS_KEPT_SECONDS, JWKS_REFRESH_SECONDS, JWKS_RETRY_SECONDS, Caller, TokenVerifier
 
 ISSUER = "https://project.supabase.co/auth/v1"
 SECRET = "a shared secret, long enough for every algorithm: at least 64 bytes"
@@ -209,13 +209,34 @@ def test_keys_that_cannot_be_renewed_stay_good() -> None:
     assert keys.asked == 3
 
 
-def test_without_keys_the_answer_is_503_and_the_next_request_tries_again() -> None:
-    """An outage of Supabase Auth is not the client's fault, and is over when it is over."""
-    keys = Keys()
-    keeping = verifier(keys)
+def test_without_keys_the_answer_is_503_until_the_outage_is_over() -> None:
+    """An outage of Supabase Auth is not the client's fault, and is asked about once a second."""
+    keys, clock = Keys(), Clock()
+    keeping = verifier(keys, clock=clock)
     keys.down = True
-    assert refused(keeping, token()).kind.code == "SERVICE_UNAVAILABLE"
+    for _ in range(5):  # a request asks twice: for the limit and for the route
+        assert refused(keeping, token()).kind.code == "SERVICE_UNAVAILABLE"
+    assert keys.asked == 1
     keys.down = False
+    clock.now += JWKS_RETRY_SECONDS
+    assert verify(keeping, token()).user_id == USER_ID
+
+
+@pytest.mark.parametrize("answer", [{}, {"keys": []}, {"keys": [{"kty": "oct", "k": "c2VjcmV0"}]}])
+def test_a_project_does_not_lose_all_its_keys(answer: dict[str, Any]) -> None:
+    """An answer of somebody in between that happens to be JSON signs nobody out, an unknown key in it or not."""
+    keys, clock = Keys(), Clock()
+
+    async def fetch() -> Any:
+        return answer if keys.down else await keys.fetch()
+
+    keeping = TokenVerifier(issuer=ISSUER, fetch_keys=fetch, clock=clock)
+    verify(keeping, token())
+    keys.down = True
+    clock.now += JWKS_REFRESH_SECONDS
+    assert refused(keeping, token(OTHER_KEY, kid="made-up")).kind.code == "SERVICE_UNAVAILABLE"
+    assert verify(keeping, token()).user_id == USER_ID
+    clock.now += JWKS_KEPT_SECONDS
     assert verify(keeping, token()).user_id == USER_ID
 
 
@@ -231,6 +252,7 @@ def test_an_answer_that_holds_no_keys_is_an_outage(answer: Any) -> None:
     keys.down = True
     assert refused(keeping, token()).kind.code == "SERVICE_UNAVAILABLE"
     keys.down = False
+    clock.now += JWKS_RETRY_SECONDS
     verify(keeping, token())
     keys.down = True
     clock.now += JWKS_KEPT_SECONDS

@@ -35,6 +35,29 @@ def test_checks_run_side_by_side(clock: ManualClock) -> None:
     assert all(result.latency_ms >= 0 for result in report.checks.values())
 
 
+def test_a_check_that_hangs_is_asked_once_and_keeps_nobody_from_anything(clock: ManualClock) -> None:
+    """It fails each time, the others answer, and the loop still looks names up."""
+    checker, release, asked = HealthChecker(clock=clock, cache_seconds=0), threading.Event(), []
+
+    def hangs() -> None:
+        asked.append(1)
+        release.wait(10)
+
+    checker.register_check("hangs", hangs, timeout=0.02)
+    checker.register_check("fine", lambda: "fine", timeout=5)
+
+    async def scenario() -> None:
+        for _ in range(40):
+            report = await checker.run_all()
+            assert (report.checks["hangs"].status, report.checks["fine"].message) == ("fail", "fine")
+            assert report.checks["hangs"].message == "no answer within 0.02 s"
+        assert await asyncio.get_running_loop().getaddrinfo("localhost", 80)
+        release.set()
+
+    asyncio.run(scenario())
+    assert len(asked) == 1
+
+
 def set_async(event: asyncio.Event) -> Any:
     async def check() -> None:
         event.set()

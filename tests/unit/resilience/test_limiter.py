@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import itertools
 import random
+import threading
+import time
 from typing import Any
 
 import pytest
 
-from resilience import Decision, Limit, MemoryStore, RateLimitedError, RateLimiter, events
+from resilience import Decision, Limit, MemoryStore, RateLimitedError, RateLimiter, StoreError, events
 from resilience.testing import ManualClock
 from tests.integration.resilience.helpers import FaultyStore
 
@@ -34,6 +36,40 @@ def test_one_process_stops_at_the_limit(clock: ManualClock) -> None:
     assert refused.retry_after == 60
     clock.advance(60)
     assert limiter.check("u").allowed
+
+
+def test_it_remembers_as_many_subjects_as_it_says(clock: ManualClock) -> None:
+    """However many limits each of them has."""
+    limiter = RateLimiter(per_minute=2, per_hour=10, clock=clock, max_subjects=1)
+    assert [limiter.check("u").allowed for _ in range(4)] == [True, True, False, False]
+
+
+def test_nobody_waits_for_a_store_that_hangs(clock: ManualClock) -> None:
+    """Not even where its timeouts do not count, as while a name is looked up; the next callers do not wait at all."""
+    release = threading.Event()
+
+    class Hanging(FaultyStore):
+        blocking = True
+
+        def add(self, *_: Any, **__: Any) -> dict[str, int]:
+            release.wait(10)
+            raise StoreError("late")
+
+    limiter = RateLimiter(per_minute=1, store=Hanging(MemoryStore(clock=clock)), clock=clock)
+
+    async def scenario() -> list[float]:
+        waited = []
+        for user in ("a", "a", "a", "b", "b"):  # the first call of each is on credit
+            began = time.monotonic()
+            assert (await limiter.check_async(user)).allowed
+            waited.append(time.monotonic() - began)
+        return waited
+
+    try:
+        waited = asyncio.run(scenario())
+    finally:
+        release.set()
+    assert [seconds > 0.5 for seconds in waited] == [False, True, False, False, False]
 
 
 @pytest.mark.parametrize("pattern", ["even", "random", "one_after_another"])

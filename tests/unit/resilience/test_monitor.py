@@ -151,17 +151,19 @@ def test_writes_are_seldom(clock: ManualClock) -> None:
 
 
 def test_the_end_of_an_invocation_writes_only_what_is_due(clock: ManualClock) -> None:
-    """flush() leaves a few calls for later, flush(final=True) writes them, and a restored copy takes its own item."""
+    """flush() leaves a few calls for later, flush(final=True) writes them, and a restored copy begins anew."""
     (monitor,), (store,) = fleet(clock, 1)
     monitor.record("GET /x", 0.1)
     monitor.flush_soon(only_if_due=True)
     assert store.writes == 0
     monitor.flush_soon()
     assert store.writes == 1
+    monitor.record("GET /snapshot", 0.1)
     monitor.renew()
     monitor.record("GET /x", 0.1)
     monitor.flush()
     assert len(store.query("metrics")) == 2
+    assert "GET /snapshot" not in monitor.fleet().names  # or each copy would count it
 
 
 def test_a_reset_reaches_every_environment(clock: ManualClock) -> None:

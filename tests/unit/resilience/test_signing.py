@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import UTC, datetime
 from unittest.mock import patch
 
@@ -12,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resilience import StoreError
+from resilience import DynamoStore, StoreError
 from resilience.store._signing import Credentials, find_credentials, find_region, sign
 
 MOMENT = datetime(2026, 2, 28, 23, 59, 59, tzinfo=UTC)
@@ -75,6 +76,33 @@ def test_a_profile_comes_next(
     monkeypatch.setenv("AWS_CONFIG_FILE", str(folder / "config"))
     assert find_credentials()() == Credentials("a", "b", None)
     assert find_region() == "eu-north-1"
+
+
+def test_without_botocore_only_the_environment_counts(nowhere: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The package needs no AWS SDK; what only that could find is then not found."""
+    monkeypatch.setitem(sys.modules, "botocore.session", None)
+    with pytest.raises(StoreError, match="botocore is not installed"):
+        find_credentials()
+    with pytest.raises(StoreError, match="no region"):
+        find_region()
+
+
+def test_credentials_that_cannot_be_had_are_not_looked_for_all_the_time(
+    nowhere: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Looking may take a second, and every protected call would wait for it."""
+    looked = []
+
+    def look() -> None:
+        looked.append(1)
+        raise StoreError("no credentials")
+
+    monkeypatch.setattr("resilience.store._wire.find_credentials", look)
+    store = DynamoStore("table", region="eu-west-1")
+    for _ in range(5):
+        with pytest.raises(StoreError):
+            store.get("control", "x")
+    assert len(looked) == 1
 
 
 def test_without_any_the_store_is_down(nowhere: None) -> None:

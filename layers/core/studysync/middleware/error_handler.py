@@ -15,16 +15,19 @@ from starlette.responses import Response
 from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from resilience import RateLimitedError, ResilienceError
 from studysync.context import request_context
 from studysync.errors import (
     HTTP_ERRORS,
     INTERNAL_ERROR,
     INVALID_JSON,
     METHOD_NOT_ALLOWED,
+    RATE_LIMIT_EXCEEDED,
     VALIDATION_ERROR,
     ApiError,
     ErrorKind,
     problem,
+    unavailable,
 )
 from studysync.logging import app_logger
 from studysync.refusals import note_refusal
@@ -39,6 +42,10 @@ def to_api_error(error: Exception) -> ApiError:
     if isinstance(error, HTTPException):
         kind = HTTP_ERRORS.get(error.status_code, ErrorKind(error.status_code, "HTTP_ERROR"))
         return ApiError(kind, _HTTP_MESSAGES.get(error.status_code, str(error.detail)), headers=error.headers)
+    if isinstance(error, RateLimitedError):
+        return ApiError(RATE_LIMIT_EXCEEDED, "Too many requests.", headers=error.decision.headers())
+    if isinstance(error, ResilienceError):
+        return unavailable(retry_after=getattr(error, "retry_after", 1.0))
     return ApiError(INTERNAL_ERROR, "Something went wrong on our side.")
 
 
@@ -123,11 +130,13 @@ class ErrorHandlerMiddleware:
         try:
             await self.app(scope, receive, send_and_note)
         except Exception as error:
-            if not isinstance(error, ApiError):
+            answer = to_api_error(error)
+            if answer.kind is INTERNAL_ERROR and not isinstance(error, ApiError):
                 app_logger.exception("unhandled error", kind="error", error_type=type(error).__name__)
+            elif isinstance(error, ResilienceError):
+                app_logger.warning("refused to protect something", kind="error", error_type=type(error).__name__)
             if begun:
                 raise
-            answer = to_api_error(error)
             if self.include_traceback and answer.kind is INTERNAL_ERROR:
                 answer.details = {"traceback": traceback.format_exc().splitlines()}
             await error_response(answer, scope["path"])(scope, receive, send)

@@ -9,6 +9,7 @@ One description serves plain and async functions: `_Plain` and `_Async` differ o
 
 from __future__ import annotations
 
+import contextvars
 import functools
 import inspect
 import logging
@@ -18,9 +19,10 @@ from typing import Any, ParamSpec, Protocol, TypeVar, cast
 from resilience import _offload, events
 from resilience._cache._codec import canonical, decode, encode
 from resilience._cache._entry import Entry, Rules
-from resilience._cache._flights import Flight, Work, run_plain
+from resilience._cache._flights import REFRESH, Flight, Work, run_plain
 from resilience._cache._manager import CacheManager, cache_manager
 from resilience._cache._shared import Found
+from resilience._deadline import forget_deadline
 from resilience.errors import ConfigurationError
 
 P = ParamSpec("P")
@@ -67,7 +69,8 @@ def cached(
 
     Args:
         ttl: Seconds that a value is fresh; more than 0.
-        key_prefix: Groups keys for whoever reads them. Keys of different functions never meet, whatever their prefix.
+        key_prefix: Groups keys for whoever reads them, and tells functions of one name apart, such as those that a
+            factory makes around different variables.
         key: Takes the arguments and returns what tells calls apart (supported by the codec). None takes all arguments,
             by name, defaults included. Methods need it, to leave `self` out.
         stale_while_revalidate: Seconds after ttl in which the old value is served while one refresh is under way.
@@ -86,7 +89,7 @@ def cached(
         the codec does not support is returned but not kept, and a warning is logged.
 
     Raises:
-        ConfigurationError: A setting is out of range, or the function is a generator.
+        ConfigurationError: A setting is out of range, the function is a generator, or another has its name and prefix.
     """
     rules = Rules(
         ttl=ttl,
@@ -129,6 +132,7 @@ class _Cached:
         self._key = key
         self._signature = inspect.signature(function)
         self._name = [prefix, f"{function.__module__}.{function.__qualname__}"]
+        manager.claim(" ".join(self._name), function)
 
     def key_of(self, *args: Any, **kwargs: Any) -> str:
         """The key of a call: canonical JSON, so that different calls never share one."""
@@ -170,7 +174,7 @@ class _Cached:
         now, generation = self.manager.clock.wall(), self.manager.generation()
         known = None if self.rules.private else self.manager.lookup(key)
         found = await self._look(key, generation, now)
-        entry = found.entry or (None if found.gone else known)
+        entry = found.entry or (None if found.gone or self._outlived(known, found, now) else known)
         if entry is not None and self.rules.fresh(entry, now):
             if found.entry is None and known is not None:
                 # The second level has nothing against it (or did not answer): good for another while.
@@ -183,7 +187,15 @@ class _Cached:
             self._later(key, lambda own: self._refresh(key, args, kwargs, own))
             self.manager.note("stale", key, entry, self.rules, now)
             return decode(entry.text)
-        return await self._fetch(key, lambda: self._compute(args, kwargs), flight, found, entry)
+        stale = entry or (None if found.gone else known)
+        return await self._fetch(key, lambda: self._compute(args, kwargs), flight, found, stale)
+
+    def _outlived(self, known: Entry | None, found: Found, now: float) -> bool:
+        """Whether it was remembered for longer than a marker of its invalidation would have lasted."""
+        from resilience._cache._shared import MARKER_SECONDS
+
+        checked = known.checked if known is not None and found.answered else None
+        return checked is not None and not checked <= now < checked + MARKER_SECONDS - self.rules.local_seconds
 
     async def _look(self, key: str, generation: int, now: float) -> Found:
         shared = self.manager.shared
@@ -223,13 +235,12 @@ class _Cached:
             logger.warning("%s: not cached: %s", self._name[1], error)
             return
         now, shared = self.manager.clock.wall(), self.manager.shared
-        entry = Entry(text, now, generation, None)
+        # Asked for again after local_seconds, written or not: others may invalidate it all the same.
+        entry = Entry(text, now, generation, None if shared is None else now)
         if shared is not None and not flight.disowned and found.answered and self._shareable(entry):
             keep = self.rules.keep(entry)
             if await self._ask(lambda: shared.put(key, entry, found, keep)) is False:
                 return  # another environment wrote or invalidated meanwhile: its word counts
-            # Written; or reads are answered and writes are not: asked for again after local_seconds all the same.
-            entry = Entry(text, now, generation, now)
         self._keep(key, entry, flight)
 
     def _shareable(self, entry: Entry) -> bool:
@@ -244,7 +255,7 @@ class _Cached:
     async def _refresh(self, key: str, args: tuple[Any, ...], kwargs: dict[str, Any], flight: Flight) -> None:
         """Compute again behind a stale answer, in one environment of the fleet; errors leave the old value."""
         now, generation, shared = self.manager.clock.wall(), self.manager.generation(), self.manager.shared
-        if shared is not None and not await self._ask(lambda: shared.lease(key, generation, now)):
+        if shared is not None and not await self._ask(lambda: shared.lease(key, generation, now, self.rules.ttl)):
             return
         try:
             found = await self._look(key, generation, now)
@@ -255,9 +266,6 @@ class _Cached:
             await self._store(key, value, generation, flight, found)
         except Exception:
             logger.warning("%s: refresh failed; the old value stays", self._name[1], exc_info=True)
-        finally:
-            if shared is not None:
-                await self._ask(lambda: shared.release(key, generation))
 
     def _joined(self) -> None:
         self.manager.counters.misses += 1
@@ -288,7 +296,7 @@ class _Plain(_Cached):
 
     def _later(self, key: str, work: Work) -> None:
         def refresh() -> None:
-            self.manager.flights.share("refresh " + key, work, lambda: None)
+            self.manager.flights.share(REFRESH + key, work, lambda: None)
 
         _offload.soon(refresh, blocking=True, kind="work")
 
@@ -323,18 +331,21 @@ class _Async(_Cached):
         import asyncio
 
         async def refresh() -> None:
-            await self.manager.flights.share_async("refresh " + key, work, lambda: None)
+            await self.manager.flights.share_async(REFRESH + key, work, lambda: None)
 
-        task = asyncio.get_running_loop().create_task(refresh())
-        _refreshing.add(task)
-        task.add_done_callback(_refreshing.discard)
-
-
-_refreshing: set[Any] = set()
+        # It may outlive the request, whose deadline is not its own.
+        context = contextvars.copy_context()
+        context.run(forget_deadline)
+        _offload.follow(asyncio.get_running_loop().create_task(refresh(), context=context))
 
 
 def _copy(value: Any) -> Any:
     """What is shared by those who waited together must not be shared by what they do with it."""
     import copy
 
-    return value if isinstance(value, str | int | float | bool | bytes | None) else copy.deepcopy(value)
+    if isinstance(value, str | int | float | bool | bytes | None):
+        return value
+    try:
+        return copy.deepcopy(value)
+    except Exception:  # noqa: BLE001 - it is not kept either, and was asked for by these callers alone
+        return value

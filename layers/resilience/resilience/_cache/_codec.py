@@ -53,28 +53,29 @@ def decode(text: str) -> Any:
 
 def canonical(value: object) -> str:
     """Text that is the same for equal values and different for others, whatever order their keys have."""
-    return json.dumps(_prepare(value, 0), separators=(",", ":"), sort_keys=True)
+    return json.dumps(_prepare(value, 0, ordered=True), separators=(",", ":"), sort_keys=True)
 
 
 _DEEPEST = 100
 
 
-def _prepare(value: Any, depth: int) -> Any:
+def _prepare(value: Any, depth: int, *, ordered: bool = False) -> Any:
     kind = type(value)
     if kind in _PLAIN:
         return value
     if depth > _DEEPEST:
         raise ValueError("nested too deeply, or contains itself")
     if kind is list:
-        return [_prepare(each, depth + 1) for each in value]
+        return [_prepare(each, depth + 1, ordered=ordered) for each in value]
     if kind is dict:
         if all(type(key) is str and not key.startswith("~") for key in value):
-            return {key: _prepare(each, depth + 1) for key, each in value.items()}
-        return {"~map": [[_prepare(key, depth + 1), _prepare(each, depth + 1)] for key, each in value.items()]}
+            return {key: _prepare(each, depth + 1, ordered=ordered) for key, each in value.items()}
+        pairs = [[_prepare(each, depth + 1, ordered=ordered) for each in pair] for pair in value.items()]
+        return {"~map": sorted(pairs, key=json.dumps) if ordered else pairs}
     if kind not in _dumpers:
         raise TypeError(f"{kind.__module__}.{kind.__qualname__} cannot be cached; see register_type")
     tag, dump = _dumpers[kind]
-    return {"~" + tag: _prepare(dump(value), depth + 1)}
+    return {"~" + tag: _prepare(dump(value), depth + 1, ordered=ordered)}
 
 
 def _hook(found: dict[str, Any]) -> Any:

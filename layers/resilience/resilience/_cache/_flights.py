@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     import asyncio
     from concurrent.futures import Future
 
+REFRESH = "refresh "
+"""Before a key: the flight that refreshes it behind a stale answer."""
+
 Work = Callable[["Flight"], Coroutine[Any, Any, Any]]
 
 
@@ -40,9 +43,10 @@ class Flights:
     def disown(self, key: str) -> None:
         """Keep what is being computed for a key from being stored or joined."""
         with self._lock:
-            flight = self._flights.pop(key, None)
-            if flight is not None:
-                flight.disowned = True
+            for name in (key, REFRESH + key):
+                flight = self._flights.pop(name, None)
+                if flight is not None:
+                    flight.disowned = True
 
     def _land(self, key: str, flight: Flight) -> None:
         with self._lock:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple
 
 from resilience import _offload, _served, events
 from resilience._cache._entry import Entry, Rules
@@ -12,7 +13,7 @@ from resilience._cache._shared import SharedLevel
 from resilience._clock import SYSTEM, Clock
 from resilience._control import Control, control_of
 from resilience._runtime import Bound, default_store
-from resilience.errors import StoreError
+from resilience.errors import ConfigurationError, StoreError
 from resilience.store._protocol import Store
 
 _GENERATION: Final = "cache"
@@ -86,6 +87,7 @@ class CacheManager(Bound):
         self.counters = Counters()
         self.flights = Flights()
         self._given = store
+        self._names: dict[str, tuple[object, object]] = {}
         self._binding: tuple[Control, SharedLevel | None] | None = None
         if store is None:
             self.follow_default()
@@ -154,11 +156,10 @@ class CacheManager(Bound):
         control, shared = self._bound()
         if shared is None:
             return True
-        generation, now = self.generation(), self.clock.wall()
         if control.store.blocking and _offload.in_event_loop():
-            _offload.soon(lambda: shared.invalidate(key, generation, now), blocking=True)
+            _offload.soon(lambda: self._mark(shared, key), blocking=True)
             return True
-        return shared.invalidate(key, generation, now)
+        return self._mark(shared, key)
 
     async def invalidate_async(self, key: str) -> bool:
         """Like `invalidate`, and always waits for the store, without blocking the event loop."""
@@ -166,8 +167,12 @@ class CacheManager(Bound):
         control, shared = self._bound()
         if shared is None:
             return True
-        generation, now = self.generation(), self.clock.wall()
-        return await _offload.run(lambda: shared.invalidate(key, generation, now), blocking=control.store.blocking)
+        return await _offload.run(lambda: self._mark(shared, key), blocking=control.store.blocking)
+
+    def _mark(self, shared: SharedLevel, key: str) -> bool:
+        heard = shared.invalidate(key, self.generation(), self.clock.wall())
+        self._drop(key)  # what somebody read from the store before it knew
+        return heard
 
     def generation(self) -> int:
         """How often the cache was cleared, as known here; the snapshot is refreshed when it is due."""
@@ -186,6 +191,18 @@ class CacheManager(Bound):
     def shared(self) -> SharedLevel | None:
         """The second level, or None."""
         return self._bound()[1]
+
+    def claim(self, name: str, function: Callable[..., Any]) -> None:
+        """Give a name, which begins its keys, to one function.
+
+        Raises:
+            ConfigurationError: Another function of that name, with other code or made anew around other variables, has
+                it: the results of one would be taken for the other's.
+        """
+        code, closed = getattr(function, "__code__", None), getattr(function, "__closure__", None)
+        holder, held = self._names.setdefault(name, (function, code))
+        if holder is not function and (closed or held != code):
+            raise ConfigurationError("key_prefix", name, "another function has this name; tell them apart")
 
     def lookup(self, key: str) -> Entry | None:
         """What the first level has, unless a clear made it old."""
@@ -212,6 +229,9 @@ class CacheManager(Bound):
 
     def _forget(self, key: str) -> None:
         self.counters.invalidations += 1
+        self._drop(key)
+
+    def _drop(self, key: str) -> None:
         self.flights.disown(key)
         self.local.drop(key)
 

@@ -17,7 +17,8 @@ from resilience.store._protocol import Item, Store, Value
 
 LARGEST: Final = 350_000
 """Bytes; DynamoDB's items end at 400 KB."""
-_MARKER_SECONDS: Final = 3_600
+MARKER_SECONDS: Final = 3_600
+"""How long a marker says that a key was invalidated; what is remembered for longer must not be believed."""
 _LEASE_SECONDS: Final = 15
 _TRIES: Final = 4
 
@@ -75,7 +76,7 @@ class SharedLevel:
 
     def invalidate(self, key: str, generation: int, now: float) -> bool:
         """Leave a marker in the value's place; False when the store did not answer."""
-        partition, ttl = _partition(key, generation), int(now) + _MARKER_SECONDS
+        partition, ttl = _partition(key, generation), int(now) + MARKER_SECONDS
         try:
             for _ in range(_TRIES):
                 item = self.store.get(partition, "value")
@@ -86,22 +87,17 @@ class SharedLevel:
             self._failed(key, "invalidate", error)
         return False
 
-    def lease(self, key: str, generation: int, now: float) -> bool:
-        """Win the right to refresh a key for the fleet; True as well when the store does not answer."""
+    def lease(self, key: str, generation: int, now: float, ttl: float) -> bool:
+        """Win the right to refresh a key for the fleet; True as well when the store does not answer.
+
+        It ends by itself, before the value that is fresh for `ttl` seconds has to be refreshed again.
+        """
+        ends = int(now) + max(1, min(_LEASE_SECONDS, int(ttl)))
         try:
-            return self.store.put_if(
-                _partition(key, generation), "lease", {}, expected_version=None, ttl=int(now) + _LEASE_SECONDS
-            )
+            return self.store.put_if(_partition(key, generation), "lease", {}, expected_version=None, ttl=ends)
         except StoreError as error:
             self._failed(key, "lease", error)
             return True
-
-    def release(self, key: str, generation: int) -> None:
-        """Give the right back."""
-        try:
-            self.store.delete(_partition(key, generation), "lease")
-        except StoreError as error:
-            self._failed(key, "release", error)
 
     def _failed(self, key: str, operation: str, error: StoreError) -> None:
         self.errors += 1

@@ -25,6 +25,8 @@ from resilience.errors import ConfigurationError, RateLimitedError, StoreError
 from resilience.store._protocol import Store
 
 _LARGEST_BLOCK: Final = 20
+_ASK_SECONDS: Final = 1.0
+_REST_SECONDS: Final = 5.0
 
 
 class _Bucket:
@@ -77,7 +79,9 @@ class RateLimiter:
         self.name = _checks.text("name", name)
         self._clock = clock
         self._held = _Held(store)
-        self._buckets: LRUCache[tuple[str, str], _Bucket] = LRUCache(_checks.whole("max_subjects", max_subjects))
+        remembered = _checks.whole("max_subjects", max_subjects) * len(self.limits)
+        self._buckets: LRUCache[tuple[str, str], _Bucket] = LRUCache(remembered)
+        self._open_until = 0.0
         self._lock = threading.Lock()
 
     def check(self, subject: str, *, limits: Sequence[Limit] | None = None) -> Decision:
@@ -99,9 +103,20 @@ class RateLimiter:
         decision, leases = self._begin(subject, limits or self.limits)
         while leases:
             for lease in leases:
-                await _offload.run(lease.ask, blocking=self._held.store.blocking)
+                await self._ask(lease)
             decision, leases = self._begin(subject, limits or self.limits)
         return self._tell(subject, decision)
+
+    async def _ask(self, lease: _Lease) -> None:
+        """Ask, and wait no longer than a second: what looks names up or waits for a free thread knows no timeouts."""
+        import asyncio
+
+        try:
+            async with asyncio.timeout(_ASK_SECONDS):
+                await _offload.run(lease.ask, blocking=self._held.store.blocking)
+        except TimeoutError:
+            self._open_until = self._clock.wall() + _REST_SECONDS
+            events.emit(events.RATE_LIMIT_OPEN, self.name, error="no answer in time")
 
     def enforce(self, subject: str) -> Decision:
         """Like `check`, and raises RateLimitedError when the call is refused."""
@@ -135,7 +150,7 @@ class RateLimiter:
                 for limit, bucket in buckets
                 if not bucket.tokens
                 and not bucket.exhausted
-                and now >= bucket.open_until
+                and now >= max(bucket.open_until, self._open_until)
                 and not _credit(bucket, limit)
             ]
             refused = [limit for limit, bucket in buckets if bucket.exhausted and not bucket.tokens]
@@ -165,7 +180,7 @@ class RateLimiter:
             retry_after=0.0 if allowed else reset,
             policy=policy.name,
             policies=tuple(limit for limit, _ in buckets),
-            fail_open=any(now < each.open_until for _, each in buckets),
+            fail_open=any(now < max(each.open_until, self._open_until) for _, each in buckets),
         )
 
     def _tell(self, subject: str, decision: Decision) -> Decision:

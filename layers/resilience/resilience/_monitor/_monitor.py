@@ -112,6 +112,11 @@ class PerformanceMonitor(Member):
         self._recent: deque[SlowCall] = deque(maxlen=100)
         self._reporters: dict[str, Callable[[], Figures]] = {}
 
+    def renew(self) -> None:
+        """Become another environment, and leave what was counted to the one that was copied."""
+        super().renew()
+        self._forget()
+
     def record(self, name: str, seconds: float, *, error: bool = False) -> None:
         """Count a call.
 

@@ -35,11 +35,13 @@ class RetryBudget:
 
     def deposit(self) -> None:
         """Count a first try."""
-        # No lock: two threads at once may lose one payment, which only makes the budget stricter.
+        # No lock while the advance is paid back, nor when the bucket is full, as it is while all is well: two threads
+        # at once may lose one payment, which only makes the budget stricter. A lost withdrawal would not.
         if self._owed > 0:
             self._owed -= self._ratio
         elif self._tokens < self._ceiling:
-            self._tokens = min(self._ceiling, self._tokens + self._ratio)
+            with self._lock:
+                self._tokens = min(self._ceiling, self._tokens + self._ratio)
 
     def withdraw(self) -> bool:
         """Take a retry's token; False when there is none, and the retry must not be made."""

@@ -18,8 +18,14 @@ from resilience.store._marshal import dump, dump_item, load_item
 from resilience.store._protocol import Item, Value
 from resilience.store._wire import RefusedError, UnreachableError, Wire
 
+# About this request alone; the table is well for others. So is one that a policy keeps from this key.
 _ANSWERED = frozenset(
-    {"ConditionalCheckFailedException", "ValidationException", "ItemCollectionSizeLimitExceededException"}
+    {
+        "ConditionalCheckFailedException",
+        "ValidationException",
+        "ItemCollectionSizeLimitExceededException",
+        "AccessDeniedException",
+    }
 )
 
 
@@ -174,6 +180,9 @@ class DynamoStore:
         except UnreachableError as error:
             self._rest()
             raise StoreError(f"{operation} on {self.table!r}: {error}") from error
+        except StoreError:  # no credentials, no region: looking for them can take as long
+            self._rest()
+            raise
 
     def _connected(self) -> Wire:
         wire = self._wire

@@ -1,0 +1,143 @@
+"""What the database's answers come to, with answers that a PostgREST never gives and what stands before it may."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
+
+import httpx
+import pytest
+from postgrest import AsyncPostgrestClient
+
+from resilience.testing import no_wait
+from studysync.database import Database, _protected, breaker
+from studysync.errors import ApiError
+from studysync.http import ReconnectingTransport
+from studysync.settings import Settings
+from studysync.tables import Tables, _send_once
+
+SETTINGS = Settings(supabase_url="https://x.supabase.co", supabase_service_role_key="key")
+Answer = Callable[[httpx.Request], httpx.Response]
+
+
+@pytest.fixture(autouse=True)
+def unharmed() -> Iterator[None]:
+    """Failures that tests make do not count for the next one; retries are left, and nobody waits for them."""
+    budget = _protected.retry_policy.budget
+    for _ in range(300):
+        budget.deposit()
+    with no_wait():
+        yield
+    breaker.reset()
+
+
+class Answers:
+    """A server in between, counting what it is asked."""
+
+    def __init__(self, *answers: httpx.Response | Exception) -> None:
+        self.answers = list(answers)
+        self.asked: list[httpx.Request] = []
+
+    async def __call__(self, request: httpx.Request) -> httpx.Response:
+        self.asked.append(request)
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return httpx.Response(answer.status_code, headers=answer.headers, content=answer.content)
+
+
+def refused(work: Awaitable[Any]) -> ApiError:
+    async def wait() -> Any:
+        return await work
+
+    with pytest.raises(ApiError) as raised:
+        asyncio.run(wait())
+    return raised.value
+
+
+@pytest.mark.parametrize(
+    ("answer", "code", "asked"),
+    [
+        (httpx.Response(200, html="<p>Maintenance</p>"), "SERVICE_UNAVAILABLE", 3),
+        (httpx.Response(502, html="<p>Bad gateway</p>"), "SERVICE_UNAVAILABLE", 3),
+        (httpx.Response(500, json={"code": None, "message": "server closed"}), "SERVICE_UNAVAILABLE", 3),
+        (httpx.Response(500, json={"code": "40001", "message": "serialize"}), "SERVICE_UNAVAILABLE", 3),
+        (httpx.ConnectError("refused"), "SERVICE_UNAVAILABLE", 3),
+        (httpx.ReadTimeout("slow"), "SERVICE_UNAVAILABLE", 1),
+        (httpx.Response(500, json={"code": "57014", "message": "cancelled"}), "SERVICE_UNAVAILABLE", 1),
+        (httpx.Response(404, json={"code": "PGRST202", "message": "no such function"}), "INTERNAL_ERROR", 1),
+        (httpx.Response(400, json={"code": "SS001", "message": "No such session."}), "NOT_FOUND", 1),
+    ],
+)
+def test_what_passes_is_asked_for_again_and_nothing_else(
+    answer: httpx.Response | Exception, code: str, asked: int
+) -> None:
+    """An answer that is none, or from somebody in between, is an outage; what took long is not repeated."""
+    server = Answers(answer)
+    database = Database(SETTINGS, httpx.MockTransport(server))
+    assert refused(database.call("get_profile")).kind.code == code
+    assert len(server.asked) == asked
+
+
+def test_an_answer_after_an_outage_counts() -> None:
+    """The second try is as good as the first; an empty answer is no answer, not an error."""
+    server = Answers(httpx.ConnectError("refused"), httpx.Response(200, json={"xp": 1}), httpx.Response(204))
+    database = Database(SETTINGS, httpx.MockTransport(server))
+    assert asyncio.run(database.call("get_profile")) == {"xp": 1}
+    assert asyncio.run(database.call("touch")) is None
+
+
+@pytest.mark.parametrize("seconds", [0.5, 12.0])
+def test_the_setting_is_how_long_a_call_may_take(seconds: float) -> None:
+    """Also for the HTTP pool below, whose own timeout would otherwise end the call early, and have it repeated."""
+    server = Answers(httpx.Response(200, json=1))
+    settings = SETTINGS.model_copy(update={"database_timeout_seconds": seconds})
+    asyncio.run(Database(settings, httpx.MockTransport(server)).call("ping"))
+    assert server.asked[0].extensions["timeout"]["read"] == seconds
+
+
+def tables(server: Answers) -> Tables:
+    client = httpx.AsyncClient(transport=httpx.MockTransport(server), event_hooks={"request": [_send_once]})
+    found = Tables.__new__(Tables)
+    found._source = Database(SETTINGS, httpx.MockTransport(server))
+    found._postgrest = AsyncPostgrestClient(SETTINGS.supabase_rest_url, http_client=client, retry_enabled=False)
+    return found
+
+
+@pytest.mark.parametrize("answer", [httpx.ReadError("cut off"), httpx.Response(503, html="<p>busy</p>")])
+def test_rows_are_never_inserted_twice(answer: httpx.Response | Exception) -> None:
+    """A lost answer may have been a done insert, and rows have no id by which it would be known again."""
+    server = Answers(answer)
+    assert refused(tables(server).insert_async("notes", {"text": "x"})).kind.code == "SERVICE_UNAVAILABLE"
+    assert len(server.asked) == 1
+    assert server.asked[0].extensions["once"] is True
+
+
+def test_rows_are_read_again() -> None:
+    """Reading twice does no harm; a connection that PostgREST lost is a 503, and so is an answer without rows."""
+    lost = httpx.Response(500, json={"code": None, "message": "server closed", "details": None, "hint": None})
+    server = Answers(lost, httpx.Response(200, json=[{"id": 1}]))
+    assert asyncio.run(tables(server).fetch_async("notes")) == [{"id": 1}]
+    assert len(server.asked) == 2
+    server = Answers(httpx.Response(200, text=json.dumps("<p>Maintenance</p>")))
+    assert refused(tables(server).fetch_async("notes")).kind.code == "SERVICE_UNAVAILABLE"
+
+
+@pytest.mark.parametrize(("once", "asked"), [(True, 1), (False, 2)])
+def test_a_broken_connection_is_replaced_unless_that_may_do_it_twice(
+    once: bool, asked: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The transport sends again what is safe to send again."""
+    sent: list[httpx.Request] = []
+
+    async def broken(_: Any, request: httpx.Request) -> httpx.Response:
+        sent.append(request)
+        raise httpx.RemoteProtocolError("closed")
+
+    monkeypatch.setattr(httpx.AsyncHTTPTransport, "handle_async_request", broken)
+    request = httpx.Request("POST", "https://x.supabase.co", extensions={"once": True} if once else {})
+    with pytest.raises(httpx.RemoteProtocolError):
+        asyncio.run(ReconnectingTransport().handle_async_request(request))
+    assert len(sent) == asked

@@ -1,0 +1,112 @@
+"""What the layers around a route make of what it raises, of a cache that is old, and of methods that nobody knows."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from resilience import (
+    CircuitOpenError,
+    DeadlineExceededError,
+    PoolTimeoutError,
+    RateLimitedError,
+    RateLimiter,
+    StoreError,
+    performance_monitor,
+)
+from resilience._served import note_cached, note_fallback
+from studysync.middleware import ErrorHandlerMiddleware, RequestContextMiddleware
+
+Route = Callable[[], Awaitable[Any]]
+
+
+def answer(route: Route, *, method: str = "GET", traceback: bool = False) -> httpx.Response:
+    """Ask a route behind the two outer layers."""
+    app = FastAPI()
+    app.add_middleware(ErrorHandlerMiddleware, include_traceback=traceback)
+    app.add_middleware(RequestContextMiddleware)
+    app.add_api_route("/thing", route)
+
+    async def ask() -> httpx.Response:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://api.test") as client:
+            return await client.request(method, "/thing")
+
+    return asyncio.run(ask())
+
+
+def raising(error: Exception) -> Route:
+    async def route() -> None:
+        raise error
+
+    return route
+
+
+def limited() -> RateLimitedError:
+    limiter = RateLimiter(per_minute=1)
+    while limiter.check("u").allowed:
+        pass
+    return RateLimitedError(limiter.check("u"))
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "code", "retry_after"),
+    [
+        (CircuitOpenError("payments", 7.2), 503, "SERVICE_UNAVAILABLE", "8"),
+        (DeadlineExceededError("no time left"), 503, "SERVICE_UNAVAILABLE", "1"),
+        (PoolTimeoutError(20, 5.0), 503, "SERVICE_UNAVAILABLE", "1"),
+        (StoreError("down"), 503, "SERVICE_UNAVAILABLE", "1"),
+        (limited(), 429, "RATE_LIMIT_EXCEEDED", None),
+        (KeyError("secret detail"), 500, "INTERNAL_ERROR", None),
+    ],
+)
+def test_what_the_resilience_layer_refuses_may_be_tried_again(
+    error: Exception, status: int, code: str, retry_after: str | None
+) -> None:
+    """It is no mistake of ours: the client is told when to come back; a mistake keeps its text to itself."""
+    response = answer(raising(error))
+    assert (response.status_code, response.json()["error_code"]) == (status, code)
+    assert response.headers.get("retry-after", "0").isdecimal()
+    if retry_after:
+        assert response.headers["retry-after"] == retry_after
+    assert "secret detail" not in response.text
+
+
+def test_a_traceback_is_shown_only_where_it_was_asked_for() -> None:
+    """On a developer's machine, for what nobody expected."""
+    shown = answer(raising(KeyError("x")), traceback=True).json()["details"]["traceback"]
+    assert any("KeyError" in line for line in shown)
+    assert "details" not in answer(raising(StoreError("x")), traceback=True).json()
+
+
+def test_an_answer_says_when_it_is_old_or_makes_do() -> None:
+    """Stale values and fallbacks are marked, fresh ones are not."""
+
+    async def old() -> str:
+        note_cached(42.9, stale=True)
+        note_fallback("recommendations")
+        return "old"
+
+    async def fresh() -> str:
+        note_cached(3.0, stale=False)
+        return "fresh"
+
+    headers = answer(old).headers
+    assert (headers["x-cache"], headers["age"], headers["x-degraded"]) == ("stale", "42", "recommendations")
+    assert not {"x-cache", "age", "x-degraded"} & set(answer(fresh).headers)
+
+
+def test_methods_that_are_made_up_count_as_one() -> None:
+    """Figures have a place for so many names; a stranger must not fill it."""
+
+    async def fine() -> str:
+        return "fine"
+
+    for number in range(5):
+        assert answer(fine, method=f"MADEUP{number}").status_code == 405
+    counted = [name for name in performance_monitor.get_metrics() if "MADEUP" in name or name.startswith("OTHER ")]
+    assert len(counted) == 1
