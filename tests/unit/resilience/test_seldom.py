@@ -3,13 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
-from resilience import CacheManager, MemoryStore, cached, circuit_breaker, events, flush
-from resilience.testing import ManualClock
+import resilience.store as store_package
+from resilience import (
+    CacheManager,
+    ConfigurationError,
+    MemoryStore,
+    RateLimiter,
+    StoreError,
+    _waiting,
+    cached,
+    circuit_breaker,
+    events,
+    flush,
+    with_retry,
+)
+from resilience._cache._flights import run_plain
+from resilience._offload import soon
+from resilience.store._marshal import load_item
+from resilience.testing import ManualClock, no_wait
 from tests.integration.resilience.helpers import FaultyStore
 from tests.unit.resilience.caching import Kit
 
@@ -108,3 +124,143 @@ def test_a_cache_whose_store_fails_half_way(clock: ManualClock) -> None:
     view.lose_writes = False
     assert call.function.invalidate("a") is True
     assert call("a")["n"] == 2
+
+
+def test_nobody_listens_and_nothing_happens() -> None:
+    """An event without a subscriber costs a look at an empty list."""
+    events.emit(events.CACHE_HIT, "key")
+    assert not events.wanted(events.CACHE_HIT)
+
+
+def test_generators_are_not_cached(clock: ManualClock) -> None:
+    """They can be read only once."""
+
+    def numbers() -> Iterator[int]:
+        yield 1
+
+    with pytest.raises(ConfigurationError, match="generator"):
+        cached(60, manager=CacheManager(clock=clock))(numbers)
+
+
+def test_a_plain_function_does_not_wait_for_an_event_loop() -> None:
+    """A mistake in the cache itself is told, and leaves nothing running."""
+
+    async def waits() -> None:
+        await asyncio.sleep(1)
+
+    async def scenario() -> None:
+        with pytest.raises(RuntimeError, match="event loop"):
+            run_plain(waits())
+
+    asyncio.run(scenario())
+
+
+def test_a_table_that_goes_down_before_a_refresh_lets_it_happen(clock: ManualClock) -> None:
+    """Without the right to refresh for the fleet each environment does for itself."""
+    store = FaultyStore(MemoryStore(clock=clock))
+    call = Kit("plain", clock, store, stale_while_revalidate=600)
+    assert call("a")["n"] == 1
+    clock.advance(61)
+    put_if = store.put_if
+
+    def lease_lost(pk: str, sk: str, *arguments: Any, **options: Any) -> bool:
+        if sk == "lease":
+            raise StoreError("down")
+        return put_if(pk, sk, *arguments, **options)
+
+    store.put_if = lease_lost  # type: ignore[method-assign]
+    assert call("a")["n"] == 1
+    assert flush(5)
+    assert call("a")["n"] == 2
+
+
+def test_a_refresh_that_another_did_is_taken_over(clock: ManualClock) -> None:
+    """Between the stale answer and the right to refresh, another environment may have stored a new value."""
+    shared = MemoryStore(clock=clock)
+    two = Kit("plain", clock, FaultyStore(shared), stale_while_revalidate=600)
+    one = cached(ttl=60, key=lambda user="u": user, manager=CacheManager(clock=clock, store=FaultyStore(shared)))(
+        two.source.plain
+    )
+    assert (one("a")["n"], two("a")["n"]) == (1, 1)
+    clock.advance(61)
+    store: Any = two.manager._bound()[0].store
+    put_if = store.put_if
+
+    def overtaken(pk: str, sk: str, *arguments: Any, **options: Any) -> bool:
+        if sk == "lease":
+            assert one("a")["n"] == 2
+        return put_if(pk, sk, *arguments, **options)
+
+    store.put_if = overtaken
+    assert two("a")["n"] == 1
+    assert flush(5)
+    store.put_if = put_if
+    assert two("a")["n"] == 2
+    assert two.source.calls == 2
+
+
+def test_an_invalidation_that_always_loses_is_told_so(clock: ManualClock) -> None:
+    """When others write the key all the time, the caller hears that the old value may be served elsewhere."""
+    store = FaultyStore(MemoryStore(clock=clock))
+    call = Kit("plain", clock, store)
+    call("a")
+    store.put_if = lambda *_, **__: False  # type: ignore[method-assign]
+    assert call.function.invalidate("a") is False
+
+
+def test_work_in_the_background_that_fails_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """Nobody waits for it, so the log is the only place to say so."""
+
+    def broken() -> None:
+        raise ZeroDivisionError
+
+    soon(broken, blocking=True)
+    assert flush(5)
+    assert any("background" in record.getMessage() for record in caplog.records)
+
+
+def test_more_waits_than_are_kept_are_forgotten() -> None:
+    """A test that skips thousands of waits does not fill its memory with them."""
+    with no_wait() as waits:
+        for _ in range(1_100):
+            _waiting.sleep(1)
+    assert len(waits) == 1_000
+
+
+@pytest.mark.parametrize("name", ["Nothing", "__path"])
+def test_the_store_has_only_what_it_says(name: str) -> None:
+    """A misspelt import is an AttributeError like anywhere."""
+    with pytest.raises(AttributeError):
+        getattr(store_package, name)
+
+
+def test_a_kind_that_nothing_writes_is_refused() -> None:
+    """Rather than read as something else."""
+    with pytest.raises(TypeError, match="kind SS"):
+        load_item({"pk": {"S": "a"}, "sk": {"S": "b"}, "x": {"SS": ["c"]}})
+
+
+def test_a_retry_without_a_budget_is_not_counted() -> None:
+    """Where the budget is none every retry is made."""
+    tries = []
+
+    def fails() -> None:
+        tries.append(1)
+        raise ConnectionError
+
+    async def fails_async() -> None:
+        fails()
+
+    with no_wait():
+        for _ in range(30):
+            with pytest.raises(ConnectionError):
+                with_retry(max_retries=1, budget=None)(fails)()
+            with pytest.raises(ConnectionError):
+                asyncio.run(with_retry(max_retries=1, budget=None)(fails_async)())
+    assert len(tries) == 120
+
+
+def test_limits_can_be_enforced(clock: ManualClock) -> None:
+    """The decision comes back when the call may be made."""
+    limiter = RateLimiter(per_minute=5, clock=clock)
+    assert limiter.enforce("u").allowed
