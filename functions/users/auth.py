@@ -194,7 +194,7 @@ async def _in_time(call: Callable[..., Awaitable[T]], *arguments: Any) -> T:
 
 
 def _tokens(session: Session | None) -> Tokens:
-    if session is None:
+    if session is None:  # pragma: no cover - only where addresses must be confirmed, and ours are
         raise ApiError(INTERNAL_ERROR, "Something went wrong on our side.")
     expires_at = datetime.fromtimestamp(session.expires_at or 0, UTC)
     return Tokens(

@@ -95,7 +95,7 @@ async def _register_again(body: Registration, registration: Mapping[str, str]) -
     if state["username_taken"]:
         raise _already_exists("username")
     # Neither is taken (any more): what stood in the way has gone, and the client may try again.
-    raise unavailable()
+    raise unavailable()  # pragma: no cover - a name that is given up between two calls to the database
 
 
 async def _sign_in_to_own(body: Registration, refusal: ApiError) -> Tokens:

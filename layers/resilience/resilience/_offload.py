@@ -37,7 +37,7 @@ def executor(kind: str = "store") -> ThreadPoolExecutor:
 
         with _lock:
             found = _executors.get(kind)
-            if found is None:
+            if found is None:  # pragma: no branch - two threads at the same moment
                 found = _executors[kind] = ThreadPoolExecutor(_THREADS, thread_name_prefix=f"resilience-{kind}")
     return found
 

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from resilience.store._wire import RefusedError, UnreachableError, Wire
 from resilience.testing import no_wait
@@ -172,6 +181,56 @@ def test_silence_is_an_outage() -> None:
     """A server that takes the request and says nothing costs the timeout, no more."""
     with wired([silence], attempts=1, read_timeout=0.05) as (wire, _), pytest.raises(UnreachableError, match="imeout"):
         wire.send("GetItem", {})
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+def test_the_server_is_verified(trusted: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Over TLS, against the authorities that the environment names; a stranger's certificate is no answer."""
+    key, name = (
+        ec.generate_private_key(ec.SECP256R1()),
+        x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")]),
+    )
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), 1, now - timedelta(days=1), now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    (tmp_path / "server.pem").write_bytes(
+        key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()) + certificate.public_bytes(Encoding.PEM)
+    )
+    (tmp_path / "trusted.pem").write_bytes(certificate.public_bytes(Encoding.PEM))
+    monkeypatch.setenv("AWS_CA_BUNDLE", str(tmp_path / "trusted.pem")) if trusted else None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "server.pem")
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(ANSWER)))
+            self.end_headers()
+            self.wfile.write(ANSWER)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    url = f"https://localhost:{server.server_port}"
+    wire = Wire(region="eu-west-1", endpoint_url=url, connect_timeout=5.0, read_timeout=5.0, attempts=1)
+    try:
+        if trusted:
+            assert wire.send("GetItem", {}) == {"Item": {}}
+        else:
+            with pytest.raises(UnreachableError, match="SSLCertVerificationError"):
+                wire.send("GetItem", {})
+    finally:
+        wire.close()
+        server.shutdown()
+        server.server_close()
 
 
 def test_the_endpoint_comes_from_the_region(monkeypatch: pytest.MonkeyPatch) -> None:

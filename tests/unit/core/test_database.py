@@ -11,6 +11,7 @@ import httpx
 import pytest
 from postgrest import AsyncPostgrestClient
 
+from resilience import deadline
 from resilience.testing import no_wait
 from studysync.database import Database, _protected, breaker
 from studysync.errors import ApiError
@@ -79,6 +80,20 @@ def test_what_passes_is_asked_for_again_and_nothing_else(
     database = Database(SETTINGS, httpx.MockTransport(server))
     assert refused(database.call("get_profile")).kind.code == code
     assert len(server.asked) == asked
+
+
+def test_a_call_without_time_left_is_not_made() -> None:
+    """The client has gone by then; it is no failure of the database."""
+    server = Answers(httpx.Response(200, json=1))
+
+    async def late() -> Any:
+        with deadline(0.0):
+            return await Database(SETTINGS, httpx.MockTransport(server)).call("ping")
+
+    before = breaker.snapshot().total_failures
+    assert refused(late()).kind.code == "SERVICE_UNAVAILABLE"
+    assert server.asked == []
+    assert breaker.snapshot().total_failures == before
 
 
 def test_an_answer_after_an_outage_counts() -> None:

@@ -20,6 +20,7 @@ from resilience import (
     performance_monitor,
 )
 from resilience._served import note_cached, note_fallback
+from studysync.errors import forbidden
 from studysync.middleware import ErrorHandlerMiddleware, RequestContextMiddleware
 
 Route = Callable[[], Awaitable[Any]]
@@ -61,6 +62,7 @@ def limited() -> RateLimitedError:
         (PoolTimeoutError(20, 5.0), 503, "SERVICE_UNAVAILABLE", "1"),
         (StoreError("down"), 503, "SERVICE_UNAVAILABLE", "1"),
         (limited(), 429, "RATE_LIMIT_EXCEEDED", None),
+        (forbidden(), 403, "AUTHORIZATION_ERROR", None),
         (KeyError("secret detail"), 500, "INTERNAL_ERROR", None),
     ],
 )

@@ -41,6 +41,15 @@ def published(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str
         cache.cache_clear()
 
 
+def test_what_no_request_caused_is_published_without_a_route(published: Published) -> None:
+    """A schedule counts as well, and has no path."""
+    observability._routes.clear()
+    observability.count("SecurityEvents")
+    line = published()
+    assert line["SecurityEvents"] == [1]
+    assert "route" not in line
+
+
 def emit_everything() -> None:
     """Cause every metric in the way that it is caused in production."""
     observability.count_request("/api/users/{user_id}", 0.0123, error=True)

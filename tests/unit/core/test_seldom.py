@@ -10,15 +10,18 @@ from typing import Any
 
 import httpx
 import pytest
+import snapshot_restore_py
 from fastapi import FastAPI
 from fastapi.responses import StreamingResponse
+from starlette.routing import NoMatchFound
 from starlette.types import Message, Receive, Scope, Send
 
 from health import checks
-from studysync import tracing
+from studysync import snapshot, tracing
 from studysync.errors_seen import ErrorTracker, TrackingHandler
 from studysync.logging import app_logger
 from studysync.middleware import ErrorHandlerMiddleware, RequestContextMiddleware, RequestValidationMiddleware
+from studysync.routing import LateRoutes
 from sync.events import _digest
 
 
@@ -114,6 +117,30 @@ def test_an_auth_server_that_fails_is_not_well(monkeypatch: pytest.MonkeyPatch) 
     with pytest.raises(checks.UnhealthyError, match="status 503"):
         asyncio.run(checks._auth())
     assert asyncio.run(checks._auth()) == "Supabase Auth answers."
+
+
+def test_routes_have_no_names() -> None:
+    """Nothing here makes URLs from names, so those that load late need not be loaded for it."""
+    with pytest.raises(NoMatchFound):
+        LateRoutes("health.reports", prefix="/x").url_path_for("anything")
+
+
+def test_a_snapshot_is_warmed_up_and_copies_wake_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On SnapStart the hooks are there, and the warming request is one that a gateway could have sent."""
+    asked: list[tuple[Any, Any]] = []
+    monkeypatch.setenv("AWS_LAMBDA_INITIALIZATION_TYPE", "snap-start")
+    for name in ("_before_snapshot_registry", "_after_restore_registry"):
+        monkeypatch.setattr(snapshot_restore_py, name, [])
+
+    def handler(event: Any, context: Any) -> None:
+        asked.append((event, context))
+
+    assert snapshot.install(handler)
+    assert len(snapshot_restore_py._before_snapshot_registry) == len(snapshot_restore_py._after_restore_registry) == 1
+    snapshot.warm_up(handler)
+    ((event, context),) = asked
+    assert (event["version"], event["rawPath"]) == ("2.0", event["requestContext"]["http"]["path"])
+    assert context.get_remaining_time_in_millis() > 0
 
 
 def test_what_is_nested_without_end_has_a_digest() -> None:

@@ -61,6 +61,7 @@ def _state(domain: str, **variables: str) -> dict[str, object]:
         "SUPABASE_SERVICE_ROLE_KEY": "key",
         "POWERTOOLS_SERVICE_NAME": domain,
         "RESILIENCE_TABLE": "table",
+        **{name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")},
         **variables,
     }
     command = [sys.executable, "-c", _PROGRAM, domain, _certificate()]

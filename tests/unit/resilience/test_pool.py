@@ -150,6 +150,26 @@ def test_slots_of_a_closed_loop_come_back() -> None:
     asyncio.run(use())
 
 
+def test_waiters_of_a_closed_loop_are_passed_over() -> None:
+    """Those behind them, in loops that live, are served; also by a release from plain code."""
+    pool = ConnectionPool(1)
+    holder, dead = asyncio.new_event_loop(), asyncio.new_event_loop()
+    holder.run_until_complete(pool.acquire())
+    lost = dead.create_task(pool.acquire())
+    dead.run_until_complete(asyncio.sleep(0))
+    living = holder.create_task(pool.acquire())
+    holder.run_until_complete(asyncio.sleep(0))
+    assert pool.get_stats().waiting == 2
+    lost._log_destroy_pending = False  # type: ignore[attr-defined]
+    dead.close()
+    pool.release_nowait()  # no loop is running
+    holder.run_until_complete(living)
+    assert pool.get_stats().waiting == 0
+    holder.run_until_complete(pool.release())
+    assert pool.get_stats().active == 0
+    holder.close()
+
+
 def test_a_slot_of_one_loop_goes_to_a_waiter_of_another() -> None:
     """Threads with loops of their own share the pool: who waits in one is served by a release in the other."""
     pool = ConnectionPool(1)

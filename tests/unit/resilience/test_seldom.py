@@ -20,6 +20,7 @@ from resilience import (
     circuit_breaker,
     events,
     flush,
+    served,
     with_retry,
 )
 from resilience._cache._flights import run_plain
@@ -126,10 +127,14 @@ def test_a_cache_whose_store_fails_half_way(clock: ManualClock) -> None:
     assert call("a")["n"] == 2
 
 
-def test_nobody_listens_and_nothing_happens() -> None:
-    """An event without a subscriber costs a look at an empty list."""
+def test_nobody_listens_and_nothing_happens(clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An event without a subscriber costs a look at an empty list, and is not even made for a hit."""
+    monkeypatch.setattr(events, "_subscribers", [])
     events.emit(events.CACHE_HIT, "key")
     assert not events.wanted(events.CACHE_HIT)
+    call = Kit("plain", clock)
+    assert call("a") == call("a")
+    assert served() is None
 
 
 def test_generators_are_not_cached(clock: ManualClock) -> None:

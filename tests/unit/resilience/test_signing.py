@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sys
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from unittest.mock import patch
 
 import botocore.auth
 import botocore.awsrequest
 import botocore.credentials
+import botocore.exceptions
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -103,6 +105,32 @@ def test_credentials_that_cannot_be_had_are_not_looked_for_all_the_time(
         with pytest.raises(StoreError):
             store.get("control", "x")
     assert len(looked) == 1
+
+
+def test_credentials_that_botocore_cannot_get_are_an_error_of_the_store(
+    nowhere: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A broken profile, a role that may not be taken any more, an empty key."""
+    error = botocore.exceptions.ProfileNotFound(profile="gone")
+
+    def broken() -> None:
+        raise error
+
+    def session(credentials: object) -> SimpleNamespace:
+        return SimpleNamespace(get_credentials=lambda: credentials)
+
+    monkeypatch.setattr("botocore.session.get_session", lambda: SimpleNamespace(get_credentials=broken))
+    with pytest.raises(StoreError, match=r"no credentials: .*gone"):
+        find_credentials()
+    monkeypatch.setattr("botocore.session.get_session", lambda: session(SimpleNamespace(get_frozen_credentials=broken)))
+    with pytest.raises(StoreError, match="cannot be renewed"):
+        find_credentials()()
+    empty = SimpleNamespace(access_key="", secret_key="", token=None)
+    monkeypatch.setattr(
+        "botocore.session.get_session", lambda: session(SimpleNamespace(get_frozen_credentials=lambda: empty))
+    )
+    with pytest.raises(StoreError, match="the key is empty"):
+        find_credentials()()
 
 
 def test_without_any_the_store_is_down(nowhere: None) -> None:

@@ -178,7 +178,7 @@ class CircuitBreaker(Bound):
         raise CircuitOpenError(self.name, self.config.refresh_seconds)
 
     def _unclaimed(self, ticket: Ticket | None) -> None:
-        if ticket is not None:
+        if ticket is not None:  # pragma: no branch - cancelled, and another environment was first as well
             self.circuit.abandoned(ticket)
 
     # ------------------------------------------------------------------ outcomes

@@ -55,7 +55,7 @@ class Flights:
 
     def _landed(self, key: str, flight: Flight, task: asyncio.Task[Any]) -> None:
         self._land(key, flight)
-        if not task.cancelled():
+        if not task.cancelled():  # pragma: no branch - its loop is being closed
             task.exception()  # looked at, in case that nobody waits any more
 
     async def share_async(self, key: str, work: Work, joined: Callable[[], None]) -> Any:
@@ -96,11 +96,11 @@ class Flights:
             value = run_plain(work(flight))
         except BaseException as error:
             self._land(key, flight)
-            if future is not None:
+            if future is not None:  # pragma: no branch - for the type checker
                 future.set_exception(error)
             raise
         self._land(key, flight)
-        if future is not None:
+        if future is not None:  # pragma: no branch - for the type checker
             future.set_result(value)
         return value
 

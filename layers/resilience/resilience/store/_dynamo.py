@@ -188,7 +188,7 @@ class DynamoStore:
         wire = self._wire
         if wire is None:
             with self._lock:
-                if self._wire is None:
+                if self._wire is None:  # pragma: no branch - two threads at the same moment
                     connect, read = self._timeouts
                     self._wire = Wire(
                         region=self._region,

@@ -1,0 +1,151 @@
+"""What becomes of a circuit's writes: overtaken, lost on the way back, refused again and again."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from resilience import CircuitBreaker, CircuitOpenError, CircuitState, MemoryStore
+from resilience._breaker._publish import Outcome
+from resilience._breaker._record import history_of
+from resilience._control import Control
+from resilience.store import Item
+from resilience.testing import ManualClock
+from tests.integration.resilience.helpers import FaultyStore
+from tests.unit.resilience.dependency import DownError
+
+
+class Stubborn(FaultyStore):
+    """A store whose conditional writes go another way than their writer thinks."""
+
+    outcome: Any = None
+
+    def put_if(self, *arguments: Any, **options: Any) -> bool:
+        if self.outcome is None:
+            return super().put_if(*arguments, **options)
+        if isinstance(self.outcome, BaseException):
+            raise self.outcome
+        if self.outcome == "done and told otherwise":
+            super().put_if(*arguments, **options)
+        return False
+
+
+@pytest.fixture
+def store(clock: ManualClock) -> Stubborn:
+    return Stubborn(MemoryStore(clock=clock))
+
+
+@pytest.fixture
+def breaker(store: Stubborn, clock: ManualClock) -> CircuitBreaker:
+    return CircuitBreaker("dependency", store=store, clock=clock, failure_threshold=1, recovery_timeout=5, jitter=0)
+
+
+def fail(breaker: CircuitBreaker) -> None:
+    with pytest.raises(DownError), breaker.guard():
+        raise DownError
+
+
+def test_news_that_are_old_are_not_shared(breaker: CircuitBreaker, store: Stubborn, clock: ManualClock) -> None:
+    """A reset came between the decision and its write."""
+    ticket = breaker.enter(clock.wall())
+    record = breaker.on_error(ticket, DownError(), 0.0)
+    assert record is not None
+    breaker.reset()
+    writes = store.writes
+    assert breaker._bound()[1].publish(record) is Outcome.LOST
+    assert store.writes == writes
+
+
+def test_ones_own_write_is_recognised(breaker: CircuitBreaker, store: Stubborn, clock: ManualClock) -> None:
+    """The answer was lost, the write was sent again and met itself: it counts as done."""
+    fail(breaker)
+    clock.advance(5)
+    store.outcome = "done and told otherwise"
+    with breaker.guard():
+        pass
+    assert breaker.get_state() == "closed"
+
+
+def test_an_order_that_never_gets_through_is_given_up(breaker: CircuitBreaker, store: Stubborn) -> None:
+    """Three times and no more; whoever gave it is told."""
+    store.outcome = "refused"
+    assert asyncio.run(breaker.command_async(CircuitState.OPEN)) is False
+    assert breaker.get_state() == "open"  # here at once
+
+
+def test_an_election_that_is_broken_off_leaves_the_way_free(
+    breaker: CircuitBreaker, store: Stubborn, clock: ManualClock
+) -> None:
+    """The process was interrupted while it ran for prober: the next call may run again."""
+    fail(breaker)
+    clock.advance(5)
+    store.outcome = KeyboardInterrupt()
+    with pytest.raises(KeyboardInterrupt), breaker.guard():
+        pytest.fail("it was not elected")
+    store.outcome = None
+    with breaker.guard():
+        pass
+    assert breaker.get_state() == "closed"
+
+
+def test_who_is_always_overtaken_is_refused(breaker: CircuitBreaker, store: Stubborn, clock: ManualClock) -> None:
+    """Other environments win every election, and open the circuit again each time."""
+    fail(breaker)
+    clock.advance(5)
+    store.outcome = "refused"
+    version = iter(range(10, 100))
+
+    def overtaken(pk: str, sk: str) -> Item:
+        attributes = {"state": "open", "writer": f"other-{next(version)}", "retry_at": clock.wall() - 1}
+        return Item(pk, sk, attributes, next(version))
+
+    store.get = overtaken  # type: ignore[method-assign]
+    with pytest.raises(CircuitOpenError), breaker.guard():
+        pytest.fail("it was not elected")
+
+    async def call() -> None:
+        async with breaker.guard_async():
+            pytest.fail("it was not elected")
+
+    with pytest.raises(CircuitOpenError):
+        asyncio.run(call())
+
+
+def test_a_reset_during_an_election_wins(breaker: CircuitBreaker, clock: ManualClock) -> None:
+    """What was decided about the circuit meanwhile is newer than the lease."""
+    fail(breaker)
+    known, record = breaker.circuit.candidate()
+    breaker.reset()
+    assert breaker.circuit.elected(known, record, clock.wall(), clock.steady()) is None
+    assert breaker.get_state() == "closed"
+
+
+def test_a_probe_of_the_past_gives_no_place_back(breaker: CircuitBreaker, clock: ManualClock) -> None:
+    """Cancelled after its circuit was reset and opened anew, it has none in what is probed now."""
+    fail(breaker)
+    clock.advance(5)
+    late = breaker.enter(clock.wall())
+    breaker.reset()
+    fail(breaker)
+    clock.advance(5)
+    now = breaker.enter(clock.wall())
+    breaker.on_error(late, asyncio.CancelledError(), 0.0)
+    with pytest.raises(CircuitOpenError):
+        breaker.enter(clock.wall())
+    breaker.share(breaker.on_result(now, None, 0.0))
+    assert breaker.get_state() == "closed"
+
+
+def test_a_history_that_cannot_be_read_is_left_out() -> None:
+    """Another version of the package may write it otherwise."""
+    item = Item("control", "circuit#x", {"history": "soon open failures;12 ajar;34 open failures"})
+    assert [(change.at, change.state) for change in history_of(item)] == [(34, "open")]
+
+
+def test_of_many_who_ask_at_once_one_reads(clock: ManualClock) -> None:
+    """Whoever comes while the snapshot is being read goes by what is known."""
+    control = Control(MemoryStore(clock=clock), 5.0)
+    assert control._claim(clock)
+    assert not control._claim(clock)
