@@ -61,12 +61,13 @@ def restore() -> None:
     from studysync.settings import get_settings
 
     random.seed()
-    if http_transport.cache_info().currsize:  # the database uses it without the client
+    # The database uses it without the client.
+    if http_transport.cache_info().currsize:  # pragma: no branch - nothing was sent before
         asyncio.get_event_loop().run_until_complete(http_transport().aclose())
     for kept in (database, token_verifier, http_client, http_transport, get_settings):
         kept.cache_clear()
     parameters = sys.modules.get("aws_lambda_powertools.utilities.parameters")
-    if parameters is not None:
+    if parameters is not None:  # pragma: no branch - loaded only where a secret is read
         parameters.clear_caches()
     resilience.on_restore()
     for work in _restorers:

@@ -184,7 +184,7 @@ class ConnectionPool:
         if any(waiter.loop.is_closed() for waiter in self._waiters):
             self._waiters = deque(waiter for waiter in self._waiters if not waiter.loop.is_closed())
         while self._waiters and self._active() < self.limit:
-            if not self._hand_on():
+            if not self._hand_on():  # pragma: no cover - all that wait gave up at this moment
                 break
 
     def _hand_on(self) -> bool:

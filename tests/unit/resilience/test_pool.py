@@ -170,6 +170,28 @@ def test_waiters_of_a_closed_loop_are_passed_over() -> None:
     holder.close()
 
 
+def test_a_slot_that_died_with_its_loop_goes_to_who_waits() -> None:
+    """As soon as anybody asks for one; waiters that died as well get none."""
+    pool = ConnectionPool(1)
+    holder, dead, living = (asyncio.new_event_loop() for _ in range(3))
+    holder.run_until_complete(pool.acquire())
+    tasks = [loop.create_task(pool.acquire()) for loop in (dead, living)]
+    for loop in (dead, living):
+        loop.run_until_complete(asyncio.sleep(0))
+    tasks[0]._log_destroy_pending = False  # type: ignore[attr-defined]
+    holder.close()
+    dead.close()
+
+    async def another() -> None:
+        with pytest.raises(PoolTimeoutError):
+            await pool.acquire(timeout=0.01)
+
+    asyncio.run(another())
+    living.run_until_complete(tasks[1])
+    assert (pool.get_stats().active, pool.get_stats().waiting) == (1, 0)
+    living.close()
+
+
 def test_a_slot_of_one_loop_goes_to_a_waiter_of_another() -> None:
     """Threads with loops of their own share the pool: who waits in one is served by a release in the other."""
     pool = ConnectionPool(1)
