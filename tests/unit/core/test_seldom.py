@@ -17,6 +17,7 @@ from starlette.routing import NoMatchFound
 from starlette.types import Message, Receive, Scope, Send
 
 from health import checks
+from resilience import CircuitBreaker, MemoryStore, configure
 from studysync import snapshot, tracing
 from studysync.errors_seen import ErrorTracker, TrackingHandler
 from studysync.logging import app_logger
@@ -117,6 +118,23 @@ def test_an_auth_server_that_fails_is_not_well(monkeypatch: pytest.MonkeyPatch) 
     with pytest.raises(checks.UnhealthyError, match="status 503"):
         asyncio.run(checks._auth())
     assert asyncio.run(checks._auth()) == "Supabase Auth answers."
+
+
+def test_a_machine_that_is_full_is_not_well() -> None:
+    """Memory, disk and processors are fine up to a share, and say which."""
+    assert checks._within("disk", 89.4, 90) == "89 % in use"
+    with pytest.raises(checks.UnhealthyError, match="90 % of the disk is in use"):
+        checks._within("disk", 90.0, 90)
+
+
+def test_circuits_that_are_not_closed_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that whoever looks knows which dependency is meant."""
+    configure(store=MemoryStore())
+    assert asyncio.run(checks._circuits()) == "All circuits are closed."
+    CircuitBreaker("payments").force_open()
+    with pytest.raises(checks.UnhealthyError, match="Not closed: payments"):
+        asyncio.run(checks._circuits())
+    configure()
 
 
 def test_routes_have_no_names() -> None:
