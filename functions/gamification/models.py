@@ -9,6 +9,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
+from studysync.envelope import Success
+
 
 class Period(StrEnum):
     """What a leaderboard covers: an ISO week, a calendar month (both in UTC), or everything."""
@@ -117,4 +119,10 @@ class Leaderboard(BaseModel):
     me: OwnPlace
     total_users: int
     generated_at: datetime
+    next_cursor: str | None
+
+
+class LeaderboardPage(Success[Leaderboard]):
+    """A page has its cursor beside `data`, as all lists do; old clients read the one within."""
+
     next_cursor: str | None

@@ -9,7 +9,7 @@ from uuid import UUID
 from fastapi import Query
 
 from gamification import service
-from gamification.models import Badge, Leaderboard, LedgerEntry, Period, Streaks, UserBadges, XpSummary
+from gamification.models import Badge, LeaderboardPage, LedgerEntry, Period, Streaks, UserBadges, XpSummary
 from studysync.envelope import Page, Success
 from studysync.identity import CurrentUser, UserInPath
 from studysync.pagination import DEFAULT_LIMIT, Cursor, Limit
@@ -52,7 +52,7 @@ async def streaks(caller: CurrentUser, user_id: UserInPath) -> Any:
     return {"data": await service.read(caller, "get_streaks", user_id)}
 
 
-@router.get("/leaderboard/{period}", response_model=Success[Leaderboard])
+@router.get("/leaderboard/{period}", response_model=LeaderboardPage)
 async def leaderboard(
     caller: CurrentUser,
     period: Period,
@@ -62,4 +62,5 @@ async def leaderboard(
     cursor: Cursor = None,
 ) -> Any:
     """Rank users by the XP of a period, everywhere or within a space."""
-    return {"data": await service.leaderboard(caller, period, period_start, space_id, limit, cursor)}
+    board = await service.leaderboard(caller, period, period_start, space_id, limit, cursor)
+    return {"data": board, "next_cursor": board["next_cursor"]}

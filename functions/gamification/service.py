@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 from gamification.models import Period
 from resilience import cached
 from studysync.database import database
-from studysync.errors import forbidden, invalid
+from studysync.errors import ApiError, forbidden, invalid
 from studysync.fields import Timestamp
 from studysync.logging import app_logger, audit_logger
 from studysync.pagination import DEFERRED, BigCount, Count, decode_cursor, encode_cursor, page
@@ -34,9 +34,10 @@ async def history(caller: Caller, user_id: UUID, limit: int, cursor: str | None)
     """Return a page of the caller's own ledger, newest first.
 
     Raises:
-        ApiError: AUTHORIZATION_ERROR, it is somebody else's.
+        ApiError: AUTHORIZATION_ERROR, it is somebody else's; NOT_FOUND, nobody's.
     """
     if user_id != caller.user_id:
+        await database().call("get_xp", p_user_id=str(user_id))
         raise forbidden("Everybody sees their own history only.")
     before = decode_cursor(cursor, _LEDGER_POSITION)
     rows = await database().call(
@@ -74,13 +75,22 @@ async def leaderboard(
         "p_after_id": str(after[2]) if after else None,
     }
     own: dict[str, Any] = {}
+    leads = False
 
     async def read() -> dict[str, Any]:
+        nonlocal leads
+        leads = True
         board = await _read_board(caller, question, with_page=True)
         own.update(me=board.pop("me"), total_users=board["total_users"])
         return board
 
-    shared = await _shared_page(question, read)
+    try:
+        shared = await _shared_page(question, read)
+    except ApiError:
+        if leads:
+            raise
+        # Another caller's refusal, who asked at the same moment; this one may be allowed what that one is not.
+        return _page(await _read_board(caller, question, with_page=True), limit)
     if not own:
         own = await _read_board(caller, question, with_page=False)
         if _contradicts(own, shared, limit, first_page=after is None):
@@ -118,7 +128,7 @@ def _contradicts(own: dict[str, Any], shared: dict[str, Any], limit: int, *, fir
     me, entries = own["me"], shared["entries"]
     shown = next((entry for entry in entries if entry["user_id"] == me["user_id"]), None)
     if shown is not None:
-        return bool((shown["xp"], shown["username"]) != (me["xp"], me["username"]))
+        return any(shown[name] != me[name] for name in ("rank", "xp", "username"))
     # A page with free places shows everybody; a full one those above its last line.
     return me["rank"] is not None and first_page and (len(entries) <= limit or bool(me["xp"] > entries[-1]["xp"]))
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from resilience import CheckResult, FleetReport, Performance, SharedCircuit
 
-METHODS = ("GET ", "POST ", "PATCH ", "PUT ", "DELETE ", "HEAD ", "OPTIONS ")
+METHODS = ("GET ", "POST ", "PATCH ", "PUT ", "DELETE ", "HEAD ", "OPTIONS ", "OTHER ")
 Figures = Mapping[str, float]
 
 

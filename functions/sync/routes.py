@@ -20,7 +20,7 @@ router = create_router("sync", prefix="/api/sync")
 @router.post("/offline", response_model=Success[SyncResult])
 async def sync_offline(command: Writes, body: SyncBatch) -> Any:
     """Apply what happened offline, each event exactly once."""
-    refuse_other_user(command.caller, body)
+    refuse_other_user(command.caller.user_id, body)
     return {"data": await service.apply_batch(command, body)}
 
 
@@ -33,7 +33,7 @@ async def list_rejected(caller: CurrentUser, limit: Limit = DEFAULT_LIMIT, curso
 @router.post("/rejected/{event_id}/retry", response_model=Success[RetriedEvent])
 async def retry(command: Writes, event_id: UUID, body: RequestBody | None = None) -> Any:
     """Try a rejected event again; what waited for it comes with it."""
-    refuse_other_user(command.caller, body)
+    refuse_other_user(command.caller.user_id, body)
     return {"data": await service.retry(command, event_id)}
 
 

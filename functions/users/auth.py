@@ -23,6 +23,7 @@ from studysync.errors import (
     unauthenticated,
     unavailable,
 )
+from studysync.fields import writable
 from studysync.http import TIMEOUT, http_client, tls_context
 from studysync.logging import app_logger
 from studysync.settings import Settings, get_settings
@@ -63,6 +64,8 @@ breaker = CircuitBreaker(
     max_recovery_timeout=10.0,
     minimum_calls=20,
     lease_seconds=10.0,
+    # A mistake of ours on the way there, such as a body that cannot be written, must not shut sign-in for everybody.
+    handled_exceptions=(AuthError, httpx.HTTPError, TimeoutError),
     excluded_exceptions=(AuthApiError, AuthWeakPasswordError),
 )
 
@@ -128,7 +131,7 @@ class SupabaseAuth:
         Raises:
             ApiError: AUTHENTICATION_ERROR, in the same words whether the address or the password is wrong.
         """
-        if not email or not password or "\0" in email + password:
+        if not email or not password or not writable(email + password):
             raise unauthenticated(_WRONG_CREDENTIALS)  # nobody's; the client and the database would stumble over them
         try:
             response = await _guarded(
@@ -144,7 +147,7 @@ class SupabaseAuth:
         Raises:
             ApiError: AUTHENTICATION_ERROR, it was used before or never was one.
         """
-        if "\0" in refresh_token:
+        if not writable(refresh_token):
             raise unauthenticated(_REFRESH_REFUSED)  # the database would stumble over it
         try:
             response = await _guarded("refresh", self._sent_once.refresh_session, refresh_token)

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, Field, SecretStr, StringConstraints
 
-from studysync.fields import UNCHANGED, DisplayText, RequestBody
+from studysync.fields import UNCHANGED, DisplayText, RequestBody, writable
 
 Username = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]{3,30}$")]
 
@@ -32,8 +32,8 @@ def _letter_and_digit(password: SecretStr) -> SecretStr:
         raise ValueError("must contain a letter and a digit")
     if len(value.encode("utf-8", "surrogatepass")) > 72:  # noqa: PLR2004
         raise ValueError("must not be longer than 72 bytes")  # what bcrypt reads, and Supabase Auth accepts
-    if "\0" in value:
-        raise ValueError("must not contain NUL")
+    if not writable(value):
+        raise ValueError("must not contain NUL or half a character")
     return password
 
 

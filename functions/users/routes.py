@@ -34,7 +34,7 @@ router = create_router("users")
 @router.post("/api/auth/register", status_code=201)
 async def register(body: Registration, idempotency_key: IdempotencyKey = None) -> Success[Registered]:
     """Make an account and sign in to it."""
-    if body.user_id or body.created_by:
+    if body.user_id is not None or body.created_by is not None:
         raise forbidden("An account gets its id from the server.")
     return Success(data=await service.register(body, idempotency_key))
 
@@ -42,19 +42,25 @@ async def register(body: Registration, idempotency_key: IdempotencyKey = None) -
 @router.post("/api/auth/login")
 async def login(body: Login) -> Success[Tokens]:
     """Sign in with address and password."""
-    return Success(data=await service.sign_in(body.email.strip().lower(), body.password.get_secret_value()))
+    tokens = await service.sign_in(body.email.strip().lower(), body.password.get_secret_value())
+    return Success(data=_own(tokens, body))
 
 
 @router.post("/api/auth/refresh")
 async def refresh(body: Refresh) -> Success[Tokens]:
     """Exchange a refresh token for a new session; it works once."""
-    return Success(data=await service.refresh(body.refresh_token.get_secret_value()))
+    return Success(data=_own(await service.refresh(body.refresh_token.get_secret_value()), body))
+
+
+def _own(tokens: Tokens, body: RequestBody) -> Tokens:
+    refuse_other_user(tokens.user_id, body)
+    return tokens
 
 
 @router.post("/api/auth/logout")
 async def logout(caller: CurrentUser, body: RequestBody | None = None) -> Success[LoggedOut]:
     """End the session; its refresh token is dead afterwards."""
-    refuse_other_user(caller, body)
+    refuse_other_user(caller.user_id, body)
     await service.sign_out(caller)
     return Success(data=LoggedOut())
 

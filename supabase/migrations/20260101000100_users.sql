@@ -13,6 +13,7 @@ create unique index profiles_username_key on public.profiles (lower(username));
 create index profiles_search on public.profiles
   using gin (lower(username) extensions.gin_trgm_ops, lower(display_name) extensions.gin_trgm_ops);
 create index profiles_prefix on public.profiles (lower(username) text_pattern_ops);
+create index profiles_display_prefix on public.profiles (lower(display_name) text_pattern_ops);
 
 -- The totals of a user, always the sum of what xp_ledger and study_sessions say (checked by the invariants).
 -- Its row is also the lock that puts all writes of one user in a line: whoever changes anything of a user holds it first.
@@ -152,8 +153,9 @@ begin
 end $$;
 
 -- Public profiles whose user name or display name contains p_query, by user name; a query of fewer than three
--- characters, which no trigram index can help with, finds user names that begin with it. p_after: the last name of the page
--- before. One row more than p_limit is returned where there are more.
+-- characters, which no trigram index can help with, finds user names that begin with it, or display names where it is not
+-- of Latin letters alone: those can be whole names. p_after: the last name of the page before. One row more than p_limit is
+-- returned where there are more.
 create function public.search_users(p_query text, p_limit integer, p_after text default null) returns jsonb
 language plpgsql stable security definer set search_path = '' as $$
 declare
@@ -162,7 +164,8 @@ declare
   v_rows jsonb;
 begin
   if char_length(p_query) < 3 then
-    v_condition := format('lower(username) like %L', substr(v_pattern, 2));
+    v_condition := format('lower(%I) like %L', case when p_query ~ '[^\x01-\x7f]' then 'display_name' else 'username' end,
+                          substr(v_pattern, 2));
   elsif p_query is not null then
     v_condition := format('(lower(username) like %1$L or lower(display_name) like %1$L)', v_pattern);
   end if;

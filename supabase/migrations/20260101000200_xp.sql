@@ -138,7 +138,7 @@ begin
     updated_at = v_now
   where user_id = p_user_id returning * into v_after;
 
-  perform internal.record_scores(p_user_id, p_space_id, v_earned + v_bonus, p_ended_at);
+  perform internal.record_scores(p_user_id, p_space_id, v_earned + v_bonus, p_ended_at, v_now);
   return jsonb_build_object(
     'xp_awarded', v_earned + v_bonus, 'xp_breakdown', v_pay || v_milestones,
     'total_xp', v_after.total_xp, 'level', v_after.level, 'leveled_up', v_after.level > v_before.level,

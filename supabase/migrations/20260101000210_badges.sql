@@ -76,9 +76,12 @@ begin
     ), awarded as (
       insert into public.user_badges (user_id, badge_key, earned_at)
       select batch.user_id, b.badge_key, internal.clock()
-      from batch cross join lateral internal.badge_metrics(batch.user_id) m
+      from batch
+      join public.profiles p using (user_id)
+      cross join lateral internal.badge_metrics(batch.user_id) m
       where m.metric = b.metric and m.value >= b.threshold
       order by batch.user_id  -- in which their change counters are taken (see will_change)
+      for key share of p skip locked  -- whose account is going needs no badge
       on conflict do nothing
     )
     select max(user_id::text)::uuid into v_last from batch;

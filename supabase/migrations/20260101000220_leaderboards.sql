@@ -93,23 +93,23 @@ language sql volatile set search_path = '' as $$
   on conflict (board_id, fine, bucket, shard) do update set users = b.users + excluded.users
 $$;
 
--- Add XP to every open board that it counts for. The caller holds the user's line.
-create function internal.record_scores(p_user_id uuid, p_space_id uuid, p_xp bigint, p_occurred_at timestamptz) returns void
+-- Add XP, awarded at p_now, to every board that it counts for and that was open then. The caller holds the user's line.
+create function internal.record_scores(
+  p_user_id uuid, p_space_id uuid, p_xp bigint, p_occurred_at timestamptz, p_now timestamptz) returns void
 language plpgsql set search_path = '' as $$
 declare
-  v_now timestamptz := internal.clock();
   v_boards bigint[];
   v_changes jsonb;
 begin
   if p_xp = 0 then
     return;
   end if;
-  v_boards := internal.open_boards(p_space_id, p_occurred_at, v_now);
+  v_boards := internal.open_boards(p_space_id, p_occurred_at, p_now);
   with before as (
     select board_id, xp from public.leaderboard_scores where user_id = p_user_id and board_id = any (v_boards)
   ), after as (
     insert into public.leaderboard_scores as s (board_id, user_id, xp, reached_at)
-    select board_id, p_user_id, p_xp, v_now from unnest(v_boards) board_id
+    select board_id, p_user_id, p_xp, p_now from unnest(v_boards) board_id
     on conflict (board_id, user_id) do update set xp = s.xp + excluded.xp, reached_at = excluded.reached_at
     returning board_id, xp
   )

@@ -157,7 +157,8 @@ returns void
 language sql volatile set search_path = '' as $$
   insert into public.space_activity (space_id, user_id, activity_type, details, occurred_at)
   select p_space_id, p_user_id, p_type, p_details, internal.clock()
-  where exists (select from public.spaces where space_id = p_space_id)
+  -- Nobody reads what is told to a space that is being deleted, and whoever tells it must not fail for that.
+  from public.spaces where space_id = p_space_id for key share skip locked
 $$;
 
 -- {"space_id", "name", "description"?, "visibility", "capacity"?, "invite_code"}: id and code come from the service.
@@ -200,7 +201,7 @@ begin
   if char_length(p_query) < 3 then
     v_pattern := substr(v_pattern, 2);
   end if;
-  v_matches := coalesce(format('lower(name) like %L', v_pattern), 'true');
+  v_matches := coalesce('lower(name) like ' || quote_literal(v_pattern), 'true');
   -- Planned for this very query: which index is best depends on it.
   execute format(
     $query$
@@ -265,6 +266,7 @@ declare
   v_id uuid := (p_args ->> 'space_id')::uuid;
 begin
   perform internal.space_to_change(p_user_id, v_id, 'delete');
+  perform internal.will_change(array(select user_id from public.space_members where space_id = v_id));
   delete from public.spaces where space_id = v_id;
   return jsonb_build_object('space_id', v_id, 'deleted', true);
 end $$;

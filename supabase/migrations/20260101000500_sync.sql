@@ -220,6 +220,10 @@ declare
   v_done public.sync_events[] := '{}';
   v_statuses text[] := '{}';
 begin
+  -- Before the sessions' own rows, in the order in which whoever deletes a space takes them.
+  perform from public.spaces where space_id in (
+    select s.space_id from public.study_sessions s join unnest(p_events) p using (session_id) where s.user_id = p_user_id)
+  order by space_id for key share;
   for v_step in
     select q::public.sync_events as event, coalesce(
       lead(q.session_id) over walk <> q.session_id or lead(q.event_type) over walk in ('start', 'complete', 'abandon'),

@@ -243,6 +243,64 @@ def test_the_own_line_is_never_stale(api: Api, far_week: DatabaseClock) -> None:
     assert (watched["total_users"], len(watched["entries"])) == (2, 1)  # a kept page, and how many there are now
 
 
+def test_a_page_that_ranks_the_caller_otherwise_is_read_anew(api: Api, far_week: DatabaseClock, sql: Any) -> None:
+    """Another's award moves the caller down, in `me` and on the page alike."""
+    low, top, between = (api.student() for _ in range(3))
+    completed_session(sql, low.user_id, far_week.now(), 10)
+    completed_session(sql, top.user_id, far_week.now(), 30)
+    path = "/api/gamification/leaderboard/weekly"
+    assert low.get(path).json()["data"]["me"]["rank"] == 2
+    completed_session(sql, between.user_id, far_week.now(), 20)
+    found = low.get(path).json()["data"]
+    assert found["me"]["rank"] == 3
+    assert found["me"] in found["entries"]
+
+
+def test_the_cursor_stands_beside_the_data(api: Api, far_week: DatabaseClock, sql: Any) -> None:
+    """As in every list, and where it stood before."""
+    for xp in (10, 20):
+        completed_session(sql, api.student().user_id, far_week.now(), xp)
+    page = api.student().get("/api/gamification/leaderboard/weekly", params={"limit": 1}).json()
+    assert page["next_cursor"] == page["data"]["next_cursor"] is not None
+    cursor = {"limit": 1, "cursor": page["next_cursor"]}
+    last = api.student().get("/api/gamification/leaderboard/weekly", params=cursor).json()
+    assert last["next_cursor"] is None
+    assert last["data"]["entries"][0]["rank"] == 2
+
+
+def test_one_callers_refusal_is_not_anothers(api: Api, far_week: DatabaseClock) -> None:
+    """Who asks at the same moment waits for the same page, and is judged on their own."""
+    owner, outsider, gone = api.student(), api.student(), api.student()
+    gone.delete("/api/users/me")
+    space = owner.post("/api/spaces/create", {"name": "Owls", "visibility": "private"}).json()["data"]["space_id"]
+    path = "/api/gamification/leaderboard/weekly"
+    for url, other in ((f"{path}?space_id={space}", outsider), (path, gone)):
+        api.run(cache_manager.clear_async())
+        answers = api.at_once([api.send("GET", url, token=each.token) for each in (other, owner)])
+        assert answers[0].status_code in (401, 403, 404)
+        assert answers[1].status_code == 200
+
+
+def test_a_session_paid_at_midnight_counts_for_one_week(api: Api, far_week: DatabaseClock, sql: Any) -> None:
+    """The moment of the award decides, not a later look at the clock, when a week ends between the two."""
+    student, ended = api.student(), far_week.now()
+    midnight = (ended + timedelta(days=7 - ended.weekday())).replace(hour=0, minute=0, second=0, microsecond=0)
+    far_week.set(midnight)
+    sql.execute(
+        "select internal.record_scores(%s, null, 7, %s, %s)",
+        [student.user_id, midnight - timedelta(minutes=1), midnight - timedelta(seconds=1)],
+    )
+    week = (midnight - timedelta(days=7)).date().isoformat()
+    assert board(student, period_start=week)["me"]["xp"] == 7
+    assert board(student)["me"]["xp"] == 0
+    sql.execute("select internal.remove_scores(%s)", [student.user_id])
+
+
+def test_histories_of_nobody_are_not_found(student: Student) -> None:
+    """An unknown user is a 404 here as everywhere; somebody else's history stays theirs."""
+    assert_problem(student.get(f"/api/gamification/xp/history/{uuid.uuid4()}"), 404, "NOT_FOUND")
+
+
 def test_deleted_users_vanish(api: Api, far_week: DatabaseClock, sql: Any) -> None:
     """Who deletes the account leaves the board, and the ranks behind move up."""
     first, second = api.student(), api.student()

@@ -156,6 +156,12 @@ def test_discovery_is_paged_and_searched(api: Api, student: Student) -> None:
     short = student.get("/api/spaces", params={"query": mark[:2], "limit": 100}).json()["data"]
     assert set(ids) <= {space["space_id"] for space in short}
     assert all(space["name"].lower().startswith(mark[:2]) for space in short)
+    for params in ({"limit": 5}, {"limit": 5, "query": ""}):
+        newest = student.get("/api/spaces", params=params).json()  # all that are public
+        assert [space["space_id"] for space in newest["data"]] == ids[::-1]
+    more = student.get("/api/spaces", params={"limit": 2}).json()
+    rest = student.get("/api/spaces", params={"limit": 3, "cursor": more["next_cursor"]}).json()["data"]
+    assert [space["space_id"] for space in more["data"] + rest] == ids[::-1]
     own = student.get("/api/spaces/mine", params={"limit": 4}).json()
     assert (len(own["data"]), own["next_cursor"] is not None) == (4, True)
 

@@ -353,6 +353,16 @@ def test_search_is_paged_and_takes_wildcards_literally(api: Api) -> None:
     assert len(students[0].get("/api/users/", params={"query": mark}).json()["data"]) == 5
 
 
+@pytest.mark.parametrize(("name", "query"), [("李明", "李明"), ("李明", "李"), ("Özge", "ö"), ("ñ_%", "ñ_")])
+def test_short_names_are_found(api: Api, name: str, query: str) -> None:
+    """One or two characters can be a whole name; what is of Latin letters alone finds user names that begin with it."""
+    student = api.student(display_name=name)
+    found = student.get("/api/users", params={"query": query, "limit": 100}).json()["data"]
+    assert student.user_id in [user["user_id"] for user in found]
+    begins = student.get("/api/users", params={"query": student.username[:2], "limit": 100}).json()["data"]
+    assert all(user["username"].lower().startswith(student.username[:2].lower()) for user in begins)
+
+
 @pytest.mark.parametrize(
     "params",
     [

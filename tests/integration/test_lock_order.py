@@ -117,15 +117,97 @@ def test_a_ban_waits_for_an_account_that_goes(dsn: str, sql: psycopg.Connection[
     """Then there is nobody to ban, and that is what is answered."""
     owner, guest = make_accounts(sql, 2)
     (space,) = make_spaces(sql, [owner])
-    raised: list[str] = []
     ban = write("remove_member", owner, space_id=space, member_id=guest, ban=True)
-    banning = threading.Thread(target=lambda: raised.extend(at_once(dsn, ban)))
+    raised = during(dsn, sql, "delete from auth.users where id = %s", [guest], ban, "select remove_member(%")
+    assert [error[:5] for error in raised] == ["SS001"]
+
+
+def during(
+    dsn: str, sql: psycopg.Connection[Any], statement: str, arguments: list[Any], work: Work, waits_in: str | None
+) -> list[str]:
+    """Do `work` while a transaction with `statement` is open; with `waits_in` it ends when the work waits for it.
+
+    Without, the work must get done before.
+    """
+    raised: list[str] = []
+    thread = threading.Thread(target=lambda: raised.extend(at_once(dsn, work)))
     with psycopg.connect(dsn) as going:
-        going.execute("delete from auth.users where id = %s", [guest])
-        banning.start()
+        going.execute(statement, arguments)
+        thread.start()
         waiting = "select true from pg_locks l join pg_stat_activity a using (pid) where not granted and query like %s"
         until = time.monotonic() + 10
-        while not sql.execute(waiting, ["select remove_member(%"]).fetchall() and time.monotonic() < until:
-            assert banning.is_alive(), raised
-    banning.join()
-    assert [error[:5] for error in raised] == ["SS001"]
+        while waits_in and not sql.execute(waiting, [waits_in]).fetchall() and time.monotonic() < until:
+            assert thread.is_alive(), raised
+        if waits_in is None:
+            thread.join(10)
+            assert not thread.is_alive()
+    thread.join()
+    return raised
+
+
+def delete_space(owner: str, space: str) -> tuple[str, list[Any]]:
+    return "select delete_space(%s, %s)", [owner, Jsonb({"space_id": space})]
+
+
+def test_a_badge_is_earned_while_another_space_goes(dsn: str, sql: psycopg.Connection[Any]) -> None:
+    """The feed of a space that is being deleted needs no news, and its end must not undo a session's."""
+    owner, student = make_accounts(sql, 2)
+    (space,) = make_spaces(sql, [owner])
+    sql.execute("select join_space(%s, %s)", [student, Jsonb({"space_id": space})])
+    session = str(uuid.uuid4())
+    sql.execute("select start_session(%s, %s)", [student, Jsonb({"session_id": session, "duration_minutes": 25})])
+    complete = write("complete_session", student, session_id=session, mode="soft")
+    assert during(dsn, sql, *delete_space(owner, space), complete, None) == []
+    ended = "select status from study_sessions where session_id = %s"
+    assert sql.execute(ended, [session]).fetchone() == ("completed",)
+
+
+def test_badges_are_given_while_an_account_goes(dsn: str, sql: psycopg.Connection[Any]) -> None:
+    """Whose account is going gets none, the others do, and the schedule does not fail."""
+    going, staying = make_accounts(sql, 2)
+    for user in (going, staying):
+        sql.execute("update user_stats set completed_sessions = 1 where user_id = %s", [user])
+    sql.execute(
+        "insert into badges (badge_key, name, description, metric, threshold) values ('new', 'N', 'N', %s, 1)",
+        ["completed_sessions"],
+    )
+    backfill: Work = lambda connection: connection.execute("select backfill_badges()")  # noqa: E731
+    try:
+        assert during(dsn, sql, "select delete_account(%s, '{}')", [going], backfill, None) == []
+        given = "select user_id::text from user_badges where badge_key = 'new' and user_id = any (%s::uuid[])"
+        assert sql.execute(given, [[going, staying]]).fetchall() == [(staying,)]
+    finally:
+        sql.execute("delete from badges where badge_key = 'new'")
+        sql.execute("update user_stats set completed_sessions = 0 where user_id = %s", [staying])
+
+
+def test_an_offline_session_ends_while_its_space_goes(dsn: str, sql: psycopg.Connection[Any]) -> None:
+    """Both take the space before the session, so that one waits for the other."""
+    for _ in range(ROUNDS):
+        owner, student = make_accounts(sql, 2)
+        (space,) = make_spaces(sql, [owner])
+        sql.execute("select join_space(%s, %s)", [student, Jsonb({"space_id": space})])
+        session = str(uuid.uuid4())
+        begin = {"session_id": session, "duration_minutes": 25, "space_id": space}
+        sql.execute("select start_session(%s, %s)", [student, Jsonb(begin)])
+        now = sql.execute("select internal.clock()").fetchone()
+        assert now is not None
+        events = [
+            {"event_id": str(uuid.uuid4()), "session_id": session, "event_type": kind, "created_at": now[0].isoformat(),
+             "fingerprint": kind} for kind in ("heartbeat", "complete")
+        ]  # fmt: skip
+        sync = write("sync_offline", student, events=events, mode="soft", client_id="phone")
+        raised = at_once(dsn, sync, write("delete_space", owner, space_id=space))
+        assert raised == []
+
+
+def test_spaces_with_the_same_members_go_at_once(dsn: str, sql: psycopg.Connection[Any]) -> None:
+    """Whose changes are counted is decided before, in one order for all."""
+    for _ in range(ROUNDS):
+        users = make_accounts(sql, 4)
+        spaces = make_spaces(sql, users[:2])
+        for space, guests in zip(spaces, (users[1:], [users[0], *users[:1:-1]]), strict=True):
+            for guest in guests:
+                sql.execute("select join_space(%s, %s)", [guest, Jsonb({"space_id": space})])
+        deletions = [write("delete_space", user, space_id=space) for user, space in zip(users, spaces, strict=False)]
+        assert at_once(dsn, *deletions) == []

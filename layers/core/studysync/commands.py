@@ -53,7 +53,7 @@ class Command:
         Raises:
             ApiError: AUTHORIZATION_ERROR, the body speaks for somebody else; and what `Database.write` raises.
         """
-        refuse_other_user(self.caller, body)
+        refuse_other_user(self.caller.user_id, body)
         sent = body.arguments() if body is not None else {}
         answer = await database().write(
             operation,

@@ -60,6 +60,7 @@ breaker = CircuitBreaker(
     max_recovery_timeout=10.0,
     minimum_calls=20,
     lease_seconds=10.0,
+    handled_exceptions=(DatabaseDownError, DatabaseSlowError),
     excluded_exceptions=(ApiError, DatabaseBusyError),
 )
 pool = ConnectionPool(limit=POOL_SIZE, timeout=5.0)

@@ -57,6 +57,19 @@ def _not_a_number(value: Any) -> Any:
 # For the document: what `clean_text` refuses, but for text in which nothing can be seen.
 _WRITABLE = "^[^\\x00-\\x1f\\x7f-\\x9f\\u2028-\\u202e\\u2066-\\u2069]*$"
 
+
+def writable(text: str) -> bool:
+    """Tell whether JSON and the database can carry `text`: no NUL, and no half of a pair of surrogates.
+
+    Pydantic's own strings refuse the latter, its secrets let them through.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return "\0" not in text
+
+
 DisplayText = Annotated[str, AfterValidator(clean_text), Field(json_schema_extra={"pattern": _WRITABLE})]
 """Text that people see. Give its length with ``Field(min_length=, max_length=)`` behind it: lengths are checked after
 cleaning when they stand in an outer ``Annotated``."""

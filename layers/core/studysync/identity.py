@@ -99,13 +99,13 @@ async def user_in_path(
 UserInPath = Annotated[UUID, Depends(user_in_path)]
 
 
-def refuse_other_user(caller: Caller, body: RequestBody | None) -> None:
+def refuse_other_user(user_id: UUID, body: RequestBody | None) -> None:
     """Accept the id that an old client repeats in its body only when it is the caller's own.
 
     Raises:
         ApiError: AUTHORIZATION_ERROR, it is somebody else's.
     """
-    if body is not None and speaks_for_another(caller.user_id, body.user_id, body.created_by):
+    if body is not None and speaks_for_another(user_id, body.user_id, body.created_by):
         raise forbidden("A body can only speak for the caller.")
 
 

@@ -10,6 +10,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from health.figures import is_traffic
 from resilience import (
     CircuitOpenError,
     DeadlineExceededError,
@@ -112,3 +113,4 @@ def test_methods_that_are_made_up_count_as_one() -> None:
         assert answer(fine, method=f"MADEUP{number}").status_code == 405
     counted = [name for name in performance_monitor.get_metrics() if "MADEUP" in name or name.startswith("OTHER ")]
     assert len(counted) == 1
+    assert is_traffic(counted[0])

@@ -10,7 +10,7 @@ from gamification.service import _contradicts
 
 ME = {"user_id": "me", "username": "ada", "xp": 70, "rank": 2}
 OTHERS = [{"user_id": "a", "username": "bob", "xp": 90}, {"user_id": "b", "username": "eve", "xp": 50}]
-MINE = {"user_id": "me", "username": "ada", "xp": 70}
+MINE = {"user_id": "me", "username": "ada", "xp": 70, "rank": 2}
 
 
 def contradicts(
@@ -27,7 +27,7 @@ def test_a_page_that_shows_the_caller_as_they_stand_is_kept() -> None:
     assert not contradicts(page, first_page=False)
 
 
-@pytest.mark.parametrize("changed", [{"xp": 71}, {"xp": 69}, {"username": "ada2"}])
+@pytest.mark.parametrize("changed", [{"xp": 71}, {"xp": 69}, {"username": "ada2"}, {"rank": 3}])
 def test_a_page_that_shows_the_caller_otherwise_is_not(changed: dict[str, Any]) -> None:
     """After an award, a correction, or with another name; on any page."""
     page = [OTHERS[0], MINE, OTHERS[1]]
