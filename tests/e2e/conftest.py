@@ -1,4 +1,8 @@
-"""The whole local stack, started as a person starts it, on ports of its own."""
+"""The whole local stack, started as a person starts it, on ports of its own.
+
+With E2E_PROJECT=real over the Supabase project that SUPABASE_URL and SUPABASE_SERVICE_ROLE_KEY name, hosted or from
+`supabase start`, whose migrations are applied; it is left with the accounts that the tests made.
+"""
 
 from __future__ import annotations
 
@@ -52,9 +56,8 @@ class Stack:
 def start_stack(home: Path, output: Path) -> Stack:
     """Start the stack on `home` and wait until it answers."""
     # Other tests of this process may have a project of their own in the environment; this stack brings its own.
-    own = {
-        name: value for name, value in os.environ.items() if not name.startswith(("SUPABASE_", "AWS_", "RESILIENCE_"))
-    }
+    left_out = ("AWS_", "RESILIENCE_", *(() if os.environ.get("E2E_PROJECT") == "real" else ("SUPABASE_",)))
+    own = {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
     environment = {**own, "PYTHONPATH": str(ROOT)}
     with output.open("wb") as log:
         command = [sys.executable, "-m", "local", "serve", "--port", "0", "--home", str(home)]
