@@ -5,20 +5,17 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 import resilience
 from resilience import CircuitBreaker, CircuitOpenError, MemoryStore, Store
+from resilience._breaker._circuit import ELECTION
 from resilience.testing import ManualClock
 from tests.integration.resilience.helpers import FaultyStore
 
 LEASE = 10.0
-
-
-@pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock()
 
 
 @pytest.fixture
@@ -147,3 +144,70 @@ def test_a_restored_copy_knows_nothing_of_the_past(default: Store, clock: Manual
     other.force_open()
     clock.advance(5)
     assert not call(copied)
+
+
+def half_open(clock: ManualClock, **settings: Any) -> CircuitBreaker:
+    """A circuit whose time to be probed has come."""
+    breaker = CircuitBreaker("probed", clock=clock, failure_threshold=1, recovery_timeout=5, jitter=0, **settings)
+    call(breaker, bad=True)
+    clock.advance(5)
+    return breaker
+
+
+def test_of_two_who_come_at_once_one_runs_for_prober(clock: ManualClock) -> None:
+    """The other is refused while the election is under way, and not when it is over."""
+    circuit = half_open(clock).circuit
+    now = clock.wall()
+    assert circuit.enter(now, (now, now + 5)) is ELECTION
+    with pytest.raises(CircuitOpenError):
+        circuit.enter(now, (now, now + 5))
+    circuit.lost_election()
+    assert circuit.enter(now, (now, now + 5)) is ELECTION
+
+
+@pytest.mark.parametrize("passes", ["freeze", "steady"])
+def test_ones_own_lease_ends_by_either_clock(passes: str, clock: ManualClock) -> None:
+    """Whatever the other one says, the next call probes under a lease of its own."""
+    breaker = half_open(clock, lease_seconds=10)
+    late = breaker.enter(clock.wall())
+    if passes == "freeze":
+        clock.freeze(10)
+    else:
+        clock.advance(10)
+        clock.step(-10)
+    ticket = breaker.enter(clock.wall())
+    assert ticket.probe
+    breaker.share(breaker.on_result(late, None, 0.0))
+    assert breaker.get_state() == "half_open"  # a result under the lease that has ended says nothing
+    breaker.share(breaker.on_result(ticket, None, 0.0))
+    assert breaker.get_state() == "closed"
+
+
+@pytest.mark.parametrize("ends", ["cancelled", "good"])
+def test_a_probe_that_ends_gives_back_one_place(ends: str, clock: ManualClock) -> None:
+    """Its own, and no more."""
+    breaker = half_open(clock, half_open_max_calls=3, success_threshold=5)
+    first, _second, _third = (breaker.enter(clock.wall()) for _ in range(3))
+    if ends == "cancelled":
+        breaker.on_error(first, asyncio.CancelledError(), 0.0)
+    else:
+        breaker.share(breaker.on_result(first, None, 0.0))
+    breaker.enter(clock.wall())
+    with pytest.raises(CircuitOpenError):
+        breaker.enter(clock.wall())
+
+
+def test_one_slow_call_of_ten_opens_nothing(clock: ManualClock) -> None:
+    """The share of slow calls counts, not that there are some."""
+    settings: dict[str, Any] = {"slow_call_seconds": 1.0, "slow_call_rate_threshold": 0.5, "minimum_calls": 10}
+    breaker = CircuitBreaker("slow", clock=clock, **settings)
+    for number in range(20):
+        with breaker.guard():
+            clock.advance(2.0 if number < 2 else 0.0)
+    assert breaker.get_state() == "closed"
+    for _ in range(20):
+        with breaker.guard():
+            clock.advance(0.5 if breaker.get_state() == "open" else 2.0)
+        if breaker.get_state() == "open":
+            break
+    assert breaker.get_state() == "open"
