@@ -298,9 +298,7 @@ class Circuit:
     def forget(self) -> None:
         """Know nothing: closed, until the store is read."""
         with self.lock:
-            self.version = 0
-            if self.record.writer or self.state is not CLOSED:
-                self.record, self.electing = Record(CLOSED), False
+            self.version, self.record, self.electing = 0, Record(CLOSED), False
             self._begin(CLOSED, self.config.clock.wall())
 
     def _follow(self, record: Record, now: float, *, reason: str = "") -> Record:

@@ -150,7 +150,7 @@ class RateLimiter:
                 for limit, bucket in buckets
                 if not bucket.tokens
                 and not bucket.exhausted
-                and now >= max(bucket.open_until, self._open_until)
+                and not self._is_open(bucket, now)
                 and not _credit(bucket, limit)
             ]
             refused = [limit for limit, bucket in buckets if bucket.exhausted and not bucket.tokens]
@@ -161,6 +161,10 @@ class RateLimiter:
                     _spend(bucket, limit)
             nearest = min(buckets, key=lambda pair: _left(*pair) / pair[0].limit)[0]
             return self._decide(now, buckets, nearest, allowed=True), leases
+
+    def _is_open(self, bucket: _Bucket, now: float) -> bool:
+        """Whether calls are let through uncounted; no longer than was meant, should the clock have stepped back."""
+        return now < bucket.open_until or now < self._open_until <= now + _REST_SECONDS
 
     def _bucket(self, subject: str, limit: Limit, now: float) -> _Bucket:
         window = int(now // limit.window)
@@ -180,7 +184,7 @@ class RateLimiter:
             retry_after=0.0 if allowed else reset,
             policy=policy.name,
             policies=tuple(limit for limit, _ in buckets),
-            fail_open=any(now < max(each.open_until, self._open_until) for _, each in buckets),
+            fail_open=any(self._is_open(each, now) for _, each in buckets),
         )
 
     def _tell(self, subject: str, decision: Decision) -> Decision:
