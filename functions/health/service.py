@@ -29,7 +29,7 @@ from studysync.errors import NOT_FOUND, SERVICE_UNAVAILABLE, ApiError, unavailab
 from studysync.errors_seen import error_tracker, shown, summary
 from studysync.logging import app_logger, audit_logger
 from studysync.observability import count
-from studysync.schedules import in_steps, purge
+from studysync.schedules import end_of_run, in_steps, purge
 from studysync.settings import get_settings
 
 READINESS_SECONDS = 0.2
@@ -221,4 +221,5 @@ async def purge_trails() -> int:
     Returns:
         How many rows went.
     """
-    return await purge("purge_audit_log") + await purge("purge_space_activity")
+    until = end_of_run()
+    return await purge("purge_audit_log", until=until) + await purge("purge_space_activity", until=until)

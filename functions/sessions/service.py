@@ -17,7 +17,7 @@ from studysync.fields import Timestamp
 from studysync.logging import app_logger
 from studysync.pagination import DEFERRED, BigCount, decode_cursor, page
 from studysync.payloads import payload_problem
-from studysync.schedules import in_steps, purge
+from studysync.schedules import end_of_run, in_steps, purge
 from studysync.settings import get_settings
 
 _POSITION: TypeAdapter[tuple[datetime, UUID]] = TypeAdapter(tuple[Timestamp, UUID], config=DEFERRED)
@@ -101,7 +101,8 @@ async def close_silent_sessions() -> dict[str, int]:
         closed.update(some)
         return bool(some["completed"] + some["abandoned"])
 
-    await in_steps(step)
-    await purge("purge_idempotency_keys")
+    until = end_of_run()
+    await in_steps(step, until=until)
+    await purge("purge_idempotency_keys", until=until)
     app_logger.log_business_event(event_type="silent_sessions_closed", **closed)
     return dict(closed)

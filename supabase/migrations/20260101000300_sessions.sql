@@ -126,8 +126,10 @@ create function internal.suspicion_score(s public.study_sessions, p_ended_at tim
 language sql stable set search_path = '' as $$
   with client as (
     select e.event_type, e.occurred_at, e.claimed_at, e.seq,
-           lag(e.claimed_at) over (order by e.seq) as claimed_before,
-           e.occurred_at - lag(e.occurred_at) over (partition by e.event_type order by e.seq) as since_same_type
+           -- By the time at which they happened: batches may arrive in any order.
+           lag(e.claimed_at) over (order by e.occurred_at, e.seq) as claimed_before,
+           e.occurred_at - lag(e.occurred_at) over (
+             partition by e.event_type order by e.occurred_at, e.seq) as since_same_type
     from public.session_events e
     where e.session_id = s.session_id and (e.source = 'client' or e.claimed_at is not null)
   ), heartbeats as (
@@ -150,10 +152,11 @@ language sql stable set search_path = '' as $$
       + least(40, 4 * h.impossible)
       + case when h.intervals >= 12 and h.spread < 0.02 then 20 else 0 end
       + case when c.skew > 3600 then 20 when c.skew > 300 then 10 else 0 end
-      + case when exists (
+      -- What was replayed has been refused already where it overlaps, and by corrected times.
+      + case when not s.replayed and exists (
           select from public.study_sessions o
           where o.user_id = s.user_id and o.session_id <> s.session_id and o.status = 'completed'
-            and o.started_at < c.last_claim - internal.clock_tolerance()
+            and o.started_at < c.last_claim - internal.clock_tolerance() and o.ended_at > c.first_claim
             and internal.known_end(o) > c.first_claim + internal.clock_tolerance()) then 30 else 0 end
       + case when d.focus_seconds > 16 * 3600 then 40 when d.focus_seconds > 14 * 3600 then 20 else 0 end as raw
     from claims c, heartbeats h, day d

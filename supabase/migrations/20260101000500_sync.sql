@@ -34,12 +34,22 @@ language sql immutable set search_path = '' as $$ select ('rejected', p_code, p_
 create function internal.done(p_status text default 'applied') returns internal.event_result
 language sql immutable set search_path = '' as $$ select (p_status, null, null)::internal.event_result $$;
 
+-- A session that the schedule gave up for silent may go on: its phone was only offline.
+create function internal.was_given_up(s public.study_sessions) returns boolean
+language sql immutable set search_path = '' as $$
+  select s.status = 'abandoned' and s.outcome ->> 'reason' = 'silent'
+$$;
+
+-- Of two that overlap and are both undecided the first to be completed counts. What ended before is left out first, in
+-- plain words, because known_end is looked at row by row and a student has thousands.
 create function internal.overlaps_another(s public.study_sessions, p_until timestamptz) returns boolean
 language sql stable set search_path = '' as $$
   select exists (
     select from public.study_sessions o
     where o.user_id = s.user_id and o.session_id <> s.session_id
-      and o.started_at < p_until and internal.known_end(o) > s.started_at)
+      and o.started_at < p_until and (o.ended_at is null or o.ended_at > s.started_at)
+      and internal.known_end(o) > s.started_at
+      and not (o.status = 'active' and o.replayed) and not internal.was_given_up(o))
 $$;
 
 -- When a session of p_user_id that seems to begin at p_at began: after the session before it, when that reaches only a
@@ -49,7 +59,8 @@ language sql stable set search_path = '' as $$
   select case when coalesce(max(internal.known_end(o)), p_at) <= p_at + internal.clock_tolerance()
               then greatest(p_at, coalesce(max(internal.known_end(o)), p_at)) end
   from public.study_sessions o
-  where o.user_id = p_user_id and o.started_at <= p_at and internal.known_end(o) > p_at
+  where o.user_id = p_user_id and o.started_at <= p_at and (o.ended_at is null or o.ended_at > p_at)
+    and internal.known_end(o) > p_at
     and not (o.status = 'active' and not o.replayed)
 $$;
 
@@ -61,7 +72,9 @@ language sql stable set search_path = '' as $$
               then coalesce(min(o.started_at), p_at) end
   from public.study_sessions o
   where o.user_id = s.user_id and o.session_id <> s.session_id
-    and o.started_at < p_at and internal.known_end(o) > s.started_at
+    and o.started_at < p_at and (o.ended_at is null or o.ended_at > s.started_at)
+    and internal.known_end(o) > s.started_at
+    and not (o.status = 'active' and o.replayed) and not internal.was_given_up(o)
 $$;
 
 -- Make way for a session that began at p_at: returns whether another one holds the place of the active session and the
@@ -128,12 +141,6 @@ begin
   values (e.session_id, e.user_id, 'lifecycle', 'start', v_at, e.claimed_at);
   return internal.done();
 end $$;
-
--- A session that the schedule gave up for silent may go on: its phone was only offline.
-create function internal.was_given_up(s public.study_sessions) returns boolean
-language sql immutable set search_path = '' as $$
-  select s.status = 'abandoned' and s.outcome ->> 'reason' = 'silent'
-$$;
 
 create function internal.reopen(s public.study_sessions) returns public.study_sessions
 language plpgsql set search_path = '' as $$

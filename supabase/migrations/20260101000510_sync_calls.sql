@@ -99,7 +99,7 @@ begin
     'last', internal.change_cursor(p_user_id),
     'sessions', internal.completed_outcomes(p_user_id, v_sessions || array(
       select (value ->> 'session_id')::uuid from jsonb_array_elements(p_args -> 'events')
-      where value ->> 'event_type' = 'complete')));
+      where value ->> 'event_type' in ('start', 'complete'))));
 end $$;
 
 create function internal.rejected_json(e public.sync_events) returns jsonb

@@ -14,15 +14,25 @@ RUN_SECONDS = 8.0
 """When the last step of a run may begin. A step takes 5 s at most, and a function has 15."""
 
 
-async def in_steps(step: Callable[[], Awaitable[bool]], *, clock: Callable[[], float] = time.monotonic) -> None:
-    """Await `step` until it says that nothing is left (``False``), or for `RUN_SECONDS`."""
-    until = clock() + RUN_SECONDS
+def end_of_run(clock: Callable[[], float] = time.monotonic) -> float:
+    """Return when the last step of a run that begins now may begin; one for all that the run does."""
+    return clock() + RUN_SECONDS
+
+
+async def in_steps(
+    step: Callable[[], Awaitable[bool]], *, until: float | None = None, clock: Callable[[], float] = time.monotonic
+) -> None:
+    """Await `step` until it says that nothing is left (``False``), or until the end of the run, default from now."""
+    until = end_of_run(clock) if until is None else until
     while await step() and clock() < until:
         pass
 
 
-async def purge(function: str) -> int:
-    """Call `function` of the database, which deletes some thousand rows, until none is left. Returns how many went."""
+async def purge(function: str, *, until: float | None = None) -> int:
+    """Call `function` of the database, which deletes some thousand rows, until none is left or the run ends.
+
+    Returns how many went.
+    """
     total = 0
 
     async def step() -> bool:
@@ -31,5 +41,5 @@ async def purge(function: str) -> int:
         total += purged
         return purged > 0
 
-    await in_steps(step)
+    await in_steps(step, until=until)
     return total

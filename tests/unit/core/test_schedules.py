@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from studysync.schedules import RUN_SECONDS, in_steps
+from studysync.schedules import RUN_SECONDS, end_of_run, in_steps
 
 
 def _steps(left: int, seconds_each: float) -> int:
@@ -24,6 +24,24 @@ def test_a_run_ends_when_nothing_is_left() -> None:
     """However much time there would be."""
     assert _steps(left=1, seconds_each=0.0) == 1
     assert _steps(left=7, seconds_each=0.1) == 7
+
+
+def test_a_run_of_two_works_ends_once() -> None:
+    """The second has what time the first one left, or the function would be ended from outside."""
+    now, steps = 0.0, 0
+
+    async def step() -> bool:
+        nonlocal now, steps
+        now, steps = now + 1.0, steps + 1
+        return True
+
+    async def run() -> None:
+        until = end_of_run(lambda: now)
+        for _ in range(2):
+            await in_steps(step, until=until, clock=lambda: now)
+
+    asyncio.run(run())
+    assert steps == RUN_SECONDS + 1  # each takes one step at least
 
 
 def test_a_run_ends_when_its_time_is_over() -> None:

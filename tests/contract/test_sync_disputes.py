@@ -1,0 +1,109 @@
+"""Sessions of two devices that meet, phones whose clocks are wrong, batches out of order: who is paid, and for what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+import psycopg
+import pytest
+
+from studysync.settings import get_settings
+from tests.support.client import Api, Student
+from tests.support.clock import DatabaseClock
+from tests.support.offline import MINUTE, codes, life, send, xp
+
+
+@pytest.fixture
+def strict(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What looks made up is held."""
+    monkeypatch.setenv("SUSPICION_MODE", "strict")
+    get_settings.cache_clear()
+    yield
+    monkeypatch.undo()
+    get_settings.cache_clear()
+
+
+@pytest.mark.parametrize("batches", ["one", "two"])
+def test_of_two_that_overlap_the_first_to_be_completed_counts(student: Student, noon: datetime, batches: str) -> None:
+    """However the batches are cut: the one is paid in full, the other refused, and not both lost."""
+    first, second = life(noon, 35), life(noon + 21 * MINUTE, 30)
+    if batches == "one":
+        result = send(student, first + second)
+        assert codes(result)[-1] == "SESSION_OVERLAP"
+        assert len(result["sessions"]) == 1
+    else:
+        assert send(student, first)["rejected_count"] == 0
+        assert "SESSION_OVERLAP" in codes(send(student, second))
+    assert xp(student) == 45
+
+
+def test_a_double_tap_costs_nothing(student: Student, noon: datetime) -> None:
+    """Started twice within seconds, an hour is paid once."""
+    result = send(student, life(noon, 60) + life(noon + timedelta(seconds=5), 60))
+    assert len(result["sessions"]) == 1
+    assert xp(student) == 70
+
+
+@pytest.mark.usefixtures("strict")
+@pytest.mark.parametrize("hours", [0, -1, -2, 1])
+def test_a_wrong_clock_alone_holds_nothing(api: Api, noon: datetime, clock: DatabaseClock, hours: int) -> None:
+    """Sessions one after the other stay so, whatever the phone thinks that the time is."""
+    student, skew = api.student(), timedelta(hours=hours)
+    batch = [each for n in range(3) for each in life(noon + timedelta(hours=n) + skew, 50)]
+    result = send(student, batch, sent_at=(clock.now() + skew).isoformat())
+    assert [outcome["held"] for outcome in result["sessions"]] == [False] * 3
+    assert xp(student) == 200
+
+
+@pytest.mark.usefixtures("strict")
+def test_batches_that_arrive_in_another_order_hold_nothing(student: Student, noon: datetime) -> None:
+    """Order inside a session is by time, and so is what looks out of order."""
+    session = life(noon, 60)
+    start, beats, complete = session[:1], session[1:-1], session[-1:]
+    send(student, start)
+    for part in (beats[8:], beats[4:8], beats[:4]):
+        assert send(student, part)["rejected_count"] == 0
+    (outcome,) = send(student, complete)["sessions"]
+    assert (outcome["suspicion_score"], outcome["held"]) == (0, False)
+    assert xp(student) == 70
+
+
+def test_a_start_that_brought_its_session_along_tells_so_again(student: Student, noon: datetime) -> None:
+    """The answer to the start was lost; the same batch has the same outcome."""
+    session = life(noon, 20)
+    send(student, session[1:])
+    first = send(student, session[:1])
+    again = send(student, session[:1])
+    assert len(first["sessions"]) == 1
+    assert again["sessions"] == first["sessions"]
+
+
+def test_a_long_past_does_not_slow_a_batch_down(student: Student, noon: datetime, sql: psycopg.Connection[Any]) -> None:
+    """A batch of many sessions gets its answer although the student has thousands of earlier ones."""
+    sql.execute(
+        """insert into study_sessions
+             (session_id, user_id, duration_minutes, status, started_at, last_activity_at, ended_at)
+           select gen_random_uuid(), %s, 25, 'completed', at, at, at + interval '25 minutes'
+           from generate_series(%s::timestamptz - interval '2000 hours', %s::timestamptz - interval '10 hours',
+                                interval '1 hour') at""",
+        [student.user_id, noon, noon],
+    )
+    batch = [each for n in range(100) for each in life(noon - 500 * MINUTE + 5 * n * MINUTE, 4)]
+    assert send(student, batch)["rejected_count"] == 0
+    sql.execute("delete from study_sessions where user_id = %s and outcome is null", [student.user_id])  # unpaid ones
+
+
+def test_a_session_loses_its_space_on_every_device(api: Api, student: Student, noon: datetime) -> None:
+    """The feed of changes brings the session as it stands when its space was deleted."""
+    owner = api.student()
+    space = owner.post("/api/spaces/create", {"name": "Owls", "visibility": "public"}).json()["data"]["space_id"]
+    student.post(f"/api/spaces/{space}/join")
+    (outcome,) = send(student, life(noon, 30, space_id=space))["sessions"]
+    seen = student.get("/api/sync/changes").json()
+    assert [c["data"]["space_id"] for c in seen["data"] if c["kind"] == "session"] == [space]
+    owner.delete(f"/api/spaces/{space}")
+    news = student.get("/api/sync/changes", params={"cursor": seen["cursor"]}).json()["data"]
+    (session,) = [change for change in news if change["kind"] == "session"]
+    assert (session["id"], session["data"]["space_id"]) == (outcome["session_id"], None)
