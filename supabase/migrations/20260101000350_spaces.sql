@@ -266,9 +266,7 @@ declare
   v_id uuid := (p_args ->> 'space_id')::uuid;
 begin
   perform internal.space_to_change(p_user_id, v_id, 'delete');
-  perform internal.will_change(array(
-    select user_id from public.space_members where space_id = v_id
-    union select user_id from public.study_sessions where space_id = v_id));
+  perform internal.will_change(array(select user_id from public.space_members where space_id = v_id));
   delete from public.spaces where space_id = v_id;
   return jsonb_build_object('space_id', v_id, 'deleted', true);
 end $$;

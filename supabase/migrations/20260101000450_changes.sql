@@ -52,7 +52,7 @@ begin
   return null;
 end $$;
 
-create constraint trigger studysync_changes after insert or update of status, space_id on public.study_sessions
+create constraint trigger studysync_changes after insert or update of status on public.study_sessions
   deferrable initially deferred for each row execute function internal.note_change('session', 'session_id');
 create constraint trigger studysync_changes after update of total_xp on public.user_stats
   deferrable initially deferred for each row execute function internal.note_change('xp', 'nothing');

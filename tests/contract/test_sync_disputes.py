@@ -93,17 +93,3 @@ def test_a_long_past_does_not_slow_a_batch_down(student: Student, noon: datetime
     batch = [each for n in range(100) for each in life(noon - 500 * MINUTE + 5 * n * MINUTE, 4)]
     assert send(student, batch)["rejected_count"] == 0
     sql.execute("delete from study_sessions where user_id = %s and outcome is null", [student.user_id])  # unpaid ones
-
-
-def test_a_session_loses_its_space_on_every_device(api: Api, student: Student, noon: datetime) -> None:
-    """The feed of changes brings the session as it stands when its space was deleted."""
-    owner = api.student()
-    space = owner.post("/api/spaces/create", {"name": "Owls", "visibility": "public"}).json()["data"]["space_id"]
-    student.post(f"/api/spaces/{space}/join")
-    (outcome,) = send(student, life(noon, 30, space_id=space))["sessions"]
-    seen = student.get("/api/sync/changes").json()
-    assert [c["data"]["space_id"] for c in seen["data"] if c["kind"] == "session"] == [space]
-    owner.delete(f"/api/spaces/{space}")
-    news = student.get("/api/sync/changes", params={"cursor": seen["cursor"]}).json()["data"]
-    (session,) = [change for change in news if change["kind"] == "session"]
-    assert (session["id"], session["data"]["space_id"]) == (outcome["session_id"], None)
