@@ -38,7 +38,19 @@ class Settings(BaseModel):
     max_request_bytes: int = Field(default=3 * 1024 * 1024, ge=1024)
     """Bodies over this many bytes are answered with 413; a batch of 500 events with 4 KiB each goes through."""
     rate_limit_per_minute: int = Field(default=100, ge=1)
+    """Of a user, and of an address without one."""
     rate_limit_per_hour: int = Field(default=1000, ge=1)
+    rate_limit_address_factor: int = Field(default=30, ge=1)
+    """All who call from one address may so many times as often as a user: behind a school's, 30 students can do all
+    that they may, and 300 can make ten calls a minute each."""
+    registrations_per_minute: int = Field(default=30, ge=1)
+    """Of an address, as the following: a class may register in one lesson."""
+    registrations_per_hour: int = Field(default=150, ge=1)
+    failed_sign_ins_per_minute: int = Field(default=60, ge=1)
+    failed_sign_ins_per_hour: int = Field(default=400, ge=1)
+    failed_codes_per_minute: int = Field(default=40, ge=1)
+    """Wrong invite codes."""
+    failed_codes_per_hour: int = Field(default=200, ge=1)
     database_timeout_seconds: float = Field(default=5.0, gt=0, le=30)
 
     @classmethod
