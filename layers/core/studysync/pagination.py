@@ -1,7 +1,7 @@
 """Pages of lists, bounded in rows and in bytes, and the cursors between them.
 
-A cursor is sealed: nobody can read or make one, and it is good for the caller and the route that it was made for. What
-is not is a 400, and never an error inside.
+A cursor is sealed: nobody can read or make one, and it is good for the route that it was made for, and where the list is
+somebody's own for them alone. What is not is a 400, and never an error inside.
 """
 
 from __future__ import annotations
@@ -47,6 +47,10 @@ Cursor = Annotated[
 ]
 
 
+_SHARED_LISTS = frozenset({"/api/users", "/api/spaces", "/api/gamification/leaderboard/{period}"})
+"""The same for everybody."""
+
+
 def encode_cursor(position: Sequence[Any], route: str | None = None) -> str:
     """Return a cursor for `position`, the JSON values that the next page starts after.
 
@@ -72,10 +76,11 @@ def decode_cursor(cursor: str | None, shape: TypeAdapter[T]) -> T | None:
 
 
 def _owner(route: str | None) -> tuple[str, str]:
+    """Return what a cursor is bound to: the route, and the caller where the list is their own."""
     context = request_context()
-    if context is None:
-        return route or "", ""
-    return route or context.route, context.user_id or ""
+    route = route or (context.route if context else "")
+    caller = context.user_id if context and route not in _SHARED_LISTS else None
+    return route, caller or ""
 
 
 def page(rows: list[dict[str, Any]], limit: int, position: Callable[[dict[str, Any]], Sequence[Any]]) -> dict[str, Any]:
