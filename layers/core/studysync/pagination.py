@@ -1,7 +1,7 @@
 """Pages of lists, bounded in rows and in bytes, and the cursors between them.
 
-A cursor is sealed: nobody can read or make one, and it is good for the route that it was made for, and where the list is
-somebody's own for them alone. What is not is a 400, and never an error inside.
+A cursor is sealed: nobody can read or make one, and it is good for the route that it was made for, where the list is
+somebody's own also for them alone. What is not is a 400, and never an error inside.
 """
 
 from __future__ import annotations
