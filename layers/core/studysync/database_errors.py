@@ -7,6 +7,7 @@ may be tried again.
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import httpx
@@ -14,6 +15,7 @@ import httpx
 from studysync.errors import DATABASE_ERRORS, VALIDATION_ERROR, ApiError, invalid
 
 CONNECTION_LOST = "connection lost"
+_QUOTED = re.compile(r'".*("|$)', re.DOTALL)
 
 
 class DatabaseRefusalError(Exception):
@@ -29,6 +31,11 @@ class DatabaseRefusalError(Exception):
         self.code = code
         self.message = message
         self.details = details
+
+    @property
+    def loggable(self) -> str:
+        """The message without the values that it quotes where they are what is wrong (SQLSTATE class 22)."""
+        return _QUOTED.sub('"..."', self.message) if self.code.startswith("22") else self.message
 
     @classmethod
     def of_response(cls, response: httpx.Response) -> DatabaseRefusalError:
