@@ -268,6 +268,31 @@ def test_the_cursor_stands_beside_the_data(api: Api, far_week: DatabaseClock, sq
     assert last["data"]["entries"][0]["rank"] == 2
 
 
+def test_a_caller_cannot_fill_the_cache(api: Api, far_week: DatabaseClock, sql: Any) -> None:
+    """One entry is kept of a board, whatever is asked of it: other limits, later pages, past and future periods."""
+    students = [api.student() for _ in range(4)]
+    for student in students:
+        completed_session(sql, student.user_id, far_week.now(), 10)
+    path, asker = "/api/gamification/leaderboard/weekly", students[0]
+    cache_manager.clear()
+    before = cache_manager.get_stats().entries
+    first = [asker.get(path, params={"limit": limit}).json() for limit in (1, 2, 3, 4, 50, 100)]
+    for page, limit in zip(first, (1, 2, 3, 4, 50, 100), strict=True):
+        assert [entry["user_id"] for entry in page["data"]["entries"]] == [each.user_id for each in students[:limit]]
+        assert (page["next_cursor"] is None) == (limit >= 4)
+    cursor = first[0]["next_cursor"]
+    assert asker.get(path, params={"limit": 3, "cursor": cursor}).json()["next_cursor"] is None
+    route = "/api/gamification/leaderboard/{period}"
+    for n in range(30):
+        made_up = sealed(route, n, "2026-01-01T00:00:00Z", uuid.uuid4())
+        assert asker.get(path, params={"cursor": made_up}).status_code == 200
+        period_start = (far_week.now() - timedelta(weeks=n - 10)).date().isoformat()
+        assert asker.get(path, params={"period_start": period_start}).status_code == 200
+        assert_problem(asker.get(path, params={"cursor": cursor[:-4] + f"{n:04}"}), 400, "VALIDATION_ERROR")
+        assert_problem(asker.get(path, params={"space_id": str(uuid.uuid4())}), 404, "NOT_FOUND")
+    assert cache_manager.get_stats().entries == before + 1
+
+
 def test_one_callers_refusal_is_not_anothers(api: Api, far_week: DatabaseClock) -> None:
     """Who asks at the same moment waits for the same page, and is judged on their own."""
     owner, outsider, gone = api.student(), api.student(), api.student()
