@@ -48,8 +48,8 @@ class Settings(BaseModel):
     """Of a user, and of an address without one."""
     rate_limit_per_hour: int = Field(default=_CALLS_PER_HOUR, ge=1)
     rate_limit_address_factor: int = Field(default=30, ge=1)
-    """All who call from one address may so many times as often as a user: behind a school's, 30 students can do all
-    that they may, and 300 can make ten calls a minute each."""
+    """All who call from one address may so many times as often a minute as a user: behind a school's, 30 students can
+    do all that they may, and 300 can make ten calls a minute each."""
     registrations_per_minute: int = Field(default_factory=_at_least(30), ge=1)
     """Of an address, as the following: a class can register in one lesson."""
     registrations_per_hour: int = Field(default_factory=_at_least(150), ge=1)

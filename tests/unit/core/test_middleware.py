@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI
+from fastapi.responses import StreamingResponse
 
 from health.figures import is_traffic
 from resilience import (
@@ -119,6 +120,16 @@ def test_an_answer_that_lambda_would_not_give_is_a_500(caplog: pytest.LogCapture
     ]
     fine = answer(large)
     assert (fine.status_code, len(fine.content)) == (200, 5_900_002)
+
+
+def test_an_answer_in_pieces_goes_out_as_it_comes() -> None:
+    """Nothing of ours is made so; what somebody mounts beside it may be."""
+
+    async def pieces() -> StreamingResponse:
+        return StreamingResponse(iter([b"a", b"b", b""]), status_code=203)
+
+    response = answer(pieces)
+    assert (response.status_code, response.content) == (203, b"ab")
 
 
 def test_methods_that_are_made_up_count_as_one() -> None:
