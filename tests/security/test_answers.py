@@ -40,7 +40,7 @@ def send(student: Student, operation: Operation, body: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("operation", WITH_BODY, ids=lambda operation: operation.name)
-@pytest.mark.parametrize("number", [19, 20, 21, 99, 130, 85_000])
+@pytest.mark.parametrize("number", [19, 20, 21, 130])
 def test_the_first_wrong_fields_are_listed_and_all_are_counted(
     student: Student, operation: Operation, number: int
 ) -> None:
@@ -52,6 +52,14 @@ def test_the_first_wrong_fields_are_listed_and_all_are_counted(
     assert details["error_count"] == number + len(required)
     locations = [each["location"] for each in details["validation_errors"]]
     assert locations == [*required, *(f"body.f{n}" for n in range(number))][:20]
+
+
+def test_an_answer_is_no_larger_for_85_000_wrong_fields(api: Api) -> None:
+    """It was 5.8 MB, more than Lambda gives: the process died, and the client saw a 500."""
+    body = {"email": "ada@example.test", "password": "p"} | {f"f{n}": 0 for n in range(85_000)}
+    response = api.post("/api/auth/login", body)
+    assert len(response.content) < LARGEST_ERROR
+    assert assert_problem(response, 400, "VALIDATION_ERROR")["details"]["error_count"] == 85_000
 
 
 @pytest.mark.parametrize("names", NAMES.values(), ids=NAMES)

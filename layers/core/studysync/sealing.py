@@ -27,7 +27,7 @@ loads("cryptography.hazmat.primitives.ciphers.aead")
 loads("cryptography.hazmat.primitives.kdf.hkdf")
 
 # Where there is no service role key; it must not be one that everybody can derive.
-_SECRET_OF_NOBODY = secrets.token_hex()
+_FALLBACK_SECRET = secrets.token_hex()
 _KEY_BYTES = 32
 _HASH_BYTES = 16
 
@@ -72,7 +72,7 @@ def _key(purpose: str) -> bytes:
         secret = get_settings().supabase_service_role_key.get_secret_value()
     except ValidationError:  # a process without a project, such as a tool
         secret = ""
-    return _derived(secret or _SECRET_OF_NOBODY, purpose)
+    return _derived(secret or _FALLBACK_SECRET, purpose)
 
 
 @lru_cache(maxsize=16)

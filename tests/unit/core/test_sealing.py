@@ -136,7 +136,7 @@ def test_without_a_secret_the_key_is_nobody_elses(monkeypatch: pytest.MonkeyPatc
     """An empty secret must not be a key that everybody can derive."""
     with_key(monkeypatch, "")
     made = seal("cursor", b"content", OWNER)
-    monkeypatch.setattr("studysync.sealing._SECRET_OF_NOBODY", "another process's")
+    monkeypatch.setattr("studysync.sealing._FALLBACK_SECRET", "another process's")
     with pytest.raises(ValueError, match="not sealed here"):
         unseal("cursor", made, OWNER)
 
