@@ -26,6 +26,7 @@ create table public.user_stats (
   focus_seconds bigint not null default 0,
   best_streak integer not null default 0,
   best_day_seconds integer not null default 0,
+  xp_by_source jsonb not null default '{}',
   updated_at timestamptz not null default now()
 );
 
@@ -35,8 +36,11 @@ create table public.study_days (
   day date not null,
   sessions integer not null default 0,
   focus_seconds integer not null default 0,
-  short_sessions_paid integer not null default 0,
+  xp integer not null default 0,                    -- every award of the day, milestones too
+  bonus_xp integer not null default 0,              -- of these, all but credited minutes and milestones
+  short_sessions_paid smallint not null default 0,
   daily_bonus_paid boolean not null default false,
+  streak_bonus_rated boolean not null default false,
   streak integer not null,
   primary key (user_id, day)
 );
@@ -87,6 +91,16 @@ begin
 end $$;
 create trigger studysync_on_account_created after insert on auth.users
   for each row execute function internal.on_account_created();
+
+-- What an account stored on the last day (UTC) on which it stored anything, for its daily quota.
+create table public.account_usage (
+  user_id uuid primary key references public.profiles on delete cascade,
+  day date not null,
+  events integer not null,
+  bytes bigint not null,           -- of payloads
+  sessions integer not null,       -- begun
+  rejected_bytes bigint not null   -- of payloads of events that can never be applied
+) with (fillfactor = 50);
 
 -- Take the user's line (see user_stats). A token outlives the account that it was made for by up to an hour.
 -- Every write of the API takes its caller's line before any other, so the first to be taken tells who acts in this

@@ -101,10 +101,10 @@ def test_silent_sessions_are_closed_while_spaces_change_hands(dsn: str, sql: psy
     for number in range(ROUNDS):
         for user, minutes in zip((ann, ben) if number % 2 else (ben, ann), (200, 190), strict=True):
             sql.execute(
-                """insert into study_sessions (session_id, user_id, duration_minutes, started_at, last_activity_at)
-                   values (%s, %s, 25, internal.clock() - %s * interval '1 minute',
-                           internal.clock() - %s * interval '1 minute')""",
-                [uuid.uuid4(), user, minutes, minutes],
+                """insert into study_sessions (session_id, user_id, duration_minutes, started_at, last_activity_at, progress)
+                   select %s, %s, 25, at, at, internal.first_progress(at)
+                   from (select internal.clock() - %s * interval '1 minute' as at) began""",
+                [uuid.uuid4(), user, minutes],
             )
         hand_over = write("change_member_role", owners[0], space_id=space, member_id=owners[1], role="owner")
         assert at_once(dsn, hand_over, lambda c: c.execute("select close_silent_sessions('soft', 200)")) == []
