@@ -271,11 +271,11 @@ begin
   return internal.drop_session(s, v_ended_at, 'silent');
 end $$;
 
--- Now, as an active session sees it: not before its last sign of life, should the server's clock have been set back. It
--- could not be ended otherwise, because it would have ended before it began.
+-- Now, as an active session sees it, in milliseconds: finer ones only take room. Not before its last sign of life, should
+-- the server's clock have been set back: it could not be ended otherwise, because it would have ended before it began.
 create function internal.session_now(s public.study_sessions) returns timestamptz
 language sql volatile set search_path = '' as $$
-  select greatest(internal.clock(), s.last_activity_at)
+  select greatest(date_trunc('milliseconds', internal.clock()), s.last_activity_at)
 $$;
 
 -- From when on a session is silent that gives no other sign of life: 60 minutes after its last. Of a replayed session,

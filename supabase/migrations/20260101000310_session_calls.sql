@@ -9,7 +9,7 @@ declare
   s public.study_sessions;
 begin
   perform internal.lock_user(p_user_id);
-  v_now := internal.clock();
+  v_now := date_trunc('milliseconds', internal.clock());
   select * into s from public.study_sessions where session_id = v_id;
   if found and s.user_id <> p_user_id then
     perform internal.fail('SS003', 'This session_id is taken.', '{"field": "session_id"}');
@@ -82,7 +82,7 @@ begin
     perform internal.use_quota(p_user_id, 1, octet_length(v_payload::text));
     s := internal.record_marks(s.session_id, array[row(
       s.session_id, p_args ->> 'event_id', p_args ->> 'event_type', internal.session_now(s),
-      p_args ->> 'timestamp', v_payload)::internal.mark]);
+      date_trunc('milliseconds', (p_args ->> 'timestamp')::timestamptz), v_payload)::internal.mark]);
     select * into e from public.session_events where user_id = p_user_id and event_id = (p_args ->> 'event_id')::uuid;
   end if;
   return internal.event_json(e) || jsonb_build_object(

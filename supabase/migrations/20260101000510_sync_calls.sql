@@ -46,17 +46,21 @@ $$;
 create function internal.applied_before(p_user_id uuid, p_events internal.sync_event[])
 returns table (event_id uuid, same boolean)
 language sql stable set search_path = '' as $$
-  select e.event_id, internal.same_event(k, e) from unnest(p_events) e
-  join public.session_events k on k.user_id = p_user_id and k.event_id in (
-    e.event_id, internal.archived_id(e.session_id, internal.heartbeat_id(e.event_id)))
-  union all
-  select e.event_id, internal.same_event(k, e)
-  from (
+  with candidates as materialized (
+    select e::internal.sync_event as event, e.event_id as known_as from unnest(p_events) e
+    union all
+    select e, internal.archived_id(e.session_id, e.claimed_at) from unnest(p_events) e where e.event_type = 'heartbeat'
+  ), archived as materialized (
     select a.* from public.study_sessions s cross join lateral internal.archived_events(s) a
     where s.user_id = p_user_id and s.archived and s.session_id in (select session_id from unnest(p_events))
-  ) k
-  join unnest(p_events) e on k.event_id = e.event_id
-    or (k.session_id = e.session_id and k.event_id = internal.archived_id(e.session_id, internal.heartbeat_id(e.event_id)))
+  )
+  select (c.event).event_id, internal.same_event(k, c.event) from candidates c
+  join public.session_events k on k.user_id = p_user_id and k.event_id = c.known_as
+  union all
+  select (c.event).event_id, internal.same_event(
+    row(k.user_id, k.event_id, k.session_id, k.seq, k.occurred_at, k.claimed_at, k.source, k.event_type,
+        k.payload)::public.session_events, c.event)
+  from candidates c join archived k on k.event_id = c.known_as
 $$;
 
 -- What is known of the events of a batch, {event_id: {"status", "error_code", "message"}}: applied before, or rejected.
