@@ -47,8 +47,8 @@ async def search(
     query: Annotated[
         SearchText | None,
         Query(
-            description="Part of a name; its beginning where there are not three letters or digits in a row. A page may hold "
-            "fewer than `limit` and still have a `next_cursor`."
+            description="Part of a name; its beginning where there are not three letters or digits in a row. "
+            "A page may hold fewer than `limit` and still have a `next_cursor`."
         ),
     ] = None,
     limit: Limit = DEFAULT_LIMIT,

@@ -71,8 +71,8 @@ async def search_users(
     query: Annotated[
         SearchText | None,
         Query(
-            description="Beginning of a user name or display name, which come first, or, with three letters or digits in a "
-            "row, any part of one. A page may hold fewer than `limit` and still have a `next_cursor`."
+            description="Beginning of a user name or display name, which come first, or, with three letters or digits "
+            "in a row, any part of one. A page may hold fewer than `limit` and still have a `next_cursor`."
         ),
     ] = None,
     limit: Limit = DEFAULT_LIMIT,

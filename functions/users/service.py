@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID, uuid4
 
@@ -21,8 +23,9 @@ from studysync.errors import (
     unauthenticated,
     unavailable,
 )
+from studysync.fields import Timestamp
 from studysync.logging import audit_logger
-from studysync.pagination import DEFERRED, BigCount, decode_cursor, encode_cursor, page
+from studysync.pagination import DEFERRED, BigCount, decode_cursor, encode_cursor
 from studysync.refusals import tell_database
 from studysync.tokens import Caller
 from users.attempts import Attempt
@@ -34,7 +37,10 @@ if TYPE_CHECKING:
 _POSITION: TypeAdapter[tuple[int, str]] = TypeAdapter(
     tuple[Annotated[int, Field(ge=0, le=2)], Annotated[str, Field(pattern=r"^[a-z0-9_]{0,30}$")]], config=DEFERRED
 )
-_ENTRY: TypeAdapter[tuple[int]] = TypeAdapter(tuple[BigCount], config=DEFERRED)
+# The last entry of each of the two lists that a trail is woven of; null where it has not begun.
+_ENTRY: TypeAdapter[tuple[int | None, datetime | None, bool | None, UUID | None]] = TypeAdapter(
+    tuple[BigCount | None, Timestamp | None, bool | None, UUID | None], config=DEFERRED
+)
 
 
 def supabase_auth() -> SupabaseAuth:
@@ -51,7 +57,8 @@ async def register(body: Registration, key: str | None) -> Registered:
     account that is there, provided that the password is right.
 
     Raises:
-        ApiError: USER_ALREADY_EXISTS, IDEMPOTENCY_KEY_REUSED, SERVICE_UNAVAILABLE; VALIDATION_ERROR, the name is reserved.
+        ApiError: USER_ALREADY_EXISTS, IDEMPOTENCY_KEY_REUSED, SERVICE_UNAVAILABLE; VALIDATION_ERROR where the name is
+            reserved.
     """
     # The password is left out: nothing that could help to guess it is kept. It is checked by signing in.
     request = fingerprint("register", {"username": body.username, "email": body.email})
@@ -175,11 +182,23 @@ def _tell(method: str, user_id: UUID) -> None:
 
 async def audit_trail(caller: Caller, limit: int, cursor: str | None) -> dict[str, Any]:
     """Return a page of the caller's own audit trail, newest first."""
-    after = decode_cursor(cursor, _ENTRY)
-    rows = await database().call(
-        "get_audit", p_user_id=str(caller.user_id), p_limit=limit, p_after=after[0] if after else None
+    before, at, ended, session_id = decode_cursor(cursor, _ENTRY) or (None, None, None, None)
+    found = await database().call(
+        "get_audit",
+        p_user_id=str(caller.user_id),
+        p_limit=limit,
+        p_before=before,
+        p_at=at.isoformat() if at else None,
+        p_end=ended,
+        p_session_id=str(session_id) if session_id else None,
     )
-    return page(rows, limit, lambda row: [row["entry_id"]])
+    return _page(found, "entries")
+
+
+def _page(found: dict[str, Any], rows: str) -> dict[str, Any]:
+    """Return the page of what the database found, which says itself where the next one begins."""
+    following = found["next"]
+    return {"success": True, "data": found[rows], "next_cursor": encode_cursor(following) if following else None}
 
 
 async def profile(caller: Caller, user_id: UUID) -> dict[str, Any]:
@@ -208,12 +227,9 @@ async def own_profile(caller: Caller) -> dict[str, Any]:
 async def search(query: str | None, limit: int, cursor: str | None) -> dict[str, Any]:
     """Return a page of public profiles whose user name or display name contains `query`.
 
-    The database reads a bounded number of names a call, so a page may hold fewer than there are, and its cursor goes on.
+    The database reads a bounded number of names a call, so a page may hold fewer than there are; its cursor goes on.
     """
     step, name = decode_cursor(cursor, _POSITION) or (0, "")
-    found = await database().call("search_users", p_query=query or None, p_limit=limit, p_step=step, p_after=name)
-    return {
-        "success": True,
-        "data": found["users"],
-        "next_cursor": encode_cursor(found["next"]) if found["next"] else None,
-    }
+    query = unicodedata.normalize("NFKC", query) if query else None  # as names are kept
+    found = await database().call("search_users", p_query=query, p_limit=limit, p_step=step, p_after=name)
+    return _page(found, "users")
