@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
@@ -25,6 +24,7 @@ from studysync.errors import (
 )
 from studysync.fields import Timestamp
 from studysync.logging import audit_logger
+from studysync.names import one_spelling
 from studysync.pagination import DEFERRED, BigCount, decode_cursor, encode_cursor
 from studysync.refusals import tell_database
 from studysync.tokens import Caller
@@ -230,6 +230,6 @@ async def search(query: str | None, limit: int, cursor: str | None) -> dict[str,
     The database reads a bounded number of names a call, so a page may hold fewer than there are; its cursor goes on.
     """
     step, name = decode_cursor(cursor, _POSITION) or (0, "")
-    query = unicodedata.normalize("NFKC", query) if query else None  # as names are kept
+    query = one_spelling(query) if query else None
     found = await database().call("search_users", p_query=query, p_limit=limit, p_step=step, p_after=name)
     return _page(found, "users")

@@ -43,7 +43,7 @@ def clean_name(value: str) -> str:
     """
     if any(unicodedata.category(char) in {"Cc", "Cs", "Zl", "Zp"} for char in value):
         raise ValueError("must not contain control characters")
-    name = " ".join(unicodedata.normalize("NFKC", value).split())
+    name = one_spelling(value)
     if any(_is_invisible(name, place) for place in _places_to_check(name)):
         raise ValueError("must not contain invisible characters")
     words = re.findall(r"[^\W\d_]+", _letters_only(name))
@@ -53,6 +53,11 @@ def clean_name(value: str) -> str:
     if {"LATIN"} in scripts and any(_LIKE_LATIN.issuperset(word) for word in words):
         raise ValueError("must not have a word that looks like one in Latin letters")
     return name
+
+
+def one_spelling(value: str) -> str:
+    """Return `value` with plain letters for wide, styled and decomposed ones, and single spaces."""
+    return " ".join(unicodedata.normalize("NFKC", value).split())
 
 
 def _places_to_check(name: str) -> list[int]:
