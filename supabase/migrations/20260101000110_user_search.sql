@@ -33,7 +33,8 @@ language sql stable set search_path = '' as $$
         select min(coalesce(k.freq, case when s.runs is null then 0.002 else s.freqs[cardinality(s.runs) + 1] end))
         from (
           select most_common_elems::text::text[] as runs, most_common_elem_freqs as freqs
-          from pg_stats_ext_exprs where statistics_schemaname = 'public' and statistics_name = p_statistics
+          from pg_stats_ext_exprs
+          where statistics_schemaname = 'public' and statistics_name = p_statistics and null_frac is not null
         ) s
         cross join internal.inner_trigrams(p_text) wanted (run)
         -- What is not among the counted is rarer than each of these: the element after the last is the least.

@@ -71,10 +71,10 @@ def test_a_name_goes_to_one_of_20_look_alikes(api: Api) -> None:
 
 RESERVED = [
     "admin", "ADMIN", "Admin_", "_admin", "a_d_m_i_n", "adm1n", "4dmin", "4DM1N", "admin1", "admin_2026", "99admin",
-    "adrnin", "aclmin", "administrator", "support", "supp0rt", "5upport", "help", "he1p", "moderator", "mod", "mod_1", "system",
-    "5y5tem", "root", "r00t", "staff", "official", "security", "studysync", "StudySync", "study_sync", "5tudy5ync",
-    "the_studysync_team", "studysync_support", "api", "api_", "me_", "nuLL", "undefined", "anonymous", "deleted",
-    "support_team", "adminsupport", "official_admin_1",
+    "adrnin", "aclmin", "administrator", "support", "supp0rt", "5upport", "help", "he1p", "moderator", "mod",
+    "mod_1", "system", "5y5tem", "root", "r00t", "staff", "official", "security", "studysync", "StudySync",
+    "study_sync", "5tudy5ync", "the_studysync_team", "studysync_support", "api", "api_", "me_", "nuLL", "undefined",
+    "anonymous", "deleted", "support_team", "adminsupport", "official_admin_1",
 ]  # fmt: skip
 
 
