@@ -25,7 +25,7 @@ from studysync.errors import (
 from studysync.fields import Timestamp
 from studysync.logging import audit_logger
 from studysync.names import one_spelling
-from studysync.pagination import DEFERRED, BigCount, decode_cursor, encode_cursor
+from studysync.pagination import DEFERRED, BigCount, Count, decode_cursor, encode_cursor
 from studysync.refusals import tell_database
 from studysync.tokens import Caller
 from users.attempts import Attempt
@@ -38,8 +38,8 @@ _POSITION: TypeAdapter[tuple[int, str]] = TypeAdapter(
     tuple[Annotated[int, Field(ge=0, le=2)], Annotated[str, Field(pattern=r"^[a-z0-9_]{0,30}$")]], config=DEFERRED
 )
 # The last entry of each of the two lists that a trail is woven of; null where it has not begun.
-_ENTRY: TypeAdapter[tuple[int | None, datetime | None, bool | None, UUID | None]] = TypeAdapter(
-    tuple[BigCount | None, Timestamp | None, bool | None, UUID | None], config=DEFERRED
+_ENTRY: TypeAdapter[tuple[int | None, datetime | None, int | None, UUID | None]] = TypeAdapter(
+    tuple[BigCount | None, Timestamp | None, Count | None, UUID | None], config=DEFERRED
 )
 
 
@@ -182,14 +182,14 @@ def _tell(method: str, user_id: UUID) -> None:
 
 async def audit_trail(caller: Caller, limit: int, cursor: str | None) -> dict[str, Any]:
     """Return a page of the caller's own audit trail, newest first."""
-    before, at, ended, session_id = decode_cursor(cursor, _ENTRY) or (None, None, None, None)
+    before, at, turn, session_id = decode_cursor(cursor, _ENTRY) or (None, None, None, None)
     found = await database().call(
         "get_audit",
         p_user_id=str(caller.user_id),
         p_limit=limit,
         p_before=before,
         p_at=at.isoformat() if at else None,
-        p_end=ended,
+        p_turn=turn,
         p_session_id=str(session_id) if session_id else None,
     )
     return _page(found, "entries")

@@ -160,20 +160,23 @@ language sql security definer set search_path = '' as $$
   from auth.users u where u.email = lower(p_email)
 $$;
 
--- What a user's sessions tell, newest first, from before (p_at, p_end, p_session_id): that one began (not p_end), and that
--- it ended. A user's sessions lie one after another, so the latest of what they tell is told by those that began last.
-create function internal.session_entries(p_user_id uuid, p_limit integer, p_at timestamptz, p_end boolean, p_session_id uuid)
-returns table (occurred_at timestamptz, ended boolean, session_id uuid, status text)
+-- What a user's sessions tell, newest first, from before (p_at, p_turn, p_session_id): that one began, and that it ended. In
+-- the same moment one ends (turn 0) before another begins (1), and one that took no time ends after it began (2).
+-- A user's sessions lie one after another, so the latest of what they tell is told by those that began last.
+create function internal.session_entries(p_user_id uuid, p_limit integer, p_at timestamptz, p_turn integer, p_session_id uuid)
+returns table (occurred_at timestamptz, turn integer, session_id uuid, status text)
 language sql stable set search_path = '' as $$
-  select e.occurred_at, e.ended, s.session_id, e.status
+  select e.occurred_at, e.turn, s.session_id, e.status
   from (
     select * from public.study_sessions
     where user_id = p_user_id and started_at <= coalesce(p_at, 'infinity')
       and started_at > (select internal.clock()) - interval '31 days'
     order by started_at desc, session_id desc limit p_limit + 2
-  ) s cross join lateral (values (s.started_at, false, 'active'), (s.ended_at, true, s.status)) e (occurred_at, ended, status)
+  ) s cross join lateral (values
+    (s.started_at, 1, 'active'), (s.ended_at, case s.ended_at when s.started_at then 2 else 0 end, s.status)
+  ) e (occurred_at, turn, status)
   where e.occurred_at > (select internal.clock()) - interval '30 days'
-    and (p_at is null or (e.occurred_at, e.ended, s.session_id) < (p_at, p_end, p_session_id))
+    and (p_at is null or (e.occurred_at, e.turn, s.session_id) < (p_at, p_turn, p_session_id))
   order by 1 desc, 2 desc, 3 desc limit p_limit
 $$;
 
@@ -185,10 +188,10 @@ $$;
 
 -- The caller's own trail, newest first: {"entries", "next": how far the page came, or null for the last one}. It is woven
 -- of two, each with an order of its own: the rows of the table before entry p_before, and what sessions tell before
--- (p_at, p_end, p_session_id). A row that was written while the clock was set back comes no later than those before it.
+-- (p_at, p_turn, p_session_id). A row that was written while the clock was set back comes no later than those before it.
 create function public.get_audit(
   p_user_id uuid, p_limit integer, p_before bigint default null,
-  p_at timestamptz default null, p_end boolean default null, p_session_id uuid default null) returns jsonb
+  p_at timestamptz default null, p_turn integer default null, p_session_id uuid default null) returns jsonb
 language sql stable security definer set search_path = '' as $$
   with kept as (
     select a.*, min(a.occurred_at) over (order by a.entry_id desc) as place from (
@@ -197,20 +200,20 @@ language sql stable security definer set search_path = '' as $$
       order by entry_id desc limit p_limit + 1
     ) a
   ), woven as (
-    select k.place, k.entry_id, null::boolean as ended, null::uuid as session_id, jsonb_build_object(
+    select k.place, k.entry_id, null::integer as turn, null::uuid as session_id, jsonb_build_object(
       'entry_id', k.entry_id, 'action', k.action, 'operation', k.operation, 'resource_type', k.resource_type,
       'resource_id', coalesce(k.route, (coalesce(k.resource_id, k.user_id))::text), 'success', k.success,
       'changes', coalesce(k.changes, '{}'), 'occurred_at', k.occurred_at) as entry
     from kept k
     union all
-    select s.occurred_at, null, s.ended, s.session_id, jsonb_build_object(
-      'entry_id', internal.session_entry_id(s.session_id, s.ended), 'action', 'data_modification',
-      'operation', case when s.ended then 'update' else 'insert' end, 'resource_type', 'session',
+    select s.occurred_at, null, s.turn, s.session_id, jsonb_build_object(
+      'entry_id', internal.session_entry_id(s.session_id, s.turn <> 1), 'action', 'data_modification',
+      'operation', case s.turn when 1 then 'insert' else 'update' end, 'resource_type', 'session',
       'resource_id', s.session_id, 'success', true, 'changes', jsonb_build_object('status', s.status),
       'occurred_at', s.occurred_at)
-    from internal.session_entries(p_user_id, p_limit + 1, p_at, p_end, p_session_id) s
+    from internal.session_entries(p_user_id, p_limit + 1, p_at, p_turn, p_session_id) s
   ), page as (
-    select *, row_number() over (order by place desc, ended desc nulls last, entry_id desc, session_id desc) as n from woven
+    select *, row_number() over (order by place desc, turn desc nulls last, entry_id desc, session_id desc) as n from woven
   ), last as (
     select * from page where session_id is not null and n <= p_limit order by n desc limit 1
   )
@@ -218,7 +221,7 @@ language sql stable security definer set search_path = '' as $$
     'entries', (select coalesce(jsonb_agg(entry order by n), '[]') from page where n <= p_limit),
     'next', case when exists (select from page where n > p_limit) then jsonb_build_array(
       coalesce((select min(entry_id) from page where n <= p_limit), p_before), coalesce((select place from last), p_at),
-      coalesce((select ended from last), p_end), coalesce((select session_id from last), p_session_id)) end)
+      coalesce((select turn from last), p_turn), coalesce((select session_id from last), p_session_id)) end)
 $$;
 
 -- What lies in hours that are over for 30 days, at most p_limit.
