@@ -8,7 +8,7 @@
 create function internal.skeleton(p_username text) returns text
 language sql immutable strict parallel safe set search_path = '' as $$
   select trim('_' from regexp_replace(replace(replace(replace(
-    translate(lower(p_username), '10i', 'lol'), 'rn', 'm'), 'vv', 'w'), 'cl', 'd'), '_+', '_', 'g'))
+    translate(lower(p_username collate "C"), '10i', 'lol'), 'rn', 'm'), 'vv', 'w'), 'cl', 'd'), '_+', '_', 'g'))
 $$;
 
 -- Names that would speak for the service, or mean nothing or nobody in somebody's program.
@@ -23,7 +23,7 @@ select unnest(string_to_array(
 -- A name as it is compared with those: without underscores, digits read as the letters they stand for.
 create function internal.plain_name(p_name text) returns text
 language sql immutable strict parallel safe set search_path = '' as $$
-  select replace(replace(replace(translate(lower(p_name), '01l345789_', 'oiieastbg'), 'rn', 'm'), 'vv', 'w'), 'ci', 'd')
+  select replace(replace(replace(translate(lower(p_name collate "C"), '01l345789_', 'oiieastbg'), 'rn', 'm'), 'vv', 'w'), 'ci', 'd')
 $$;
 
 -- Reserved are those names, also with digits or underscores (4dm1n, admin_7) or put together (support_team), and
