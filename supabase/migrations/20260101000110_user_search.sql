@@ -51,14 +51,18 @@ language sql stable set search_path = '' set enable_seqscan = off set enable_bit
   order by lower(username) collate "C" limit p_limit
 $$;
 
--- The same for display names, in their order and then that of user names; p_after is a user name here, too.
+-- The same for display names, in their order and then that of user names; p_after is a user name here, too. One bound at
+-- each end: of two lower ones, a scan may begin at the wrong one.
 create function internal.users_by_display_name(p_query text, p_after text, p_limit integer) returns setof public.profiles
 language sql stable set search_path = '' set enable_seqscan = off set enable_bitmapscan = off as $$
+  with last as (
+    select lower(display_name) as display_name from public.profiles
+    where lower(username) collate "C" = p_after and lower(display_name) collate "C" > p_query
+  )
   select * from public.profiles
-  where lower(display_name) <> lower(username)
-    and lower(display_name) collate "C" >= p_query and lower(display_name) collate "C" < p_query || U&'\+10FFFF'
+  where lower(display_name) <> lower(username) and lower(display_name) collate "C" < p_query || U&'\+10FFFF'
     and (lower(display_name) collate "C", lower(username) collate "C") > (
-      coalesce((select lower(display_name) from public.profiles where lower(username) collate "C" = p_after), ''), p_after)
+      coalesce((select display_name from last), p_query), p_after)
   order by lower(display_name) collate "C", lower(username) collate "C" limit p_limit
 $$;
 
@@ -105,7 +109,7 @@ begin
       v_read := array(select u from internal.users_by_username(v_query, v_after, v_at_most) u);
     elsif v_step = 1 then
       v_read := array(select u from internal.users_by_display_name(v_query, v_after, v_at_most) u);
-    elsif internal.rows_with_letters('public.profiles', 'profiles_trigrams', v_query) <= 5000 then
+    elsif internal.rows_with_letters('public.profiles', 'profiles_trigrams', v_query) <= 10000 then
       v_read := array(select u from internal.users_by_letters(v_query, v_after, v_at_most) u);
     else
       v_read := array(select u from internal.users_by_username('', v_after, v_at_most) u);

@@ -218,7 +218,7 @@ $$;
 -- {"spaces", "next": the position (created_at, space_id) that the page after begins behind, or null}: public spaces, newest
 -- first, whose name begins with p_query or, where it has three letters or digits in a row, contains it.
 -- What is common is found among the newest. What does not fill a page there is looked up by an index, if that finds at most
--- 5,000; otherwise the page is short, or empty, and the next one goes on. So no query reads every space.
+-- 10,000; otherwise the page is short, or empty, and the next one goes on. So no query reads every space.
 create function public.search_spaces(
   p_user_id uuid, p_query text, p_limit integer, p_after_at timestamptz default null, p_after_id uuid default null)
 returns jsonb
@@ -236,11 +236,11 @@ declare
 begin
   if v_more and cardinality(v_page) <= p_limit then
     if not v_anywhere then
-      v_looked_up := array(select s from internal.spaces_that_begin(v_query, 5001) s);
-    elsif internal.rows_with_letters('public.spaces', 'spaces_trigrams', v_query) <= 5000 then
+      v_looked_up := array(select s from internal.spaces_that_begin(v_query, 10001) s);
+    elsif internal.rows_with_letters('public.spaces', 'spaces_trigrams', v_query) <= 10000 then
       v_looked_up := array(select s from internal.spaces_with_letters(v_query) s);
     end if;
-    if cardinality(v_looked_up) <= 5000 then
+    if cardinality(v_looked_up) <= 10000 then
       v_more := false;
       v_page := array(
         select s from unnest(v_looked_up) s where p_after_id is null or (s.created_at, s.space_id) < (p_after_at, p_after_id)
