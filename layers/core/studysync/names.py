@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from idna import InvalidCodepointContext
 from idna.core import valid_contextj
 
 _ZWNJ, _ZWJ = "\u200c", "\u200d"
@@ -91,7 +90,7 @@ def _joins_letters(name: str, place: int) -> bool:
     """Tell whether the joiner changes how the letters beside it are written, as Persian and Indic scripts need it."""
     try:
         return valid_contextj(name, place)
-    except (ValueError, InvalidCodepointContext):
+    except ValueError:  # beside a character that our tables do not know
         return False
 
 

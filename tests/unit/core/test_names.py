@@ -61,7 +61,7 @@ INVISIBLE = [
     "Ada\u3164", "Ada\uffa0", "Ad\u115fa", "Ada\u2800", "a\u034fb", "a\u17b4b",
     "Ada\ufe0f", "Ada\ufe00", "Ada\U000e0100", "a\u180bb", "🎓\u200dA", "A\u200d🎓", "🎓\u200d",
     "Ada\U000e0061", "Ada\U000e0001", "🏴\U000e0061\U000e007f", "🏴\U000e0067", "a\ufdd0", "a\uffff",
-    "a\ufff0", "a\u2065",
+    "\U0001fbff\u200ca", "a\ufff0", "a\u2065",
 ]  # fmt: skip
 
 
