@@ -122,6 +122,17 @@ def test_a_ban_waits_for_an_account_that_goes(dsn: str, sql: psycopg.Connection[
     assert [error[:5] for error in raised] == ["SS001"]
 
 
+def test_a_ban_sees_an_address_that_is_changing(dsn: str, sql: psycopg.Connection[Any]) -> None:
+    """It waits for the new address, so that neither that nor the old one opens the space."""
+    owner, guest = make_accounts(sql, 2)
+    (space,) = make_spaces(sql, [owner])
+    ban = write("remove_member", owner, space_id=space, member_id=guest, ban=True)
+    change = "update auth.users set email = 'new' || email where id = %s"
+    assert during(dsn, sql, change, [guest], ban, "select remove_member(%") == []
+    banned = "select count(*) from internal.banned_mailboxes where space_id = %s"
+    assert sql.execute(banned, [space]).fetchone() == (2,)
+
+
 def during(
     dsn: str, sql: psycopg.Connection[Any], statement: str, arguments: list[Any], work: Work, waits_in: str | None
 ) -> list[str]:
