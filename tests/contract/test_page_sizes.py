@@ -64,14 +64,13 @@ def rich(api: Api, sql: psycopg.Connection[Any]) -> Student:
 
 
 def test_every_list_is_cut_by_bytes_and_loses_nothing(rich: Student, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With room for a row a page, lists have more pages and the same rows."""
+    """With room for a row a page, lists have more pages and the same rows; those of searches and the trail are short."""
     space_id = rich.get("/api/spaces/mine").json()["data"][0]["space_id"]
     session_id = rich.get("/api/sessions").json()["data"][0]["session_id"]
     lists: dict[str, dict[str, Any]] = {
-        "/api/sessions": {}, f"/api/sessions/{session_id}/audit": {}, "/api/users/me/audit": {},
-        "/api/spaces": {"query": "Space "}, "/api/spaces/mine": {}, f"/api/spaces/{space_id}/activity": {},
-        "/api/sync/rejected": {}, "/api/sync/changes": {}, "/api/gamification/xp/history/me": {},
-        "/api/users": {"query": rich.username[:3]},
+        "/api/sessions": {}, f"/api/sessions/{session_id}/audit": {}, "/api/spaces/mine": {},
+        f"/api/spaces/{space_id}/activity": {}, "/api/sync/rejected": {}, "/api/sync/changes": {},
+        "/api/gamification/xp/history/me": {},
     }  # fmt: skip
     whole = {
         path: [row for page in pages(rich, path, **params) for row in page["data"]] for path, params in lists.items()
