@@ -120,11 +120,23 @@ begin
   if v_registration ->> 'key' is not null then
     insert into public.registration_keys (key, scope, fingerprint, user_id)
     values (v_registration ->> 'key', v_registration ->> 'scope', v_registration ->> 'fingerprint', new.id);
+    update auth.users set raw_user_meta_data = raw_user_meta_data where id = new.id;  -- and forget it, see below
   end if;
   return new;
 end $$;
 create trigger studysync_on_account_created after insert on auth.users
   for each row execute function internal.on_account_created();
+
+-- What a registration is known by has been used when its account is there, and tokens show an account's metadata. Taken
+-- out at each update: Supabase Auth writes the metadata that it began with once more when it confirms the address.
+create function internal.forget_registration() returns trigger
+language plpgsql set search_path = '' as $$
+begin
+  new.raw_user_meta_data := new.raw_user_meta_data - 'registration';
+  return new;
+end $$;
+create trigger studysync_forget_registration before update of raw_user_meta_data on auth.users
+  for each row when (new.raw_user_meta_data ? 'registration') execute function internal.forget_registration();
 
 -- What an account stored on the last day (UTC) on which it stored anything, for its daily quota.
 create table public.account_usage (

@@ -52,6 +52,7 @@ def create_app(title: str, routers: Sequence[APIRouter], *late: LateRoutes) -> F
                 RateLimitMiddleware,
                 requests_per_minute=settings.rate_limit_per_minute,
                 requests_per_hour=settings.rate_limit_per_hour,
+                address_factor=settings.rate_limit_address_factor,
             ),
         ],
     )

@@ -24,6 +24,7 @@ class RequestContext:
         address: where the connection comes from; ``None`` when the server does not say.
         trace_id: the client's trace, from ``traceparent`` (W3C); ``None``: it sent none.
         user_id: the caller, once the token is verified; ``None`` before, and for anonymous calls.
+        route: the template of the route that the caller has asked, set with `user_id`.
         started: on `time.perf_counter`'s clock, in seconds.
     """
 
@@ -33,6 +34,7 @@ class RequestContext:
     address: str | None = None
     trace_id: str | None = None
     user_id: str | None = None
+    route: str = ""
     started: float = field(default_factory=time.perf_counter)
 
     @property

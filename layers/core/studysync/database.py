@@ -198,7 +198,7 @@ def _meaning(error: DatabaseRefusalError) -> Exception:
     if is_transient(error.code):
         return DatabaseDownError(error.code)
     app_logger.error(
-        "the database refused a call", kind="error", error_type=f"database {error.code}", text=error.message
+        "the database refused a call", kind="error", error_type=f"database {error.code}", text=error.loggable
     )
     return ApiError(INTERNAL_ERROR, "Something went wrong on our side.")
 

@@ -7,6 +7,7 @@ may be tried again.
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import httpx
@@ -22,6 +23,7 @@ from studysync.errors import (
 )
 
 CONNECTION_LOST = "connection lost"
+_QUOTED = re.compile(r'".*("|$)', re.DOTALL)
 
 
 class DatabaseRefusalError(Exception):
@@ -37,6 +39,11 @@ class DatabaseRefusalError(Exception):
         self.code = code
         self.message = message
         self.details = details
+
+    @property
+    def loggable(self) -> str:
+        """The message without the values that it quotes where they are what is wrong (SQLSTATE class 22)."""
+        return _QUOTED.sub('"..."', self.message) if self.code.startswith("22") else self.message
 
     @classmethod
     def of_response(cls, response: httpx.Response) -> DatabaseRefusalError:

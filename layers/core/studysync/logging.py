@@ -1,6 +1,7 @@
 """Structured logs: JSON lines through Powertools, with the request they belong to.
 
-No token, password or address of mail is ever logged: fields that may hold one are masked here, once for everybody.
+No token, password or address of mail is ever logged: fields that may hold one are masked here, once for everybody. What
+clients choose themselves may hold one too: of texts a log has lengths, names by `log_name`, or nothing.
 """
 
 from __future__ import annotations
@@ -18,8 +19,9 @@ from studysync.audit import AuditLogger
 from studysync.context import request_context
 from studysync.errors_seen import TrackingHandler, error_tracker
 from studysync.observability import count, count_business_event
+from studysync.sealing import keyed_hash
 
-__all__ = ["MASK", "AppLogger", "app_logger", "audit_logger", "error_tracker", "mask"]
+__all__ = ["MASK", "AppLogger", "app_logger", "audit_logger", "error_tracker", "log_name", "mask"]
 
 _SECRET = re.compile(
     r"passw|token|authorization|e.?mail|api.?key|secret|cookie|service.?role|credential", re.IGNORECASE
@@ -44,6 +46,14 @@ def mask(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [mask(item) for item in value]
     return value
+
+
+def log_name(text: str | None) -> str | None:
+    """Return what a log calls a text that a client chose, which may be anything, such as an address of mail.
+
+    The same text always has the same name; ``None`` has none.
+    """
+    return None if text is None else keyed_hash("logs", text)[:12]
 
 
 class _RequestFilter(logging.Filter):

@@ -10,11 +10,18 @@ value on a developer's machine; a value wins.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+
+_CALLS_PER_HOUR = 1000
+
+
+def _at_least(limit: int) -> Callable[[dict[str, Any]], int]:
+    """Return the default of a limit: `limit`, lifted with that on all calls where there are many from one address."""
+    return lambda others: max(limit, limit * others["rate_limit_per_hour"] // _CALLS_PER_HOUR)
 
 
 class Settings(BaseModel):
@@ -38,7 +45,19 @@ class Settings(BaseModel):
     max_request_bytes: int = Field(default=3 * 1024 * 1024, ge=1024)
     """Bodies over this many bytes are answered with 413; a batch of 500 events with 4 KiB each goes through."""
     rate_limit_per_minute: int = Field(default=100, ge=1)
-    rate_limit_per_hour: int = Field(default=1000, ge=1)
+    """Of a user, and of an address without one."""
+    rate_limit_per_hour: int = Field(default=_CALLS_PER_HOUR, ge=1)
+    rate_limit_address_factor: int = Field(default=30, ge=1)
+    """All who call from one address may so many times as often a minute as a user: behind a school's, 30 students can
+    do all that they may, and 300 can make ten calls a minute each."""
+    registrations_per_minute: int = Field(default_factory=_at_least(30), ge=1)
+    """Of an address, as the following: a class can register in one lesson."""
+    registrations_per_hour: int = Field(default_factory=_at_least(150), ge=1)
+    failed_sign_ins_per_minute: int = Field(default_factory=_at_least(60), ge=1)
+    failed_sign_ins_per_hour: int = Field(default_factory=_at_least(400), ge=1)
+    failed_codes_per_minute: int = Field(default_factory=_at_least(40), ge=1)
+    """Wrong invite codes."""
+    failed_codes_per_hour: int = Field(default_factory=_at_least(200), ge=1)
     database_timeout_seconds: float = Field(default=5.0, gt=0, le=30)
 
     @classmethod

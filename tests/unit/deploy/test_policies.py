@@ -100,7 +100,7 @@ def operators(store: DynamoStore, clock: ManualClock) -> None:
 
 EVERY: tuple[Part, ...] = (circuits, limits("api"), figures)
 PARTS: dict[str, tuple[Part, ...]] = {
-    "UsersFunction": (*EVERY, limits("sign-in", "sign-in-account")),
+    "UsersFunction": (*EVERY, limits("registration", "sign-in", "sign-in-account")),
     "SessionsFunction": EVERY,
     "GamificationFunction": (*EVERY, cache),
     "SpacesFunction": (*EVERY, limits("invite-codes")),
