@@ -64,7 +64,7 @@ def rich(api: Api, sql: psycopg.Connection[Any]) -> Student:
 
 
 def test_every_list_is_cut_by_bytes_and_loses_nothing(rich: Student, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With room for a row a page, lists have more pages and the same rows; those of searches and the trail are short."""
+    """With room for a row a page, lists have more pages and the same rows."""
     space_id = rich.get("/api/spaces/mine").json()["data"][0]["space_id"]
     session_id = rich.get("/api/sessions").json()["data"][0]["session_id"]
     lists: dict[str, dict[str, Any]] = {
