@@ -125,7 +125,7 @@ def test_the_daily_bonus_comes_once(student: Student, clock: DatabaseClock) -> N
 
 
 def test_a_week_of_days_pays_the_streak_bonus(student: Student, clock: DatabaseClock) -> None:
-    """From the seventh day in a row on, the session that brings a day to 25 minutes pays 2 more; a missed day ends it."""
+    """From the seventh day in a row on, the session that brings a day to 25 minutes pays 2 more."""
     outcomes = []
     for day in range(1, 9):
         clock.set(datetime(2026, 3, day, 12, tzinfo=UTC))

@@ -94,7 +94,7 @@ def test_trails_go_after_90_days(
 
 def test_a_page_of_a_trail_begins_where_the_last_ended(api: Api, student: Student, clock: DatabaseClock) -> None:
     """Cursors are as good in a trail as among rows, events of one moment included."""
-    session = [e for e in life(NOON - 60 * MINUTE, 30)]
+    session = life(NOON - 60 * MINUTE, 30)
     session += [event("focus_start", session[0]["session_id"], NOON - 50 * MINUTE) for _ in range(3)]
     send(student, session)
     archive(api, clock)
