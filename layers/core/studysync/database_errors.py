@@ -118,6 +118,6 @@ def client_error(error: DatabaseRefusalError) -> ApiError | None:
 def _headers(kind: ErrorKind, details: dict[str, Any] | None) -> dict[str, str] | None:
     if kind is AUTHENTICATION_ERROR:
         return {"WWW-Authenticate": "Bearer"}
-    if kind is QUOTA_EXCEEDED and details:
+    if kind is QUOTA_EXCEEDED and details and "retry_after_seconds" in details:
         return {"Retry-After": str(details["retry_after_seconds"])}
     return None
