@@ -154,6 +154,23 @@ def test_a_month_of_one_minute_sessions_is_worth_little(student: Student, sql: p
     assert max(o["suspicion_score"] for o in outcomes) > 0
 
 
+def test_an_account_is_in_200_spaces_at_most(student: Student, sql: psycopg.Connection[Any]) -> None:
+    """The 201st is refused, made or joined, and leaving one makes room."""
+    sql.execute(
+        """with made as (
+             insert into spaces (space_id, name, visibility, invite_code, member_count)
+             select gen_random_uuid(), 'Full', 'private', gen_random_uuid()::text, 1 from generate_series(1, 200)
+             returning space_id)
+           insert into space_members (space_id, user_id, role, joined_at) select space_id, %s, 'owner', now() from made""",
+        [student.user_id],
+    )
+    space = {"name": "One more", "visibility": "public"}
+    assert_problem(student.post("/api/spaces/create", space), 409, "TOO_MANY_SPACES")
+    own = student.get("/api/spaces/mine").json()["data"][0]["space_id"]
+    assert student.delete(f"/api/spaces/{own}").status_code == 200
+    assert student.post("/api/spaces/create", space).status_code == 201
+
+
 def test_the_hundred_last_clients_are_known(
     student: Student, clock: DatabaseClock, sql: psycopg.Connection[Any]
 ) -> None:

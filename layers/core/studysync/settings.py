@@ -47,9 +47,9 @@ class Settings(BaseModel):
     rate_limit_per_minute: int = Field(default=100, ge=1)
     """Of a user, and of an address without one."""
     rate_limit_per_hour: int = Field(default=_CALLS_PER_HOUR, ge=1)
-    rate_limit_address_factor: int = Field(default=30, ge=1)
-    """All who call from one address may so many times as often a minute as a user: behind a school's, 30 students can
-    do all that they may, and 300 can make ten calls a minute each."""
+    rate_limit_address_factor: int = Field(default=10, ge=1)
+    """All who call from one address may so many times as often a minute as a user: behind a school's, 300 students can
+    make three calls a minute each, of which a heartbeat is one."""
     registrations_per_minute: int = Field(default_factory=_at_least(30), ge=1)
     """Of an address, as the following: a class can register in one lesson."""
     registrations_per_hour: int = Field(default_factory=_at_least(150), ge=1)

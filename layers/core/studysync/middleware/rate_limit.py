@@ -36,7 +36,7 @@ class RateLimitMiddleware:
         *,
         requests_per_minute: int = 100,
         requests_per_hour: int = 1000,
-        address_factor: int = 30,
+        address_factor: int = 10,
     ) -> None:
         self.app = app
         self.limiter = RateLimiter(per_minute=requests_per_minute, per_hour=requests_per_hour, name="api")
