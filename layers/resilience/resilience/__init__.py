@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from resilience._cache._cached import cached
     from resilience._cache._codec import register_type
     from resilience._cache._manager import CacheManager, CacheStats, cache_manager
+    from resilience._caller import caller_scope, current_caller, set_caller
     from resilience._clock import Clock
     from resilience._deadline import Deadline, clear_deadline, deadline, remaining, set_deadline, timeout_for
     from resilience._fallback import FallbackHandler, fallback_handler, with_fallback
@@ -68,6 +69,7 @@ _WHERE = {
     "_cache._cached": "cached",
     "_cache._codec": "register_type",
     "_cache._manager": "CacheManager CacheStats cache_manager",
+    "_caller": "caller_scope current_caller set_caller",
     "_clock": "Clock",
     "_deadline": "Deadline clear_deadline deadline remaining set_deadline timeout_for",
     "_fallback": "FallbackHandler fallback_handler with_fallback",
@@ -140,11 +142,13 @@ __all__ = [
     "begin",
     "cache_manager",
     "cached",
+    "caller_scope",
     "circuit_breaker",
     "clear_deadline",
     "code_of",
     "configure",
     "connection_pool",
+    "current_caller",
     "deadline",
     "default_store",
     "degraded",
@@ -166,6 +170,7 @@ __all__ = [
     "retry_async",
     "retry_sync",
     "served",
+    "set_caller",
     "set_deadline",
     "settle",
     "shared_circuits",

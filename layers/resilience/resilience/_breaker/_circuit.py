@@ -21,7 +21,8 @@ from resilience import events
 from resilience._breaker._config import CircuitConfig
 from resilience._breaker._record import Record, from_item
 from resilience._breaker._states import CircuitSnapshot, CircuitState, CircuitTransition
-from resilience._breaker._window import Window
+from resilience._breaker._thresholds import reason_to_open
+from resilience._breaker._window import Attributed, Counts, Window
 from resilience.errors import CircuitOpenError, DeadlineExceededError, PoolTimeoutError, RateLimitedError
 from resilience.store._protocol import Item
 
@@ -71,6 +72,9 @@ class Circuit:
         self.bad = self.slow = 0
         self.mine = self.electing = False
         self._window = Window(config.window_seconds)
+        self._own, self._own_streak, self._slow = (Attributed(config.minimum_callers) for _ in range(3))
+        self._failed_probers: dict[str | None, int] = {}
+        self._by_caller = config.minimum_callers > 1
         self._retry = self._lease = (0.0, 0.0)
         self._silent = False
         self._probes = self._probes_good = self._rejected = self._failures = 0
@@ -100,7 +104,7 @@ class Circuit:
             self._drop_lease_if_over(now)
             wait = self._wait(now)
             if self.state is HALF_OPEN and self.mine and wait == 0.0:
-                if self._probes < self.config.half_open_max_calls:
+                if self._probes < self.config.half_open_max_calls and not self._probed_in_vain():
                     self._probes += 1
                     return Ticket(self.generation, True)
             elif wait == 0.0 and not self.electing:
@@ -144,28 +148,51 @@ class Circuit:
             if ticket.generation != self.generation:
                 return None
             if ticket.probe:
-                return self._probe_failed(now, None) if slow else self._probe_good(now)
+                return self._probe_failed(now, None, own=self._by_caller) if slow else self._probe_good(now)
             self._roll_if_over(now)
             self.good += 1
             self.streak = 0
-            self.slow += slow
-            return self._trip(now, None) if slow else None
+            if not slow:
+                return None
+            self._count_slow()
+            return self._trip(now, None)
 
     def failed(self, ticket: Ticket, now: float, *, error: BaseException | None, slow: bool = False) -> Record | None:
         """Count a failure, or a probe's; returns what must be shared, if anything."""
         asked = self._asked(error) if error is not None else None
+        own = self._by_caller and isinstance(error, self.config.caller_failures)
         with self.lock:
             self._failures += 1
             self._failed_at = now
             if ticket.generation != self.generation:
                 return None
             if ticket.probe:
-                return self._probe_failed(now, asked)
+                return self._probe_failed(now, asked, own=own)
             self._roll_if_over(now)
+            if self.streak == 0:  # a success, perhaps on the closed path, came between
+                self._own_streak.clear()
             self.bad += 1
             self.streak += 1
-            self.slow += slow
+            if own:
+                caller = self._caller()
+                self._own.add(caller)
+                self._own_streak.add(caller)
+            if slow:
+                self._count_slow()
             return self._trip(now, asked)
+
+    def _count_slow(self) -> None:
+        self.slow += 1
+        if self._by_caller:
+            self._slow.add(self._caller())
+
+    def _caller(self) -> str | None:
+        """Failure policy: a hook that raises is logged and ignored; the call then has no known caller."""
+        try:
+            return self.config.caller()
+        except Exception:
+            logger.warning("caller of circuit %s raised; ignored", self.name, exc_info=True)
+            return None
 
     def _asked(self, error: BaseException) -> float | None:
         """Failure policy: a hook that raises is logged and ignored; the error it was asked about is what counts."""
@@ -194,40 +221,47 @@ class Circuit:
         return False if isinstance(error, Exception) else None
 
     def _trip(self, now: float, asked: float | None) -> Record | None:
-        reason = self._reason_to_trip()
+        reason = reason_to_open(self.config, self.streak, self._own_streak, self._counts())
         return self._open(now, 1, asked, reason) if reason else None
 
-    def _reason_to_trip(self) -> str:
-        config = self.config
-        if config.failure_threshold is not None and self.streak >= config.failure_threshold:
-            return "failures"
-        good, bad, slow = self._counts()
-        calls = good + bad
-        if calls < config.minimum_calls:
-            return ""
-        if config.failure_rate_threshold is not None and bad >= config.failure_rate_threshold * calls:
-            return "failure_rate"
-        if config.slow_call_seconds is not None and slow >= config.slow_call_rate_threshold * calls:
-            return "slow_calls"
-        return ""
+    def _counts(self) -> Counts:
+        return self._window.totals(self._bucket())
 
-    def _counts(self) -> tuple[int, int, int]:
-        good, bad, slow = self._window.totals()
-        return good + self.good, bad + self.bad, slow + self.slow
+    def _bucket(self) -> Counts:
+        own, slow = self._own, self._slow
+        return Counts(self.good, self.bad, self.slow, own.count, own.callers, slow.callers)
 
     def _roll_if_over(self, now: float) -> None:
         """Begin a new bucket when the current one is over; a fast path that counts meanwhile may lose a success."""
         if self._window.over(now):
-            self._window.push(now, self.good, self.bad, self.slow)
-            self.good = self.bad = self.slow = 0
+            self._window.push(now, self._bucket())
+            self._clear_bucket()
             self.fast_until = 0.0
+
+    def _clear_bucket(self) -> None:
+        self.good = self.bad = self.slow = 0
+        self._own.clear()
+        self._slow.clear()
 
     def _probe_good(self, now: float) -> Record | None:
         self._probes -= 1
         self._probes_good += 1
         return self._close(now, "recovered") if self._probes_good >= self.config.success_threshold else None
 
-    def _probe_failed(self, now: float, asked: float | None) -> Record:
+    def _probed_in_vain(self) -> bool:
+        """Whether this call's caller had its probe under this lease: it is the others' turn."""
+        return bool(self._failed_probers) and self._failed_probers.get(self._caller()) == self.generation
+
+    def _probe_failed(self, now: float, asked: float | None, *, own: bool) -> Record | None:
+        """Open again, unless the failure may be the caller's own doing: then others probe first.
+
+        Who failed so is remembered over leases, and when there are enough of them the dependency has failed.
+        """
+        if own:
+            self._failed_probers[self._caller()] = self.generation
+            if len(self._failed_probers) < self.config.minimum_callers:
+                self._probes -= 1
+                return None
         return self._open(now, self.record.opens + 1, asked, "probe_failed")
 
     # ------------------------------------------------------------------ changes of state
@@ -320,7 +354,11 @@ class Circuit:
         self.state = state
         self.fast_from = self.fast_until = 0.0
         self.ticket = Ticket(self.generation, False)
-        self.good = self.bad = self.slow = self.streak = 0
+        self._clear_bucket()
+        self.streak = 0
+        self._own_streak.clear()
+        if state is not HALF_OPEN:
+            self._failed_probers.clear()
         self._probes = self._probes_good = 0
         self.mine = self._silent = False
         self._window.clear(now)
@@ -341,16 +379,16 @@ class Circuit:
     def snapshot(self, now: float) -> CircuitSnapshot:
         """The circuit as it is known here."""
         with self.lock:
-            good, bad, slow = self._counts()
+            counts = self._counts()
             wait = 0.0 if self.state is CLOSED else self._wait(now)
             record = self.record
             return CircuitSnapshot(
                 self.name,
                 self.state,
                 self.version,
-                good + bad,
-                bad,
-                slow,
+                counts.good + counts.bad,
+                counts.bad,
+                counts.slow,
                 self.streak,
                 record.opens,
                 wait,

@@ -8,6 +8,7 @@ from typing import Any, TypedDict
 
 from resilience import _checks
 from resilience._breaker._states import CircuitTransition
+from resilience._caller import current_caller
 from resilience._clock import SYSTEM, Clock, chance
 from resilience._hints import retry_after_of
 from resilience.errors import ConfigurationError
@@ -28,6 +29,9 @@ class CircuitSettings(TypedDict, total=False):
     half_open_max_calls: int
     handled_exceptions: tuple[type[BaseException], ...]
     excluded_exceptions: tuple[type[BaseException], ...]
+    minimum_callers: int
+    caller_failures: tuple[type[BaseException], ...]
+    caller: Callable[[], str | None]
     is_failure: Callable[[Any], bool] | None
     retry_after: Callable[[BaseException], float | None]
     max_recovery_timeout: float | None
@@ -59,6 +63,15 @@ class CircuitConfig:
             errors that are no Exception say nothing about the dependency and count neither way.
         excluded_exceptions: What proves that the dependency answers, although it is raised: a "not found", a refused
             input. Counts as a success. Default none.
+        minimum_callers: Distinct callers that must have had a failure of the kinds in caller_failures, or a slow call,
+            before such failures count: within the window for the rates, within the row for failure_threshold. Default
+            1: who it was does not matter. Until then they count neither as failures nor as calls, so that one caller's
+            expensive requests cannot open the circuit for everybody. A probe that fails so opens it again only when as
+            many callers' probes did; until then its caller waits for the next lease, and others probe.
+        caller_failures: Failures that may be the caller's own doing. Default TimeoutError. Others, such as a refused
+            connection, count whoever has them, so that a dead dependency opens the circuit with a single caller.
+        caller: Names the caller of the current call, or None. Default `current_caller`, see `caller_scope`. Calls
+            without one count together, as one caller.
         is_failure: Looks at a returned value; True makes the call a failure. Default None: a value is a success.
         retry_after: Reads from an error how many seconds the dependency asks to be left alone, or None. The default
             knows an attribute `retry_after` and a Retry-After header on `response`.
@@ -88,6 +101,9 @@ class CircuitConfig:
     half_open_max_calls: int = 1
     handled_exceptions: tuple[type[BaseException], ...] = (Exception,)
     excluded_exceptions: tuple[type[BaseException], ...] = ()
+    minimum_callers: int = 1
+    caller_failures: tuple[type[BaseException], ...] = (TimeoutError,)
+    caller: Callable[[], str | None] = current_caller
     is_failure: Callable[[Any], bool] | None = None
     retry_after: Callable[[BaseException], float | None] = retry_after_of
     max_recovery_timeout: float | None = None
@@ -103,12 +119,12 @@ class CircuitConfig:
     def __post_init__(self) -> None:
         for name in ("recovery_timeout", "window_seconds", "lease_seconds", "refresh_seconds"):
             _checks.seconds(name, getattr(self, name))
-        for name in ("minimum_calls", "success_threshold", "half_open_max_calls"):
+        for name in ("minimum_calls", "success_threshold", "half_open_max_calls", "minimum_callers"):
             _checks.whole(name, getattr(self, name))
         self._check_thresholds()
         _checks.number("recovery_growth", self.recovery_growth, least=1.0)
         _checks.number("jitter", self.jitter, most=1.0)
-        for name in ("handled_exceptions", "excluded_exceptions"):
+        for name in ("handled_exceptions", "excluded_exceptions", "caller_failures"):
             object.__setattr__(self, name, _checks.exceptions(name, getattr(self, name)))
         if self.max_recovery_timeout is None:
             object.__setattr__(self, "max_recovery_timeout", 10 * self.recovery_timeout)

@@ -8,8 +8,67 @@ under the circuit's lock and are never lost.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
+from typing import NamedTuple
 
 _BUCKETS = 10
+
+Callers = frozenset[str | None]
+
+
+class Attributed:
+    """Failures that may be their callers' own doing, and who those callers are.
+
+    Args:
+        enough: Distinct callers after which no more need to be remembered.
+    """
+
+    __slots__ = ("callers", "count", "enough")
+
+    def __init__(self, enough: int) -> None:
+        self.enough = enough
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self.count = 0
+        self.callers: Callers = frozenset()
+
+    def add(self, caller: str | None) -> None:
+        """Count one; calls without a caller count together, as one caller."""
+        self.count += 1
+        if len(self.callers) < self.enough:
+            self.callers |= {caller}
+
+
+class Counts(NamedTuple):
+    """What happened in a bucket, or in several.
+
+    Attributes:
+        good: Successes.
+        bad: Failures, including those that may be their callers' own doing.
+        slow: Slow calls, failed or not.
+        own: Failures that may be their callers' own doing.
+        own_callers: Who had them, as many as matter.
+        slow_callers: Who had the slow calls, as many as matter.
+    """
+
+    good: int = 0
+    bad: int = 0
+    slow: int = 0
+    own: int = 0
+    own_callers: Callers = frozenset()
+    slow_callers: Callers = frozenset()
+
+
+def total(counts: Iterable[Counts]) -> Counts:
+    """Add up."""
+    good = bad = slow = own = 0
+    own_callers = slow_callers = Counts().own_callers
+    for each in counts:
+        good, bad, slow, own = good + each.good, bad + each.bad, slow + each.slow, own + each.own
+        own_callers, slow_callers = own_callers | each.own_callers, slow_callers | each.slow_callers
+    return Counts(good, bad, slow, own, own_callers, slow_callers)
 
 
 class Window:
@@ -19,7 +78,7 @@ class Window:
 
     def __init__(self, seconds: float) -> None:
         self._width = seconds / _BUCKETS
-        self._buckets: deque[tuple[float, int, int, int]] = deque(maxlen=_BUCKETS)
+        self._buckets: deque[tuple[float, Counts]] = deque(maxlen=_BUCKETS)
         self.since = 0.0
 
     def clear(self, now: float) -> None:
@@ -35,23 +94,20 @@ class Window:
         """When the current bucket ends."""
         return self.since + self._width
 
-    def push(self, now: float, good: int, bad: int, slow: int) -> None:
+    def push(self, now: float, counts: Counts) -> None:
         """Put the finished bucket away and begin the next one."""
         if now < self.since:
             # The clock went back: what is known keeps its place, a little younger than it is.
             shift = self.since - now
-            self._buckets = deque(((t - shift, g, b, s) for t, g, b, s in self._buckets), maxlen=_BUCKETS)
+            self._buckets = deque(((since - shift, each) for since, each in self._buckets), maxlen=_BUCKETS)
             self.since = now
-        if good or bad:
-            self._buckets.append((self.since, good, bad, slow))
+        if counts.good or counts.bad:
+            self._buckets.append((self.since, counts))
         self.since = now
         oldest = now - self._width * _BUCKETS
         while self._buckets and self._buckets[0][0] <= oldest:
             self._buckets.popleft()
 
-    def totals(self) -> tuple[int, int, int]:
-        """Successes, failures and slow calls in the finished buckets."""
-        good = bad = slow = 0
-        for _, g, b, s in self._buckets:
-            good, bad, slow = good + g, bad + b, slow + s
-        return good, bad, slow
+    def totals(self, current: Counts) -> Counts:
+        """The finished buckets and the current one together."""
+        return total((*(counts for _, counts in self._buckets), current))
