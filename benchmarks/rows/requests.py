@@ -173,7 +173,7 @@ def _counts(stage: Stage) -> list[Row]:
     with psycopg.connect(str(backends.dsn), autocommit=True) as connection:
         load_term(connection, Term(users=100, weeks=3), stage.say("Loading students"))
         users = random_users(connection, 20)
-    from resilience.store._wire import Wire
+    from resilience.store.wire import Wire
     from studysync.http import ReconnectingTransport
 
     trips: dict[str, list[int]] = {}

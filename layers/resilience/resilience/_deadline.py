@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar, Token
 from typing import Final, NamedTuple
 
-from resilience import _checks
+from resilience import _validation
 from resilience._clock import SYSTEM, Clock
 from resilience.errors import DeadlineExceededError
 
@@ -45,7 +45,7 @@ def set_deadline(seconds: float, *, clock: Clock = SYSTEM) -> Token[Deadline | N
     Returns:
         A token for `clear_deadline`.
     """
-    _checks.number("seconds", seconds)
+    _validation.number("seconds", seconds)
     at, current = clock.steady() + seconds, _current.get()
     if current is not None and current.remaining() <= seconds:
         return _current.set(current)

@@ -12,10 +12,10 @@ import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from resilience import _offload
+from resilience import _background
 from resilience._clock import SYSTEM, Clock
-from resilience._control import Control, control_of
-from resilience.store._protocol import Store
+from resilience._shared_state import Control, control_of
+from resilience.store.protocol import Store
 
 if TYPE_CHECKING:
     import asyncio
@@ -110,7 +110,7 @@ def flush(timeout: float | None = 2.0, *, final: bool = False) -> bool:
     """
     for work in _flushers:
         work(final)
-    return _offload.drain(timeout)
+    return _background.drain(timeout)
 
 
 def settle(loop: asyncio.AbstractEventLoop, timeout: float = 0.25) -> bool:
@@ -125,7 +125,7 @@ def settle(loop: asyncio.AbstractEventLoop, timeout: float = 0.25) -> bool:
     Returns:
         True when nothing is left; what is goes on when the loop runs again.
     """
-    return _offload.settle(loop, timeout)
+    return _background.settle(loop, timeout)
 
 
 def on_restored(work: Callable[[], object]) -> None:
@@ -151,9 +151,9 @@ def on_restore() -> None:
 def _from_environment() -> Store:
     table = os.environ.get("RESILIENCE_TABLE")
     if table:
-        from resilience.store._dynamo import DynamoStore
+        from resilience.store.dynamodb import DynamoStore
 
         return DynamoStore(table)
-    from resilience.store._memory import MemoryStore
+    from resilience.store.memory import MemoryStore
 
     return MemoryStore()

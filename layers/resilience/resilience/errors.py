@@ -18,7 +18,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from resilience._limiter.decision import Decision
+    from resilience.limits.decision import Decision
 
 
 class ResilienceError(Exception):

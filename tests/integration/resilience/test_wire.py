@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-from resilience.store._wire import RefusedError, UnreachableError, Wire
+from resilience.store.wire import RefusedError, UnreachableError, Wire
 from resilience.testing import no_wait
 
 ANSWER = b'{"Item": {}}'

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from resilience import CircuitBreaker, CircuitOpenError, CircuitState, MemoryStore
-from resilience._breaker._publish import Outcome
-from resilience._breaker._record import history_of
-from resilience._control import Control
+from resilience._shared_state import Control
+from resilience.breaker.publisher import Outcome
+from resilience.breaker.record import history_of
 from resilience.store import Item
 from resilience.testing import ManualClock
 from tests.integration.resilience.helpers import FaultyStore
@@ -49,8 +49,8 @@ def fail(breaker: CircuitBreaker) -> None:
 
 def test_news_that_are_old_are_not_shared(breaker: CircuitBreaker, store: Stubborn, clock: ManualClock) -> None:
     """A reset came between the decision and its write."""
-    ticket = breaker.enter(clock.wall())
-    record = breaker.on_error(ticket, DownError(), 0.0)
+    permit = breaker.enter(clock.wall())
+    record = breaker.on_error(permit, DownError(), 0.0)
     assert record is not None
     breaker.reset()
     writes = store.writes

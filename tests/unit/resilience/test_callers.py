@@ -250,7 +250,7 @@ def test_what_is_remembered_is_bounded(clock: ManualClock) -> None:
     service.call("alice")
     for n in range(1_000):
         service.call(f"caller {n}", TimeoutError())
-    assert len(service.breaker.circuit._own.callers) == 4
+    assert len(service.breaker.circuit._attributed.callers) == 4
 
 
 def test_async_calls_belong_to_their_own_callers(clock: ManualClock) -> None:

@@ -101,7 +101,7 @@ def test_every_try_gets_the_same_arguments(kind: str) -> None:
 def test_calls_by_hand_share_a_budget(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """However many functions are tried, an outage is met with few retries in all."""
     monkeypatch.setattr(
-        "resilience._retry._retry._shared_budget", RetryBudget()
+        "resilience.retry.decorator._shared_budget", RetryBudget()
     )  # what is spent here is missed nowhere
     tries = 0
 

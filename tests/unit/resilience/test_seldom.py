@@ -15,7 +15,7 @@ from resilience import (
     MemoryStore,
     RateLimiter,
     StoreError,
-    _waiting,
+    _sleep,
     cached,
     circuit_breaker,
     events,
@@ -23,9 +23,9 @@ from resilience import (
     served,
     with_retry,
 )
-from resilience._cache._flights import run_plain
-from resilience._offload import soon
-from resilience.store._marshal import load_item
+from resilience._background import soon
+from resilience.cache.single_flight import run_plain
+from resilience.store.marshal import load_item
 from resilience.testing import ManualClock, no_wait
 from tests.integration.resilience.helpers import FaultyStore
 from tests.unit.resilience.caching import Kit
@@ -228,7 +228,7 @@ def test_more_waits_than_are_kept_are_forgotten() -> None:
     """A test that skips thousands of waits does not fill its memory with them."""
     with no_wait() as waits:
         for _ in range(1_100):
-            _waiting.sleep(1)
+            _sleep.sleep(1)
     assert len(waits) == 1_000
 
 

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from resilience import DynamoStore, StoreError
-from resilience.store._signing import Credentials, find_credentials, find_region, sign
+from resilience.store.signing import Credentials, find_credentials, find_region, sign
 
 MOMENT = datetime(2026, 2, 28, 23, 59, 59, tzinfo=UTC)
 text = st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=1, max_size=40)
@@ -99,7 +99,7 @@ def test_credentials_that_cannot_be_had_are_not_looked_for_all_the_time(
         looked.append(1)
         raise StoreError("no credentials")
 
-    monkeypatch.setattr("resilience.store._wire.find_credentials", look)
+    monkeypatch.setattr("resilience.store.wire.find_credentials", look)
     store = DynamoStore("table", region="eu-west-1")
     for _ in range(5):
         with pytest.raises(StoreError):

@@ -1,0 +1,54 @@
+"""What decorators must know of the functions that they wrap: plain or async, named how, and whether they can at all."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from resilience.errors import ConfigurationError
+
+
+def is_async(function: Callable[..., Any]) -> bool:
+    """Whether calling it makes a coroutine: an async function, or an object whose `__call__` is one."""
+    target = unwrapped(function)
+    return inspect.iscoroutinefunction(target) or inspect.iscoroutinefunction(getattr(target, "__call__", None))  # noqa: B004
+
+
+def unwrapped(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function inside of partials."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    return function
+
+
+def name_of(function: Callable[..., Any]) -> str:
+    """Module and qualified name; of an object that is called, those of its class."""
+    target = unwrapped(function)
+    named = target if hasattr(target, "__qualname__") else type(target)
+    return f"{named.__module__}.{named.__qualname__}"
+
+
+def refuse_unsupported(function: Any) -> None:
+    """Refuse, while decorating, what has no outcome when it is called.
+
+    Raises:
+        ConfigurationError: It cannot be called, or is a (plain or async) generator, a context manager made of one, or
+            a class.
+    """
+    if isinstance(function, staticmethod | classmethod | property):
+        kind = type(function).__name__
+        raise ConfigurationError("function", function, f"is a {kind}: put @{kind} outside, above this decorator")
+    if not callable(function):
+        raise ConfigurationError("function", function, "cannot be called")
+    target: Any = unwrapped(function)
+    called = target if inspect.isroutine(target) else getattr(target, "__call__", target)  # noqa: B004
+    if isinstance(target, type):
+        raise ConfigurationError("function", name_of(function), "is a class; decorate a function that makes one")
+    # contextlib's decorators leave the generator as __wrapped__ of a plain function.
+    for each in (called, getattr(called, "__wrapped__", None)):
+        if inspect.isgeneratorfunction(each) or inspect.isasyncgenfunction(each):
+            raise ConfigurationError(
+                "function", name_of(function), "is a generator: calling it says nothing about whether it fails"
+            )

@@ -1,0 +1,153 @@
+"""Answering with something less when the real answer fails, and saying so.
+
+Failure policy: without a registered fallback, or when the fallback fails itself, the original error is raised.
+Cancellation and what else is no Exception passes untouched.
+"""
+
+from __future__ import annotations
+
+import copy
+import functools
+import inspect
+import logging
+from collections.abc import Callable
+from typing import Any, Final, ParamSpec, TypeVar, cast
+
+from resilience import _degradation, _validation, events
+from resilience._functions import is_async, refuse_unsupported
+
+P = ParamSpec("P")
+R = TypeVar("R")
+logger = logging.getLogger("resilience")
+_MISSING: Final = object()
+
+
+class FallbackHandler:
+    """Fallbacks by key."""
+
+    def __init__(self) -> None:
+        self._fallbacks: dict[str, Any] = {}
+
+    def register_fallback(self, key: str, value: object) -> None:
+        """Say what to serve for a key; a second time replaces the first.
+
+        Args:
+            key: As given to `with_fallback`.
+            value: A value, of which each caller gets a deep copy, or a function, plain or async. The function is called
+                with the error and the arguments of the call if it takes them, else with the error alone if it takes
+                one argument, else with nothing.
+        """
+        self._fallbacks[_validation.text("key", key)] = value
+
+    def unregister_fallback(self, key: str) -> None:
+        """Forget a key; no error when it is not there."""
+        self._fallbacks.pop(key, None)
+
+    def registered(self) -> tuple[str, ...]:
+        """The registered keys."""
+        return tuple(self._fallbacks)
+
+    def resolve(self, key: str, error: Exception, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """What to serve: a value, or the awaitable of an async fallback. Raises error when nothing is registered."""
+        value = self._fallbacks.get(key, _MISSING)
+        if value is _MISSING:
+            raise error
+        return _call(value, error, args, kwargs) if callable(value) else copy.deepcopy(value)
+
+
+fallback_handler = FallbackHandler()
+"""The handler that `with_fallback` uses unless it is given another."""
+
+
+def with_fallback(
+    key: str,
+    *,
+    on: tuple[type[Exception], ...] = (Exception,),
+    handler: FallbackHandler = fallback_handler,
+) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Serve the fallback registered under a key when a plain or async function fails.
+
+    Args:
+        key: Names the fallback; it may be registered later.
+        on: The errors that it stands in for. Default every Exception.
+        handler: Where the fallback is registered.
+
+    Returns:
+        A decorator. A served fallback is noted in `track_served` and sent as an event.
+
+    Raises:
+        ConfigurationError: The key is empty, or `on` holds something else than exception types.
+    """
+    _validation.text("key", key)
+    _validation.exceptions("on", on)
+
+    def decorate(function: Callable[P, R]) -> Callable[P, R]:
+        refuse_unsupported(function)
+        build = _async_wrapper if is_async(function) else _plain_wrapper
+        wrapper = build(function, key, on, handler)
+        return cast("Callable[P, R]", functools.update_wrapper(wrapper, function))
+
+    return decorate
+
+
+def _plain_wrapper(
+    function: Callable[..., Any], key: str, on: tuple[type[Exception], ...], handler: FallbackHandler
+) -> Callable[..., Any]:
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return function(*args, **kwargs)
+        except on as error:
+            with _original(key, error):
+                value = handler.resolve(key, error, args, kwargs)
+            _note(key, error)
+            return value
+
+    return wrapper
+
+
+def _async_wrapper(
+    function: Callable[..., Any], key: str, on: tuple[type[Exception], ...], handler: FallbackHandler
+) -> Callable[..., Any]:
+    async def wrapper(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return await function(*args, **kwargs)
+        except on as error:
+            with _original(key, error):
+                value = handler.resolve(key, error, args, kwargs)
+                if inspect.isawaitable(value):
+                    value = await value
+            _note(key, error)
+            return value
+
+    return wrapper
+
+
+class _original:  # noqa: N801 - used as a statement
+    """Raise the original error when the fallback fails with one of its own."""
+
+    def __init__(self, key: str, error: Exception) -> None:
+        self.key, self.error = key, error
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, Exception) and error is not self.error:
+            logger.warning("fallback %s failed itself", self.key, exc_info=error)
+            raise self.error from error
+
+
+def _note(key: str, error: Exception) -> None:
+    _degradation.note_fallback(key)
+    events.emit(events.FALLBACK_SERVED, key, error=type(error).__name__)
+
+
+def _call(function: Callable[..., Any], error: Exception, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    signature = inspect.signature(function)
+    for given, named in (((error, *args), kwargs), ((error,), {})):
+        try:
+            signature.bind(*given, **named)
+        except TypeError:
+            continue
+        return function(*given, **named)
+    return function()
