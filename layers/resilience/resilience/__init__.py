@@ -25,6 +25,7 @@ from resilience._runtime import configure as configure
 from resilience._runtime import default_store as default_store
 from resilience._runtime import flush as flush
 from resilience._runtime import on_restore as on_restore
+from resilience._runtime import prepare as prepare
 from resilience._runtime import settle as settle
 from resilience._runtime import warm_up as warm_up
 from resilience.breaker.breaker import CircuitBreaker as CircuitBreaker

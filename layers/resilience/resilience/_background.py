@@ -7,39 +7,41 @@ with everything else, and it goes on in the next invocation; `flush` waits for w
 
 from __future__ import annotations
 
+import asyncio
+import atexit
 import logging
-import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from concurrent.futures import Future, wait
+from typing import Any, Final, TypeVar
 
-if TYPE_CHECKING:
-    import asyncio
-    from concurrent.futures import Future, ThreadPoolExecutor
+from resilience._fork import renew_in_child
+from resilience._workers import Workers
 
 T = TypeVar("T")
 logger = logging.getLogger("resilience")
 
-_THREADS = 4
-_lock = threading.Lock()
-_executors: dict[str, ThreadPoolExecutor] = {}
-_pending: set[Future[Any]] = set()
-_tasks: set[asyncio.Task[Any]] = set()
+_EXIT_SECONDS: Final = 1.0
+# Apart, so that callers' code that hangs never keeps a circuit from its store.
+_workers: Final = {
+    "store": Workers("resilience-store", 16),
+    "work": Workers("resilience-work", 8),
+}
 
 
-def executor(kind: str = "store") -> ThreadPoolExecutor:
-    """A few threads of the package's own, started when first needed: one pool for the store, another for callers' code.
+class _UnderWay:
+    """What nobody waits for."""
 
-    Two, so that callers' code that hangs never keeps a circuit from its store.
-    """
-    found = _executors.get(kind)
-    if found is None:
-        from concurrent.futures import ThreadPoolExecutor
+    def __init__(self) -> None:
+        self.after_fork()
+        renew_in_child(self)
 
-        with _lock:
-            found = _executors.get(kind)
-            if found is None:  # pragma: no branch - two threads at the same moment
-                found = _executors[kind] = ThreadPoolExecutor(_THREADS, thread_name_prefix=f"resilience-{kind}")
-    return found
+    def after_fork(self) -> None:
+        """See Renewable: the parent's work is the parent's."""
+        self.futures: set[Future[Any]] = set()
+        self.tasks: set[asyncio.Task[Any]] = set()
+
+
+_under_way: Final = _UnderWay()
 
 
 def soon(work: Callable[[], object], *, blocking: bool, kind: str = "store") -> None:
@@ -47,9 +49,10 @@ def soon(work: Callable[[], object], *, blocking: bool, kind: str = "store") -> 
     if not blocking:
         _guarded(work)
         return
-    future = executor(kind).submit(_guarded, work)
-    _pending.add(future)
-    future.add_done_callback(_pending.discard)
+    futures = _under_way.futures
+    future = _workers[kind].submit(lambda: _guarded(work))
+    futures.add(future)
+    future.add_done_callback(futures.discard)
 
 
 async def run(work: Callable[[], T], *, blocking: bool, unclaimed: Callable[[T], object] | None = None) -> T:
@@ -60,9 +63,7 @@ async def run(work: Callable[[], T], *, blocking: bool, unclaimed: Callable[[T],
     """
     if not blocking:
         return work()
-    import asyncio
-
-    future = executor().submit(work)
+    future = _workers["store"].submit(work)
     try:
         return await asyncio.shield(asyncio.wrap_future(future))
     except asyncio.CancelledError:
@@ -74,29 +75,22 @@ async def run(work: Callable[[], T], *, blocking: bool, unclaimed: Callable[[T],
 
 def follow(task: asyncio.Task[Any]) -> None:
     """Remember a task that nobody waits for until it is done; `settle` may wait for it."""
-    _tasks.add(task)
-    task.add_done_callback(_tasks.discard)
+    tasks = _under_way.tasks
+    tasks.add(task)
+    task.add_done_callback(tasks.discard)
 
 
 def settle(loop: asyncio.AbstractEventLoop, timeout: float) -> bool:
     """Run a loop that stands still until what nobody waits for is done; False when something is still under way."""
-    waiting = [task for task in _tasks if task.get_loop() is loop]
+    waiting = [task for task in _under_way.tasks if task.get_loop() is loop]
     if not waiting:
         return True
-    import asyncio
-
     return not loop.run_until_complete(asyncio.wait(waiting, timeout=timeout))[1]
 
 
 def in_event_loop() -> bool:
     """Whether the caller runs inside an event loop, where nothing may block."""
-    import asyncio
-
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return False
-    return True
+    return asyncio._get_running_loop() is not None  # noqa: SLF001 - the public way raises, at ten times the price
 
 
 def drain(timeout: float | None) -> bool:
@@ -105,12 +99,8 @@ def drain(timeout: float | None) -> bool:
     Returns:
         True when all of it ended within timeout seconds (None waits without limit).
     """
-    waiting = set(_pending)
-    if not waiting:
-        return True
-    from concurrent.futures import wait
-
-    return not wait(waiting, timeout).not_done
+    waiting = set(_under_way.futures)
+    return not waiting or not wait(waiting, timeout).not_done
 
 
 def _guarded(work: Callable[[], object]) -> None:
@@ -118,3 +108,7 @@ def _guarded(work: Callable[[], object]) -> None:
         work()
     except Exception:
         logger.warning("work in the background failed", exc_info=True)
+
+
+# Daemon threads end with the process, and what they were told to write should not.
+atexit.register(drain, _EXIT_SECONDS)

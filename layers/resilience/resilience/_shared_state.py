@@ -13,6 +13,7 @@ from typing import Final
 
 from resilience import _background, events
 from resilience._clock import Clock
+from resilience._fork import renew_in_child
 from resilience.errors import StoreError
 from resilience.store.protocol import Item, Store
 
@@ -36,8 +37,13 @@ class Control:
         self.refresh_seconds = refresh_seconds
         self.items: dict[str, Item] = {}
         self._from = self._until = self._steady_until = 0.0
-        self._busy = threading.Lock()
         self._listeners: dict[str, list[weakref.WeakMethod[Listener]]] = {}
+        self.after_fork()
+        renew_in_child(self)
+
+    def after_fork(self) -> None:
+        """See Renewable."""
+        self._busy = threading.Lock()
 
     def listen(self, sk: str, listener: Listener) -> None:
         """Tell a bound method about every newer item with this sort key, for as long as its object lives."""
@@ -126,14 +132,26 @@ def _rank(item: Item) -> int:
     return item.version or int(item.attributes.get("n") or 0)
 
 
-_controls: weakref.WeakKeyDictionary[Store, Control] = weakref.WeakKeyDictionary()
-_controls_lock = threading.Lock()
+class _Controls:
+    """The snapshots by store."""
+
+    def __init__(self) -> None:
+        self.by_store: weakref.WeakKeyDictionary[Store, Control] = weakref.WeakKeyDictionary()
+        self.after_fork()
+        renew_in_child(self)
+
+    def after_fork(self) -> None:
+        """See Renewable."""
+        self.lock = threading.Lock()
+
+
+_controls = _Controls()
 
 
 def control_of(store: Store, refresh_seconds: float = 5.0) -> Control:
     """The one snapshot that belongs to this store object, made with the first caller's refresh_seconds."""
-    with _controls_lock:
-        found = _controls.get(store)
+    with _controls.lock:
+        found = _controls.by_store.get(store)
         if found is None:
-            found = _controls[store] = Control(store, refresh_seconds)
+            found = _controls.by_store[store] = Control(store, refresh_seconds)
         return found

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextvars
+import inspect
 import time
 from collections.abc import Awaitable, Callable
+from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
-from resilience import _background, _validation
+from resilience import _validation
 from resilience._clock import SYSTEM, Clock
+from resilience._fork import renew_in_child
 from resilience._functions import is_async
+from resilience._workers import Workers
 
-if TYPE_CHECKING:
-    import asyncio
-    from concurrent.futures import Future
-
+_threads: Final = Workers("resilience-check", 1_000, idle_seconds=10.0)
+"""One for each check at most, because those that hang keep theirs."""
 Status = Literal["pass", "warn", "fail"]
 Check = Callable[[], object | Awaitable[object]]
 
@@ -73,6 +77,13 @@ class HealthChecker:
         self._checks: dict[str, _Registered] = {}
         self._last: tuple[float, HealthReport] | None = None
         self._running: asyncio.Task[HealthReport] | None = None
+        renew_in_child(self)
+
+    def after_fork(self) -> None:
+        """See Renewable: what runs, runs in the parent."""
+        self._running = None
+        for each in self._checks.values():
+            each.thread = None
 
     def register_check(self, name: str, check: Check, *, timeout: float = 2.0, critical: bool = True) -> None:
         """Add a check; a second one of the same name replaces the first.
@@ -99,8 +110,6 @@ class HealthChecker:
 
     async def run_all(self) -> HealthReport:
         """Ask all checks, or give out the last report if it is young; callers at the same time share one run."""
-        import asyncio
-
         now = self._clock.steady()
         if self._last is not None and now < self._last[0] + self._cache_seconds:
             return self._last[1]
@@ -110,8 +119,6 @@ class HealthChecker:
         return await asyncio.shield(self._running)
 
     async def _ask_all(self) -> HealthReport:
-        import asyncio
-
         checks = dict(self._checks)
         answers = await asyncio.gather(*(_ask(each) for each in checks.values()))
         results = dict(zip(checks, answers, strict=True))
@@ -121,42 +128,57 @@ class HealthChecker:
 
 
 async def _ask(registered: _Registered) -> CheckResult:
-    import asyncio
-
+    """One check's answer, within its time whatever it does: what does not end is left behind."""
     began = time.perf_counter()
+    task = asyncio.ensure_future(_call(registered))
     try:
-        async with asyncio.timeout(registered.timeout):
-            answer = await _call(registered)
-        error = "returned False" if answer is False else None
-    except TimeoutError:
-        answer, error = None, f"no answer within {registered.timeout:g} s"
-    except Exception as failure:  # noqa: BLE001 - a check may fail in any way; that is its answer
-        answer, error = None, f"{type(failure).__name__}: {failure}"
+        await asyncio.wait({task}, timeout=registered.timeout)
+    finally:
+        if not task.done():
+            task.cancel()
+            task.add_done_callback(_look_at)
+    error, message = _outcome(task, registered.timeout)
     latency = (time.perf_counter() - began) * 1_000
     if error is not None:
         return CheckResult("fail" if registered.critical else "warn", latency, error)
-    return CheckResult("pass", latency, answer if isinstance(answer, str) else None)
+    return CheckResult("pass", latency, message)
+
+
+def _outcome(task: asyncio.Future[object], timeout: float) -> tuple[str | None, str | None]:
+    """Why the check failed, or what it said."""
+    if not task.done():
+        return f"no answer within {timeout:g} s", None
+    if task.cancelled():
+        return "was cancelled", None
+    error = task.exception()
+    if isinstance(error, _HangsError):
+        return f"no answer within {timeout:g} s", None
+    if error is not None:
+        return f"{type(error).__name__}: {error}", None
+    answer = task.result()
+    return ("returned False", None) if answer is False else (None, answer if isinstance(answer, str) else None)
+
+
+def _look_at(task: asyncio.Future[object]) -> None:
+    if not task.cancelled():
+        task.exception()  # nobody waits for it any more
+
+
+class _HangsError(Exception):
+    """The last call of a plain check has not ended."""
 
 
 async def _call(registered: _Registered) -> object:
-    import inspect
-
     answer = registered.check() if is_async(registered.check) else await _in_thread(registered)
     return await answer if inspect.isawaitable(answer) else answer
 
 
 async def _in_thread(registered: _Registered) -> object:
-    """Ask a plain check in a thread.
-
-    One of the checks' own: those that hang must keep neither circuits from the store nor the loop from looking names
-    up. And none while its last one hangs: another would wait for the same.
-    """
-    import asyncio
-    import contextvars
-
+    """Ask a plain check in a thread of the checks' own, and in none while its last one hangs."""
     if registered.thread is not None and not registered.thread.done():
-        raise TimeoutError
-    registered.thread = _background.executor("checks").submit(contextvars.copy_context().run, registered.check)
+        raise _HangsError
+    context = contextvars.copy_context()
+    registered.thread = _threads.submit(lambda: context.run(registered.check))
     return await asyncio.wrap_future(registered.thread)
 
 

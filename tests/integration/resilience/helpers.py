@@ -58,9 +58,17 @@ class FaultyStore:
         self._answer()
         return done
 
-    def add(self, pk: str, sk: str, deltas: Mapping[str, int], *, ttl: int | None = None) -> dict[str, int]:
+    def add(
+        self,
+        pk: str,
+        sk: str,
+        deltas: Mapping[str, int],
+        *,
+        ttl: int | None = None,
+        request_id: tuple[str, str] | None = None,
+    ) -> dict[str, int]:
         self._write()
-        values = self.inner.add(pk, sk, deltas, ttl=ttl)
+        values = self.inner.add(pk, sk, deltas, ttl=ttl, request_id=request_id)
         self._answer()
         return values
 

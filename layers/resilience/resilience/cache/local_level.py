@@ -7,6 +7,7 @@ import threading
 from cachetools import LRUCache
 
 from resilience import _validation
+from resilience._fork import renew_in_child
 from resilience.cache.entry import Entry
 
 
@@ -23,8 +24,13 @@ class LocalLevel:
         self._entries: LRUCache[str, tuple[Entry, float]] = LRUCache(
             _validation.whole("max_bytes", max_bytes), getsizeof=lambda kept: kept[0].size
         )
-        self._lock = threading.Lock()
         self.evictions = 0
+        self.after_fork()
+        renew_in_child(self)
+
+    def after_fork(self) -> None:
+        """See Renewable."""
+        self._lock = threading.Lock()
 
     def get(self, key: str) -> Entry | None:
         """The entry, however old."""

@@ -11,6 +11,8 @@ import threading
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
+from resilience._fork import renew_in_child
+
 if TYPE_CHECKING:
     import asyncio
     from concurrent.futures import Future
@@ -37,6 +39,11 @@ class Flights:
     """The computations under way in one cache."""
 
     def __init__(self) -> None:
+        self.after_fork()
+        renew_in_child(self)
+
+    def after_fork(self) -> None:
+        """See Renewable: what is under way is under way in the parent."""
         self._flights: dict[str, Flight] = {}
         self._lock = threading.Lock()
 

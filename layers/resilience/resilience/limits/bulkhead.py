@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 from resilience import _validation, events
 from resilience._clock import SYSTEM, Clock
 from resilience._deadline import remaining
+from resilience._fork import renew_in_child
 from resilience.errors import PoolTimeoutError
 
 if TYPE_CHECKING:
@@ -76,11 +77,16 @@ class ConnectionPool:
         self.limit = _validation.whole("limit", limit)
         self.timeout = None if timeout is None else _validation.number("timeout", timeout)
         self._steady = clock.steady
+        self.after_fork()
+        renew_in_child(self)
+        self._acquired = self._timeouts = self._peak = 0
+        self._waited = self._longest = 0.0
+
+    def after_fork(self) -> None:
+        """See Renewable: holders and waiters are the parent's."""
         self._lock = threading.Lock()
         self._holders: dict[_Loop, int] = {}
         self._waiters: deque[_Waiter] = deque()
-        self._acquired = self._timeouts = self._peak = 0
-        self._waited = self._longest = 0.0
 
     async def acquire(self, timeout: float | None = None) -> None:  # noqa: ASYNC109 - the wait is what it times
         """Take a slot, waiting in turn.

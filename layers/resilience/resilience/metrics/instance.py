@@ -10,6 +10,7 @@ import threading
 
 from resilience import _background, _runtime, _validation, events
 from resilience._clock import Clock
+from resilience._fork import renew_in_child
 from resilience._shared_state import Control, control_of
 from resilience.errors import StoreError
 from resilience.store.protocol import Store
@@ -33,10 +34,11 @@ class Member(_runtime.Bound):
         self._flush_seconds = _validation.number("flush_seconds", flush_seconds)
         self._given, self._clock = store, clock
         self._control: Control | None = None
-        self._lock = threading.Lock()
         self._flush_at = 0.0
         self._generation = 0
         self._id = os.urandom(6).hex()
+        self._lock = threading.Lock()
+        renew_in_child(self)
         if store is None:
             self.follow_default()
 
@@ -47,6 +49,11 @@ class Member(_runtime.Bound):
     def renew(self) -> None:
         """Become another environment: copies of one memory must not write to one item."""
         self._id = os.urandom(6).hex()
+
+    def after_fork(self) -> None:
+        """See Renewable: what was counted is the parent's."""
+        self._lock = threading.Lock()
+        self.renew()
 
     def _forget(self) -> None:
         """Drop what is kept here."""

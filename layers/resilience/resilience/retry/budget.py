@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 
 from resilience import _validation
+from resilience._fork import renew_in_child
 
 
 class RetryBudget:
@@ -31,6 +32,11 @@ class RetryBudget:
         self._ceiling = _validation.whole("ceiling", ceiling, least=max(1, floor))
         self._tokens = float(floor)
         self._owed = float(floor)
+        self.after_fork()
+        renew_in_child(self)
+
+    def after_fork(self) -> None:
+        """See Renewable."""
         self._lock = threading.Lock()
 
     def deposit(self) -> None:

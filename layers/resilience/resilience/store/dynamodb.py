@@ -1,22 +1,28 @@
-"""The store in one DynamoDB table (`pk`, `sk`, `ttl`).
+"""The store in one DynamoDB table (`pk`, `sk`, `ttl`), through boto3's low-level client.
 
-Failure policy: short timeouts, few attempts, every error becomes StoreError, and after one that says "unreachable" the
-table is left alone for a few seconds, so that an outage of DynamoDB costs one timeout every few seconds and not one a
-call.
+Failure policy: every failure of any kind is a StoreError within `deadline` seconds. After one that says "unreachable"
+the table is left alone for a few seconds, so that an outage costs one deadline every few seconds and not one a call.
+Throttling is an answer: only the key that it was said of is left alone. An item that cannot be read is skipped, and an
+event says so; it never hides the others.
 """
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Mapping
+import itertools
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
+
+from cachetools import LRUCache
 
 from resilience import _validation, events
 from resilience._clock import SYSTEM, Clock
+from resilience._fork import renew_in_child
 from resilience.errors import StoreError
-from resilience.store.marshal import dump, dump_item, load_item
-from resilience.store.protocol import Item, Value
-from resilience.store.wire import RefusedError, UnreachableError, Wire
+from resilience.store._connection import Connection, RefusedError, ThrottledError, UnreachableError
+from resilience.store._values import dump, dump_item, load_item
+from resilience.store.protocol import Item, StoreThrottledError, Value
 
 # About this request alone; the table is well for others. So is one that a policy keeps from this key.
 _ANSWERED = frozenset(
@@ -27,19 +33,22 @@ _ANSWERED = frozenset(
         "AccessDeniedException",
     }
 )
+_LOST_RACE = "ConditionalCheckFailedException"
 
 
 class DynamoStore:
-    """A store in DynamoDB. Building one opens nothing; the first request does.
+    """A store in DynamoDB. Building one opens nothing; `prepare` or the first request does.
 
     Args:
         table: The table's name; its keys are `pk` and `sk` (strings), its TTL attribute `ttl`.
-        region: None takes AWS_REGION, AWS_DEFAULT_REGION or the profile's.
-        endpoint_url: None takes AWS_ENDPOINT_URL_DYNAMODB, AWS_ENDPOINT_URL or the region's endpoint.
+        region: None takes what boto3 finds: AWS_REGION, AWS_DEFAULT_REGION or the profile's.
+        endpoint_url: None takes what boto3 finds: AWS_ENDPOINT_URL_DYNAMODB, the profile's, or the region's endpoint.
         connect_timeout: Seconds, default 0.3.
-        read_timeout: Seconds, default 0.5.
-        attempts: Tries a request in all, default 2.
+        read_timeout: Seconds for each read, default 0.4.
+        deadline: Seconds for a request in all, repeats included, default 1.0.
+        attempts: Tries a request in all, default 2; the second always over a new connection.
         cooloff_seconds: After a request that got no answer, refuse at once for so long. Default 5; 0 tries every time.
+        throttle_seconds: After a key was throttled, refuse that key at once for so long. Default 1.
         clock: Its steady clock times the cool-off, its wall clock decides what has expired.
 
     Raises:
@@ -55,38 +64,47 @@ class DynamoStore:
         region: str | None = None,
         endpoint_url: str | None = None,
         connect_timeout: float = 0.3,
-        read_timeout: float = 0.5,
+        read_timeout: float = 0.4,
+        deadline: float = 1.0,
         attempts: int = 2,
         cooloff_seconds: float = 5.0,
+        throttle_seconds: float = 1.0,
         clock: Clock = SYSTEM,
     ) -> None:
         self.table = _validation.text("table", table)
-        self._timeouts = (
-            _validation.seconds("connect_timeout", connect_timeout),
-            _validation.seconds("read_timeout", read_timeout),
-        )
-        self._attempts = _validation.whole("attempts", attempts)
         self._cooloff = _validation.number("cooloff_seconds", cooloff_seconds)
-        self._region, self._endpoint = region, endpoint_url
+        self._throttle = _validation.number("throttle_seconds", throttle_seconds)
         self._clock = clock
         self._down_until = 0.0
-        self._wire: Wire | None = None
-        self._lock = threading.Lock()
+        self._throttled: LRUCache[str, float] = LRUCache(1_000)
+        self._writers = _Writers()
+        self._connection = Connection(
+            {"region_name": region, "endpoint_url": endpoint_url},
+            connect_timeout=_validation.seconds("connect_timeout", connect_timeout),
+            read_timeout=_validation.seconds("read_timeout", read_timeout),
+            deadline=_validation.seconds("deadline", deadline),
+            attempts=_validation.whole("attempts", attempts),
+        )
+
+    def prepare(self) -> bool:
+        """Make the client now, off the path of requests and before a snapshot; False when that is not possible."""
+        try:
+            self._connection.prepare()
+        except StoreError as error:
+            events.emit(events.STORE_ERROR, self.table, operation="prepare", error=str(error))
+            return False
+        return True
 
     def close(self) -> None:
-        """Drop the connections and credentials; the next request finds new ones (after a SnapStart restore)."""
-        with self._lock:
-            wire, self._wire = self._wire, None
-            self._down_until = 0.0
-        if wire is not None:
-            wire.close()
+        """Drop the kept sockets and what is known of the table; after a restore, for instance."""
+        self._connection.close()
+        self._down_until = 0.0
+        self._throttled.clear()
 
     def get(self, pk: str, sk: str) -> Item | None:
         """See Store.get."""
-        answer = self._call("GetItem", Key=_key(pk, sk), ConsistentRead=True)
-        raw = answer.get("Item")
-        item = load_item(raw) if raw else None
-        return item if item and self._alive(item) else None
+        raw = self._call("GetItem", pk, Key=_key(pk, sk), ConsistentRead=True).get("Item")
+        return next(self._readable([raw] if raw else []), None)
 
     def query(self, pk: str, *, sk_prefix: str = "", limit: int | None = None) -> list[Item]:
         """See Store.query."""
@@ -96,8 +114,8 @@ class DynamoStore:
             request["KeyConditionExpression"] += " AND begins_with(sk, :sk)"
             request["ExpressionAttributeValues"][":sk"] = dump(sk_prefix)
         while True:
-            answer = self._call("Query", **request)
-            found += [item for item in map(load_item, answer["Items"]) if self._alive(item)]
+            answer = self._call("Query", pk, **request)
+            found += self._readable(answer["Items"])
             last = answer.get("LastEvaluatedKey")
             if not last or (limit is not None and len(found) >= limit):
                 return found[:limit]
@@ -105,7 +123,7 @@ class DynamoStore:
 
     def put(self, pk: str, sk: str, attributes: Mapping[str, Value], *, ttl: int | None = None) -> None:
         """See Store.put."""
-        self._call("PutItem", Item=dump_item(pk, sk, attributes, version=None, ttl=ttl))
+        self._call("PutItem", pk, Item=dump_item(pk, sk, attributes, version=None, ttl=ttl))
 
     def put_if(
         self,
@@ -128,6 +146,7 @@ class DynamoStore:
         try:
             self._call(
                 "PutItem",
+                pk,
                 Item=dump_item(pk, sk, attributes, version=(expected_version or 0) + 1, ttl=ttl),
                 ExpressionAttributeNames={"#ttl": "ttl"},
                 ExpressionAttributeValues=values,
@@ -137,75 +156,125 @@ class DynamoStore:
             return False
         return True
 
-    def add(self, pk: str, sk: str, deltas: Mapping[str, int], *, ttl: int | None = None) -> dict[str, int]:
+    def add(
+        self,
+        pk: str,
+        sk: str,
+        deltas: Mapping[str, int],
+        *,
+        ttl: int | None = None,
+        request_id: tuple[str, str] | None = None,
+    ) -> dict[str, int]:
         """See Store.add.
 
-        An expired counter that DynamoDB has not removed yet is continued: give windows keys of their own.
+        Each request leaves an id in an attribute that is its writer's alone, and counts only if that is not there yet:
+        repeated after a lost answer it counts once.
         """
-        names = {f"#n{i}": name for i, name in enumerate(deltas)}
-        values = {f":d{i}": dump(delta) for i, delta in enumerate(deltas.values())}
-        update = "ADD " + ", ".join(f"#n{i} :d{i}" for i in range(len(deltas)))
+        if request_id is not None:
+            return self._add(request_id, pk, sk, deltas, ttl)
+        with self._writers.one() as writer:
+            return self._add((writer, os.urandom(4).hex()), pk, sk, deltas, ttl)
+
+    def _add(
+        self, request_id: tuple[str, str], pk: str, sk: str, deltas: Mapping[str, int], ttl: int | None
+    ) -> dict[str, int]:
+        names = {f"#n{i}": name for i, name in enumerate(deltas)} | {"#by": f"by_{request_id[0]}"}
+        values = {f":d{i}": dump(delta) for i, delta in enumerate(deltas.values())} | {":by": dump(request_id[1])}
+        update = "ADD " + ", ".join(f"#n{i} :d{i}" for i in range(len(deltas))) + " SET #by = :by"
         if ttl is not None:
             names["#ttl"], values[":ttl"] = "ttl", dump(ttl)
-            update += " SET #ttl = :ttl"
-        answer = self._call(
-            "UpdateItem",
-            Key=_key(pk, sk),
-            UpdateExpression=update,
-            ExpressionAttributeNames=names,
-            ExpressionAttributeValues=values,
-            ReturnValues="UPDATED_NEW",
-        )
-        return {name: int(answer["Attributes"][name]["N"]) for name in deltas}
+            update += ", #ttl = :ttl"
+        request = {
+            "Key": _key(pk, sk),
+            "UpdateExpression": update,
+            "ConditionExpression": "attribute_not_exists(#by) OR #by <> :by",
+            "ExpressionAttributeNames": names,
+            "ExpressionAttributeValues": values,
+            "ReturnValues": "UPDATED_NEW",
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        }
+        try:
+            counted = self._call("UpdateItem", pk, **request)["Attributes"]
+        except _LostRaceError as error:
+            counted = error.item  # counted by the attempt before, whose answer was lost
+        try:
+            return {name: int(counted[name]["N"]) for name in deltas}
+        except (KeyError, TypeError, ValueError) as error:
+            raise StoreError(f"UpdateItem on {self.table!r}: the counter cannot be read") from error
 
     def delete(self, pk: str, sk: str) -> None:
         """See Store.delete."""
-        self._call("DeleteItem", Key=_key(pk, sk))
+        self._call("DeleteItem", pk, Key=_key(pk, sk))
 
-    def _alive(self, item: Item) -> bool:
-        return item.ttl is None or item.ttl > self._clock.wall()
+    def _readable(self, raw: Iterable[Mapping[str, Any]]) -> Iterator[Item]:
+        now = self._clock.wall()
+        for each in raw:
+            try:
+                item = load_item(each)
+            except (TypeError, ValueError, KeyError, StopIteration) as error:
+                key = " ".join(str(each.get(name, {}).get("S")) for name in ("pk", "sk"))
+                events.emit(events.STORE_ERROR, self.table, operation="read", key=key, error=str(error))
+                continue
+            if item.ttl is None or item.ttl > now:
+                yield item
 
-    def _call(self, operation: str, **request: Any) -> dict[str, Any]:
-        if self._clock.steady() < self._down_until:
+    def _call(self, operation: str, pk: str, **request: Any) -> dict[str, Any]:
+        now = self._clock.steady()
+        if now < self._down_until:
             raise StoreError(f"{operation}: table {self.table!r} did not answer a moment ago")
+        if self._throttled and now < self._throttled.get(pk, 0.0):
+            raise StoreThrottledError(f"{operation}: key {pk[:80]!r} of {self.table!r} was throttled a moment ago")
         events.emit(events.STORE_REQUEST, self.table, operation=operation)
         try:
-            return self._connected().send(operation, {"TableName": self.table, **request})
+            return self._connection.send(operation, {"TableName": self.table, **request})
+        except ThrottledError as error:
+            if self._throttle:
+                self._throttled[pk] = self._clock.steady() + self._throttle
+            raise StoreThrottledError(f"{operation} on {self.table!r}: {error}") from error
         except RefusedError as error:
-            if error.code == "ConditionalCheckFailedException":
-                raise _LostRaceError(operation) from error
+            if error.code == _LOST_RACE:
+                raise _LostRaceError(operation, error.item or {}) from error
             if error.code not in _ANSWERED:
                 self._rest()
             raise StoreError(f"{operation} on {self.table!r}: {error.code}") from error
         except UnreachableError as error:
             self._rest()
             raise StoreError(f"{operation} on {self.table!r}: {error}") from error
-        except StoreError:  # no credentials, no region: looking for them can take as long
-            self._rest()
-            raise
-
-    def _connected(self) -> Wire:
-        wire = self._wire
-        if wire is None:
-            with self._lock:
-                if self._wire is None:  # pragma: no branch - two threads at the same moment
-                    connect, read = self._timeouts
-                    self._wire = Wire(
-                        region=self._region,
-                        endpoint_url=self._endpoint,
-                        connect_timeout=connect,
-                        read_timeout=read,
-                        attempts=self._attempts,
-                    )
-                wire = self._wire
-        return wire
 
     def _rest(self) -> None:
         self._down_until = self._clock.steady() + self._cooloff if self._cooloff else 0.0
 
 
+class _Writers:
+    """Names of this process's writers, one for each request that is under way."""
+
+    def __init__(self) -> None:
+        self.after_fork()
+        renew_in_child(self)
+
+    def after_fork(self) -> None:
+        """See Renewable: the parent's are its own."""
+        self._process = os.urandom(4).hex()
+        self._free: list[str] = []  # append and pop are atomic
+        self._numbers = itertools.count()
+
+    @contextmanager
+    def one(self) -> Iterator[str]:
+        """A name that nobody else uses meanwhile. One whose request had no answer is not used again."""
+        try:
+            writer = self._free.pop()
+        except IndexError:
+            writer = f"{self._process}_{next(self._numbers)}"
+        yield writer
+        self._free.append(writer)
+
+
 class _LostRaceError(StoreError):
     """The condition of a write did not hold."""
+
+    def __init__(self, operation: str, item: dict[str, Any]) -> None:
+        super().__init__(operation, item)
+        self.item = item
 
 
 def _key(pk: str, sk: str) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Mapping
 
 from resilience._clock import SYSTEM, Clock
+from resilience._fork import renew_in_child
 from resilience.store.protocol import Item, Value
 
 
@@ -21,9 +22,14 @@ class MemoryStore:
 
     def __init__(self, *, clock: Clock = SYSTEM) -> None:
         self._clock = clock
-        self._lock = threading.Lock()
+        self.after_fork()
+        renew_in_child(self)
         self._items: dict[str, dict[str, Item]] = {}
         self._writes = 0
+
+    def after_fork(self) -> None:
+        """See Renewable."""
+        self._lock = threading.Lock()
 
     def get(self, pk: str, sk: str) -> Item | None:
         """See Store.get."""
@@ -66,11 +72,24 @@ class MemoryStore:
             self._write(Item(pk, sk, dict(attributes), (expected_version or 0) + 1, ttl))
             return True
 
-    def add(self, pk: str, sk: str, deltas: Mapping[str, int], *, ttl: int | None = None) -> dict[str, int]:
+    def add(
+        self,
+        pk: str,
+        sk: str,
+        deltas: Mapping[str, int],
+        *,
+        ttl: int | None = None,
+        request_id: tuple[str, str] | None = None,
+    ) -> dict[str, int]:
         """See Store.add."""
         with self._lock:
             current = self._live(pk, sk)
             before = dict(current.attributes) if current else {}
+            if request_id is not None:
+                place, nonce = f"by_{request_id[0]}", request_id[1]
+                if before.get(place) == nonce:
+                    return {name: int(before.get(name) or 0) for name in deltas}
+                before[place] = nonce
             after = {name: int(before.get(name) or 0) + delta for name, delta in deltas.items()}
             version, expires = (current.version, current.ttl) if current else (None, None)
             self._write(Item(pk, sk, before | after, version, expires if ttl is None else ttl))

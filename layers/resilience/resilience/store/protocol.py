@@ -9,8 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple, Protocol
 
+from resilience.errors import StoreError
+
 Value = str | int | float | bool | bytes | None
 """What an attribute may hold. Floats must be finite."""
+
+
+class StoreThrottledError(StoreError):
+    """The store is well, and has had too many requests for this key: it asks to be left alone with it for a moment."""
 
 
 class Item(NamedTuple):
@@ -71,11 +77,27 @@ class Store(Protocol):
             first.
         """
 
-    def add(self, pk: str, sk: str, deltas: Mapping[str, int], *, ttl: int | None = None) -> dict[str, int]:
+    def add(
+        self,
+        pk: str,
+        sk: str,
+        deltas: Mapping[str, int],
+        *,
+        ttl: int | None = None,
+        request_id: tuple[str, str] | None = None,
+    ) -> dict[str, int]:
         """Add to whole numbers in one step, beginning at 0, and return the new values of the names in deltas.
 
-        A repeated request after a lost answer may count twice, and an expired counter may be continued where the store
-        removes expired items late: give every window a key of its own.
+        What was counted although its answer was lost is not counted again by the store's own repeats. An expired
+        counter may be continued where the store removes expired items late: give every window a key of its own.
+
+        Args:
+            pk: Partition key.
+            sk: Sort key.
+            deltas: What to add to each name.
+            ttl: Unix second at which the item expires; None leaves it as it is.
+            request_id: A writer that has one request for this item at a time, and an id. The same id again counts
+                once, and returns the values as they are by then: for a caller that had no answer. None: none of it.
         """
 
     def delete(self, pk: str, sk: str) -> None:

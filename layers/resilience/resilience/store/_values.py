@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -21,7 +20,7 @@ def dump(value: Value) -> dict[str, Any]:
     if isinstance(value, str):
         return {"S": value}
     if isinstance(value, bytes):
-        return {"B": base64.b64encode(value).decode()}
+        return {"B": value}
     if isinstance(value, int | float):
         if not math.isfinite(value):
             raise ValueError(f"{value!r} cannot be stored: not a finite number")
@@ -30,16 +29,14 @@ def dump(value: Value) -> dict[str, Any]:
 
 
 def load(typed: Mapping[str, Any]) -> Value:
-    """Turn DynamoDB's form back; numbers without a point or exponent become int."""
+    """Turn DynamoDB's form back; numbers without a point or exponent become int. Raises TypeError for other kinds."""
     kind, value = next(iter(typed.items()))
     if kind == "N":
         text = str(value)
         return int(text) if text.lstrip("-").isdigit() else float(text)
     if kind == "NULL":
         return None
-    if kind == "B":
-        return base64.b64decode(value)
-    if kind in {"S", "BOOL"}:
+    if kind in {"S", "BOOL", "B"}:
         return value  # type: ignore[no-any-return]
     raise TypeError(f"stored values of kind {kind} are not read here")
 
@@ -60,13 +57,16 @@ def dump_item(
 
 
 def load_item(raw: Mapping[str, Any]) -> Item:
-    """Read an item back."""
+    """Read an item back; raises TypeError or ValueError when it has another shape."""
     values = {name: load(typed) for name, typed in raw.items()}
     version, ttl = values.pop("version", None), values.pop("ttl", None)
+    for name, number in (("version", version), ("ttl", ttl)):
+        if number is not None and not isinstance(number, int | float):
+            raise TypeError(f"{name} is no number")
     return Item(
         pk=str(values.pop("pk")),
         sk=str(values.pop("sk")),
         attributes=values,
-        version=int(version) if isinstance(version, int | float) else None,
-        ttl=int(ttl) if isinstance(ttl, int | float) else None,
+        version=None if version is None else int(version),
+        ttl=None if ttl is None else int(ttl),
     )
