@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import inspect
 from collections.abc import Callable
-from typing import Any
+from concurrent.futures import Future
+from typing import Any, Final
 
 from resilience.errors import ConfigurationError
+
+FUTURES: Final = frozenset({asyncio.Future, asyncio.Task, Future})
 
 
 def is_async(function: Callable[..., Any]) -> bool:
@@ -28,6 +32,16 @@ def name_of(function: Callable[..., Any]) -> str:
     target = unwrapped(function)
     named = target if hasattr(target, "__qualname__") else type(target)
     return f"{named.__module__}.{named.__qualname__}"
+
+
+def refuse_future(function: Callable[..., Any], result: object) -> None:
+    """Refuse a plain function's result that has no outcome yet and will not be waited for.
+
+    Raises:
+        ConfigurationError: It is a future.
+    """
+    if result.__class__ in FUTURES:
+        raise ConfigurationError("function", name_of(function), "returns a future; wait for it inside of the function")
 
 
 def refuse_unsupported(function: Any) -> None:

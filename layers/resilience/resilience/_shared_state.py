@@ -6,6 +6,8 @@ answer. Failure policy: a read that fails leaves everything as it was known and 
 
 from __future__ import annotations
 
+import logging
+import math
 import threading
 import weakref
 from collections.abc import Callable
@@ -15,12 +17,13 @@ from resilience import _background, events
 from resilience._clock import Clock
 from resilience._fork import renew_in_child
 from resilience.errors import StoreError
-from resilience.store.protocol import Item, Store
+from resilience.store.protocol import Item, Store, Value
 
 PARTITION: Final = "control"
 CIRCUIT: Final = "circuit#"
 GENERATION: Final = "generation#"
 
+logger = logging.getLogger("resilience")
 Listener = Callable[[Item], None]
 
 
@@ -50,7 +53,7 @@ class Control:
         others = [other for other in self._listeners.get(sk, ()) if other() is not None]
         self._listeners[sk] = [*others, weakref.WeakMethod(listener)]
         if sk in self.items:
-            listener(self.items[sk])
+            _heard(listener, self.items[sk])
 
     def due(self, clock: Clock) -> bool:
         """Whether the snapshot is too old by either clock.
@@ -88,7 +91,7 @@ class Control:
         for reference in self._listeners.get(item.sk, ()):
             listener = reference()
             if listener is not None:
-                listener(item)
+                _heard(listener, item)
 
     def expire(self) -> None:
         """Forget the snapshot: after a restore it may be any age."""
@@ -98,7 +101,7 @@ class Control:
     def generation(self, name: str) -> int:
         """The number of times that `name` was cleared, as far as this environment knows."""
         item = self.items.get(GENERATION + name)
-        return int(item.attributes.get("n") or 0) if item else 0
+        return int(number(item.attributes.get("n"))) if item else 0
 
     def advance(self, name: str) -> int:
         """Count a clearing of `name`; the others see it with their next snapshot. Raises StoreError."""
@@ -127,9 +130,22 @@ class Control:
         return True
 
 
+def _heard(listener: Listener, item: Item) -> None:
+    """Failure policy: what one listener makes of an item keeps the others from nothing."""
+    try:
+        listener(item)
+    except Exception:
+        logger.warning("item %s of the shared state was not understood; ignored", item.sk, exc_info=True)
+
+
 def _rank(item: Item) -> int:
     """What only ever grows in an item: the version of a circuit, the count of a generation."""
-    return item.version or int(item.attributes.get("n") or 0)
+    return item.version or int(number(item.attributes.get("n")))
+
+
+def number(value: Value) -> float:
+    """A number that somebody stored; 0 for what is none."""
+    return value if isinstance(value, int | float) and math.isfinite(value) else 0.0
 
 
 class _Controls:

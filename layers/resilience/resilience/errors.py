@@ -22,7 +22,17 @@ if TYPE_CHECKING:
 
 
 class ResilienceError(Exception):
-    """The base of every error that this package raises by itself."""
+    """The base of every error that this package raises by itself. All of them survive pickling."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _rebuild, (type(self), self.args, self.__dict__)
+
+
+def _rebuild(kind: type[ResilienceError], args: tuple[object, ...], attributes: dict[str, object]) -> ResilienceError:
+    error = kind.__new__(kind)
+    error.args = args
+    error.__dict__.update(attributes)
+    return error
 
 
 class ConfigurationError(ResilienceError, ValueError):

@@ -10,11 +10,12 @@ import copy
 import functools
 import inspect
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from types import CoroutineType
 from typing import Any, Final, ParamSpec, TypeVar, cast
 
 from resilience import _degradation, _validation, events
-from resilience._functions import is_async, refuse_unsupported
+from resilience._functions import is_async, refuse_future, refuse_unsupported
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -95,12 +96,16 @@ def _plain_wrapper(
 ) -> Callable[..., Any]:
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         try:
-            return function(*args, **kwargs)
+            result = function(*args, **kwargs)
         except on as error:
             with _original(key, error):
                 value = handler.resolve(key, error, args, kwargs)
             _note(key, error)
             return value
+        if result.__class__ is CoroutineType:  # it is async under another decorator
+            return _await(result, args, kwargs, key, on, handler)
+        refuse_future(function, result)
+        return result
 
     return wrapper
 
@@ -109,17 +114,28 @@ def _async_wrapper(
     function: Callable[..., Any], key: str, on: tuple[type[Exception], ...], handler: FallbackHandler
 ) -> Callable[..., Any]:
     async def wrapper(*args: Any, **kwargs: Any) -> Any:
-        try:
-            return await function(*args, **kwargs)
-        except on as error:
-            with _original(key, error):
-                value = handler.resolve(key, error, args, kwargs)
-                if inspect.isawaitable(value):
-                    value = await value
-            _note(key, error)
-            return value
+        return await _await(function(*args, **kwargs), args, kwargs, key, on, handler)
 
     return wrapper
+
+
+async def _await(
+    awaitable: Awaitable[Any],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    key: str,
+    on: tuple[type[Exception], ...],
+    handler: FallbackHandler,
+) -> Any:
+    try:
+        return await awaitable
+    except on as error:
+        with _original(key, error):
+            value = handler.resolve(key, error, args, kwargs)
+            if inspect.isawaitable(value):
+                value = await value
+        _note(key, error)
+        return value
 
 
 class _original:  # noqa: N801 - used as a statement

@@ -116,7 +116,7 @@ def test_who_is_always_overtaken_is_refused(breaker: CircuitBreaker, store: Stub
 def test_a_reset_during_an_election_wins(breaker: CircuitBreaker, clock: ManualClock) -> None:
     """What was decided about the circuit meanwhile is newer than the lease."""
     fail(breaker)
-    known, record = breaker.circuit.candidate()
+    known, record, _ = breaker.circuit.candidate()
     breaker.reset()
     assert breaker.circuit.elected(known, record, clock.wall(), clock.steady()) is None
     assert breaker.get_state() == "closed"
@@ -149,3 +149,22 @@ def test_of_many_who_ask_at_once_one_reads(clock: ManualClock) -> None:
     control = Control(MemoryStore(clock=clock), 5.0)
     assert control._claim(clock)
     assert not control._claim(clock)
+
+
+def test_the_history_of_an_outage_survives_its_probes(clock: ManualClock) -> None:
+    """However many probes fail, it is told when the circuit opened, of the last probes, and of the outage before."""
+    breaker = CircuitBreaker("long", failure_threshold=1, recovery_timeout=1, max_recovery_timeout=1, clock=clock)
+    began = []
+    for _ in range(2):
+        began.append(int(clock.wall()))
+        for _ in range(50):
+            fail(breaker)
+            clock.advance(2)
+        assert breaker.call(lambda: 1) == 1
+        clock.advance(10)
+    item = breaker._bound()[0].items["circuit#long"]
+    history = history_of(item)
+    opened = [change.at for change in history if change.state == "open" and change.reason == "failures"]
+    assert opened == began
+    assert len(history) <= 20
+    assert [change.state for change in history[-4:]] == ["half_open", "open", "half_open", "closed"]

@@ -25,7 +25,7 @@ from resilience import (
 )
 from resilience._background import soon
 from resilience.cache.single_flight import run_plain
-from resilience.store.marshal import load_item
+from resilience.store._values import load_item
 from resilience.testing import ManualClock, no_wait
 from tests.integration.resilience.helpers import FaultyStore
 from tests.unit.resilience.caching import Kit

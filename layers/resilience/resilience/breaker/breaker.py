@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, ParamSpec, TypeVar, Unpack
 
 from resilience import _background, _validation
+from resilience._fork import renew_in_child
 from resilience._runtime import Bound, default_store
 from resilience._shared_state import CIRCUIT, Control, control_of
 from resilience.breaker.circuit import ELECTION, Circuit, Permit
@@ -20,7 +21,9 @@ from resilience.breaker.config import CircuitConfig, CircuitSettings
 from resilience.breaker.publisher import Outcome, Publisher
 from resilience.breaker.record import Record
 from resilience.breaker.states import CircuitSnapshot, CircuitState
+from resilience.breaker.wrapper import ProtectedFunction, wrap
 from resilience.errors import CircuitOpenError
+from resilience.store.protocol import Item
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -51,13 +54,16 @@ class CircuitBreaker(Bound):
         self.circuit = Circuit(name, self.config)
         self._binding: tuple[Control, Publisher] | None = None
         self._bind_lock = threading.Lock()
+        renew_in_child(self)
         if self.config.store is None:
             self.follow_default()
 
-    def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
-        """Protect a plain or async function; the result carries this object as `.circuit_breaker`."""
-        from resilience.breaker.decorator import wrap
+    def after_fork(self) -> None:
+        """See Renewable."""
+        self._bind_lock = threading.Lock()
 
+    def __call__(self, function: Callable[P, R]) -> ProtectedFunction[P, R]:
+        """Protect a plain or async function; the result carries this object as `.circuit_breaker`."""
         return wrap(self, function)
 
     def call(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
@@ -104,12 +110,7 @@ class CircuitBreaker(Bound):
         self._command(CircuitState.OPEN, seconds)
 
     def _command(self, state: CircuitState, seconds: float | None = None) -> None:
-        control, publisher = self._bound()
-        record = self.circuit.command(state, self.config.clock.wall(), seconds)
-
-        def order() -> None:
-            publisher.publish(record, insist=True)
-
+        control, order = self._order(state, seconds)
         if control.store.blocking and _background.in_event_loop():
             _background.soon(order, blocking=True)
         else:
@@ -117,13 +118,14 @@ class CircuitBreaker(Bound):
 
     async def command_async(self, state: CircuitState, seconds: float | None = None) -> bool:
         """Carry out an order and wait until it is written; False when the store did not answer."""
+        control, order = self._order(state, seconds)
+        return await _background.run(order, blocking=control.store.blocking)
+
+    def _order(self, state: CircuitState, seconds: float | None) -> tuple[Control, Callable[[], bool]]:
         control, publisher = self._bound()
         record = self.circuit.command(state, self.config.clock.wall(), seconds)
-
-        def order() -> bool:
-            return publisher.publish(record, insist=True) is Outcome.WRITTEN
-
-        return await _background.run(order, blocking=control.store.blocking)
+        self.circuit.changes.tell()
+        return control, lambda: publisher.publish(record, insist=True) is Outcome.WRITTEN
 
     # ------------------------------------------------------------------ the store behind it
 
@@ -137,6 +139,12 @@ class CircuitBreaker(Bound):
     def restored(self) -> None:
         """Know nothing of the others until they are asked: a snapshot may be of any age."""
         self.circuit.forget()
+        self.circuit.changes.tell()
+
+    def learn(self, item: Item) -> None:
+        """Believe what another environment wrote, if it is newer than what is known."""
+        self.circuit.learn(item)
+        self.circuit.changes.tell()
 
     def _bound(self) -> tuple[Control, Publisher]:
         binding = self._binding
@@ -144,7 +152,7 @@ class CircuitBreaker(Bound):
             with self._bind_lock:
                 control = control_of(self.config.store or default_store(), self.config.refresh_seconds)
                 binding = self._binding = (control, Publisher(self.circuit, control))
-            control.listen(CIRCUIT + self.name, self.circuit.learn)
+            control.listen(CIRCUIT + self.name, self.learn)
         return binding
 
     def _refresh(self) -> tuple[float, float]:
@@ -161,6 +169,7 @@ class CircuitBreaker(Bound):
             if permit is not ELECTION:
                 return permit
             won = self._bound()[1].elect()
+            self.circuit.changes.tell()
             if won is not None:
                 return won
         raise CircuitOpenError(self.name, self.config.refresh_seconds)
@@ -173,6 +182,7 @@ class CircuitBreaker(Bound):
                 return permit
             control, publisher = self._bound()
             won = await _background.run(publisher.elect, blocking=control.store.blocking, unclaimed=self._unclaimed)
+            self.circuit.changes.tell()
             if won is not None:
                 return won
         raise CircuitOpenError(self.name, self.config.refresh_seconds)
@@ -189,7 +199,7 @@ class CircuitBreaker(Bound):
 
     def on_error(self, permit: Permit, error: BaseException, started: float) -> Record | None:
         """Count what an error says; returns what must be shared."""
-        verdict = self.circuit.verdict(error)
+        verdict = self.circuit.judge.verdict(error)
         if verdict is None:
             self.circuit.abandoned(permit)
             return None
@@ -201,8 +211,7 @@ class CircuitBreaker(Bound):
     def on_result(self, permit: Permit, result: object, started: float) -> Record | None:
         """Count what a result says; returns what must be shared."""
         now, slow = self.config.clock.wall(), self._slow(started)
-        judge = self.config.is_failure
-        if judge is not None and result is not _UNSEEN and judge(result):
+        if result is not _UNSEEN and self.circuit.judge.fails(result):
             return self.circuit.failed(permit, now, error=None, slow=slow)
         return self.circuit.succeeded(permit, now, slow=slow)
 
@@ -213,13 +222,24 @@ class CircuitBreaker(Bound):
     def share(self, record: Record | None) -> None:
         """Share a change from a plain call."""
         if record is not None:
+            self.circuit.changes.tell()
             self._bound()[1].publish(record)
+            self.circuit.changes.tell()
+
+    def share_soon(self, record: Record | None) -> None:
+        """Share a change from where nothing may wait."""
+        if record is not None:
+            self.circuit.changes.tell()
+            control, publisher = self._bound()
+            _background.soon(lambda: publisher.publish(record), blocking=control.store.blocking)
 
     async def share_async(self, record: Record | None) -> None:
         """Share a change from an async call."""
         if record is not None:
+            self.circuit.changes.tell()
             control, publisher = self._bound()
             await _background.run(lambda: publisher.publish(record), blocking=control.store.blocking)
+            self.circuit.changes.tell()
 
     # ------------------------------------------------------------------ as a context manager
 

@@ -12,26 +12,22 @@ step back, and the steady one can stand still while Lambda freezes the environme
 
 from __future__ import annotations
 
-import itertools
-import logging
 import os
 import threading
 
 from resilience import events
+from resilience._fork import renew_in_child
+from resilience.breaker.changes import Changes
 from resilience.breaker.config import CircuitConfig
+from resilience.breaker.judge import Judge
 from resilience.breaker.record import Record, from_item
 from resilience.breaker.states import CircuitSnapshot, CircuitState, CircuitTransition
 from resilience.breaker.thresholds import reason_to_open
 from resilience.breaker.window import Attributed, Counts, Window
-from resilience.errors import CircuitOpenError, DeadlineExceededError, PoolTimeoutError, RateLimitedError
+from resilience.errors import CircuitOpenError
 from resilience.store.protocol import Item
 
-logger = logging.getLogger("resilience")
-
 CLOSED, OPEN, HALF_OPEN = CircuitState.CLOSED, CircuitState.OPEN, CircuitState.HALF_OPEN
-
-# Raised before a dependency was reached, by parts of this package inside the protected function.
-SAYS_NOTHING = (CircuitOpenError, DeadlineExceededError, PoolTimeoutError, RateLimitedError)
 
 
 class Permit:
@@ -44,13 +40,9 @@ class Permit:
         self.probe = probe
 
 
-_ids = itertools.count()
-_PROCESS = os.urandom(6).hex()
-
-
 def make_id() -> str:
-    """An id for one write, unlike any other environment's."""
-    return f"{_PROCESS}-{next(_ids)}-{os.urandom(3).hex()}"
+    """An id for one write, unlike any other's."""
+    return os.urandom(12).hex()
 
 
 ELECTION = Permit(-1, True)
@@ -64,8 +56,7 @@ class Circuit:
         self.fast_from = self.fast_until = 0.0
         self.successes = self.consecutive_failures = 0
         self.permit = Permit(0, False)
-        self.name, self.config = name, config
-        self.lock = threading.RLock()
+        self.name, self.config, self.judge = name, config, Judge(name, config)
         self.state = CLOSED
         self.generation = self.version = 0
         self.record = Record(CLOSED)
@@ -81,6 +72,14 @@ class Circuit:
         self._silent = False
         self._probes = self._successful_probes = self._rejected = self._total_failures = 0
         self._last_failure_at: float | None = None
+        self.changes = Changes(config.on_transition)
+        self.lock = threading.Lock()
+        renew_in_child(self)
+
+    def after_fork(self) -> None:
+        """See Renewable: what this environment probes or runs for, the parent does."""
+        self.lock = threading.Lock()
+        self.electing = self.mine = False
 
     # ------------------------------------------------------------------ before a call
 
@@ -161,8 +160,8 @@ class Circuit:
 
     def failed(self, permit: Permit, now: float, *, error: BaseException | None, slow: bool = False) -> Record | None:
         """Count a failure, or a probe's; returns what must be shared, if anything."""
-        asked = self._asked(error) if error is not None else None
-        attributed = self._by_caller and isinstance(error, self.config.caller_failures)
+        asked = self.judge.asked(error) if error is not None else None
+        attributed = self._by_caller and self.judge.may_be_callers(error)
         with self.lock:
             self._total_failures += 1
             self._last_failure_at = now
@@ -176,7 +175,7 @@ class Circuit:
             self.failures += 1
             self.consecutive_failures += 1
             if attributed:
-                caller = self._caller()
+                caller = self.judge.caller()
                 self._attributed.add(caller)
                 self._attributed_in_a_row.add(caller)
             if slow:
@@ -186,23 +185,7 @@ class Circuit:
     def _count_slow(self) -> None:
         self.slow += 1
         if self._by_caller:
-            self._slow_callers.add(self._caller())
-
-    def _caller(self) -> str | None:
-        """Failure policy: a hook that raises is logged and ignored; the call then has no known caller."""
-        try:
-            return self.config.caller()
-        except Exception:
-            logger.warning("caller of circuit %s raised; ignored", self.name, exc_info=True)
-            return None
-
-    def _asked(self, error: BaseException) -> float | None:
-        """Failure policy: a hook that raises is logged and ignored; the error it was asked about is what counts."""
-        try:
-            return self.config.retry_after(error)
-        except Exception:
-            logger.warning("retry_after of circuit %s raised; ignored", self.name, exc_info=True)
-            return None
+            self._slow_callers.add(self.judge.caller())
 
     def abandoned(self, permit: Permit) -> None:
         """A call ended without saying anything about the dependency: only give the probe's place back."""
@@ -211,16 +194,6 @@ class Circuit:
                 if permit.generation == self.generation:
                     self._probes -= 1
                     self._silent = True
-
-    def verdict(self, error: BaseException) -> bool | None:
-        """True: the dependency failed; False: it answered; None: the error says nothing about it."""
-        if isinstance(error, SAYS_NOTHING):
-            return None
-        if isinstance(error, self.config.excluded_exceptions):
-            return False
-        if isinstance(error, self.config.handled_exceptions):
-            return True
-        return False if isinstance(error, Exception) else None
 
     def _trip(self, now: float, asked: float | None) -> Record | None:
         reason = reason_to_open(self.config, self.consecutive_failures, self._attributed_in_a_row, self._counts())
@@ -252,7 +225,7 @@ class Circuit:
 
     def _probed_in_vain(self) -> bool:
         """Whether this call's caller had its probe under this lease: it is the others' turn."""
-        return bool(self._failed_probers) and self._failed_probers.get(self._caller()) == self.generation
+        return bool(self._failed_probers) and self._failed_probers.get(self.judge.caller()) == self.generation
 
     def _probe_failed(self, now: float, asked: float | None, *, attributed: bool) -> Record | None:
         """Open again, unless the failure may be the caller's own doing: then others probe first.
@@ -260,7 +233,7 @@ class Circuit:
         Who failed so is remembered over leases, and when there are enough of them the dependency has failed.
         """
         if attributed:
-            self._failed_probers[self._caller()] = self.generation
+            self._failed_probers[self.judge.caller()] = self.generation
             if len(self._failed_probers) < self.config.minimum_callers:
                 self._probes -= 1
                 return None
@@ -277,11 +250,28 @@ class Circuit:
     def _close(self, now: float, reason: str) -> Record:
         return self._follow(Record(CLOSED, make_id(), reason=reason), now)
 
-    def candidate(self) -> tuple[Record, Record]:
-        """What is known now, and what an election would put in its place: half open, leased to whoever writes it."""
+    def version_of(self, record: Record) -> int | None:
+        """The version of the shared record that a decision was made on; None when something newer was decided."""
+        with self.lock:
+            return self.version if self.record is record else None
+
+    def renumbered(self, before: int, version: int) -> None:
+        """The shared record is not the one that was known: its numbers began anew."""
+        with self.lock:
+            if self.version == before:
+                self.version = version
+
+    def written(self, version: int) -> None:
+        """What was decided here is in the store, with this version."""
+        with self.lock:
+            self.version = max(version, self.version)
+
+    def candidate(self) -> tuple[Record, Record, int]:
+        """What is known, what an election would put in its place, and the version that it would replace."""
         with self.lock:
             lease, opens = self.config.lease_seconds, self.record.opens
-            return self.record, Record(HALF_OPEN, make_id(), opens=opens, lease_seconds=lease, reason="probe")
+            record = Record(HALF_OPEN, make_id(), opens=opens, lease_seconds=lease, reason="probe")
+            return self.record, record, self.version
 
     def elected(self, known: Record, record: Record, wall: float, steady: float) -> Permit | None:
         """Begin to probe under a lease that began when the election's write was sent.
@@ -317,7 +307,7 @@ class Circuit:
         self.follow(from_item(item), item.version or 0)
 
     def follow(self, record: Record, version: int) -> None:
-        """See learn. One's own write, seen again, only brings its version."""
+        """See learn. The circuit's own write, seen again, only brings its version."""
         with self.lock:
             if version <= self.version:
                 return
@@ -347,7 +337,8 @@ class Circuit:
         elif record.state is HALF_OPEN:
             self._lease = (now + record.lease_seconds, steady + record.lease_seconds)
         if before is not record.state:
-            self._tell(before, reason or record.reason, record)
+            wait = record.open_seconds if record.state is OPEN and not record.forced else None
+            self.changes.note(CircuitTransition(self.name, before, record.state, reason or record.reason, wait))
         return record
 
     def _begin(self, state: CircuitState, now: float) -> None:
@@ -364,19 +355,6 @@ class Circuit:
         self._probes = self._successful_probes = 0
         self.mine = self._silent = False
         self._window.clear(now)
-
-    def _tell(self, before: CircuitState, reason: str, record: Record) -> None:
-        """Failure policy: a hook that raises is logged and ignored. Hooks must not call the circuit's commands."""
-        after = record.state
-        wait = record.open_seconds if after is OPEN and not record.forced else None
-        events.emit(events.CIRCUIT_TRANSITION, self.name, before=before, after=after, reason=reason, retry_after=wait)
-        hook = self.config.on_transition
-        if hook is None:
-            return
-        try:
-            hook(CircuitTransition(self.name, before, after, reason, wait))
-        except Exception:
-            logger.warning("on_transition of circuit %s raised; ignored", self.name, exc_info=True)
 
     def snapshot(self, now: float) -> CircuitSnapshot:
         """The circuit as it is known here."""

@@ -10,8 +10,10 @@ from __future__ import annotations
 import threading
 from collections import deque
 from enum import Enum, auto
+from typing import NamedTuple
 
 from resilience import events
+from resilience._fork import renew_in_child
 from resilience._shared_state import CIRCUIT, PARTITION, Control
 from resilience.breaker.circuit import Circuit, Permit
 from resilience.breaker.record import Record, from_item, lengthened
@@ -29,14 +31,26 @@ class Outcome(Enum):
     UNKNOWN = auto()
 
 
+class Published(NamedTuple):
+    """What became of a write, and what is known by it."""
+
+    outcome: Outcome
+    news: Item | None = None
+
+
 class Publisher:
-    """Writes one circuit's record for one environment."""
+    """Writes one circuit's record for one environment, one write at a time."""
 
     def __init__(self, circuit: Circuit, control: Control) -> None:
         self._circuit = circuit
         self._control = control
-        self._order = threading.Lock()
         self._doubtful: deque[str] = deque(maxlen=8)
+        self.after_fork()
+        renew_in_child(self)
+
+    def after_fork(self) -> None:
+        """See Renewable."""
+        self._order = threading.Lock()
 
     def publish(self, record: Record, *, insist: bool = False) -> Outcome:
         """Share a record, unless the circuit has moved on since.
@@ -46,9 +60,8 @@ class Publisher:
             insist: An operator's order: write over what another environment wrote, too.
         """
         with self._order:
-            if self._circuit.record is not record:
-                return Outcome.LOST
-            return self._write(record, insist=insist)
+            published = self._write(record, self._circuit.version_of(record), insist=insist)
+        return self._tell(published)
 
     def elect(self) -> Permit | None:
         """Run for prober.
@@ -58,23 +71,34 @@ class Publisher:
             itself). None when another environment was first.
         """
         circuit, clock = self._circuit, self._circuit.config.clock
-        known, record = circuit.candidate()
+        known, record, version = circuit.candidate()
         wall, steady = clock.wall(), clock.steady()
         try:
             with self._order:
-                outcome = self._write(record)
+                published = self._write(record, version, candidate=True)
         except BaseException:
             circuit.lost_election()
             raise
+        outcome = self._tell(published)
         if outcome is Outcome.LOST:
             circuit.lost_election()
             return None
         return circuit.elected(known, record, wall, steady)
 
-    def _write(self, record: Record, *, insist: bool = False) -> Outcome:
+    def _tell(self, published: Published) -> Outcome:
+        """Let others of this process know; after the write, because their hooks may want to write themselves."""
+        if published.news is not None:
+            self._control.learn(published.news)
+        return published.outcome
+
+    def _write(
+        self, record: Record, expected: int | None, *, insist: bool = False, candidate: bool = False
+    ) -> Published:
+        """Write a record over the version that it was decided on; None means that it was overtaken."""
         known = self._control.items.get(CIRCUIT + self._circuit.name)
         for _ in range(_TRIES):
-            expected = self._circuit.version
+            if expected is None:
+                break
             item = self._item(record, expected + 1, known)
             try:
                 if self._put(item, expected):
@@ -83,22 +107,27 @@ class Publisher:
             except StoreError as error:
                 self._doubtful.append(record.writer)
                 events.emit(events.STORE_ERROR, self._circuit.name, operation="put_if", error=str(error))
-                return Outcome.UNKNOWN
+                return Published(Outcome.UNKNOWN)
             version = (found.version or 0) if found else 0
             writer = from_item(found).writer if found else ""
             if writer == record.writer:
                 return self._written(item._replace(version=version))  # the answer to this very write had been lost
-            if found is None or insist or writer in self._doubtful:
-                self._circuit.version = version  # nobody else's news: write on top of it
-                continue
-            if version < expected:
-                self._control.items[found.sk] = found  # another table, or an older copy of it
-                self._circuit.adopt(from_item(found), version)
-                return Outcome.LOST
-            self._control.learn(found)
-            self._circuit.learn(found)
-            return Outcome.LOST
-        return Outcome.LOST
+            if found is not None and not insist and writer not in self._doubtful:
+                return self._follow(found, expected)
+            # Nobody else's news: write on top of it, unless something newer was decided here meanwhile.
+            self._circuit.renumbered(expected, version)
+            overtaken = not candidate and self._circuit.version_of(record) is None
+            expected = None if overtaken else version
+        return Published(Outcome.LOST)
+
+    def _follow(self, found: Item, expected: int) -> Published:
+        """Believe what another environment wrote."""
+        if (found.version or 0) < expected:
+            self._control.items[found.sk] = found  # another table, or an older copy of it
+            self._circuit.adopt(from_item(found), found.version or 0)
+            return Published(Outcome.LOST)
+        self._circuit.learn(found)
+        return Published(Outcome.LOST, found)
 
     def _item(self, record: Record, version: int, known: Item | None) -> Item:
         now = self._circuit.config.clock.wall()
@@ -109,8 +138,6 @@ class Publisher:
             item.pk, item.sk, item.attributes, expected_version=expected or None, ttl=item.ttl
         )
 
-    def _written(self, item: Item) -> Outcome:
-        with self._circuit.lock:
-            self._circuit.version = max(item.version or 0, self._circuit.version)
-        self._control.learn(item)
-        return Outcome.WRITTEN
+    def _written(self, item: Item) -> Published:
+        self._circuit.written(item.version or 0)
+        return Published(Outcome.WRITTEN, item)

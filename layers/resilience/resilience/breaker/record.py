@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from resilience._shared_state import CIRCUIT, PARTITION
+from resilience._shared_state import CIRCUIT, PARTITION, number
 from resilience.breaker.states import CircuitState
 from resilience.store.protocol import Item, Value
 
 KEEP_CHANGES = 20
 _HISTORY = "history"
+_PROBED_TWICE = [CircuitState.OPEN, *(CircuitState.HALF_OPEN, CircuitState.OPEN) * 2]
 
 
 class Record(NamedTuple):
@@ -60,16 +61,17 @@ class Record(NamedTuple):
 
 
 def from_item(item: Item) -> Record:
-    """Read a record; a state that this version of the package does not know counts as closed."""
+    """Read a record, of whatever shape; a state that this version of the package does not know counts as closed."""
     values = item.attributes
-    known = values.get("state") in set(CircuitState)
+    state = values.get("state")
+    known = isinstance(state, str) and state in set(CircuitState)
     return Record(
-        state=CircuitState(str(values["state"])) if known else CircuitState.CLOSED,
+        state=CircuitState(str(state)) if known else CircuitState.CLOSED,
         writer=str(values.get("writer", "")),
-        opens=int(values.get("opens") or 0),
-        retry_at=float(values.get("retry_at") or 0.0),
-        open_seconds=float(values.get("open_seconds") or 0.0),
-        lease_seconds=float(values.get("lease_seconds") or 0.0),
+        opens=int(number(values.get("opens"))),
+        retry_at=number(values.get("retry_at")),
+        open_seconds=number(values.get("open_seconds")),
+        lease_seconds=number(values.get("lease_seconds")),
         forced=bool(values.get("forced")),
         reason=str(values.get("reason", "")),
     )
@@ -90,10 +92,17 @@ class CircuitChange(NamedTuple):
 
 
 def lengthened(known: Item | None, record: Record, now: float) -> str:
-    """The changes that `known` tells of, and this one. They travel in the record and cost no write of their own."""
-    before = str(known.attributes.get(_HISTORY) or "") if known is not None else ""
-    changes = [*before.split(";"), f"{int(now)} {record.state.value} {record.reason}"]
-    return ";".join(change for change in changes[-KEEP_CHANGES:] if change)
+    """The changes that `known` tells of, and this one. They travel in the record and cost no write of their own.
+
+    Of the probes of one outage only the last are told: however many there were, its beginning stays.
+    """
+    before = history_of(known) if known is not None else ()
+    changes = [*before, CircuitChange(int(now), record.state, record.reason)]
+    while [change.state for change in changes[-5:]] == _PROBED_TWICE:
+        del changes[-4:-2]
+    while len(changes) > 1 and changes[-2].state is changes[-1].state is CircuitState.HALF_OPEN:
+        del changes[-2]  # a prober that was replaced
+    return ";".join(f"{change.at} {change.state.value} {change.reason}" for change in changes[-KEEP_CHANGES:])
 
 
 def history_of(item: Item) -> tuple[CircuitChange, ...]:

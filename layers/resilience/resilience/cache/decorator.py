@@ -14,18 +14,21 @@ import functools
 import inspect
 import logging
 from collections.abc import Callable, Coroutine
-from typing import Any, ParamSpec, Protocol, TypeVar, cast
+from types import CoroutineType
+from typing import Any, Concatenate, ParamSpec, Protocol, Self, TypeVar, cast, overload
 
 from resilience import _background, events
 from resilience._deadline import forget_deadline
-from resilience._functions import is_async, name_of, refuse_unsupported
+from resilience._functions import is_async, name_of, refuse_future, refuse_unsupported
 from resilience.cache.codec import canonical, decode, encode
 from resilience.cache.entry import Entry, Rules
 from resilience.cache.manager import CacheManager, cache_manager
 from resilience.cache.shared_level import Found
 from resilience.cache.single_flight import REFRESH, Flight, Work, run_plain
+from resilience.errors import ConfigurationError
 
 P = ParamSpec("P")
+Q = ParamSpec("Q")
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
 logger = logging.getLogger("resilience")
@@ -51,6 +54,13 @@ class CachedFunction(Protocol[P, R_co]):
 
     async def invalidate_async(self, *args: P.args, **kwargs: P.kwargs) -> bool:
         """As `invalidate`, without blocking the event loop."""
+
+    @overload
+    def __get__(self, instance: None, owner: type | None = None, /) -> Self: ...
+    @overload
+    def __get__(
+        self: CachedFunction[Concatenate[Any, Q], R_co], instance: object, owner: type | None = None, /
+    ) -> CachedFunction[Q, R_co]: ...
 
 
 def cached(
@@ -286,7 +296,12 @@ class _Plain(_Cached):
         return wrapper
 
     async def _compute(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        return self.function(*args, **kwargs)
+        value = self.function(*args, **kwargs)
+        if value.__class__ is CoroutineType:
+            value.close()
+            raise ConfigurationError("function", self._name[1], "returns a coroutine; decorate the async function")
+        refuse_future(self.function, value)
+        return value
 
     async def _ask(self, work: Callable[[], Any]) -> Any:
         return work()

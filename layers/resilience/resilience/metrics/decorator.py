@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from types import CoroutineType
 from typing import Any, ParamSpec, TypeVar, cast
 
 from resilience import _validation
-from resilience._functions import is_async, refuse_unsupported
+from resilience._functions import is_async, refuse_future, refuse_unsupported
 from resilience.metrics.monitor import PerformanceMonitor, performance_monitor
 
 P = ParamSpec("P")
@@ -51,6 +52,9 @@ def _measure(
         except Exception:
             monitor.record(name, timer() - began, error=True)
             raise
+        if result.__class__ is CoroutineType:  # it is async under another decorator
+            return _await(result, began, name, monitor, timer)
+        refuse_future(function, result)
         monitor.record(name, timer() - began)
         return result
 
@@ -62,12 +66,18 @@ def _measure_async(
 ) -> Callable[..., Any]:
     async def wrapper(*args: Any, **kwargs: Any) -> Any:
         began = timer()
-        try:
-            result = await function(*args, **kwargs)
-        except Exception:
-            monitor.record(name, timer() - began, error=True)
-            raise
-        monitor.record(name, timer() - began)
-        return result
+        return await _await(function(*args, **kwargs), began, name, monitor, timer)
 
     return wrapper
+
+
+async def _await(
+    awaitable: Awaitable[Any], began: float, name: str, monitor: PerformanceMonitor, timer: Callable[[], float]
+) -> Any:
+    try:
+        result = await awaitable
+    except Exception:
+        monitor.record(name, timer() - began, error=True)
+        raise
+    monitor.record(name, timer() - began)
+    return result

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Awaitable, Callable
+from types import CoroutineType
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, Unpack, cast
 
 from resilience import _sleep, events
-from resilience._functions import is_async, refuse_unsupported
+from resilience._functions import is_async, refuse_future, refuse_unsupported
 from resilience.retry.budget import RetryBudget
 from resilience.retry.policy import RetryPolicy, RetrySettings
 
@@ -96,11 +97,16 @@ def _run(policy: RetryPolicy, function: Callable[..., Any], args: tuple[Any, ...
     if policy.budget is not None:
         policy.budget.deposit()
     try:
-        return function(*args, **kwargs)
+        result = function(*args, **kwargs)
     except Exception as error:
         if policy.max_retries == 0 or not policy.repeatable(error):
             raise
         first = [error]
+    else:
+        if result.__class__ is CoroutineType:  # it is async under another decorator
+            return _await(policy, function, args, kwargs, result)
+        refuse_future(function, result)
+        return result
     from tenacity import Retrying
 
     def attempt() -> Any:
@@ -116,8 +122,18 @@ async def _run_async(
 ) -> Any:
     if policy.budget is not None:
         policy.budget.deposit()
+    return await _await(policy, function, args, kwargs, function(*args, **kwargs))
+
+
+async def _await(
+    policy: RetryPolicy,
+    function: Callable[..., Awaitable[Any]],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    first_try: Awaitable[Any],
+) -> Any:
     try:
-        return await function(*args, **kwargs)
+        return await first_try
     except Exception as error:
         if policy.max_retries == 0 or not policy.repeatable(error):
             raise

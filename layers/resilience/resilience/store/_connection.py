@@ -161,7 +161,6 @@ class Connection:
             kind = answer["ResponseMetadata"]["HTTPHeaders"].get("content-type", "")
             if not kind.startswith("application/x-amz-json"):
                 raise UnreachableError(f"not DynamoDB's: an answer of type {kind!r}")  # botocore takes it for empty
-            return answer
         except client.exceptions.ClientError as error:
             raise _meaning(error.response) from error
         except StoreError:
@@ -169,6 +168,7 @@ class Connection:
         except Exception as error:
             # Of botocore, urllib3 or whatever a proxy said: there was no answer that could be read.
             raise UnreachableError(f"{type(error).__name__}: {error}") from error
+        return answer
 
     def _ready_client(self) -> Any:
         keys = tuple(os.environ.get(name) for name in _KEYS)
