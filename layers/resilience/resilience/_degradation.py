@@ -57,6 +57,14 @@ def degraded() -> tuple[str, ...]:
     return tuple(current.degraded) if current else ()
 
 
+def note_all(served: Served) -> None:
+    """Note what somebody else was served, whose answer is shared."""
+    for key in served.degraded:
+        note_fallback(key)
+    if served.age is not None:
+        note_cached(served.age, stale=served.stale)
+
+
 def note_fallback(key: str) -> None:
     """Note that a fallback was served."""
     current = _current.get()

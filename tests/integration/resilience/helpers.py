@@ -52,9 +52,12 @@ class FaultyStore:
         *,
         expected_version: int | None,
         ttl: int | None = None,
+        first_version: int = 1,
     ) -> bool:
         self._write()
-        done = self.inner.put_if(pk, sk, attributes, expected_version=expected_version, ttl=ttl)
+        done = self.inner.put_if(
+            pk, sk, attributes, expected_version=expected_version, ttl=ttl, first_version=first_version
+        )
         self._answer()
         return done
 

@@ -51,6 +51,15 @@ def decode(text: str) -> Any:
     return json.loads(text, object_hook=_hook)
 
 
+def readable(text: str) -> bool:
+    """Whether text can be turned back here: another version may have written what this one does not know."""
+    try:
+        decode(text)
+    except Exception:  # noqa: BLE001 - whatever a loader makes of it
+        return False
+    return True
+
+
 def canonical(value: object) -> str:
     """Text that is the same for equal values and different for others, whatever order their keys have."""
     return json.dumps(_prepare(value, 0, ordered=True), separators=(",", ":"), sort_keys=True)

@@ -15,52 +15,24 @@ import inspect
 import logging
 from collections.abc import Callable, Coroutine
 from types import CoroutineType
-from typing import Any, Concatenate, ParamSpec, Protocol, Self, TypeVar, cast, overload
+from typing import Any, ParamSpec, TypeVar, cast
 
 from resilience import _background, events
 from resilience._deadline import forget_deadline
+from resilience._degradation import Served, note_all, track_served
 from resilience._functions import is_async, name_of, refuse_future, refuse_unsupported
 from resilience.cache.codec import canonical, decode, encode
 from resilience.cache.entry import Entry, Rules
+from resilience.cache.function import CachedFunction
 from resilience.cache.manager import CacheManager, cache_manager
 from resilience.cache.shared_level import Found
 from resilience.cache.single_flight import REFRESH, Flight, Work, run_plain
 from resilience.errors import ConfigurationError
 
 P = ParamSpec("P")
-Q = ParamSpec("Q")
 R = TypeVar("R")
-R_co = TypeVar("R_co", covariant=True)
 logger = logging.getLogger("resilience")
-
-
-class CachedFunction(Protocol[P, R_co]):
-    """A function whose results are kept; everything takes the function's own arguments.
-
-    Attributes:
-        cache: The manager that keeps them.
-    """
-
-    cache: CacheManager
-
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
-        """Return what the function returns, from the cache when it is there."""
-
-    def cache_key(self, *args: P.args, **kwargs: P.kwargs) -> str:
-        """Return the key of this call."""
-
-    def invalidate(self, *args: P.args, **kwargs: P.kwargs) -> bool:
-        """Forget the result of this call; False when the store did not hear of it."""
-
-    async def invalidate_async(self, *args: P.args, **kwargs: P.kwargs) -> bool:
-        """As `invalidate`, without blocking the event loop."""
-
-    @overload
-    def __get__(self, instance: None, owner: type | None = None, /) -> Self: ...
-    @overload
-    def __get__(
-        self: CachedFunction[Concatenate[Any, Q], R_co], instance: object, owner: type | None = None, /
-    ) -> CachedFunction[Q, R_co]: ...
+_REFRESH_AGAIN_SECONDS = 1.0
 
 
 def cached(
@@ -166,15 +138,27 @@ class _Cached:
         if self.rules.private:
             return None
         entry = self.manager.lookup(key)
-        if entry is None or not self.rules.fresh(entry, now) or self._recheck(entry, now):
+        if entry is None or self._recheck(entry, now):
             return None
-        self.manager.note("local", key, entry, self.rules, now)
-        return entry
+        if self.rules.fresh(entry, now):
+            self.manager.note("local", key, entry, self.rules, now)
+            return entry
+        if self.rules.revalidating(entry, now) and self.manager.refreshing(key, now):
+            self.manager.note("stale", key, entry, self.rules, now)
+            return entry
+        return None
 
     def _recheck(self, entry: Entry, now: float) -> bool:
         if entry.checked is None or self.manager.shared is None:
             return False
         return not entry.checked <= now < entry.checked + self.rules.local_seconds
+
+    async def _find(
+        self, key: str, args: tuple[Any, ...], kwargs: dict[str, Any], flight: Flight
+    ) -> tuple[Any, Served]:
+        """What to answer, and what it is, for everybody who waits for it."""
+        with track_served() as served:
+            return await self.find(key, args, kwargs, flight), served
 
     async def find(self, key: str, args: tuple[Any, ...], kwargs: dict[str, Any], flight: Flight) -> Any:
         """What to answer when the first level alone cannot: the work of one flight."""
@@ -190,8 +174,9 @@ class _Cached:
             self.manager.note("shared" if found.entry else "local", key, entry, self.rules, now)
             return decode(entry.text)
         if entry is not None and self.rules.revalidating(entry, now):
-            self._keep(key, entry, flight)
-            self._later(key, lambda own: self._refresh(key, args, kwargs, own))
+            self._keep(key, entry if entry.checked is None else entry._replace(checked=now), flight)
+            if self.manager.claim_refresh(key, now):
+                self._later(key, lambda own: self._refresh(key, args, kwargs, own))
             self.manager.note("stale", key, entry, self.rules, now)
             return decode(entry.text)
         stale = entry or (None if found.gone else known)
@@ -223,18 +208,27 @@ class _Cached:
         self.manager.counters.misses += 1
         events.emit(events.CACHE_MISS, key)
         try:
-            value = await compute()
+            value, whole = await self._computed(compute)
         except Exception:
             now = self.manager.clock.wall()
             if stale is None or not self.rules.excusable(stale, now):
                 raise
             self.manager.note("stale", key, stale, self.rules, now)
             return decode(stale.text)
-        await self._store(key, value, generation, flight, found)
+        if whole:
+            await self._store(key, value, generation, flight, found)
         return value
+
+    async def _computed(self, compute: Callable[[], Coroutine[Any, Any, Any]]) -> tuple[Any, bool]:
+        """The value, and whether it is the real one and no fallback's, which must not be kept as if it were."""
+        with track_served() as served:
+            value = await compute()
+        note_all(served)
+        return value, not served.degraded
 
     async def _store(self, key: str, value: Any, generation: int, flight: Flight, found: Found) -> None:
         if value is None and self.rules.negative_ttl is None:
+            await self._retire(key, generation, flight, found)
             return
         try:
             text = encode(value)
@@ -250,6 +244,14 @@ class _Cached:
                 return  # another environment wrote or invalidated meanwhile: its word counts
         self._keep(key, entry, flight)
 
+    async def _retire(self, key: str, generation: int, flight: Flight, found: Found) -> None:
+        """Forget a value in whose place there is nothing any more."""
+        now, shared = self.manager.clock.wall(), self.manager.shared
+        if not flight.disowned:
+            self.manager.local.drop(key)
+            if shared is not None and found.entry is not None:
+                await self._ask(lambda: shared.retire(key, generation, found, now))
+
     def _shareable(self, entry: Entry) -> bool:
         from resilience.cache.shared_level import LARGEST
 
@@ -263,16 +265,22 @@ class _Cached:
         """Compute again behind a stale answer, in one environment of the fleet; errors leave the old value."""
         now, generation, shared = self.manager.clock.wall(), self.manager.generation(), self.manager.shared
         if shared is not None and not await self._ask(lambda: shared.lease(key, generation, now, self.rules.ttl)):
+            self.manager.refreshed(key, now + max(_REFRESH_AGAIN_SECONDS, self.rules.local_seconds))
             return
+        not_before = None
         try:
             found = await self._look(key, generation, now)
             if found.entry is not None and self.rules.fresh(found.entry, now):
                 self._keep(key, found.entry, flight)
                 return
-            value = await self._compute(args, kwargs)
-            await self._store(key, value, generation, flight, found)
+            value, whole = await self._computed(lambda: self._compute(args, kwargs))
+            if whole:
+                await self._store(key, value, generation, flight, found)
         except Exception:
+            not_before = self.manager.clock.wall() + _REFRESH_AGAIN_SECONDS
             logger.warning("%s: refresh failed; the old value stays", self._name[1], exc_info=True)
+        finally:
+            self.manager.refreshed(key, not_before)
 
     def _joined(self) -> None:
         self.manager.counters.misses += 1
@@ -290,8 +298,8 @@ class _Plain(_Cached):
                 return decode(entry.text)
             if self.rules.private:
                 return run_plain(self.find(key, args, kwargs, Flight()))
-            value = self.manager.flights.share(key, lambda flight: self.find(key, args, kwargs, flight), self._joined)
-            return _copy(value)
+            answer = self.manager.single_flight.share(key, lambda own: self._find(key, args, kwargs, own), self._joined)
+            return _taken(*answer)
 
         return wrapper
 
@@ -308,7 +316,7 @@ class _Plain(_Cached):
 
     def _later(self, key: str, work: Work) -> None:
         def refresh() -> None:
-            self.manager.flights.share(REFRESH + key, work, lambda: None)
+            self.manager.single_flight.share(REFRESH + key, work, lambda: None)
 
         _background.soon(refresh, blocking=True, kind="work")
 
@@ -325,10 +333,10 @@ class _Async(_Cached):
             if self.rules.private:
                 # Not even a computation is shared: one that began before this user's write must not answer after it.
                 return await self.find(key, args, kwargs, Flight())
-            value = await self.manager.flights.share_async(
-                key, lambda flight: self.find(key, args, kwargs, flight), self._joined
+            answer = await self.manager.single_flight.share_async(
+                key, lambda own: self._find(key, args, kwargs, own), self._joined
             )
-            return _copy(value)
+            return _taken(*answer)
 
         return wrapper
 
@@ -343,12 +351,18 @@ class _Async(_Cached):
         import asyncio
 
         async def refresh() -> None:
-            await self.manager.flights.share_async(REFRESH + key, work, lambda: None)
+            await self.manager.single_flight.share_async(REFRESH + key, work, lambda: None)
 
         # It may outlive the request, whose deadline is not its own.
         context = contextvars.copy_context()
         context.run(forget_deadline)
         _background.follow(asyncio.get_running_loop().create_task(refresh(), context=context))
+
+
+def _taken(value: Any, served: Served) -> Any:
+    """One caller's share of what several waited for."""
+    note_all(served)
+    return _copy(value)
 
 
 def _copy(value: Any) -> Any:

@@ -16,13 +16,13 @@ class LocalLevel:
 
     Args:
         max_entries: Most entries.
-        max_bytes: Most bytes of all entries together; a value larger than this is not kept.
+        max_bytes: Most bytes of all entries and their keys together; one larger than this is not kept.
     """
 
     def __init__(self, max_entries: int, max_bytes: int) -> None:
         self._max_entries = _validation.whole("max_entries", max_entries)
-        self._entries: LRUCache[str, tuple[Entry, float]] = LRUCache(
-            _validation.whole("max_bytes", max_bytes), getsizeof=lambda kept: kept[0].size
+        self._entries: LRUCache[str, tuple[Entry, float, int]] = LRUCache(
+            _validation.whole("max_bytes", max_bytes), getsizeof=lambda kept: kept[2]
         )
         self.evictions = 0
         self.after_fork()
@@ -42,10 +42,11 @@ class LocalLevel:
         """Keep an entry until the Unix second `keep`, pushing others out where the bounds ask for it."""
         with self._lock:
             before = len(self._entries) + (key not in self._entries)
-            if entry.size > self._entries.maxsize:
+            size = entry.size + len(key) * (1 if key.isascii() else 4)
+            if size > self._entries.maxsize:
                 self._entries.pop(key, None)
                 return
-            self._entries[key] = (entry, keep)
+            self._entries[key] = (entry, keep, size)
             while len(self._entries) > self._max_entries:
                 self._entries.popitem()
             self.evictions += before - len(self._entries)
@@ -63,7 +64,9 @@ class LocalLevel:
     def sweep(self, now: float, generation: int) -> int:
         """Forget what is of no use any more; returns how many."""
         with self._lock:
-            useless = [k for k, (entry, keep) in self._entries.items() if keep <= now or entry.generation != generation]
+            useless = [
+                k for k, (entry, keep, _) in self._entries.items() if keep <= now or entry.generation != generation
+            ]
             for key in useless:
                 del self._entries[key]
         return len(useless)

@@ -12,7 +12,7 @@ from resilience._shared_state import Control, control_of
 from resilience.cache.entry import Entry, Rules
 from resilience.cache.local_level import LocalLevel
 from resilience.cache.shared_level import SharedLevel
-from resilience.cache.single_flight import Flights
+from resilience.cache.single_flight import PATIENCE, SingleFlight
 from resilience.errors import ConfigurationError, StoreError
 from resilience.store.protocol import Store
 
@@ -85,7 +85,9 @@ class CacheManager(Bound):
         self.local = LocalLevel(max_entries, max_bytes)
         self.clock = clock
         self.counters = Counters()
-        self.flights = Flights()
+        self.single_flight = SingleFlight(clock)
+        self._refreshing: dict[str, float] = {}
+        self._most_refreshing = max_entries
         self._given = store
         self._names: dict[str, tuple[object, object]] = {}
         self._binding: tuple[Control, SharedLevel | None] | None = None
@@ -214,6 +216,27 @@ class CacheManager(Bound):
         if not rules.private and entry.generation == self.generation():
             self.local.put(key, entry, rules.keep(entry))
 
+    def refreshing(self, key: str, now: float) -> bool:
+        """Whether a refresh of a key is under way, here or elsewhere, as far as this environment knows."""
+        until = self._refreshing.get(key)
+        return until is not None and now < until <= now + PATIENCE
+
+    def claim_refresh(self, key: str, now: float) -> bool:
+        """Begin to refresh a key; False while one is under way. One that hangs is given up after a while."""
+        if self.refreshing(key, now):
+            return False
+        self.refreshed(key, now + PATIENCE)
+        return True
+
+    def refreshed(self, key: str, not_before: float | None = None) -> None:
+        """A refresh ended; not_before (wall clock) keeps the next one from beginning sooner."""
+        if not_before is None:
+            self._refreshing.pop(key, None)
+            return
+        if len(self._refreshing) >= self._most_refreshing:
+            self._refreshing.clear()  # at worst some are begun twice
+        self._refreshing[key] = not_before
+
     def note(self, kind: str, key: str, entry: Entry, rules: Rules, now: float) -> None:
         """Count an answer from the cache and leave its age where a middleware finds it."""
         stale = kind == "stale"
@@ -232,7 +255,7 @@ class CacheManager(Bound):
         self._drop(key)
 
     def _drop(self, key: str) -> None:
-        self.flights.disown(key)
+        self.single_flight.disown(key)
         self.local.drop(key)
 
     def _bound(self) -> tuple[Control, SharedLevel | None]:

@@ -8,9 +8,11 @@ store does not answer, reads find nothing, writes are dropped, and no call fails
 from __future__ import annotations
 
 import hashlib
+import os
 from typing import Final, NamedTuple
 
 from resilience import events
+from resilience.cache.codec import readable
 from resilience.cache.entry import Entry
 from resilience.errors import StoreError
 from resilience.store.protocol import Item, Store, Value
@@ -59,6 +61,11 @@ class SharedLevel:
             return Found(version=item.version, gone=True)
         return Found(_entry(item, generation, now), item.version)
 
+    def retire(self, key: str, generation: int, found: Found, now: float) -> None:
+        """Put a marker in the place of a value that a refresh found to be nothing any more."""
+        if found.answered and found.version is not None:
+            self._write(key, generation, {"gone": True}, found.version, int(now) + MARKER_SECONDS)
+
     def put(self, key: str, entry: Entry, found: Found, keep: float) -> bool | None:
         """Store a value that was computed after `found` was read.
 
@@ -66,9 +73,19 @@ class SharedLevel:
             False when another environment wrote or invalidated since; None when the store did not answer.
         """
         values: dict[str, Value] = {"text": entry.text, "created": entry.created}
+        return self._write(key, entry.generation, values, found.version, int(keep) + 1)
+
+    def _write(
+        self, key: str, generation: int, values: dict[str, Value], expected: int | None, ttl: int
+    ) -> bool | None:
         try:
             return self.store.put_if(
-                _partition(key, entry.generation), "value", values, expected_version=found.version, ttl=int(keep) + 1
+                _partition(key, generation),
+                "value",
+                values,
+                expected_version=expected,
+                ttl=ttl,
+                first_version=_unrepeatable(),
             )
         except StoreError as error:
             self._failed(key, "put", error)
@@ -81,7 +98,14 @@ class SharedLevel:
             for _ in range(_TRIES):
                 item = self.store.get(partition, "value")
                 seen = item.version if item else None
-                if self.store.put_if(partition, "value", {"gone": True}, expected_version=seen, ttl=ttl):
+                if self.store.put_if(
+                    partition,
+                    "value",
+                    {"gone": True},
+                    expected_version=seen,
+                    ttl=ttl,
+                    first_version=_unrepeatable(),
+                ):
                     return True
         except StoreError as error:
             self._failed(key, "invalidate", error)
@@ -104,8 +128,17 @@ class SharedLevel:
         events.emit(events.STORE_ERROR, "cache", operation=operation, key=key, error=str(error))
 
 
-def _entry(item: Item, generation: int, now: float) -> Entry:
-    return Entry(str(item.attributes["text"]), float(item.attributes["created"] or 0.0), generation, now)
+def _entry(item: Item, generation: int, now: float) -> Entry | None:
+    """The stored value; None for one that this version cannot read."""
+    text, created = item.attributes.get("text"), item.attributes.get("created")
+    if not isinstance(text, str) or not isinstance(created, int | float) or not readable(text):
+        return None
+    return Entry(text, float(created), generation, now)
+
+
+def _unrepeatable() -> int:
+    """A first version that no write before or after begins with, although items expire and are written again."""
+    return int.from_bytes(os.urandom(7), "big")
 
 
 def _partition(key: str, generation: int) -> str:

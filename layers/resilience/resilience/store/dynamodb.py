@@ -133,9 +133,11 @@ class DynamoStore:
         *,
         expected_version: int | None,
         ttl: int | None = None,
+        first_version: int = 1,
     ) -> bool:
         """See Store.put_if."""
         now = {":now": dump(int(self._clock.wall()))}
+        version = first_version if expected_version is None else expected_version + 1
         if expected_version is None:
             # DynamoDB removes expired items up to days late; until then they count as absent.
             condition = {"ConditionExpression": "attribute_not_exists(pk) OR #ttl <= :now"}
@@ -147,7 +149,7 @@ class DynamoStore:
             self._call(
                 "PutItem",
                 pk,
-                Item=dump_item(pk, sk, attributes, version=(expected_version or 0) + 1, ttl=ttl),
+                Item=dump_item(pk, sk, attributes, version=version, ttl=ttl),
                 ExpressionAttributeNames={"#ttl": "ttl"},
                 ExpressionAttributeValues=values,
                 **condition,

@@ -63,13 +63,16 @@ class MemoryStore:
         *,
         expected_version: int | None,
         ttl: int | None = None,
+        first_version: int = 1,
     ) -> bool:
         """See Store.put_if."""
         with self._lock:
             current = self._live(pk, sk)
             if (current is None) != (expected_version is None) or (current and current.version != expected_version):
                 return False
-            self._write(Item(pk, sk, dict(attributes), (expected_version or 0) + 1, ttl))
+            self._write(
+                Item(pk, sk, dict(attributes), first_version if expected_version is None else expected_version + 1, ttl)
+            )
             return True
 
     def add(

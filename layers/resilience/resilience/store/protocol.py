@@ -69,12 +69,21 @@ class Store(Protocol):
         *,
         expected_version: int | None,
         ttl: int | None = None,
+        first_version: int = 1,
     ) -> bool:
         """Write the item only if its version is the expected one (None: only if it is absent).
 
+        Args:
+            pk: Partition key.
+            sk: Sort key.
+            attributes: What to write.
+            expected_version: See above.
+            ttl: Unix second at which the item expires; None for never.
+            first_version: The version of an item that was absent. Numbers that begin anew could be taken for those
+                from before the item expired.
+
         Returns:
-            True when written, and the version is then one higher (1 for a new item); False when another writer was
-            first.
+            True when written, and the version is then one higher; False when another writer was first.
         """
 
     def add(
