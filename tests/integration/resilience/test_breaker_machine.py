@@ -42,7 +42,14 @@ class Ledger:
         return getattr(self.inner, name)
 
     def put_if(
-        self, pk: str, sk: str, attributes: Mapping[str, Value], *, expected_version: int | None, ttl: int | None = None
+        self,
+        pk: str,
+        sk: str,
+        attributes: Mapping[str, Value],
+        *,
+        expected_version: int | None,
+        ttl: int | None = None,
+        first_version: int = 1,
     ) -> bool:
         done = self.inner.put_if(pk, sk, attributes, expected_version=expected_version, ttl=ttl)
         if done:

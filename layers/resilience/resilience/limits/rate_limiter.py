@@ -1,49 +1,40 @@
 """Counting calls against limits that a fleet shares.
 
-Each limit has fixed windows, aligned to the wall clock. The counter of a subject and window is in the store; an
-environment takes tokens from it in blocks, smaller towards the end, and spends them without asking. A subject's first
+The counters of a subject are in the store, one for each fixed window (see `window` for how one slides over them); an
+environment takes tokens from them in blocks, smaller towards the end, and spends them without asking. A subject's first
 calls in a window (one in a hundred of the limit, at least one) are let through on credit and charged with the first
 block, so that who calls seldom costs no write at all. Together at most limit + environments x credit calls pass;
-blocks never pass the limit.
+blocks never pass the limit. A block whose request had no answer is asked for again under the same id: it counts once.
 
-Failure policy: when the store does not answer the call is let through, and an event says so.
+Failure policy: when the store does not answer the call is let through, and an event says so. When it only asks for
+fewer requests, a subject that was refused stays refused.
 """
 
 from __future__ import annotations
 
+import hashlib
+import os
 import threading
 from collections.abc import Sequence
+from functools import partial
 from typing import Final
 
 from cachetools import LRUCache
 
 from resilience import _background, _validation, events
 from resilience._clock import SYSTEM, Clock
+from resilience._fork import renew_in_child
 from resilience._runtime import Bound, default_store
 from resilience.errors import ConfigurationError, RateLimitedError, StoreError
 from resilience.limits.decision import Decision, Limit
-from resilience.store.protocol import Store
+from resilience.limits.window import WINDOWS_AN_ITEM, Window
+from resilience.store.protocol import Store, StoreThrottledError
 
-_LARGEST_BLOCK: Final = 20
-_ASK_SECONDS: Final = 1.0
-_REST_SECONDS: Final = 5.0
-
-
-class _Bucket:
-    """What this environment holds of one subject's window."""
-
-    __slots__ = ("exhausted", "open_until", "owed", "taken", "tokens", "window")
-
-    def __init__(self, window: int) -> None:
-        self.window = window
-        self.tokens = 0
-        self.owed = 0
-        self.taken = 0
-        self.exhausted = False
-        self.open_until = 0.0
+_LONGEST_SUBJECT: Final = 200
+_PAUSE_SECONDS: Final = 1.0
 
 
-class RateLimiter:
+class RateLimiter(Bound):
     """A limiter; ask it with `check` or `check_async`.
 
     Args:
@@ -52,7 +43,8 @@ class RateLimiter:
         name: Separates the subjects of different limiters.
         store: Where environments count together; None takes the default store.
         clock: Its wall clock makes the windows.
-        max_subjects: Subjects that this environment remembers, default 10,000; the least recently seen go first.
+        max_subjects: Subjects that this environment remembers, default 10,000; the least recently seen go first, and
+            while it is full nobody has credit.
 
     Raises:
         ConfigurationError: A limit is below 1, or there is none.
@@ -78,45 +70,48 @@ class RateLimiter:
             raise ConfigurationError("per_minute", None, "needs per_hour instead")
         self.name = _validation.text("name", name)
         self._clock = clock
-        self._held = _Held(store)
-        remembered = _validation.whole("max_subjects", max_subjects) * len(self.limits)
-        self._buckets: LRUCache[tuple[str, str], _Bucket] = LRUCache(remembered)
-        self._open_until = 0.0
+        self._given = self._store = store
+        self._remembered = _validation.whole("max_subjects", max_subjects) * len(self.limits)
+        self.after_fork()
+        renew_in_child(self)
+        self.follow_default()
+
+    def after_fork(self) -> None:
+        """See Renewable: tokens that were taken are the parent's."""
         self._lock = threading.Lock()
+        self._writer = os.urandom(4).hex()
+        self._windows: LRUCache[tuple[str, str, int], Window] = LRUCache(self._remembered)
+
+    def restored(self) -> None:
+        """Give up tokens that every copy of this memory would spend."""
+        self.after_fork()
+
+    def rebind(self) -> None:
+        """Use another default store from now on."""
+        self._store = self._given
 
     def check(self, subject: str, *, limits: Sequence[Limit] | None = None) -> Decision:
         """Count a call from plain code.
 
         Args:
-            subject: Who calls, for instance a user's id or an address; it is part of a key in the store.
+            subject: Who calls, for instance a user's id or an address, of any length.
             limits: In place of the limiter's own, for this subject.
         """
-        decision, leases = self._begin(subject, limits or self.limits)
-        while leases:
-            for lease in leases:
-                lease.ask()
-            decision, leases = self._begin(subject, limits or self.limits)
+        decision, requests = self._begin(subject, limits or self.limits)
+        while requests:
+            for request in requests:
+                self._ask(subject, request)
+            decision, requests = self._begin(subject, limits or self.limits)
         return self._tell(subject, decision)
 
     async def check_async(self, subject: str, *, limits: Sequence[Limit] | None = None) -> Decision:
         """Count a call without blocking the event loop; see `check`."""
-        decision, leases = self._begin(subject, limits or self.limits)
-        while leases:
-            for lease in leases:
-                await self._ask(lease)
-            decision, leases = self._begin(subject, limits or self.limits)
+        decision, requests = self._begin(subject, limits or self.limits)
+        while requests:
+            for request in requests:
+                await _background.run(partial(self._ask, subject, request), blocking=self._bound().blocking)
+            decision, requests = self._begin(subject, limits or self.limits)
         return self._tell(subject, decision)
-
-    async def _ask(self, lease: _Lease) -> None:
-        """Ask, and wait no longer than a second: what looks names up or waits for a free thread knows no timeouts."""
-        import asyncio
-
-        try:
-            async with asyncio.timeout(_ASK_SECONDS):
-                await _background.run(lease.ask, blocking=self._held.store.blocking)
-        except TimeoutError:
-            self._open_until = self._clock.wall() + _REST_SECONDS
-            events.emit(events.RATE_LIMIT_OPEN, self.name, error="no answer in time")
 
     def enforce(self, subject: str) -> Decision:
         """Like `check`, and raises RateLimitedError when the call is refused."""
@@ -134,57 +129,47 @@ class RateLimiter:
         now = self._clock.wall()
         with self._lock:
             for limit in limits or self.limits:
-                bucket = self._bucket(subject, limit, now)
-                if bucket.owed:
-                    bucket.owed -= 1
-                elif bucket.taken:
-                    bucket.tokens += 1
+                window = self._window(subject, limit, now)
+                if window.owed:
+                    window.owed -= 1
+                elif window.taken:
+                    window.tokens += 1
 
-    def _begin(self, subject: str, limits: Sequence[Limit]) -> tuple[Decision, list[_Lease]]:
-        """Spend a token of every window, or say which blocks must be asked for first."""
+    def _begin(self, subject: str, limits: Sequence[Limit]) -> tuple[Decision, list[Window]]:
+        """Spend a token of every limit, or say for which of them the store must be asked first."""
         now = self._clock.wall()
         with self._lock:
-            buckets = [(limit, self._bucket(subject, limit, now)) for limit in limits]
-            leases = [
-                _Lease(self, subject, limit, bucket)
-                for limit, bucket in buckets
-                if not bucket.tokens
-                and not bucket.exhausted
-                and not self._is_open(bucket, now)
-                and not _credit(bucket, limit)
-            ]
-            refused = [limit for limit, bucket in buckets if bucket.exhausted and not bucket.tokens]
+            windows = [self._window(subject, limit, now) for limit in limits]
+            refused = [each for each in windows if not each.tokens and _is_closed(each, now)]
             if refused:
-                return self._decide(now, buckets, max(refused, key=lambda limit: limit.window), allowed=False), []
-            if not leases:
-                for limit, bucket in buckets:
-                    _spend(bucket, limit)
-            nearest = min(buckets, key=lambda pair: _left(*pair) / pair[0].limit)[0]
-            return self._decide(now, buckets, nearest, allowed=True), leases
+                return self._decide(now, windows, max(refused, key=lambda each: each.limit.window), allowed=False), []
+            full = len(self._windows) >= self._remembered
+            asked = [each for each in windows if not (each.tokens or _is_open(each, now))]
+            requests = [each for each in asked if full or not each.credit(now)]
+            if not requests:
+                for each in windows:
+                    each.spend(now)
+            nearest = min(windows, key=lambda each: each.left(now) / each.limit.limit)
+            return self._decide(now, windows, nearest, allowed=True), requests
 
-    def _is_open(self, bucket: _Bucket, now: float) -> bool:
-        """Whether calls are let through uncounted; no longer than was meant, should the clock have stepped back."""
-        return now < bucket.open_until or now < self._open_until <= now + _REST_SECONDS
+    def _window(self, subject: str, limit: Limit, now: float) -> Window:
+        key, number = (subject, limit.name, limit.window), int(now // limit.window)
+        window: Window | None = self._windows.get(key)
+        if window is None or window.number != number or window.limit != limit:
+            window = self._windows[key] = Window(limit, number, window)
+        return window
 
-    def _bucket(self, subject: str, limit: Limit, now: float) -> _Bucket:
-        window = int(now // limit.window)
-        bucket: _Bucket | None = self._buckets.get((subject, limit.name))
-        if bucket is None or bucket.window != window:
-            bucket = self._buckets[subject, limit.name] = _Bucket(window)
-        return bucket
-
-    def _decide(self, now: float, buckets: list[tuple[Limit, _Bucket]], policy: Limit, *, allowed: bool) -> Decision:
-        reset = (now // policy.window + 1) * policy.window - now
-        bucket = next(bucket for limit, bucket in buckets if limit is policy)
+    def _decide(self, now: float, windows: list[Window], nearest: Window, *, allowed: bool) -> Decision:
+        limit = nearest.limit
         return Decision(
             allowed=allowed,
-            limit=policy.limit,
-            remaining=max(0, _left(policy, bucket)) if allowed else 0,
-            reset=reset,
-            retry_after=0.0 if allowed else reset,
-            policy=policy.name,
-            policies=tuple(limit for limit, _ in buckets),
-            fail_open=any(self._is_open(each, now) for _, each in buckets),
+            limit=limit.limit,
+            remaining=max(0, nearest.left(now)) if allowed else 0,
+            reset=(nearest.number + 1) * limit.window - now,
+            retry_after=0.0 if allowed else nearest.closed_until - now,
+            policy=limit.name,
+            policies=tuple(each.limit for each in windows),
+            fail_open=any(_is_open(each, now) for each in windows),
         )
 
     def _tell(self, subject: str, decision: Decision) -> Decision:
@@ -192,76 +177,66 @@ class RateLimiter:
             events.emit(events.RATE_LIMITED, self.name, subject=subject, policy=decision.policy)
         return decision
 
-    def lease(self, subject: str, limit: Limit, bucket: _Bucket) -> None:
-        """Ask the store for a block; never raises."""
-        with self._lock:
-            left = limit.limit - bucket.taken
-            # A fifth of what is left: few writes while there is plenty, and little is lost in other environments'
-            # hands.
-            block = max(1, min(_LARGEST_BLOCK, limit.limit // 10, left // 5))
-            asked = block + bucket.owed
-        partition = f"rate#{self.name}#{subject}"
-        try:
-            ttl = (bucket.window + 2) * limit.window
-            total = self._held.store.add(partition, f"{limit.name}#{bucket.window}", {"n": asked}, ttl=ttl)["n"]
-        except StoreError as error:
+    def _ask(self, subject: str, window: Window) -> None:
+        """Ask the store for a block, unless another caller of this environment got one meanwhile; never raises."""
+        with window.asking:
+            now = self._clock.wall()
             with self._lock:
-                bucket.open_until = self._clock.wall() + 1.0
-            events.emit(events.RATE_LIMIT_OPEN, self.name, subject=subject, error=str(error))
+                if window.tokens or _is_closed(window, now) or _is_open(window, now):
+                    return
+                added, request_id = window.request(now)
+            try:
+                total, before = self._count(subject, window, added, request_id)
+            except StoreError as error:
+                self._unanswered(subject, window, error)
+                return
+            with self._lock:
+                window.answered(now, added, total, before)
+
+    def _count(self, subject: str, window: Window, added: int, request_id: str) -> tuple[int, int]:
+        """Add to a window's counter; returns its total, and that of the window before."""
+        limit, (item, place) = window.limit, divmod(window.number, WINDOWS_AN_ITEM)
+        ttl = ((item + 1) * WINDOWS_AN_ITEM + 1) * limit.window
+        here, last = f"n{place}", f"n{place - 1}"
+        deltas = {here: added} | ({last: 0} if place else {})
+        partition, prefix = self._partition(subject), f"{limit.name}#{limit.window}#"
+        counted = self._bound().add(
+            partition, f"{prefix}{item}", deltas, ttl=ttl, request_id=(self._writer, request_id)
+        )
+        if place:
+            return counted[here], counted[last]
+        if not window.fresh or window.before:
+            return counted[here], window.before
+        older = self._bound().get(partition, f"{prefix}{item - 1}")
+        known = older.attributes.get(f"n{WINDOWS_AN_ITEM - 1}") if older is not None else None
+        return counted[here], known if isinstance(known, int) else 0
+
+    def _partition(self, subject: str) -> str:
+        if len(subject) > _LONGEST_SUBJECT or not subject.isascii():  # a key is UTF-8, and 2,048 bytes at most
+            subject = "sha256:" + hashlib.sha256(subject.encode("utf-8", "surrogatepass")).hexdigest()
+        return f"rate#{self.name}#{subject}"
+
+    def _unanswered(self, subject: str, window: Window, error: StoreError) -> None:
+        until = self._clock.wall() + _PAUSE_SECONDS
+        if isinstance(error, StoreThrottledError) and window.refused:
+            window.closed_until = until
             return
-        with self._lock:
-            granted = max(0, min(asked, limit.limit - (total - asked)) - bucket.owed)
-            bucket.owed, bucket.taken = 0, min(total, limit.limit)
-            bucket.tokens += granted
-            bucket.exhausted = total >= limit.limit or granted == 0
+        window.open_until = until
+        events.emit(events.RATE_LIMIT_OPEN, self.name, subject=subject, error=str(error))
 
-
-class _Held(Bound):
-    """The store in use."""
-
-    def __init__(self, store: Store | None) -> None:
-        self._given = self._store = store
-        if store is None:
-            self.follow_default()
-
-    @property
-    def store(self) -> Store:
+    def _bound(self) -> Store:
         if self._store is None:
             self._store = default_store()
         return self._store
 
-    def rebind(self) -> None:
-        self._store = self._given
+
+def _is_open(window: Window, now: float) -> bool:
+    """Whether calls are let through uncounted; no longer than was meant, should the clock have stepped back."""
+    return now < window.open_until <= now + _PAUSE_SECONDS
 
 
-class _Lease:
-    """A block that must be asked for before the call can be decided."""
-
-    __slots__ = ("_bucket", "_limit", "_limiter", "_subject")
-
-    def __init__(self, limiter: RateLimiter, subject: str, limit: Limit, bucket: _Bucket) -> None:
-        self._limiter, self._subject, self._limit, self._bucket = limiter, subject, limit, bucket
-
-    def ask(self) -> None:
-        """Ask for it, unless another caller of this environment got one meanwhile."""
-        if not self._bucket.tokens and not self._bucket.exhausted:
-            self._limiter.lease(self._subject, self._limit, self._bucket)
-
-
-def _credit(bucket: _Bucket, limit: Limit) -> bool:
-    """Whether a call may still be let through before anything was asked of the store."""
-    return bucket.taken == 0 and bucket.owed < max(1, limit.limit // 100)
-
-
-def _spend(bucket: _Bucket, limit: Limit) -> None:
-    if bucket.tokens:
-        bucket.tokens -= 1
-    elif _credit(bucket, limit):
-        bucket.owed += 1
-
-
-def _left(limit: Limit, bucket: _Bucket) -> int:
-    return limit.limit - bucket.taken + bucket.tokens - (bucket.owed if not bucket.taken else 0)
+def _is_closed(window: Window, now: float) -> bool:
+    return now < window.closed_until <= now + 2 * window.limit.window
 
 
 rate_limiter = RateLimiter()
