@@ -6,7 +6,7 @@ The caller lives in a context variable, as the deadline does: set once a request
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import Final
 
@@ -34,4 +34,5 @@ def caller_scope(caller: str | None) -> Iterator[None]:
     try:
         yield
     finally:
-        _current.reset(token)
+        with suppress(ValueError):  # left in another context than it was entered in
+            _current.reset(token)

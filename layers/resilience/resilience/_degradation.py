@@ -7,7 +7,7 @@ object. Outside of it nothing is noted (events are sent all the same).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import Final
 
@@ -43,7 +43,8 @@ def track_served() -> Iterator[Served]:
     try:
         yield served
     finally:
-        _current.reset(token)
+        with suppress(ValueError):  # left in another context than it was entered in
+            _current.reset(token)
 
 
 def served() -> Served | None:

@@ -37,7 +37,7 @@ class Member(_runtime.Bound):
         self._flush_at = 0.0
         self._generation = 0
         self._id = os.urandom(6).hex()
-        self._lock = threading.Lock()
+        self._lock, self._flushing = threading.Lock(), threading.Lock()
         renew_in_child(self)
         if store is None:
             self.follow_default()
@@ -52,8 +52,16 @@ class Member(_runtime.Bound):
 
     def after_fork(self) -> None:
         """See Renewable: what was counted is the parent's."""
-        self._lock = threading.Lock()
+        self._lock, self._flushing = threading.Lock(), threading.Lock()
         self.renew()
+
+    def flush(self) -> bool:
+        """Write what was counted since the last time; False when the store did not answer."""
+        with self._flushing:  # an older picture must not be written over a newer one
+            return self._flush()
+
+    def _flush(self) -> bool:
+        raise NotImplementedError
 
     def _forget(self) -> None:
         """Drop what is kept here."""

@@ -226,8 +226,7 @@ class PerformanceMonitor(Member):
                 return
         _background.soon(self.flush, blocking=self._bound().store.blocking)
 
-    def flush(self) -> bool:
-        """Write what was counted since the last time; False when the store did not answer."""
+    def _flush(self) -> bool:
         control, generation = self._bound(), self._check_generation()
         figures = self._figures()
         with self._lock:

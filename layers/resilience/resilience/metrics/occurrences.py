@@ -130,8 +130,7 @@ class Occurrences(Member):
         """Like `clear`, and waits for the store; False when it did not answer and only this environment forgot."""
         return await self._forget_everywhere_async()
 
-    def flush(self) -> bool:
-        """Write what was not written yet; False when the store did not answer."""
+    def _flush(self) -> bool:
         control, generation = self._bound(), self._check_generation()
         with self._lock:
             waiting = [(hour, _dump(self._hours[hour])) for hour in self._dirty if hour in self._hours]

@@ -12,8 +12,7 @@ from types import CoroutineType
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, Unpack, cast
 
 from resilience import _sleep, events
-from resilience._functions import is_async, refuse_future, refuse_unsupported
-from resilience.retry.budget import RetryBudget
+from resilience._functions import is_async, name_of, refuse_future, refuse_unsupported
 from resilience.retry.policy import RetryPolicy, RetrySettings
 
 if TYPE_CHECKING:
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-_shared_budget = RetryBudget()
 
 
 def with_retry(**settings: Unpack[RetrySettings]) -> Callable[[Callable[P, R]], Callable[P, R]]:
@@ -76,12 +73,12 @@ async def retry_async(
         function: What to call.
         args: Its positional arguments.
         kwargs: Its keyword arguments; None for none.
-        settings: See RetryPolicy. Without `budget`, all calls of `retry_async` and `retry_sync` share one.
+        settings: See RetryPolicy. Without `budget`, all calls of the same function share one.
 
     Raises:
         ConfigurationError: A setting is out of range.
     """
-    settings.setdefault("budget", _shared_budget)
+    settings.setdefault("budget", name_of(function))
     return cast("R", await _run_async(RetryPolicy(**settings), function, args, kwargs or {}))
 
 
@@ -89,13 +86,12 @@ def retry_sync(
     function: Callable[..., R], *args: Any, kwargs: dict[str, Any] | None = None, **settings: Unpack[RetrySettings]
 ) -> R:
     """Call a plain function, repeating it when it fails; see `retry_async`."""
-    settings.setdefault("budget", _shared_budget)
+    settings.setdefault("budget", name_of(function))
     return cast("R", _run(RetryPolicy(**settings), function, args, kwargs or {}))
 
 
 def _run(policy: RetryPolicy, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    if policy.budget is not None:
-        policy.budget.deposit()
+    policy.begin()
     try:
         result = function(*args, **kwargs)
     except Exception as error:
@@ -120,8 +116,7 @@ def _run(policy: RetryPolicy, function: Callable[..., Any], args: tuple[Any, ...
 async def _run_async(
     policy: RetryPolicy, function: Callable[..., Awaitable[Any]], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
-    if policy.budget is not None:
-        policy.budget.deposit()
+    policy.begin()
     return await _await(policy, function, args, kwargs, function(*args, **kwargs))
 
 

@@ -6,7 +6,7 @@ the same. So the database's own code decides where there is one, then the kind o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import Final
 
 from resilience.errors import ResilienceError
@@ -71,14 +71,25 @@ def code_of(error: BaseException) -> str | None:
         value = getattr(error, name, None)
         if isinstance(value, str) and value and not (value.isdigit() and len(value) < _SQLSTATE_LENGTH):
             return value
-    return None
+    told = _botocore(error, "Error").get("Code")
+    return told if isinstance(told, str) and told and not told.isdigit() else None
 
 
 def status_of(error: BaseException) -> int | None:
     """The HTTP status of an error or of its `response`, or None."""
+    told = _botocore(error, "ResponseMetadata").get("HTTPStatusCode")
+    if isinstance(told, int):
+        return told
     for holder in (error, getattr(error, "response", None)):
-        for name in ("status_code", "status"):
+        for name in ("status_code", "status", "code"):
             value = getattr(holder, name, None)
             if isinstance(value, int) and not isinstance(value, bool):
                 return value
     return None
+
+
+def _botocore(error: BaseException, part: str) -> Mapping[str, object]:
+    """A part of what botocore's ClientError keeps of an answer; empty for other errors."""
+    response = getattr(error, "response", None)
+    found = response.get(part) if isinstance(response, Mapping) else None
+    return found if isinstance(found, Mapping) else {}
