@@ -40,12 +40,15 @@ from resilience.breaker.record import CircuitChange as CircuitChange
 from resilience.breaker.states import CircuitSnapshot as CircuitSnapshot
 from resilience.breaker.states import CircuitState as CircuitState
 from resilience.breaker.states import CircuitTransition as CircuitTransition
+from resilience.breaker.wrapper import ProtectedFunction as ProtectedFunction
 from resilience.cache.codec import register_type as register_type
 from resilience.cache.decorator import cached as cached
+from resilience.cache.function import CachedFunction as CachedFunction
 from resilience.cache.manager import CacheManager as CacheManager
 from resilience.cache.manager import CacheStats as CacheStats
 from resilience.cache.manager import cache_manager as cache_manager
 from resilience.errors import CircuitOpenError as CircuitOpenError
+from resilience.errors import ConcurrencyLimitError as ConcurrencyLimitError
 from resilience.errors import ConfigurationError as ConfigurationError
 from resilience.errors import DeadlineExceededError as DeadlineExceededError
 from resilience.errors import PoolTimeoutError as PoolTimeoutError
@@ -53,14 +56,20 @@ from resilience.errors import RateLimitedError as RateLimitedError
 from resilience.errors import ResilienceError as ResilienceError
 from resilience.errors import StoreError as StoreError
 from resilience.fallbacks import FallbackHandler as FallbackHandler
+from resilience.fallbacks import fallback as fallback
 from resilience.fallbacks import fallback_handler as fallback_handler
 from resilience.fallbacks import with_fallback as with_fallback
+from resilience.faults import chaos as chaos
 from resilience.health import CheckResult as CheckResult
 from resilience.health import HealthChecker as HealthChecker
 from resilience.health import HealthReport as HealthReport
 from resilience.health import health_checker as health_checker
+from resilience.limits.adaptive import AdaptiveLimit as AdaptiveLimit
+from resilience.limits.adaptive import adaptive_limit as adaptive_limit
+from resilience.limits.bulkhead import Bulkhead as Bulkhead
 from resilience.limits.bulkhead import ConnectionPool as ConnectionPool
 from resilience.limits.bulkhead import PoolStats as PoolStats
+from resilience.limits.bulkhead import bulkhead as bulkhead
 from resilience.limits.bulkhead import connection_pool as connection_pool
 from resilience.limits.decision import Decision as Decision
 from resilience.limits.decision import Limit as Limit
@@ -76,11 +85,14 @@ from resilience.metrics.occurrences import Occurrences as Occurrences
 from resilience.metrics.performance import Performance as Performance
 from resilience.metrics.performance import SlowCall as SlowCall
 from resilience.metrics.sketch import Sketch as Sketch
+from resilience.pipelines import Pipeline as Pipeline
+from resilience.pipelines import pipeline as pipeline
 from resilience.query import QueryOptimizer as QueryOptimizer
 from resilience.retry.budget import RetryBudget as RetryBudget
 from resilience.retry.decorator import retry_async as retry_async
 from resilience.retry.decorator import retry_sync as retry_sync
 from resilience.retry.decorator import with_retry as with_retry
+from resilience.retry.hedging import hedge as hedge
 from resilience.retry.policy import RetryPolicy as RetryPolicy
 from resilience.retry.retry_after import parse_retry_after as parse_retry_after
 from resilience.retry.retry_after import retry_after_of as retry_after_of
@@ -91,3 +103,7 @@ from resilience.retry.transient import transient_errors as transient_errors
 from resilience.store import DynamoStore as DynamoStore
 from resilience.store import MemoryStore as MemoryStore
 from resilience.store import Store as Store
+from resilience.timeouts import timeout as timeout
+
+# The last one, because the room of its name is loaded by the others.
+from resilience.retry.decorator import retry as retry  # isort: skip

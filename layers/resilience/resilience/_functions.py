@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from typing import Any, Final
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, Final, TypeVar
 
 from resilience.errors import ConfigurationError
 
@@ -66,3 +68,39 @@ def refuse_unsupported(function: Any) -> None:
             raise ConfigurationError(
                 "function", name_of(function), "is a generator: calling it says nothing about whether it fails"
             )
+
+
+_F = TypeVar("_F")
+_pipeline: Final[ContextVar[str | None]] = ContextVar("resilience_pipeline", default=None)
+
+
+def mark(decorate: _F, policy: str) -> _F:
+    """Say which policy a decorator is, for pipelines."""
+    decorate.policy = policy  # type: ignore[attr-defined]
+    return decorate
+
+
+def policy_of(decorate: object) -> str:
+    """Which policy a decorator is; "" for none."""
+    kind = getattr(decorate, "policy", "")
+    return kind if isinstance(kind, str) else ""
+
+
+@contextmanager
+def naming(name: str) -> Iterator[None]:
+    """Give what is decorated inside the block, and has no name of its own, this one."""
+    token = _pipeline.set(name)
+    try:
+        yield
+    finally:
+        _pipeline.reset(token)
+
+
+def pipeline_name() -> str | None:
+    """The name of the pipeline that is being put together, or None."""
+    return _pipeline.get()
+
+
+def update(wrapper: Callable[..., Any], function: Callable[..., Any]) -> Any:
+    """Give a wrapper the name, documentation and attributes of what it wraps."""
+    return functools.update_wrapper(wrapper, function)

@@ -15,7 +15,7 @@ from types import CoroutineType
 from typing import Any, Final, ParamSpec, TypeVar, cast
 
 from resilience import _degradation, _validation, events
-from resilience._functions import is_async, refuse_future, refuse_unsupported
+from resilience._functions import is_async, mark, name_of, pipeline_name, refuse_future, refuse_unsupported
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -88,7 +88,33 @@ def with_fallback(
         wrapper = build(function, key, on, handler)
         return cast("Callable[P, R]", functools.update_wrapper(wrapper, function))
 
-    return decorate
+    return mark(decorate, "fallback")
+
+
+def fallback(
+    value: object, *, name: str | None = None, on: tuple[type[Exception], ...] = (Exception,)
+) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Serve this value when a plain or async function fails; `with_fallback` without a registered key.
+
+    Args:
+        value: A value or a function; see `FallbackHandler.register_fallback`.
+        name: What `track_served` and events say was served. None takes the pipeline's name, or the function's.
+        on: The errors that it stands in for. Default every Exception.
+
+    Returns:
+        A decorator.
+
+    Raises:
+        ConfigurationError: `on` holds something else than exception types.
+    """
+    _validation.exceptions("on", on)
+
+    def decorate(function: Callable[P, R]) -> Callable[P, R]:
+        handler, key = FallbackHandler(), name or pipeline_name() or name_of(function)
+        handler.register_fallback(key, value)
+        return with_fallback(key, on=on, handler=handler)(function)
+
+    return mark(decorate, "fallback")
 
 
 def _plain_wrapper(

@@ -48,6 +48,8 @@ class CircuitBreaker(Bound):
         ConfigurationError: A setting is out of range; names the field and the value.
     """
 
+    policy = "circuit_breaker"
+
     def __init__(self, name: str, **settings: Unpack[CircuitSettings]) -> None:
         self.name = _validation.text("name", name)
         self.config = CircuitConfig(**settings)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from types import CodeType
 from typing import Any, ParamSpec, TypeVar, Unpack
 
-from resilience._functions import name_of, refuse_unsupported, unwrapped
+from resilience._functions import mark, name_of, pipeline_name, refuse_unsupported, unwrapped
 from resilience.breaker.breaker import CircuitBreaker
 from resilience.breaker.config import CircuitSettings
 from resilience.breaker.wrapper import ProtectedFunction, wrap
@@ -35,13 +35,18 @@ def circuit_breaker(
         ConfigurationError: A setting is out of range; calling the function cannot tell whether it failed (a generator,
             a class); or it has no name of its own and another function had the same.
     """
+    of_pipelines: dict[str, CircuitBreaker] = {}
 
     def decorate(function: Callable[P, R]) -> ProtectedFunction[P, R]:
         refuse_unsupported(function)
-        breaker = CircuitBreaker(name if name is not None else _own_name(function), **settings)
-        return wrap(breaker, function)
+        pipeline = pipeline_name()
+        if pipeline is None:
+            return wrap(CircuitBreaker(name if name is not None else _own_name(function), **settings), function)
+        if pipeline not in of_pipelines:
+            of_pipelines[pipeline] = CircuitBreaker(name if name is not None else pipeline, **settings)
+        return wrap(of_pipelines[pipeline], function)
 
-    return decorate
+    return mark(decorate, "circuit_breaker")
 
 
 def _own_name(function: Callable[..., Any]) -> str:

@@ -9,12 +9,18 @@ from __future__ import annotations
 import logging
 
 from resilience.breaker.config import CircuitConfig
-from resilience.errors import CircuitOpenError, DeadlineExceededError, PoolTimeoutError, RateLimitedError
+from resilience.errors import (
+    CircuitOpenError,
+    ConcurrencyLimitError,
+    DeadlineExceededError,
+    PoolTimeoutError,
+    RateLimitedError,
+)
 
 logger = logging.getLogger("resilience")
 
 # Raised before a dependency was reached, by parts of this package inside the protected function.
-SAYS_NOTHING = (CircuitOpenError, DeadlineExceededError, PoolTimeoutError, RateLimitedError)
+SAYS_NOTHING = (CircuitOpenError, ConcurrencyLimitError, DeadlineExceededError, PoolTimeoutError, RateLimitedError)
 
 
 class Judge:

@@ -20,7 +20,7 @@ from typing import Any, ParamSpec, TypeVar, cast
 from resilience import _background, events
 from resilience._deadline import forget_deadline
 from resilience._degradation import Served, note_all, track_served
-from resilience._functions import is_async, name_of, refuse_future, refuse_unsupported
+from resilience._functions import is_async, mark, name_of, refuse_future, refuse_unsupported
 from resilience.cache.codec import canonical, decode, encode
 from resilience.cache.entry import Entry, Rules
 from resilience.cache.function import CachedFunction
@@ -93,7 +93,7 @@ def cached(
         wrapper.cache = manager
         return cast("CachedFunction[P, R]", wrapper)
 
-    return decorate
+    return mark(decorate, "cached")
 
 
 class _Cached:

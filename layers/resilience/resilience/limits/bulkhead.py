@@ -9,19 +9,26 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, Self, TypeVar, cast
 
 from resilience import _validation, events
 from resilience._clock import SYSTEM, Clock
 from resilience._deadline import remaining
 from resilience._fork import renew_in_child
+from resilience._functions import is_async, mark, refuse_future, refuse_unsupported, update
 from resilience.errors import PoolTimeoutError
 
 if TYPE_CHECKING:
     import asyncio
 
     _Loop = asyncio.AbstractEventLoop
+
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class _Waiter:
@@ -33,6 +40,45 @@ class _Waiter:
         self.loop = loop
         self.future: asyncio.Future[None] = loop.create_future()
         self.granted = False
+
+    def gone(self) -> bool:
+        """Whether nobody waits here any more."""
+        return self.loop.is_closed() or self.future.done()
+
+    def grant(self, here: _Loop | None) -> None:
+        """Wake the waiter up."""
+        if self.loop is here:
+            self.future.set_result(None)
+        else:
+            self.loop.call_soon_threadsafe(_resolve, self.future)
+
+
+class _Threads:
+    """In the place of a loop, for what threads hold."""
+
+    def is_closed(self) -> bool:
+        """Threads never are."""
+        return False
+
+
+_THREADS = _Threads()
+
+
+class _ThreadWaiter:
+    """A thread's place in the queue."""
+
+    def __init__(self) -> None:
+        self.loop = _THREADS
+        self.ready = threading.Event()
+        self.granted = False
+
+    def gone(self) -> bool:
+        """Whether nobody waits here any more."""
+        return False
+
+    def grant(self, _: _Loop | None) -> None:
+        """Wake the thread up."""
+        self.ready.set()
 
 
 class PoolStats(NamedTuple):
@@ -85,8 +131,8 @@ class ConnectionPool:
     def after_fork(self) -> None:
         """See Renewable: holders and waiters are the parent's."""
         self._lock = threading.Lock()
-        self._holders: dict[_Loop, int] = {}
-        self._waiters: deque[_Waiter] = deque()
+        self._holders: dict[_Loop | _Threads, int] = {}
+        self._waiters: deque[_Waiter | _ThreadWaiter] = deque()
 
     async def acquire(self, timeout: float | None = None) -> None:  # noqa: ASYNC109 - the wait is what it times
         """Take a slot, waiting in turn.
@@ -123,6 +169,33 @@ class ConnectionPool:
         waited = self._steady() - began
         self._waited, self._longest = self._waited + waited, max(self._longest, waited)
 
+    @contextmanager
+    def held(self, timeout: float | None = None) -> Iterator[None]:
+        """A slot for a block of plain code; blocks this thread until one is free. See `acquire`."""
+        with self._lock:
+            self._bury()
+            waiter = None
+            if not self._waiters and self._active() < self.limit:
+                self._grant(_THREADS)
+            else:
+                waiter = _ThreadWaiter()
+                self._waiters.append(waiter)
+        if waiter is not None:
+            began = self._steady()
+            if not waiter.ready.wait(self._patience(timeout)):
+                self._give_up(waiter)
+                self._timeouts += 1
+                events.emit(events.POOL_TIMEOUT, "connection_pool", limit=self.limit)
+                raise PoolTimeoutError(self.limit, self._steady() - began)
+            waited = self._steady() - began
+            self._waited, self._longest = self._waited + waited, max(self._longest, waited)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._drop(_THREADS)
+                self._hand_on()
+
     async def release(self) -> None:
         """Give a slot back; the first in the queue gets it.
 
@@ -135,7 +208,9 @@ class ConnectionPool:
         """Give a slot back from where nothing can be awaited; see `release`."""
         loop = _running_loop()
         with self._lock:
-            holder = loop if loop in self._holders else next(iter(self._holders), None)
+            holder = (
+                loop if loop in self._holders else next((each for each in self._holders if each is not _THREADS), None)
+            )
             if holder is None:
                 raise RuntimeError("release() without acquire(): no slot is in use")
             self._drop(holder)
@@ -173,12 +248,12 @@ class ConnectionPool:
     def _active(self) -> int:
         return sum(self._holders.values())
 
-    def _grant(self, loop: _Loop) -> None:
+    def _grant(self, loop: _Loop | _Threads) -> None:
         self._holders[loop] = self._holders.get(loop, 0) + 1
         self._acquired += 1
         self._peak = max(self._peak, self._active())
 
-    def _drop(self, loop: _Loop) -> None:
+    def _drop(self, loop: _Loop | _Threads) -> None:
         self._holders[loop] -= 1
         if not self._holders[loop]:
             del self._holders[loop]
@@ -198,18 +273,15 @@ class ConnectionPool:
         here = _running_loop()
         while self._waiters and self._active() < self.limit:
             waiter = self._waiters.popleft()
-            if waiter.loop.is_closed() or waiter.future.done():
+            if waiter.gone():
                 continue
             waiter.granted = True
             self._grant(waiter.loop)
-            if waiter.loop is here:
-                waiter.future.set_result(None)
-            else:
-                waiter.loop.call_soon_threadsafe(_resolve, waiter.future)
+            waiter.grant(here)
             return True
         return False
 
-    def _give_up(self, waiter: _Waiter) -> None:
+    def _give_up(self, waiter: _Waiter | _ThreadWaiter) -> None:
         """Leave the queue, or pass on the slot that was granted at the same moment."""
         with self._lock:
             if waiter.granted:
@@ -235,3 +307,48 @@ def _running_loop() -> _Loop | None:
 
 connection_pool = ConnectionPool()
 """The process's pool: 20 slots, 10 seconds of patience."""
+
+
+Bulkhead = ConnectionPool
+"""What the field calls it: a pool that holds slots and no connections."""
+
+_named: dict[str, Bulkhead] = {}
+
+
+def bulkhead(
+    limit: int = 20, *, name: str | None = None, timeout: float | None = 10.0
+) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Let only so many calls of a dependency run at once; the others wait in turn.
+
+    Args:
+        limit: Calls at once, default 20.
+        name: All bulkheads of a name are one, made by the first. None: one for what this decorator decorates.
+        timeout: Seconds to wait for a place, default 10.0; None waits as long as the deadline allows.
+
+    Returns:
+        A decorator for plain and async functions, which share the places. The decorated function raises
+        PoolTimeoutError when no place became free.
+
+    Raises:
+        ConfigurationError: A setting is out of range.
+    """
+    pool = Bulkhead(limit, timeout=timeout)
+    if name is not None:
+        pool = _named.setdefault(_validation.text("name", name), pool)
+
+    def decorate(function: Callable[P, R]) -> Callable[P, R]:
+        refuse_unsupported(function)
+
+        async def asynchronous(*args: Any, **kwargs: Any) -> Any:
+            async with pool:
+                return await cast("Callable[..., Any]", function)(*args, **kwargs)
+
+        def plain(*args: Any, **kwargs: Any) -> Any:
+            with pool.held():
+                result = function(*args, **kwargs)
+                refuse_future(function, result)
+                return result
+
+        return cast("Callable[P, R]", update(asynchronous if is_async(function) else plain, function))
+
+    return mark(decorate, "bulkhead")

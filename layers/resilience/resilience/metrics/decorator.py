@@ -9,7 +9,7 @@ from types import CoroutineType
 from typing import Any, ParamSpec, TypeVar, cast
 
 from resilience import _validation
-from resilience._functions import is_async, refuse_future, refuse_unsupported
+from resilience._functions import is_async, mark, refuse_future, refuse_unsupported
 from resilience.metrics.monitor import PerformanceMonitor, performance_monitor
 
 P = ParamSpec("P")
@@ -39,7 +39,7 @@ def monitor_performance(
         build = _measure_async if is_async(function) else _measure
         return cast("Callable[P, R]", functools.update_wrapper(build(function, name, monitor, timer), function))
 
-    return decorate
+    return mark(decorate, "monitor")
 
 
 def _measure(

@@ -12,7 +12,7 @@ from types import CoroutineType
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, Unpack, cast
 
 from resilience import _sleep, events
-from resilience._functions import is_async, name_of, refuse_future, refuse_unsupported
+from resilience._functions import is_async, mark, name_of, refuse_future, refuse_unsupported
 from resilience.retry.policy import RetryPolicy, RetrySettings
 
 if TYPE_CHECKING:
@@ -58,7 +58,11 @@ def with_retry(**settings: Unpack[RetrySettings]) -> Callable[[Callable[P, R]], 
         wrapper.retry_policy = policy
         return cast("Callable[P, R]", wrapper)
 
-    return decorate
+    return mark(decorate, "retry")
+
+
+retry = with_retry
+"""`with_retry`, as pipelines call it."""
 
 
 async def retry_async(
