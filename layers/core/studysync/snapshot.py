@@ -50,7 +50,6 @@ def warm_up(handler: Handler) -> None:
     """Answer a request to a path that does not exist: all middleware, no domain, no database."""
     for module in _modules:
         importlib.import_module(module)
-    resilience.prepare()
     handler(_event(), _Context())
 
 

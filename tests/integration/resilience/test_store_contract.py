@@ -73,6 +73,12 @@ def test_counters_add(store: Pair) -> None:
     assert {name: value for name, value in item.attributes.items() if name in "ab"} == {"a": 5, "b": 1}
 
 
+def test_adding_nothing_reads_a_counter(store: Pair) -> None:
+    """What one counter is comes back with the addition to another, whether it is there or not."""
+    assert store[0].add("p", "s", {"a": 2, "b": 0}) == {"a": 2, "b": 0}
+    assert store[0].add("p", "s", {"a": 0, "b": 3}) == {"a": 2, "b": 3}
+
+
 def test_the_same_request_counts_once(store: Pair) -> None:
     """Whoever had no answer asks again with its id, also when others counted meanwhile."""
     assert store[0].add("p", "s", {"n": 5}, request_id=("one", "a")) == {"n": 5}

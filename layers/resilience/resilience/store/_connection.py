@@ -68,6 +68,10 @@ class UnreachableError(StoreError):
     """There was no answer in time, or nothing to ask with: no credentials, no region."""
 
 
+class NotReadyError(StoreError):
+    """The client is still being made: that says nothing about the table."""
+
+
 class Connection:
     """Sends requests to DynamoDB from any thread.
 
@@ -107,8 +111,8 @@ class Connection:
             client.close()
 
     def prepare(self) -> None:
-        """Make the client now. Raises StoreError when that is not possible."""
-        self._within_deadline(self._ready_client)
+        """Make the client now, however long it takes. Raises StoreError when that is not possible."""
+        self._ready_client()
 
     def send(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
         """Return the answer to one request.
@@ -120,6 +124,7 @@ class Connection:
         Raises:
             RefusedError: DynamoDB said no.
             ThrottledError: It asks for fewer requests.
+            NotReadyError: The client is still being made.
             UnreachableError: There was no answer in time.
         """
         answer: dict[str, Any] = self._within_deadline(lambda: self._send(_METHODS[operation], request))
@@ -140,6 +145,8 @@ class Connection:
                     break
         if future.done():
             return future.result()
+        if self._client is None:
+            raise NotReadyError("the client is not made yet; see prepare()")
         raise UnreachableError(f"no answer within {self._deadline:g} s")
 
     def _send(self, method: str, request: dict[str, Any]) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from resilience import _validation, events
 from resilience._clock import SYSTEM, Clock
 from resilience._fork import renew_in_child
 from resilience.errors import StoreError
-from resilience.store._connection import Connection, RefusedError, ThrottledError, UnreachableError
+from resilience.store._connection import Connection, NotReadyError, RefusedError, ThrottledError, UnreachableError
 from resilience.store._values import dump, dump_item, load_item
 from resilience.store.protocol import Item, StoreThrottledError, Value
 
@@ -33,6 +33,7 @@ _ANSWERED = frozenset(
         "AccessDeniedException",
     }
 )
+_NOT_READY_SECONDS = 0.2
 _LOST_RACE = "ConditionalCheckFailedException"
 
 
@@ -192,7 +193,7 @@ class DynamoStore:
             "ConditionExpression": "attribute_not_exists(#by) OR #by <> :by",
             "ExpressionAttributeNames": names,
             "ExpressionAttributeValues": values,
-            "ReturnValues": "UPDATED_NEW",
+            "ReturnValues": "ALL_NEW",
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
         try:
@@ -239,6 +240,9 @@ class DynamoStore:
             if error.code not in _ANSWERED:
                 self._rest()
             raise StoreError(f"{operation} on {self.table!r}: {error.code}") from error
+        except NotReadyError as error:
+            self._down_until = self._clock.steady() + min(_NOT_READY_SECONDS, self._cooloff)
+            raise StoreError(f"{operation} on {self.table!r}: {error}") from error
         except UnreachableError as error:
             self._rest()
             raise StoreError(f"{operation} on {self.table!r}: {error}") from error
