@@ -102,6 +102,7 @@ from resilience.retry.transient import status_of as status_of
 from resilience.retry.transient import transient_errors as transient_errors
 from resilience.store import DynamoStore as DynamoStore
 from resilience.store import MemoryStore as MemoryStore
+from resilience.store import RedisStore as RedisStore
 from resilience.store import Store as Store
 from resilience.timeouts import timeout as timeout
 

@@ -3,19 +3,56 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import contextlib
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 import resilience
-from resilience import ConfigurationError, DynamoStore, MemoryStore, Store, StoreError
+from local.home import free_port
+from resilience import (
+    CircuitBreaker,
+    ConfigurationError,
+    DynamoStore,
+    MemoryStore,
+    RateLimiter,
+    RedisStore,
+    Store,
+    StoreError,
+)
 from resilience.testing import ManualClock
 
 
-@pytest.fixture(params=["memory", "dynamo"])
+@pytest.fixture(scope="module")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real server, where there is one: Valkey's or Redis'."""
+    pytest.importorskip("redis")
+    program = shutil.which("valkey-server") or shutil.which("redis-server")
+    if program is None:
+        pytest.skip("no server of Valkey or Redis here")
+    port, folder = free_port(), tmp_path_factory.mktemp("redis")
+    command = [program, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    for _ in range(200):
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            break
+        time.sleep(0.05)
+    yield f"redis://127.0.0.1:{port}/0"
+    server.terminate()
+    server.wait(10)
+
+
+@pytest.fixture(params=["memory", "dynamo", "redis"])
 def store(request: pytest.FixtureRequest) -> tuple[Store, ManualClock]:
     clock = ManualClock()
+    if request.param == "redis":
+        url = request.getfixturevalue("redis_url")
+        return RedisStore(url, clock=clock, prefix=f"{request.node.name}:", read_timeout=5.0, deadline=10.0), clock
     if request.param == "memory":
         return MemoryStore(clock=clock), clock
     return DynamoStore(request.getfixturevalue("table"), clock=clock, read_timeout=5.0), clock
@@ -116,6 +153,30 @@ def test_reserved_names_are_refused() -> None:
     """An attribute cannot overwrite a key, the version or the expiry."""
     with pytest.raises(ValueError, match="version"):
         DynamoStore("t").put("p", "s", {"version": 1})
+
+
+def test_redis_that_is_down_or_refuses_is_a_store_error(redis_url: str) -> None:
+    """Whatever happens is one, and after it the server is left alone for a while."""
+    clock = ManualClock()
+    down = RedisStore("redis://127.0.0.1:9/0", clock=clock)
+    with pytest.raises(StoreError, match="ConnectionError"):
+        down.get("p", "s")
+    with pytest.raises(StoreError, match="a moment ago"):
+        down.get("p", "s")
+    with pytest.raises(StoreError):
+        RedisStore(redis_url.replace("/0", "/99")).get("p", "s")
+    with pytest.raises(ValueError, match="finite"):
+        RedisStore(redis_url).put("p", "s", {"a": float("nan")})
+
+
+def test_parts_meet_over_redis(redis_url: str) -> None:
+    """A circuit that one environment opened is open for the other, and a limit is shared."""
+    one, other = (RedisStore(redis_url, prefix="parts:", deadline=10.0) for _ in range(2))
+    CircuitBreaker("meets", store=one).force_open()
+    assert resilience._shared_state.control_of(other).refresh(resilience.Clock())
+    assert CircuitBreaker("meets", store=other).get_state() == "open"
+    limiters = [RateLimiter(per_minute=10, per_hour=None, store=store) for store in (one, other)]
+    assert sum(limiter.check("u").allowed for _ in range(20) for limiter in limiters) <= 12
 
 
 def unreachable(clock: ManualClock) -> DynamoStore:

@@ -1,7 +1,8 @@
-"""Where environments meet: one narrow protocol, kept in memory or in a DynamoDB table."""
+"""Where environments meet: one narrow protocol, kept in memory, in a DynamoDB table or in Redis."""
 
 from resilience.store.dynamodb import DynamoStore as DynamoStore
 from resilience.store.memory import MemoryStore as MemoryStore
 from resilience.store.protocol import Item as Item
 from resilience.store.protocol import Store as Store
 from resilience.store.protocol import Value as Value
+from resilience.store.redis import RedisStore as RedisStore

@@ -1,9 +1,4 @@
-"""boto3's client behind a total deadline: one answer or one error, within the time, whatever the network does.
-
-boto3 knows timeouts for a connection and for each read. An answer that drips, a name that is not resolved, credentials
-that are looked for on the network and addresses that are tried one after another all take longer. So a request runs in
-a thread, and who waits for it stops waiting when the time is over.
-"""
+"""boto3's client behind a total deadline: one answer or one error, within the time, whatever the network does."""
 
 from __future__ import annotations
 
@@ -11,20 +6,15 @@ import os
 import random
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future
-from concurrent.futures import TimeoutError as NoAnswerError
 from typing import Any, Final
 
 from resilience import _sleep
 from resilience._fork import renew_in_child
-from resilience._workers import Workers
 from resilience.errors import StoreError
+from resilience.store._bounded import Bounded
 
 _BETWEEN_ATTEMPTS: Final = 0.05
-_TICKS: Final = 20
 _SERVER_ERROR: Final = 500
-# More than ever ask at once: whoever waits for one of them is a thread itself.
-_THREADS: Final = 1_000
 _THROTTLED: Final = frozenset(
     {
         "LimitExceededException",
@@ -92,9 +82,9 @@ class Connection:
         deadline: float,
         attempts: int,
     ) -> None:
-        self._settings, self._deadline, self._attempts = settings, deadline, attempts
+        self._settings, self._attempts = settings, attempts
         self._timeouts = (connect_timeout, read_timeout)
-        self._workers = Workers("resilience-dynamodb", _THREADS, idle_seconds=10.0)
+        self._bounded = Bounded("resilience-dynamodb", deadline)
         self.after_fork()
         renew_in_child(self)
 
@@ -127,27 +117,15 @@ class Connection:
             NotReadyError: The client is still being made.
             UnreachableError: There was no answer in time.
         """
-        answer: dict[str, Any] = self._within_deadline(lambda: self._send(_METHODS[operation], request))
-        return answer
+        return self._within_deadline(lambda: self._send(_METHODS[operation], request))
 
-    def _within_deadline(self, work: Callable[[], Any]) -> Any:
-        """Do the work in a thread, and wait as long as the deadline says.
-
-        The time is counted in ticks: a process that is stopped or frozen while it waits loses one of them and not all,
-        and then finds the answer that came meanwhile.
-        """
-        future: Future[Any] = self._workers.submit(work)
-        for _ in range(_TICKS):
-            try:
-                return future.result(self._deadline / _TICKS)
-            except NoAnswerError:
-                if future.done():
-                    break
-        if future.done():
-            return future.result()
-        if self._client is None:
-            raise NotReadyError("the client is not made yet; see prepare()")
-        raise UnreachableError(f"no answer within {self._deadline:g} s")
+    def _within_deadline(self, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        try:
+            return self._bounded.run(work)
+        except TimeoutError as error:
+            if self._client is None:
+                raise NotReadyError("the client is not made yet; see prepare()") from error
+            raise UnreachableError(str(error)) from error
 
     def _send(self, method: str, request: dict[str, Any]) -> dict[str, Any]:
         for attempt in range(1, self._attempts + 1):
