@@ -161,7 +161,8 @@ def test_an_account_is_in_200_spaces_at_most(student: Student, sql: psycopg.Conn
              insert into spaces (space_id, name, visibility, invite_code, member_count)
              select gen_random_uuid(), 'Full', 'private', gen_random_uuid()::text, 1 from generate_series(1, 200)
              returning space_id)
-           insert into space_members (space_id, user_id, role, joined_at) select space_id, %s, 'owner', now() from made""",
+           insert into space_members (space_id, user_id, role, joined_at)
+           select space_id, %s, 'owner', now() from made""",
         [student.user_id],
     )
     space = {"name": "One more", "visibility": "public"}

@@ -11,7 +11,7 @@ from mangum import Mangum
 from mangum.adapter import DEFAULT_TEXT_MIME_TYPES
 from starlette.middleware import Middleware
 
-from resilience import flush, settle
+from resilience import flush, prepare, settle
 from studysync import snapshot, startup
 from studysync.middleware import (
     ErrorHandlerMiddleware,
@@ -34,6 +34,7 @@ Handler = Callable[[dict[str, Any], Any], Any]
 def create_app(title: str, routers: Sequence[APIRouter], *late: LateRoutes) -> FastAPI:
     """Return an app with the middleware, the errors, `routers`, and after them what loads `late`."""
     settings = get_settings()
+    prepare()  # boto3's client is made once a process, and by no request
     observe()
     app = FastAPI(
         title=title,

@@ -7,6 +7,7 @@ import time
 import uuid
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from ipaddress import ip_address, ip_network
 
 from starlette.types import Scope
 
@@ -64,6 +65,24 @@ def begin_request(scope: Scope, request_id: str | None, traceparent: str | None 
     )
     _current.set(context)
     return context
+
+
+def current_caller() -> str | None:
+    """Name who the request at hand belongs to: the user, else the address (of IPv6 the /64); ``None`` outside one."""
+    context = _current.get()
+    if context is None:
+        return None
+    if context.user_id is not None:
+        return f"user:{context.user_id}"
+    return f"address:{_network(context.address)}"
+
+
+def _network(address: str | None) -> str:
+    try:
+        found = ip_address(address or "")
+    except ValueError:
+        return "unknown"
+    return str(found if found.version == 4 else ip_network((found, 64), strict=False))  # noqa: PLR2004
 
 
 def route_template(scope: Scope) -> str:

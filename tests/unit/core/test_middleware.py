@@ -21,7 +21,7 @@ from resilience import (
     StoreError,
     performance_monitor,
 )
-from resilience._served import note_cached, note_fallback
+from resilience._degradation import note_cached, note_fallback
 from studysync.errors import forbidden
 from studysync.middleware import ErrorHandlerMiddleware, RequestContextMiddleware
 from tests.support.client import assert_problem
