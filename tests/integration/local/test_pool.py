@@ -114,7 +114,9 @@ def test_functions_can_be_invoked_by_name(running: Running) -> None:
     async def ask() -> list[httpx.Response]:
         transport = httpx.ASGITransport(create_control(running.fleet))
         url = "/2015-03-31/functions/{}/invocations"
-        async with httpx.AsyncClient(transport=transport, base_url="http://local") as client:
+        async with httpx.AsyncClient(
+            transport=transport, base_url="http://localhost", headers={"user-agent": "test"}
+        ) as client:
             return [
                 await client.post(url.format("Odd"), json={}),
                 await client.post(url.format("Odd"), json={"pathParameters": {"what": "raise"}}),
