@@ -12,6 +12,7 @@ ends the processes together with the thread that started them.
 """
 
 import itertools
+import json
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -24,7 +25,7 @@ from psycopg import sql
 
 from local.dynamodb import DynamoDB
 from local.home import REPOSITORY, Home, HomeLock, Ports
-from local.keys import load_keys
+from local.keys import load_keys, load_operators
 from local.migrations import migrate, template_database
 from local.part import Part
 from local.postgres import Postgres
@@ -123,7 +124,12 @@ class Backends:
         """What the functions need to find all of it."""
         project = self._remote or self.project.environment
         table = {"RESILIENCE_TABLE": self._tables[_TABLE]} if _TABLE in self._tables else {}
-        return {**project, **self.dynamodb.environment, **table}
+        return {**project, **self.dynamodb.environment, **table, "OPERATOR_TOKENS": json.dumps(self._operators)}
+
+    @property
+    def operator_token(self) -> str:
+        """The token of one who may operate the stack."""
+        return next(iter(self._operators.values()))
 
     @property
     def parts(self) -> dict[str, Part]:
@@ -156,6 +162,7 @@ class Backends:
         ports = Ports(self.home)
         self.keys = load_keys(self.home.data / "keys.json")
         self.ports = ports
+        self._operators = load_operators(self.home.data / "operator-token")
         # The slowest to start goes first and is waited for last.
         self.dynamodb = DynamoDB(self.home, ports)
         launched = time.monotonic()

@@ -5,7 +5,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
-_CREDENTIALS = '"email":"ada@example.com","password":"study1234"'
+_CREDENTIALS = '"email":"ada@example.com","password":"analytical1"'  # of the walk in README.md
 
 
 class Terminal:
@@ -30,11 +30,13 @@ class Terminal:
         """Why the stack does not run."""
         self._console.print(f"[red]{escape(text)}[/]")
 
-    def ready(self, url: str, seconds: float, logs: Path, functions: int) -> None:
-        """The stack serves."""
+    def ready(self, url: str, dashboard: str, seconds: float, logs: Path, functions: int) -> None:
+        """The stack serves; `dashboard` is a link that holds the operator token."""
         self._console.print(f"\n[bold]StudySync is up on [cyan]{url}[/] after {seconds:.1f} s[/]")
         self.say(f"{functions} functions, reloaded when their code changes. Logs: {logs}. Ctrl-C stops everything.\n")
-        self.say("Try:")
+        self.say(f"  API         {url}/api/docs")
+        self.say(f"  Dashboard   {dashboard}\n")
+        self.say("Try, or take the walk in README.md:")
         post = "-H 'content-type: application/json' -d"
         self.say(f"  curl -s {url}/health")
         self.say(f'  curl -s -X POST {url}/api/auth/register {post} \'{{"username":"ada",{_CREDENTIALS}}}\'')

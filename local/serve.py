@@ -123,7 +123,8 @@ class Stack:
         aside.touch(mode=0o600)
         aside.write_text(json.dumps(record, indent=2))
         aside.rename(self._home.run / "stack.json")
-        self._terminal.ready(url, time.monotonic() - self._began, self._home.logs, functions)
+        dashboard = f"{url}/health/dashboard#token={self._backends.operator_token}"
+        self._terminal.ready(url, dashboard, time.monotonic() - self._began, self._home.logs, functions)
 
     def _start_watching(self, template: Template) -> None:
         self._spawn(watch_code(template, self._code_changed, self._code_stop))

@@ -15,7 +15,7 @@ import pytest
 from local.backends import Backends
 from local.dynamodb import DynamoDB
 from local.home import Home, Ports
-from tests.support.client import Api, Student
+from tests.support.client import Api, Operator, Student
 from tests.support.clock import DatabaseClock
 
 # The same examples at every run of CI; new ones wherever people run the tests.
@@ -102,3 +102,9 @@ def clock(sql: psycopg.Connection[Any]) -> Iterator[DatabaseClock]:
 def student(api: Api) -> Student:
     """A student who has just registered."""
     return api.student()
+
+
+@pytest.fixture
+def operator(api: Api, backends: Backends) -> Operator:
+    """Who may operate the stack."""
+    return api.operator(backends.operator_token)

@@ -148,20 +148,20 @@ def _store_answers() -> bool:
     return True
 
 
-async def reset_circuit(name: str) -> None:
+async def reset_circuit(operator: str, name: str) -> None:
     """Close a circuit in every environment.
 
     Raises:
         ApiError: NOT_FOUND; SERVICE_UNAVAILABLE, DynamoDB does not answer.
     """
     await _require_circuit(name)
-    _operated("reset_circuit", name, reached=await reset_circuit_async(name))
+    _operated(operator, "reset_circuit", name, reached=await reset_circuit_async(name))
 
 
-async def open_circuit(name: str, seconds: float | None) -> None:
+async def open_circuit(operator: str, name: str, seconds: float | None) -> None:
     """Open a circuit in every environment; see `reset_circuit`. Without `seconds` it stays open until it is reset."""
     await _require_circuit(name)
-    _operated("open_circuit", name, reached=await force_open_async(name, seconds))
+    _operated(operator, "open_circuit", name, reached=await force_open_async(name, seconds))
 
 
 async def _require_circuit(name: str) -> None:
@@ -169,24 +169,28 @@ async def _require_circuit(name: str) -> None:
         raise ApiError(NOT_FOUND, "There is no such circuit.")
 
 
-async def clear_cache() -> None:
+async def clear_cache(operator: str) -> None:
     """Empty the caches of every environment. Raises as `reset_circuit`."""
-    _operated("clear_cache", "all", reached=await cache_manager.clear_async())
+    _operated(operator, "clear_cache", "all", reached=await cache_manager.clear_async())
 
 
-async def reset_metrics() -> None:
+async def reset_metrics(operator: str) -> None:
     """Begin to measure anew in every environment. Raises as `reset_circuit`."""
-    _operated("reset_metrics", "all", reached=await performance_monitor.reset_async())
+    _operated(operator, "reset_metrics", "all", reached=await performance_monitor.reset_async())
 
 
-async def clear_errors() -> None:
+async def clear_errors(operator: str) -> None:
     """Forget the errors seen, in every environment. Raises as `reset_circuit`."""
-    _operated("clear_errors", "all", reached=await error_tracker.occurrences.clear_async())
+    _operated(operator, "clear_errors", "all", reached=await error_tracker.occurrences.clear_async())
 
 
-def _operated(operation: str, what: str, *, reached: bool) -> None:
+def _operated(operator: str, operation: str, what: str, *, reached: bool) -> None:
     audit_logger.log_data_modification(
-        user_id="operator", resource_type="operations", resource_id=what, operation=operation, success=reached
+        user_id=f"operator:{operator}",
+        resource_type="operations",
+        resource_id=what,
+        operation=operation,
+        success=reached,
     )
     if not reached:
         raise unavailable("DynamoDB does not answer: only the environment that took the order followed it.", 5)

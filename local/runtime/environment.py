@@ -21,7 +21,7 @@ def function_environment(spec: FunctionSpec, backends: Mapping[str, str], runtim
     """
     left_out = frozenset() if spec.runtime else _NOT_HERE
     template = {**{name: value for name, value in spec.environment.items() if name not in left_out}, **_LOCAL}
-    shell = {name: os.environ[name] for name in (*template, "OPERATOR_TOKEN") if name in os.environ}
+    shell = {name: os.environ[name] for name in template if name in os.environ}
     return {**_lambda(spec, runtime_api), **template, **shell, **backends, "AWS_ACCESS_KEY_ID": spec.name}
 
 

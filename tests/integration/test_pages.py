@@ -12,7 +12,6 @@ import pytest
 from local.backends import Backends
 from resilience import performance_monitor
 from studysync.logging import app_logger, error_tracker
-from studysync.settings import get_settings
 from tests.support.browser import PROGRAM, Browser
 from tests.support.client import Api
 from tests.support.outages import reconnect
@@ -36,6 +35,17 @@ def url(api: Api) -> Iterator[str]:
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     with Browser(tmp_path_factory.mktemp("profile")) as running:
         yield running
+
+
+@pytest.fixture(autouse=True)
+def signed_in(browser: Browser, url: str, backends: Backends) -> None:
+    """The tab holds the operator's token, from the link that `make serve` prints."""
+    open_link(browser, url, backends.operator_token)
+
+
+def open_link(browser: Browser, url: str, token: str) -> None:
+    browser.open(f"{url}/health/dashboard#token={token}")
+    browser.wait_for("sessionStorage.length == 1 && !location.hash")
 
 
 @pytest.fixture(autouse=True)
@@ -167,29 +177,36 @@ def test_the_page_stands_without_dynamodb(browser: Browser, url: str, backends: 
         reconnect()
 
 
-def test_the_token_is_asked_for_and_kept_in_the_tab(
-    browser: Browser, url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_token_is_asked_for_and_kept_in_the_tab(browser: Browser, url: str, backends: Backends) -> None:
     """A wrong one is refused with a word, the right one opens the page, and a reload does not ask again."""
-    monkeypatch.setenv("OPERATOR_TOKEN", "the operator's")
-    get_settings.cache_clear()
-    try:
-        browser.open(f"{url}/health/dashboard")
-        browser.wait_for("!document.querySelector('#login').hidden")
-        assert browser.evaluate("document.querySelector('#board').hidden")
-        picture(browser, "login")
-        for token in ("wrong", "the operator's"):
-            browser.evaluate(f"document.querySelector('#token').value = {token!r}")
-            browser.click("#login button")
-            if token == "wrong":
-                browser.wait_for("document.querySelector('#notice').textContent.includes('missing or wrong')")
-        browser.wait_for("!document.querySelector('#board').hidden")
-        browser.open(f"{url}/health/dashboard")
-        browser.wait_for("!document.querySelector('#board').hidden")
-        assert browser.evaluate("localStorage.length") == 0
-    finally:
+    browser.evaluate("sessionStorage.clear()")
+    browser.open(f"{url}/health/dashboard")
+    browser.wait_for("!document.querySelector('#login').hidden")
+    assert browser.evaluate("document.querySelector('#board').hidden")
+    picture(browser, "login")
+    for token in ("wrong", backends.operator_token):
+        browser.evaluate(f"document.querySelector('#token').value = {token!r}")
+        browser.click("#login button")
+        if token == "wrong":
+            browser.wait_for("document.querySelector('#notice').textContent.includes('missing or wrong')")
+    browser.wait_for("!document.querySelector('#board').hidden")
+    browser.open(f"{url}/health/dashboard")
+    browser.wait_for("!document.querySelector('#board').hidden")
+    assert browser.evaluate("localStorage.length") == 0
+
+
+def test_a_link_signs_in_and_leaves_no_token_behind(browser: Browser, url: str, backends: Backends) -> None:
+    """The token is in neither the address nor the history, also where the page was open already."""
+    for before in (f"{url}/api/docs", f"{url}/health/dashboard"):
         browser.evaluate("sessionStorage.clear()")
-        get_settings.cache_clear()
+        browser.open(before)
+        browser.wait_for("document.querySelector('h1')")
+        open_link(browser, url, backends.operator_token)
+        browser.wait_for("!document.querySelector('#board').hidden")
+        history = browser.send("Page.getNavigationHistory")["entries"]
+        assert not any(backends.operator_token in entry["url"] for entry in history)
+    open_link(browser, url, "a wrong token")
+    browser.wait_for("!document.querySelector('#login').hidden")
 
 
 def test_the_docs_show_every_operation(browser: Browser, url: str) -> None:

@@ -278,12 +278,12 @@ function drawCircuits(found) {
     return el("div", { class: "circuit" },
       el("div", { class: "row" }, el("strong", {}, each.name), el("span", { class: `pill ${kinds[each.state]}` }, each.state.replace("_", " ")),
         el("span", { class: "quiet" }, what), el("span", { class: "push" }, button)),
-      ...history(each));
+      ...stateBand(each));
   }));
 }
 
 /** What became of a circuit in the last hour, as a band, and its last change in words. */
-function history(circuit) {
+function stateBand(circuit) {
   if (!circuit.history.length) return [el("div", { class: "quiet" }, "has never opened")];
   const now = Date.now(), since = now - 3600000, changes = circuit.history.map((change) => ({ ...change, at: +new Date(change.at) }));
   const band = el("div", { class: "history", role: "img", "aria-label": "States in the last hour" });
@@ -323,6 +323,15 @@ function drawErrors(found) {
 
 // ---------------------------------------------------------------- beginning
 
+/** Take the token from the fragment of a link, which no server ever sees, and out of the address and the history. */
+function takeToken() {
+  const given = new URLSearchParams(location.hash.slice(1)).get("token");
+  if (!given) return;
+  sessionStorage.setItem(TOKEN, given);
+  history.replaceState(null, "", location.pathname);
+  refresh();
+}
+
 $("login").addEventListener("submit", (event) => {
   event.preventDefault();
   sessionStorage.setItem(TOKEN, $("token").value.trim());
@@ -333,5 +342,7 @@ for (const button of document.querySelectorAll("[data-order]")) {
   button.addEventListener("click", () => order(button.dataset.order, button.dataset.ask));
 }
 document.addEventListener("visibilitychange", refresh);
+addEventListener("hashchange", takeToken);
+takeToken();
 setInterval(refresh, REFRESH_MS);
 refresh();

@@ -21,7 +21,7 @@ from local.unprivileged import remove_data
 from tests.integration.local.sample import write_project
 
 # What another test of this process may have set for its own stack.
-_FOREIGN = ("SUPABASE_", "AWS_", "RESILIENCE_TABLE", "STUDYSYNC_HOME", "PORT")
+_FOREIGN = ("SUPABASE_", "AWS_", "RESILIENCE_TABLE", "STUDYSYNC_HOME", "PORT", "OPERATOR_TOKENS")
 
 
 class Served:
@@ -126,9 +126,36 @@ def test_a_day_in_the_life(start: Callable[..., Served]) -> None:
     assert gone(family)
     assert not list((served.home / "run").iterdir())
     again = start().ready()
-    assert again["environment"] == stack["environment"]
+    assert again["environment"] == stack["environment"]  # the operator's token too
     with psycopg.connect(again["dsn"]) as connection:
         assert connection.execute("select number from public.kept").fetchall() == [(7,)]
+
+
+def test_the_operators_token_is_made_and_printed(shared: Served) -> None:
+    """It is the owner's alone to read, what the functions are given, and in the link that the terminal shows."""
+    stack, path = shared.ready(), shared.home / "data" / "operator-token"
+    assert path.stat().st_mode & 0o777 == 0o600
+    token = path.read_text()
+    assert json.loads(stack["environment"]["OPERATOR_TOKENS"]) == {"local": token}
+    for link in (f"{stack['url']}/health/dashboard#token={token}", f"{stack['url']}/api/docs"):
+        until(lambda link=link: link in shared.said())
+
+
+@pytest.mark.parametrize("tokens", ["a token", '{"ana": "short"}', "{}", '{"ana": 1}'])
+def test_operators_that_make_no_sense_are_said_in_one_line(tmp_path: Path, tokens: str) -> None:
+    """And no traceback shows the tokens."""
+    argv = [sys.executable, "-m", "local", "serve", "--port", "0", "--home", str(tmp_path / "home")]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
+    done = subprocess.run(
+        argv,
+        cwd=REPOSITORY,
+        env={**environment, "OPERATOR_TOKENS": tokens},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, len(done.stdout.splitlines()), done.stderr) == (1, 1, "")
+    assert "OPERATOR_TOKENS" in done.stdout
 
 
 def test_nothing_survives_a_kill_and_the_next_start_recovers(start: Callable[..., Served]) -> None:
