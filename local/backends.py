@@ -77,7 +77,7 @@ class Backends:
     ) -> None:
         self.home = Home(home.resolve())
         self._on_event, self._durable = on_event, durable
-        self._migrations, self._template = migrations, template
+        self.migrations, self._template = migrations, template
         self._programs, self._token_seconds = programs, token_seconds
         self._lock = HomeLock(self.home)
         self._numbers = itertools.count(1)
@@ -141,7 +141,7 @@ class Backends:
         """A project of its own for the length of the block: an empty copy of the migrated database."""
         number = next(self._numbers)
         database = f"{DATABASE}_{number}"
-        self.postgres.create_database(database, template=template_database(self.postgres, self._migrations))
+        self.postgres.create_database(database, template=template_database(self.postgres, self.migrations))
         try:
             with self._project(database, f"-{number}") as project:
                 yield project
@@ -153,6 +153,15 @@ class Backends:
         part.wait()
         if part is self.dynamodb:
             self._tables = self.dynamodb.create_tables(Template.load(self._template))
+
+    def migrate(self) -> list[str]:
+        """Apply migrations that are new and have PostgREST read the schema again; their names."""
+        if self._remote:
+            return []
+        applied = migrate(self.project.dsn, self.migrations)
+        if applied:
+            self.postgres.execute("notify pgrst, 'reload schema'", DATABASE)
+        return applied
 
     def allow(self, template: Template) -> None:
         """Hold the functions to the policies of a template that has changed."""
@@ -200,9 +209,9 @@ class Backends:
 
     def _prepare_database(self) -> list[str]:
         if not self.postgres.has_database(DATABASE):
-            template = None if self._durable else template_database(self.postgres, self._migrations)
+            template = None if self._durable else template_database(self.postgres, self.migrations)
             self.postgres.create_database(DATABASE, template=template)
-        applied = migrate(self.postgres.dsn(DATABASE), self._migrations)
+        applied = migrate(self.postgres.dsn(DATABASE), self.migrations)
         for role in ("authenticator", "supabase_auth_admin"):
             statement = sql.SQL("alter role {} password {}").format(
                 sql.Identifier(role), sql.Literal(self.keys.password)

