@@ -140,7 +140,7 @@ package-sam-test: $(VENV)/dev.stamp $(SAM_VENV)/sam.stamp ## `sam build` for thi
 
 lock: ## compile the requirements files from the ranges in pyproject.toml
 	@set -e; compile() { $(BIN)/uv pip compile -q pyproject.toml --universal --python-version 3.11 --generate-hashes --no-annotate \
-	    --custom-compile-command "make lock" "$$@"; }; \
+	    --overrides requirements/overrides.in --custom-compile-command "make lock" "$$@"; }; \
 	  compile --group dev -o requirements/dev.txt; \
 	  compile --group installer -c requirements/dev.txt -o requirements/installer.txt; \
 	  compile --group local -c requirements/dev.txt -o requirements/local.txt; \

@@ -18,6 +18,9 @@ from local.home import Home, Ports
 from tests.support.client import Api, Operator, Student
 from tests.support.clock import DatabaseClock
 
+# What is asked here is on this machine, whatever proxy the shell has for the rest of the world.
+os.environ["NO_PROXY"] = os.environ["no_proxy"] = "localhost,127.0.0.1,::1"
+
 # The same examples at every run of CI; new ones wherever people run the tests.
 # Without deadlines: how long an example takes says more of the machine than of the code.
 hypothesis.settings.register_profile("ci", derandomize=True, deadline=None)
