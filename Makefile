@@ -9,10 +9,10 @@ BIN := $(VENV)/bin
 SOURCES := functions layers/core/studysync layers/resilience/resilience local tools
 export PYTHONPATH := functions:layers/core:layers/resilience:.
 PIP := python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes
-# uv does it in a tenth of the time, and shows how far it is. It reads no pip.conf, so where that names another index pip
-# does it, which compiles as it goes.
+# uv does it in a tenth of the time, and shows how far it is. It reads no pip.conf: where that names another index
+# pip takes over. Modules are compiled as they are first used.
 define install
-{ $(BIN)/uv pip install --python $(BIN)/python --no-deps --require-hashes --compile-bytecode -r $(1) \
+{ $(BIN)/uv pip install --python $(BIN)/python --no-deps --require-hashes -r $(1) \
 	    || { echo "uv could not install it; trying with pip"; $(BIN)/$(PIP) -r $(1); }; }
 endef
 

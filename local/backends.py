@@ -31,6 +31,7 @@ from local.part import Part
 from local.postgres import Postgres
 from local.processes import end_orphans
 from local.project import Project
+from local.runtime.logs import EVERYTHING
 from local.template import Template
 
 OnEvent = Callable[[str, float, str], None]
@@ -124,7 +125,13 @@ class Backends:
         """What the functions need to find all of it."""
         project = self._remote or self.project.environment
         table = {"RESILIENCE_TABLE": self._tables[_TABLE]} if _TABLE in self._tables else {}
-        return {**project, **self.dynamodb.environment, **table, "OPERATOR_TOKENS": json.dumps(self._operators)}
+        return {
+            **project,
+            **self.dynamodb.environment,
+            **table,
+            "OPERATOR_TOKENS": json.dumps(self._operators),
+            "LOCAL_LOG": str(self.home.logs / EVERYTHING),
+        }
 
     @property
     def operator_token(self) -> str:

@@ -33,11 +33,13 @@ from studysync.schedules import end_of_run, in_steps, purge
 from studysync.settings import get_settings
 
 READINESS_SECONDS = 0.2
-"""However the database hangs, a load balancer has its answer within 300 ms."""
+"""However the database hangs, a load balancer has its answer within 300 ms, once the database has answered here."""
 WINDOW_MINUTES = 15
 VERSION = "1.0.0"
 CIRCUITS = ("auth", "database")
 """Circuits that are always shown; others once they have opened."""
+CONSEQUENCES = frozenset({"CircuitOpenError", "DeadlineExceededError", "PoolTimeoutError"})
+"""Errors of calls that were not made, or had no time left, because of what other errors tell."""
 
 
 async def require_database() -> None:
@@ -47,8 +49,7 @@ async def require_database() -> None:
         ApiError: SERVICE_UNAVAILABLE, it does not, or not in time.
     """
     try:
-        async with asyncio.timeout(READINESS_SECONDS):
-            await database().call("ping")
+        await checks.ask_database(READINESS_SECONDS)
     except (TimeoutError, ApiError) as error:
         raise unavailable("The database cannot be reached.") from error
 
@@ -111,7 +112,7 @@ async def slow_requests(threshold: float) -> dict[str, Any]:
         "requests": [
             {"name": each.name, "seconds": each.seconds, "at": figures.moment(each.at), "failed": each.failed}
             for each in report.slow
-            if each.seconds > threshold and figures.is_endpoint(each.name)
+            if each.seconds > threshold and figures.is_traffic(each.name)
         ],
     }
 
@@ -119,12 +120,14 @@ async def slow_requests(threshold: float) -> dict[str, Any]:
 async def errors(limit: int) -> dict[str, Any]:
     """Return the fleet's errors."""
     found, complete = await error_tracker.occurrences.fleet_async()
-    return {"complete": complete, **summary(found), "errors": [_dated(shown(each)) for each in found[:limit]]}
+    kinds = sorted((_dated(shown(each)) for each in found), key=lambda each: bool(each["consequence"]))
+    log = os.environ.get("LOCAL_LOG") or "fields @timestamp, @message | filter request_id = '{request_id}'"
+    return {"complete": complete, "log": log, **summary(found), "errors": kinds[:limit]}
 
 
 def _dated(error: dict[str, Any]) -> dict[str, Any]:
     times = {name: figures.moment(error[name]) for name in ("first_seen", "last_seen")}
-    return {**error, **times}
+    return {**error, **times, "consequence": error["error_type"] in CONSEQUENCES}
 
 
 async def circuits() -> dict[str, Any]:

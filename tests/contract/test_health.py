@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 import pytest
 
-from health import operators
+from health import checks, operators
 from local.backends import Backends
 from resilience import MemoryStore, RateLimiter, cache_manager, health_checker, performance_monitor, shared_circuits
 from studysync.logging import app_logger, error_tracker
@@ -185,6 +187,34 @@ def test_readiness_answers_in_time_whatever_hangs(api: Api, backends: Backends) 
         backends.project.postgrest.thaw()
 
 
+@pytest.mark.parametrize("path", ["readiness", "detailed", "dependencies"])
+def test_a_young_environment_has_time_to_connect(operator: Operator, backends: Backends, path: str) -> None:
+    """Its first answer from the database may take longer than any later one: being young is no outage."""
+    health_checker.unregister_check("nothing")
+    checks.forget_database()
+    backends.project.postgrest.freeze()
+    thaw = threading.Timer(0.6, backends.project.postgrest.thaw)
+    thaw.start()
+    try:
+        response = operator.get(f"/health/{path}")
+        assert response.status_code == 200, response.text
+        assert response.json()["data"]["status"] != "fail"
+    finally:
+        thaw.join()
+
+
+def test_a_young_environment_still_tells_of_an_outage(operator: Operator, backends: Backends) -> None:
+    """It waits for two seconds and no longer."""
+    checks.forget_database()
+    backends.project.postgrest.freeze()
+    try:
+        began = time.perf_counter()
+        assert_problem(operator.get("/health/readiness"), 503, "SERVICE_UNAVAILABLE")
+        assert 1 < time.perf_counter() - began < 4
+    finally:
+        backends.project.postgrest.thaw()
+
+
 def test_metrics_speak_of_every_endpoint(operator: Operator, student: Student) -> None:
     """Counts, errors and percentiles by route template; the dependencies' apart."""
     performance_monitor.reset()
@@ -205,9 +235,14 @@ def test_metrics_speak_of_every_endpoint(operator: Operator, student: Student) -
 
 
 def test_slow_requests_are_listed(operator: Operator) -> None:
-    """Those over the threshold, slowest first, by template; calls to dependencies are not requests."""
+    """Those over the threshold, slowest first, by template; calls to dependencies and operators' questions are not listed."""
     performance_monitor.reset()
-    for name, seconds in (("GET /api/users", 1.2), ("GET /api/spaces", 3.5), ("database slow", 9.0)):
+    for name, seconds in (
+        ("GET /api/users", 1.2),
+        ("GET /api/spaces", 3.5),
+        ("database slow", 9.0),
+        ("GET /health/detailed", 5.0),
+    ):
         performance_monitor.record(name, seconds)
     found = ask(operator, "slow-requests")["requests"]
     assert [(each["name"], each["seconds"]) for each in found] == [("GET /api/spaces", 3.5), ("GET /api/users", 1.2)]
@@ -233,6 +268,35 @@ def test_errors_are_counted_by_fingerprint(operator: Operator) -> None:
     assert "secret" not in str(data)
     assert operator.post("/health/clear-errors").status_code == 200
     assert ask(operator, "errors")["total_errors"] == 0
+
+
+def test_causes_come_before_consequences(operator: Operator) -> None:
+    """However often calls were not made, what they were not made for is first, and each says which it is."""
+    error_tracker.clear_errors()
+    for _ in range(3):
+        app_logger.error("calls are not made", error_type="CircuitOpenError")
+    app_logger.error("connection refused", error_type="DatabaseDownError", request_id="req-7")
+    data = ask(operator, "errors?limit=1")
+    assert [(each["error_type"], each["consequence"]) for each in data["errors"]] == [("DatabaseDownError", False)]
+    assert data["errors"][0]["request_id"] == "req-7"
+    assert data["log"].endswith("studysync_all.log")
+    assert [each["consequence"] for each in ask(operator, "errors")["errors"]] == [False, True]
+
+
+def test_a_circuit_says_since_when_it_is_not_closed(operator: Operator) -> None:
+    """From the first change on, whatever came since; a closed one says nothing."""
+
+    def auth() -> dict[str, Any]:
+        return next(each for each in ask(operator, "circuits")["circuits"] if each["name"] == "auth")
+
+    operator.post("/health/circuits/auth/reset")
+    assert auth()["since"] is None
+    began = time.time()
+    for _ in range(2):
+        operator.post("/health/circuits/auth/open?seconds=60")
+    assert abs(datetime.fromisoformat(auth()["since"]).timestamp() - began) < 3
+    operator.post("/health/circuits/auth/reset")
+    assert (auth()["since"], auth()["state"]) == (None, "closed")
 
 
 def test_circuits_are_opened_and_reset_by_name(operator: Operator, student: Student) -> None:

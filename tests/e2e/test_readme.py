@@ -46,7 +46,7 @@ def test_the_walk_goes_as_printed(stack: Stack, name: str) -> None:
 
 
 def test_the_terminal_and_the_walk_tell_one_story(stack: Stack, name: str) -> None:
-    """Who typed what the terminal shows goes on with the walk: they are registered already, and everything else works."""
+    """Who typed what the terminal shows goes on with the walk: registered already, and everything else works."""
     output = stack.home.parent / "serve.log"
     shown = re.findall(r"^  (curl .*)$", output.read_text(encoding="utf-8"), re.MULTILINE)
     assert len(shown) == 3
@@ -60,9 +60,17 @@ def test_the_terminal_and_the_walk_tell_one_story(stack: Stack, name: str) -> No
 
 
 def test_the_walks_helper_says_what_the_api_said(stack: Stack, name: str) -> None:
-    """A refusal is one line with its code and message, and no traceback."""
+    """A refusal is one line, whoever it comes from, and no traceback; so is no answer at all."""
     script = walk(stack, name)
     helpers = script[: script.index("ask $API/api/auth/register")]
-    done = typed(helpers + "ask $API/api/users/me | field username")
-    assert done.returncode != 0
-    assert (len(done.stderr.splitlines()), done.stderr.partition(":")[0]) == (1, "AUTHENTICATION_ERROR")
+    asked = (
+        "ask $API/api/users/me",
+        "ask $API/api/nowhere",
+        "ask http://localhost:1/",
+        'echo \'{"message": "Not Found"}\'',
+    )
+    for command, said in zip(asked, ("AUTHENTICATION_ERROR", "NOT_FOUND", "nothing", "Not Found"), strict=True):
+        done = typed(f"{helpers}{command} | field username")
+        assert (done.returncode, len(done.stderr.splitlines())) == (1, 1), done.stderr
+        assert done.stderr.startswith("The API said: ")
+        assert said in done.stderr

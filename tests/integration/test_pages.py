@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from local.backends import Backends
-from resilience import performance_monitor
+from resilience import CircuitBreaker, CircuitOpenError, performance_monitor
+from resilience.testing import ManualClock
 from studysync.logging import app_logger, error_tracker
+from tests.support.axe import axe_core
 from tests.support.browser import PROGRAM, Browser
 from tests.support.client import Api
 from tests.support.outages import reconnect
@@ -46,6 +49,12 @@ def signed_in(browser: Browser, url: str, backends: Backends) -> None:
 def open_link(browser: Browser, url: str, token: str) -> None:
     browser.open(f"{url}/health/dashboard#token={token}")
     browser.wait_for("sessionStorage.length == 1 && !location.hash")
+
+
+@pytest.fixture(scope="module")
+def axe() -> str:
+    """The source of axe-core."""
+    return axe_core().read_text(encoding="utf-8")
 
 
 @pytest.fixture(autouse=True)
@@ -162,6 +171,132 @@ def test_an_outage_is_seen_at_a_glance(browser: Browser, url: str, backends: Bac
         picture(browser, "outage")
     finally:
         backends.project.postgrest.restart()
+
+
+class _LostError(Exception):
+    """What the outage of `long_outage` is made of."""
+
+
+@pytest.fixture
+def long_outage(backends: Backends) -> Iterator[float]:
+    """A circuit of which all probes failed for 200 seconds, on a clock that was moved; when that began."""
+    clock = ManualClock(time.time() - 230)
+    breaker = CircuitBreaker("outage", failure_threshold=1, recovery_timeout=5, max_recovery_timeout=5, clock=clock)
+
+    def lose() -> None:
+        raise _LostError
+
+    began, probes = clock.wall(), 0
+    while clock.wall() - began < 200:
+        with suppress(_LostError, CircuitOpenError):
+            breaker.call(lose)
+            probes += 1
+        clock.advance(1)
+    yield began
+    breaker.reset()
+
+
+def test_a_long_outage_is_shown_from_its_beginning(browser: Browser, url: str, long_outage: float) -> None:
+    """The band is open for all of its 200 seconds, however often it was probed, and the words say since when."""
+    browser.open(f"{url}/health/dashboard")
+    circuit = "[...document.querySelectorAll('.circuit')].find(e => e.querySelector('strong').textContent == 'outage')"
+    browser.wait_for(f"{circuit} && {circuit}.querySelector('.h-open')")
+    parts = browser.evaluate(
+        f"[...{circuit}.querySelectorAll('.history i')].map(e => [e.className, +e.style.flexGrow])"
+    )
+    away = [seconds for name, seconds in parts if name in {"h-open", "h-half_open"}]
+    assert sum(away) == pytest.approx(time.time() - long_outage, abs=15)
+    assert [name for name, _ in parts if name == "h-closed"] == [], "what came before is not known"
+    assert parts[0][0] == "h-unknown"
+    since = browser.evaluate(f"new Date({int(long_outage) * 1000}).toLocaleTimeString('en-GB')")
+    assert f"open since {since}" in browser.evaluate(f"{circuit}.textContent")
+
+
+def test_causes_stand_before_what_follows_from_them(browser: Browser, url: str) -> None:
+    """The cause is first however rare it is, with its request id and where to look; the rest is folded below it."""
+    for _ in range(5):
+        app_logger.error("calls are not made", error_type="CircuitOpenError")
+    app_logger.error("connection refused", error_type="DatabaseDownError", request_id="req-of-the-cause")
+    browser.open(f"{url}/health/dashboard")
+    browser.wait_for("document.querySelector('#errors tbody tr')")
+    first = browser.evaluate("document.querySelector('#errors tbody tr').textContent")
+    assert "DatabaseDownError" in first
+    assert "req-of-the-cause" in first
+    assert "calls are not made" not in browser.text()
+    assert "5 that follow from these" in browser.text()
+    assert "studysync_all.log" in browser.text()
+    browser.click("#errors summary")
+    browser.wait_for("document.body.innerText.includes('calls are not made')")
+    browser.evaluate("refresh()")
+    assert "calls are not made" in browser.text(), "what was unfolded stays so"
+
+
+def test_only_consequences_are_shown_as_they_are(browser: Browser, url: str) -> None:
+    """Where no cause is known nothing is folded away."""
+    app_logger.error("calls are not made", error_type="CircuitOpenError")
+    browser.open(f"{url}/health/dashboard")
+    browser.wait_for("document.body.innerText.includes('calls are not made')")
+
+
+def test_the_tab_says_the_state_and_focus_stays(browser: Browser, url: str) -> None:
+    """The title changes with the state; a refresh leaves the keyboard where it was."""
+    browser.open(f"{url}/health/dashboard")
+    browser.wait_for("document.title.startsWith('healthy') || document.title.startsWith('degraded')")
+    for selector in ("[aria-label='Open circuit auth']", "[data-order=clear-cache]"):
+        browser.evaluate(f"document.querySelector({selector!r}).focus()")
+        before = browser.evaluate("document.querySelector('#circuits').firstChild")
+        browser.evaluate("(async () => { window.old = document.querySelector('.circuit'); await refresh() })()")
+        assert browser.evaluate("!window.old.isConnected"), before
+        assert browser.evaluate(f"document.activeElement === document.querySelector({selector!r})"), selector
+
+
+def test_slow_requests_are_not_the_pages_own(browser: Browser, url: str) -> None:
+    """What operators ask is not what they look for."""
+    performance_monitor.record("GET /health/detailed", 3.0)
+    performance_monitor.record("GET /api/spaces", 2.0)
+    browser.open(f"{url}/health/dashboard")
+    browser.wait_for("document.querySelector('#slow tbody tr')")
+    assert browser.evaluate("document.querySelector('#slow').textContent").count("GET ") == 1
+
+
+def test_a_silent_answer_is_said(browser: Browser, url: str, backends: Backends) -> None:
+    """After the time of one answer the page no longer says that it is connecting."""
+    browser.open(f"{url}/health/dashboard")
+    browser.wait_for(DONE)
+    browser.evaluate("window.fetch = () => new Promise(() => {}); status('', 'connecting'); refresh(); 0")
+    browser.wait_for("document.querySelector('#status').textContent == 'no answer yet'")
+    assert browser.evaluate("document.title").startswith("no answer yet")
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("width", [1200, 390])
+def test_axe_finds_nothing(browser: Browser, url: str, axe: str, dark: bool, width: int, long_outage: float) -> None:
+    """Names, roles, order and contrast of both pages, with everything on them that there can be."""
+    make_traffic()
+    app_logger.error("calls are not made", error_type="CircuitOpenError")
+    app_logger.error("connection refused", error_type="DatabaseDownError")
+    for path, ready in (
+        ("/health/dashboard", "document.querySelector('.h-open')"),
+        ("/api/docs", "document.querySelector('details')"),
+    ):
+        browser.open(f"{url}{path}", width=width, dark=dark)
+        browser.wait_for(ready)
+        browser.evaluate("document.querySelectorAll('details').forEach((each, n) => { if (n < 5) each.open = true })")
+        browser.evaluate(axe + ";0")
+        found = browser.evaluate(
+            "axe.run().then(r => r.violations.map(v => [v.id, v.nodes.slice(0, 3).map(n => n.html.slice(0, 120) + ' ' + n.failureSummary)]))"
+        )
+        assert found == [], path
+
+
+def test_what_scrolls_sideways_says_so(browser: Browser, url: str) -> None:
+    """On a phone nothing hides behind an edge that looks like the end."""
+    make_traffic()
+    browser.open(f"{url}/health/dashboard", width=390)
+    browser.wait_for("document.querySelector('#endpoints tbody tr')")
+    scrolling = "[...document.querySelectorAll('*')].filter(e => e.scrollWidth > e.clientWidth + 1 && ['auto', 'scroll'].includes(getComputedStyle(e).overflowX))"
+    assert browser.evaluate(f"{scrolling}.length") > 0
+    assert browser.evaluate(f"{scrolling}.every(e => e.classList.contains('more') && e.tabIndex == 0)")
 
 
 def test_the_page_stands_without_dynamodb(browser: Browser, url: str, backends: Backends) -> None:

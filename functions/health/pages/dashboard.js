@@ -3,6 +3,7 @@
 "use strict";
 
 const REFRESH_MS = 10000;
+const SLOW_ANSWER_MS = 4000; // a question that takes longer is said, and given up after ten seconds
 const TOKEN = "studysync-operator-token";
 const $ = (id) => document.getElementById(id);
 const SVG = "http://www.w3.org/2000/svg";
@@ -18,13 +19,28 @@ function el(name, attributes = {}, ...children) {
   node.append(...children.filter((child) => child !== null && child !== undefined));
   return node;
 }
-const show = (id, ...children) => $(id).replaceChildren(...children);
+/** Replace what is in an element; whoever had the keyboard's focus in it has it again, by label. */
+function show(id, ...children) {
+  const held = $(id).contains(document.activeElement) ? document.activeElement.getAttribute("data-focus") : null;
+  const open = new Set([...$(id).querySelectorAll("details[open]")].map((each) => each.dataset.focus));
+  $(id).replaceChildren(...children);
+  for (const each of $(id).querySelectorAll("details")) each.open = open.has(each.dataset.focus);
+  for (const each of $(id).matches(".scroll") ? [$(id)] : $(id).querySelectorAll(".scroll")) mark(each);
+  if (held) [...$(id).querySelectorAll("[data-focus]")].find((each) => each.dataset.focus === held)?.focus();
+}
+/** Say of what scrolls sideways that it does, and let the keyboard do it. */
+function mark(box) {
+  const hidden = box.scrollWidth > box.clientWidth + 1;
+  box.classList.toggle("more", hidden);
+  if (hidden) box.tabIndex = 0; else box.removeAttribute("tabindex");
+}
 const empty = (text) => el("div", { class: "empty" }, text);
 
 const number = (value, digits = 0) => value.toLocaleString("en", { maximumFractionDigits: digits });
 const percent = (share) => `${number(share * 100, share > 0 && share < 0.1 ? 1 : 0)} %`;
 const ms = (value) => (value >= 1000 ? `${number(value / 1000, 2)} s` : `${number(value, value < 10 ? 1 : 0)} ms`);
 const bytes = (value) => (value >= 1048576 ? `${number(value / 1048576, 1)} MB` : `${number(value / 1024, 1)} KB`);
+const second = (at) => new Date(at).toLocaleTimeString("en-GB");
 const clock = (at) => new Date(at).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
 function ago(at) {
   const seconds = Math.max(0, (Date.now() - new Date(at)) / 1000);
@@ -45,7 +61,7 @@ class Refused extends Error {}
 async function ask(path, method = "GET") {
   const token = sessionStorage.getItem(TOKEN);
   const headers = token ? { Authorization: `Bearer ${token}` } : {};
-  const response = await fetch(`/health/${path}`, { method, headers, cache: "no-store" });
+  const response = await fetch(`/health/${path}`, { method, headers, cache: "no-store", signal: AbortSignal.timeout(10000) });
   const body = await response.json();
   if (response.status === 401) throw new Refused("The operator token is missing or wrong.");
   if (path === "detailed" && body.details && body.details.checks) return body.details; // a critical check failed
@@ -66,6 +82,7 @@ let busy = false;
 async function refresh() {
   if (busy || document.hidden) return;
   busy = true;
+  const late = setTimeout(() => status("warn", "no answer yet"), SLOW_ANSWER_MS);
   try {
     const found = await Promise.all(["detailed", "metrics", "slow-requests?threshold=1", "errors"].map((p) => ask(p)));
     $("login").hidden = true;
@@ -80,6 +97,7 @@ async function refresh() {
       notice(`The health function does not answer (${error.message}). What is shown may be old.`);
     }
   } finally {
+    clearTimeout(late);
     busy = false;
   }
 }
@@ -120,6 +138,7 @@ async function order(path, question) {
 function status(kind, text) {
   $("status").className = `pill ${kind}`;
   $("status").textContent = text;
+  document.title = `${text} · StudySync operations`;
 }
 
 function draw(detailed, metrics, slow, errors) {
@@ -215,7 +234,7 @@ function drawTraffic(minutes) {
 function lines(svg, minutes, value, y, name) {
   let run = [];
   const flush = () => {
-    if (run.length > 1) svg.append(el("polyline", { class: `s-${name}`, points: run.join(" ") }));
+    if (run.length > 1) svg.append(el("polyline", { class: `s-${name} d-${name}`, points: run.join(" ") }));
     else if (run.length) {
       const [cx, cy] = run[0].split(",");
       svg.append(el("circle", { class: `f-${name === "bad" ? "red" : name}`, cx, cy, r: 3 }));
@@ -270,11 +289,13 @@ function drawCircuits(found) {
   const kinds = { closed: "good", open: "bad", half_open: "warn" };
   show("circuits", ...found.map((each) => {
     const closed = each.state === "closed";
-    const what = closed ? "" : each.forced ? "opened by hand, until it is reset" : `${each.reason.replace("_", " ")} · next try in ${number(each.retry_after_seconds)} s`;
+    const since = closed ? "" : each.since ? `open since ${second(each.since)} · ` : "not closed, since when is not known · ";
+    const what = closed ? "" : since + (each.forced ? "opened by hand, until it is reset" : `${each.reason.replace("_", " ")} · next try in ${number(each.retry_after_seconds)} s`);
     const button = closed
       ? el("button", { class: "small danger", onclick: () => order(`circuits/${encodeURIComponent(each.name)}/open`, `Open the circuit "${each.name}"? Its calls fail at once until it is reset.`) }, "Open")
       : el("button", { class: "small", onclick: () => order(`circuits/${encodeURIComponent(each.name)}/reset`, `Close the circuit "${each.name}" in every environment?`) }, "Reset");
     button.setAttribute("aria-label", `${closed ? "Open" : "Reset"} circuit ${each.name}`);
+    button.dataset.focus = each.name;
     return el("div", { class: "circuit" },
       el("div", { class: "row" }, el("strong", {}, each.name), el("span", { class: `pill ${kinds[each.state]}` }, each.state.replace("_", " ")),
         el("span", { class: "quiet" }, what), el("span", { class: "push" }, button)),
@@ -282,15 +303,18 @@ function drawCircuits(found) {
   }));
 }
 
+const inWords = (changes, circuit) => `${circuit.history_complete ? "" : "not known before; "}${changes.map((each) => `${second(each.at)} ${each.state.replace("_", " ")}`).join(", ")}`;
+
 /** What became of a circuit in the last hour, as a band, and its last change in words. */
 function stateBand(circuit) {
   if (!circuit.history.length) return [el("div", { class: "quiet" }, "has never opened")];
   const now = Date.now(), since = now - 3600000, changes = circuit.history.map((change) => ({ ...change, at: +new Date(change.at) }));
-  const band = el("div", { class: "history", role: "img", "aria-label": "States in the last hour" });
+  const band = el("div", { class: "history", role: "img", "aria-label": `States in the last hour: ${inWords(changes, circuit)}` });
   const before = changes.findLast((change) => change.at <= since);
-  const marks = [{ at: since, state: before ? before.state : "closed", reason: "" }, ...changes.filter((change) => change.at > since)];
+  const first = before ? before.state : circuit.history_complete ? "closed" : "unknown";
+  const marks = [{ at: since, state: first, reason: "" }, ...changes.filter((change) => change.at > since)];
   marks.forEach((mark, n) => {
-    const part = el("i", { class: `h-${mark.state}`, title: `${clock(mark.at)} ${mark.state} ${mark.reason}` });
+    const part = el("i", { class: `h-${mark.state}`, title: `${second(mark.at)} ${mark.state.replace("_", " ")} ${mark.reason}` });
     part.style.flexGrow = Math.max(1, ((marks[n + 1] ? marks[n + 1].at : now) - mark.at) / 1000);
     band.append(part);
   });
@@ -314,11 +338,22 @@ function drawSlow(found) {
     text(el("code", {}, each.name)), el("td", { class: each.failed ? "bad" : "" }, ms(each.seconds * 1000)), ago(each.at)])));
 }
 
+function errorTable(found) {
+  return el("div", { class: "scroll", "data-focus": found[0].fingerprint, role: "group", "aria-label": "Errors" }, table([text("error", "th"), "count", "last", "first", text("where", "th"), text("last request", "th")], found.map((each) => [
+    text(el("span", {}, el("strong", {}, each.error_type), ` ${each.message}`)), number(each.count), ago(each.last_seen), ago(each.first_seen),
+    text(el("code", {}, each.where)), text(el("code", {}, each.request_id))])));
+}
+
+/** Causes first; what only follows from them is folded away, unless there is nothing else. */
 function drawErrors(found) {
   if (!found.errors.length) return show("errors", empty("No errors seen."));
-  show("errors", table([text("error", "th"), "count", "last", "first", text("where", "th")], found.errors.slice(0, 12).map((each) => [
-    text(el("span", {}, el("strong", {}, each.error_type), ` ${each.message}`)), number(each.count), ago(each.last_seen), ago(each.first_seen),
-    text(el("code", {}, each.where))])));
+  const causes = found.errors.filter((each) => !each.consequence), others = found.errors.filter((each) => each.consequence);
+  const total = others.reduce((sum, each) => sum + each.count, 0);
+  const folded = others.length && causes.length
+    ? el("details", { "data-focus": "consequences" }, el("summary", { "data-focus": "consequences summary" }, `${number(total)} that follow from these: calls that were not made`), errorTable(others)) : null;
+  const where = found.log.startsWith("/") ? "Look for the request id in " : "Look for the request id in Logs Insights: ";
+  const children = [errorTable((causes.length ? causes : others).slice(0, 12)), folded, el("p", { class: "quiet" }, where, el("code", {}, found.log))];
+  show("errors", ...children.filter(Boolean));
 }
 
 // ---------------------------------------------------------------- beginning
@@ -342,6 +377,7 @@ for (const button of document.querySelectorAll("[data-order]")) {
   button.addEventListener("click", () => order(button.dataset.order, button.dataset.ask));
 }
 document.addEventListener("visibilitychange", refresh);
+addEventListener("resize", () => document.querySelectorAll(".scroll").forEach(mark));
 addEventListener("hashchange", takeToken);
 takeToken();
 setInterval(refresh, REFRESH_MS);

@@ -90,10 +90,17 @@ class CircuitChange(NamedTuple):
 
 
 def lengthened(known: Item | None, record: Record, now: float) -> str:
-    """The changes that `known` tells of, and this one. They travel in the record and cost no write of their own."""
+    """The changes that `known` tells of, and this one. They travel in the record and cost no write of their own.
+
+    An outage is kept from its first change on, however many probes fail: of those the oldest are dropped.
+    """
     before = str(known.attributes.get(_HISTORY) or "") if known is not None else ""
-    changes = [*before.split(";"), f"{int(now)} {record.state.value} {record.reason}"]
-    return ";".join(change for change in changes[-KEEP_CHANGES:] if change)
+    changes = [change for change in before.split(";") if change]
+    changes.append(f"{int(now)} {record.state.value} {record.reason}")
+    closed = f" {CircuitState.CLOSED.value} "
+    while len(changes) > KEEP_CHANGES:
+        del changes[0 if any(closed in change for change in changes) else 1]
+    return ";".join(changes)
 
 
 def history_of(item: Item) -> tuple[CircuitChange, ...]:
