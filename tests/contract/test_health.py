@@ -235,7 +235,7 @@ def test_metrics_speak_of_every_endpoint(operator: Operator, student: Student) -
 
 
 def test_slow_requests_are_listed(operator: Operator) -> None:
-    """Those over the threshold, slowest first, by template; calls to dependencies and operators' questions are not listed."""
+    """Those over the threshold, slowest first, by template; no calls to dependencies, no questions of operators."""
     performance_monitor.reset()
     for name, seconds in (
         ("GET /api/users", 1.2),

@@ -24,6 +24,8 @@ pytestmark = pytest.mark.skipif(PROGRAM is None, reason="no chromium on this mac
 
 PICTURES = os.environ.get("STUDYSYNC_PICTURES")
 """A folder to keep pictures of the pages in, for people; unset: none are taken."""
+VIOLATIONS = """axe.run().then(found => found.violations.map(rule =>
+  [rule.id, rule.nodes.slice(0, 3).map(node => node.html.slice(0, 120) + ' ' + node.failureSummary)]))"""
 DONE = "document.querySelector('#status').textContent != 'connecting'"
 
 
@@ -283,9 +285,7 @@ def test_axe_finds_nothing(browser: Browser, url: str, axe: str, dark: bool, wid
         browser.wait_for(ready)
         browser.evaluate("document.querySelectorAll('details').forEach((each, n) => { if (n < 5) each.open = true })")
         browser.evaluate(axe + ";0")
-        found = browser.evaluate(
-            "axe.run().then(r => r.violations.map(v => [v.id, v.nodes.slice(0, 3).map(n => n.html.slice(0, 120) + ' ' + n.failureSummary)]))"
-        )
+        found = browser.evaluate(VIOLATIONS)
         assert found == [], path
 
 
@@ -294,7 +294,10 @@ def test_what_scrolls_sideways_says_so(browser: Browser, url: str) -> None:
     make_traffic()
     browser.open(f"{url}/health/dashboard", width=390)
     browser.wait_for("document.querySelector('#endpoints tbody tr')")
-    scrolling = "[...document.querySelectorAll('*')].filter(e => e.scrollWidth > e.clientWidth + 1 && ['auto', 'scroll'].includes(getComputedStyle(e).overflowX))"
+    scrolling = (
+        "[...document.querySelectorAll('*')].filter(e => e.scrollWidth > e.clientWidth + 1"
+        " && ['auto', 'scroll'].includes(getComputedStyle(e).overflowX))"
+    )
     assert browser.evaluate(f"{scrolling}.length") > 0
     assert browser.evaluate(f"{scrolling}.every(e => e.classList.contains('more') && e.tabIndex == 0)")
 
