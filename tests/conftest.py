@@ -40,9 +40,17 @@ def backends(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backends]:
         before = dict(os.environ)
         # Many students, one address.
         os.environ.update(running.environment, RATE_LIMIT_PER_MINUTE="1000000", RATE_LIMIT_PER_HOUR="10000000")
+        _age_accounts(running)
         yield running
         os.environ.clear()
         os.environ.update(before)
+
+
+def _age_accounts(backends: Backends) -> None:
+    """Let every account be years old, so that tests may tell of days gone by; who tests its age sets it."""
+    assert backends.dsn is not None
+    with psycopg.connect(backends.dsn, autocommit=True) as connection:
+        connection.execute("alter table profiles alter created_at set default '2020-01-01'")
 
 
 @pytest.fixture(scope="session")

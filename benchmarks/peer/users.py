@@ -85,13 +85,13 @@ def logout(user: User) -> Answer:
 @app.get("/api/users")
 def search(user: User, query: str | None = None, limit: int = 50, cursor: str | None = None) -> Answer:
     """Search for users."""
-    return Answer(data=call("search_users", p_query=query, p_limit=limit, p_after=cursor))
+    return Answer(data=call("search_users", p_query=query, p_limit=limit, p_after=cursor or ""))
 
 
 @app.get("/api/users/me/audit")
 def audit(user: User, limit: int = 50, cursor: str | None = None) -> Answer:
     """Read the own audit trail."""
-    return Answer(data=call("get_audit", p_user_id=user, p_limit=limit, p_after=cursor))
+    return Answer(data=call("get_audit", p_user_id=user, p_limit=limit, p_before=cursor))
 
 
 @app.get("/api/users/me")

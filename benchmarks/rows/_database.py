@@ -22,13 +22,13 @@ WARM = (
 )
 # What a session of 30 minutes looks like before it is completed: started half an hour ago, a heartbeat every 5 minutes.
 _SESSION = """
-with session as (
-  insert into study_sessions (session_id, user_id, duration_minutes, started_at, last_activity_at)
-  values (%(id)s, %(user)s, 30, now() - interval '30 minutes', now()) returning session_id, user_id, started_at
-)
-insert into session_events (session_id, user_id, source, event_type, occurred_at)
-select session_id, user_id, 'client', 'heartbeat', at
-from session, generate_series(started_at, now(), interval '5 minutes') at"""
+insert into study_sessions (session_id, user_id, duration_minutes, started_at, last_activity_at, progress)
+select %(id)s, %(user)s, 30, at, at, internal.first_progress(at) from (select now() - interval '30 minutes' as at) began"""
+# Heartbeats so many seconds apart, up to now.
+_HEARTBEATS = """
+select internal.record_marks(%(id)s, array_agg(row(%(id)s, gen_random_uuid(), 'heartbeat', at, null, '{}')::internal.mark
+                                               order by at))
+from generate_series(now() - (%(count)s - 1) * %(gap)s * interval '1 second', now(), %(gap)s * interval '1 second') at"""
 
 
 @contextmanager
@@ -57,10 +57,12 @@ def random_users(connection: Connection, count: int, seed: int = 1) -> list[str]
     return found
 
 
-def begin_session(connection: Connection, user: str) -> str:
+def begin_session(connection: Connection, user: str, *, heartbeats: int = 7, gap_seconds: float = 300.0) -> str:
     """Insert an active session of a user, with its heartbeats; returns its id."""
     session = str(uuid4())
     connection.execute(_SESSION, {"id": session, "user": user})
+    if heartbeats:
+        connection.execute(_HEARTBEATS, {"id": session, "count": heartbeats, "gap": gap_seconds})
     return session
 
 

@@ -98,11 +98,13 @@ async def close_silent_sessions() -> dict[str, int]:
 
     async def step() -> bool:
         some = await database().call("close_silent_sessions", p_mode=get_settings().suspicion_mode)
+        postponed = some.pop("postponed")
         closed.update(some)
-        return bool(some["completed"] + some["abandoned"])
+        return bool(some["completed"] + some["abandoned"] + postponed)
 
     until = end_of_run()
     await in_steps(step, until=until)
-    await purge("purge_idempotency_keys", until=until)
+    for housekeeping in ("archive_sessions", "purge_session_trails", "purge_idempotency_keys"):
+        await purge(housekeeping, until=until)
     app_logger.log_business_event(event_type="silent_sessions_closed", **closed)
     return dict(closed)

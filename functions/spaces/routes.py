@@ -44,7 +44,13 @@ async def create(command: Writes, body: CreateSpace) -> Any:
 @router.get("", response_model=Page[Space])
 async def search(
     caller: CurrentUser,
-    query: Annotated[SearchText | None, Query(description="Part of a name; under 3 characters its beginning.")] = None,
+    query: Annotated[
+        SearchText | None,
+        Query(
+            description="Part of a name; its beginning where there are not three letters or digits in a row. "
+            "A page may hold fewer than `limit` and still have a `next_cursor`."
+        ),
+    ] = None,
     limit: Limit = DEFAULT_LIMIT,
     cursor: Cursor = None,
 ) -> Any:
@@ -124,9 +130,8 @@ async def change_role(command: Writes, space_id: UUID, user_id: UserInPath, body
 async def remove_member(
     command: Writes, space_id: UUID, user_id: UserInPath, ban: bool = False, body: RequestBody | None = None
 ) -> Any:
-    """Remove a member, or with `ban` keep them out as well."""
-    removed = await command.run_once("remove_member", body, space_id=str(space_id), member_id=str(user_id), ban=ban)
-    return {"data": removed}
+    """Remove a member, or with `ban` keep them out as well, which renews the invite code."""
+    return {"data": await service.remove_member(command, body, space_id, user_id, ban=ban)}
 
 
 @router.get("/{space_id}/activity", response_model=Page[Activity])

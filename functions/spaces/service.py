@@ -14,8 +14,8 @@ from spaces.models import CreateSpace, JoinByCode, JoinSpace
 from studysync.commands import Command
 from studysync.database import database
 from studysync.errors import RATE_LIMIT_EXCEEDED, ApiError
-from studysync.fields import Timestamp
-from studysync.pagination import DEFERRED, BigCount, decode_cursor, page
+from studysync.fields import RequestBody, Timestamp
+from studysync.pagination import DEFERRED, BigCount, decode_cursor, encode_cursor, page
 from studysync.tokens import Caller
 
 # Crockford's base 32: nothing that is mistaken for something else when read aloud. 14 characters are 70 bits.
@@ -61,12 +61,27 @@ async def join(command: Command, body: JoinSpace | JoinByCode | None, space_id: 
     return joined
 
 
+async def remove_member(
+    command: Command, body: RequestBody | None, space_id: UUID, member_id: UUID, *, ban: bool
+) -> dict[str, Any]:
+    """Remove a member; with `ban` the space gets a new invite code, since they know the old one."""
+    code = {"invite_code": new_invite_code()} if ban else {}
+    removed: dict[str, Any] = await command.run_once(
+        "remove_member", body, space_id=str(space_id), member_id=str(member_id), ban=ban, **code
+    )
+    return removed
+
+
 async def search(caller: Caller, query: str | None, limit: int, cursor: str | None) -> dict[str, Any]:
-    """Return a page of public spaces, newest first."""
-    rows = await database().call(
+    """Return a page of public spaces, newest first; it may hold fewer than there are, and its cursor goes on."""
+    found = await database().call(
         "search_spaces", p_user_id=str(caller.user_id), p_query=query or None, p_limit=limit, **_after(cursor)
     )
-    return page(rows, limit, lambda row: [row["created_at"], row["space_id"]])
+    return {
+        "success": True,
+        "data": found["spaces"],
+        "next_cursor": encode_cursor(found["next"]) if found["next"] else None,
+    }
 
 
 async def own(caller: Caller, limit: int, cursor: str | None) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BaseModel, Field, SecretStr, StringConstraints
 
 from studysync.fields import UNCHANGED, DisplayText, RequestBody, writable
+from studysync.names import clean_name
 
 Username = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]{3,30}$")]
 
@@ -56,7 +57,9 @@ TimeZone = Annotated[
     StringConstraints(pattern=r"^[A-Za-z0-9_+-]+(?:/[A-Za-z0-9_+-]+){0,2}$", max_length=64),
     AfterValidator(_known_zone),
 ]
-DisplayName = Annotated[DisplayText, StringConstraints(min_length=1, max_length=80)]
+DisplayName = Annotated[
+    Annotated[DisplayText, AfterValidator(clean_name)], StringConstraints(min_length=1, max_length=80)
+]
 
 
 class Registration(RequestBody):
@@ -140,7 +143,7 @@ class AccountDeleted(BaseModel):
 class AuditEntry(BaseModel):
     """Something that was done by the user, or to what is theirs."""
 
-    entry_id: int
+    entry_id: int = Field(description="Unique; below zero for what sessions tell. The order is that of time.")
     action: Literal["authentication", "authorization", "data_access", "data_modification"]
     operation: str = Field(examples=["sign_in", "update"])
     resource_type: str = Field(examples=["profile", "session", "membership"])

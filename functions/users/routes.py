@@ -68,7 +68,13 @@ async def logout(caller: CurrentUser, body: RequestBody | None = None) -> Succes
 @router.get("/api/users", response_model=Page[PublicProfile])
 async def search_users(
     caller: CurrentUser,  # noqa: ARG001  # only signed-in users may search
-    query: Annotated[SearchText | None, Query(description="Part of a user name or display name.")] = None,
+    query: Annotated[
+        SearchText | None,
+        Query(
+            description="Beginning of a user name or display name, which come first, or, with three letters or digits "
+            "in a row, any part of one. A page may hold fewer than `limit` and still have a `next_cursor`."
+        ),
+    ] = None,
     limit: Limit = DEFAULT_LIMIT,
     cursor: Cursor = None,
 ) -> Any:

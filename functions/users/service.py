@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID, uuid4
 
-from pydantic import TypeAdapter
+from pydantic import Field, TypeAdapter
 
 from studysync.commands import fingerprint
 from studysync.context import request_context
@@ -17,11 +18,14 @@ from studysync.errors import (
     NOT_FOUND,
     USER_ALREADY_EXISTS,
     ApiError,
+    invalid,
     unauthenticated,
     unavailable,
 )
+from studysync.fields import Timestamp
 from studysync.logging import audit_logger
-from studysync.pagination import DEFERRED, BigCount, decode_cursor, page
+from studysync.names import one_spelling
+from studysync.pagination import DEFERRED, BigCount, Count, decode_cursor, encode_cursor
 from studysync.refusals import tell_database
 from studysync.tokens import Caller
 from users.attempts import Attempt
@@ -30,8 +34,13 @@ from users.models import Registered, Registration, Tokens
 if TYPE_CHECKING:
     from users.auth import SupabaseAuth
 
-_POSITION: TypeAdapter[tuple[str]] = TypeAdapter(tuple[str], config=DEFERRED)
-_ENTRY: TypeAdapter[tuple[int]] = TypeAdapter(tuple[BigCount], config=DEFERRED)
+_POSITION: TypeAdapter[tuple[int, str]] = TypeAdapter(
+    tuple[Annotated[int, Field(ge=0, le=2)], Annotated[str, Field(pattern=r"^[a-z0-9_]{0,30}$")]], config=DEFERRED
+)
+# The last entry of each of the two lists that a trail is woven of; null where it has not begun.
+_ENTRY: TypeAdapter[tuple[int | None, datetime | None, int | None, UUID | None]] = TypeAdapter(
+    tuple[BigCount | None, Timestamp | None, Count | None, UUID | None], config=DEFERRED
+)
 
 
 def supabase_auth() -> SupabaseAuth:
@@ -48,7 +57,8 @@ async def register(body: Registration, key: str | None) -> Registered:
     account that is there, provided that the password is right.
 
     Raises:
-        ApiError: USER_ALREADY_EXISTS, IDEMPOTENCY_KEY_REUSED, SERVICE_UNAVAILABLE.
+        ApiError: USER_ALREADY_EXISTS, IDEMPOTENCY_KEY_REUSED, SERVICE_UNAVAILABLE; VALIDATION_ERROR where the name is
+            reserved.
     """
     # The password is left out: nothing that could help to guess it is kept. It is checked by signing in.
     request = fingerprint("register", {"username": body.username, "email": body.email})
@@ -85,6 +95,8 @@ async def _register_again(body: Registration, registration: Mapping[str, str]) -
     if known is not None:
         # Another password is another request. It is in no fingerprint, and shows when it does not open the account.
         return _registered(await _sign_in_to_own(body, _key_reused()), body.username)
+    if state["username_reserved"]:
+        raise invalid("This username is reserved.", "body.username")
     if state["resumable"] and not state["username_taken"]:  # its one chance is not to be used up by a taken name
         tokens = await _sign_in_to_own(body, _already_exists("email address"))
         await database().write("complete_registration", tokens.user_id, {"username": body.username})
@@ -170,11 +182,23 @@ def _tell(method: str, user_id: UUID) -> None:
 
 async def audit_trail(caller: Caller, limit: int, cursor: str | None) -> dict[str, Any]:
     """Return a page of the caller's own audit trail, newest first."""
-    after = decode_cursor(cursor, _ENTRY)
-    rows = await database().call(
-        "get_audit", p_user_id=str(caller.user_id), p_limit=limit, p_after=after[0] if after else None
+    before, at, turn, session_id = decode_cursor(cursor, _ENTRY) or (None, None, None, None)
+    found = await database().call(
+        "get_audit",
+        p_user_id=str(caller.user_id),
+        p_limit=limit,
+        p_before=before,
+        p_at=at.isoformat() if at else None,
+        p_turn=turn,
+        p_session_id=str(session_id) if session_id else None,
     )
-    return page(rows, limit, lambda row: [row["entry_id"]])
+    return _page(found, "entries")
+
+
+def _page(found: dict[str, Any], rows: str) -> dict[str, Any]:
+    """Return the page of what the database found, which says itself where the next one begins."""
+    following = found["next"]
+    return {"success": True, "data": found[rows], "next_cursor": encode_cursor(following) if following else None}
 
 
 async def profile(caller: Caller, user_id: UUID) -> dict[str, Any]:
@@ -201,9 +225,11 @@ async def own_profile(caller: Caller) -> dict[str, Any]:
 
 
 async def search(query: str | None, limit: int, cursor: str | None) -> dict[str, Any]:
-    """Return a page of public profiles whose user name or display name contains `query`."""
-    after = decode_cursor(cursor, _POSITION)
-    rows = await database().call(
-        "search_users", p_query=query or None, p_limit=limit, p_after=after[0] if after else None
-    )
-    return page(rows, limit, lambda row: [row["username"]])
+    """Return a page of public profiles whose user name or display name contains `query`.
+
+    The database reads a bounded number of names a call, so a page may hold fewer than there are; its cursor goes on.
+    """
+    step, name = decode_cursor(cursor, _POSITION) or (0, "")
+    query = one_spelling(query) if query else None
+    found = await database().call("search_users", p_query=query, p_limit=limit, p_step=step, p_after=name)
+    return _page(found, "users")

@@ -119,8 +119,6 @@ with per_day as (
 select user_id, day, sessions, focus_seconds, (row_number() over (partition by user_id, run order by day))::integer as streak
 from runs;
 analyze days;
-insert into public.study_days (user_id, day, sessions, focus_seconds, daily_bonus_paid, streak)
-select user_id, day, sessions, focus_seconds, focus_seconds >= 7200, streak from days order by user_id, day;
 
 -- step: What each session pays
 create temp table paid on commit drop as
@@ -132,7 +130,8 @@ with known as (
 ), pay as (
   select known.*, focus_seconds / 60 as for_session, case when focus_seconds >= 1500 then 10 else 0 end as for_focus,
     case when day_seconds >= 7200 and day_seconds - focus_seconds < 7200 then 20 else 0 end as for_day,
-    least(50, 2 * (streak / 7)) as for_streak
+    case when day_seconds >= 1500 and day_seconds - focus_seconds < 1500 then least(50, 2 * (streak / 7)) else 0 end
+      as for_streak
   from known
 ), summed as (
   select pay.*, for_session + for_focus + for_day + for_streak as earned,
@@ -147,14 +146,20 @@ select milestones.*, earned + for_500 + for_10000 as xp,
   session_xp + 100 * (session_xp / 500) + 1000 * (session_xp / 10000) as total_xp
 from milestones;
 analyze paid;
+insert into public.study_days
+  (user_id, day, sessions, focus_seconds, xp, bonus_xp, daily_bonus_paid, streak_bonus_rated, streak)
+select user_id, d.day, d.sessions, d.focus_seconds, sum(p.xp), sum(p.earned - p.for_session), d.focus_seconds >= 7200,
+  d.focus_seconds >= 1500, d.streak
+from days d join paid p using (user_id, day)
+group by user_id, d.day, d.sessions, d.focus_seconds, d.streak order by user_id, d.day;
 
 -- step: The ledger
 insert into public.xp_ledger (user_id, amount, source, session_id, milestone, day, space_id, occurred_at, created_at)
 select p.user_id, a.amount, a.source, p.session_id, a.milestone, p.day, p.space_id, p.ended_at, p.ended_at
 from paid p cross join lateral (
   select * from (values
-    ('session', p.for_session, null::integer), ('focus_bonus', p.for_focus, null), ('daily_bonus', p.for_day, null),
-    ('streak_bonus', p.for_streak, null)
+    ('session'::public.xp_source, p.for_session, null::integer), ('focus_bonus', p.for_focus, null),
+    ('daily_bonus', p.for_day, null), ('streak_bonus', p.for_streak, null)
   ) bonus (source, amount, milestone) where amount > 0
   union all
   select source, amount, milestone from internal.milestones_between(p.session_xp - p.earned, p.session_xp)
@@ -164,14 +169,20 @@ order by p.ended_at;
 
 -- step: Totals and badges
 insert into public.user_stats
-  (user_id, total_xp, session_xp, completed_sessions, focus_seconds, best_streak, best_day_seconds, updated_at)
+  (user_id, total_xp, session_xp, completed_sessions, focus_seconds, best_streak, best_day_seconds, updated_at,
+   xp_by_source)
 select s.user_id, coalesce(max(p.total_xp), 0), coalesce(max(p.session_xp), 0), count(p.session_id),
   coalesce(sum(p.focus_seconds), 0), coalesce(max(p.streak), 0), coalesce(max(p.day_seconds), 0),
-  coalesce(max(p.ended_at), min(s.joined_on))
+  coalesce(max(p.ended_at), min(s.joined_on)),
+  jsonb_strip_nulls(jsonb_build_object(
+    'session', nullif(sum(p.for_session), 0), 'focus_bonus', nullif(sum(p.for_focus), 0),
+    'daily_bonus', nullif(sum(p.for_day), 0), 'streak_bonus', nullif(sum(p.for_streak), 0),
+    'milestone_500', nullif(sum(p.for_500), 0), 'milestone_10000', nullif(sum(p.for_10000), 0)))
 from students s left join paid p using (user_id) group by s.user_id order by s.user_id
 on conflict (user_id) do update set
   total_xp = excluded.total_xp, session_xp = excluded.session_xp, completed_sessions = excluded.completed_sessions,
-  focus_seconds = excluded.focus_seconds, best_streak = excluded.best_streak, best_day_seconds = excluded.best_day_seconds;
+  focus_seconds = excluded.focus_seconds, best_streak = excluded.best_streak, best_day_seconds = excluded.best_day_seconds,
+  xp_by_source = excluded.xp_by_source;
 create temp table earned_badges on commit drop as
 select p.user_id, b.badge_key, min(p.ended_at) as earned_at
 from paid p join public.badges b on b.threshold <= case b.metric
@@ -185,20 +196,13 @@ select user_id, badge_key, earned_at from earned_badges order by user_id, badge_
 -- step: Sessions with their outcome
 insert into public.study_sessions (
   session_id, user_id, space_id, subject, duration_minutes, status, started_at, ended_at, last_activity_at,
-  last_heartbeat_at, focus_seconds, efficiency, outcome, created_at, updated_at)
+  last_heartbeat_at, focus_seconds, efficiency, xp_awarded, total_xp, current_streak, new_badges, created_at, updated_at,
+  change_seq, silence_check_at)
 select p.session_id, p.user_id, p.space_id, p.subject, p.duration_minutes, 'completed', p.started_at, p.ended_at, p.ended_at,
   p.ended_at, p.focus_seconds, round((60 + 40 * pg_temp.dice(p.n, (50 + p.nth % 40)::integer))::numeric, 1),
-  jsonb_build_object(
-    'xp_awarded', p.xp, 'xp_breakdown', jsonb_strip_nulls(jsonb_build_object(
-      'session', nullif(p.for_session, 0), 'focus_bonus', nullif(p.for_focus, 0), 'daily_bonus', nullif(p.for_day, 0),
-      'streak_bonus', nullif(p.for_streak, 0), 'milestone_500', nullif(p.for_500, 0),
-      'milestone_10000', nullif(p.for_10000, 0))),
-    'total_xp', p.total_xp, 'level', 1 + p.total_xp / 100, 'leveled_up', p.total_xp / 100 > (p.total_xp - p.xp) / 100,
-    'new_badges', coalesce(b.badges, '[]'), 'session_id', p.session_id, 'status', 'completed', 'ended_at', p.ended_at,
-    'focus_seconds', p.focus_seconds, 'suspicion_score', 0, 'flagged', false, 'held', false, 'current_streak', p.streak),
-  p.started_at, p.ended_at
+  p.xp, p.total_xp, p.streak, b.badges, p.started_at, p.ended_at, p.nth, null
 from paid p left join (
-  select user_id, earned_at, jsonb_agg(badge_key) as badges from earned_badges group by user_id, earned_at
+  select user_id, earned_at, array_agg(badge_key) as badges from earned_badges group by user_id, earned_at
 ) b on b.user_id = p.user_id and b.earned_at = p.ended_at;
 
 -- step: Leaderboards
@@ -242,18 +246,18 @@ on conflict (board_id, fine, bucket, shard) do update set users = b.users + excl
 delete from public.user_changes where user_id in (select account_id from settings);
 delete from public.user_change_counters where user_id in (select account_id from settings);
 insert into public.user_changes (user_id, kind, entity_id, seq, deleted, changed_at)
-select user_id, kind, entity_id, row_number() over (partition by user_id order by changed_at, kind), false, changed_at
+select user_id, kind, entity_id, coalesce(sessions, 0) + row_number() over (partition by user_id order by changed_at, kind), false,
+  changed_at
 from (
   select user_id, 'profile' as kind, 'me' as entity_id, joined_on::timestamptz as changed_at from students
-  union all
-  select user_id, 'session', session_id::text, ended_at from sessions
   union all
   select user_id, 'xp', 'me', max(ended_at) from sessions group by user_id
   union all
   select user_id, 'badge', badge_key, earned_at from earned_badges
   union all
   select user_id, 'membership', space_id::text, joined_at from memberships
-) changes;
+) changes
+left join (select user_id, count(*) as sessions from paid group by user_id) numbered using (user_id);
 insert into public.user_change_counters (user_id, seq)
 select c.user_id, max(c.seq) from students join public.user_changes c using (user_id) group by c.user_id;
 

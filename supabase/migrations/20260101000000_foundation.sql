@@ -45,9 +45,10 @@ begin
   return v_count;
 end $$;
 
--- Close everything in `public`: row-level security on every table, no writes and no functions for clients with a
--- Supabase token of their own. Each migration ends by calling it, so that a new table or function is never left open
--- (hosted Supabase grants both to anon and authenticated by default).
+-- Close everything in `public` to all but the service role: a client that could read its own rows through PostgREST
+-- could also keep the database busy with filters, past every limit of the API. Row-level security is the second wall.
+-- Each migration ends by calling it, so that a new table or function is never left open (hosted Supabase grants both to
+-- anon and authenticated by default).
 create function internal.lock_down() returns void
 language plpgsql set search_path = '' as $$
 declare
@@ -60,8 +61,7 @@ begin
       and pg_get_userbyid(c.relowner) = current_user
   loop
     execute format('alter table %s enable row level security', v_table.name);
-    execute format('revoke insert, update, delete, truncate, references, trigger on %s from anon, authenticated', v_table.name);
-    execute format('grant select on %s to authenticated', v_table.name);
+    execute format('revoke all on %s from public, anon, authenticated', v_table.name);
     execute format('grant all on %s to service_role', v_table.name);
   end loop;
   for v_function in
@@ -74,6 +74,18 @@ begin
       execute format('grant execute on function %s to service_role', v_function.name);
     end if;
   end loop;
+end $$;
+
+-- The database gives up on a statement just before the API does (5 s, DATABASE_TIMEOUT_SECONDS): nobody waits for it any
+-- more. Anon and authenticated may do nothing, so nothing of theirs takes long. PostgREST applies a role's settings to
+-- each of its requests.
+do $$
+begin
+  alter role service_role set statement_timeout = '4500ms';
+  alter role authenticated set statement_timeout = '1s';
+  alter role anon set statement_timeout = '1s';
+exception when insufficient_privilege then
+  raise warning 'statement timeouts are not set: run "alter role ... set statement_timeout" as an administrator';
 end $$;
 
 select internal.lock_down();

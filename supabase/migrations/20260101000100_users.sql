@@ -9,11 +9,34 @@ create table public.profiles (
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now()
 );
-create unique index profiles_username_key on public.profiles (lower(username));
-create index profiles_search on public.profiles
-  using gin (lower(username) extensions.gin_trgm_ops, lower(display_name) extensions.gin_trgm_ops);
-create index profiles_prefix on public.profiles (lower(username) text_pattern_ops);
-create index profiles_display_prefix on public.profiles (lower(display_name) text_pattern_ops);
+create unique index profiles_username_key on public.profiles (internal.skeleton(username));
+
+create function internal.refuse_reserved_name() returns trigger
+language plpgsql security definer set search_path = '' as $$
+begin
+  if internal.is_reserved(new.username) then
+    perform internal.fail('SS004', 'This username is reserved.', '{"location": "body.username"}');
+  end if;
+  return new;
+end $$;
+create trigger studysync_reserved_names before insert or update of username on public.profiles
+  for each row execute function internal.refuse_reserved_name();
+
+-- Mailboxes that an account had before the present one, the last 20: who is banned may not come back with one of them.
+create table internal.former_mailboxes (
+  user_id uuid not null references public.profiles on delete cascade,
+  mailbox bytea not null,  -- see internal.mailbox_hash
+  left_at timestamptz not null,
+  primary key (user_id, mailbox)
+);
+
+-- All mailboxes that an account has or had.
+create function internal.mailboxes(p_user_id uuid) returns setof bytea
+language sql stable set search_path = '' as $$
+  select internal.mailbox_hash(email) from auth.users where id = p_user_id and email is not null
+  union
+  select mailbox from internal.former_mailboxes where user_id = p_user_id
+$$;
 
 -- The totals of a user, always the sum of what xp_ledger and study_sessions say (checked by the invariants).
 -- Its row is also the lock that puts all writes of one user in a line: whoever changes anything of a user holds it first.
@@ -26,6 +49,7 @@ create table public.user_stats (
   focus_seconds bigint not null default 0,
   best_streak integer not null default 0,
   best_day_seconds integer not null default 0,
+  xp_by_source jsonb not null default '{}',
   updated_at timestamptz not null default now()
 );
 
@@ -35,8 +59,11 @@ create table public.study_days (
   day date not null,
   sessions integer not null default 0,
   focus_seconds integer not null default 0,
-  short_sessions_paid integer not null default 0,
+  xp integer not null default 0,                    -- every award of the day, milestones too
+  bonus_xp integer not null default 0,              -- of these, all but credited minutes and milestones
+  short_sessions_paid smallint not null default 0,
   daily_bonus_paid boolean not null default false,
+  streak_bonus_rated boolean not null default false,
   streak integer not null,
   primary key (user_id, day)
 );
@@ -68,15 +95,26 @@ create policy own_profile on public.profiles for select to authenticated using (
 create policy own_stats on public.user_stats for select to authenticated using (user_id = (select auth.uid()));
 create policy own_days on public.study_days for select to authenticated using (user_id = (select auth.uid()));
 
+-- What an account is called that was not made through our API (the Supabase dashboard, a social login): as its metadata
+-- say, where a user could choose that, or else a name of its own.
+create function internal.name_of_foreign_account(p_wanted text, p_user_id uuid) returns text
+language sql stable set search_path = '' as $$
+  select case when p_wanted ~ '^[A-Za-z0-9_]{3,30}$' and not internal.is_reserved(p_wanted) and not exists (
+           select from public.profiles where internal.skeleton(username) = internal.skeleton(p_wanted))
+         then p_wanted else 'user_' || left(replace(p_user_id::text, '-', ''), 16) end
+$$;
+
 -- Account and profile come in one transaction: Supabase Auth inserts the account, this trigger the rest, and when it
 -- cannot (the name is taken) the account does not come about either.
 create function internal.on_account_created() returns trigger
 language plpgsql security definer set search_path = '' as $$
 declare
-  -- Accounts that were not made through our API (the Supabase dashboard, a social login) get a name of their own.
-  v_username text := coalesce(new.raw_user_meta_data ->> 'username', 'user_' || left(replace(new.id::text, '-', ''), 16));
   v_registration jsonb := new.raw_user_meta_data -> 'registration';
+  v_username text := new.raw_user_meta_data ->> 'username';
 begin
+  if v_registration is null then
+    v_username := internal.name_of_foreign_account(v_username, new.id);
+  end if;
   insert into public.profiles (user_id, username, display_name) values (new.id, v_username, v_username);
   insert into public.user_stats (user_id) values (new.id);
   if v_registration ->> 'key' is not null then
@@ -87,6 +125,16 @@ begin
 end $$;
 create trigger studysync_on_account_created after insert on auth.users
   for each row execute function internal.on_account_created();
+
+-- What an account stored on the last day (UTC) on which it stored anything, for its daily quota.
+create table public.account_usage (
+  user_id uuid primary key references public.profiles on delete cascade,
+  day date not null,
+  events integer not null,
+  bytes bigint not null,           -- of payloads
+  sessions integer not null,       -- begun
+  rejected_bytes bigint not null   -- of payloads of events that can never be applied
+) with (fillfactor = 50);
 
 -- Take the user's line (see user_stats). A token outlives the account that it was made for by up to an hour.
 -- Every write of the API takes its caller's line before any other, so the first to be taken tells who acts in this
@@ -152,36 +200,6 @@ begin
   return internal.public_profile(v_profile);
 end $$;
 
--- Public profiles whose user name or display name contains p_query, by user name; a query of fewer than three
--- characters, which no trigram index can help with, finds user names that begin with it, or display names where it is not
--- of Latin letters alone: those can be whole names. p_after: the last name of the page before. One row more than p_limit is
--- returned where there are more.
-create function public.search_users(p_query text, p_limit integer, p_after text default null) returns jsonb
-language plpgsql stable security definer set search_path = '' as $$
-declare
-  v_pattern text := internal.contains_pattern(lower(p_query));
-  v_condition text := 'true';
-  v_rows jsonb;
-begin
-  if char_length(p_query) < 3 then
-    v_condition := format('lower(%I) like %L', case when p_query ~ '[^\x01-\x7f]' then 'display_name' else 'username' end,
-                          substr(v_pattern, 2));
-  elsif p_query is not null then
-    v_condition := format('(lower(username) like %1$L or lower(display_name) like %1$L)', v_pattern);
-  end if;
-  -- Planned for this very query: only then are the indexes on parts of names used.
-  execute format(
-    $query$
-      select coalesce(jsonb_agg(internal.public_profile(p) order by lower(p.username)), '[]')
-      from (
-        select * from public.profiles where %s and ($2 is null or lower(username) > lower($2))
-        order by lower(username) limit $1 + 1
-      ) p
-    $query$, v_condition)
-  into v_rows using p_limit, p_after;
-  return v_rows;
-end $$;
-
 create function public.update_profile(p_user_id uuid, p_args jsonb) returns jsonb
 language plpgsql security definer set search_path = '' as $$
 declare
@@ -226,7 +244,7 @@ begin
 end $$;
 
 -- Why a registration failed, asked only after it did: Supabase Auth hides the reason when the trigger above refuses.
--- `username_taken`: by another account than that of the address. `resumable`: the account was made but its registration
+-- `username_taken`: this or one that looks like it, by another account than that of the address. `resumable`: the account was made but its registration
 -- never got as far as a token. 20 seconds are more than a function may run, so whoever began it is not at it any more.
 create function public.registration_state(p_email text, p_username text, p_key text, p_scope text) returns jsonb
 language sql stable security definer set search_path = '' as $$
@@ -237,7 +255,8 @@ language sql stable security definer set search_path = '' as $$
       (select fingerprint from public.registration_keys where scope = p_scope)),
     'username_taken', exists (
       select from public.profiles p left join auth.users u on u.id = p.user_id
-      where lower(p.username) = lower(p_username) and u.email is distinct from lower(p_email)),
+      where internal.skeleton(p.username) = internal.skeleton(p_username) and u.email is distinct from lower(p_email)),
+    'username_reserved', internal.is_reserved(p_username),
     'email_taken', exists (select from auth.users where email = lower(p_email)),
     'resumable', exists (
       select from auth.users where email = lower(p_email) and last_sign_in_at is null

@@ -1,25 +1,26 @@
 -- XP: the append-only ledger, and what a completed session pays. One implementation for sessions that end online, by
 -- schedule or in an offline batch (CONTRACT: "XP").
 
+create type public.xp_source as enum (
+  'session', 'focus_bonus', 'daily_bonus', 'streak_bonus', 'milestone_500', 'milestone_10000');
+
 create table public.xp_ledger (
-  entry_id bigint generated always as identity primary key,
   user_id uuid not null references public.profiles on delete cascade,
-  amount integer not null check (amount > 0),
-  source text not null check (source in (
-    'session', 'focus_bonus', 'daily_bonus', 'streak_bonus', 'milestone_500', 'milestone_10000')),
+  entry_id bigint generated always as identity,
   session_id uuid not null,
-  milestone integer,                  -- the XP from sessions that this milestone stands for; null for other sources
-  day date not null,                  -- the user's local day that it was earned on
-  space_id uuid,                      -- the space that the session was studied in
   occurred_at timestamptz not null,   -- when the session ended: what leaderboard periods go by
   created_at timestamptz not null,    -- when it was awarded: a period that was over by then did not get it
-  check ((milestone is null) = (source not like 'milestone%'))
+  amount integer not null check (amount > 0),
+  source public.xp_source not null,
+  day date not null,                  -- the user's local day that it was earned on
+  milestone integer,                  -- the XP from sessions that this milestone stands for; null for other sources
+  space_id uuid,                      -- the space that the session was studied in
+  primary key (user_id, entry_id),
+  check ((milestone is null) = (source not in ('milestone_500', 'milestone_10000')))
 );
 -- A session can pay only once, and a milestone is reached only once.
-create unique index xp_ledger_session on public.xp_ledger (session_id, source) where milestone is null;
+create unique index xp_ledger_session on public.xp_ledger (session_id, source, milestone) nulls not distinct;
 create unique index xp_ledger_milestone on public.xp_ledger (user_id, source, milestone) where milestone is not null;
-create index xp_ledger_user on public.xp_ledger (user_id, entry_id desc);
-create index xp_ledger_sums on public.xp_ledger (user_id, source, day) include (amount);
 create policy own_ledger on public.xp_ledger for select to authenticated using (user_id = (select auth.uid()));
 
 -- Append-only for everybody, the service role too. Rows go only with the account that they belong to.
@@ -57,7 +58,8 @@ begin
   return v_day;
 end $$;
 
--- What a session of p_focus_seconds on p_day pays, by source; {} when nothing. p_day already counts the session.
+-- What a session of p_focus_seconds on p_day pays, by source; {} when nothing. p_day already counts the session. The
+-- bonuses of a day come with the session that first brings its credited time there, however short that session is.
 create function internal.session_pay(p_focus_seconds integer, p_day public.study_days) returns jsonb
 language sql immutable set search_path = '' as $$
   select coalesce(jsonb_object_agg(source, amount) filter (where amount > 0), '{}')
@@ -65,19 +67,27 @@ language sql immutable set search_path = '' as $$
     ('session', case when p_focus_seconds >= 60 then p_focus_seconds / 60
                      when p_day.short_sessions_paid < 5 then 1 else 0 end),
     ('focus_bonus', case when p_focus_seconds >= 25 * 60 then 10 else 0 end),
-    ('daily_bonus', case when p_focus_seconds >= 60 and p_day.focus_seconds >= 120 * 60
-                              and not p_day.daily_bonus_paid then 20 else 0 end),
-    ('streak_bonus', case when p_focus_seconds >= 60 then least(50, 2 * (p_day.streak / 7)) else 0 end)
+    ('daily_bonus', case when p_day.focus_seconds >= 120 * 60 and not p_day.daily_bonus_paid then 20 else 0 end),
+    ('streak_bonus', case when p_day.focus_seconds >= 25 * 60 and not p_day.streak_bonus_rated
+                          then least(50, 2 * (p_day.streak / 7)) else 0 end)
   ) as pay (source, amount)
 $$;
 
 -- The milestones that lie above p_before and not above p_after XP from sessions.
 create function internal.milestones_between(p_before bigint, p_after bigint)
-returns table (source text, amount integer, milestone integer)
+returns table (source public.xp_source, amount integer, milestone integer)
 language sql immutable set search_path = '' as $$
-  select 'milestone_500', 100, (n * 500)::integer from generate_series(p_before / 500 + 1, p_after / 500) n
+  select 'milestone_500'::public.xp_source, 100, (n * 500)::integer from generate_series(p_before / 500 + 1, p_after / 500) n
   union all
   select 'milestone_10000', 1000, (n * 10000)::integer from generate_series(p_before / 10000 + 1, p_after / 10000) n
+$$;
+
+-- The numbers of two objects, added key by key.
+create function internal.add_by_key(p_one jsonb, p_other jsonb) returns jsonb
+language sql immutable set search_path = '' as $$
+  select coalesce(jsonb_object_agg(key, sum), '{}')
+  from (select key, sum(value::bigint) from (
+    select * from jsonb_each_text(p_one) union all select * from jsonb_each_text(p_other)) numbers group by key) added
 $$;
 
 -- Pay a completed session that ended at p_ended_at, with all that hangs on it: ledger, totals, study day, leaderboards
@@ -108,7 +118,7 @@ begin
   select coalesce(sum(value::integer), 0) into v_earned from jsonb_each_text(v_pay);
 
   insert into public.xp_ledger (user_id, amount, source, session_id, day, space_id, occurred_at, created_at)
-  select p_user_id, value::integer, key, p_session_id, v_local_day, p_space_id, p_ended_at, v_now
+  select p_user_id, value::integer, key::public.xp_source, p_session_id, v_local_day, p_space_id, p_ended_at, v_now
   from jsonb_each_text(v_pay);
 
   with reached as (
@@ -122,8 +132,12 @@ begin
   from (select source, sum(amount) as amount from reached group by source) by_source;
 
   update public.study_days set
-    short_sessions_paid = short_sessions_paid + (p_focus_seconds < 60 and v_earned > 0)::integer,
-    daily_bonus_paid = daily_bonus_paid or v_pay ? 'daily_bonus'
+    xp = xp + v_earned + v_bonus,
+    bonus_xp = bonus_xp + v_earned - coalesce((v_pay ->> 'session')::integer, 0),
+    short_sessions_paid = short_sessions_paid + (p_focus_seconds < 60 and v_pay ? 'session')::integer,
+    daily_bonus_paid = daily_bonus_paid or v_pay ? 'daily_bonus',
+    -- Decided once, also where it came to nothing: what arrives later does not rate the streak again.
+    streak_bonus_rated = focus_seconds >= 25 * 60
   where user_id = p_user_id and day = v_local_day;
 
   update public.user_stats set
@@ -135,6 +149,7 @@ begin
     best_streak = greatest(best_streak, (
       select max(streak) from public.study_days where user_id = p_user_id and day >= v_local_day)),
     best_day_seconds = greatest(best_day_seconds, v_day.focus_seconds),
+    xp_by_source = internal.add_by_key(xp_by_source, v_pay || v_milestones),
     updated_at = v_now
   where user_id = p_user_id returning * into v_after;
 

@@ -1,27 +1,62 @@
 -- Study sessions: what is kept of them, what time they are credited, how they are judged, and how they end (CONTRACT:
 -- "Sessions"). What clients and the schedule call is in the next migration.
 
+-- What is carried forward of an active session, so that no event has to look at those before it.
+create type internal.progress as (
+  alive tstzmultirange,        -- the five minutes after each sign of life, together
+  away tstzmultirange,         -- its breaks
+  events integer,              -- the client's
+  breaks integer,              -- of these, beginnings and ends of breaks
+  in_order boolean,            -- each came after those before it, by the server's time and by the client's
+  beats integer,               -- intervals between heartbeats: how many,
+  beat_seconds float8,         -- their sum,
+  beat_squares float8,         -- the sum of their squares,
+  rapid_beats integer,         -- and how many are under a second
+  disordered integer,          -- claims that lie before the one before them
+  repeated integer,            -- claims that were made before for the same type of event
+  skew_seconds float8,         -- the largest difference between a claim and the server's time
+  first_claim timestamptz,
+  last_claim timestamptz
+);
+
 create table public.study_sessions (
   session_id uuid primary key,
   user_id uuid not null references public.profiles on delete cascade,
   space_id uuid,
-  subject text check (char_length(subject) between 1 and 100),
-  duration_minutes integer not null check (duration_minutes between 1 and 720),  -- as planned
-  status text not null default 'active' check (status in ('active', 'completed', 'abandoned')),
   started_at timestamptz not null,
   ended_at timestamptz,
   last_activity_at timestamptz not null,  -- the last sign of life: start, heartbeat or another event
   last_heartbeat_at timestamptz,
+  created_at timestamptz not null default internal.clock(),
+  updated_at timestamptz not null default internal.clock(),
+  silence_check_at timestamptz default '-infinity',  -- when the schedule looks next; null once the session has ended
+  change_seq bigint,                      -- of its last change, see user_changes
+  total_xp bigint,                        -- the user's, after it was paid
+  duration_minutes smallint not null check (duration_minutes between 1 and 720),  -- as planned
   focus_seconds integer not null default 0 check (focus_seconds between 0 and 43200),  -- credited time
-  efficiency numeric(5, 2) check (efficiency between 0 and 100),
-  suspicion_score integer not null default 0 check (suspicion_score between 0 and 100),
+  xp_awarded integer not null default 0,
+  current_streak integer,                 -- the user's, after it was paid
+  suspicion_score smallint not null default 0 check (suspicion_score between 0 and 100),
   flagged boolean not null default false,
   held boolean not null default false,    -- flagged in strict mode: pays nothing
   replayed boolean not null default false,    -- begun offline and told of afterwards
   background boolean not null default false,  -- replayed, and still open beside a session that began later
-  outcome jsonb,                          -- the answer to completing or abandoning it, given again to a repeat
-  created_at timestamptz not null default now(),
-  updated_at timestamptz not null default now(),
+  archived boolean not null default false,    -- its events are in session_trails
+  status text not null default 'active' check (status in ('active', 'completed', 'abandoned')),
+  subject text check (char_length(subject) between 1 and 100),
+  efficiency numeric(5, 2) check (efficiency between 0 and 100),
+  end_reason text check (end_reason in ('client', 'silent')),  -- null: completed by the client
+  new_badges text[],
+  progress internal.progress,             -- of an active session
+  -- Until when it is known to have gone on: one that runs online until now and further; of one that is replayed the rest
+  -- may still be on its way, perhaps from another phone, and only what has come is known. The last five minutes of one
+  -- that was closed for its silence are only assumed.
+  known_until timestamptz not null generated always as (
+    case when end_reason = 'silent' or (ended_at is null and replayed) then last_activity_at
+         else coalesce(ended_at, 'infinity') end) stored,
+  -- Whether no other session may overlap it: one that is undecided, or was given up for its silence, takes no time yet.
+  occupies boolean not null generated always as (
+    not (status = 'active' and replayed) and not (status = 'abandoned' and end_reason = 'silent')) stored,
   check ((status = 'active') = (ended_at is null)),
   check (ended_at >= started_at)
 );
@@ -29,24 +64,33 @@ create table public.study_sessions (
 -- still be open beside it.
 create unique index study_sessions_one_active on public.study_sessions (user_id)
   where status = 'active' and not background;
-create index study_sessions_user on public.study_sessions (user_id, started_at desc, session_id desc);
-create index study_sessions_silent on public.study_sessions (last_activity_at) where status = 'active';
+create index study_sessions_user on public.study_sessions (user_id, started_at);
+-- Sessions that take time lie one after the other, so the first that ends after a moment tells all about it.
+create index study_sessions_occupied on public.study_sessions (user_id, known_until) where occupies;
+create index study_sessions_undecided on public.study_sessions (user_id, known_until) where not occupies;
+create index study_sessions_changes on public.study_sessions (user_id, change_seq);
+-- Heartbeats change no indexed column, so that they stay cheap: the schedule moves the time of its next look itself.
+create index study_sessions_silent on public.study_sessions (silence_check_at) where status = 'active';
+create index study_sessions_to_archive on public.study_sessions (updated_at) where status <> 'active' and not archived;
 create policy own_sessions on public.study_sessions for select to authenticated using (user_id = (select auth.uid()));
 
+-- The events of active sessions and of those that ended in the last day; then they go to session_trails.
 create table public.session_events (
-  event_id uuid primary key default gen_random_uuid(),
-  seq bigint generated always as identity,  -- the order of arrival
-  session_id uuid not null references public.study_sessions on delete cascade,
   user_id uuid not null references public.profiles on delete cascade,
+  event_id uuid not null default gen_random_uuid(),
+  session_id uuid not null references public.study_sessions on delete cascade,
+  seq bigint generated always as identity,  -- the order of arrival
+  occurred_at timestamptz not null,         -- by the server's clock, what counts
+  claimed_at timestamptz,                   -- by the client's clock, what feeds the suspicion score
   source text not null check (source in ('client', 'lifecycle')),
   event_type text not null check (event_type in (
     'start', 'heartbeat', 'focus_start', 'focus_end', 'break_start', 'break_end', 'note', 'complete', 'abandon')),
-  occurred_at timestamptz not null,         -- by the server's clock, what counts
-  claimed_at timestamptz,                   -- by the client's clock, what feeds the suspicion score
-  payload jsonb not null default '{}'
+  payload jsonb not null default '{}',
+  primary key (user_id, event_id)
 );
 create index session_events_session on public.session_events (session_id, occurred_at, seq);
-create index session_events_user on public.session_events (user_id);
+create index session_events_breaks on public.session_events (session_id, occurred_at, seq)
+  where event_type in ('break_start', 'break_end');
 create policy own_events on public.session_events for select to authenticated using (user_id = (select auth.uid()));
 
 create function internal.session_json(s public.study_sessions) returns jsonb
@@ -55,8 +99,23 @@ language sql stable set search_path = '' as $$
     'session_id', s.session_id, 'status', s.status, 'subject', s.subject, 'space_id', s.space_id,
     'duration_minutes', s.duration_minutes, 'started_at', s.started_at, 'ended_at', s.ended_at,
     'last_heartbeat_at', s.last_heartbeat_at, 'focus_seconds', s.focus_seconds, 'efficiency', s.efficiency,
-    'xp_awarded', coalesce((s.outcome ->> 'xp_awarded')::integer, 0),
-    'suspicion_score', s.suspicion_score, 'flagged', s.flagged)
+    'xp_awarded', s.xp_awarded, 'suspicion_score', s.suspicion_score, 'flagged', s.flagged)
+$$;
+
+-- The answer to completing or abandoning a session that has ended: what it was then, to whoever asks again.
+create function internal.session_outcome(s public.study_sessions) returns jsonb
+language sql stable set search_path = '' as $$
+  select jsonb_build_object(
+    'session_id', s.session_id, 'status', s.status, 'reason', s.end_reason, 'ended_at', s.ended_at,
+    'focus_seconds', s.focus_seconds, 'xp_awarded', s.xp_awarded)
+  || case s.status when 'completed' then jsonb_build_object(
+    'xp_breakdown', (
+      select coalesce(jsonb_object_agg(source, amount), '{}') from (
+        select source, sum(amount) as amount from public.xp_ledger where session_id = s.session_id group by source) paid),
+    'total_xp', s.total_xp, 'level', 1 + s.total_xp / 100,
+    'leveled_up', s.total_xp / 100 > (s.total_xp - s.xp_awarded) / 100,
+    'current_streak', s.current_streak, 'new_badges', to_jsonb(coalesce(s.new_badges, '{}')),
+    'suspicion_score', s.suspicion_score, 'flagged', s.flagged, 'held', s.held) else '{}' end
 $$;
 
 create function internal.event_json(e public.session_events) returns jsonb
@@ -79,15 +138,6 @@ begin
   return s;
 end $$;
 
--- Until when a session is known to have gone on: one that runs online until now and further; of one that is replayed,
--- the rest may still be on its way, perhaps from another phone, and only what has come is known. The last five minutes of
--- one that was closed for its silence are only assumed.
-create function internal.known_end(s public.study_sessions) returns timestamptz
-language sql immutable set search_path = '' as $$
-  select case when s.outcome ->> 'reason' = 'silent' or (s.ended_at is null and s.replayed) then s.last_activity_at
-              else coalesce(s.ended_at, 'infinity') end
-$$;
-
 create function internal.require_active(s public.study_sessions) returns void
 language plpgsql set search_path = '' as $$
 begin
@@ -97,144 +147,111 @@ begin
   end if;
 end $$;
 
--- Credited time up to p_until, in whole seconds: from start, less breaks, and less silence beyond the first 5 minutes
--- of a gap between two signs of life; at most 12 hours.
-create function internal.session_focus_seconds(p_session_id uuid, p_until timestamptz) returns integer
-language sql stable set search_path = '' as $$
-  with marks as (
-    select row_number() over (order by occurred_at, seq) as n, occurred_at as at, event_type
-    from public.session_events
-    where session_id = p_session_id and occurred_at <= p_until and event_type not in ('complete', 'abandon')
-  ), stretches as (
-    select coalesce(lead(at) over walk, p_until) - at as length,
-           coalesce(max(n) filter (where event_type = 'break_start') over walk, 0)
-             > coalesce(max(n) filter (where event_type = 'break_end') over walk, 0) as on_break
-    from marks window walk as (order by n)
-  )
-  select least(43200, coalesce(floor(sum(
-    case when on_break then 0 else least(extract(epoch from length), 300) end)), 0))::integer
-  from stretches
+-- How little a session looks like somebody studying, 0-100, when it is completed at p_ended_at and its client claims
+-- p_claimed_at. Each signal has a weight; none alone but a gross one holds a session even in strict mode (25). Forgiveness
+-- grows with streak and XP, at most 60 %.
+create function internal.suspicion_score(s public.study_sessions, p_ended_at timestamptz, p_claimed_at timestamptz)
+returns integer
+language plpgsql stable set search_path = '' as $$
+declare
+  p internal.progress := internal.exact_progress(s);
+  v_mean float8 := p.beat_seconds / nullif(p.beats, 0);
+  v_skew float8 := greatest(p.skew_seconds, abs(extract(epoch from p_claimed_at - p_ended_at)));
+  v_until timestamptz := greatest(p.last_claim, p_claimed_at);
+  d public.study_days;
+  v_raw integer;
+begin
+  select * into d from public.study_days n where n.user_id = s.user_id
+    and n.day = (p_ended_at at time zone (select timezone from public.profiles where user_id = s.user_id))::date;
+  v_raw := least(24, 8 * (p.disordered + coalesce(p_claimed_at < p.last_claim, false)::integer))
+    + least(24, 8 * p.repeated)
+    + least(40, 4 * p.rapid_beats)
+    + case when p.beats >= 12 and (p.beat_squares - p.beats * v_mean * v_mean) / (p.beats - 1) < 0.02 * 0.02
+           then 20 else 0 end
+    + case when v_skew > 3600 then 20 when v_skew > 300 then 10 else 0 end
+    -- What was replayed has been refused already where it overlaps, and by corrected times.
+    + case when not s.replayed and internal.another_lies_between(
+        s, p.first_claim + internal.clock_tolerance(), v_until - internal.clock_tolerance()) then 30 else 0 end
+    + internal.implausible_day(coalesce(d.focus_seconds, 0)
+        + internal.credited_seconds(p, s.started_at, p_ended_at), coalesce(d.sessions, 0) + 1, coalesce(d.bonus_xp, 0));
+  return (select ceil(least(100, v_raw) * (1 - least(0.6, u.best_streak * 0.01 + u.total_xp / 20000.0)))
+          from public.user_stats u where u.user_id = s.user_id);
+end $$;
+
+-- What a day's credited time, number of sessions and bonuses add to the score: more than somebody studies who sleeps, more
+-- often than somebody sits down, and bonuses that only sessions made to measure reach.
+create function internal.implausible_day(p_focus_seconds integer, p_sessions integer, p_bonus_xp integer) returns integer
+language sql immutable set search_path = '' as $$
+  select case when p_focus_seconds > 16 * 3600 then 40 when p_focus_seconds > 14 * 3600 then 20 else 0 end
+    + case when p_sessions > 120 then 40 when p_sessions > 60 then 20 else 0 end
+    + case when p_bonus_xp > 250 then 20 else 0 end
 $$;
 
--- Two clocks, or two batches of one clock, may differ by this much before sessions count as overlapping.
-create function internal.clock_tolerance() returns interval
-language sql immutable set search_path = '' as $$ select interval '2 minutes' $$;
-
--- How little a session looks like somebody studying, 0-100. Each signal has a weight; none alone but a gross one holds
--- a session even in strict mode (25). Forgiveness grows with streak and XP, at most 60 %.
-create function internal.suspicion_score(s public.study_sessions, p_ended_at timestamptz) returns integer
-language sql stable set search_path = '' as $$
-  with client as (
-    select e.event_type, e.occurred_at, e.claimed_at, e.seq,
-           -- By the time at which they happened: batches may arrive in any order.
-           lag(e.claimed_at) over (order by e.occurred_at, e.seq) as claimed_before,
-           e.occurred_at - lag(e.occurred_at) over (
-             partition by e.event_type order by e.occurred_at, e.seq) as since_same_type
-    from public.session_events e
-    where e.session_id = s.session_id and (e.source = 'client' or e.claimed_at is not null)
-  ), heartbeats as (
-    select count(*) as intervals, stddev_samp(extract(epoch from since_same_type)) as spread,
-           count(*) filter (where since_same_type < interval '1 second') as impossible
-    from client where event_type = 'heartbeat' and since_same_type is not null
-  ), claims as (
-    select count(*) filter (where claimed_at < claimed_before) as disordered,
-           count(claimed_at) - count(distinct (event_type, claimed_at)) filter (where claimed_at is not null) as repeated,
-           max(abs(extract(epoch from claimed_at - occurred_at))) as skew,
-           min(claimed_at) as first_claim, max(claimed_at) as last_claim
-    from client
-  ), day as (
-    select coalesce(sum(o.focus_seconds), 0) + internal.session_focus_seconds(s.session_id, p_ended_at) as focus_seconds
-    from public.study_sessions o
-    where o.user_id = s.user_id and o.session_id <> s.session_id and o.status = 'completed'
-      and o.ended_at > p_ended_at - interval '24 hours' and o.ended_at <= p_ended_at
-  ), signals as (
-    select least(24, 8 * c.disordered) + least(24, 8 * c.repeated)
-      + least(40, 4 * h.impossible)
-      + case when h.intervals >= 12 and h.spread < 0.02 then 20 else 0 end
-      + case when c.skew > 3600 then 20 when c.skew > 300 then 10 else 0 end
-      -- What was replayed has been refused already where it overlaps, and by corrected times.
-      + case when not s.replayed and exists (
-          select from public.study_sessions o
-          where o.user_id = s.user_id and o.session_id <> s.session_id and o.status = 'completed'
-            and o.started_at < c.last_claim - internal.clock_tolerance() and o.ended_at > c.first_claim
-            and internal.known_end(o) > c.first_claim + internal.clock_tolerance()) then 30 else 0 end
-      + case when d.focus_seconds > 16 * 3600 then 40 when d.focus_seconds > 14 * 3600 then 20 else 0 end as raw
-    from claims c, heartbeats h, day d
-  )
-  select ceil(least(100, g.raw) * (1 - least(0.6, u.best_streak * 0.01 + u.total_xp / 20000.0)))::integer
-  from signals g, public.user_stats u where u.user_id = s.user_id
-$$;
-
--- Put an end to a session's row as p_outcome says, and keep that for whoever asks again; returns it.
-create function internal.end_session(s public.study_sessions, p_efficiency numeric, p_outcome jsonb) returns jsonb
-language sql volatile set search_path = '' as $$
-  update public.study_sessions set
-    status = p_outcome ->> 'status', ended_at = (p_outcome ->> 'ended_at')::timestamptz,
-    focus_seconds = (p_outcome ->> 'focus_seconds')::integer, efficiency = p_efficiency,
-    suspicion_score = coalesce((p_outcome ->> 'suspicion_score')::integer, suspicion_score),
-    flagged = coalesce((p_outcome ->> 'flagged')::boolean, flagged),
-    held = coalesce((p_outcome ->> 'held')::boolean, held),
-    outcome = p_outcome || jsonb_build_object('session_id', session_id), updated_at = internal.clock()
-  where session_id = s.session_id
-  returning outcome
-$$;
-
--- Complete an active session: credit its time, judge it, pay it, and keep the answer, in the caller's transaction.
--- The caller holds the user's line. p_claimed_at is what the client said, p_mode is soft or strict, p_reason why it was
--- completed where nobody asked for it.
+-- Complete an active session: credit its time, judge it, pay it, in the caller's transaction. The caller holds the user's
+-- line. p_claimed_at is what the client said, p_mode is soft or strict, p_reason why it was completed where nobody asked
+-- for it, p_event_id and p_payload those of the event that an offline client sent.
 create function internal.finish_session(
   s public.study_sessions, p_ended_at timestamptz, p_claimed_at timestamptz, p_efficiency numeric, p_mode text,
-  p_reason text default null)
+  p_reason text default null, p_event_id uuid default null, p_payload jsonb default '{}')
 returns jsonb
 language plpgsql set search_path = '' as $$
 declare
-  v_focus integer := internal.session_focus_seconds(s.session_id, p_ended_at);
+  v_focus integer := internal.credited_seconds(s.progress, s.started_at, p_ended_at);
   v_score integer;
   v_flagged boolean;
   v_pay jsonb;
-  v_outcome jsonb;
 begin
   perform internal.keep_space(s.space_id);
-  insert into public.session_events (session_id, user_id, source, event_type, occurred_at, claimed_at, payload)
-  values (s.session_id, s.user_id, 'lifecycle', 'complete', p_ended_at, p_claimed_at,
-          jsonb_build_object('focus_seconds', v_focus));
-  v_score := internal.suspicion_score(s, p_ended_at);
+  v_score := internal.suspicion_score(s, p_ended_at, p_claimed_at);
   v_flagged := v_score >= case p_mode when 'strict' then 25 else 75 end;
+  insert into public.session_events (event_id, session_id, user_id, source, event_type, occurred_at, claimed_at, payload)
+  values (coalesce(p_event_id, gen_random_uuid()), s.session_id, s.user_id, 'lifecycle', 'complete', p_ended_at,
+          p_claimed_at, p_payload || jsonb_build_object('focus_seconds', v_focus));
   if v_flagged and p_mode = 'strict' then
-    select jsonb_build_object('xp_awarded', 0, 'xp_breakdown', '{}'::jsonb, 'total_xp', total_xp,
-                              'level', level, 'leveled_up', false, 'new_badges', '[]'::jsonb)
-    into v_pay from public.user_stats where user_id = s.user_id;
+    select jsonb_build_object('xp_awarded', 0, 'total_xp', total_xp) into v_pay
+    from public.user_stats where user_id = s.user_id;
   else
     v_pay := internal.pay_session(s.user_id, s.session_id, s.space_id, v_focus, p_ended_at);
   end if;
-  v_outcome := internal.end_session(s, p_efficiency, v_pay || jsonb_build_object(
-    'status', 'completed', 'reason', p_reason, 'ended_at', p_ended_at, 'focus_seconds', v_focus,
-    'suspicion_score', v_score, 'flagged', v_flagged, 'held', v_flagged and p_mode = 'strict',
-    'current_streak', (select internal.current_streak(s.user_id, timezone) from public.profiles where user_id = s.user_id)));
-  perform internal.note_completion(s, v_outcome);
-  return v_outcome;
+  update public.study_sessions set
+    status = 'completed', ended_at = p_ended_at, end_reason = p_reason, focus_seconds = v_focus, efficiency = p_efficiency,
+    suspicion_score = v_score, flagged = v_flagged, held = v_flagged and p_mode = 'strict',
+    xp_awarded = (v_pay ->> 'xp_awarded')::integer, total_xp = (v_pay ->> 'total_xp')::bigint,
+    current_streak = (
+      select internal.current_streak(s.user_id, timezone) from public.profiles where user_id = s.user_id),
+    new_badges = (select nullif(array_agg(badge), '{}') from jsonb_array_elements_text(v_pay -> 'new_badges') badge),
+    progress = null, silence_check_at = null, updated_at = internal.clock()
+  where session_id = s.session_id returning * into s;
+  perform internal.note_completion(s);
+  return internal.session_outcome(s);
 end $$;
 
 -- Tell the spaces: the session's own that it was completed, every one of the student's about a new badge.
-create function internal.note_completion(s public.study_sessions, p_outcome jsonb) returns void
+create function internal.note_completion(s public.study_sessions) returns void
 language plpgsql set search_path = '' as $$
 begin
   perform internal.note_activity(m.space_id, s.user_id, 'session_completed', jsonb_build_object(
-    'session_id', s.session_id, 'focus_seconds', p_outcome -> 'focus_seconds', 'xp_awarded', p_outcome -> 'xp_awarded'))
+    'session_id', s.session_id, 'focus_seconds', s.focus_seconds, 'xp_awarded', s.xp_awarded))
   from public.space_members m where m.space_id = s.space_id and m.user_id = s.user_id;
   perform internal.note_activity(m.space_id, s.user_id, 'badge_earned', jsonb_build_object('badge', badge))
-  from public.space_members m, jsonb_array_elements_text(p_outcome -> 'new_badges') badge
+  from public.space_members m, unnest(s.new_badges) badge
   where m.user_id = s.user_id;
 end $$;
 
-create function internal.drop_session(s public.study_sessions, p_ended_at timestamptz, p_reason text) returns jsonb
+create function internal.drop_session(
+  s public.study_sessions, p_ended_at timestamptz, p_reason text, p_event_id uuid default null,
+  p_claimed_at timestamptz default null, p_payload jsonb default '{}') returns jsonb
 language plpgsql set search_path = '' as $$
 begin
-  insert into public.session_events (session_id, user_id, source, event_type, occurred_at, payload)
-  values (s.session_id, s.user_id, 'lifecycle', 'abandon', p_ended_at, jsonb_build_object('reason', p_reason));
-  return internal.end_session(s, null, jsonb_build_object(
-    'status', 'abandoned', 'ended_at', p_ended_at, 'xp_awarded', 0, 'reason', p_reason,
-    'focus_seconds', internal.session_focus_seconds(s.session_id, p_ended_at)));
+  insert into public.session_events (event_id, session_id, user_id, source, event_type, occurred_at, claimed_at, payload)
+  values (coalesce(p_event_id, gen_random_uuid()), s.session_id, s.user_id, 'lifecycle', 'abandon', p_ended_at,
+          p_claimed_at, p_payload || jsonb_build_object('reason', p_reason));
+  update public.study_sessions set
+    status = 'abandoned', ended_at = p_ended_at, end_reason = p_reason,
+    focus_seconds = internal.credited_seconds(s.progress, s.started_at, p_ended_at),
+    progress = null, silence_check_at = null, updated_at = internal.clock()
+  where session_id = s.session_id returning * into s;
+  return internal.session_outcome(s);
 end $$;
 
 -- End a session that was silent for 60 minutes: completed when its credited time reaches 80 % of what was planned,
@@ -247,26 +264,30 @@ declare
     select min(started_at) from public.study_sessions o
     where o.user_id = s.user_id and o.session_id <> s.session_id and o.started_at >= s.last_activity_at));
 begin
-  if internal.session_focus_seconds(s.session_id, v_ended_at) >= 0.8 * 60 * s.duration_minutes
+  if internal.credited_seconds(s.progress, s.started_at, v_ended_at) >= 0.8 * 60 * s.duration_minutes
       and not internal.overlaps_another(s, v_ended_at) then
     return internal.finish_session(s, v_ended_at, null, null, p_mode, 'silent');
   end if;
   return internal.drop_session(s, v_ended_at, 'silent');
 end $$;
 
--- Now, as an active session sees it: not before its last sign of life, should the server's clock have been set back. It
--- could not be ended otherwise, because it would have ended before it began.
+-- Now, as an active session sees it, in milliseconds: finer ones only take room. Not before its last sign of life, should
+-- the server's clock have been set back: it could not be ended otherwise, because it would have ended before it began.
 create function internal.session_now(s public.study_sessions) returns timestamptz
 language sql volatile set search_path = '' as $$
-  select greatest(internal.clock(), s.last_activity_at)
+  select greatest(date_trunc('milliseconds', internal.clock()), s.last_activity_at)
 $$;
 
--- Silent for 60 minutes. Of a replayed session, what it did lies in the past and the rest may be on its way: there the
--- minutes count from when something last arrived.
+-- From when on a session is silent that gives no other sign of life: 60 minutes after its last. Of a replayed session,
+-- what it did lies in the past and the rest may be on its way: there the minutes count from when something last arrived.
+create function internal.silent_from(s public.study_sessions) returns timestamptz
+language sql immutable set search_path = '' as $$
+  select greatest(s.last_activity_at, case when s.replayed then s.updated_at end) + interval '60 minutes'
+$$;
+
 create function internal.is_silent(s public.study_sessions) returns boolean
 language sql volatile set search_path = '' as $$
-  select s.status = 'active'
-    and greatest(s.last_activity_at, case when s.replayed then s.updated_at end) < internal.clock() - interval '60 minutes'
+  select s.status = 'active' and internal.silent_from(s) < internal.clock()
 $$;
 
 -- Whether a session is what the user is doing now.

@@ -9,7 +9,7 @@ declare
   s public.study_sessions;
 begin
   perform internal.lock_user(p_user_id);
-  v_now := internal.clock();
+  v_now := date_trunc('milliseconds', internal.clock());
   select * into s from public.study_sessions where session_id = v_id;
   if found and s.user_id <> p_user_id then
     perform internal.fail('SS003', 'This session_id is taken.', '{"field": "session_id"}');
@@ -37,10 +37,13 @@ begin
     perform internal.authorize_space(p_user_id, (p_args ->> 'space_id')::uuid, 'study');
   end if;
 
+  perform internal.use_quota(p_user_id, 1, 0, 1);
   insert into public.study_sessions
-    (session_id, user_id, space_id, subject, duration_minutes, started_at, last_activity_at)
+    (session_id, user_id, space_id, subject, duration_minutes, started_at, last_activity_at, progress,
+     silence_check_at)
   values (v_id, p_user_id, (p_args ->> 'space_id')::uuid, p_args ->> 'subject',
-          (p_args ->> 'duration_minutes')::integer, v_now, v_now)
+          (p_args ->> 'duration_minutes')::integer, v_now, v_now, internal.first_progress(v_now),
+          v_now + interval '60 minutes')
   on conflict (session_id) do nothing returning * into s;
   if not found then  -- somebody else has taken it this very moment
     perform internal.fail('SS003', 'This session_id is taken.', '{"field": "session_id"}');
@@ -65,28 +68,22 @@ $$;
 create function public.record_session_event(p_user_id uuid, p_args jsonb) returns jsonb
 language plpgsql security definer set search_path = '' as $$
 declare
-  v_now timestamptz;
   s public.study_sessions;
   e public.session_events;
+  v_payload jsonb := coalesce(p_args -> 'payload', '{}');
 begin
   perform internal.lock_user(p_user_id);
   s := internal.own_session(p_user_id, (p_args ->> 'session_id')::uuid);
-  v_now := internal.session_now(s);
-  select * into e from public.session_events
-  where event_id = (p_args ->> 'event_id')::uuid and session_id = s.session_id;
+  select * into e from public.session_events where user_id = p_user_id and event_id = (p_args ->> 'event_id')::uuid;
   if not found then
     perform internal.require_active(s);
     perform internal.require_alone(s);
-    insert into public.session_events
-      (event_id, session_id, user_id, source, event_type, occurred_at, claimed_at, payload)
-    values ((p_args ->> 'event_id')::uuid, s.session_id, p_user_id, 'client', p_args ->> 'event_type', v_now,
-            (p_args ->> 'timestamp')::timestamptz, coalesce(p_args -> 'payload', '{}'))
-    returning * into e;
-    update public.study_sessions set
-      last_activity_at = v_now, updated_at = v_now,
-      last_heartbeat_at = case when e.event_type = 'heartbeat' then v_now else last_heartbeat_at end,
-      focus_seconds = internal.session_focus_seconds(session_id, v_now)
-    where session_id = s.session_id returning * into s;
+    perform internal.require_room(s, p_args ->> 'event_type');
+    perform internal.use_quota(p_user_id, 1, octet_length(v_payload::text));
+    s := internal.record_marks(s.session_id, array[row(
+      s.session_id, p_args ->> 'event_id', p_args ->> 'event_type', internal.session_now(s),
+      date_trunc('milliseconds', (p_args ->> 'timestamp')::timestamptz), v_payload)::internal.mark]);
+    select * into e from public.session_events where user_id = p_user_id and event_id = (p_args ->> 'event_id')::uuid;
   end if;
   return internal.event_json(e) || jsonb_build_object(
     'focus_seconds', s.focus_seconds, 'last_heartbeat_at', s.last_heartbeat_at, 'status', s.status);
@@ -113,7 +110,7 @@ declare
   s public.study_sessions := internal.session_to_end(p_user_id, p_args, 'completed');
 begin
   if s.status = 'completed' then
-    return s.outcome;
+    return internal.session_outcome(s);
   end if;
   perform internal.require_alone(s);
   return internal.finish_session(s, internal.session_now(s), (p_args ->> 'completed_at')::timestamptz,
@@ -127,7 +124,7 @@ declare
   s public.study_sessions := internal.session_to_end(p_user_id, p_args, 'abandoned');
 begin
   if s.status = 'abandoned' then
-    return s.outcome;
+    return internal.session_outcome(s);
   end if;
   return internal.drop_session(s, internal.session_now(s), 'client');
 end $$;
@@ -158,6 +155,7 @@ language sql stable security definer set search_path = '' as $$
   from (
     select * from public.study_sessions
     where user_id = p_user_id and (p_status is null or status = p_status)
+      and started_at <= coalesce(p_after_started_at, 'infinity')  -- what the index reads by
       and (started_at, session_id) < (
         coalesce(p_after_started_at, 'infinity'), coalesce(p_after_id, 'ffffffff-ffff-ffff-ffff-ffffffffffff'))
     order by started_at desc, session_id desc limit p_limit + 1
@@ -172,14 +170,14 @@ language sql stable security definer set search_path = '' as $$
   select coalesce(jsonb_agg(internal.event_json(e) || jsonb_build_object('seq', e.seq) order by e.occurred_at, e.seq), '[]')
   from internal.own_session(p_user_id, p_session_id) s
   cross join lateral (
-    select * from public.session_events
-    where session_id = s.session_id
-      and (occurred_at, seq) > (coalesce(p_after_at, '-infinity'), coalesce(p_after_seq, 0))
+    select * from internal.events_of(s)
+    where (occurred_at, seq) > (coalesce(p_after_at, '-infinity'), coalesce(p_after_seq, 0))
     order by occurred_at, seq limit p_limit + 1
   ) e
 $$;
 
--- What the schedule calls, until nothing is left: ends up to p_limit silent sessions. Users whose line is taken are left
+-- What the schedule calls, until nothing is left: ends up to p_limit silent sessions, and postpones the look at those that
+-- have gone on. Users whose line is taken are left
 -- to the next run. One at a time: two transactions that pay several users each may wait for each other's boards.
 create function public.close_silent_sessions(p_mode text, p_limit integer default 1) returns jsonb
 language plpgsql security definer set search_path = '' as $$
@@ -188,26 +186,33 @@ declare
   v_outcome jsonb;
   v_completed integer := 0;
   v_abandoned integer := 0;
+  v_postponed integer := 0;
   v_xp bigint := 0;
   s public.study_sessions;
 begin
   for v_candidate in
     select c.user_id, c.session_id from public.study_sessions c
-    where c.status = 'active' and c.last_activity_at < internal.clock() - interval '60 minutes' and internal.is_silent(c)
-    order by c.last_activity_at limit 200
+    where c.status = 'active' and c.silence_check_at < internal.clock()
+    order by c.silence_check_at limit 200
   loop
     exit when v_completed + v_abandoned >= p_limit;
     perform from public.user_stats where user_id = v_candidate.user_id for update skip locked;
     continue when not found;
     select * into s from public.study_sessions where session_id = v_candidate.session_id;
-    continue when not found or not internal.is_silent(s);
+    continue when not found or s.status <> 'active';
+    if not internal.is_silent(s) then
+      update public.study_sessions set silence_check_at = internal.silent_from(s) where session_id = s.session_id;
+      v_postponed := v_postponed + 1;
+      continue;
+    end if;
     perform internal.will_change(array[s.user_id]);
     v_outcome := internal.close_silent_session(s, p_mode);
     v_completed := v_completed + (v_outcome ->> 'status' = 'completed')::integer;
     v_abandoned := v_abandoned + (v_outcome ->> 'status' = 'abandoned')::integer;
     v_xp := v_xp + (v_outcome ->> 'xp_awarded')::integer;
   end loop;
-  return jsonb_build_object('completed', v_completed, 'abandoned', v_abandoned, 'xp_awarded', v_xp);
+  return jsonb_build_object(
+    'completed', v_completed, 'abandoned', v_abandoned, 'postponed', v_postponed, 'xp_awarded', v_xp);
 end $$;
 
 select internal.lock_down();

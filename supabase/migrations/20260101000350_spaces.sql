@@ -15,10 +15,10 @@ create table public.spaces (
   updated_at timestamptz not null default now()
 );
 create index spaces_newest on public.spaces (created_at desc, space_id desc) where visibility = 'public';
-create index spaces_search on public.spaces using gin (lower(name) extensions.gin_trgm_ops) where visibility = 'public';
-create index spaces_prefix on public.spaces (lower(name) text_pattern_ops) where visibility = 'public';
--- The planner does not trust figures from partial indexes: without these it takes every word for a rare one.
-create statistics public.spaces_names on (lower(name)) from public.spaces;
+create index spaces_letters on public.spaces using gin (lower(name) extensions.gin_trgm_ops) with (fastupdate = off)
+  where visibility = 'public';
+create index spaces_names on public.spaces (lower(name) collate "C") where visibility = 'public';
+create statistics public.spaces_trigrams on (extensions.show_trgm(name)) from public.spaces;  -- as those of profiles
 
 create table public.space_members (
   space_id uuid not null references public.spaces on delete cascade,
@@ -39,6 +39,14 @@ create table public.space_bans (
   primary key (space_id, user_id)
 );
 create index space_bans_user on public.space_bans (user_id);
+
+-- The mailboxes of those who are banned (internal.mailbox_hash), so that a ban outlives the account: as long as the space.
+create table internal.banned_mailboxes (
+  space_id uuid not null references public.spaces on delete cascade,
+  mailbox bytea not null,
+  banned_at timestamptz not null,
+  primary key (space_id, mailbox)
+);
 
 create table public.space_activity (
   activity_id bigint generated always as identity primary key,
@@ -184,46 +192,66 @@ language sql stable security definer set search_path = '' as $$
   select internal.space_json(internal.authorize_space(p_user_id, p_space_id, 'read'), p_user_id)
 $$;
 
--- Public spaces, newest first, from after (p_after_at, p_after_id). A query finds names that contain it; one of fewer
--- than three characters, which no trigram index can help with, names that begin with it.
--- What is common is found among the newest; only what does not fill a page there is looked up by its letters. So neither
--- a rare name makes us read every space, nor a common one sort them all.
+-- Up to p_limit public spaces, the newest first, from after (p_after_at, p_after_id).
+create function internal.newest_spaces(p_after_at timestamptz, p_after_id uuid, p_limit integer) returns setof public.spaces
+language sql stable set search_path = '' set enable_seqscan = off set enable_bitmapscan = off as $$
+  select * from public.spaces
+  where visibility = 'public' and (created_at, space_id) < (
+    coalesce(p_after_at, 'infinity'), coalesce(p_after_id, 'ffffffff-ffff-ffff-ffff-ffffffffffff'))
+  order by created_at desc, space_id desc limit p_limit
+$$;
+
+-- Public spaces whose name begins with p_query, at most p_limit, whichever.
+create function internal.spaces_that_begin(p_query text, p_limit integer) returns setof public.spaces
+language sql stable set search_path = '' set enable_seqscan = off set enable_bitmapscan = off as $$
+  select * from public.spaces
+  where visibility = 'public' and lower(name) collate "C" >= p_query and lower(name) collate "C" < p_query || U&'\+10FFFF'
+  order by lower(name) collate "C" limit p_limit
+$$;
+
+-- Public spaces whose name has p_query anywhere, found by rare letters.
+create function internal.spaces_with_letters(p_query text) returns setof public.spaces
+language sql stable set search_path = '' set enable_seqscan = off set enable_indexscan = off as $$
+  select * from public.spaces where visibility = 'public' and lower(name) like internal.contains_pattern(p_query)
+$$;
+
+-- {"spaces", "next": the position (created_at, space_id) that the page after begins behind, or null}: public spaces, newest
+-- first, whose name begins with p_query or, where it has three letters or digits in a row, contains it.
+-- What is common is found among the newest. What does not fill a page there is looked up by an index, if that finds at most
+-- 10,000; otherwise the page is short, or empty, and the next one goes on. So no query reads every space.
 create function public.search_spaces(
   p_user_id uuid, p_query text, p_limit integer, p_after_at timestamptz default null, p_after_id uuid default null)
 returns jsonb
 language plpgsql stable security definer set search_path = '' as $$
 declare
-  v_pattern text := internal.contains_pattern(lower(p_query));
-  v_after text := case when p_after_id is not null then 'and (created_at, space_id) < ($2, $3)' else '' end;
-  v_matches text;
-  v_page public.spaces[];
+  v_query text := lower(coalesce(p_query, ''));
+  v_anywhere boolean := v_query ~ '[[:alnum:]]{3}';
+  v_at_most integer := case v_query when '' then p_limit + 1 else 1000 end;
+  v_read public.spaces[] := array(select s from internal.newest_spaces(p_after_at, p_after_id, v_at_most) s);
+  v_page public.spaces[] := array(
+    select s from unnest(v_read) s
+    where case when v_anywhere then position(v_query in lower(s.name)) > 0 else starts_with(lower(s.name), v_query) end);
+  v_more boolean := cardinality(v_read) = v_at_most;
+  v_looked_up public.spaces[];
 begin
-  if char_length(p_query) < 3 then
-    v_pattern := substr(v_pattern, 2);
+  if v_more and cardinality(v_page) <= p_limit then
+    if not v_anywhere then
+      v_looked_up := array(select s from internal.spaces_that_begin(v_query, 10001) s);
+    elsif internal.rows_with_letters('public.spaces', 'spaces_trigrams', v_query) <= 10000 then
+      v_looked_up := array(select s from internal.spaces_with_letters(v_query) s);
+    end if;
+    if cardinality(v_looked_up) <= 10000 then
+      v_more := false;
+      v_page := array(
+        select s from unnest(v_looked_up) s where p_after_id is null or (s.created_at, s.space_id) < (p_after_at, p_after_id)
+        order by s.created_at desc, s.space_id desc limit p_limit + 1);
+    end if;
   end if;
-  v_matches := coalesce('lower(name) like ' || quote_literal(v_pattern), 'true');
-  -- Planned for this very query: which index is best depends on it.
-  execute format(
-    $query$
-      select array(
-        select s from (
-          select * from public.spaces where visibility = 'public' %s order by created_at desc, space_id desc limit %s
-        ) s where %s order by created_at desc, space_id desc limit $1 + 1)
-    $query$, v_after, case when p_query is null then '$1 + 1' else '1000' end, v_matches)
-  into v_page using p_limit, p_after_at, p_after_id;
-  if p_query is not null and cardinality(v_page) <= p_limit then
-    -- `offset 0`: found first, sorted then.
-    execute format(
-      $query$
-        select array(
-          select s from (select * from public.spaces where visibility = 'public' and %s %s offset 0) s
-          order by created_at desc, space_id desc limit $1 + 1)
-      $query$, v_matches, v_after)
-    into v_page using p_limit, p_after_at, p_after_id;
-  end if;
-  return (
-    select coalesce(jsonb_agg(internal.space_json(s, p_user_id) order by s.created_at desc, s.space_id desc), '[]')
-    from unnest(v_page) s);
+  return jsonb_build_object(
+    'spaces', (select coalesce(jsonb_agg(internal.space_json(s, p_user_id)), '[]') from unnest(v_page[:p_limit]) s),
+    'next', (
+      select jsonb_build_array(created_at, space_id)
+      from unnest(case when cardinality(v_page) > p_limit then v_page[p_limit:p_limit] when v_more then v_read[v_at_most:] end)));
 end $$;
 
 create function public.get_own_spaces(

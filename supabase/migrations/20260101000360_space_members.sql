@@ -62,6 +62,14 @@ begin
   update public.space_members set role = 'owner' where space_id = p_space_id and user_id = p_to;
 end $$;
 
+-- Whether a user is banned from a space, with this account or with another one of a mailbox that they have or had.
+create function internal.is_banned(p_space_id uuid, p_user_id uuid) returns boolean
+language sql stable set search_path = '' as $$
+  select internal.space_role(p_space_id, p_user_id) = 'banned' or exists (
+    select from internal.banned_mailboxes
+    where space_id = p_space_id and mailbox in (select internal.mailboxes(p_user_id)))
+$$;
+
 -- {"space_id"?, "invite_code"?}: by id (with its code when private), or by code alone.
 create function public.join_space(p_user_id uuid, p_args jsonb) returns jsonb
 language plpgsql security definer set search_path = '' as $$
@@ -82,7 +90,7 @@ begin
       or (p_args ->> 'invite_code' is not null and p_args ->> 'invite_code' <> v_space.invite_code)
       or (p_args ->> 'invite_code' is null and v_space.visibility = 'private') then
     perform internal.fail('SS001', 'No such space.');
-  elsif internal.space_role(v_id, p_user_id) = 'banned' then
+  elsif internal.is_banned(v_id, p_user_id) then
     perform internal.fail('SS002', 'You are banned from this space.');
   elsif v_space.member_count >= v_space.capacity then
     perform internal.fail('SS030', 'This space is full.', jsonb_build_object('capacity', v_space.capacity));
@@ -173,7 +181,47 @@ begin
   return internal.membership_json(m);
 end $$;
 
--- {"space_id", "member_id", "ban"}. A ban also holds for somebody who has left.
+-- Keep a user, and whoever comes with one of their mailboxes, out of a space for good. They know the invite code, so there
+-- is a new one, which comes from the service like every other.
+create function internal.ban(p_space_id uuid, p_user_id uuid, p_invite_code text) returns void
+language plpgsql set search_path = '' as $$
+begin
+  insert into internal.banned_mailboxes (space_id, mailbox, banned_at)
+  select p_space_id, mailbox, internal.clock() from internal.mailboxes(p_user_id) mailbox
+  on conflict do nothing;
+  insert into public.space_bans (space_id, user_id, created_at) values (p_space_id, p_user_id, internal.clock())
+  on conflict do nothing;
+  if found then
+    update public.spaces set updated_at = internal.clock(),
+      invite_code = coalesce(p_invite_code, upper(replace(gen_random_uuid()::text, '-', '')))
+    where space_id = p_space_id;
+  end if;
+end $$;
+
+-- An address that changes takes the bans along, and is remembered for those to come. The profile's lock keeps a ban that
+-- is being written apart from this, so that one of the two sees the other.
+create function internal.on_address_changed() returns trigger
+language plpgsql security definer set search_path = '' as $$
+begin
+  perform from public.profiles where user_id = new.id for no key update;
+  if not found then
+    return null;
+  end if;
+  insert into internal.former_mailboxes (user_id, mailbox, left_at)
+  select new.id, internal.mailbox_hash(old.email), internal.clock() where old.email is not null
+  on conflict (user_id, mailbox) do update set left_at = excluded.left_at;
+  delete from internal.former_mailboxes where user_id = new.id and mailbox not in (
+    select mailbox from internal.former_mailboxes where user_id = new.id order by left_at desc limit 20);
+  insert into internal.banned_mailboxes (space_id, mailbox, banned_at)
+  select b.space_id, mailbox, b.created_at from public.space_bans b cross join internal.mailboxes(new.id) mailbox
+  where b.user_id = new.id
+  on conflict do nothing;
+  return null;
+end $$;
+create trigger studysync_on_address_changed after update of email on auth.users
+  for each row when (old.email is distinct from new.email) execute function internal.on_address_changed();
+
+-- {"space_id", "member_id", "ban", "invite_code": the new one with a ban}. A ban also holds for somebody who has left.
 create function public.remove_member(p_user_id uuid, p_args jsonb) returns jsonb
 language plpgsql security definer set search_path = '' as $$
 declare
@@ -182,17 +230,16 @@ declare
   v_ban boolean := coalesce((p_args ->> 'ban')::boolean, false);
 begin
   perform internal.space_to_change(p_user_id, v_id, 'remove_member');
+  -- Their account and its address stay until the ban is written; should it be going this very moment, there is nobody.
+  perform from public.profiles where user_id = v_target for share;
   if internal.is_member(v_id, v_target) or not v_ban then
     perform internal.require_below(p_user_id, v_id, v_target);
     perform internal.drop_member(v_id, v_target);
   else
-    -- Their account stays until the ban is written; should it be going this very moment, there is nobody to ban.
-    perform from public.profiles where user_id = v_target for key share;
     perform internal.require_user(v_target);
   end if;
   if v_ban then
-    insert into public.space_bans (space_id, user_id, created_at) values (v_id, v_target, internal.clock())
-    on conflict do nothing;
+    perform internal.ban(v_id, v_target, p_args ->> 'invite_code');
   end if;
   return jsonb_build_object('space_id', v_id, 'user_id', v_target, 'is_member', false, 'banned', v_ban);
 end $$;

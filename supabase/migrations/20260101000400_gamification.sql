@@ -32,11 +32,9 @@ language sql stable security definer set search_path = '' as $$
   select jsonb_build_object(
     'user_id', s.user_id, 'total_xp', s.total_xp, 'level', s.level, 'level_progress', (s.total_xp % 100) / 100.0,
     'next_level_xp', s.level * 100, 'tier', internal.tier(s.total_xp, s.best_streak),
-    'xp_by_source', (
-      select coalesce(jsonb_object_agg(source, xp), '{}')
-      from (select source, sum(amount) as xp from public.xp_ledger where user_id = s.user_id group by source) by_source),
+    'xp_by_source', s.xp_by_source,
     'last_30_days_xp', (
-      select coalesce(sum(amount), 0) from public.xp_ledger
+      select coalesce(sum(xp), 0) from public.study_days
       where user_id = s.user_id and day > internal.local_today(s.user_id) - 30))
   from internal.require_user(p_user_id) s
 $$;

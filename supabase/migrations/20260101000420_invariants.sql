@@ -11,7 +11,7 @@ begin
   with stats as (
     select * from public.user_stats u where u.user_id > p_after and u.user_id <= p_until
   ), entries as materialized (
-    select l.user_id, l.session_id, l.space_id, l.amount, l.milestone, l.created_at,
+    select l.user_id, l.session_id, l.space_id, l.amount, l.source, l.day, l.milestone, l.created_at,
            date_trunc('week', l.occurred_at at time zone 'UTC')::date as week,
            date_trunc('month', l.occurred_at at time zone 'UTC')::date as month
     from public.xp_ledger l where l.user_id > p_after and l.user_id <= p_until
@@ -48,7 +48,7 @@ begin
   ), days as (
     select r.user_id, (max(r.length))::integer as best_streak from runs r group by r.user_id
   ), sessions as (
-    select c.session_id, c.user_id, c.held, c.focus_seconds, (c.outcome ->> 'xp_awarded')::integer as xp
+    select c.session_id, c.user_id, c.held, c.focus_seconds, c.xp_awarded as xp
     from public.study_sessions c where c.user_id > p_after and c.user_id <= p_until and c.status = 'completed'
   ), done as (
     select c.user_id, count(*) as sessions, sum(c.focus_seconds) as focus_seconds from sessions c
@@ -68,6 +68,18 @@ begin
   union all
   select 'session_xp = ledger without milestones', user_id::text, coalesce(l.from_sessions, 0)::text, s.session_xp::text
   from stats s full join ledger l using (user_id) where s.session_xp is distinct from coalesce(l.from_sessions, 0)
+  union all
+  select 'xp by source = ledger', user_id::text, coalesce(l.xp, '{}')::text, s.xp_by_source::text
+  from stats s full join (
+    select by_source.user_id, jsonb_object_agg(source, xp) as xp
+    from (select e.user_id, e.source, sum(e.amount) as xp from entries e group by 1, 2) by_source group by 1
+  ) l using (user_id) where s.xp_by_source is distinct from coalesce(l.xp, '{}')
+  union all
+  select 'xp of a day = ledger', concat_ws(' ', user_id, day), coalesce(l.xp, 0)::text, coalesce(d.xp, 0)::text
+  from (select e.user_id, e.day, sum(e.amount) as xp from entries e group by 1, 2) l
+  full join (select n.user_id, n.day, n.xp from public.study_days n where n.user_id > p_after and n.user_id <= p_until) d
+    using (user_id, day)
+  where coalesce(l.xp, 0) <> coalesce(d.xp, 0)
   union all
   select 'level = 1 + total_xp // 100', s.user_id::text, (1 + s.total_xp / 100)::text, s.level::text
   from stats s where s.level <> 1 + s.total_xp / 100

@@ -2,9 +2,10 @@
 
 -- One row a thing: its last change. `seq` is handed out under a lock that lasts to the commit,
 -- by triggers that run at the commit, so a later number is never visible before an earlier one.
+-- Sessions, of which there are many, hold the number of their last change themselves (study_sessions.change_seq).
 create table public.user_changes (
   user_id uuid not null references public.profiles on delete cascade,
-  kind text not null check (kind in ('session', 'xp', 'badge', 'membership', 'profile')),
+  kind text not null check (kind in ('xp', 'badge', 'membership', 'profile')),
   entity_id text not null,
   seq bigint not null,
   deleted boolean not null,
@@ -27,11 +28,10 @@ language sql volatile set search_path = '' as $$
     coalesce(nullif(current_setting('studysync.changing', true), ''), '{}')::uuid[] || p_user_ids)::text, true)
 $$;
 
-create function internal.note_change() returns trigger
-language plpgsql security definer set search_path = '' as $$
+-- The number of the next change of a user; null when the account itself goes.
+create function internal.next_change(p_user_id uuid) returns bigint
+language plpgsql set search_path = '' as $$
 declare
-  v_row jsonb := to_jsonb(case when tg_op = 'DELETE' then old else new end);
-  v_user uuid := (v_row ->> 'user_id')::uuid;
   v_changing text := current_setting('studysync.changing', true);
   v_seq bigint;
 begin
@@ -39,23 +39,49 @@ begin
     perform from public.user_change_counters where user_id = any (v_changing::uuid[]) order by user_id for no key update;
     perform set_config('studysync.changing', '', true);
   end if;
-  perform from public.profiles where user_id = v_user for key share;
+  perform from public.profiles where user_id = p_user_id for key share;
   if not found then
-    return null;  -- the account itself went
+    return null;
   end if;
-  insert into public.user_change_counters as c (user_id, seq) values (v_user, 1)
+  insert into public.user_change_counters as c (user_id, seq) values (p_user_id, 1)
   on conflict (user_id) do update set seq = c.seq + 1 returning seq into v_seq;
-  insert into public.user_changes (user_id, kind, entity_id, seq, deleted, changed_at)
-  values (v_user, tg_argv[0], coalesce(v_row ->> tg_argv[1], 'me'), v_seq, tg_op = 'DELETE', internal.clock())
-  on conflict (user_id, kind, entity_id) do update
-  set seq = excluded.seq, deleted = excluded.deleted, changed_at = excluded.changed_at;
+  return v_seq;
+end $$;
+
+create function internal.note_change() returns trigger
+language plpgsql security definer set search_path = '' as $$
+declare
+  v_row jsonb := to_jsonb(case when tg_op = 'DELETE' then old else new end);
+  v_user uuid := (v_row ->> 'user_id')::uuid;
+  v_seq bigint := internal.next_change(v_user);
+begin
+  if v_seq is not null then
+    insert into public.user_changes (user_id, kind, entity_id, seq, deleted, changed_at)
+    values (v_user, tg_argv[0], coalesce(v_row ->> tg_argv[1], 'me'), v_seq, tg_op = 'DELETE', internal.clock())
+    on conflict (user_id, kind, entity_id) do update
+    set seq = excluded.seq, deleted = excluded.deleted, changed_at = excluded.changed_at;
+  end if;
+  return null;
+end $$;
+
+create function internal.note_session_change() returns trigger
+language plpgsql security definer set search_path = '' as $$
+declare
+  v_seq bigint := internal.next_change(new.user_id);
+begin
+  if v_seq is not null then
+    update public.study_sessions set change_seq = v_seq where session_id = new.session_id;
+  end if;
   return null;
 end $$;
 
 create constraint trigger studysync_changes after insert or update of status on public.study_sessions
-  deferrable initially deferred for each row execute function internal.note_change('session', 'session_id');
+  deferrable initially deferred for each row execute function internal.note_session_change();
 create constraint trigger studysync_changes after update of total_xp on public.user_stats
   deferrable initially deferred for each row execute function internal.note_change('xp', 'nothing');
+-- The profile shows XP, level and streak.
+create constraint trigger studysync_profile_changes after update of total_xp on public.user_stats
+  deferrable initially deferred for each row execute function internal.note_change('profile', 'nothing');
 create constraint trigger studysync_changes after insert or delete on public.user_badges
   deferrable initially deferred for each row execute function internal.note_change('badge', 'badge_key');
 create constraint trigger studysync_changes after insert or update of role or delete on public.space_members
@@ -78,19 +104,24 @@ begin
     perform internal.fail('SS004', 'The cursor is not valid.', '{"location": "query.cursor"}');
   end if;
   return jsonb_build_object('last', v_last, 'changes', (
-    select coalesce(jsonb_agg(jsonb_build_object(
-      'kind', c.kind, 'id', c.entity_id, 'seq', c.seq, 'deleted', c.deleted, 'changed_at', c.changed_at,
-      'data', case when not c.deleted then internal.changed_thing(c) end) order by c.seq), '[]')
+    select coalesce(jsonb_agg(change order by seq), '[]')
     from (
-      select * from public.user_changes where user_id = p_user_id and seq > p_after order by seq limit p_limit + 1
-    ) c));
+      (select seq, jsonb_build_object(
+         'kind', c.kind, 'id', c.entity_id, 'seq', c.seq, 'deleted', c.deleted, 'changed_at', c.changed_at,
+         'data', case when not c.deleted then internal.changed_thing(c) end) as change
+       from public.user_changes c where user_id = p_user_id and seq > p_after order by seq limit p_limit + 1)
+      union all
+      (select change_seq, jsonb_build_object(
+         'kind', 'session', 'id', s.session_id, 'seq', change_seq, 'deleted', false, 'changed_at', s.updated_at,
+         'data', internal.session_json(s))
+       from public.study_sessions s where user_id = p_user_id and change_seq > p_after order by change_seq limit p_limit + 1)
+      order by seq limit p_limit + 1
+    ) changes));
 end $$;
 
 create function internal.changed_thing(c public.user_changes) returns jsonb
 language sql stable set search_path = '' as $$
   select case c.kind
-    when 'session' then (
-      select internal.session_json(s) from public.study_sessions s where s.session_id::text = c.entity_id)
     when 'xp' then (
       select jsonb_build_object('total_xp', total_xp, 'level', level) from public.user_stats where user_id = c.user_id)
     when 'badge' then (

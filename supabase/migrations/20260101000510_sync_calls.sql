@@ -11,7 +11,7 @@ $$;
 -- The sessions of these ids that are completed, each as `complete` answered it.
 create function internal.completed_outcomes(p_user_id uuid, p_session_ids uuid[]) returns jsonb
 language sql stable set search_path = '' as $$
-  select coalesce(jsonb_agg(s.outcome order by s.ended_at), '[]') from public.study_sessions s
+  select coalesce(jsonb_agg(internal.session_outcome(s) order by s.ended_at), '[]') from public.study_sessions s
   where s.user_id = p_user_id and s.status = 'completed' and s.session_id = any (p_session_ids)
 $$;
 
@@ -20,6 +20,98 @@ create function internal.earned(p_before public.user_stats, p_after public.user_
 language sql immutable set search_path = '' as $$
   select jsonb_build_object('xp_awarded', p_after.total_xp - p_before.total_xp,
                             'completed_count', p_after.completed_sessions - p_before.completed_sessions)
+$$;
+
+-- The events of a batch as they were sent, the first of each id only.
+create function internal.sent_events(p_args jsonb, p_now timestamptz) returns setof internal.sync_event
+language sql stable set search_path = '' as $$
+  select distinct on (value ->> 'event_id')
+    (value ->> 'event_id')::uuid, (value ->> 'session_id')::uuid, value ->> 'event_type',
+    coalesce(value -> 'payload', '{}'), (value ->> 'created_at')::timestamptz,
+    (value ->> 'created_at')::timestamptz + internal.clock_correction(p_now - (p_args ->> 'sent_at')::timestamptz),
+    place::integer, p_args ->> 'client_id', value ->> 'fingerprint', value ->> 'error_code', value ->> 'message', p_now
+  from jsonb_array_elements(p_args -> 'events') with ordinality events (value, place)
+  order by value ->> 'event_id', place
+$$;
+
+-- Whether a known event is the one that was sent, and no other with its id. Whoever sends no ids has events that are known
+-- by what they are (no fingerprint).
+create function internal.same_event(k public.session_events, e internal.sync_event) returns boolean
+language sql immutable set search_path = '' as $$
+  select k.session_id = e.session_id and k.event_type = e.event_type and k.claimed_at = e.claimed_at
+    and (e.fingerprint = '' or k.payload - '{focus_seconds,reason}'::text[] = e.payload - '{focus_seconds,reason}'::text[])
+$$;
+
+-- Which events of a batch were applied before, and whether they are the same.
+create function internal.applied_before(p_user_id uuid, p_events internal.sync_event[])
+returns table (event_id uuid, same boolean)
+language sql stable set search_path = '' as $$
+  with candidates as materialized (
+    select e::internal.sync_event as event, e.event_id as known_as from unnest(p_events) e
+    union all
+    select e, internal.archived_id(e.session_id, e.claimed_at) from unnest(p_events) e where e.event_type = 'heartbeat'
+  ), archived as materialized (
+    select a.* from public.study_sessions s cross join lateral internal.archived_events(s) a
+    where s.user_id = p_user_id and s.archived and s.session_id in (select session_id from unnest(p_events))
+  )
+  select (c.event).event_id, internal.same_event(k, c.event) from candidates c
+  join public.session_events k on k.user_id = p_user_id and k.event_id = c.known_as
+  union all
+  select (c.event).event_id, internal.same_event(
+    row(k.user_id, k.event_id, k.session_id, k.seq, k.occurred_at, k.claimed_at, k.source, k.event_type,
+        k.payload)::public.session_events, c.event)
+  from candidates c join archived k on k.event_id = c.known_as
+$$;
+
+-- What is known of the events of a batch, {event_id: {"status", "error_code", "message"}}: applied before, or rejected.
+create function internal.known_events(p_user_id uuid, p_events internal.sync_event[]) returns jsonb
+language sql stable set search_path = '' as $$
+  select coalesce(jsonb_object_agg(event_id, case when same
+    then jsonb_build_object('status', status, 'error_code', error_code, 'message', message)
+    else jsonb_build_object('status', 'rejected', 'error_code', 'IDEMPOTENCY_KEY_REUSED',
+                            'message', 'This event_id was used with another event.') end), '{}')
+  from (
+    select k.event_id, case when k.error_code is null then 'duplicate' else 'rejected' end as status, k.error_code, k.message, k.fingerprint = e.fingerprint as same
+    from unnest(p_events) e join public.rejected_events k on k.user_id = p_user_id and k.event_id = e.event_id
+    union all
+    select a.event_id, 'duplicate', null, null, a.same from internal.applied_before(p_user_id, p_events) a
+  ) known
+$$;
+
+-- Count what a batch stores towards the account's quota; returns its events, of which those that can never be applied keep
+-- their payload up to 256 KiB a day.
+create function internal.take_quota(p_user_id uuid, p_events internal.sync_event[]) returns internal.sync_event[]
+language plpgsql set search_path = '' as $$
+declare
+  v_useless bigint;
+  v_before bigint;
+begin
+  select coalesce(sum(octet_length(payload::text)) filter (where error_code is not null), 0) into v_useless
+  from unnest(p_events);
+  select internal.use_quota(
+    p_user_id, count(*)::integer, coalesce(sum(octet_length(payload::text)) filter (where error_code is null), 0)::bigint,
+    count(*) filter (where event_type = 'start')::integer, v_useless) into v_before
+  from unnest(p_events);
+  if v_before + v_useless <= 256 * 1024 then
+    return p_events;
+  end if;
+  return array(
+    select row(event_id, session_id, event_type, case when error_code is null then payload else '{}' end, claimed_at,
+               occurred_at, place, client_id, fingerprint, error_code, message, received_at)::internal.sync_event
+    from unnest(p_events));
+end $$;
+
+-- Tell what the server now has from a client; of an account's clients the hundred last heard of are kept.
+create function internal.note_client(
+  p_user_id uuid, p_client_id text, p_applied bigint, p_last_event_at timestamptz, p_now timestamptz) returns void
+language sql volatile set search_path = '' as $$
+  insert into public.sync_clients as c (user_id, client_id, last_synced_at, last_event_at, applied_count)
+  values (p_user_id, coalesce(p_client_id, ''), p_now, p_last_event_at, p_applied)
+  on conflict (user_id, client_id) do update set
+    last_synced_at = excluded.last_synced_at, last_event_at = greatest(c.last_event_at, excluded.last_event_at),
+    applied_count = c.applied_count + excluded.applied_count;
+  delete from public.sync_clients where user_id = p_user_id and client_id in (
+    select client_id from public.sync_clients where user_id = p_user_id order by last_synced_at desc offset 100)
 $$;
 
 -- {"events": [{"event_id", "session_id", "event_type", "payload", "created_at", "fingerprint", "error_code"?,
@@ -31,63 +123,34 @@ declare
   v_before public.user_stats := internal.lock_user(p_user_id);
   v_after public.user_stats;
   v_now timestamptz := internal.clock();
-  v_skew interval := internal.clock_correction(v_now - (p_args ->> 'sent_at')::timestamptz);
-  v_fresh public.sync_events[];
-  v_known jsonb;
+  v_sent internal.sync_event[] := array(select e from internal.sent_events(p_args, v_now) e);
+  v_known jsonb := internal.known_events(p_user_id, v_sent);
+  v_fresh internal.sync_event[] := array(select e from unnest(v_sent) e where not v_known ? e.event_id::text);
+  v_sessions uuid[];
   v_new jsonb;
   v_results jsonb;
-  v_sessions uuid[];
 begin
-  with sent as (
-    select (value ->> 'event_id')::uuid as event_id, value, (place)::integer as place,
-           row_number() over (partition by value ->> 'event_id' order by place) as nth
-    from jsonb_array_elements(p_args -> 'events') with ordinality events (value, place)
-  ), known as (
-    select k.event_id, k as event from public.sync_events k
-    where k.user_id = p_user_id and k.event_id in (select event_id from sent)
-  )
-  select
-    (select coalesce(jsonb_object_agg(event_id, null::text), '{}') from known),
-    array_agg(case when k.event_id is not null then k.event else row(
-      p_user_id, s.event_id, (s.value ->> 'session_id')::uuid, s.value ->> 'event_type',
-      coalesce(s.value -> 'payload', '{}'), (s.value ->> 'created_at')::timestamptz,
-      (s.value ->> 'created_at')::timestamptz + v_skew, s.place, p_args ->> 'client_id', s.value ->> 'fingerprint',
-      'rejected', s.value ->> 'error_code', s.value ->> 'message', v_now)::public.sync_events end)
-      -- What waits for its start is looked at once more: that may have come with more than could be taken at once.
-      filter (where s.nth = 1 and (k.event_id is null or (k.event).error_code = 'SESSION_NOT_FOUND'))
-  into v_known, v_fresh from sent s left join known k using (event_id);
-
-  -- A start may bring the rest of its session along, and end another one that had fallen silent.
+  v_fresh := internal.take_quota(p_user_id, v_fresh);
+  -- A start may bring the rest of its session along, and end the one that was active and had fallen silent.
   v_sessions := array(
-    select session_id from public.study_sessions where user_id = p_user_id and status = 'active'
+    select session_id from unnest(v_sent)
     union
-    select (value ->> 'session_id')::uuid from jsonb_array_elements(p_args -> 'events')
+    select session_id from public.study_sessions where user_id = p_user_id and status = 'active' and not background
     except
-    select session_id from public.study_sessions where user_id = p_user_id and status = 'completed');
-  v_new := internal.process_events(p_user_id, coalesce(v_fresh, '{}'), p_args ->> 'mode');
-  -- What was known and waiting may have been applied along with them.
-  select coalesce(jsonb_object_agg(event_id, jsonb_build_object(
-    'status', case status when 'applied' then 'duplicate' else status end, 'error_code', error_code,
-    'message', message, 'fingerprint', fingerprint)), '{}') into v_known
-  from public.sync_events
-  where user_id = p_user_id and event_id in (select jsonb_object_keys(v_known)::uuid);
-
-  -- In the order sent: a fresh event has its result; its repeat in the batch and a known one are duplicates of it, and
-  -- the same id with other content is neither.
-  select jsonb_agg(jsonb_build_object('event_id', event_id) || case
-    when fingerprint <> coalesce(v_known -> event_id ->> 'fingerprint', first_fingerprint) then jsonb_build_object(
-      'status', 'rejected', 'error_code', 'IDEMPOTENCY_KEY_REUSED', 'message', 'This event_id was used with another event.')
-    when v_known ? event_id then (v_known -> event_id) - 'fingerprint'
-    when nth > 1 and v_new -> event_id ->> 'status' = 'applied' then
-      (v_new -> event_id) || '{"status": "duplicate"}'
-    else v_new -> event_id end order by place)
-  into v_results
-  from (
-    select value ->> 'event_id' as event_id, value ->> 'fingerprint' as fingerprint, place,
-           row_number() over batch as nth, first_value(value ->> 'fingerprint') over batch as first_fingerprint
-    from jsonb_array_elements(p_args -> 'events') with ordinality events (value, place)
-    window batch as (partition by value ->> 'event_id' order by place)
-  ) sent;
+    select session_id from public.study_sessions
+    where user_id = p_user_id and status = 'completed' and session_id in (select session_id from unnest(v_sent)));
+  -- What waits for its start is looked at once more: that may have come with more than could be taken at once.
+  v_new := internal.process_events(p_user_id, v_fresh || array(
+    select row(k.event_id, k.session_id, k.event_type, k.payload, k.claimed_at, k.occurred_at, k.place, k.client_id,
+               k.fingerprint, k.error_code, k.message, k.received_at)::internal.sync_event
+    from public.rejected_events k
+    where k.user_id = p_user_id and k.event_id in (
+      select key::uuid from jsonb_each(v_known) where value ->> 'error_code' = 'SESSION_NOT_FOUND')), p_args ->> 'mode');
+  v_results := internal.batch_results(p_args, v_known, v_new);
+  perform internal.note_client(
+    p_user_id, p_args ->> 'client_id',
+    (select count(*) from unnest(v_fresh) where v_new -> event_id::text ->> 'status' <> 'rejected'),
+    (select max(claimed_at) from unnest(v_sent)), v_now);
 
   select * into v_after from public.user_stats where user_id = p_user_id;
   return internal.earned(v_before, v_after) || jsonb_build_object(
@@ -98,16 +161,33 @@ begin
     -- Numbers are handed out at the commit: from here on the client sees what this very batch changed, too.
     'last', internal.change_cursor(p_user_id),
     'sessions', internal.completed_outcomes(p_user_id, v_sessions || array(
-      select (value ->> 'session_id')::uuid from jsonb_array_elements(p_args -> 'events')
-      where value ->> 'event_type' in ('start', 'complete'))));
+      select session_id from unnest(v_sent) where event_type in ('start', 'complete'))));
 end $$;
 
-create function internal.rejected_json(e public.sync_events) returns jsonb
+-- One result a sent event, in the order sent: a fresh event has its own, its repeat in the batch and a known one are
+-- duplicates of it, and the same id with other content is neither.
+create function internal.batch_results(p_args jsonb, p_known jsonb, p_new jsonb) returns jsonb
+language sql stable set search_path = '' as $$
+  select jsonb_agg(jsonb_build_object('event_id', event_id) || case
+    when fingerprint <> first_fingerprint then jsonb_build_object(
+      'status', 'rejected', 'error_code', 'IDEMPOTENCY_KEY_REUSED', 'message', 'This event_id was used with another event.')
+    when result ->> 'status' = 'applied' and (nth > 1 or p_known ? event_id) then result || '{"status": "duplicate"}'
+    else result end order by place)
+  from (
+    select value ->> 'event_id' as event_id, value ->> 'fingerprint' as fingerprint, place,
+           row_number() over batch as nth, first_value(value ->> 'fingerprint') over batch as first_fingerprint,
+           coalesce(p_new -> (value ->> 'event_id'), p_known -> (value ->> 'event_id')) as result
+    from jsonb_array_elements(p_args -> 'events') with ordinality events (value, place)
+    window batch as (partition by value ->> 'event_id' order by place)
+  ) sent
+$$;
+
+create function internal.rejected_json(e public.rejected_events) returns jsonb
 language sql stable set search_path = '' as $$
   select jsonb_build_object(
     'event_id', e.event_id, 'session_id', e.session_id, 'event_type', e.event_type, 'event_payload', e.payload,
     'created_at', e.claimed_at, 'client_id', e.client_id, 'received_at', e.received_at,
-    'status', e.status, 'error_code', e.error_code, 'message', e.message)
+    'status', case when e.error_code is null then 'applied' else 'rejected' end, 'error_code', e.error_code, 'message', e.message)
 $$;
 
 -- Last received first, from after (p_after_at, p_after_id). One row more than p_limit where there are more.
@@ -116,8 +196,8 @@ create function public.get_rejected_events(
 language sql stable security definer set search_path = '' as $$
   select coalesce(jsonb_agg(internal.rejected_json(e) order by e.received_at desc, e.event_id), '[]')
   from (
-    select * from public.sync_events
-    where user_id = p_user_id and status = 'rejected' and (
+    select * from public.rejected_events
+    where user_id = p_user_id and error_code is not null and (
       p_after_id is null or received_at < p_after_at or (received_at = p_after_at and event_id > p_after_id))
     order by received_at desc, event_id limit p_limit + 1
   ) e
@@ -129,19 +209,24 @@ language plpgsql security definer set search_path = '' as $$
 declare
   v_before public.user_stats := internal.lock_user(p_user_id);
   v_after public.user_stats;
-  e public.sync_events;
-  v_code text;
+  e public.rejected_events;
+  v_result jsonb;
 begin
-  select * into e from public.sync_events where user_id = p_user_id and event_id = (p_args ->> 'event_id')::uuid;
+  select * into e from public.rejected_events where user_id = p_user_id and event_id = (p_args ->> 'event_id')::uuid;
   if not found then
     perform internal.fail('SS001', 'No such event.');
   end if;
-  v_code := e.error_code;
   -- What the service could not even read stays as it is; the rest is judged anew.
-  if e.status = 'rejected' and v_code <> 'VALIDATION_ERROR' then
-    e.error_code := null;
-    perform internal.process_events(p_user_id, array[e], p_args ->> 'mode');
-    select * into e from public.sync_events where user_id = p_user_id and event_id = e.event_id;
+  if e.error_code <> 'VALIDATION_ERROR' then
+    v_result := internal.process_events(p_user_id, array[row(
+      e.event_id, e.session_id, e.event_type, e.payload, e.claimed_at, e.occurred_at, e.place, e.client_id, e.fingerprint,
+      null, null, e.received_at)::internal.sync_event], p_args ->> 'mode') -> e.event_id::text;
+    e.error_code := v_result ->> 'error_code';
+    e.message := v_result ->> 'message';
+  end if;
+  if v_result ->> 'status' <> 'rejected' then
+    insert into public.rejected_events select e.*;
+    perform internal.note_client(p_user_id, e.client_id, 1, e.claimed_at, internal.clock());
   end if;
   select * into v_after from public.user_stats where user_id = p_user_id;
   return internal.earned(v_before, v_after) || internal.rejected_json(e) || jsonb_build_object(
@@ -151,17 +236,19 @@ end $$;
 create function public.get_sync_status(p_user_id uuid, p_client_id text default null) returns jsonb
 language sql stable security definer set search_path = '' as $$
   select jsonb_build_object(
-    'client_id', p_client_id, 'last_synced_at', max(received_at), 'last_event_at', max(claimed_at),
-    'applied_count', count(*) filter (where status = 'applied'),
-    'rejected_count', count(*) filter (where status = 'rejected'),
+    'client_id', p_client_id, 'last_synced_at', max(last_synced_at), 'last_event_at', max(last_event_at),
+    'applied_count', coalesce(sum(applied_count), 0),
+    'rejected_count', (
+      select count(*) from public.rejected_events
+      where user_id = p_user_id and error_code is not null and (p_client_id is null or client_id = p_client_id)),
     'last', internal.change_cursor(p_user_id))
-  from public.sync_events where user_id = p_user_id and (p_client_id is null or client_id = p_client_id)
+  from public.sync_clients where user_id = p_user_id and (p_client_id is null or client_id = p_client_id)
 $$;
 
--- An event that is older than 30 days is refused for its age, so what is known of it is needed no longer.
+-- An event that is older than 30 days is refused for its age, so what is known of a rejected one is needed no longer.
 create function public.purge_sync_events(p_limit integer default 10000) returns integer
 language sql security definer set search_path = '' as $$
-  select internal.purge('public.sync_events', 'received_at', interval '62 days', p_limit)
+  select internal.purge('public.rejected_events', 'received_at', interval '32 days', p_limit)
 $$;
 
 select internal.lock_down();

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -9,6 +10,7 @@ import pytest
 
 from tests.support.client import Api, Student, assert_problem
 from tests.support.clock import DatabaseClock
+from tests.support.offline import life, send
 
 
 def trail(student: Student) -> list[tuple[str, str, bool, dict[str, Any]]]:
@@ -78,6 +80,72 @@ def test_the_trail_is_paged_and_ones_own(api: Api, student: Student) -> None:
     assert len(whole) == 2
     assert_problem(student.get("/api/users/me/audit?cursor=x"), 400, "VALIDATION_ERROR")
     assert_problem(api.get("/api/users/me/audit"), 401, "AUTHENTICATION_ERROR")
+
+
+def pages(student: Student, limit: int) -> list[list[dict[str, Any]]]:
+    """The whole trail, page by page."""
+    found, cursor = [], None
+    while True:
+        params = {"limit": limit} | ({"cursor": cursor} if cursor else {})
+        page = student.get("/api/users/me/audit", params=params).json()
+        found.append(page["data"])
+        cursor = page["next_cursor"]
+        if cursor is None:
+            return found
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 7, 100])
+def test_sessions_are_woven_into_the_trail(student: Student, clock: DatabaseClock, limit: int) -> None:
+    """Whatever a page holds, every entry comes once, the newest first, and has a number of its own."""
+    for number in range(4):
+        clock.advance(minutes=7)
+        session = student.start()
+        clock.advance(minutes=2)
+        student.patch("/api/users/me", {"daily_goal_minutes": 30 + number})
+        clock.advance(minutes=2)
+        student.post(f"/api/sessions/{session}/{'abandon' if number % 2 else 'complete'}")
+    running = student.start()
+    found = [entry for page in pages(student, limit) for entry in page]
+    assert all(len(page) == limit for page in pages(student, limit)[:-1])
+    times = [entry["occurred_at"] for entry in found]
+    assert times == sorted(times, reverse=True)
+    assert len({entry["entry_id"] for entry in found}) == len(found) == 2 + 3 * 4 + 1
+    assert found[0]["resource_id"] == running
+    told = [(entry["resource_type"], entry["operation"], entry["changes"]) for entry in found[1:-2]]
+    for number in range(4):
+        ended = "abandoned" if number % 2 else "completed"
+        assert told[3 * (3 - number) :][:3] == [
+            ("session", "update", {"status": ended}),
+            ("profile", "update", {"daily_goal_minutes": 30 + number}),
+            ("session", "insert", {"status": "active"}),
+        ]
+
+
+def test_an_offline_session_stands_where_it_happened(student: Student, clock: DatabaseClock) -> None:
+    """Not where its batch arrived; a session that follows another to the moment is told before it."""
+    clock.advance(days=2)
+    begun = clock.now() - timedelta(hours=5)
+    send(student, life(begun, 10) + life(begun + timedelta(minutes=10), 10))
+    entries = student.get("/api/users/me/audit").json()["data"]
+    assert [entry["changes"].get("status") for entry in entries[:4]] == ["completed", "active"] * 2
+    assert datetime.fromisoformat(entries[3]["occurred_at"]) == begun
+    assert [entry for page in pages(student, 1) for entry in page] == entries
+
+
+def test_sessions_are_told_of_for_30_days(student: Student, clock: DatabaseClock) -> None:
+    """They are kept for good, and the trail is not."""
+    student.complete(student.start())
+    clock.advance(days=29)
+    assert [row[0] for row in trail(student)].count("session") == 2
+    clock.advance(days=2)
+    assert [row[0] for row in trail(student)].count("session") == 0
+
+
+@pytest.mark.parametrize("cursor", ["x", "W10", "WzFd", "W251bGwsbnVsbCxudWxsLCJ4Il0"])
+def test_cursors_that_nobody_gave_are_refused(student: Student, cursor: str) -> None:
+    """Whatever they hold."""
+    response = student.get("/api/users/me/audit", params={"cursor": cursor})
+    assert_problem(response, 400, "VALIDATION_ERROR")
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,9 @@ def test_a_private_space_does_not_exist_for_outsiders(api: Api, student: Student
         assert stranger.get("/api/spaces", params={"query": mark}).json()["data"] == []
         start = stranger.post("/api/sessions/start", {"duration_minutes": 25, "space_id": space["space_id"]})
         assert_problem(start, 404, "NOT_FOUND")
-    # Who has the code knows of the space, and is told of the ban.
+    # The code that the banned one knows is dead; who has the new one knows of the space, and is told of the ban.
+    assert_problem(join(banned, space, code=True), 404, "NOT_FOUND")
+    space = student.get(f"/api/spaces/{space['space_id']}").json()["data"]
     assert_problem(join(banned, space, code=True), 403, "AUTHORIZATION_ERROR")
     assert_problem(banned.post("/api/spaces/join", {"invite_code": space["invite_code"]}), 403, "AUTHORIZATION_ERROR")
 

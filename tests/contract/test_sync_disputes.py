@@ -92,4 +92,4 @@ def test_a_long_past_does_not_slow_a_batch_down(student: Student, noon: datetime
     )
     batch = [each for n in range(100) for each in life(noon - 500 * MINUTE + 5 * n * MINUTE, 4)]
     assert send(student, batch)["rejected_count"] == 0
-    sql.execute("delete from study_sessions where user_id = %s and outcome is null", [student.user_id])  # unpaid ones
+    sql.execute("delete from study_sessions where user_id = %s and total_xp is null", [student.user_id])  # unpaid ones

@@ -35,8 +35,11 @@ def test_a_term_obeys_every_invariant_and_students_go_on_from_it(
     outcome = completed_session(sql, account.user_id, datetime.now(UTC), 25)
     assert outcome["total_xp"] == summary["total_xp"] + outcome["xp_awarded"]
     assert violations(sql) == []
-    changes = account.get("/api/sync/changes").json()["data"]
-    assert {change["kind"] for change in changes} >= {"session", "profile"}
+    changes, cursor = [], ""
+    while cursor is not None:
+        page = account.get("/api/sync/changes", params={"cursor": cursor, "limit": 100}).json()
+        changes, cursor = changes + page["data"], page["next_cursor"]
+    assert {change["kind"] for change in changes} == {"session", "xp", "badge", "membership", "profile"}
     board = account.get("/api/gamification/leaderboard/all-time").json()["data"]
     assert board["me"]["xp"] == outcome["total_xp"]
 

@@ -150,9 +150,9 @@ def test_the_invariants_find_what_is_wrong(api: Api, sql: psycopg.Connection[Any
         "update leaderboard_buckets set users = users + 1 where shard = internal.leaderboard_shard(%s)": {
             "histogram = scores"
         },
-        "update study_sessions set outcome = outcome || '{\"xp_awarded\": 50}' where user_id = %s": {
-            "paid once = outcome of the session"
-        },
+        "update user_stats set xp_by_source = '{}' where user_id = %s": {"xp by source = ledger"},
+        "update study_days set xp = xp + 1 where user_id = %s": {"xp of a day = ledger"},
+        "update study_sessions set xp_awarded = 50 where user_id = %s": {"paid once = outcome of the session"},
     }
     assert violations(sql) == []
     for statement, expected in damage.items():

@@ -93,3 +93,24 @@ def test_an_account_that_is_deleted_by_supabase_auth(hosted: psycopg.Connection[
     hosted.execute("delete from auth.users where id = %s", [user_id])
     hosted.execute("reset role")
     assert hosted.execute("select count(*) from profiles where user_id = %s", [user_id]).fetchone() == (0,)
+
+
+def test_bans_searches_and_the_trail(hosted: psycopg.Connection[Any]) -> None:
+    """What asks for accounts, statistics and indexes by name does it with the owner's rights."""
+    owner, guest, space_id = _account(hosted), _account(hosted), str(uuid.uuid4())
+    code = uuid.uuid4().hex[:14].upper()
+    _call(hosted, "create_space", owner, space_id=space_id, name="Study", visibility="public", invite_code=code)
+    hosted.execute("set role supabase_auth_admin")
+    hosted.execute("update auth.users set email = 'new' || email where id = %s", [guest])
+    hosted.execute("reset role")
+    assert _call(hosted, "remove_member", owner, space_id=space_id, member_id=guest, ban=True)["banned"] is True
+    assert hosted.execute("select count(*) from internal.banned_mailboxes").fetchone() == (2,)
+    hosted.execute("set role service_role")
+    found = hosted.execute(
+        """select jsonb_array_length(search_users('zzz h_', 5) -> 'users'),
+                  jsonb_array_length(search_spaces(%(id)s, 'tud', 5) -> 'spaces'),
+                  jsonb_array_length(get_audit(%(id)s, 50) -> 'entries') > 3, purge_audit_log()""",
+        {"id": owner},
+    ).fetchone()
+    hosted.execute("reset role")
+    assert found == (0, 1, True, 0)

@@ -101,10 +101,10 @@ def test_silent_sessions_are_closed_while_spaces_change_hands(dsn: str, sql: psy
     for number in range(ROUNDS):
         for user, minutes in zip((ann, ben) if number % 2 else (ben, ann), (200, 190), strict=True):
             sql.execute(
-                """insert into study_sessions (session_id, user_id, duration_minutes, started_at, last_activity_at)
-                   values (%s, %s, 25, internal.clock() - %s * interval '1 minute',
-                           internal.clock() - %s * interval '1 minute')""",
-                [uuid.uuid4(), user, minutes, minutes],
+                """insert into study_sessions (session_id, user_id, duration_minutes, started_at, last_activity_at, progress)
+                   select %s, %s, 25, at, at, internal.first_progress(at)
+                   from (select internal.clock() - %s * interval '1 minute' as at) began""",
+                [uuid.uuid4(), user, minutes],
             )
         hand_over = write("change_member_role", owners[0], space_id=space, member_id=owners[1], role="owner")
         assert at_once(dsn, hand_over, lambda c: c.execute("select close_silent_sessions('soft', 200)")) == []
@@ -120,6 +120,17 @@ def test_a_ban_waits_for_an_account_that_goes(dsn: str, sql: psycopg.Connection[
     ban = write("remove_member", owner, space_id=space, member_id=guest, ban=True)
     raised = during(dsn, sql, "delete from auth.users where id = %s", [guest], ban, "select remove_member(%")
     assert [error[:5] for error in raised] == ["SS001"]
+
+
+def test_a_ban_sees_an_address_that_is_changing(dsn: str, sql: psycopg.Connection[Any]) -> None:
+    """It waits for the new address, so that neither that nor the old one opens the space."""
+    owner, guest = make_accounts(sql, 2)
+    (space,) = make_spaces(sql, [owner])
+    ban = write("remove_member", owner, space_id=space, member_id=guest, ban=True)
+    change = "update auth.users set email = 'new' || email where id = %s"
+    assert during(dsn, sql, change, [guest], ban, "select remove_member(%") == []
+    banned = "select count(*) from internal.banned_mailboxes where space_id = %s"
+    assert sql.execute(banned, [space]).fetchone() == (2,)
 
 
 def during(

@@ -13,7 +13,7 @@ from studysync.settings import get_settings
 from tests.support.client import Api, Student, assert_problem
 from tests.support.clock import DatabaseClock
 from tests.support.spaces import create, join
-from tests.support.timeline import completed_session, violations
+from tests.support.timeline import completed_session, record, violations
 
 
 def close_silent_sessions(api: Api) -> dict[str, int]:
@@ -125,13 +125,14 @@ def test_the_daily_bonus_comes_once(student: Student, clock: DatabaseClock) -> N
 
 
 def test_a_week_of_days_pays_the_streak_bonus(student: Student, clock: DatabaseClock) -> None:
-    """From the seventh day in a row on, a session pays 2 more; a missed day ends the run."""
+    """From the seventh day in a row on, the session that brings a day to 25 minutes pays 2 more; a missed day ends it."""
     outcomes = []
     for day in range(1, 9):
         clock.set(datetime(2026, 3, day, 12, tzinfo=UTC))
-        outcomes.append(study(student, clock, 5))
-    assert [o["current_streak"] for o in outcomes] == list(range(1, 9))
-    assert [o["xp_breakdown"].get("streak_bonus", 0) for o in outcomes] == [0] * 6 + [2, 2]
+        outcomes.append([study(student, clock, minutes) for minutes in (20, 5, 30)])
+    assert [first["current_streak"] for first, _, _ in outcomes] == list(range(1, 9))
+    bonuses = [[o["xp_breakdown"].get("streak_bonus", 0) for o in day] for day in outcomes]
+    assert bonuses == [[0, 0, 0]] * 6 + [[0, 2, 0]] * 2
     clock.set(datetime(2026, 3, 9, 23, tzinfo=UTC))
     assert student.get("/api/users/me").json()["data"]["current_streak"] == 8
     clock.set(datetime(2026, 3, 10, 0, 1, tzinfo=UTC))
@@ -198,17 +199,14 @@ def score(
     """The raw score of a session with heartbeats at these seconds after its start, claimed at those."""
     session_id = uuid.uuid4()
     sql.execute(
-        """insert into study_sessions (session_id, user_id, duration_minutes, started_at, last_activity_at)
-           values (%s, %s, 60, %s, %s)""",
-        [session_id, student.user_id, start, start],
+        """insert into study_sessions (session_id, user_id, duration_minutes, started_at, last_activity_at, progress)
+           values (%(id)s, %(user)s, 60, %(at)s, %(at)s, internal.first_progress(%(at)s))""",
+        {"id": session_id, "user": student.user_id, "at": start},
     )
     for second, claim in zip(beats, claimed or beats, strict=True):
-        sql.execute(
-            """insert into session_events (session_id, user_id, source, event_type, occurred_at, claimed_at)
-               values (%s, %s, 'client', 'heartbeat', %s, %s)""",
-            [session_id, student.user_id, start + timedelta(seconds=second), start + timedelta(seconds=claim)],
-        )
-    query = "select internal.suspicion_score(s, %s) from study_sessions s where session_id = %s"
+        at, claimed_at = start + timedelta(seconds=second), start + timedelta(seconds=claim)
+        record(sql, session_id, [("heartbeat", at, claimed_at)])
+    query = "select internal.suspicion_score(s, %s, null) from study_sessions s where session_id = %s"
     row = sql.execute(query, [start + timedelta(seconds=beats[-1]), session_id]).fetchone()
     assert row is not None
     found: int = row[0]
@@ -238,9 +236,14 @@ def test_each_signal_of_the_contract_counts(student: Student, sql: psycopg.Conne
         behind = [second - 119 for second in honest]
         assert score(sql, student, start + 10 * MINUTE, honest, behind) == 0  # a clock that is behind, as clocks are
     with sql.transaction(force_rollback=True):
-        for hours in (1, 13):
-            completed_session(sql, student.user_id, start - timedelta(hours=hours), 480)
-        assert score(sql, student, start, honest) >= 20  # 16 hours of study in 24
+        night = start + timedelta(hours=19)
+        for hours in (1, 10):
+            completed_session(sql, student.user_id, night - timedelta(hours=hours), 480)
+        assert score(sql, student, night, honest) >= 20  # 16 hours of study in a day
+    with sql.transaction(force_rollback=True):
+        for number in range(61):
+            completed_session(sql, student.user_id, start + number * MINUTE, 1)
+        assert score(sql, student, start + 62 * MINUTE, honest) >= 20  # the 62nd session of a day
 
 
 def test_strict_mode_holds_from_25_on(student: Student, clock: DatabaseClock, monkeypatch: pytest.MonkeyPatch) -> None:

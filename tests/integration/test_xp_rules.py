@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 
 from tests.support.client import Api
 from tests.support.model import StudentModel, credited_seconds
+from tests.support.timeline import record
 
 EPOCH = datetime(2024, 2, 25, tzinfo=UTC)  # a leap day and, in the zones below, clock changes are near
+CREDITED = "select internal.credited_seconds(progress, started_at, %s) from study_sessions where session_id = %s"
 ZONES = ["UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata", "Pacific/Kiritimati", "Pacific/Pago_Pago"]
 
 in_transaction = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -50,9 +52,8 @@ def test_credited_time_is_that_of_the_model(
     with undo.transaction(force_rollback=True):
         session_id = _session(undo, user_id)
         for second, event_type in marks:
-            _event(undo, user_id, session_id, EPOCH + timedelta(seconds=second), event_type)
-        query = "select internal.session_focus_seconds(%s, %s)"
-        row = undo.execute(query, [session_id, EPOCH + timedelta(seconds=end)]).fetchone()
+            record(undo, session_id, [(event_type, EPOCH + timedelta(seconds=second), None)])
+        row = undo.execute(CREDITED, [EPOCH + timedelta(seconds=end), session_id]).fetchone()
     assert row == (credited_seconds([(float(at), kind) for at, kind in marks], float(end)),)
 
 
@@ -61,9 +62,8 @@ def test_a_session_is_credited_12_hours_at_most(undo: psycopg.Connection[Any], u
     with undo.transaction(force_rollback=True):
         session_id = _session(undo, user_id)
         for minute in range(0, 13 * 60, 4):
-            _event(undo, user_id, session_id, EPOCH + timedelta(minutes=minute), "heartbeat")
-        query = "select internal.session_focus_seconds(%s, %s)"
-        assert undo.execute(query, [session_id, EPOCH + timedelta(hours=13)]).fetchone() == (43200,)
+            record(undo, session_id, [("heartbeat", EPOCH + timedelta(minutes=minute), None)])
+        assert undo.execute(CREDITED, [EPOCH + timedelta(hours=13), session_id]).fetchone() == (43200,)
 
 
 arrivals = st.lists(
@@ -146,24 +146,8 @@ def test_a_session_pays_only_once(undo: psycopg.Connection[Any], user_id: str) -
 def _session(connection: psycopg.Connection[Any], user_id: str) -> uuid.UUID:
     session_id = uuid.uuid4()
     connection.execute(
-        """insert into study_sessions (session_id, user_id, duration_minutes, started_at, last_activity_at)
-           values (%s, %s, 60, %s, %s)""",
-        [session_id, user_id, EPOCH, EPOCH],
+        """insert into study_sessions (session_id, user_id, duration_minutes, started_at, last_activity_at, progress)
+           values (%(id)s, %(user)s, 60, %(at)s, %(at)s, internal.first_progress(%(at)s))""",
+        {"id": session_id, "user": user_id, "at": EPOCH},
     )
-    _event(connection, user_id, session_id, EPOCH, "start", "lifecycle")
     return session_id
-
-
-def _event(
-    connection: psycopg.Connection[Any],
-    user_id: str,
-    session_id: uuid.UUID,
-    at: datetime,
-    event_type: str,
-    source: str = "client",
-) -> None:
-    connection.execute(
-        """insert into session_events (session_id, user_id, source, event_type, occurred_at)
-           values (%s, %s, %s, %s, %s)""",
-        [session_id, user_id, source, event_type, at],
-    )

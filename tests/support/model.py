@@ -33,6 +33,7 @@ class StudentModel:
     day_seconds: Counter[date] = field(default_factory=Counter)
     short_paid: Counter[date] = field(default_factory=Counter)
     bonus_paid: set[date] = field(default_factory=set)
+    streak_rated: set[date] = field(default_factory=set)
 
     def complete(self, focus_seconds: int, ended_at: datetime) -> dict[str, int]:
         """Pay a session; returns XP by source."""
@@ -42,13 +43,15 @@ class StudentModel:
         if focus_seconds >= 60:
             pay["session"] = focus_seconds // 60
             pay["focus_bonus"] = 10 if focus_seconds >= 1500 else 0
-            if self.day_seconds[day] >= 7200 and day not in self.bonus_paid:
-                pay["daily_bonus"] = 20
-                self.bonus_paid.add(day)
-            pay["streak_bonus"] = min(50, 2 * (self.streak_ending(day) // 7))
         elif self.short_paid[day] < 5:
             self.short_paid[day] += 1
             pay["session"] = 1
+        if self.day_seconds[day] >= 7200 and day not in self.bonus_paid:
+            pay["daily_bonus"] = 20
+            self.bonus_paid.add(day)
+        if self.day_seconds[day] >= 1500 and day not in self.streak_rated:
+            pay["streak_bonus"] = min(50, 2 * (self.streak_ending(day) // 7))
+            self.streak_rated.add(day)
         before = self.session_xp
         after = before + sum(pay.values())
         pay["milestone_500"] = 100 * (after // 500 - before // 500)

@@ -11,7 +11,15 @@ from typing import Any
 
 import httpx
 
-from studysync.errors import DATABASE_ERRORS, VALIDATION_ERROR, ApiError, invalid
+from studysync.errors import (
+    AUTHENTICATION_ERROR,
+    DATABASE_ERRORS,
+    QUOTA_EXCEEDED,
+    VALIDATION_ERROR,
+    ApiError,
+    ErrorKind,
+    invalid,
+)
 
 CONNECTION_LOST = "connection lost"
 
@@ -97,5 +105,12 @@ def client_error(error: DatabaseRefusalError) -> ApiError | None:
     details: dict[str, Any] | None = json.loads(error.details) if error.details else None
     if kind is VALIDATION_ERROR and details and "location" in details:
         return invalid(message, details["location"])  # a field that only the database could judge
-    headers = {"WWW-Authenticate": "Bearer"} if kind.status == 401 else None  # noqa: PLR2004
-    return ApiError(kind, message, details, headers)
+    return ApiError(kind, message, details, _headers(kind, details))
+
+
+def _headers(kind: ErrorKind, details: dict[str, Any] | None) -> dict[str, str] | None:
+    if kind is AUTHENTICATION_ERROR:
+        return {"WWW-Authenticate": "Bearer"}
+    if kind is QUOTA_EXCEEDED and details:
+        return {"Retry-After": str(details["retry_after_seconds"])}
+    return None

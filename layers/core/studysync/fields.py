@@ -11,7 +11,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 # Overrides of the writing direction make a name read as another one; the marks that right-to-left text needs may stay.
 _DIRECTION_OVERRIDES = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-_INVISIBLE_CATEGORIES = frozenset({"Cf", "Cn", "Co", "Mn", "Me", "Zs", "Zl", "Zp"})
+# Not among them is what our tables do not know: a letter or an emoji that is newer.
+_INVISIBLE_CATEGORIES = frozenset({"Cf", "Co", "Mn", "Me", "Zs", "Zl", "Zp"})
 # Letters that show as blank though Unicode does not call them so (Hangul fillers, Braille blank).
 _BLANK_LETTERS = frozenset("\u115f\u1160\u3164\uffa0\u2800")
 

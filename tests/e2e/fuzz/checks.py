@@ -10,6 +10,10 @@ import schemathesis
 _UNTOLD = (
     "The cursor is not valid.",
     "must contain a visible character",
+    "must not contain invisible characters",
+    "must not mix letters of different scripts in one word",
+    "must not have a word that looks like one in Latin letters",
+    "This username is reserved.",
     "must contain a letter and a digit",
     "must not be longer than 72 bytes",
     "must be an IANA time zone, such as Europe/Berlin",

@@ -1,0 +1,165 @@
+"""What an account may store: bounds that nobody meets who studies (CONTRACT: "Offline sync")."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import psycopg
+import pytest
+
+from tests.support.client import Student, assert_problem
+from tests.support.clock import DatabaseClock
+from tests.support.offline import MINUTE, codes, event, life, send
+
+NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def _noon(clock: DatabaseClock) -> None:
+    clock.freeze(NOON)
+
+
+def use(sql: psycopg.Connection[Any], student: Student, **used: int) -> None:
+    """Let the account have stored so much today."""
+    usage = {"events": 0, "bytes": 0, "sessions": 0, "rejected_bytes": 0} | used
+    sql.execute(
+        """insert into account_usage (user_id, day, events, bytes, sessions, rejected_bytes)
+           values (%(user)s, '2026-03-02', %(events)s, %(bytes)s, %(sessions)s, %(rejected_bytes)s)
+           on conflict (user_id) do update set events = excluded.events, bytes = excluded.bytes,
+             sessions = excluded.sessions, rejected_bytes = excluded.rejected_bytes""",
+        {"user": student.user_id, **usage},
+    )
+
+
+def fill(sql: psycopg.Connection[Any], session_id: str, **counts: int) -> None:
+    """Let a session have taken so many events and breaks."""
+    sql.execute(
+        "update study_sessions set progress.events = %s, progress.breaks = %s where session_id = %s",
+        [counts.get("events", 0), counts.get("breaks", 0), session_id],
+    )
+
+
+@pytest.mark.parametrize("used", [{"events": 99_999}, {"bytes": 4 * 1024 * 1024 - 100}, {"sessions": 2_000}])
+def test_a_batch_beyond_the_days_quota_is_refused_whole(
+    student: Student, clock: DatabaseClock, sql: psycopg.Connection[Any], used: dict[str, int]
+) -> None:
+    """429 with the seconds until the next day in UTC; nothing of the batch is applied, and the next day all of it is."""
+    batch = life(NOON - 60 * MINUTE, 30)
+    batch[1]["event_payload"] = {"text": "x" * 200}
+    use(sql, student, **used)
+    problem = assert_problem(student.post("/api/sync/offline", {"events": batch}), 429, "QUOTA_EXCEEDED")
+    assert problem["details"]["retry_after_seconds"] == 12 * 3600
+    assert student.post("/api/sync/offline", {"events": batch}).headers["Retry-After"] == str(12 * 3600)
+    assert student.get("/api/sessions").json()["data"] == []
+    clock.freeze(NOON + timedelta(hours=12))
+    assert send(student, batch)["synced_count"] == len(batch)
+
+
+def test_repeats_use_no_quota(student: Student, sql: psycopg.Connection[Any]) -> None:
+    """What is known already is stored once, so that a client may always ask again what became of it."""
+    batch = life(NOON - 60 * MINUTE, 30)
+    send(student, batch)
+    use(sql, student, events=100_000, bytes=4 * 1024 * 1024, sessions=2_000)
+    assert send(student, batch)["duplicate_count"] == len(batch)
+
+
+@pytest.mark.parametrize("used", [{"events": 100_000}, {"bytes": 4 * 1024 * 1024}])
+def test_online_events_count_too(student: Student, sql: psycopg.Connection[Any], used: dict[str, int]) -> None:
+    """A note beyond the quota is refused; completing, which ends what there is, is not."""
+    session_id = student.start(25)
+    use(sql, student, **used)
+    note = {"event_type": "note", "payload": {"text": "one more"}}
+    assert_problem(student.post(f"/api/sessions/{session_id}/audit", note), 429, "QUOTA_EXCEEDED")
+    student.complete(session_id)
+
+
+def test_sessions_of_a_day_are_bounded(student: Student, sql: psycopg.Connection[Any]) -> None:
+    """The two thousand and first start of a day is refused."""
+    use(sql, student, sessions=2_000)
+    assert_problem(student.post("/api/sessions/start", {"duration_minutes": 25}), 429, "QUOTA_EXCEEDED")
+
+
+@pytest.mark.parametrize(("counts", "kind"), [({"events": 50_000}, "heartbeat"), ({"breaks": 2_000}, "break_start")])
+def test_a_session_takes_a_bounded_number_of_events(
+    student: Student, sql: psycopg.Connection[Any], counts: dict[str, int], kind: str
+) -> None:
+    """Online a 409, offline a rejected event among others that are applied; the session can still be completed."""
+    session_id = student.start(25)
+    fill(sql, session_id, **counts)
+    body = {"event_type": kind}
+    assert_problem(student.post(f"/api/sessions/{session_id}/audit", body), 409, "SESSION_EVENT_LIMIT")
+    other = life(NOON - 60 * MINUTE, 20)
+    result = send(student, [event(kind, session_id, NOON), *other])
+    assert codes(result) == ["SESSION_EVENT_LIMIT", *[None] * len(other)]
+    student.complete(session_id)
+
+
+def test_the_limit_holds_inside_a_batch(student: Student, sql: psycopg.Connection[Any]) -> None:
+    """Of three events only the first has room."""
+    session_id = student.start(25)
+    fill(sql, session_id, events=49_999)
+    beats = [event("heartbeat", session_id, NOON + n * timedelta(seconds=1)) for n in range(3)]
+    assert codes(send(student, beats)) == [None, "SESSION_EVENT_LIMIT", "SESSION_EVENT_LIMIT"]
+
+
+def test_twelve_hours_at_one_event_a_second_fit(student: Student) -> None:
+    """The bound is generous: 43,200 events are no reason for a refusal."""
+    assert 12 * 3600 < 50_000 < 100_000
+    session_id = str(uuid.uuid4())
+    batch = [event("start", session_id, NOON - timedelta(hours=13), event_payload={"duration_minutes": 720})]
+    batch += [event("heartbeat", session_id, NOON - timedelta(hours=13, seconds=-n)) for n in range(1, 500)]
+    assert send(student, batch)["synced_count"] == 500
+
+
+def test_payloads_that_nobody_can_use_are_bounded_together(
+    student: Student, clock: DatabaseClock, sql: psycopg.Connection[Any]
+) -> None:
+    """Beyond 256 KiB a day rejected events are kept and listed without theirs; others keep theirs."""
+    session_id, much = str(uuid.uuid4()), {"efficiency": 101, "text": "x" * 3_000}
+    bad = [event("complete", session_id, NOON, event_payload=much) for _ in range(200)]
+    assert send(student, bad)["rejected_count"] == 200
+    stored = "select sum(octet_length(payload::text)) from rejected_events where user_id = %s"
+    assert sql.execute(stored, [student.user_id]).fetchone() == (200 * 2,)
+    clock.freeze(NOON + MINUTE)
+    kept = event("heartbeat", session_id, NOON, event_payload={"text": "kept"})
+    assert codes(send(student, [kept, bad[0]])) == ["SESSION_NOT_FOUND", "VALIDATION_ERROR"]
+    newest = student.get("/api/sync/rejected").json()["data"]
+    assert {"text": "kept"} in [each["event_payload"] for each in newest]
+
+
+def test_nothing_happened_before_the_account(student: Student, sql: psycopg.Connection[Any]) -> None:
+    """Events from before are rejected; a clock two minutes off is not, and its session begins with the account."""
+    sql.execute("update profiles set created_at = %s where user_id = %s", [NOON - 60 * MINUTE, student.user_id])
+    before = life(NOON - 90 * MINUTE, 20)
+    assert codes(send(student, before)) == ["EVENT_BEFORE_ACCOUNT"] * len(before)
+    close = life(NOON - 61 * MINUTE, 20)
+    (outcome,) = send(student, close)["sessions"]
+    assert outcome["focus_seconds"] == 19 * 60
+    assert student.get(f"/api/sessions/{close[0]['session_id']}").json()["data"]["started_at"] == "2026-03-02T11:00:00Z"
+
+
+def test_a_month_of_one_minute_sessions_is_worth_little(student: Student, sql: psycopg.Connection[Any]) -> None:
+    """Bonuses are paid once a day and for 25 minutes: hundreds of sessions of a minute pay a minute each, and show."""
+    batches = []
+    for day in range(28):
+        first = NOON - timedelta(days=day + 1)
+        batches.append([e for n in range(60) for e in life(first + 2 * n * MINUTE, 1)])
+    outcomes = [o for batch in batches for o in send(student, batch)["sessions"]]
+    assert len(outcomes) == 28 * 60
+    assert {source for o in outcomes for source in o["xp_breakdown"]} <= {"session", "streak_bonus", "milestone_500"}
+    streak = sum(o["xp_breakdown"].get("streak_bonus", 0) for o in outcomes)
+    assert streak <= 50 * 28
+    assert max(o["suspicion_score"] for o in outcomes) > 0
+
+
+def test_the_hundred_last_clients_are_known(student: Student, clock: DatabaseClock, sql: psycopg.Connection[Any]) -> None:
+    """Whoever invents clients fills no table."""
+    for number in range(103):
+        clock.freeze(NOON + timedelta(seconds=number))
+        send(student, [event("heartbeat", str(uuid.uuid4()), NOON)], client_id=f"phone {number}")
+    count = sql.execute("select count(*) from sync_clients where user_id = %s", [student.user_id]).fetchone()
+    assert count == (100,)
+    newest = student.get("/api/sync/status", params={"client_id": "phone 102"}).json()["data"]
+    assert (newest["rejected_count"], newest["applied_count"]) == (1, 0)
