@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections.abc import Iterator
@@ -286,7 +287,7 @@ def test_axe_finds_nothing(browser: Browser, url: str, axe: str, dark: bool, wid
         browser.evaluate("document.querySelectorAll('details').forEach((each, n) => { if (n < 5) each.open = true })")
         browser.evaluate(axe + ";0")
         found = browser.evaluate(VIOLATIONS)
-        assert found == [], path
+        assert found == [], json.dumps([path, found], indent=1)
 
 
 def test_what_scrolls_sideways_says_so(browser: Browser, url: str) -> None:

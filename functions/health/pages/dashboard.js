@@ -279,7 +279,7 @@ const text = (value, tag = "td") => el(tag, { class: "text" }, value);
 
 function drawEndpoints(id, found, nothing) {
   if (!found.length) return show(id, empty(nothing));
-  show(id, table([text("", "th"), "calls", "errors", "mean", "p50", "p95", "p99"], found.slice(0, 25).map((each) => [
+  show(id, table([text(id === "endpoints" ? "endpoint" : "call", "th"), "calls", "errors", "mean", "p50", "p95", "p99"], found.slice(0, 25).map((each) => [
     text(el("code", {}, each.name)), number(each.requests),
     each.errors ? el("td", { class: "bad" }, `${number(each.errors)} (${percent(each.error_rate)})`) : "0",
     ms(each.average_ms), ms(each.p50_ms), ms(each.p95_ms), ms(each.p99_ms)])));
@@ -328,13 +328,13 @@ function drawChecks(checks) {
   $("failing").className = `notice ${failing.some(([, check]) => check.status === "fail") ? "bad" : "warn"}`;
   show("failing", ...failing.map(([name, check]) => el("div", {}, `${name}: ${check.message}`)));
   const kinds = { pass: "good", warn: "warn", fail: "bad" };
-  show("checks", table([text("", "th"), "latency", text("", "th")], Object.entries(checks).map(([name, check]) => [
+  show("checks", table([text("check", "th"), "latency", text("result", "th")], Object.entries(checks).map(([name, check]) => [
     el("td", {}, el("span", { class: `pill ${kinds[check.status]}` }, name)), ms(check.latency_ms), text(check.message || "")])));
 }
 
 function drawSlow(found) {
   if (!found.length) return show("slow", empty("Nothing took longer than a second."));
-  show("slow", table([text("", "th"), "took", "when"], found.slice(0, 10).map((each) => [
+  show("slow", table([text("request", "th"), "took", "when"], found.slice(0, 10).map((each) => [
     text(el("code", {}, each.name)), el("td", { class: each.failed ? "bad" : "" }, ms(each.seconds * 1000)), ago(each.at)])));
 }
 
