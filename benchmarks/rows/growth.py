@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -28,36 +29,37 @@ from (select user_id from profiles limit 10000) users, generate_series(1, %s) n,
 def run(stage: Stage) -> list[Row]:
     """Heartbeats and completions by the events of the session, batches beside long sessions, changes beside many."""
     with students(stage, 10_000) as (_project, connection):
-        users = random_users(connection, 400)
-        beats = {events: _times(stage, connection, users, events, _beat) for events in EVENTS}
-        completed = {events: _times(stage, connection, users, events, _complete) for events in EVENTS}
-        rows = [
-            _ratio("a heartbeat in a session of 1,500 events", "at most 1.2 x of 1", 1.2, beats, 1_500, 1),
-            _ratio("completing a session of 1,500 events", "at most 1.5 x of 30", 1.5, completed, 1_500, 30),
-            _batches(stage, connection, users),
+        users = random_users(connection, 200)
+        return [
+            _heartbeats(stage, connection, users[: len(EVENTS)]),
+            _completions(stage, connection, users[10:]),
+            _batches(stage, connection, users[4:6]),
             _changes(stage, connection, users),
         ]
-    return rows
 
 
-def _times(
-    stage: Stage, connection: Connection, users: list[str], events: int, work: Callable[[Connection, str, str], None]
-) -> Figure:
-    samples = []
-    with stage.bar(f"{work.__name__.strip('_')} at {events:,} events", ROUNDS) as advance:
-        for number in range(-5, ROUNDS):
-            user = users[number % len(users)]
-            session = begin_session(connection, user, heartbeats=events - 1, gap_seconds=1.0)
-            spent = timed(lambda user=user, session=session: work(connection, user, session))  # type: ignore[misc]
-            _forget(connection, session)
-            if number >= 0:
-                samples.append(spent)
+def _heartbeats(stage: Stage, connection: Connection, users: list[str]) -> Row:
+    works = {}
+    for events, user in zip(EVENTS, users, strict=True):
+        session = begin_session(connection, user, heartbeats=events - 1, gap_seconds=1.0)
+        works[f"{events:,} events"] = partial(_beat, connection, user, session)
+    figures = stage.interleave("Heartbeats", works, ROUNDS)
+    return _ratio("a heartbeat in a session of 1,500 events", "at most 1.2 x of 1", 1.2, figures, -1, 0)
+
+
+def _completions(stage: Stage, connection: Connection, users: list[str]) -> Row:
+    samples: dict[int, list[float]] = {events: [] for events in EVENTS}
+    with stage.bar("Completions", ROUNDS) as advance:
+        for number in range(-3, ROUNDS):
+            for place, events in enumerate(EVENTS):
+                user = users[(number * len(EVENTS) + place) % len(users)]
+                session = begin_session(connection, user, heartbeats=events - 1, gap_seconds=1.0)
+                spent = timed(partial(complete_session, connection, user, session))
+                if number >= 0:
+                    samples[events].append(spent)
             advance()
-    return Figure.of(f"{events:,} events", samples)
-
-
-def _forget(connection: Connection, session: str) -> None:
-    connection.execute("delete from study_sessions where session_id = %s", [session])
+    figures = [Figure.of(f"{events:,} events", found) for events, found in samples.items()]
+    return _ratio("completing a session of 1,500 events", "at most 1.5 x of 30", 1.5, figures, -1, 1)
 
 
 def _beat(connection: Connection, user: str, session: str) -> None:
@@ -65,35 +67,25 @@ def _beat(connection: Connection, user: str, session: str) -> None:
     connection.execute("select record_session_event(%s, %s)", [user, Jsonb(event)])
 
 
-def _complete(connection: Connection, user: str, session: str) -> None:
-    complete_session(connection, user, session)
-
-
-def _ratio(name: str, promise: str, limit: float, found: dict[int, Figure], many: int, few: int) -> Row:
-    ratio = found[many].median / found[few].median
+def _ratio(name: str, promise: str, limit: float, figures: list[Figure], many: int, few: int) -> Row:
+    ratio = figures[many].median / figures[few].median
     return Row(
-        name, promise, ratio, limit, "ms", list(found.values()), value_label="ratio of the medians", value_unit="", note=_NOTE
+        name, promise, ratio, limit, "ms", figures, value_label="ratio of the medians", value_unit="", note=_NOTE
     )
 
 
 def _batches(stage: Stage, connection: Connection, users: list[str]) -> Row:
     """500 events that alternate between two open sessions, empty ones and ones of 30,000 events."""
-    figures = {}
-    for events in (1, 30_000):
-        samples = []
-        user = users[200 + events % 2]
+    open_beside = "update study_sessions set replayed = true, background = true where session_id = %s"
+    works: dict[str, Callable[[], object]] = {}
+    for events, user in zip((1, 30_000), users, strict=True):
         sessions = [begin_session(connection, user, heartbeats=events - 1, gap_seconds=0.01)]
-        connection.execute("update study_sessions set replayed = true, background = true where session_id = %s", sessions)
+        connection.execute(open_beside, sessions)
         sessions.append(begin_session(connection, user, heartbeats=events - 1, gap_seconds=0.01))
-        with stage.bar(f"Batches beside {events:,} events", ROUNDS) as advance:
-            for _ in range(ROUNDS):
-                batch = _alternating(connection, sessions)
-                samples.append(timed(lambda user=user, batch=batch: _send(connection, user, batch)))  # type: ignore[misc]
-                advance()
-        figures[events] = Figure.of(f"beside {events:,} events each", samples)
-    return _ratio(
-        "500 events that alternate between two sessions of 30,000 events", "at most 1.5 x of empty ones", 1.5, figures, 30_000, 1
-    )
+        works[f"beside {events:,} events each"] = partial(_send, connection, user, sessions)
+    figures = stage.interleave("Batches", works, ROUNDS // 2)
+    name = "500 events that alternate between two sessions of 30,000 events"
+    return _ratio(name, "at most 1.5 x of empty ones", 1.5, figures, 1, 0)
 
 
 def _alternating(connection: Connection, sessions: list[str]) -> list[dict[str, Any]]:
@@ -108,7 +100,8 @@ def _alternating(connection: Connection, sessions: list[str]) -> list[dict[str, 
     ]  # fmt: skip
 
 
-def _send(connection: Connection, user: str, batch: list[dict[str, Any]]) -> None:
+def _send(connection: Connection, user: str, sessions: list[str]) -> None:
+    batch = _alternating(connection, sessions)
     arguments = Jsonb({"events": batch, "mode": "soft"})
     row = connection.execute("select sync_offline(%s, %s) ->> 'synced_count'", [user, arguments]).fetchone()
     if row != (str(len(batch)),):
@@ -124,7 +117,7 @@ def _changes(stage: Stage, connection: psycopg.Connection[Any], users: list[str]
     samples = []
     with stage.bar(f"{CHANGES} changes beside {SESSIONS:,} sessions", ROUNDS) as advance:
         for user in users[:ROUNDS]:
-            samples.append(timed(lambda user=user: connection.execute("select get_changes(%s, 0, 100)", [user])))  # type: ignore[misc]
+            samples.append(timed(partial(connection.execute, "select get_changes(%s, 0, 100)", [user])))
             advance()
     figure = Figure.of(f"{CHANGES} changes", samples)
     return Row(

@@ -7,13 +7,14 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Path, Query
 
-from health import service
+from health import accounts, service
 from health.operators import Operator, operator
 from health.reports import Circuits, Dependencies, Detailed, Done, Errors, Metrics, SlowRequests
 from studysync.envelope import Success
 from studysync.routing import create_router
 
 router = create_router("operations", prefix="/health", dependencies=[Depends(operator)])
+router.include_router(accounts.router)
 
 CircuitName = Annotated[str, Path(max_length=100, description="A circuit of the fleet.")]
 

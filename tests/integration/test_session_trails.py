@@ -60,7 +60,7 @@ def test_a_trail_reads_as_the_events_did(
         body = {} if number % 3 else {"timestamp": (clock.now() + timedelta(seconds=2 - number)).isoformat()}
         student.post(f"{path}/heartbeat", body)
         if number % 4 == 0:
-            student.post(f"{path}/audit", {"event_type": "note", "payload": {"n": number, "text": "ü \" \\ 😀"}})
+            student.post(f"{path}/audit", {"event_type": "note", "payload": {"n": number, "text": 'ü " \\ 😀'}})
             student.post(f"{path}/audit", {"event_type": ["break_start", "break_end"][number // 4 % 2]})
     student.complete(session_id)
     before = trail(student, session_id)
@@ -94,7 +94,7 @@ def test_trails_go_after_90_days(
 
 def test_a_page_of_a_trail_begins_where_the_last_ended(api: Api, student: Student, clock: DatabaseClock) -> None:
     """Cursors are as good in a trail as among rows, events of one moment included."""
-    session = [e for e in life(NOON - 60 * MINUTE, 30)]
+    session = life(NOON - 60 * MINUTE, 30)
     session += [event("focus_start", session[0]["session_id"], NOON - 50 * MINUTE) for _ in range(3)]
     send(student, session)
     archive(api, clock)
@@ -199,15 +199,22 @@ def _study_online(student: Student, clock: DatabaseClock, start: datetime) -> No
         clock.set(start + minute * MINUTE + timedelta(seconds=37))
         student.post(f"/api/sessions/{session_id}/heartbeat", {"timestamp": clock.now().isoformat()})
         if minute in (20, 25):
-            student.post(f"/api/sessions/{session_id}/audit", {"event_type": ("break_start", "break_end")[minute // 25]})
+            student.post(
+                f"/api/sessions/{session_id}/audit", {"event_type": ("break_start", "break_end")[minute // 25]}
+            )
     clock.set(start + 61 * MINUTE)
     student.complete(session_id)
 
 
 def _study_offline(student: Student, clock: DatabaseClock, start: datetime) -> None:
     session_id = str(uuid.uuid4())
-    beats = [event("heartbeat", session_id, start + n * MINUTE + timedelta(seconds=37, milliseconds=n)) for n in range(60)]
-    breaks = [event("break_start", session_id, start + 20 * MINUTE), event("break_end", session_id, start + 25 * MINUTE)]
+    beats = [
+        event("heartbeat", session_id, start + n * MINUTE + timedelta(seconds=37, milliseconds=n)) for n in range(60)
+    ]
+    breaks = [
+        event("break_start", session_id, start + 20 * MINUTE),
+        event("break_end", session_id, start + 25 * MINUTE),
+    ]
     first = event("start", session_id, start, event_payload={"duration_minutes": 60, "subject": "Algebra"})
     last = event("complete", session_id, start + 61 * MINUTE)
     clock.set(start + 62 * MINUTE)
