@@ -253,6 +253,27 @@ def test_the_tab_says_the_state_and_focus_stays(browser: Browser, url: str) -> N
         assert browser.evaluate(f"document.activeElement === document.querySelector({selector!r})"), selector
 
 
+def test_tables_are_sorted_by_their_columns(browser: Browser, url: str) -> None:
+    """By number, not by how it is written; the other way round at the second time; and a refresh keeps it."""
+    for name, seconds in (("GET /api/b", 2.0), ("GET /api/c", 0.3), ("GET /api/a", 0.009)):
+        performance_monitor.record(name, seconds)
+    browser.open(f"{url}/health/dashboard")
+    browser.wait_for("document.querySelectorAll('#endpoints tbody tr').length >= 3")
+    names = "[...document.querySelectorAll('#endpoints tbody code')].map(e => e.textContent)"
+
+    def order(head: str) -> list[str]:
+        buttons = "[...document.querySelectorAll('#endpoints th button')]"
+        browser.evaluate(f"{buttons}.find(e => e.textContent.startsWith({head!r})).click()")
+        return [name[-1] for name in browser.evaluate(names)]
+
+    assert [order("p99"), order("p99")] == [["b", "c", "a"], ["a", "c", "b"]]
+    browser.evaluate("refresh()")
+    assert [name[-1] for name in browser.evaluate(names)] == ["a", "c", "b"]
+    assert browser.evaluate("document.querySelector('#endpoints [aria-sort=ascending]').textContent").startswith("p99")
+    assert order("endpoint") == ["a", "b", "c"]
+    assert browser.complaints == []
+
+
 def test_slow_requests_are_not_the_pages_own(browser: Browser, url: str) -> None:
     """What operators ask is not what they look for."""
     performance_monitor.record("GET /health/detailed", 3.0)

@@ -141,7 +141,12 @@ function status(kind, text) {
   document.title = `${text} · StudySync operations`;
 }
 
-function draw(detailed, metrics, slow, errors) {
+let drawn = null; // what was drawn last
+const redraw = () => drawn && draw(...drawn);
+
+function draw(...found) {
+  drawn = found;
+  const [detailed, metrics, slow, errors] = found;
   const words = { pass: ["good", "healthy"], warn: ["warn", "degraded"], fail: ["bad", "outage"] };
   status(...words[detailed.status]);
   $("stage").textContent = detailed.stage;
@@ -271,18 +276,38 @@ function drawLatency(minutes) {
   show("latency", svg, el("div", { class: "key" }, ...key));
 }
 
-function table(heads, rows) {
-  const row = (cells, tag) => el("tr", {}, ...cells.map((cell) => (cell instanceof Node ? cell : el(tag, {}, cell))));
-  return el("table", {}, el("thead", {}, row(heads, "th")), el("tbody", {}, ...rows.map((cells) => row(cells, "td"))));
+/** By table: the column that it is sorted by, and whether the greatest comes first; as it came where there is none. */
+const sorted = new Map();
+
+/** A table whose columns sort it, of heads (name, or "<name" for text) and rows of cells. */
+function table(id, heads, rows) {
+  const order = sorted.get(id);
+  if (order) rows = [...rows].sort((a, b) => compare(a[order.column].value, b[order.column].value) * (order.down ? -1 : 1));
+  const head = (name, column) => {
+    const label = name.replace("<", ""), on = order && order.column === column;
+    const button = el("button", { class: "sort", "data-focus": `${id} ${label}`, onclick: () => sortBy(id, column, name.startsWith("<")) }, label, on ? (order.down ? " ↓" : " ↑") : "");
+    return el("th", { class: name.startsWith("<") ? "text" : "", "aria-sort": on ? (order.down ? "descending" : "ascending") : "none" }, button);
+  };
+  return el("table", {}, el("thead", {}, el("tr", {}, ...heads.map(head))),
+    el("tbody", {}, ...rows.map((cells) => el("tr", {}, ...cells.map((cell) => el("td", { class: cell.kind }, cell.shown))))));
 }
-const text = (value, tag = "td") => el(tag, { class: "text" }, value);
+const compare = (a, b) => (typeof a === "string" ? a.localeCompare(b) : a - b);
+function sortBy(id, column, isText) {
+  const before = sorted.get(id);
+  sorted.set(id, { column, down: before && before.column === column ? !before.down : !isText });
+  redraw();
+}
+const cell = (value, shown, kind = "") => ({ value, shown: shown ?? number(value), kind });
+const text = (value, shown = value) => cell(value, shown, "text");
+const code = (value) => text(value, el("code", {}, value));
+const since = (at) => cell(+new Date(at), ago(at));
 
 function drawEndpoints(id, found, nothing) {
   if (!found.length) return show(id, empty(nothing));
-  show(id, table([text(id === "endpoints" ? "endpoint" : "call", "th"), "calls", "errors", "mean", "p50", "p95", "p99"], found.slice(0, 25).map((each) => [
-    text(el("code", {}, each.name)), number(each.requests),
-    each.errors ? el("td", { class: "bad" }, `${number(each.errors)} (${percent(each.error_rate)})`) : "0",
-    ms(each.average_ms), ms(each.p50_ms), ms(each.p95_ms), ms(each.p99_ms)])));
+  show(id, table(id, [id === "endpoints" ? "<endpoint" : "<call", "calls", "errors", "mean", "p50", "p95", "p99"], found.slice(0, 25).map((each) => [
+    code(each.name), cell(each.requests),
+    each.errors ? cell(each.errors, `${number(each.errors)} (${percent(each.error_rate)})`, "bad") : cell(0),
+    ...["average_ms", "p50_ms", "p95_ms", "p99_ms"].map((name) => cell(each[name], ms(each[name])))])));
 }
 
 function drawCircuits(found) {
@@ -328,20 +353,20 @@ function drawChecks(checks) {
   $("failing").className = `notice ${failing.some(([, check]) => check.status === "fail") ? "bad" : "warn"}`;
   show("failing", ...failing.map(([name, check]) => el("div", {}, `${name}: ${check.message}`)));
   const kinds = { pass: "good", warn: "warn", fail: "bad" };
-  show("checks", table([text("check", "th"), "latency", text("result", "th")], Object.entries(checks).map(([name, check]) => [
-    el("td", {}, el("span", { class: `pill ${kinds[check.status]}` }, name)), ms(check.latency_ms), text(check.message || "")])));
+  show("checks", table("checks", ["<check", "latency", "<result"], Object.entries(checks).map(([name, check]) => [
+    cell(name, el("span", { class: `pill ${kinds[check.status]}` }, name)), cell(check.latency_ms, ms(check.latency_ms)), text(check.message || "")])));
 }
 
 function drawSlow(found) {
   if (!found.length) return show("slow", empty("Nothing took longer than a second."));
-  show("slow", table([text("request", "th"), "took", "when"], found.slice(0, 10).map((each) => [
-    text(el("code", {}, each.name)), el("td", { class: each.failed ? "bad" : "" }, ms(each.seconds * 1000)), ago(each.at)])));
+  show("slow", table("slow", ["<request", "took", "when"], found.slice(0, 10).map((each) => [
+    code(each.name), cell(each.seconds, ms(each.seconds * 1000), each.failed ? "bad" : ""), since(each.at)])));
 }
 
 function errorTable(found) {
-  return el("div", { class: "scroll", "data-focus": found[0].fingerprint, role: "group", "aria-label": "Errors" }, table([text("error", "th"), "count", "last", "first", text("where", "th"), text("last request", "th")], found.map((each) => [
-    text(el("span", {}, el("strong", {}, each.error_type), ` ${each.message}`)), number(each.count), ago(each.last_seen), ago(each.first_seen),
-    text(el("code", {}, each.where)), text(el("code", {}, each.request_id))])));
+  return el("div", { class: "scroll", "data-focus": found[0].fingerprint, role: "group", "aria-label": "Errors" }, table(`errors ${found[0].consequence}`, ["<error", "count", "last", "first", "<where", "<last request"], found.map((each) => [
+    text(`${each.error_type} ${each.message}`, el("span", {}, el("strong", {}, each.error_type), ` ${each.message}`)), cell(each.count),
+    since(each.last_seen), since(each.first_seen), code(each.where), code(each.request_id)])));
 }
 
 /** Causes first; what only follows from them is folded away, unless there is nothing else. */
