@@ -8,26 +8,35 @@ SAM_VENV := .venv-sam
 BIN := $(VENV)/bin
 SOURCES := functions layers/core/studysync layers/resilience/resilience local tools
 export PYTHONPATH := functions:layers/core:layers/resilience:.
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes
+PIP := python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes
+# uv does it in a tenth of the time, and shows how far it is. It reads no pip.conf: where that names another index
+# pip takes over. Modules are compiled as they are first used.
+define install
+{ $(BIN)/uv pip install --python $(BIN)/python --no-deps --require-hashes -r $(1) \
+	    || { echo "uv could not install it; trying with pip"; $(BIN)/$(PIP) -r $(1); }; }
+endef
 
-.PHONY: help serve demo bench chaos mutation coverage test fuzz audit lint format types template check lock openapi clean package package-test package-sam package-sam-test
+.PHONY: help serve demo bench chaos mutation coverage test fuzz audit lint format types template check lock openapi clean distclean package package-test package-sam package-sam-test
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
-$(VENV)/local.stamp: requirements/local.txt
+$(VENV)/local.stamp: requirements/local.txt requirements/installer.txt
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
 	  || { echo "StudySync needs Python 3.11 to 3.13; set PYTHON=/path/to/one"; exit 1; }
-	@echo "Installing what the local stack needs (once)"
+	@echo "The first time only: 1. a virtual environment"
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
-	@$(PIP) -r requirements/local.txt
+	@echo "2. uv, which installs the rest"
+	@$(BIN)/$(PIP) -r requirements/installer.txt || echo "uv is not to be had; pip takes longer"
+	@echo "3. what the local stack needs: $$(grep -c == requirements/local.txt) packages"
+	@$(call install,requirements/local.txt)
 	@touch $@
 
 $(VENV)/dev.stamp: requirements/dev.txt $(VENV)/local.stamp
 	@echo "Installing what tests and checks need (once)"
-	@$(PIP) -r requirements/dev.txt
+	@$(call install,requirements/dev.txt)
 	@touch $@
 
-serve: $(VENV)/local.stamp ## bring the whole stack up on http://localhost:8000 (PORT=..., STUDYSYNC_HOME=...)
+serve: $(VENV)/local.stamp ## bring the whole stack up on http://localhost:8000 (PORT=..., HOST=0.0.0.0 for a phone, STUDYSYNC_HOME=...)
 	@exec $(BIN)/python -m local serve
 
 demo: $(VENV)/local.stamp ## fill the running stack with a term of students (USERS=300 or 1000000, SEED=1)
@@ -35,7 +44,7 @@ demo: $(VENV)/local.stamp ## fill the running stack with a term of students (USE
 
 $(VENV)/bench.stamp: requirements/bench.txt $(VENV)/dev.stamp
 	@echo "Installing the peers that benchmarks measure (once)"
-	@$(PIP) -r requirements/bench.txt
+	@$(call install,requirements/bench.txt)
 	@touch $@
 
 bench: $(VENV)/bench.stamp ## measure every promise beside its peers (ONLY="leaderboard sync")
@@ -46,7 +55,7 @@ chaos: $(VENV)/bench.stamp ## break one thing after another under load, and look
 
 $(VENV)/mutation.stamp: requirements/mutation.txt $(VENV)/dev.stamp
 	@echo "Installing what looks at the tests themselves (once)"
-	@$(PIP) -r requirements/mutation.txt
+	@$(call install,requirements/mutation.txt)
 	@touch $@
 
 mutation: $(VENV)/mutation.stamp ## change the code, and list what no test notices (SUITE=resilience, core or domains, MINUTES=20, ONLY="users/*")
@@ -74,7 +83,7 @@ fuzz: $(VENV)/dev.stamp ## fuzz a stack of its own from the OpenAPI document for
 
 $(VENV)/audit.stamp: requirements/audit.txt $(VENV)/dev.stamp
 	@echo "Installing what dependencies are audited with (once)"
-	@$(PIP) -r requirements/audit.txt
+	@$(call install,requirements/audit.txt)
 	@touch $@
 
 audit: $(VENV)/audit.stamp ## look the locked dependencies up among known vulnerabilities (needs api.osv.dev)
@@ -131,8 +140,9 @@ package-sam-test: $(VENV)/dev.stamp $(SAM_VENV)/sam.stamp ## `sam build` for thi
 
 lock: ## compile the requirements files from the ranges in pyproject.toml
 	@set -e; compile() { $(BIN)/uv pip compile -q pyproject.toml --universal --python-version 3.11 --generate-hashes --no-annotate \
-	    --custom-compile-command "make lock" "$$@"; }; \
+	    --overrides requirements/overrides.in --custom-compile-command "make lock" "$$@"; }; \
 	  compile --group dev -o requirements/dev.txt; \
+	  compile --group installer -c requirements/dev.txt -o requirements/installer.txt; \
 	  compile --group local -c requirements/dev.txt -o requirements/local.txt; \
 	  compile --group audit -c requirements/dev.txt -o requirements/audit.txt; \
 	  compile --group bench -c requirements/dev.txt -o requirements/bench.txt; \
@@ -143,6 +153,10 @@ lock: ## compile the requirements files from the ranges in pyproject.toml
 	  compile --group core -c requirements/dev.txt -o layers/core/requirements.txt; \
 	  compile --group resilience -c requirements/dev.txt -o layers/resilience/requirements.txt
 
-clean: ## remove what was built and the local stack's data
+clean: ## remove what was built and the local stack's data, but no download
 	@chmod -R u+w .aws-sam 2>/dev/null || true
-	@rm -rf .aws-sam .local .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@rm -rf .aws-sam .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@if [ -d .local ]; then find .local -mindepth 1 -maxdepth 1 ! -name cache -exec rm -rf {} +; fi
+
+distclean: clean ## remove the virtual environments and downloads as well
+	@rm -rf .local .venv .venv-*

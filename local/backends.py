@@ -12,6 +12,7 @@ ends the processes together with the thread that started them.
 """
 
 import itertools
+import json
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -24,12 +25,13 @@ from psycopg import sql
 
 from local.dynamodb import DynamoDB
 from local.home import REPOSITORY, Home, HomeLock, Ports
-from local.keys import load_keys
+from local.keys import load_keys, load_operators
 from local.migrations import migrate, template_database
 from local.part import Part
 from local.postgres import Postgres
 from local.processes import end_orphans
 from local.project import Project
+from local.runtime.logs import EVERYTHING
 from local.template import Template
 
 OnEvent = Callable[[str, float, str], None]
@@ -76,7 +78,7 @@ class Backends:
     ) -> None:
         self.home = Home(home.resolve())
         self._on_event, self._durable = on_event, durable
-        self._migrations, self._template = migrations, template
+        self.migrations, self._template = migrations, template
         self._programs, self._token_seconds = programs, token_seconds
         self._lock = HomeLock(self.home)
         self._numbers = itertools.count(1)
@@ -123,7 +125,18 @@ class Backends:
         """What the functions need to find all of it."""
         project = self._remote or self.project.environment
         table = {"RESILIENCE_TABLE": self._tables[_TABLE]} if _TABLE in self._tables else {}
-        return {**project, **self.dynamodb.environment, **table}
+        return {
+            **project,
+            **self.dynamodb.environment,
+            **table,
+            "OPERATOR_TOKENS": json.dumps(self._operators),
+            "LOCAL_LOG": str(self.home.logs / EVERYTHING),
+        }
+
+    @property
+    def operator_token(self) -> str:
+        """The token of one who may operate the stack."""
+        return next(iter(self._operators.values()))
 
     @property
     def parts(self) -> dict[str, Part]:
@@ -135,7 +148,7 @@ class Backends:
         """A project of its own for the length of the block: an empty copy of the migrated database."""
         number = next(self._numbers)
         database = f"{DATABASE}_{number}"
-        self.postgres.create_database(database, template=template_database(self.postgres, self._migrations))
+        self.postgres.create_database(database, template=template_database(self.postgres, self.migrations))
         try:
             with self._project(database, f"-{number}") as project:
                 yield project
@@ -148,6 +161,15 @@ class Backends:
         if part is self.dynamodb:
             self._tables = self.dynamodb.create_tables(Template.load(self._template))
 
+    def migrate(self) -> list[str]:
+        """Apply migrations that are new and have PostgREST read the schema again; their names."""
+        if self._remote:
+            return []
+        applied = migrate(self.project.dsn, self.migrations)
+        if applied:
+            self.postgres.execute("notify pgrst, 'reload schema'", DATABASE)
+        return applied
+
     def allow(self, template: Template) -> None:
         """Hold the functions to the policies of a template that has changed."""
         self.dynamodb.allow(template)
@@ -156,6 +178,7 @@ class Backends:
         ports = Ports(self.home)
         self.keys = load_keys(self.home.data / "keys.json")
         self.ports = ports
+        self._operators = load_operators(self.home.data / "operator-token")
         # The slowest to start goes first and is waited for last.
         self.dynamodb = DynamoDB(self.home, ports)
         launched = time.monotonic()
@@ -193,9 +216,9 @@ class Backends:
 
     def _prepare_database(self) -> list[str]:
         if not self.postgres.has_database(DATABASE):
-            template = None if self._durable else template_database(self.postgres, self._migrations)
+            template = None if self._durable else template_database(self.postgres, self.migrations)
             self.postgres.create_database(DATABASE, template=template)
-        applied = migrate(self.postgres.dsn(DATABASE), self._migrations)
+        applied = migrate(self.postgres.dsn(DATABASE), self.migrations)
         for role in ("authenticator", "supabase_auth_admin"):
             statement = sql.SQL("alter role {} password {}").format(
                 sql.Identifier(role), sql.Literal(self.keys.password)

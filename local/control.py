@@ -12,15 +12,14 @@ from starlette.routing import Route
 from local.gateway.events import new_trace_id
 from local.runtime.fleet import Fleet
 from local.runtime.invocation import Failure
+from local.web_pages import OwnHostsOnly
 
 
-def create_control(fleet: Fleet) -> Starlette:
-    """The ASGI application."""
+def create_control(fleet: Fleet) -> OwnHostsOnly:
+    """The ASGI application; closed to pages."""
 
     async def invoke(request: Request) -> Response:
         name = request.path_params["name"]
-        if "origin" in request.headers:  # a web page, which has no business here
-            return JSONResponse({"Message": "Not for browsers"}, status_code=403)
         if name not in fleet:
             return JSONResponse({"Type": "User", "Message": f"Function not found: {name}"}, status_code=404)
         outcome = await fleet.invoke(name, await request.body() or b"{}", trace_id=new_trace_id())
@@ -32,9 +31,8 @@ def create_control(fleet: Fleet) -> Starlette:
     async def functions(_: Request) -> Response:
         return JSONResponse(fleet.pids)
 
-    return Starlette(
-        routes=[
-            Route("/2015-03-31/functions/{name}/invocations", invoke, methods=["POST"]),
-            Route("/functions", functions),
-        ]
-    )
+    routes = [
+        Route("/2015-03-31/functions/{name}/invocations", invoke, methods=["POST"]),
+        Route("/functions", functions),
+    ]
+    return OwnHostsOnly(Starlette(routes=routes), pages=False)

@@ -2,9 +2,10 @@
 
 import json
 from typing import Any
-from urllib.request import Request, urlopen
+from urllib.request import Request
 
 from local.home import Home, Ports
+from local.loopback import open_url
 from local.policies import write_permissions
 from local.served import Served
 from local.template import Template
@@ -67,6 +68,6 @@ class DynamoDB(Served):
             "Authorization": f"AWS4-HMAC-SHA256 Credential=local/20250101/{_REGION}/dynamodb/aws4_request, Signature=-",
         }
         request = Request(self.origin, json.dumps(body).encode(), headers)  # noqa: S310 - our own
-        with urlopen(request, timeout=10) as answer:  # noqa: S310 - our own
+        with open_url(request, timeout=10) as answer:
             answered: dict[str, Any] = json.load(answer)
         return answered

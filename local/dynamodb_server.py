@@ -13,6 +13,7 @@ from werkzeug.serving import make_server
 
 from local.policies import Guard, Wsgi
 from local.served import inherited_socket
+from local.web_pages import REFUSAL, is_refused
 
 PERMISSIONS_VARIABLE = "LOCAL_PERMISSIONS"
 
@@ -39,6 +40,21 @@ def one_at_a_time(application: Wsgi) -> Wsgi:
     return serve
 
 
+def closed_to_pages(application: Wsgi) -> Wsgi:
+    """Refuse what pages send: moto allows every origin, and has orders that take nothing but a POST."""
+
+    def serve(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        sent = {name[5:].lower().replace("_", "-"): value for name, value in environ.items() if name[:5] == "HTTP_"}
+        if is_refused(sent):
+            start_response(
+                "403 Forbidden", [("Content-Type", "application/json"), ("Content-Length", str(len(REFUSAL)))]
+            )
+            return [REFUSAL]
+        return application(environ, start_response)
+
+    return serve
+
+
 def _log(call: dict[str, str | None]) -> None:
     print(json.dumps(call), flush=True)
 
@@ -49,7 +65,7 @@ def main() -> None:
     listener = inherited_socket()
     host, port = listener.getsockname()[:2]
     guarded = Guard(create_backend_app("dynamodb"), Path(os.environ[PERMISSIONS_VARIABLE]), _log)
-    application = one_at_a_time(guarded)
+    application = closed_to_pages(one_at_a_time(guarded))
     make_server(host, port, application, threaded=True, request_handler=_Handler, fd=listener.fileno()).serve_forever()
 
 

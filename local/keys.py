@@ -13,6 +13,9 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from jwt.algorithms import ECAlgorithm
 
+from local.errors import StackError
+
+_SHORTEST_TOKEN = 32
 _TEN_YEARS = 10 * 365 * 24 * 3600
 
 
@@ -58,12 +61,39 @@ def load_keys(path: Path) -> Keys:
     if path.exists():
         return Keys(**json.loads(path.read_text()))
     keys = _make()
+    _write_secret(path, json.dumps(asdict(keys)))
+    return keys
+
+
+def load_operators(path: Path) -> dict[str, str]:
+    """Operators' tokens by name: `OPERATOR_TOKENS` of the shell, or one that is kept at `path`, made the first time."""
+    given = os.environ.get("OPERATOR_TOKENS")
+    if given:
+        return _read_operators(given)
+    if not path.exists():
+        _write_secret(path, secrets.token_hex(32))
+    return {"local": path.read_text().strip()}
+
+
+def _read_operators(text: str) -> dict[str, str]:
+    try:
+        found = json.loads(text)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict) or not found or not all(isinstance(token, str) for token in found.values()):
+        raise StackError('OPERATOR_TOKENS must hold names and tokens as JSON: {"ana": "<32 characters or more>"}')
+    short = [name for name, token in found.items() if len(token) < _SHORTEST_TOKEN]
+    if short:
+        raise StackError(f"OPERATOR_TOKENS: the token of {short[0]} is shorter than {_SHORTEST_TOKEN} characters")
+    return found
+
+
+def _write_secret(path: Path, text: str) -> None:
     aside = path.with_suffix(".new")
     descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as file:
-        json.dump(asdict(keys), file)
+        file.write(text)
     aside.rename(path)
-    return keys
 
 
 def _make() -> Keys:

@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import ipaddress
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -12,37 +13,76 @@ import uvicorn
 from local.errors import StackError
 
 _BACKLOG = 2048
+_Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
-def take_port(port: int) -> list[socket.socket]:
-    """Sockets on every address that `localhost` may stand for; StackError when the port is taken."""
-    taken = [_bind(socket.AF_INET, "127.0.0.1", port)]
-    if port == 0:
-        port = taken[0].getsockname()[1]
-    if socket.has_ipv6:
-        try:
-            taken.append(_bind(socket.AF_INET6, "::1", port))
-        except StackError:
-            taken[0].close()
-            raise
-        except OSError:
-            pass  # a machine without IPv6 on its loopback
+def take_port(port: int, host: str = "localhost") -> list[socket.socket]:
+    """Sockets on every address that `localhost` may stand for, and on `host`; StackError when the port is taken."""
+    taken: list[socket.socket] = []
+    try:
+        for address in _addresses(host):
+            with suppress(_NoIPv6Error):
+                taken.append(_bind(address, port))
+                port = taken[0].getsockname()[1]
+    except StackError:
+        for listener in taken:
+            listener.close()
+        raise
     return taken
 
 
-def _bind(family: socket.AddressFamily, address: str, port: int) -> socket.socket:
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches a host."""
+    return host == "localhost" or ipaddress.ip_address(host).is_loopback
+
+
+def network_address(host: str) -> str:
+    """What others on the network call `host`: itself, or for all addresses the one that leads out of this machine."""
+    if not ipaddress.ip_address(host).is_unspecified:
+        return host
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe, suppress(OSError):
+        probe.connect(("192.0.2.1", 9))  # sends nothing: it asks the routes alone
+        address: str = probe.getsockname()[0]
+        return address
+    return socket.gethostname()
+
+
+def _addresses(host: str) -> list[_Address]:
+    try:
+        given = [] if host == "localhost" else [ipaddress.ip_address(host)]
+    except ValueError:
+        raise StackError(f"HOST must be an address of this machine, or 0.0.0.0 for all of them, not {host!r}") from None
+    own = [ipaddress.ip_address("127.0.0.1"), ipaddress.ip_address("::1")]
+    covered = {each.version for each in given if each.is_unspecified}
+    return [*given, *(each for each in own if each not in given and each.version not in covered)]
+
+
+class _NoIPv6Error(Exception):
+    """A machine without IPv6 on its loopback."""
+
+
+def _bind(address: _Address, port: int) -> socket.socket:
     """Listening from now on: whoever calls while the stack comes up waits, and is answered then."""
     # With the protocol spelled out: asyncio sets TCP_NODELAY only then, and without it every answer takes 40 ms.
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    family = socket.AF_INET if isinstance(address, ipaddress.IPv4Address) else socket.AF_INET6
+    try:
+        listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    except OSError as error:
+        raise _NoIPv6Error from error
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((address, port))
+        if family is socket.AF_INET6:
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        listener.bind((str(address), port))
         listener.listen(_BACKLOG)
     except OSError as error:
         listener.close()
         if error.errno == errno.EADDRINUSE:
             raise StackError(f"Port {port} is in use. Stop what listens there, or choose another: PORT=8001") from error
-        raise
+        if address.is_loopback and family is socket.AF_INET6:
+            raise _NoIPv6Error from error
+        reason = (error.strerror or str(error)).lower()
+        raise StackError(f"{address} port {port} cannot be listened on: {reason}") from error
     return listener
 
 

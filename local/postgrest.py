@@ -3,11 +3,11 @@
 import os
 import signal
 from urllib.error import URLError
-from urllib.request import urlopen
 
 from local.errors import PartFailedError
 from local.home import Home, Ports, free_port
 from local.keys import Keys
+from local.loopback import open_url
 from local.part import Part
 from local.postgrest_binary import find_postgrest
 from local.processes import Child
@@ -68,7 +68,7 @@ class Postgrest(Part):
 
     def _answers(self) -> bool:
         try:
-            with urlopen(f"http://127.0.0.1:{self._admin_port}/ready", timeout=2) as answer:
+            with open_url(f"http://127.0.0.1:{self._admin_port}/ready", timeout=2) as answer:
                 return bool(answer.status == 200)  # noqa: PLR2004
         except (URLError, OSError):
             return False

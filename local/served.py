@@ -5,9 +5,9 @@ import socket
 import sys
 from collections.abc import Mapping
 from urllib.error import URLError
-from urllib.request import urlopen
 
 from local.home import REPOSITORY, Home, Ports
+from local.loopback import open_url
 from local.part import Part
 from local.processes import Child
 
@@ -49,7 +49,7 @@ class Served(Part):
 
     def _answers(self) -> bool:
         try:
-            with urlopen(f"{self.origin}{self._health}", timeout=10):  # noqa: S310 - our own
+            with open_url(f"{self.origin}{self._health}", timeout=10):
                 return True
         except (URLError, OSError):
             return False

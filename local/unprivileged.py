@@ -19,6 +19,7 @@ from local.errors import StackError
 from local.home import Home
 
 _USER = "nobody"
+_UNUSED = shutil.ignore_patterns("*.a", "doc", "__pycache__")
 
 
 def server_user() -> str | None:
@@ -124,17 +125,60 @@ def give(what: Path | int, user: str) -> None:
 
 def place_programs(package: Path, version: str, user: str | None) -> Path:
     """`package` (a folder of site-packages with its sibling `.libs`), or a copy of it that `user` can reach."""
-    if user is None or can_reach(package / "anything", user):
+    libraries = package.with_name(f"{package.name}.libs")
+    sources = [source for source in (package, libraries) if source.exists()]
+    if user is None or (can_reach(package, user) and all(_is_open(path) for path in _contents(sources))):
         return package
-    place = shared_folder() / f"{package.name}-{version}"
-    if not place.exists():
-        # Built aside and renamed, so that a start that was cut off leaves no half copy.
-        aside = Path(f"{place}.{os.getpid()}")
-        for source in (package, package.with_name(f"{package.name}.libs")):
-            if source.exists():
-                shutil.copytree(source, aside / source.name, symlinks=True, ignore=shutil.ignore_patterns("*.a", "doc"))
-        aside.chmod(0o755)
-        with suppress(OSError):
-            aside.rename(place)
-        shutil.rmtree(aside, ignore_errors=True)
+    root = shared_folder()
+    place = root / f"{package.name}-{version}"
+    with _alone_in(root):
+        if not _is_whole_copy(place, sources):
+            shutil.rmtree(place, ignore_errors=True)
+            _copy(sources, place)
     return place / package.name
+
+
+def _copy(sources: list[Path], place: Path) -> None:
+    """Copy folders for everybody to read, whatever the umask is or was when they were installed."""
+    for source in sources:
+        shutil.copytree(source, place / source.name, symlinks=True, ignore=_UNUSED)
+    for path in (place, *_contents([place])):
+        if not path.is_symlink():
+            path.chmod(path.stat().st_mode | (0o555 if path.is_dir() or _runs(path) else 0o444))
+
+
+def _is_whole_copy(place: Path, sources: list[Path]) -> bool:
+    """Whether everything is there and open to all: a start may have been cut off, and folders like this get cleaned."""
+    if not place.is_dir() or not _is_open(place):
+        return False
+    for source in sources:
+        for path in _contents([source]):
+            copy = place / path.relative_to(source.parent)
+            if not path.is_symlink() and not (copy.exists() and _is_open(copy) and _size(copy) == _size(path)):
+                return False
+    return True
+
+
+def _contents(folders: list[Path]) -> Iterator[Path]:
+    """Everything below folders that is worth copying, and the folders themselves."""
+    for top in folders:
+        yield top
+        for folder, names, files in os.walk(top):
+            unused = _UNUSED(folder, [*names, *files])
+            names[:] = [name for name in names if name not in unused]
+            yield from (Path(folder, name) for name in [*names, *files] if name not in unused)
+
+
+def _is_open(path: Path) -> bool:
+    """Whether everybody may read it, and enter or run it where its owner may."""
+    status = path.lstat()
+    needed = stat.S_IROTH | (stat.S_IXOTH if status.st_mode & stat.S_IXUSR else 0)
+    return stat.S_ISLNK(status.st_mode) or status.st_mode & needed == needed
+
+
+def _runs(path: Path) -> bool:
+    return bool(path.stat().st_mode & stat.S_IXUSR)
+
+
+def _size(path: Path) -> int:
+    return 0 if path.is_dir() else path.stat().st_size

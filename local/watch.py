@@ -32,6 +32,16 @@ async def watch_template(path: Path, changed: Callable[[], Awaitable[None]], sto
         await changed()
 
 
+async def watch_migrations(folder: Path, changed: Callable[[], Awaitable[None]], stop: asyncio.Event) -> None:
+    """Call `changed` when a migration was added or written, until `stop`."""
+
+    def is_migration(_: Change, name: str) -> bool:
+        return name.endswith(".sql")
+
+    async for _ in awatch(folder, stop_event=stop, step=_QUIET_MS, recursive=False, watch_filter=is_migration):
+        await changed()
+
+
 class _SourceFilter(DefaultFilter):
     """Sources and data, not what Python or an editor leaves beside them."""
 

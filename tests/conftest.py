@@ -15,8 +15,11 @@ import pytest
 from local.backends import Backends
 from local.dynamodb import DynamoDB
 from local.home import Home, Ports
-from tests.support.client import Api, Student
+from tests.support.client import Api, Operator, Student
 from tests.support.clock import DatabaseClock
+
+# What is asked here is on this machine, whatever proxy the shell has for the rest of the world.
+os.environ["NO_PROXY"] = os.environ["no_proxy"] = "localhost,127.0.0.1,::1"
 
 # The same examples at every run of CI; new ones wherever people run the tests.
 # Without deadlines: how long an example takes says more of the machine than of the code.
@@ -110,3 +113,9 @@ def clock(sql: psycopg.Connection[Any]) -> Iterator[DatabaseClock]:
 def student(api: Api) -> Student:
     """A student who has just registered."""
     return api.student()
+
+
+@pytest.fixture
+def operator(api: Api, backends: Backends) -> Operator:
+    """Who may operate the stack."""
+    return api.operator(backends.operator_token)

@@ -59,7 +59,7 @@ def _statuses(method: str, path: str, operation: Operation) -> set[int]:
     parameters = operation.get("parameters", [])
     places = {parameter["in"] for parameter in parameters}
     found = {500, 503} | _OF_DOMAIN.get(f"{method} {path}", set())
-    if not path.startswith("/health"):
+    if not path.startswith("/health") or "operations" in operation["tags"]:  # whose wrong tokens are limited
         found.add(429)
     if parameters or "requestBody" in operation:
         found.add(400)
@@ -67,8 +67,8 @@ def _statuses(method: str, path: str, operation: Operation) -> set[int]:
         found.add(401)
     if writes:
         found |= {413, 415}
-    # A body may name a user, and an operator's path may have no operator.
-    if "requestBody" in operation or "operations" in operation["tags"]:
+    # A body may name a user, a suspended account writes nothing, and an operator's path may have no operator.
+    if "requestBody" in operation or "operations" in operation["tags"] or (writes and operation.get("security")):
         found.add(403)
     if "path" in places:
         found.add(404)

@@ -6,6 +6,7 @@ they know. Both are worth a warning, neither takes the service down.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 from functools import lru_cache
@@ -13,6 +14,7 @@ from types import ModuleType
 from typing import Any
 
 from resilience import DynamoStore, default_store, health_checker, shared_circuits_async
+from studysync import snapshot
 from studysync.database import database
 from studysync.http import http_client
 from studysync.settings import get_settings
@@ -21,6 +23,8 @@ DEPENDENCIES = ("database", "auth", "dynamodb")
 HIGH_PERCENT = 90.0
 BUSY_PERCENT = 98.0
 _SECONDS = 1.0
+YOUNG_SECONDS = 2.0
+_met = {"database": False}
 _MEGABYTE = 1024 * 1024
 _measured = {"at": time.monotonic(), "percent": 0.0}
 
@@ -29,8 +33,30 @@ class UnhealthyError(Exception):
     """A check's bad news."""
 
 
+async def ask_database(seconds: float) -> None:
+    """Come back when the database answers.
+
+    The first answer that this environment gets may take longer: it has to connect, on a processor that has much to do.
+
+    Args:
+        seconds: how long it may take.
+
+    Raises:
+        TimeoutError: it took longer.
+        ApiError: it does not answer.
+    """
+    async with asyncio.timeout(seconds if _met["database"] else YOUNG_SECONDS):
+        await database().call("ping")
+    _met["database"] = True
+
+
+def forget_database() -> None:
+    """Be young again: a copy of this environment has connections of its own to make."""
+    _met["database"] = False
+
+
 async def _database() -> str:
-    await database().call("ping")
+    await ask_database(_SECONDS)
     return "The database answers."
 
 
@@ -123,7 +149,8 @@ def uptime_seconds() -> float:
 
 def register() -> None:
     """Register every check with the process's `health_checker`."""
-    health_checker.register_check("database", _database, timeout=_SECONDS)
+    snapshot.on_restored(forget_database)
+    health_checker.register_check("database", _database, timeout=YOUNG_SECONDS + _SECONDS)
     for name, check in (
         ("auth", _auth),
         ("dynamodb", _dynamodb),

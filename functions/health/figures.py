@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from resilience import CheckResult, FleetReport, Performance, SharedCircuit
+from resilience import CheckResult, CircuitState, FleetReport, Performance, SharedCircuit
 
 METHODS = ("GET ", "POST ", "PATCH ", "PUT ", "DELETE ", "HEAD ", "OPTIONS ", "OTHER ")
 Figures = Mapping[str, float]
+KEPT_CHANGES = 20
+"""So many the shared record of a circuit keeps (`SharedCircuit.history`)."""
 
 
 def is_endpoint(name: str) -> bool:
@@ -110,14 +112,26 @@ def circuit(shared: SharedCircuit) -> dict[str, Any]:
     return {
         "name": shared.name,
         "state": shared.state.value,
+        "since": _left_closed(shared),
         "reason": shared.reason,
         "opens": shared.opens,
         "retry_after_seconds": round(shared.retry_after, 1),
         "forced": shared.forced,
+        "history_complete": len(shared.history) < KEPT_CHANGES,
         "history": [
             {"at": moment(change.at), "state": change.state.value, "reason": change.reason} for change in shared.history
         ],
     }
+
+
+def _left_closed(shared: SharedCircuit) -> datetime | None:
+    """Return when the circuit, which is not closed, last was; None where that is not known."""
+    since = None
+    for change in reversed(shared.history):
+        if change.state is CircuitState.CLOSED:
+            break
+        since = moment(change.at)
+    return None if shared.state is CircuitState.CLOSED else since
 
 
 def _sum(reports: Sequence[Figures], name: str) -> float:

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from fastapi import Path, Query
+from fastapi import Depends, Path, Query
 
-from health import service
-from health.operators import Operator
+from health import accounts, service
+from health.operators import Operator, operator
 from health.reports import Circuits, Dependencies, Detailed, Done, Errors, Metrics, SlowRequests
 from studysync.envelope import Success
 from studysync.routing import create_router
 
-router = create_router("operations", prefix="/health", dependencies=[Operator])
+router = create_router("operations", prefix="/health", dependencies=[Depends(operator)])
+router.include_router(accounts.router)
 
 CircuitName = Annotated[str, Path(max_length=100, description="A circuit of the fleet.")]
 
@@ -63,38 +64,39 @@ async def circuits() -> Any:
 
 
 @_post("/circuits/{name}/reset")
-async def reset_circuit(name: CircuitName) -> Any:
+async def reset_circuit(who: Operator, name: CircuitName) -> Any:
     """Close a circuit in every environment."""
-    await service.reset_circuit(name)
+    await service.reset_circuit(who, name)
     return {"data": {}}
 
 
 @_post("/circuits/{name}/open")
 async def open_circuit(
+    who: Operator,
     name: CircuitName,
     seconds: Annotated[float | None, Query(gt=0, le=86_400, description="Absent: until it is reset.")] = None,
 ) -> Any:
     """Open a circuit in every environment."""
-    await service.open_circuit(name, seconds)
+    await service.open_circuit(who, name, seconds)
     return {"data": {}}
 
 
 @_post("/clear-cache")
-async def clear_cache() -> Any:
+async def clear_cache(who: Operator) -> Any:
     """Empty the caches of every environment."""
-    await service.clear_cache()
+    await service.clear_cache(who)
     return {"data": {}}
 
 
 @_post("/reset-metrics")
-async def reset_metrics() -> Any:
+async def reset_metrics(who: Operator) -> Any:
     """Begin to measure anew in every environment."""
-    await service.reset_metrics()
+    await service.reset_metrics(who)
     return {"data": {}}
 
 
 @_post("/clear-errors")
-async def clear_errors() -> Any:
+async def clear_errors(who: Operator) -> Any:
     """Forget the errors seen, in every environment."""
-    await service.clear_errors()
+    await service.clear_errors(who)
     return {"data": {}}

@@ -1,4 +1,8 @@
-"""Who may operate: whoever shows the operator token. Without one configured a deployed stack is closed."""
+"""Who may operate: whoever shows an operator's token, each of which has a name. Without any a stack is closed.
+
+Wrong tokens are limited by address; a right one is never refused, so that nobody keeps operators out of an incident.
+Tokens are too long to guess in any case (`studysync.settings`). The limit tells that somebody tries.
+"""
 
 from __future__ import annotations
 
@@ -8,28 +12,47 @@ from typing import Annotated
 from fastapi import Depends, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from studysync.errors import forbidden, unauthenticated
+from resilience import RateLimiter
+from studysync.context import request_context
+from studysync.errors import RATE_LIMIT_EXCEEDED, ApiError, forbidden, unauthenticated
+from studysync.logging import app_logger
 from studysync.settings import get_settings
 
-LOCAL_STAGE = "local"
-_bearer = HTTPBearer(auto_error=False, scheme_name="operatorToken", description="The operator token of the stack.")
+wrong_tokens = RateLimiter(per_minute=10, per_hour=60, name="operators")
+_bearer = HTTPBearer(auto_error=False, scheme_name="operatorToken", description="The token of an operator.")
 
 
-async def operator(credentials: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]) -> None:
-    """Let operators through.
+async def operator(credentials: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]) -> str:
+    """Return the name of the operator who asks.
 
     Raises:
-        ApiError: AUTHENTICATION_ERROR, no token or a wrong one; AUTHORIZATION_ERROR, the stack has none.
+        ApiError: AUTHENTICATION_ERROR, no token or a wrong one; RATE_LIMIT_EXCEEDED, too many wrong ones;
+            AUTHORIZATION_ERROR, the stack has no operators.
     """
-    settings = get_settings()
-    expected = settings.operator_token.get_secret_value()
-    if not expected:
-        if settings.stage == LOCAL_STAGE:
-            return
-        raise forbidden("This stack has no operator token, so nobody may operate it.")
-    given = credentials.credentials if credentials is not None else ""
-    if not hmac.compare_digest(given.encode(), expected.encode()):
+    if not get_settings().operator_tokens:
+        raise forbidden("This stack has no operator tokens, so nobody may operate it.")
+    if credentials is None:
         raise unauthenticated("An operator token is required.")
+    name = _owner(credentials.credentials)
+    if name is None:
+        await _count_wrong_token()
+        raise unauthenticated("An operator token is required.")
+    return name
 
 
-Operator = Depends(operator)
+def _owner(given: str) -> str | None:
+    """Return whose token it is; every token is compared, so that the time tells nothing."""
+    tokens = get_settings().operator_tokens.items()
+    found = [name for name, token in tokens if hmac.compare_digest(given.encode(), token.get_secret_value().encode())]
+    return found[0] if found else None
+
+
+async def _count_wrong_token() -> None:
+    context = request_context()
+    decision = await wrong_tokens.check_async(f"address:{context.address if context else None}")
+    if not decision.allowed:
+        app_logger.log_security_event(event_type="operator_tokens_guessed", severity="high")
+        raise ApiError(RATE_LIMIT_EXCEEDED, "Too many wrong operator tokens.", headers=decision.headers())
+
+
+Operator = Annotated[str, Depends(operator)]

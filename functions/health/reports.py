@@ -44,7 +44,11 @@ class Circuit(BaseModel):
     opens: int = Field(description="How often it opened without closing between.")
     retry_after_seconds: float
     forced: bool = Field(description="Opened by hand, until it is reset.")
-    history: list[CircuitChange] = Field(description="Its last changes, oldest first.")
+    since: datetime | None = Field(description="When it left the closed state, in which it has not been since.")
+    history: list[CircuitChange] = Field(
+        description="Its last changes, oldest first; an outage that lasts is told from its beginning."
+    )
+    history_complete: bool = Field(description="False: there may have been changes before those.")
 
 
 class Circuits(BaseModel):
@@ -176,6 +180,8 @@ class SlowRequests(BaseModel):
 class SeenError(BaseModel):
     """One kind of error."""
 
+    consequence: bool = Field(description="It only says that something is known to be down; look at the others first.")
+
     fingerprint: str
     error_type: str
     message: str = Field(description="Without the numbers and ids in it; never an exception's own text.")
@@ -187,9 +193,10 @@ class SeenError(BaseModel):
 
 
 class Errors(BaseModel):
-    """The errors of the last 24 hours, the most frequent first."""
+    """The errors of the last 24 hours: causes before consequences, the most frequent first."""
 
     complete: bool
+    log: str = Field(description="Where to look for a request id: a query for Logs Insights, locally a file.")
     total_errors: int
     unique_errors: int
     errors_by_type: dict[str, int]

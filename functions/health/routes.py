@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from pathlib import Path
 
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from health import service
 from health.models import Health, Liveness, Readiness
@@ -14,6 +14,12 @@ from studysync.envelope import Success
 from studysync.routing import create_router
 
 router = create_router("health")
+
+
+@router.get("/", include_in_schema=False)
+async def root() -> Response:
+    """Lead who looks around to the pages."""
+    return RedirectResponse("/api/docs", 302)
 
 
 @router.get("/health")

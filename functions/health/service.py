@@ -33,11 +33,13 @@ from studysync.schedules import end_of_run, in_steps, purge
 from studysync.settings import get_settings
 
 READINESS_SECONDS = 0.2
-"""However the database hangs, a load balancer has its answer within 300 ms."""
+"""However the database hangs, a load balancer has its answer within 300 ms, once the database has answered here."""
 WINDOW_MINUTES = 15
 VERSION = "1.0.0"
 CIRCUITS = ("auth", "database")
 """Circuits that are always shown; others once they have opened."""
+CONSEQUENCES = frozenset({"CircuitOpenError", "DeadlineExceededError", "PoolTimeoutError"})
+"""Errors of calls that were not made, or had no time left, because of what other errors tell."""
 
 
 async def require_database() -> None:
@@ -47,8 +49,7 @@ async def require_database() -> None:
         ApiError: SERVICE_UNAVAILABLE, it does not, or not in time.
     """
     try:
-        async with asyncio.timeout(READINESS_SECONDS):
-            await database().call("ping")
+        await checks.ask_database(READINESS_SECONDS)
     except (TimeoutError, ApiError) as error:
         raise unavailable("The database cannot be reached.") from error
 
@@ -111,7 +112,7 @@ async def slow_requests(threshold: float) -> dict[str, Any]:
         "requests": [
             {"name": each.name, "seconds": each.seconds, "at": figures.moment(each.at), "failed": each.failed}
             for each in report.slow
-            if each.seconds > threshold and figures.is_endpoint(each.name)
+            if each.seconds > threshold and figures.is_traffic(each.name)
         ],
     }
 
@@ -119,12 +120,14 @@ async def slow_requests(threshold: float) -> dict[str, Any]:
 async def errors(limit: int) -> dict[str, Any]:
     """Return the fleet's errors."""
     found, complete = await error_tracker.occurrences.fleet_async()
-    return {"complete": complete, **summary(found), "errors": [_dated(shown(each)) for each in found[:limit]]}
+    kinds = sorted((_dated(shown(each)) for each in found), key=lambda each: bool(each["consequence"]))
+    log = os.environ.get("LOCAL_LOG") or "fields @timestamp, @message | filter request_id = '{request_id}'"
+    return {"complete": complete, "log": log, **summary(found), "errors": kinds[:limit]}
 
 
 def _dated(error: dict[str, Any]) -> dict[str, Any]:
     times = {name: figures.moment(error[name]) for name in ("first_seen", "last_seen")}
-    return {**error, **times}
+    return {**error, **times, "consequence": error["error_type"] in CONSEQUENCES}
 
 
 async def circuits() -> dict[str, Any]:
@@ -148,20 +151,20 @@ def _store_answers() -> bool:
     return True
 
 
-async def reset_circuit(name: str) -> None:
+async def reset_circuit(operator: str, name: str) -> None:
     """Close a circuit in every environment.
 
     Raises:
         ApiError: NOT_FOUND; SERVICE_UNAVAILABLE, DynamoDB does not answer.
     """
     await _require_circuit(name)
-    _operated("reset_circuit", name, reached=await reset_circuit_async(name))
+    _operated(operator, "reset_circuit", name, reached=await reset_circuit_async(name))
 
 
-async def open_circuit(name: str, seconds: float | None) -> None:
+async def open_circuit(operator: str, name: str, seconds: float | None) -> None:
     """Open a circuit in every environment; see `reset_circuit`. Without `seconds` it stays open until it is reset."""
     await _require_circuit(name)
-    _operated("open_circuit", name, reached=await force_open_async(name, seconds))
+    _operated(operator, "open_circuit", name, reached=await force_open_async(name, seconds))
 
 
 async def _require_circuit(name: str) -> None:
@@ -169,24 +172,28 @@ async def _require_circuit(name: str) -> None:
         raise ApiError(NOT_FOUND, "There is no such circuit.")
 
 
-async def clear_cache() -> None:
+async def clear_cache(operator: str) -> None:
     """Empty the caches of every environment. Raises as `reset_circuit`."""
-    _operated("clear_cache", "all", reached=await cache_manager.clear_async())
+    _operated(operator, "clear_cache", "all", reached=await cache_manager.clear_async())
 
 
-async def reset_metrics() -> None:
+async def reset_metrics(operator: str) -> None:
     """Begin to measure anew in every environment. Raises as `reset_circuit`."""
-    _operated("reset_metrics", "all", reached=await performance_monitor.reset_async())
+    _operated(operator, "reset_metrics", "all", reached=await performance_monitor.reset_async())
 
 
-async def clear_errors() -> None:
+async def clear_errors(operator: str) -> None:
     """Forget the errors seen, in every environment. Raises as `reset_circuit`."""
-    _operated("clear_errors", "all", reached=await error_tracker.occurrences.clear_async())
+    _operated(operator, "clear_errors", "all", reached=await error_tracker.occurrences.clear_async())
 
 
-def _operated(operation: str, what: str, *, reached: bool) -> None:
+def _operated(operator: str, operation: str, what: str, *, reached: bool) -> None:
     audit_logger.log_data_modification(
-        user_id="operator", resource_type="operations", resource_id=what, operation=operation, success=reached
+        user_id=f"operator:{operator}",
+        resource_type="operations",
+        resource_id=what,
+        operation=operation,
+        success=reached,
     )
     if not reached:
         raise unavailable("DynamoDB does not answer: only the environment that took the order followed it.", 5)

@@ -5,13 +5,13 @@ import uvicorn
 from local.auth.app import create_app
 from local.auth.settings import Settings
 from local.served import inherited_socket
+from local.web_pages import OwnHostsOnly
 
 
 def main() -> None:
     """Serve until the process is ended."""
-    config = uvicorn.Config(
-        create_app(Settings.from_environment()), log_level="warning", access_log=False, timeout_graceful_shutdown=1
-    )
+    application = OwnHostsOnly(create_app(Settings.from_environment()))
+    config = uvicorn.Config(application, log_level="warning", access_log=False, timeout_graceful_shutdown=1)
     uvicorn.Server(config).run(sockets=[inherited_socket()])
 
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 import jwt
@@ -79,6 +80,8 @@ class Api:
         row = await self._accounts.by_email(email)
         if not await matches(password, row["encrypted_password"] if row else None) or row is None:
             raise invalid_credentials()
+        if row["banned_until"] and row["banned_until"] > datetime.now(UTC):
+            raise AuthError(400, "user_banned", "User is banned")
         if row["email_confirmed_at"] is None:
             raise AuthError(400, "email_not_confirmed", "Email not confirmed")
         return await self._sessions.open(row["id"])

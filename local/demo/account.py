@@ -21,11 +21,10 @@ def demo_account(url: str) -> UUID:
     """
     credentials = {"email": DEMO_EMAIL, "password": DEMO_PASSWORD}
     try:
-        answer = httpx.post(
-            f"{url}/api/auth/register", json={"username": "demo_student", **credentials}, timeout=_TIMEOUT
-        )
-        if answer.status_code == httpx.codes.CONFLICT:
-            answer = httpx.post(f"{url}/api/auth/login", json=credentials, timeout=_TIMEOUT)
+        with httpx.Client(base_url=url, timeout=_TIMEOUT, trust_env=False) as client:  # no proxy for loopback
+            answer = client.post("/api/auth/register", json={"username": "demo_student", **credentials})
+            if answer.status_code == httpx.codes.CONFLICT:
+                answer = client.post("/api/auth/login", json=credentials)
     except httpx.HTTPError as error:
         raise StackError(
             f"The API on {url} does not answer ({type(error).__name__}); is `make serve` running?"

@@ -5,12 +5,13 @@ import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Protocol
 
-from local.gateway.cors import decorate, is_preflight, preflight
+from local.gateway.cors import decorate, is_preflight, is_shared, preflight
 from local.gateway.events import HttpRequest, build_event, new_request_id, new_trace_id
-from local.gateway.responses import INTERNAL_ERROR, NOT_FOUND, TOO_LARGE, UNAVAILABLE, HttpResponse, convert
+from local.gateway.responses import FORBIDDEN, INTERNAL_ERROR, NOT_FOUND, TOO_LARGE, UNAVAILABLE, HttpResponse, convert
 from local.gateway.routing import Match, Router
 from local.runtime.invocation import Failure, Outcome
-from local.template import Template
+from local.template import Cors, Template
+from local.web_pages import is_own_host
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -82,11 +83,14 @@ class Gateway:
 
     async def _answer(self, request: HttpRequest, request_id: str) -> HttpResponse:
         headers = dict(request.headers)
-        if self._cors.origins and is_preflight(request.method, headers):
-            return preflight(self._cors, headers)
+        if not is_own_host(headers.get("host")):
+            return FORBIDDEN
+        cors = self._cors if is_shared(request.path) else Cors()
+        if cors.origins and is_preflight(request.method, headers):
+            return preflight(cors, headers)
         match = self._router.match(request.method, request.path)
         response = NOT_FOUND if match is None else await self._invoke(request, match, request_id)
-        return decorate(self._cors, headers, response)
+        return decorate(cors, headers, response)
 
     async def _invoke(self, request: HttpRequest, match: Match, request_id: str) -> HttpResponse:
         trace_id = dict(request.headers).get("x-amzn-trace-id") or new_trace_id()

@@ -1,5 +1,7 @@
 """CORS as the gateway does it: preflights never reach a function, and the function's own CORS headers do not count."""
 
+from urllib.parse import unquote
+
 from local.gateway.responses import HttpResponse
 from local.template import Cors
 
@@ -9,6 +11,16 @@ _PREFIX = "access-control-"
 def is_preflight(method: str, headers: dict[str, str]) -> bool:
     """Whether a browser asks for permission first."""
     return method == "OPTIONS" and "origin" in headers and "access-control-request-method" in headers
+
+
+def is_shared(path: str) -> bool:
+    """Whether pages of other origins may call a path: not what is below `/health`, however that is spelled.
+
+    A deployed HTTP API has one configuration for all paths, and there the operators' tokens alone keep pages out.
+    """
+    while (plain := unquote(path)) != path:
+        path = plain
+    return not path.lower().startswith("/health")
 
 
 def preflight(cors: Cors, headers: dict[str, str]) -> HttpResponse:

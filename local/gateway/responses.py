@@ -6,6 +6,8 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
+from local.web_pages import REFUSAL
+
 # What belongs to one connection is the server's own business.
 _DROPPED = {"connection", "content-length", "keep-alive", "transfer-encoding", "upgrade"}
 _LOWEST_STATUS, _HIGHEST_STATUS = 100, 599
@@ -26,6 +28,7 @@ def message(status: int, text: str) -> HttpResponse:
     return HttpResponse(status, body, [("content-type", "application/json")])
 
 
+FORBIDDEN = HttpResponse(403, REFUSAL, [("content-type", "application/json")])
 NOT_FOUND = message(404, "Not Found")
 TOO_LARGE = message(413, "Request Entity Too Large")
 INTERNAL_ERROR = message(500, "Internal Server Error")

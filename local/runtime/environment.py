@@ -1,13 +1,19 @@
 """The environment variables of a function's process."""
 
+import importlib.util
 import os
 from collections.abc import Mapping
 
+from local.home import REPOSITORY
 from local.intrinsics import PSEUDO_PARAMETERS
 from local.template import FunctionSpec
 
 # Set by the template because code folders are read-only on Lambda; here compiled modules are kept between cold starts.
 _NOT_HERE = frozenset({"PYTHONDONTWRITEBYTECODE"})
+
+# awslambdaric's part in C has wheels for Linux alone; elsewhere its Python installs without it.
+NATIVE_CLIENT = importlib.util.find_spec("runtime_client") is not None
+_PORTABLE_CLIENT = REPOSITORY / "local" / "runtime" / "portable"
 
 # A developer's own scripts and load tests come from one address, and a developer is the operator.
 _GENEROUS = {
@@ -25,17 +31,20 @@ def function_environment(spec: FunctionSpec, backends: Mapping[str, str], runtim
     """
     left_out = frozenset() if spec.runtime else _NOT_HERE
     template = {**{name: value for name, value in spec.environment.items() if name not in left_out}, **_LOCAL}
-    shell = {name: os.environ[name] for name in (*template, "OPERATOR_TOKEN") if name in os.environ}
+    shell = {name: os.environ[name] for name in template if name in os.environ}
     return {**_lambda(spec, runtime_api), **template, **shell, **backends, "AWS_ACCESS_KEY_ID": spec.name}
 
 
 def _lambda(spec: FunctionSpec, runtime_api: str) -> dict[str, str]:
     region = PSEUDO_PARAMETERS["AWS::Region"]
+    client = None if NATIVE_CLIENT or spec.runtime else _PORTABLE_CLIENT
     return {
         "PATH": os.environ.get("PATH", ""),
         "LANG": "en_US.UTF-8",
         "TZ": ":UTC",
-        "PYTHONPATH": os.pathsep.join(str(folder) for folder in (spec.code, *spec.layers, spec.runtime) if folder),
+        "PYTHONPATH": os.pathsep.join(
+            str(folder) for folder in (spec.code, *spec.layers, spec.runtime, client) if folder
+        ),
         "PYTHONUNBUFFERED": "1",
         "LAMBDA_TASK_ROOT": str(spec.code),
         "LAMBDA_RUNTIME_DIR": "/var/runtime",

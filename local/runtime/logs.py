@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+EVERYTHING = "studysync_all.log"
 _LIMIT, _KEPT = 10 * 1024 * 1024, 5
 _LINE_LIMIT = 256 * 1024
 _ALARMING = re.compile(
@@ -77,7 +78,7 @@ class KindFiles:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._all = RotatingFile(folder / "studysync_all.log")
+        self._all = RotatingFile(folder / EVERYTHING)
         self._errors = RotatingFile(folder / "studysync_errors.log")
         self._structured = RotatingFile(folder / "studysync_structured.json")
         self._audit = RotatingFile(folder / "audit.log")

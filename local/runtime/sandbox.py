@@ -22,6 +22,7 @@ from local.runtime.environment import function_arn, function_environment
 from local.runtime.invocation import Failure, Invocation, Outcome, failed
 from local.runtime.logs import FunctionLog, LineBuffer
 from local.template import FunctionSpec
+from local.web_pages import REFUSAL, is_refused
 
 PAYLOAD_LIMIT = 6 * 1024 * 1024 + 100
 _INIT_LIMIT = 30.0  # seconds; Lambda has 10, and more cores
@@ -156,6 +157,9 @@ class Sandbox:
                 self._transport.kill()
 
     def _serve(self, connection: RuntimeConnection, request: RuntimeRequest) -> None:
+        if is_refused(request.headers):  # the next invocation would go to it, with somebody's token
+            connection.respond(403, REFUSAL)
+            return
         match request.path.removeprefix(_PREFIX).split("/"):
             case ["invocation", "next"]:
                 self._next(connection)

@@ -161,6 +161,9 @@ begin
     perform internal.fail('SS006', 'This account no longer exists.');
   end if;
   if coalesce(current_setting('studysync.actor', true), '') = '' then
+    if exists (select from internal.suspensions where user_id = p_user_id) then
+      perform internal.fail('SS002', 'This account is suspended.');
+    end if;
     perform set_config('studysync.actor', p_user_id::text, true);
   end if;
   return v_stats;

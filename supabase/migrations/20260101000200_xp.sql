@@ -2,7 +2,7 @@
 -- schedule or in an offline batch (CONTRACT: "XP").
 
 create type public.xp_source as enum (
-  'session', 'focus_bonus', 'daily_bonus', 'streak_bonus', 'milestone_500', 'milestone_10000');
+  'session', 'focus_bonus', 'daily_bonus', 'streak_bonus', 'milestone_500', 'milestone_10000', 'correction');
 
 create table public.xp_ledger (
   user_id uuid not null references public.profiles on delete cascade,
@@ -10,12 +10,13 @@ create table public.xp_ledger (
   session_id uuid not null,
   occurred_at timestamptz not null,   -- when the session ended: what leaderboard periods go by
   created_at timestamptz not null,    -- when it was awarded: a period that was over by then did not get it
-  amount integer not null check (amount > 0),
+  amount integer not null,            -- below zero: an operator took back what a session had paid
   source public.xp_source not null,
   day date not null,                  -- the user's local day that it was earned on
   milestone integer,                  -- the XP from sessions that this milestone stands for; null for other sources
   space_id uuid,                      -- the space that the session was studied in
   primary key (user_id, entry_id),
+  check (case when source = 'correction' then amount < 0 else amount > 0 end),
   check ((milestone is null) = (source not in ('milestone_500', 'milestone_10000')))
 );
 -- A session can pay only once, and a milestone is reached only once.

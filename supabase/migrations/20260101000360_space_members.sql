@@ -23,7 +23,7 @@ begin
         l.occurred_at < b.period_end::timestamp at time zone 'UTC'
         and l.created_at < b.period_end::timestamp at time zone 'UTC'))
     where b.space_id = p_space_id
-    group by b.board_id
+    group by b.board_id having sum(l.amount) > 0
     returning board_id, xp
   )
   select jsonb_agg(jsonb_build_object('board_id', board_id, 'xp', xp, 'users', 1)) into v_changes from restored;

@@ -16,7 +16,8 @@ begin
            date_trunc('month', l.occurred_at at time zone 'UTC')::date as month
     from public.xp_ledger l where l.user_id > p_after and l.user_id <= p_until
   ), ledger as (
-    select e.user_id, sum(e.amount) as total, coalesce(sum(e.amount) filter (where e.milestone is null), 0) as from_sessions
+    select e.user_id, sum(e.amount) as total, coalesce(sum(e.amount) filter (where e.milestone is null and e.source <> 'correction'), 0)
+      as from_sessions
     from entries e group by e.user_id
   ), earned as (
     select e.user_id, e.space_id, p.period, p.period_start, sum(e.amount) as xp
@@ -26,7 +27,7 @@ begin
       ('all-time', date '1970-01-01', date 'infinity')
     ) p (period, period_start, period_end)
     where e.created_at < p.period_end::timestamp at time zone 'UTC'
-    group by 1, 2, 3, 4
+    group by 1, 2, 3, 4 having sum(e.amount) <> 0
   ), scores as (
     select b.board_id, e.user_id, sum(e.xp) as xp
     from earned e join public.leaderboards b

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import io
+import json
+import logging
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
+from studysync.logging import app_logger
 from tests.support.clock import DatabaseClock
 
 
@@ -14,3 +20,38 @@ def noon(clock: DatabaseClock) -> datetime:
     """Today's noon, with the clock at six in the evening."""
     clock.set(datetime(2032, 5, 5, 18, tzinfo=UTC))
     return datetime(2032, 5, 5, 12, tzinfo=UTC)
+
+
+class Lines:
+    """Everything that the process logs, as it would be printed."""
+
+    def __init__(self) -> None:
+        self.stream = io.StringIO()
+
+    @property
+    def text(self) -> str:
+        return self.stream.getvalue()
+
+    def of_kind(self, kind: str) -> list[dict[str, Any]]:
+        """The lines of one kind."""
+        lines = [json.loads(line) for line in self.text.splitlines() if line.startswith("{")]
+        return [line for line in lines if line.get("kind") == kind]
+
+
+@pytest.fixture
+def logged() -> Iterator[Lines]:
+    """The log at level DEBUG, of every library as well."""
+    lines = Lines()
+    handler = app_logger.handlers[0]
+    assert isinstance(handler, logging.StreamHandler)
+    before, level, root = handler.setStream(lines.stream), app_logger.log_level, logging.getLogger()
+    others = logging.StreamHandler(lines.stream)
+    root_level = root.level
+    app_logger.setLevel(logging.DEBUG)
+    root.addHandler(others)
+    root.setLevel(logging.DEBUG)
+    yield lines
+    root.removeHandler(others)
+    root.setLevel(root_level)
+    app_logger.setLevel(level)
+    handler.setStream(before)

@@ -2,31 +2,42 @@
 
 from __future__ import annotations
 
+import json
+import threading
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 import pytest
 
+from health import checks, operators
 from local.backends import Backends
-from resilience import cache_manager, health_checker, performance_monitor, shared_circuits
+from resilience import MemoryStore, RateLimiter, cache_manager, health_checker, performance_monitor, shared_circuits
 from studysync.logging import app_logger, error_tracker
 from studysync.settings import get_settings
-from tests.support.client import Api, Student, assert_problem
+from tests.contract.conftest import Lines
+from tests.support.client import Api, Operator, Student, assert_problem
 from tests.support.outages import reconnect
 
 QUESTIONS = ["detailed", "dependencies", "metrics", "slow-requests", "errors", "circuits"]
 ORDERS = ["clear-cache", "reset-metrics", "clear-errors", "circuits/database/reset", "circuits/database/open?seconds=1"]
-TOKEN = "operator-token-of-the-tests"
+TOKENS = {"ana": "ana's operator token, which is long", "ben": "ben's operator token, which is long"}
 
 
 @pytest.fixture
-def token(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """A stack that has an operator token."""
-    monkeypatch.setenv("OPERATOR_TOKEN", TOKEN)
+def tokens(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
+    """A stack that two people may operate."""
+    monkeypatch.setenv("OPERATOR_TOKENS", json.dumps(TOKENS))
     get_settings.cache_clear()
-    yield TOKEN
+    yield TOKENS
     get_settings.cache_clear()
+
+
+@pytest.fixture(autouse=True)
+def no_wrong_tokens(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each test may show wrong tokens of its own."""
+    monkeypatch.setattr(operators, "wrong_tokens", RateLimiter(per_minute=1000, name="operators", store=MemoryStore()))
 
 
 @pytest.fixture(autouse=True)
@@ -49,36 +60,64 @@ def no_dynamodb(backends: Backends) -> Iterator[None]:
     reconnect()
 
 
-def ask(api: Api, path: str, status: int = 200, **options: Any) -> dict[str, Any]:
-    response = api.get(f"/health/{path}", **options)
+def ask(operator: Operator, path: str, status: int = 200, **options: Any) -> dict[str, Any]:
+    response = operator.get(f"/health/{path}", **options)
     assert response.status_code == status, response.text
     data: dict[str, Any] = response.json().get("data", {})
     return data
 
 
 @pytest.mark.parametrize("path", QUESTIONS)
-def test_the_local_stack_is_open(api: Api, path: str) -> None:
-    """Every question is answered there, with and without a trailing slash."""
-    ask(api, path)
-    ask(api, f"{path}/")
+def test_operators_are_answered(operator: Operator, path: str) -> None:
+    """Every question, with and without a trailing slash."""
+    ask(operator, path)
+    ask(operator, f"{path}/")
 
 
-@pytest.mark.usefixtures("token")
-def test_operators_show_their_token(api: Api, student: Student) -> None:
-    """Nobody without it asks or orders anything; a user's own token is none."""
+def test_operators_show_a_token(api: Api, student: Student, tokens: dict[str, str]) -> None:
+    """Nobody without one asks or orders anything; a user's own token is none."""
+    some = tokens["ana"]
     for method, paths in (("GET", QUESTIONS), ("POST", ORDERS)):
         for path in paths:
-            for wrong in (None, "", "wrong", TOKEN + "x", student.token, "тoken"):
+            for wrong in (None, "", "wrong", some + "x", some[:-1], "ana", student.token, "t\u043eken"):
                 headers = {} if wrong is None else {"Authorization": f"Bearer {wrong}".encode()}
                 response = api.request(method, f"/health/{path}", headers=headers)
                 assert_problem(response, 401, "AUTHENTICATION_ERROR")
                 assert response.headers["www-authenticate"] == "Bearer"
-            assert api.request(method, f"/health/{path}", token=TOKEN).status_code == 200, path
+            for token in tokens.values():
+                assert api.request(method, f"/health/{path}", token=token).status_code == 200, path
 
 
-def test_a_deployed_stack_without_a_token_is_closed(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Forgetting to set one opens nothing; what is public stays so."""
-    monkeypatch.setenv("STAGE", "prod")
+def test_an_order_names_who_gave_it(api: Api, tokens: dict[str, str], logged: Lines) -> None:
+    """Each has a line in the audit trail with the operator's name, and none holds a token."""
+    for token in tokens.values():
+        for path in ORDERS:
+            assert api.post(f"/health/{path}", token=token).status_code == 200
+    given = [line["user_id"] for line in logged.of_kind("audit")]
+    assert given == [f"operator:{name}" for name in tokens for _ in ORDERS]
+    assert not any(token in logged.text for token in tokens.values())
+
+
+def test_wrong_tokens_are_limited_and_right_ones_are_not(
+    api: Api, tokens: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who goes on trying is told to wait; operators of the same address are not kept out, and nobody who sends none."""
+    monkeypatch.setattr(operators, "wrong_tokens", RateLimiter(per_minute=5, name="operators", store=MemoryStore()))
+    statuses = [api.get("/health/metrics", token=f"wrong {n}").status_code for n in range(12)]
+    assert set(statuses) == {401, 429}
+    assert statuses.index(429) == 5
+    refused = api.get("/health/metrics", token="wrong")
+    assert_problem(refused, 429, "RATE_LIMIT_EXCEEDED")
+    assert int(refused.headers["retry-after"]) > 0
+    assert_problem(api.get("/health/metrics"), 401, "AUTHENTICATION_ERROR")
+    assert api.get("/health/metrics", token=tokens["ben"]).status_code == 200
+
+
+@pytest.mark.parametrize("stage", ["local", "prod"])
+def test_a_stack_without_operators_is_closed(api: Api, monkeypatch: pytest.MonkeyPatch, stage: str) -> None:
+    """Forgetting to name any opens nothing, wherever it runs; what is public stays so."""
+    monkeypatch.setenv("STAGE", stage)
+    monkeypatch.delenv("OPERATOR_TOKENS")
     get_settings.cache_clear()
     try:
         for path in QUESTIONS:
@@ -90,9 +129,9 @@ def test_a_deployed_stack_without_a_token_is_closed(api: Api, monkeypatch: pytes
         get_settings.cache_clear()
 
 
-def test_detailed_tells_everything(api: Api) -> None:
+def test_detailed_tells_everything(operator: Operator) -> None:
     """Each check has its latency, and the environment its figures."""
-    data = ask(api, "detailed")
+    data = ask(operator, "detailed")
     assert set(data["checks"]) == {"database", "auth", "dynamodb", "memory", "disk", "cpu", "circuits"}
     assert data["checks"]["database"]["status"] == "pass"
     assert data["checks"]["auth"]["status"] == "pass"
@@ -103,28 +142,28 @@ def test_detailed_tells_everything(api: Api) -> None:
     assert {circuit["name"] for circuit in data["circuits"]} >= {"auth", "database"}
 
 
-def test_degraded_is_a_warning_and_still_200(api: Api, backends: Backends) -> None:
+def test_degraded_is_a_warning_and_still_200(operator: Operator, backends: Backends) -> None:
     """Without Supabase Auth the service goes on, and says what is missing."""
     backends.project.auth.kill()
     try:
-        data = ask(api, "detailed")
+        data = ask(operator, "detailed")
         assert (data["status"], data["checks"]["auth"]["status"]) == ("warn", "warn")
         assert data["checks"]["auth"]["message"] == "ConnectError"  # and not its text, which may name hosts
-        assert ask(api, "dependencies")["status"] == "warn"
+        assert ask(operator, "dependencies")["status"] == "warn"
     finally:
         backends.project.auth.restart()
 
 
-def test_without_the_database_it_is_503_with_everything_in_it(api: Api, backends: Backends) -> None:
+def test_without_the_database_it_is_503_with_everything_in_it(api: Api, operator: Operator, backends: Backends) -> None:
     """A critical check that fails is an error of the contract, and the operator still sees all checks."""
     backends.project.postgrest.kill()
     try:
-        body = assert_problem(api.get("/health/detailed"), 503, "SERVICE_UNAVAILABLE")
+        body = assert_problem(operator.get("/health/detailed"), 503, "SERVICE_UNAVAILABLE")
         assert body["details"]["status"] == "fail"
         assert body["details"]["checks"]["database"]["status"] == "fail"
         assert body["details"]["checks"]["disk"]["status"] in {"pass", "warn"}
         assert "127.0.0.1" not in str(body)
-        assert ask(api, "dependencies")["status"] == "fail"
+        assert ask(operator, "dependencies")["status"] == "fail"
         assert_problem(api.get("/health/readiness"), 503, "SERVICE_UNAVAILABLE")
     finally:
         backends.project.postgrest.restart()
@@ -148,13 +187,41 @@ def test_readiness_answers_in_time_whatever_hangs(api: Api, backends: Backends) 
         backends.project.postgrest.thaw()
 
 
-def test_metrics_speak_of_every_endpoint(api: Api, student: Student) -> None:
+@pytest.mark.parametrize("path", ["readiness", "detailed", "dependencies"])
+def test_a_young_environment_has_time_to_connect(operator: Operator, backends: Backends, path: str) -> None:
+    """Its first answer from the database may take longer than any later one: being young is no outage."""
+    health_checker.unregister_check("nothing")
+    checks.forget_database()
+    backends.project.postgrest.freeze()
+    thaw = threading.Timer(0.6, backends.project.postgrest.thaw)
+    thaw.start()
+    try:
+        response = operator.get(f"/health/{path}")
+        assert response.status_code == 200, response.text
+        assert response.json()["data"]["status"] != "fail"
+    finally:
+        thaw.join()
+
+
+def test_a_young_environment_still_tells_of_an_outage(operator: Operator, backends: Backends) -> None:
+    """It waits for two seconds and no longer."""
+    checks.forget_database()
+    backends.project.postgrest.freeze()
+    try:
+        began = time.perf_counter()
+        assert_problem(operator.get("/health/readiness"), 503, "SERVICE_UNAVAILABLE")
+        assert 1 < time.perf_counter() - began < 4
+    finally:
+        backends.project.postgrest.thaw()
+
+
+def test_metrics_speak_of_every_endpoint(operator: Operator, student: Student) -> None:
     """Counts, errors and percentiles by route template; the dependencies' apart."""
     performance_monitor.reset()
     for _ in range(3):
         student.get("/api/users/me")
     student.get("/api/users/nonsense")
-    data = ask(api, "metrics")
+    data = ask(operator, "metrics")
     found = {each["name"]: each for each in data["endpoints"]}
     users = found["GET /api/users/me"]
     assert (users["requests"], users["errors"]) == (3, 0)
@@ -167,18 +234,23 @@ def test_metrics_speak_of_every_endpoint(api: Api, student: Student) -> None:
     assert 0 <= data["cache"]["hit_rate"] <= 1
 
 
-def test_slow_requests_are_listed(api: Api) -> None:
-    """Those over the threshold, slowest first, by template; calls to dependencies are not requests."""
+def test_slow_requests_are_listed(operator: Operator) -> None:
+    """Those over the threshold, slowest first, by template; no calls to dependencies, no questions of operators."""
     performance_monitor.reset()
-    for name, seconds in (("GET /api/users", 1.2), ("GET /api/spaces", 3.5), ("database slow", 9.0)):
+    for name, seconds in (
+        ("GET /api/users", 1.2),
+        ("GET /api/spaces", 3.5),
+        ("database slow", 9.0),
+        ("GET /health/detailed", 5.0),
+    ):
         performance_monitor.record(name, seconds)
-    found = ask(api, "slow-requests")["requests"]
+    found = ask(operator, "slow-requests")["requests"]
     assert [(each["name"], each["seconds"]) for each in found] == [("GET /api/spaces", 3.5), ("GET /api/users", 1.2)]
-    assert len(ask(api, "slow-requests?threshold=2")["requests"]) == 1
-    assert_problem(api.get("/health/slow-requests?threshold=-1"), 400, "VALIDATION_ERROR")
+    assert len(ask(operator, "slow-requests?threshold=2")["requests"]) == 1
+    assert_problem(operator.get("/health/slow-requests?threshold=-1"), 400, "VALIDATION_ERROR")
 
 
-def test_errors_are_counted_by_fingerprint(api: Api) -> None:
+def test_errors_are_counted_by_fingerprint(operator: Operator) -> None:
     """The same error twice is one line; numbers in its message do not matter; its text is not kept."""
     error_tracker.clear_errors()
     for number in (1, 22):
@@ -187,59 +259,88 @@ def test_errors_are_counted_by_fingerprint(api: Api) -> None:
         except ValueError:
             app_logger.exception(f"step {number} failed")
     app_logger.error("Database timeout", error_type="DatabaseTimeout")
-    data = ask(api, "errors")
+    data = ask(operator, "errors")
     assert (data["total_errors"], data["unique_errors"]) == (3, 2)
     assert data["errors_by_type"] == {"ValueError": 2, "DatabaseTimeout": 1}
     first = data["errors"][0]
     assert (first["count"], first["message"], first["error_type"]) == (2, "step # failed", "ValueError")
     assert "test_health.py" in first["where"]
     assert "secret" not in str(data)
-    assert api.post("/health/clear-errors").status_code == 200
-    assert ask(api, "errors")["total_errors"] == 0
+    assert operator.post("/health/clear-errors").status_code == 200
+    assert ask(operator, "errors")["total_errors"] == 0
 
 
-def test_circuits_are_opened_and_reset_by_name(api: Api, student: Student) -> None:
+def test_causes_come_before_consequences(operator: Operator) -> None:
+    """However often calls were not made, what they were not made for is first, and each says which it is."""
+    error_tracker.clear_errors()
+    for _ in range(3):
+        app_logger.error("calls are not made", error_type="CircuitOpenError")
+    app_logger.error("connection refused", error_type="DatabaseDownError", request_id="req-7")
+    data = ask(operator, "errors?limit=1")
+    assert [(each["error_type"], each["consequence"]) for each in data["errors"]] == [("DatabaseDownError", False)]
+    assert data["errors"][0]["request_id"] == "req-7"
+    assert data["log"].endswith("studysync_all.log")
+    assert [each["consequence"] for each in ask(operator, "errors")["errors"]] == [False, True]
+
+
+def test_a_circuit_says_since_when_it_is_not_closed(operator: Operator) -> None:
+    """From the first change on, whatever came since; a closed one says nothing."""
+
+    def auth() -> dict[str, Any]:
+        return next(each for each in ask(operator, "circuits")["circuits"] if each["name"] == "auth")
+
+    operator.post("/health/circuits/auth/reset")
+    assert auth()["since"] is None
+    began = time.time()
+    for _ in range(2):
+        operator.post("/health/circuits/auth/open?seconds=60")
+    assert abs(datetime.fromisoformat(auth()["since"]).timestamp() - began) < 3
+    operator.post("/health/circuits/auth/reset")
+    assert (auth()["since"], auth()["state"]) == (None, "closed")
+
+
+def test_circuits_are_opened_and_reset_by_name(operator: Operator, student: Student) -> None:
     """An order is followed at once here; what happened stays in the circuit's history."""
-    assert api.post("/health/circuits/database/open?seconds=60").status_code == 200
+    assert operator.post("/health/circuits/database/open?seconds=60").status_code == 200
     assert_problem(student.get("/api/users/me"), 503, "SERVICE_UNAVAILABLE")
-    shown = next(each for each in ask(api, "circuits")["circuits"] if each["name"] == "database")
+    shown = next(each for each in ask(operator, "circuits")["circuits"] if each["name"] == "database")
     assert (shown["state"], shown["reason"]) == ("open", "forced")
     assert 0 < shown["retry_after_seconds"] <= 60
-    assert api.post("/health/circuits/database/reset").status_code == 200
+    assert operator.post("/health/circuits/database/reset").status_code == 200
     assert student.get("/api/users/me").status_code == 200
-    shown = next(each for each in ask(api, "circuits")["circuits"] if each["name"] == "database")
+    shown = next(each for each in ask(operator, "circuits")["circuits"] if each["name"] == "database")
     assert [(change["state"], change["reason"]) for change in shown["history"]][-2:] == [
         ("open", "forced"),
         ("closed", "reset"),
     ]
-    assert_problem(api.post("/health/circuits/unheard-of/reset"), 404, "NOT_FOUND")
+    assert_problem(operator.post("/health/circuits/unheard-of/reset"), 404, "NOT_FOUND")
     assert "unheard-of" not in {each.name for each in shared_circuits()}
 
 
-def test_the_cache_is_cleared_in_every_environment(api: Api) -> None:
+def test_the_cache_is_cleared_in_every_environment(operator: Operator) -> None:
     """The generation, which all environments follow, has moved on."""
     before = cache_manager.get_stats().generation
-    assert api.post("/health/clear-cache").status_code == 200
+    assert operator.post("/health/clear-cache").status_code == 200
     assert cache_manager.get_stats().generation == before + 1
 
 
-def test_metrics_are_reset(api: Api, student: Student) -> None:
+def test_metrics_are_reset(operator: Operator, student: Student) -> None:
     """What was measured before is gone."""
-    assert api.post("/health/reset-metrics").status_code == 200
-    names = {each["name"] for each in ask(api, "metrics")["endpoints"]}
+    assert operator.post("/health/reset-metrics").status_code == 200
+    names = {each["name"] for each in ask(operator, "metrics")["endpoints"]}
     assert "POST /api/auth/register" not in names
 
 
 @pytest.mark.usefixtures("no_dynamodb")
-def test_without_dynamodb_every_path_answers_and_says_so(api: Api) -> None:
+def test_without_dynamodb_every_path_answers_and_says_so(api: Api, operator: Operator) -> None:
     """Questions are answered from what this environment knows; orders that reach nobody are told as such."""
     for path in QUESTIONS:
-        data = ask(api, path)
+        data = ask(operator, path)
         assert data.get("complete", False) is False, path
-    data = ask(api, "detailed")
+    data = ask(operator, "detailed")
     assert (data["status"], data["checks"]["dynamodb"]["status"]) == ("warn", "warn")
     for path in ORDERS:
-        body = assert_problem(api.post(f"/health/{path}"), 503, "SERVICE_UNAVAILABLE")
+        body = assert_problem(operator.post(f"/health/{path}"), 503, "SERVICE_UNAVAILABLE")
         assert "DynamoDB" in body["message"]
     for path in ("", "/liveness", "/readiness"):
         assert api.get(f"/health{path}").status_code == 200

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import json
-import logging
-from collections.abc import Iterator
-from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -16,45 +12,11 @@ from studysync.database import _meaning, breaker
 from studysync.database_errors import DatabaseRefusalError
 from studysync.errors import INTERNAL_ERROR
 from studysync.logging import app_logger, audit_logger, error_tracker, log_name
+from tests.contract.conftest import Lines
 from tests.security.requests import ALL
 from tests.support.client import Api, Student, assert_problem
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
-
-
-class Lines:
-    """Everything that the process logs, as it would be printed."""
-
-    def __init__(self) -> None:
-        self.stream = io.StringIO()
-
-    @property
-    def text(self) -> str:
-        return self.stream.getvalue()
-
-    def of_kind(self, kind: str) -> list[dict[str, Any]]:
-        """The lines of one kind."""
-        lines = [json.loads(line) for line in self.text.splitlines() if line.startswith("{")]
-        return [line for line in lines if line.get("kind") == kind]
-
-
-@pytest.fixture
-def logged() -> Iterator[Lines]:
-    """The log at level DEBUG, of every library as well."""
-    lines = Lines()
-    handler = app_logger.handlers[0]
-    assert isinstance(handler, logging.StreamHandler)
-    before, level, root = handler.setStream(lines.stream), app_logger.log_level, logging.getLogger()
-    others = logging.StreamHandler(lines.stream)
-    root_level = root.level
-    app_logger.setLevel(logging.DEBUG)
-    root.addHandler(others)
-    root.setLevel(logging.DEBUG)
-    yield lines
-    root.removeHandler(others)
-    root.setLevel(root_level)
-    app_logger.setLevel(level)
-    handler.setStream(before)
 
 
 def test_one_line_a_request_with_what_belongs_to_it(student: Student, logged: Lines) -> None:

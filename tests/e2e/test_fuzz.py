@@ -19,7 +19,7 @@ import pytest
 from tests.e2e.conftest import Stack, start_stack
 
 HERE = Path(__file__).parent / "fuzz"
-OPERATOR_TOKEN = "the fuzzer's operator token"
+OPERATOR_TOKEN = "the fuzzer's operator token, a long one"
 MINUTES = float(os.environ.get("FUZZ_MINUTES", "0"))
 # They take away what the others stand on: the caller's account, and the database behind its circuit.
 LAST = ("DELETE /api/users/me", "POST /health/circuits/{name}/open")
@@ -30,7 +30,7 @@ def fuzzed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A stack of its own, with an operator token and the limits of a local stack."""
     home = tmp_path_factory.mktemp("fuzzed")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("OPERATOR_TOKEN", OPERATOR_TOKEN)
+        patch.setenv("OPERATOR_TOKENS", json.dumps({"fuzzer": OPERATOR_TOKEN}))
         running = start_stack(home / "home", home / "serve.log")
     yield running
     assert running.stop() == 0

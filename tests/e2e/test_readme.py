@@ -8,21 +8,69 @@ import subprocess
 import uuid
 from pathlib import Path
 
+import pytest
+
 from tests.e2e.conftest import Stack
 
 README = Path(__file__).parents[2] / "README.md"
 
 
-def test_the_walk_goes_as_printed(stack: Stack) -> None:
+def walk(stack: Stack, name: str) -> str:
+    """The commands of the walk, for somebody of that name."""
+    blocks = "".join(re.findall(r"```bash\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL))
+    return re.sub(r"\bada\b", name, blocks.replace("http://localhost:8000", stack.facts["url"]))
+
+
+def typed(script: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["bash", "-eu"], input=f"TOKEN=\n{script}", capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+@pytest.fixture
+def name() -> str:
+    """Somebody new: a real project knows the last run's."""
+    return f"ada_{uuid.uuid4().hex[:12]}"
+
+
+def test_the_walk_goes_as_printed(stack: Stack, name: str) -> None:
     """Every request is answered with success, and the last one sent twice changes nothing."""
-    walk = "".join(re.findall(r"```bash\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL))
-    again = walk[walk.rindex("ask $API/api/sync/offline") :]
-    script = (walk + again).replace("http://localhost:8000", stack.facts["url"])
-    script = re.sub(r"\bada\b", f"ada_{uuid.uuid4().hex[:12]}", script)  # a real project knows the last run's
-    asked = f"TOKEN=\n{script}"
-    done = subprocess.run(["bash", "-eu"], input=asked, capture_output=True, text=True, timeout=60, check=False)
+    script = walk(stack, name)
+    script += script[script.rindex("ask $API/api/sync/offline") :]
+    done = typed(script)
     assert done.returncode == 0, done.stdout + done.stderr
     answers = [json.loads(line) for line in done.stdout.splitlines()]
     assert len(answers) == script.count("\nask ")
     assert all(answer["success"] for answer in answers), done.stdout
     assert [answer["data"]["duplicate_count"] for answer in answers[-2:]] == [0, 2]
+
+
+def test_the_terminal_and_the_walk_tell_one_story(stack: Stack, name: str) -> None:
+    """Who typed what the terminal shows goes on with the walk: registered already, and everything else works."""
+    output = stack.home.parent / "serve.log"
+    shown = re.findall(r"^  (curl .*)$", output.read_text(encoding="utf-8"), re.MULTILINE)
+    assert len(shown) == 3
+    first = typed("\n".join(re.sub(r"\bada\b", name, line) + "; echo" for line in shown))
+    assert [json.loads(line)["success"] for line in first.stdout.splitlines()] == [True] * 3
+    done = typed(walk(stack, name))
+    assert done.returncode == 0, done.stdout + done.stderr
+    registered, *rest = [json.loads(line) for line in done.stdout.splitlines()]
+    assert registered["error_code"] == "USER_ALREADY_EXISTS"
+    assert all(answer["success"] for answer in rest), done.stdout
+
+
+def test_the_walks_helper_says_what_the_api_said(stack: Stack, name: str) -> None:
+    """A refusal is one line, whoever it comes from, and no traceback; so is no answer at all."""
+    script = walk(stack, name)
+    helpers = script[: script.index("ask $API/api/auth/register")]
+    asked = (
+        "ask $API/api/users/me",
+        "ask $API/api/nowhere",
+        "ask http://localhost:1/",
+        'echo \'{"message": "Not Found"}\'',
+    )
+    for command, said in zip(asked, ("AUTHENTICATION_ERROR", "NOT_FOUND", "nothing", "Not Found"), strict=True):
+        done = typed(f"{helpers}{command} | field username")
+        assert (done.returncode, len(done.stderr.splitlines())) == (1, 1), done.stderr
+        assert done.stderr.startswith("The API said: ")
+        assert said in done.stderr

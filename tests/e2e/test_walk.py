@@ -154,7 +154,27 @@ def test_browsers_may_call(http: httpx.Client) -> None:
     preflight = http.options("/api/sessions/start", headers=headers)
     assert preflight.status_code in (200, 204)
     assert "POST" in preflight.headers["access-control-allow-methods"]
-    assert http.get("/health", headers=headers).headers["access-control-allow-origin"]
+    assert http.get("/api/openapi.json", headers=headers).headers["access-control-allow-origin"]
+
+
+@pytest.mark.parametrize("path", ["/health", "/health/metrics", "/health/circuits/database/open", "/%68ealth/metrics"])
+def test_no_other_page_may_call_what_operators_do(http: httpx.Client, stack: Stack, path: str) -> None:
+    """Nothing below /health carries CORS headers, and no order is followed without the token."""
+    headers = {"Origin": "https://app.example.com", "Access-Control-Request-Method": "POST"}
+    for method in ("OPTIONS", "GET", "POST"):
+        response = http.request(method, path, headers=headers)
+        assert [name for name in response.headers if name.startswith("access-control")] == []
+        assert response.status_code in ((200, 405) if path == "/health" else (401, 404, 405))
+    own = {"Authorization": f"Bearer {(stack.home / 'data' / 'operator-token').read_text(encoding='utf-8')}"}
+    found = http.get("/health/circuits", headers=own).json()["data"]["circuits"]
+    assert {circuit["state"] for circuit in found} == {"closed"}
+
+
+def test_the_root_leads_to_the_pages(http: httpx.Client) -> None:
+    """Who opens the address in a browser finds the API's page, and from there the operators'."""
+    page = http.get("/", follow_redirects=True)
+    assert (page.status_code, page.url.path) == (200, "/api/docs")
+    assert 'href="/health/dashboard"' in page.text
 
 
 def test_schedules_run_through_the_functions(stack: Stack) -> None:

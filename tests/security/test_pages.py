@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from local.backends import Backends
 from studysync.logging import app_logger, error_tracker
 from tests.support.browser import PROGRAM, Browser
 from tests.support.client import Api, Student
@@ -78,13 +79,13 @@ def url(api: Api) -> Iterator[str]:
 
 
 @pytest.mark.skipif(PROGRAM is None, reason="no chromium on this machine: apt-get install chromium")
-def test_a_browser_shows_markup_as_text(url: str, tmp_path: Path) -> None:
+def test_a_browser_shows_markup_as_text(url: str, tmp_path: Path, backends: Backends) -> None:
     """An error whose type and message are markup stands on the dashboard as it was written, and runs nothing."""
     error_tracker.clear_errors()
     app_logger.error(HTML, error_type=HTML)
     try:
         with Browser(tmp_path) as browser:
-            browser.open(f"{url}/health/dashboard")
+            browser.open(f"{url}/health/dashboard#token={backends.operator_token}")
             browser.wait_for("document.body.innerText.includes('onerror=alert(1)')")
             assert browser.evaluate("document.querySelectorAll('img[src=x]').length") == 0
             assert browser.evaluate("document.title") != "owned"

@@ -114,6 +114,10 @@ class Api:
         """POST, without a body when `json` is None."""
         return self.request("POST", path, **({} if json is None else {"json": json}), **options)
 
+    def operator(self, token: str) -> Operator:
+        """Return who has an operator's token."""
+        return Operator(self, token)
+
     def at_once(self, requests: Sequence[Coroutine[Any, Any, httpx.Response]]) -> list[httpx.Response]:
         """Send several requests side by side."""
 
@@ -178,6 +182,22 @@ class Student:
         assert response.status_code == 200, response.text
         outcome: dict[str, Any] = response.json()["data"]
         return outcome
+
+
+@dataclass
+class Operator:
+    """Somebody who may operate the stack."""
+
+    api: Api
+    token: str
+
+    def get(self, path: str, **options: Any) -> httpx.Response:
+        """GET as this operator."""
+        return self.api.get(path, token=self.token, **options)
+
+    def post(self, path: str, json: Any = None, **options: Any) -> httpx.Response:
+        """POST as this operator."""
+        return self.api.post(path, json, token=self.token, **options)
 
 
 def assert_problem(response: httpx.Response, status: int, error_code: str) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 "use strict";
 
 const REFRESH_MS = 10000;
+const SLOW_ANSWER_MS = 4000; // a question that takes longer is said, and given up after ten seconds
 const TOKEN = "studysync-operator-token";
 const $ = (id) => document.getElementById(id);
 const SVG = "http://www.w3.org/2000/svg";
@@ -18,13 +19,28 @@ function el(name, attributes = {}, ...children) {
   node.append(...children.filter((child) => child !== null && child !== undefined));
   return node;
 }
-const show = (id, ...children) => $(id).replaceChildren(...children);
+/** Replace what is in an element; whoever had the keyboard's focus in it has it again, by label. */
+function show(id, ...children) {
+  const held = $(id).contains(document.activeElement) ? document.activeElement.getAttribute("data-focus") : null;
+  const open = new Set([...$(id).querySelectorAll("details[open]")].map((each) => each.dataset.focus));
+  $(id).replaceChildren(...children);
+  for (const each of $(id).querySelectorAll("details")) each.open = open.has(each.dataset.focus);
+  for (const each of $(id).matches(".scroll") ? [$(id)] : $(id).querySelectorAll(".scroll")) mark(each);
+  if (held) [...$(id).querySelectorAll("[data-focus]")].find((each) => each.dataset.focus === held)?.focus();
+}
+/** Say of what scrolls sideways that it does, and let the keyboard do it. */
+function mark(box) {
+  const hidden = box.scrollWidth > box.clientWidth + 1;
+  box.classList.toggle("more", hidden);
+  if (hidden) box.tabIndex = 0; else box.removeAttribute("tabindex");
+}
 const empty = (text) => el("div", { class: "empty" }, text);
 
 const number = (value, digits = 0) => value.toLocaleString("en", { maximumFractionDigits: digits });
 const percent = (share) => `${number(share * 100, share > 0 && share < 0.1 ? 1 : 0)} %`;
 const ms = (value) => (value >= 1000 ? `${number(value / 1000, 2)} s` : `${number(value, value < 10 ? 1 : 0)} ms`);
 const bytes = (value) => (value >= 1048576 ? `${number(value / 1048576, 1)} MB` : `${number(value / 1024, 1)} KB`);
+const second = (at) => new Date(at).toLocaleTimeString("en-GB");
 const clock = (at) => new Date(at).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
 function ago(at) {
   const seconds = Math.max(0, (Date.now() - new Date(at)) / 1000);
@@ -45,7 +61,7 @@ class Refused extends Error {}
 async function ask(path, method = "GET") {
   const token = sessionStorage.getItem(TOKEN);
   const headers = token ? { Authorization: `Bearer ${token}` } : {};
-  const response = await fetch(`/health/${path}`, { method, headers, cache: "no-store" });
+  const response = await fetch(`/health/${path}`, { method, headers, cache: "no-store", signal: AbortSignal.timeout(10000) });
   const body = await response.json();
   if (response.status === 401) throw new Refused("The operator token is missing or wrong.");
   if (path === "detailed" && body.details && body.details.checks) return body.details; // a critical check failed
@@ -66,6 +82,7 @@ let busy = false;
 async function refresh() {
   if (busy || document.hidden) return;
   busy = true;
+  const late = setTimeout(() => status("warn", "no answer yet"), SLOW_ANSWER_MS);
   try {
     const found = await Promise.all(["detailed", "metrics", "slow-requests?threshold=1", "errors"].map((p) => ask(p)));
     $("login").hidden = true;
@@ -80,6 +97,7 @@ async function refresh() {
       notice(`The health function does not answer (${error.message}). What is shown may be old.`);
     }
   } finally {
+    clearTimeout(late);
     busy = false;
   }
 }
@@ -120,9 +138,15 @@ async function order(path, question) {
 function status(kind, text) {
   $("status").className = `pill ${kind}`;
   $("status").textContent = text;
+  document.title = `${text} · StudySync operations`;
 }
 
-function draw(detailed, metrics, slow, errors) {
+let drawn = null; // what was drawn last
+const redraw = () => drawn && draw(...drawn);
+
+function draw(...found) {
+  drawn = found;
+  const [detailed, metrics, slow, errors] = found;
   const words = { pass: ["good", "healthy"], warn: ["warn", "degraded"], fail: ["bad", "outage"] };
   status(...words[detailed.status]);
   $("stage").textContent = detailed.stage;
@@ -215,7 +239,7 @@ function drawTraffic(minutes) {
 function lines(svg, minutes, value, y, name) {
   let run = [];
   const flush = () => {
-    if (run.length > 1) svg.append(el("polyline", { class: `s-${name}`, points: run.join(" ") }));
+    if (run.length > 1) svg.append(el("polyline", { class: `s-${name} d-${name}`, points: run.join(" ") }));
     else if (run.length) {
       const [cx, cy] = run[0].split(",");
       svg.append(el("circle", { class: `f-${name === "bad" ? "red" : name}`, cx, cy, r: 3 }));
@@ -252,45 +276,70 @@ function drawLatency(minutes) {
   show("latency", svg, el("div", { class: "key" }, ...key));
 }
 
-function table(heads, rows) {
-  const row = (cells, tag) => el("tr", {}, ...cells.map((cell) => (cell instanceof Node ? cell : el(tag, {}, cell))));
-  return el("table", {}, el("thead", {}, row(heads, "th")), el("tbody", {}, ...rows.map((cells) => row(cells, "td"))));
+/** By table: the column that it is sorted by, and whether the greatest comes first; as it came where there is none. */
+const sorted = new Map();
+
+/** A table whose columns sort it, of heads (name, or "<name" for text) and rows of cells. */
+function table(id, heads, rows) {
+  const order = sorted.get(id);
+  if (order) rows = [...rows].sort((a, b) => compare(a[order.column].value, b[order.column].value) * (order.down ? -1 : 1));
+  const head = (name, column) => {
+    const label = name.replace("<", ""), on = order && order.column === column;
+    const button = el("button", { class: "sort", "data-focus": `${id} ${label}`, onclick: () => sortBy(id, column, name.startsWith("<")) }, label, on ? (order.down ? " ↓" : " ↑") : "");
+    return el("th", { class: name.startsWith("<") ? "text" : "", "aria-sort": on ? (order.down ? "descending" : "ascending") : "none" }, button);
+  };
+  return el("table", {}, el("thead", {}, el("tr", {}, ...heads.map(head))),
+    el("tbody", {}, ...rows.map((cells) => el("tr", {}, ...cells.map((cell) => el("td", { class: cell.kind }, cell.shown))))));
 }
-const text = (value, tag = "td") => el(tag, { class: "text" }, value);
+const compare = (a, b) => (typeof a === "string" ? a.localeCompare(b) : a - b);
+function sortBy(id, column, isText) {
+  const before = sorted.get(id);
+  sorted.set(id, { column, down: before && before.column === column ? !before.down : !isText });
+  redraw();
+}
+const cell = (value, shown, kind = "") => ({ value, shown: shown ?? number(value), kind });
+const text = (value, shown = value) => cell(value, shown, "text");
+const code = (value) => text(value, el("code", {}, value));
+const since = (at) => cell(+new Date(at), ago(at));
 
 function drawEndpoints(id, found, nothing) {
   if (!found.length) return show(id, empty(nothing));
-  show(id, table([text("", "th"), "calls", "errors", "mean", "p50", "p95", "p99"], found.slice(0, 25).map((each) => [
-    text(el("code", {}, each.name)), number(each.requests),
-    each.errors ? el("td", { class: "bad" }, `${number(each.errors)} (${percent(each.error_rate)})`) : "0",
-    ms(each.average_ms), ms(each.p50_ms), ms(each.p95_ms), ms(each.p99_ms)])));
+  show(id, table(id, [id === "endpoints" ? "<endpoint" : "<call", "calls", "errors", "mean", "p50", "p95", "p99"], found.slice(0, 25).map((each) => [
+    code(each.name), cell(each.requests),
+    each.errors ? cell(each.errors, `${number(each.errors)} (${percent(each.error_rate)})`, "bad") : cell(0),
+    ...["average_ms", "p50_ms", "p95_ms", "p99_ms"].map((name) => cell(each[name], ms(each[name])))])));
 }
 
 function drawCircuits(found) {
   const kinds = { closed: "good", open: "bad", half_open: "warn" };
   show("circuits", ...found.map((each) => {
     const closed = each.state === "closed";
-    const what = closed ? "" : each.forced ? "opened by hand, until it is reset" : `${each.reason.replace("_", " ")} · next try in ${number(each.retry_after_seconds)} s`;
+    const since = closed ? "" : each.since ? `open since ${second(each.since)} · ` : "not closed, since when is not known · ";
+    const what = closed ? "" : since + (each.forced ? "opened by hand, until it is reset" : `${each.reason.replace("_", " ")} · next try in ${number(each.retry_after_seconds)} s`);
     const button = closed
       ? el("button", { class: "small danger", onclick: () => order(`circuits/${encodeURIComponent(each.name)}/open`, `Open the circuit "${each.name}"? Its calls fail at once until it is reset.`) }, "Open")
       : el("button", { class: "small", onclick: () => order(`circuits/${encodeURIComponent(each.name)}/reset`, `Close the circuit "${each.name}" in every environment?`) }, "Reset");
     button.setAttribute("aria-label", `${closed ? "Open" : "Reset"} circuit ${each.name}`);
+    button.dataset.focus = each.name;
     return el("div", { class: "circuit" },
       el("div", { class: "row" }, el("strong", {}, each.name), el("span", { class: `pill ${kinds[each.state]}` }, each.state.replace("_", " ")),
         el("span", { class: "quiet" }, what), el("span", { class: "push" }, button)),
-      ...history(each));
+      ...stateBand(each));
   }));
 }
 
+const inWords = (changes, circuit) => `${circuit.history_complete ? "" : "not known before; "}${changes.map((each) => `${second(each.at)} ${each.state.replace("_", " ")}`).join(", ")}`;
+
 /** What became of a circuit in the last hour, as a band, and its last change in words. */
-function history(circuit) {
+function stateBand(circuit) {
   if (!circuit.history.length) return [el("div", { class: "quiet" }, "has never opened")];
   const now = Date.now(), since = now - 3600000, changes = circuit.history.map((change) => ({ ...change, at: +new Date(change.at) }));
-  const band = el("div", { class: "history", role: "img", "aria-label": "States in the last hour" });
+  const band = el("div", { class: "history", role: "img", "aria-label": `States in the last hour: ${inWords(changes, circuit)}` });
   const before = changes.findLast((change) => change.at <= since);
-  const marks = [{ at: since, state: before ? before.state : "closed", reason: "" }, ...changes.filter((change) => change.at > since)];
+  const first = before ? before.state : circuit.history_complete ? "closed" : "unknown";
+  const marks = [{ at: since, state: first, reason: "" }, ...changes.filter((change) => change.at > since)];
   marks.forEach((mark, n) => {
-    const part = el("i", { class: `h-${mark.state}`, title: `${clock(mark.at)} ${mark.state} ${mark.reason}` });
+    const part = el("i", { class: `h-${mark.state}`, title: `${second(mark.at)} ${mark.state.replace("_", " ")} ${mark.reason}` });
     part.style.flexGrow = Math.max(1, ((marks[n + 1] ? marks[n + 1].at : now) - mark.at) / 1000);
     band.append(part);
   });
@@ -304,24 +353,44 @@ function drawChecks(checks) {
   $("failing").className = `notice ${failing.some(([, check]) => check.status === "fail") ? "bad" : "warn"}`;
   show("failing", ...failing.map(([name, check]) => el("div", {}, `${name}: ${check.message}`)));
   const kinds = { pass: "good", warn: "warn", fail: "bad" };
-  show("checks", table([text("", "th"), "latency", text("", "th")], Object.entries(checks).map(([name, check]) => [
-    el("td", {}, el("span", { class: `pill ${kinds[check.status]}` }, name)), ms(check.latency_ms), text(check.message || "")])));
+  show("checks", table("checks", ["<check", "latency", "<result"], Object.entries(checks).map(([name, check]) => [
+    cell(name, el("span", { class: `pill ${kinds[check.status]}` }, name)), cell(check.latency_ms, ms(check.latency_ms)), text(check.message || "")])));
 }
 
 function drawSlow(found) {
   if (!found.length) return show("slow", empty("Nothing took longer than a second."));
-  show("slow", table([text("", "th"), "took", "when"], found.slice(0, 10).map((each) => [
-    text(el("code", {}, each.name)), el("td", { class: each.failed ? "bad" : "" }, ms(each.seconds * 1000)), ago(each.at)])));
+  show("slow", table("slow", ["<request", "took", "when"], found.slice(0, 10).map((each) => [
+    code(each.name), cell(each.seconds, ms(each.seconds * 1000), each.failed ? "bad" : ""), since(each.at)])));
 }
 
+function errorTable(found) {
+  return el("div", { class: "scroll", "data-focus": found[0].fingerprint, role: "group", "aria-label": "Errors" }, table(`errors ${found[0].consequence}`, ["<error", "count", "last", "first", "<where", "<last request"], found.map((each) => [
+    text(`${each.error_type} ${each.message}`, el("span", {}, el("strong", {}, each.error_type), ` ${each.message}`)), cell(each.count),
+    since(each.last_seen), since(each.first_seen), code(each.where), code(each.request_id)])));
+}
+
+/** Causes first; what only follows from them is folded away, unless there is nothing else. */
 function drawErrors(found) {
   if (!found.errors.length) return show("errors", empty("No errors seen."));
-  show("errors", table([text("error", "th"), "count", "last", "first", text("where", "th")], found.errors.slice(0, 12).map((each) => [
-    text(el("span", {}, el("strong", {}, each.error_type), ` ${each.message}`)), number(each.count), ago(each.last_seen), ago(each.first_seen),
-    text(el("code", {}, each.where))])));
+  const causes = found.errors.filter((each) => !each.consequence), others = found.errors.filter((each) => each.consequence);
+  const total = others.reduce((sum, each) => sum + each.count, 0);
+  const folded = others.length && causes.length
+    ? el("details", { "data-focus": "consequences" }, el("summary", { "data-focus": "consequences summary" }, `${number(total)} that follow from these: calls that were not made`), errorTable(others)) : null;
+  const where = found.log.startsWith("/") ? "Look for the request id in " : "Look for the request id in Logs Insights: ";
+  const children = [errorTable((causes.length ? causes : others).slice(0, 12)), folded, el("p", { class: "quiet" }, where, el("code", {}, found.log))];
+  show("errors", ...children.filter(Boolean));
 }
 
 // ---------------------------------------------------------------- beginning
+
+/** Take the token from the fragment of a link, which no server ever sees, and out of the address and the history. */
+function takeToken() {
+  const given = new URLSearchParams(location.hash.slice(1)).get("token");
+  if (!given) return;
+  sessionStorage.setItem(TOKEN, given);
+  history.replaceState(null, "", location.pathname);
+  refresh();
+}
 
 $("login").addEventListener("submit", (event) => {
   event.preventDefault();
@@ -333,5 +402,8 @@ for (const button of document.querySelectorAll("[data-order]")) {
   button.addEventListener("click", () => order(button.dataset.order, button.dataset.ask));
 }
 document.addEventListener("visibilitychange", refresh);
+addEventListener("resize", () => document.querySelectorAll(".scroll").forEach(mark));
+addEventListener("hashchange", takeToken);
+takeToken();
 setInterval(refresh, REFRESH_MS);
 refresh();

@@ -12,9 +12,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import BaseModel, ConfigDict, Field, Json, SecretStr, StringConstraints, model_validator
+
+OperatorName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._@-]{1,64}$")]
+OperatorToken = Annotated[SecretStr, Field(min_length=32)]  # too long to guess: 32 random bytes in hexadecimal are 64
 
 _CALLS_PER_HOUR = 1000
 
@@ -27,7 +30,7 @@ def _at_least(limit: int) -> Callable[[dict[str, Any]], int]:
 class Settings(BaseModel):
     """The environment of a function. Field names are the variables' names in lower case."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
 
     stage: str = "local"
     supabase_url: str = Field(pattern=r"^https?://\S+[^/]$")
@@ -39,8 +42,8 @@ class Settings(BaseModel):
     supabase_jwt_secret: SecretStr = SecretStr("")
     """The shared secret of projects that still sign with HS256; empty: such tokens are refused."""
     supabase_secret_name: str = ""
-    operator_token: SecretStr = SecretStr("")
-    """What operators show to the health function; empty: closed, but for the local stage."""
+    operator_tokens: Json[dict[OperatorName, OperatorToken]] | dict[OperatorName, OperatorToken] = {}
+    """What each operator shows to the health function, by the operator's name; empty: it is closed."""
     suspicion_mode: Literal["soft", "strict"] = "soft"
     max_request_bytes: int = Field(default=3 * 1024 * 1024, ge=1024)
     """Bodies over this many bytes are answered with 413; a batch of 500 events with 4 KiB each goes through."""
@@ -72,7 +75,7 @@ class Settings(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _fill_in(cls, values: dict[str, str]) -> dict[str, str]:
+    def _fill_in(cls, values: dict[str, Any]) -> dict[str, Any]:
         url = values.get("supabase_url", "")
         values.setdefault("supabase_rest_url", f"{url}/rest/v1")
         values.setdefault("supabase_auth_url", f"{url}/auth/v1")
@@ -82,13 +85,13 @@ class Settings(BaseModel):
         return values
 
 
-def _read_secret(name: str) -> dict[str, str]:
+def _read_secret(name: str) -> dict[str, Any]:
     from aws_lambda_powertools.utilities import parameters  # boto3 loads only where the secret is needed
 
     secret = parameters.get_secret(name, transform="json", max_age=300)
     found = dict(secret)
     values = {f"supabase_{key}": found[key] for key in ("service_role_key", "jwt_secret") if key in found}
-    return {**values, **({"operator_token": found["operator_token"]} if found.get("operator_token") else {})}
+    return {**values, **({"operator_tokens": found["operator_tokens"]} if found.get("operator_tokens") else {})}
 
 
 @lru_cache(maxsize=1)

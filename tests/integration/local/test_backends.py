@@ -116,6 +116,27 @@ def test_the_template_s_table_is_there_with_its_expiry(stack: Backends) -> None:
     assert expiry["AttributeName"] == "ttl"
 
 
+@pytest.mark.parametrize(
+    "page", [{"host": "evil.example"}, {"origin": "https://evil.example"}, {"user-agent": "Mozilla/5.0 (X11)"}]
+)
+def test_no_page_drives_the_table(stack: Backends, page: dict[str, str]) -> None:
+    """Neither DynamoDB's calls nor moto's own orders, of which one empties everything, are open to a page."""
+    url = stack.dynamodb.origin
+    call = {"x-amz-target": "DynamoDB_20120810.ListTables", "content-type": "application/x-amz-json-1.0"}
+    assert httpx.post(url, headers={**call, **page}, content="{}").status_code == 403
+    assert httpx.post(f"{url}/moto-api/reset", headers=page).status_code == 403
+    asking = {**page, "access-control-request-method": "POST"}
+    assert httpx.options(url, headers=asking).status_code == 403
+    assert httpx.post(url, headers=call, content="{}").json()["TableNames"] == ["ResilienceTable"]
+
+
+def test_no_other_name_reaches_auth(stack: Backends) -> None:
+    """A page may use the project's keys, where it has them, but under no name of its own."""
+    url = f"{stack.environment['SUPABASE_AUTH_URL']}/health"
+    assert httpx.get(url, headers={"host": "evil.example"}).status_code == 403
+    assert httpx.get(url, headers={"origin": "https://app.example"}).status_code == 200
+
+
 def test_data_ports_and_keys_outlive_a_restart(tmp_path: Path, migrations: Path) -> None:
     """The second start applies nothing, and finds the rows and the keys of the first."""
     events: dict[str, str] = {}

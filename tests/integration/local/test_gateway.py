@@ -3,6 +3,7 @@
 import socket
 from concurrent.futures import ThreadPoolExecutor
 
+import httpx
 import pytest
 
 from tests.integration.local.sample import Running
@@ -110,6 +111,32 @@ def test_cors(running: Running) -> None:
     assert answer.headers["access-control-expose-headers"] == "age"
 
 
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:8000", "localhost.evil.example", "127.0.0.1.evil.example"]
+)
+def test_other_names_for_this_machine_are_refused(running: Running, host: str) -> None:
+    """A page whose name was made to stand for 127.0.0.1 reads nothing and starts nothing."""
+    before = running.log("Odd").count("START RequestId: ")
+    assert running.client.get("/odd/fine", headers={"host": host}).status_code == 403
+    assert running.client.get("/odd/fine", headers={"host": f"127.0.0.1:{running.port}"}).status_code == 200
+    assert running.log("Odd").count("START RequestId: ") == before + 1
+
+
+def test_a_page_takes_no_functions_work(running: Running) -> None:
+    """Whoever asks the Runtime API as a browser does for a page gets no invocation, and the function goes on."""
+    api = running.client.get("/echo/x").json()["environment"]["AWS_LAMBDA_RUNTIME_API"]
+    pages = (
+        {"origin": "https://a.example"},
+        {"sec-fetch-site": "cross-site"},
+        {"user-agent": "Mozilla/5.0"},
+        {"host": "a.example"},
+    )
+    for headers in pages:
+        answer = httpx.get(f"http://{api}/2018-06-01/runtime/invocation/next", headers=headers)
+        assert (answer.status_code, "event" in answer.text) == (403, False)
+    assert running.client.get("/echo/x").status_code == 200
+
+
 def test_concurrent_requests_have_a_process_each(running: Running) -> None:
     """Four requests that wait for each other all come back, from four processes."""
     with ThreadPoolExecutor(4) as pool:
@@ -126,7 +153,7 @@ def test_both_addresses_of_localhost_answer(running: Running) -> None:
             except OSError:
                 assert family is socket.AF_INET6
                 continue
-            connection.sendall(b"GET /odd/fine HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            connection.sendall(b"GET /odd/fine HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
             assert connection.recv(12) == b"HTTP/1.1 200"
 
 
@@ -134,7 +161,7 @@ def test_a_request_that_is_cut_off_never_happened(running: Running) -> None:
     """A client that goes away in the middle of its body has asked for nothing."""
     began = running.log("Odd").count("START RequestId: ")
     with socket.create_connection(("127.0.0.1", running.port)) as connection:
-        connection.sendall(b"POST /odd/fine HTTP/1.1\r\nHost: x\r\nContent-Length: 20\r\n\r\n{")
+        connection.sendall(b"POST /odd/fine HTTP/1.1\r\nHost: localhost\r\nContent-Length: 20\r\n\r\n{")
     running.client.get("/odd/fine")
     running.until(lambda: running.log("Odd").count("START RequestId: ") > began)
     assert running.log("Odd").count("START RequestId: ") == began + 1

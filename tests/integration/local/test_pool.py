@@ -12,6 +12,7 @@ import pytest
 
 from local.control import create_control
 from local.gateway.events import new_trace_id
+from local.runtime import environment
 from local.runtime.pool import Limits
 from local.runtime.schedules import event_of
 from local.template import Schedule, Template
@@ -108,13 +109,29 @@ def test_a_schedules_event_reaches_the_function(running: Running) -> None:
     assert b'\\"job\\": \\"close\\"' in outcome.payload
 
 
+def test_functions_run_without_the_native_client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where awslambdaric has no part in C, ours in Python does the same: results, failures, bytes and large answers."""
+    monkeypatch.setattr(environment, "NATIVE_CLIENT", False)
+    with Running(tmp_path) as running:
+        event = running.client.get("/echo/x", headers={"x-amzn-trace-id": "Root=1-5-6"}).json()
+        assert event["environment"]["PYTHONPATH"].endswith("portable")
+        assert (0 < event["remaining"] <= 10000, event["environment"]["_X_AMZN_TRACE_ID"]) == (True, "Root=1-5-6")
+        assert running.client.get("/odd/binary").content == bytes(range(256))
+        for what in ("raise", "large", "exit"):
+            assert running.client.get(f"/odd/{what}").status_code == 500
+            assert running.client.get("/odd/fine").json() == {"fine": True}
+        assert "on purpose" in running.log("Odd")
+
+
 def test_functions_can_be_invoked_by_name(running: Running) -> None:
     """The control endpoint speaks Lambda's Invoke API: results, function errors, unknown names, and no browsers."""
 
     async def ask() -> list[httpx.Response]:
         transport = httpx.ASGITransport(create_control(running.fleet))
         url = "/2015-03-31/functions/{}/invocations"
-        async with httpx.AsyncClient(transport=transport, base_url="http://local") as client:
+        async with httpx.AsyncClient(
+            transport=transport, base_url="http://localhost", headers={"user-agent": "test"}
+        ) as client:
             return [
                 await client.post(url.format("Odd"), json={}),
                 await client.post(url.format("Odd"), json={"pathParameters": {"what": "raise"}}),

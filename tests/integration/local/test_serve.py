@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,20 +21,20 @@ from local.unprivileged import remove_data
 from tests.integration.local.sample import write_project
 
 # What another test of this process may have set for its own stack.
-_FOREIGN = ("SUPABASE_", "AWS_", "RESILIENCE_TABLE", "STUDYSYNC_HOME", "PORT")
+_FOREIGN = ("SUPABASE_", "AWS_", "RESILIENCE_TABLE", "STUDYSYNC_HOME", "PORT", "OPERATOR_TOKENS")
 
 
 class Served:
     """A stack in a process of its own, over the sample project."""
 
-    def __init__(self, root: Path, template: Path, port: int) -> None:
+    def __init__(self, root: Path, template: Path, port: int, *, command: Sequence[str] = (), **more: str) -> None:
         self.home, self.port = root, port
         environment = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
         self.output = (root.parent / f"{root.name}-{port}.out").open("w+")
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "local", "serve", "--template", str(template)],
+            [sys.executable, *(command or ("-m", "local", "serve", "--template", str(template)))],
             cwd=REPOSITORY,
-            env={**environment, "PORT": str(port), "STUDYSYNC_HOME": str(root)},
+            env={**environment, "PORT": str(port), "STUDYSYNC_HOME": str(root), **more},
             stdout=self.output,
             stderr=subprocess.STDOUT,
         )
@@ -102,8 +102,8 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Served]]:
     template = write_project(tmp_path / "project")
     begun: list[Served] = []
 
-    def start(name: str = "home", port: int | None = None) -> Served:
-        begun.append(Served(tmp_path / name, template, port or free_port()))
+    def start(name: str = "home", port: int | None = None, **more: Any) -> Served:
+        begun.append(Served(tmp_path / name, template, port or free_port(), **more))
         return begun[-1]
 
     yield start
@@ -126,9 +126,36 @@ def test_a_day_in_the_life(start: Callable[..., Served]) -> None:
     assert gone(family)
     assert not list((served.home / "run").iterdir())
     again = start().ready()
-    assert again["environment"] == stack["environment"]
+    assert again["environment"] == stack["environment"]  # the operator's token too
     with psycopg.connect(again["dsn"]) as connection:
         assert connection.execute("select number from public.kept").fetchall() == [(7,)]
+
+
+def test_the_operators_token_is_made_and_printed(shared: Served) -> None:
+    """It is the owner's alone to read, what the functions are given, and in the link that the terminal shows."""
+    stack, path = shared.ready(), shared.home / "data" / "operator-token"
+    assert path.stat().st_mode & 0o777 == 0o600
+    token = path.read_text()
+    assert json.loads(stack["environment"]["OPERATOR_TOKENS"]) == {"local": token}
+    for link in (f"{stack['url']}/health/dashboard#token={token}", f"{stack['url']}/api/docs"):
+        until(lambda link=link: link in shared.said())
+
+
+@pytest.mark.parametrize("tokens", ["a token", '{"ana": "short"}', "{}", '{"ana": 1}'])
+def test_operators_that_make_no_sense_are_said_in_one_line(tmp_path: Path, tokens: str) -> None:
+    """And no traceback shows the tokens."""
+    argv = [sys.executable, "-m", "local", "serve", "--port", "0", "--home", str(tmp_path / "home")]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
+    done = subprocess.run(
+        argv,
+        cwd=REPOSITORY,
+        env={**environment, "OPERATOR_TOKENS": tokens},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, len(done.stdout.splitlines()), done.stderr) == (1, 1, "")
+    assert "OPERATOR_TOKENS" in done.stdout
 
 
 def test_nothing_survives_a_kill_and_the_next_start_recovers(start: Callable[..., Served]) -> None:
@@ -158,6 +185,72 @@ def test_a_port_in_use_is_said_before_anything_starts(start: Callable[..., Serve
             f"Port {served.port} is in use. Stop what listens there, or choose another: PORT=8001"
         ]
     assert not served.home.exists()
+
+
+def test_a_proxy_is_for_the_rest_of_the_world(start: Callable[..., Served]) -> None:
+    """In a path with spaces, behind a proxy that answers nobody, the parts and the command line find each other."""
+    nowhere = f"http://127.0.0.1:{free_port()}"
+    proxies = dict.fromkeys(("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "ALL_PROXY"), nowhere)
+    served = start("a home", **proxies)
+    stack = served.ready()
+    with httpx.Client(trust_env=False) as client:
+        assert client.get(f"{stack['url']}/odd/fine").json() == {"fine": True}
+    until(lambda: "curl -s --noproxy localhost" in served.said())
+    argv = [sys.executable, "-m", "local", "invoke", "--home", str(served.home), "Odd"]
+    done = subprocess.run(
+        argv, cwd=REPOSITORY, env={**os.environ, **proxies}, capture_output=True, text=True, check=False
+    )
+    assert json.loads(done.stdout) == {"fine": True}
+
+
+def test_a_phone_may_reach_it_when_asked(start: Callable[..., Served]) -> None:
+    """On every address, with a warning; other names than addresses are refused all the same."""
+    served = start(HOST="0.0.0.0")
+    stack = served.ready()
+    until(lambda: "Others on your network reach this stack" in served.said())
+    for address in ("127.0.0.1", "127.0.0.2"):  # of which the second is bound by 0.0.0.0 alone
+        assert httpx.get(f"http://{address}:{served.port}/odd/fine").json() == {"fine": True}
+    assert httpx.get(f"{stack['url']}/odd/fine", headers={"host": "evil.example"}).status_code == 403
+
+
+MIGRATED = """
+import sys
+from functools import partial
+from pathlib import Path
+from local.backends import Backends
+from local.serve import serve
+home, port, template, migrations = sys.argv[1:]
+serve(Path(home), int(port), Path(template), concurrency=1, backends=partial(Backends, migrations=Path(migrations)))
+"""
+
+
+def test_a_migration_is_applied_while_it_serves(start: Callable[..., Served], tmp_path: Path) -> None:
+    """A new one is there at once, one that fails is said and tried again when it is mended, a changed one is said."""
+    (tmp_path / "migrations").mkdir()
+    (tmp_path / "migrations" / "1_first.sql").write_text("create function public.one() returns int return 1;")
+    port = free_port()
+    arguments = (
+        str(tmp_path / "home"),
+        str(port),
+        str(tmp_path / "project" / "template.yaml"),
+        str(tmp_path / "migrations"),
+    )
+    served = start(port=port, command=("-c", MIGRATED, *arguments))
+    environment = served.ready()["environment"]
+
+    def call(name: str) -> int:
+        headers = {"authorization": f"Bearer {environment['SUPABASE_SERVICE_ROLE_KEY']}"}
+        return httpx.post(f"{environment['SUPABASE_REST_URL']}/rpc/{name}", headers=headers).status_code
+
+    assert (call("one"), call("two")) == (200, 404)
+    second = tmp_path / "migrations" / "2_second.sql"
+    second.write_text("create function public.two() returns int return oops;")
+    until(lambda: "2_second.sql failed" in served.said())
+    second.write_text("create function public.two() returns int return 2;")
+    until(lambda: "Applied 2_second.sql" in served.said())
+    until(lambda: call("two") == 200)
+    second.write_text("create function public.two() returns int return 3;")
+    until(lambda: "2_second.sql was changed after it had been applied here" in served.said())
 
 
 def test_two_stacks_run_side_by_side(shared: Served, start: Callable[..., Served]) -> None:

@@ -11,6 +11,8 @@ from pydantic import ValidationError
 
 from studysync.settings import Settings
 
+LONG = "a token of thirty-two letters or more"
+
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -72,16 +74,36 @@ def test_secrets_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "very-secret" not in repr(Settings.from_environment())
 
 
+@pytest.mark.parametrize(
+    "tokens", ["ana", "[]", '{"ana": "sesame"}', '{"ana": 7}', '{"": "' + LONG + '"}', '{"a b": "' + LONG + '"}']
+)
+def test_operators_have_names_and_long_tokens(monkeypatch: pytest.MonkeyPatch, tokens: str) -> None:
+    """Anything else is refused, and the error does not show it."""
+    monkeypatch.setenv("OPERATOR_TOKENS", tokens)
+    with pytest.raises(ValidationError, match="operator_tokens") as refused:
+        Settings.from_environment()
+    assert "sesame" not in str(refused.value)
+    assert LONG not in str(refused.value)
+    monkeypatch.setenv("OPERATOR_TOKENS", json.dumps({"ana": LONG}))
+    assert LONG not in repr(Settings.from_environment())
+
+
 @mock_aws
 def test_secrets_come_by_reference(monkeypatch: pytest.MonkeyPatch) -> None:
     """In a deployed stack the key is read from Secrets Manager; a value in the environment wins."""
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
-    secret = {"service_role_key": "from-the-secret", "jwt_secret": "shared", "stage": "ignored"}
+    secret = {
+        "service_role_key": "from-the-secret",
+        "jwt_secret": "shared",
+        "stage": "ignored",
+        "operator_tokens": {"ana": LONG},
+    }
     boto3.client("secretsmanager").create_secret(Name="studysync/supabase", SecretString=json.dumps(secret))
     monkeypatch.setenv("SUPABASE_SECRET_NAME", "studysync/supabase")
     settings = Settings.from_environment()
     assert settings.supabase_service_role_key.get_secret_value() == "from-the-secret"
     assert settings.supabase_jwt_secret.get_secret_value() == "shared"
+    assert settings.operator_tokens["ana"].get_secret_value() == LONG
     assert settings.stage == "local"
     monkeypatch.setenv("SUPABASE_SERVICE_ROLE_KEY", "from-the-environment")
     assert Settings.from_environment().supabase_service_role_key.get_secret_value() == "from-the-environment"

@@ -105,7 +105,7 @@ PARTS: dict[str, tuple[Part, ...]] = {
     "GamificationFunction": (*EVERY, cache),
     "SpacesFunction": (*EVERY, limits("invite-codes")),
     "SyncFunction": EVERY,
-    "HealthFunction": (*EVERY, operators),
+    "HealthFunction": (*EVERY, operators, limits("operators")),
 }
 
 

@@ -1,0 +1,19 @@
+"""axe-core, which looks for what keeps people from using a page; fetched once, from npm, by its hash."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from local.home import cache_folder
+from local.postgrest_binary import fetch_npm_file
+
+_VERSION = "4.10.3"
+_SHA512 = "Xm7bpRXnDSX2YE2YFfBk2FnF0ep6tmG7xPh8iHee8MIcrgq762Nkce856dYtJYLkuIoYZvGfTs/PbZhideTcEg=="
+
+
+def axe_core() -> Path:
+    """Return its script."""
+    path = cache_folder() / f"axe-core-{_VERSION}" / "axe.min.js"
+    if not path.exists():
+        fetch_npm_file(f"axe-core@{_VERSION}", _SHA512, "axe.min.js", path)
+    return path
