@@ -13,6 +13,9 @@ from starlette.middleware import Middleware
 
 from resilience import flush, settle
 from studysync import snapshot, startup
+from studysync.context import begin_invocation, end_invocation
+from studysync.http_events import HANDLERS, is_http
+from studysync.logging import app_logger
 from studysync.middleware import (
     ErrorHandlerMiddleware,
     RateLimitMiddleware,
@@ -28,7 +31,7 @@ from studysync.settings import get_settings
 # goes on in the next invocation. With the 200 ms of readiness it stays below the 300 that load balancers are promised.
 _FLUSH_SECONDS = 0.08
 Schedule = Callable[[], Awaitable[Any]]
-Handler = Callable[[dict[str, Any], Any], Any]
+Handler = Callable[[Any, Any], Any]
 
 
 def create_app(title: str, routers: Sequence[APIRouter], *late: LateRoutes) -> FastAPI:
@@ -63,23 +66,29 @@ def create_handler(app: FastAPI, schedules: Mapping[str, Schedule] | None = None
     """Return the Lambda handler for `app`.
 
     Args:
-        app: answers API Gateway's events.
+        app: answers requests, from wherever (`studysync.http_events`).
         schedules: by name, what to run for the event ``{"schedule": name}`` of EventBridge Scheduler. An exception of
             one fails the invocation, so that it is tried again and counted.
+
+    Every other event, such as one that only keeps the function warm, is logged and answered with ``None``: it would not
+    be another one if it was tried again.
     """
     runtime: _Runtime | None = None
 
-    def handler(event: dict[str, Any], context: Any) -> Any:
+    def handler(event: Any, context: Any) -> Any:
         nonlocal runtime
         runtime = runtime or _Runtime(app)
+        begin_invocation(event, context)
         try:
-            if schedules and "schedule" in event:
-                return runtime.loop.run_until_complete(_awaited(schedules[event["schedule"]]))
-            return runtime.http(event, context)
+            if is_http(event):
+                return runtime.http(event, context)
+            scheduled = _scheduled(event, schedules or {})
+            return runtime.loop.run_until_complete(_awaited(scheduled)) if scheduled else _log_ignored(event)
         finally:
             settle(runtime.loop)  # refreshes behind answers from the cache
             publish()
             flush(_FLUSH_SECONDS)  # Lambda freezes what is still under way when the handler returns
+            end_invocation()
 
     snapshot.install(handler)
     startup.finish()
@@ -92,7 +101,23 @@ class _Runtime:
     def __init__(self, app: FastAPI) -> None:
         self.loop = asyncio.new_event_loop()
         asyncio.set_event_loop(self.loop)  # where Mangum looks
-        self.http = Mangum(app, lifespan="off", text_mime_types=[*DEFAULT_TEXT_MIME_TYPES, "application/problem+json"])
+        self.http = Mangum(
+            app,
+            lifespan="off",
+            custom_handlers=HANDLERS,
+            text_mime_types=[*DEFAULT_TEXT_MIME_TYPES, "application/problem+json"],
+        )
+
+
+def _scheduled(event: object, schedules: Mapping[str, Schedule]) -> Schedule | None:
+    name = event.get("schedule") if isinstance(event, dict) else None
+    return schedules.get(name) if isinstance(name, str) else None
+
+
+def _log_ignored(event: object) -> None:
+    """Log the names in an event that is not for us; its values may be anything."""
+    names = sorted(str(name)[:40] for name in event)[:20] if isinstance(event, dict) else [type(event).__name__]
+    app_logger.warning("ignored an event that is no request and no schedule", kind="event", event_fields=names)
 
 
 async def _awaited(run: Schedule) -> Any:

@@ -55,12 +55,14 @@ def warm_up(handler: Handler) -> None:
 
 def restore() -> None:
     """Make this copy a process of its own."""
+    from studysync.context import mark_restored
     from studysync.database import database
     from studysync.http import http_client, http_transport
     from studysync.identity import token_verifier
     from studysync.settings import get_settings
 
     random.seed()
+    mark_restored()
     # The database uses it without the client.
     if http_transport.cache_info().currsize:  # pragma: no branch - nothing was sent before
         asyncio.get_event_loop().run_until_complete(http_transport().aclose())
