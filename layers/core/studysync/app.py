@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
@@ -15,6 +16,7 @@ from resilience import flush, settle
 from studysync import snapshot, startup
 from studysync.context import begin_invocation, end_invocation
 from studysync.http_events import HANDLERS, is_http
+from studysync.kept_secret import is_due
 from studysync.logging import app_logger
 from studysync.middleware import (
     ErrorHandlerMiddleware,
@@ -25,7 +27,7 @@ from studysync.middleware import (
 from studysync.middleware.error_handler import install_handlers
 from studysync.observability import observe, publish
 from studysync.routing import LateRoutes
-from studysync.settings import get_settings
+from studysync.settings import Settings
 
 # A healthy table answers in less. While one hangs, clients must not wait for figures to be written: what is under way
 # goes on in the next invocation. With the 200 ms of readiness it stays below the 300 that load balancers are promised.
@@ -36,7 +38,7 @@ Handler = Callable[[Any, Any], Any]
 
 def create_app(title: str, routers: Sequence[APIRouter], *late: LateRoutes) -> FastAPI:
     """Return an app with the middleware, the errors, `routers`, and after them what loads `late`."""
-    settings = get_settings()
+    settings = Settings.from_environment({**os.environ, "SUPABASE_SECRET_NAME": ""})  # no app is built with a secret
     observe()
     app = FastAPI(
         title=title,
@@ -79,6 +81,8 @@ def create_handler(app: FastAPI, schedules: Mapping[str, Schedule] | None = None
         nonlocal runtime
         runtime = runtime or _Runtime(app)
         begin_invocation(event, context)
+        if is_due():
+            snapshot.renew()
         try:
             if is_http(event):
                 return runtime.http(event, context)

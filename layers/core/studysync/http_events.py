@@ -29,8 +29,8 @@ def is_http(event: object) -> bool:
     if event.get("version") == "2.0":
         http = context.get("http")
         return isinstance(http, dict) and isinstance(http.get("method"), str) and isinstance(_raw_path(event), str)
-    kept_apart = "elb" in context or "version" in event or "resource" in event
-    return kept_apart and isinstance(event.get("httpMethod"), str) and isinstance(event.get("path"), str)
+    known = "elb" in context or "version" in event or "resource" in event
+    return known and isinstance(event.get("httpMethod"), str) and isinstance(event.get("path"), str)
 
 
 class _ReadHere:

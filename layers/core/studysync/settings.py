@@ -12,9 +12,11 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+
+from studysync.kept_secret import read_or_kept, short_calls
 
 
 class Settings(BaseModel):
@@ -47,6 +49,7 @@ class Settings(BaseModel):
 
         Raises:
             pydantic.ValidationError: a variable is missing or malformed; the error names it.
+            ApiError: SERVICE_UNAVAILABLE, the secret cannot be read, and never was in this process.
         """
         found = {name: environment.get(name.upper()) for name in cls.model_fields}
         return cls.model_validate({name: value for name, value in found.items() if value})
@@ -59,14 +62,14 @@ class Settings(BaseModel):
         values.setdefault("supabase_auth_url", f"{url}/auth/v1")
         name = values.get("supabase_secret_name")
         if name and not values.get("supabase_service_role_key"):
-            values = {**_read_secret(name), **values}
+            values = {**read_or_kept(name, _read_secret), **values}
         return values
 
 
 def _read_secret(name: str) -> dict[str, str]:
     from aws_lambda_powertools.utilities import parameters  # boto3 loads only where the secret is needed
 
-    secret = parameters.get_secret(name, transform="json", max_age=300)
+    secret: Any = parameters.SecretsProvider(boto_config=short_calls()).get(name, transform="json")
     found = dict(secret)
     values = {f"supabase_{key}": found[key] for key in ("service_role_key", "jwt_secret") if key in found}
     return {**values, **({"operator_token": found["operator_token"]} if found.get("operator_token") else {})}

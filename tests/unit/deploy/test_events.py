@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from copy import deepcopy
 from typing import Any
 
 import pytest
 
+from tests.support.handlers import Handlers, handlers
 from tests.unit.deploy.conftest import ROOT
 
 Event = dict[str, Any]
@@ -22,63 +20,13 @@ DOCUMENTED: dict[str, Event] = {
 REQUESTS = ("http_api_1", "http_api_2", "function_url", "rest_api", "load_balancer")
 OTHERS = sorted(set(DOCUMENTED) - set(REQUESTS))
 DOMAINS = ("users", "sessions", "gamification", "spaces", "sync", "health")
-# Handles a line of JSON each; what the functions log goes elsewhere.
-PROCESS = """
-import json, sys
-from importlib import import_module
-out, sys.stdout = sys.stdout, sys.stderr
-for line in sys.stdin:
-    function, event = json.loads(line)
-    print(json.dumps(import_module(f"{function}.app").handler(event, None)), file=out, flush=True)
-"""
 
 
 @pytest.fixture(scope="module")
-def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[subprocess.Popen[str], Any]]:
-    """All six functions in a process of their own, without database and table."""
-    log = tmp_path_factory.mktemp("events") / "log"
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS", "RESILIENCE"))}
-    environment |= {"SUPABASE_URL": "http://127.0.0.1:1", "STAGE": "prod", "POWERTOOLS_SERVICE_NAME": "test"}
-    environment |= {"RATE_LIMIT_PER_MINUTE": "100000", "RATE_LIMIT_PER_HOUR": "1000000"}
-    environment["PYTHONPATH"] = os.pathsep.join(
-        str(ROOT / each) for each in ("functions", "layers/core", "layers/resilience")
-    )
-    with (
-        log.open("w") as errors,
-        subprocess.Popen(
-            [sys.executable, "-c", PROCESS],
-            env=environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            text=True,
-        ) as running,
-    ):
-        yield running, log
-        assert running.stdin is not None
-        running.stdin.close()
-
-
-Handle = Callable[[str, Any], Any]
-
-
-@pytest.fixture(scope="module")
-def handle(process: tuple[subprocess.Popen[str], Any]) -> Handle:
-    """Call the handler of a function."""
-    running, _ = process
-    assert running.stdin is not None
-    assert running.stdout is not None
-
-    def handle(function: str, event: Any) -> Any:
-        assert running.stdin is not None
-        assert running.stdout is not None
-        running.stdin.write(json.dumps([function, event]) + "\n")
-        running.stdin.flush()
-        line = running.stdout.readline()
-        assert line, process[1].read_text()[-2000:]
-        return json.loads(line)
-
-    return handle
+def handle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Handlers]:
+    """The handlers of all six functions."""
+    with handlers(tmp_path_factory.mktemp("events")) as running:
+        yield running
 
 
 def request(source: str, path: str, method: str = "GET", **headers: str) -> Event:
@@ -99,7 +47,7 @@ def request(source: str, path: str, method: str = "GET", **headers: str) -> Even
 
 @pytest.mark.parametrize("function", DOMAINS)
 @pytest.mark.parametrize("source", REQUESTS)
-def test_documented_requests_are_answered(handle: Handle, function: str, source: str) -> None:
+def test_documented_requests_are_answered(handle: Handlers, function: str, source: str) -> None:
     """Their paths are none of ours, and their bodies no JSON: each gets the contract's 404, or for a POST the 415."""
     answer = handle(function, DOCUMENTED[source])
     posted = source in {"http_api_2", "function_url"}
@@ -109,13 +57,11 @@ def test_documented_requests_are_answered(handle: Handle, function: str, source:
 
 @pytest.mark.parametrize("function", DOMAINS)
 @pytest.mark.parametrize("source", OTHERS)
-def test_other_events_are_a_logged_no_op(
-    handle: Handle, process: tuple[subprocess.Popen[str], Any], function: str, source: str
-) -> None:
+def test_other_events_are_a_logged_no_op(handle: Handlers, function: str, source: str) -> None:
     """Warmers, schedules without our input, notifications and sockets: no error, and a line in the log."""
-    before = process[1].read_text().count("ignored an event")
+    before = handle.log.count("ignored an event")
     assert handle(function, DOCUMENTED[source]) is None
-    assert process[1].read_text().count("ignored an event") == before + 1
+    assert handle.log.count("ignored an event") == before + 1
 
 
 @pytest.mark.parametrize(
@@ -138,7 +84,7 @@ def test_other_events_are_a_logged_no_op(
     ],
     ids=str,
 )
-def test_what_is_no_event_is_a_no_op(handle: Handle, event: Any) -> None:
+def test_what_is_no_event_is_a_no_op(handle: Handlers, event: Any) -> None:
     """Whatever somebody invokes a function with by hand, or half a request."""
     for function in ("sessions", "users"):
         assert handle(function, event) is None
@@ -160,7 +106,7 @@ def test_what_is_no_event_is_a_no_op(handle: Handle, event: Any) -> None:
     ],
     ids=str,
 )
-def test_odd_ports_and_hosts_are_served(handle: Handle, source: str, headers: dict[str, str]) -> None:
+def test_odd_ports_and_hosts_are_served(handle: Handlers, source: str, headers: dict[str, str]) -> None:
     """Proxies add to them, clients make them up: they decide nothing."""
     answer = handle("health", request(source, "/health", **headers))
     assert answer["statusCode"] == 200, answer
@@ -184,7 +130,7 @@ def _instance(answer: Event) -> str:
         ("load_balancer", "/api/users/%256d%2565"),
     ],
 )
-def test_paths_are_decoded_once(handle: Handle, source: str, sent: str) -> None:
+def test_paths_are_decoded_once(handle: Handlers, source: str, sent: str) -> None:
     """What is decoded twice would be `me`, and another path than the gateway saw; once it is nobody's id."""
     assert _instance(handle("users", request(source, sent, "TRACE"))) in {
         "/api/users/%6d%65",
@@ -193,13 +139,13 @@ def test_paths_are_decoded_once(handle: Handle, source: str, sent: str) -> None:
 
 
 @pytest.mark.parametrize(("source", "sent"), [("http_api_2", "/api/what?is"), ("function_url", "/api/what%3Fis")])
-def test_a_question_mark_in_a_path_begins_no_query(handle: Handle, source: str, sent: str) -> None:
+def test_a_question_mark_in_a_path_begins_no_query(handle: Handlers, source: str, sent: str) -> None:
     """It is a part of the name that nobody has."""
     assert _instance(handle("users", request(source, sent))) in {"/api/what?is", "/api/what%3Fis"}
 
 
 @pytest.mark.parametrize("source", REQUESTS)
-def test_head_is_answered_wherever_get_is(handle: Handle, source: str) -> None:
+def test_head_is_answered_wherever_get_is(handle: Handlers, source: str) -> None:
     """With the same status and fields, without a body; and where there is no GET, not."""
     got = handle("health", request(source, "/health"))
     head = handle("health", request(source, "/health", "HEAD"))
@@ -235,19 +181,19 @@ def staged(path: str, route: str, stage: str, proxy: str | None = None) -> Event
     ],
     ids=lambda value: value["rawPath"] if isinstance(value, dict) else "",
 )
-def test_a_named_stage_and_a_base_path_work(handle: Handle, event: Event, function: str, status: int) -> None:
+def test_a_named_stage_and_a_base_path_work(handle: Handlers, event: Event, function: str, status: int) -> None:
     """What stands before the path of the route is not ours, by the route that the gateway took, else by the stage."""
     assert handle(function, event)["statusCode"] == status
 
 
-def test_a_base_path_before_a_rest_api(handle: Handle) -> None:
+def test_a_base_path_before_a_rest_api(handle: Handlers) -> None:
     """A custom domain's mapping stands in `path`, and the resource says what is ours."""
     event = request("rest_api", "/v1/api/users/a%20b")
     event |= {"resource": "/{proxy+}", "pathParameters": {"proxy": "api/users/a b"}}
     assert handle("users", event)["statusCode"] == 401
 
 
-def test_a_load_balancer_is_told_apart_from_its_clients(handle: Handle) -> None:
+def test_a_load_balancer_is_told_apart_from_its_clients(handle: Handlers) -> None:
     """Values of one name come as lists where that is enabled, and so does the answer's."""
     event = request("load_balancer", "/health")
     event["multiValueHeaders"] = {name: [value] for name, value in event.pop("headers").items()}
@@ -259,7 +205,7 @@ def test_a_load_balancer_is_told_apart_from_its_clients(handle: Handle) -> None:
 
 
 @pytest.mark.parametrize("source", REQUESTS)
-def test_what_is_null_is_absent(handle: Handle, source: str) -> None:
+def test_what_is_null_is_absent(handle: Handlers, source: str) -> None:
     """The console's tests leave out what a client always sends."""
     event = request(source, "/health")
     event |= {"headers": None, "multiValueHeaders": None, "queryStringParameters": None, "cookies": None}
