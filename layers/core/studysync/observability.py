@@ -80,13 +80,14 @@ def count(name: str, value: float = 1) -> None:
 
 
 def count_request(route: str, seconds: float, *, error: bool) -> None:
-    """Count a request; those of load balancers and operators would hide what users see."""
+    """Count a request; those of load balancers and operators would hide what users see, but judge a deployment too."""
+    if error:
+        _publish_version_error()
     if route.startswith(_UNCOUNTED_PREFIX):
         return
     count("Requests")
     if error:
         count("Errors")
-        _publish_version_error()
     count("Latency", round(seconds * 1000, 2))
     _routes[:] = [route]
 
