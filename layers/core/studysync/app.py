@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
@@ -15,7 +16,8 @@ from starlette.middleware import Middleware
 from resilience import flush, settle
 from studysync import snapshot, startup
 from studysync.context import begin_invocation, end_invocation
-from studysync.http_events import HANDLERS, is_http
+from studysync.errors import forbidden, problem
+from studysync.http_events import HANDLERS, is_http, is_let_in
 from studysync.kept_secret import is_due
 from studysync.logging import app_logger
 from studysync.middleware import (
@@ -32,6 +34,11 @@ from studysync.settings import Settings
 # A healthy table answers in less. While one hangs, clients must not wait for figures to be written: what is under way
 # goes on in the next invocation. With the 200 ms of readiness it stays below the 300 that load balancers are promised.
 _FLUSH_SECONDS = 0.08
+_REFUSED = {
+    "statusCode": 403,
+    "headers": {"content-type": "application/problem+json"},
+    "body": json.dumps(problem(forbidden("Call the public address."), instance="/", request_id="")),
+}
 Schedule = Callable[[], Awaitable[Any]]
 Handler = Callable[[Any, Any], Any]
 
@@ -85,7 +92,7 @@ def create_handler(app: FastAPI, schedules: Mapping[str, Schedule] | None = None
             snapshot.renew()
         try:
             if is_http(event):
-                return runtime.http(event, context)
+                return runtime.http(event, context) if is_let_in(event) else _REFUSED
             scheduled = _scheduled(event, schedules or {})
             return runtime.loop.run_until_complete(_awaited(scheduled)) if scheduled else _log_ignored(event)
         finally:

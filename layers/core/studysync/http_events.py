@@ -7,6 +7,8 @@ or does not. Routes know the path that is ours, so that nothing has to be config
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import os
 import re
 from collections.abc import Iterator
@@ -31,6 +33,22 @@ def is_http(event: object) -> bool:
         return isinstance(http, dict) and isinstance(http.get("method"), str) and isinstance(_raw_path(event), str)
     known = "elb" in context or "version" in event or "resource" in event
     return known and isinstance(event.get("httpMethod"), str) and isinstance(event.get("path"), str)
+
+
+def is_let_in(event: LambdaEvent) -> bool:
+    """Whether a request came the way that it must: through CloudFront, where that stands in front (`ORIGIN_SECRET_HASH`).
+
+    What comes from no gateway, but from somebody who may invoke the function, is let in.
+    """
+    named = event["requestContext"].get("domainName")
+    return not os.environ.get("ORIGIN_SECRET_HASH") or not named or _is_fronted(_by_name(event))
+
+
+def _is_fronted(headers: dict[str, str]) -> bool:
+    expected, shown = os.environ.get("ORIGIN_SECRET_HASH"), headers.get("x-origin-secret")
+    if not expected or not shown:
+        return False
+    return hmac.compare_digest(hashlib.sha256(shown.encode("utf-8", "replace")).hexdigest(), expected)
 
 
 class _ReadHere:
@@ -60,8 +78,7 @@ HANDLERS: list[type[LambdaHandler]] = [_LoadBalancer, _HttpApi, _RestApi]
 
 
 def _scope(event: LambdaEvent, context: LambdaContext) -> Scope:
-    headers = [(name.lower(), str(value)) for name, value in _headers(event)]
-    by_name = dict(headers)
+    headers, by_name = _headers(event), _by_name(event)
     http = event["requestContext"].get("http") or {}
     query = event.get("rawQueryString") or "" if http else _query(event)
     return {
@@ -82,7 +99,15 @@ def _scope(event: LambdaEvent, context: LambdaContext) -> Scope:
     }
 
 
-def _headers(event: LambdaEvent) -> Iterator[tuple[str, Any]]:
+def _headers(event: LambdaEvent) -> list[tuple[str, str]]:
+    return [(name.lower(), str(value)) for name, value in _sent(event)]
+
+
+def _by_name(event: LambdaEvent) -> dict[str, str]:
+    return dict(_headers(event))
+
+
+def _sent(event: LambdaEvent) -> Iterator[tuple[str, Any]]:
     if event.get("multiValueHeaders"):
         yield from ((name, value) for name, values in event["multiValueHeaders"].items() for value in values or ())
     else:
@@ -102,6 +127,8 @@ def _query(event: LambdaEvent) -> str:
 
 def _address(event: LambdaEvent, headers: dict[str, str]) -> str | None:
     """Return who connected; what a client wrote itself into a header counts for nothing."""
+    if _is_fronted(headers):
+        return headers.get("x-viewer-address")  # by CloudFront, over whatever the caller wrote
     context = event["requestContext"]
     if "elb" in context:  # adds it at the end of what the client sent
         return headers.get("x-forwarded-for", "").rpartition(",")[2].strip() or None

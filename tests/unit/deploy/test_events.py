@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator
 from copy import deepcopy
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -211,3 +213,19 @@ def test_what_is_null_is_absent(handle: Handlers, source: str) -> None:
     event |= {"headers": None, "multiValueHeaders": None, "queryStringParameters": None, "cookies": None}
     event["multiValueQueryStringParameters"] = None
     assert handle("health", event)["statusCode"] == 200
+
+
+@pytest.mark.parametrize("source", ["http_api_1", "http_api_2", "rest_api"])
+def test_only_the_front_is_let_in_where_there_is_one(tmp_path: Path, source: str) -> None:
+    """Who finds the origin is refused, whoever calls is known by what CloudFront wrote, and tools may invoke directly."""
+    shown = "a-long-random-text"
+    with handlers(tmp_path, ORIGIN_SECRET_HASH=hashlib.sha256(shown.encode()).hexdigest()) as handle:
+        for wrong in ({}, {"x-origin-secret": "guess"}, {"x-origin-secret": ""}):
+            refused = handle("health", request(source, "/health", **wrong))
+            assert refused["statusCode"] == 403
+            assert json.loads(refused["body"])["error_code"] == "AUTHORIZATION_ERROR"
+        headers = {"x-origin-secret": shown, "x-viewer-address": "203.0.113.9"}
+        assert handle("health", request(source, "/health", **headers))["statusCode"] == 200
+        invoked = request(source, "/health")
+        del invoked["requestContext"]["domainName"]
+        assert handle("health", invoked)["statusCode"] == 200
