@@ -36,7 +36,7 @@ def is_http(event: object) -> bool:
 
 
 def is_let_in(event: LambdaEvent) -> bool:
-    """Whether a request came the way that it must: through CloudFront, where that stands in front (`ORIGIN_SECRET_HASH`).
+    """Whether a request came through CloudFront, where that stands in front (`ORIGIN_SECRET_HASH`).
 
     What comes from no gateway, but from somebody who may invoke the function, is let in.
     """

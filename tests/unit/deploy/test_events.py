@@ -217,7 +217,7 @@ def test_what_is_null_is_absent(handle: Handlers, source: str) -> None:
 
 @pytest.mark.parametrize("source", ["http_api_1", "http_api_2", "rest_api"])
 def test_only_the_front_is_let_in_where_there_is_one(tmp_path: Path, source: str) -> None:
-    """Who finds the origin is refused, whoever calls is known by what CloudFront wrote, and tools may invoke directly."""
+    """Who finds the origin is refused, and tools of the account may invoke directly."""
     shown = "a-long-random-text"
     with handlers(tmp_path, ORIGIN_SECRET_HASH=hashlib.sha256(shown.encode()).hexdigest()) as handle:
         for wrong in ({}, {"x-origin-secret": "guess"}, {"x-origin-secret": ""}):
