@@ -16,7 +16,7 @@ from aws_lambda_powertools import Logger
 from pydantic import BaseModel
 
 from studysync.audit import AuditLogger
-from studysync.context import request_context
+from studysync.context import invocation, request_context
 from studysync.errors_seen import TrackingHandler, error_tracker
 from studysync.observability import count, count_business_event
 from studysync.sealing import keyed_hash
@@ -61,7 +61,13 @@ class _RequestFilter(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         fields = record.__dict__
-        context = request_context()
+        context, invoked = request_context(), invocation()
+        if invoked is not None:
+            fields.setdefault("start", invoked.start)
+            if invoked.aws_request_id:
+                fields.setdefault("aws_request_id", invoked.aws_request_id)
+            if invoked.gateway_request_id:
+                fields.setdefault("gateway_request_id", invoked.gateway_request_id)
         if context is not None:
             fields.setdefault("request_id", context.request_id)
             if context.trace_id is not None:

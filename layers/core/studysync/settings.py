@@ -16,6 +16,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, Json, SecretStr, StringConstraints, model_validator
 
+from studysync.kept_secret import read_or_kept, short_calls
+
 OperatorName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._@-]{1,64}$")]
 OperatorToken = Annotated[SecretStr, Field(min_length=32)]  # too long to guess: 32 random bytes in hexadecimal are 64
 
@@ -69,6 +71,7 @@ class Settings(BaseModel):
 
         Raises:
             pydantic.ValidationError: a variable is missing or malformed; the error names it.
+            ApiError: SERVICE_UNAVAILABLE, the secret cannot be read, and never was in this process.
         """
         found = {name: environment.get(name.upper()) for name in cls.model_fields}
         return cls.model_validate({name: value for name, value in found.items() if value})
@@ -81,14 +84,14 @@ class Settings(BaseModel):
         values.setdefault("supabase_auth_url", f"{url}/auth/v1")
         name = values.get("supabase_secret_name")
         if name and not values.get("supabase_service_role_key"):
-            values = {**_read_secret(name), **values}
+            values = {**read_or_kept(name, _read_secret), **values}
         return values
 
 
 def _read_secret(name: str) -> dict[str, Any]:
     from aws_lambda_powertools.utilities import parameters  # boto3 loads only where the secret is needed
 
-    secret = parameters.get_secret(name, transform="json", max_age=300)
+    secret: Any = parameters.SecretsProvider(boto_config=short_calls()).get(name, transform="json")
     found = dict(secret)
     values = {f"supabase_{key}": found[key] for key in ("service_role_key", "jwt_secret") if key in found}
     return {**values, **({"operator_tokens": found["operator_tokens"]} if found.get("operator_tokens") else {})}

@@ -83,7 +83,8 @@ async def _respond(request: Request, error: Exception) -> Response:
 def _methods_of_path(request: Request) -> set[str]:
     # Starlette names the methods of the first route alone, and a path may have one route a method.
     fitting = (route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE)
-    return {method for route in fitting for method in getattr(route, "methods", None) or ()}
+    methods = {method for route in fitting for method in getattr(route, "methods", None) or ()}
+    return methods | ({"HEAD"} if "GET" in methods else set())
 
 
 Handler = Callable[[Request, Exception], Awaitable[Response]]
