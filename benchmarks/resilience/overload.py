@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 
 from resilience import ConcurrencyLimitError
 
-READS, SLOW_SHARE, QUICK_SECONDS, SLOW_SECONDS = 400, 0.03, 0.004, 0.12
+READS, SLOW_SHARE, QUICK_SECONDS, SLOW_SECONDS = 400, 0.03, 0.004, 0.25
 CLIENTS, PLACES, SERVICE_SECONDS, PATIENCE_SECONDS, LOAD_SECONDS = 120, 8, 0.005, 0.05, 1.5
 
 

@@ -1,6 +1,6 @@
 """Cost of a call through a breaker, a retry and a timeout while all is well, beside peers put together by hand.
 
-The cheapest of the breakers that are installed, tenacity, and for async functions asyncio's timeout; ours as a pipeline.
+The breakers that are installed, each in tenacity, and for async functions asyncio's timeout; ours as a pipeline.
 """
 
 from __future__ import annotations

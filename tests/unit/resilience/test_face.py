@@ -10,20 +10,10 @@ import pytest
 
 import resilience
 
-FORBIDDEN = frozenset(
-    [
-        "boto3",
-        "botocore",
-        "opentelemetry",
-        "redis",
-        "fastapi",
-        "starlette",
-        "supabase",
-        "postgrest",
-        "aws_lambda_powertools",
-        "studysync",
-    ]
-)
+FORBIDDEN = {
+    *("boto3", "botocore", "opentelemetry", "redis"),
+    *("fastapi", "starlette", "supabase", "postgrest", "aws_lambda_powertools", "studysync"),
+}
 LAYER = resilience.__file__.rsplit("/resilience/", 1)[0]
 PUBLIC = [name for name, value in vars(resilience).items() if not name.startswith("_") and not inspect.ismodule(value)]
 
