@@ -5,6 +5,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 SAM_VENV := .venv-sam
+SCAN_VENV := .venv-scan
 BIN := $(VENV)/bin
 SOURCES := functions layers/core/studysync layers/resilience/resilience local tools
 export PYTHONPATH := functions:layers/core:layers/resilience:.
@@ -16,7 +17,7 @@ define install
 	    || { echo "uv could not install it; trying with pip"; $(BIN)/$(PIP) -r $(1); }; }
 endef
 
-.PHONY: help serve demo bench chaos mutation coverage test fuzz audit lint format types template check lock openapi clean distclean package package-test package-sam package-sam-test
+.PHONY: help serve demo bench chaos mutation coverage test fuzz audit lint format types template check lock openapi clean distclean package package-test package-sam package-sam-test scan sbom
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
@@ -104,7 +105,7 @@ types: $(VENV)/dev.stamp ## mypy --strict
 	@$(BIN)/mypy $(SOURCES)
 
 template: $(VENV)/dev.stamp ## check template.yaml with cfn-lint
-	@$(BIN)/cfn-lint template.yaml
+	@$(BIN)/cfn-lint template.yaml deploy/*.yaml
 
 document: $(VENV)/dev.stamp ## check that the OpenAPI document is that of the code
 	@$(BIN)/python -m tools.openapi --check
@@ -113,6 +114,9 @@ check: lint types template document test ## what has to pass before a change is 
 
 package: $(VENV)/dev.stamp ## build what is deployed (python3.13, arm64) into .aws-sam/build, and say how big it is
 	@$(BIN)/python -m tools.package
+
+sbom: $(VENV)/dev.stamp ## list what is deployed, as CycloneDX, in .aws-sam/sbom.json
+	@$(BIN)/python -m tools.sbom .aws-sam/sbom.json
 
 package-test: $(VENV)/dev.stamp ## build the same for this machine, read-only, and run the end-to-end tests on it
 	@$(BIN)/python -m tools.package --host
@@ -124,6 +128,15 @@ $(SAM_VENV)/sam.stamp: requirements/sam.txt
 	@$(SAM_VENV)/bin/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(SAM_VENV)
 	@$(SAM_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/sam.txt
 	@touch $@
+
+$(SCAN_VENV)/scan.stamp: requirements/scan.txt
+	@echo "Installing what reads templates for mistakes (once)"
+	@$(SCAN_VENV)/bin/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(SCAN_VENV)
+	@$(SCAN_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/scan.txt
+	@touch $@
+
+scan: $(SCAN_VENV)/scan.stamp ## read the templates for what is open or unencrypted (checkov, offline); exceptions stand beside the resource
+	@$(SCAN_VENV)/bin/checkov --framework cloudformation --compact --quiet -f template.yaml deploy/role.yaml deploy/front.yaml
 
 package-sam: $(VENV)/dev.stamp $(SAM_VENV)/sam.stamp ## the same as package, with `sam build` (needs python3.13 on the PATH)
 	@SAM_CLI_TELEMETRY=0 $(SAM_VENV)/bin/sam validate --lint
@@ -150,6 +163,8 @@ lock: ## compile the requirements files from the ranges in pyproject.toml
 	  compile --group runtime -c requirements/dev.txt -o requirements/runtime.txt; \
 	  compile --group peer -c requirements/dev.txt -o requirements/peer.txt; \
 	  compile --group sam -o requirements/sam.txt; \
+	  compile --group scan -o requirements/scan.txt; \
+	  compile --group emulator -o requirements/emulator.txt; \
 	  compile --group core -c requirements/dev.txt -o layers/core/requirements.txt; \
 	  compile --group resilience -c requirements/dev.txt -o layers/resilience/requirements.txt
 

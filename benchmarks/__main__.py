@@ -18,7 +18,19 @@ from benchmarks.harness import Row, stage
 from benchmarks.report import keep, result_table, write_report
 
 # The order in which they run and stand in the report.
-NAMES = ("leaderboard", "awards", "spaces", "sync", "growth", "breaker", "resilience", "requests", "load", "cold_start")
+NAMES = (
+    "leaderboard",
+    "awards",
+    "spaces",
+    "sync",
+    "growth",
+    "storage",
+    "breaker",
+    "resilience",
+    "requests",
+    "load",
+    "cold_start",
+)
 
 
 def main() -> int:

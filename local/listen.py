@@ -99,6 +99,7 @@ class Server(uvicorn.Server):
                 log_level="warning",
                 access_log=False,
                 server_header=False,
+                proxy_headers=False,  # by itself uvicorn believes X-Forwarded-For of whoever calls from this machine
                 timeout_graceful_shutdown=2,
             )
         )

@@ -105,6 +105,14 @@ class Template:
             if kind == "HttpApi"
         ]
 
+    def stage(self) -> str:
+        """The stage of the HTTP API; a named one stands in every path."""
+        return self._first("AWS::Serverless::HttpApi", "StageName") or "$default"
+
+    def base_path(self) -> str:
+        """The base path of the HTTP API's custom domain; empty when there is none."""
+        return self._first("AWS::ApiGatewayV2::ApiMapping", "ApiMappingKey")
+
     def schedules(self) -> list[Schedule]:
         """Every enabled schedule."""
         return [
@@ -136,6 +144,10 @@ class Template:
             max_age=found.get("MaxAge"),
             credentials=bool(found.get("AllowCredentials", False)),
         )
+
+    def _first(self, kind: str, name: str) -> str:
+        found = (self._known(entry.get("Properties", {})).get(name) for entry in self._of_type(kind).values())
+        return str(next(found, None) or "")
 
     def _of_type(self, kind: str) -> dict[str, Any]:
         return {name: entry for name, entry in self._resources.items() if entry.get("Type") == kind}

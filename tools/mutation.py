@@ -3,7 +3,7 @@
 mutmut wants code and imports to agree on one folder, which layers and functions do not have; so all is copied into one.
 A run ends after MINUTES (20), however far it is, and what was not tried is counted as such. A change that survives is a
 missing test, or one that makes no difference: `mutmut show NAME` in the folder that is printed at the end shows it.
-ONLY="resilience/_cache/* resilience/_retry/*" changes those files alone.
+ONLY="resilience/cache/* resilience/retry/*" changes those files alone.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ DOMAINS = ("users", "sessions", "gamification", "spaces", "sync", "health")
 def build() -> dict[str, Any]:
     """Return the document."""
     os.environ.setdefault("SUPABASE_URL", "http://localhost")  # the apps are built, never run
-    from studysync.envelope import ProblemDetails
+    from studysync.problems import ProblemDetails
     from studysync.routing import LateRoutes
     from sync.models import OfflineEvent
 
@@ -39,7 +39,8 @@ def build() -> dict[str, Any]:
         separate_input_output_schemas=False,
     )
     schemas = document["components"]["schemas"]
-    schemas["ProblemDetails"] = ProblemDetails.model_json_schema()
+    schemas["ProblemDetails"] = ProblemDetails.model_json_schema(ref_template="#/components/schemas/{model}")
+    schemas |= schemas["ProblemDetails"].pop("$defs")
     schemas["OfflineEvent"] = OfflineEvent.model_json_schema()  # named by SyncBatch, which takes events one by one
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)  # FastAPI's own, which ours take the place of

@@ -36,7 +36,7 @@ UNZIPPED_LIMIT = 250 * 1000 * 1000
 """Lambda's, in bytes, for a function and its layers together."""
 _GLIBC = (17, 24, 26, 27, 28, 31, 34)
 """Minor versions of glibc's 2 that Amazon Linux 2023 can run, as wheels name them."""
-_SOURCES = shutil.ignore_patterns("__pycache__", "*.pyc", "requirements.txt")
+_SOURCES = shutil.ignore_patterns("__pycache__", "*.pyc", "requirements.txt", "pyproject.toml", "*.md")
 
 LAMBDA = Target("arm64", (3, 13), tuple(f"manylinux_2_{minor}_aarch64" for minor in _GLIBC))
 

@@ -173,7 +173,7 @@ def _counts(stage: Stage) -> list[Row]:
     with psycopg.connect(str(backends.dsn), autocommit=True) as connection:
         load_term(connection, Term(users=100, weeks=3), stage.say("Loading students"))
         users = random_users(connection, 20)
-    from resilience.store._wire import Wire
+    from resilience.store._connection import Connection
     from studysync.http import ReconnectingTransport
 
     trips: dict[str, list[int]] = {}
@@ -181,7 +181,7 @@ def _counts(stage: Stage) -> list[Row]:
     with (
         in_process(backends) as api,
         _counted(ReconnectingTransport, "handle_async_request") as database,
-        _counted(Wire, "send") as dynamo,
+        _counted(Connection, "send") as dynamo,
         stage.bar("Requests", REQUESTS) as advance,
     ):
         callers = [Caller(api, user) for user in users]

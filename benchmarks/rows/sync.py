@@ -25,7 +25,7 @@ def run(stage: Stage) -> list[Row]:
         connection.execute("select set_config('search_path', 'public', false)")
         users = [row[0] for row in connection.execute("select user_id::text from profiles order by user_id")]
         # Phones that have been offline for a week: nobody studied since, so nothing overlaps.
-        connection.execute("update profiles set timezone = 'UTC'")
+        connection.execute("update profiles set timezone = 'UTC', created_at = now() - interval '60 days'")
     turns = iter(users)
     with in_process(backends) as api:
         batches: dict[int, list[float]] = {size: [] for size in SIZES}

@@ -15,7 +15,7 @@ from studysync.database import database
 from studysync.errors import ApiError, forbidden, invalid
 from studysync.fields import Timestamp
 from studysync.logging import app_logger, audit_logger
-from studysync.pagination import DEFERRED, BigCount, Count, decode_cursor, encode_cursor, page
+from studysync.pagination import DEFERRED, MAX_LIMIT, BigCount, Count, decode_cursor, encode_cursor, page
 from studysync.schedules import in_steps
 from studysync.tokens import Caller
 
@@ -57,7 +57,8 @@ async def leaderboard(
 ) -> dict[str, Any]:
     """Return a page of a leaderboard with the caller's own line.
 
-    Pages are the same for everybody and up to a minute old; the own line never is, nor a page that contradicts it.
+    The first pages of periods that run are the same for everybody and up to a minute old; the own line never is, nor a
+    page that contradicts it. Nothing else is kept: a caller can ask for any number of other pages.
 
     Raises:
         ApiError: VALIDATION_ERROR, no such period begins on `period_start`; NOT_FOUND, no such space.
@@ -74,6 +75,14 @@ async def leaderboard(
         "p_after_at": after[1].isoformat() if after else None,
         "p_after_id": str(after[2]) if after else None,
     }
+    if after is not None or period_start is not None:
+        return _page(await _read_board(caller, question, with_page=True), limit)
+    return _page(await _first_page(caller, question), limit)
+
+
+async def _first_page(caller: Caller, question: dict[str, Any]) -> dict[str, Any]:
+    limit = question["p_limit"]
+    question = {**question, "p_limit": MAX_LIMIT}  # kept once, whatever the caller's limit
     own: dict[str, Any] = {}
     leads = False
 
@@ -90,14 +99,15 @@ async def leaderboard(
         if leads:
             raise
         # Another caller's refusal, who asked at the same moment; this one may be allowed what that one is not.
-        return _page(await _read_board(caller, question, with_page=True), limit)
+        return await _read_board(caller, question, with_page=True)
+    shared = {**shared, "entries": shared["entries"][: limit + 1]}
     if not own:
         own = await _read_board(caller, question, with_page=False)
-        if _contradicts(own, shared, limit, first_page=after is None):
+        if _contradicts(own, shared, limit):
             # Read past the cache: the page is as good as before for everybody else.
-            return _page(await _read_board(caller, question, with_page=True), limit)
+            return await _read_board(caller, question, with_page=True)
     # What a rank is out of belongs to the rank.
-    return _page({**shared, "me": own["me"], "total_users": own["total_users"]}, limit)
+    return {**shared, "me": own["me"], "total_users": own["total_users"]}
 
 
 async def _read_board(caller: Caller, question: dict[str, Any], *, with_page: bool) -> dict[str, Any]:
@@ -121,8 +131,8 @@ async def _shared_page(
     return await read()
 
 
-def _contradicts(own: dict[str, Any], shared: dict[str, Any], limit: int, *, first_page: bool) -> bool:
-    """Tell whether a kept page is of another period, or shows the caller otherwise than they stand."""
+def _contradicts(own: dict[str, Any], shared: dict[str, Any], limit: int) -> bool:
+    """Tell whether a kept first page is of another period, or shows the caller otherwise than they stand."""
     if own["period_start"] != shared["period_start"]:
         return True
     me, entries = own["me"], shared["entries"]
@@ -130,7 +140,7 @@ def _contradicts(own: dict[str, Any], shared: dict[str, Any], limit: int, *, fir
     if shown is not None:
         return any(shown[name] != me[name] for name in ("rank", "xp", "username"))
     # A page with free places shows everybody; a full one those above its last line.
-    return me["rank"] is not None and first_page and (len(entries) <= limit or bool(me["xp"] > entries[-1]["xp"]))
+    return me["rank"] is not None and (len(entries) <= limit or bool(me["xp"] > entries[-1]["xp"]))
 
 
 def _page(board: dict[str, Any], limit: int) -> dict[str, Any]:

@@ -36,7 +36,7 @@ StatusFilter = Annotated[Status | None, BeforeValidator(absent_when_empty)]
 
 MAX_EVENTS = 1000
 """Rows a page, also where none are asked for: old clients take the first page for all there is. It is the events of any
-session that somebody sat through, and at 4 KiB each below the 6 MB that a function may answer."""
+session that somebody sat through; fewer where their payloads would be too large for one answer."""
 EventsLimit = Annotated[int, Query(ge=1, le=MAX_EVENTS, description="Rows a page.")]
 
 

@@ -13,15 +13,17 @@ from resilience import RateLimiter
 from spaces.models import CreateSpace, JoinByCode, JoinSpace
 from studysync.commands import Command
 from studysync.database import database
-from studysync.errors import RATE_LIMIT_EXCEEDED, ApiError
+from studysync.errors import NOT_FOUND, ApiError
 from studysync.fields import RequestBody, Timestamp
+from studysync.limits import Allowance, Attempt, by_network
 from studysync.pagination import DEFERRED, BigCount, decode_cursor, encode_cursor, page
+from studysync.settings import get_settings
 from studysync.tokens import Caller
 
 # Crockford's base 32: nothing that is mistaken for something else when read aloud. 14 characters are 70 bits.
 _CODE_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _CODE_LENGTH = 14
-# Codes are too long to guess; this keeps people from trying.
+# Codes are too long to guess; this keeps people from trying. Only wrong ones count.
 _codes_tried = RateLimiter(per_minute=20, per_hour=100, name="invite-codes")
 _POSITION: TypeAdapter[tuple[datetime, UUID]] = TypeAdapter(tuple[Timestamp, UUID], config=DEFERRED)
 _FEED_POSITION: TypeAdapter[tuple[int]] = TypeAdapter(tuple[BigCount], config=DEFERRED)
@@ -49,16 +51,34 @@ async def join(command: Command, body: JoinSpace | JoinByCode | None, space_id: 
     """Join a space by its id, its code, or both.
 
     Raises:
-        ApiError: RATE_LIMIT_EXCEEDED, the caller has tried too many codes.
+        ApiError: RATE_LIMIT_EXCEEDED, the caller, or their network, has tried too many wrong codes.
     """
     arguments = {} if space_id is None else {"space_id": str(space_id)}
-    if body is not None and body.invite_code is not None:
-        tried = await _codes_tried.check_async(str(command.caller.user_id))
-        if not tried.allowed:
-            raise ApiError(RATE_LIMIT_EXCEEDED, "Too many invite codes tried.", headers=tried.headers())
-        arguments["invite_code"] = normal_invite_code(body.invite_code)
-    joined: dict[str, Any] = await command.run_once("join_space", body, **arguments)
+    joined: dict[str, Any]
+    if body is None or body.invite_code is None:
+        joined = await command.run_once("join_space", body, **arguments)
+        return joined
+    attempt = _code_attempt(command.caller)
+    await attempt.count()
+    try:
+        code = normal_invite_code(body.invite_code)
+        joined = await command.run_once("join_space", body, **arguments, invite_code=code)
+    except ApiError as error:
+        if error.kind is not NOT_FOUND:  # a full space, and one that the caller is banned from, has this code
+            attempt.forget()
+        raise
+    attempt.forget()
     return joined
+
+
+def _code_attempt(caller: Caller) -> Attempt:
+    settings = get_settings()
+    return Attempt(
+        "invite_codes_guessed",
+        "Too many invite codes tried.",
+        Allowance(_codes_tried, str(caller.user_id)),
+        by_network(_codes_tried, settings.failed_codes_per_minute, settings.failed_codes_per_hour),
+    )
 
 
 async def remove_member(

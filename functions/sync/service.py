@@ -8,11 +8,12 @@ from uuid import UUID
 
 from pydantic import TypeAdapter
 
+from studysync.answers import fitting
 from studysync.commands import Command
 from studysync.database import database
-from studysync.errors import REQUEST_TOO_LARGE, ApiError, invalid
+from studysync.errors import REQUEST_TOO_LARGE, ApiError
 from studysync.fields import Timestamp
-from studysync.logging import app_logger
+from studysync.logging import app_logger, log_name
 from studysync.pagination import DEFERRED, BigCount, decode_cursor, encode_cursor, page
 from studysync.schedules import purge
 from studysync.settings import get_settings
@@ -21,7 +22,8 @@ from sync.events import read_event
 from sync.models import MAX_EVENTS, SyncBatch
 
 _REJECTED_POSITION: TypeAdapter[tuple[datetime, UUID]] = TypeAdapter(tuple[Timestamp, UUID], config=DEFERRED)
-_CHANGES_POSITION: TypeAdapter[tuple[UUID, int]] = TypeAdapter(tuple[UUID, BigCount], config=DEFERRED)
+_CHANGES_POSITION: TypeAdapter[tuple[int]] = TypeAdapter(tuple[BigCount], config=DEFERRED)
+_CHANGES_ROUTE = "/api/sync/changes"
 
 _EARNED = ("xp_awarded", "completed_count")  # by this very call, not by what it repeats
 
@@ -39,10 +41,10 @@ async def apply_batch(command: Command, body: SyncBatch) -> dict[str, Any]:
     result: dict[str, Any] = await command.run("sync_offline", body, mode=get_settings().suspicion_mode)
     app_logger.log_business_event(
         event_type="offline_batch",
-        client_id=body.client_id,
+        client_id=log_name(body.client_id),
         **{name: result[name] for name in ("synced_count", "duplicate_count", "rejected_count", *_EARNED)},
     )
-    return {**result, "cursor": _cursor(command.caller, result["last"])}
+    return {**result, "cursor": _cursor(result["last"])}
 
 
 async def rejected(caller: Caller, limit: int, cursor: str | None) -> dict[str, Any]:
@@ -72,20 +74,18 @@ async def changes(caller: Caller, limit: int, cursor: str | None) -> dict[str, A
         ApiError: VALIDATION_ERROR, the cursor is somebody else's or made up.
     """
     position = decode_cursor(cursor, _CHANGES_POSITION)
-    if position is not None and position[0] != caller.user_id:
-        raise invalid("The cursor is not valid.", "query.cursor")
-    after = position[1] if position else 0
+    after = position[0] if position else 0
     found = await database().call("get_changes", p_user_id=str(caller.user_id), p_after=after, p_limit=limit)
-    rows = found["changes"][:limit]
-    reached = _cursor(caller, rows[-1]["seq"] if rows else after)
-    more = len(found["changes"]) > limit
+    rows = fitting(found["changes"][:limit])
+    reached = _cursor(rows[-1]["seq"] if rows else after)
+    more = len(found["changes"]) > len(rows)
     return {"success": True, "data": rows, "next_cursor": reached if more else None, "cursor": reached}
 
 
 async def status(caller: Caller, client_id: str | None) -> dict[str, Any]:
     """Return what the server has from a client, or from all of the caller's."""
     found = await database().call("get_sync_status", p_user_id=str(caller.user_id), p_client_id=client_id)
-    return {**found, "cursor": _cursor(caller, found["last"])}
+    return {**found, "cursor": _cursor(found["last"])}
 
 
 async def purge_sync_events() -> int:
@@ -93,5 +93,5 @@ async def purge_sync_events() -> int:
     return await purge("purge_sync_events")
 
 
-def _cursor(caller: Caller, seq: int) -> str:
-    return encode_cursor([caller.user_id, seq])
+def _cursor(seq: int) -> str:
+    return encode_cursor([seq], _CHANGES_ROUTE)

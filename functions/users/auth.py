@@ -11,10 +11,11 @@ from typing import Any, NoReturn, TypeVar
 
 import httpx
 from supabase_auth import AsyncGoTrueClient
-from supabase_auth.errors import AuthApiError, AuthError, AuthWeakPasswordError
+from supabase_auth.errors import AuthApiError, AuthError, AuthRetryableError, AuthWeakPasswordError
 from supabase_auth.types import Session
 
 from resilience import CircuitBreaker, CircuitOpenError, performance_monitor, timeout_for
+from studysync.context import current_caller
 from studysync.errors import (
     INTERNAL_ERROR,
     RATE_LIMIT_EXCEEDED,
@@ -49,6 +50,7 @@ _REFUSED = frozenset(
 # What signing out may hear: the session has ended already, or went with its account.
 _ENDED = frozenset({"session_not_found", "session_expired", "user_not_found"})
 _SERVER_ERROR = 500
+_GATEWAY_TIMEOUT = 504
 _WRONG_CREDENTIALS = "The email address or the password is wrong."
 _REFRESH_REFUSED = "The refresh token is not valid."
 _UNAVAILABLE = "Sign-in is unavailable for a moment."
@@ -67,6 +69,10 @@ breaker = CircuitBreaker(
     # A mistake of ours on the way there, such as a body that cannot be written, must not shut sign-in for everybody.
     handled_exceptions=(AuthError, httpx.HTTPError, TimeoutError),
     excluded_exceptions=(AuthApiError, AuthWeakPasswordError),
+    # A sign-in that takes too long may be its caller's own doing.
+    minimum_callers=3,
+    caller_failures=(TimeoutError,),
+    caller=current_caller,
 )
 
 
@@ -192,8 +198,16 @@ async def _guarded(name: str, call: Callable[..., Awaitable[T]], *arguments: Any
 
 
 async def _in_time(call: Callable[..., Awaitable[T]], *arguments: Any) -> T:
-    async with asyncio.timeout(timeout_for("auth", _TIMEOUT_SECONDS)):
-        return await call(*arguments)
+    try:
+        async with asyncio.timeout(timeout_for("auth", _TIMEOUT_SECONDS)):
+            return await call(*arguments)
+    except AuthRetryableError as error:
+        # The client gives every kind of failure the same name.
+        cause = error.__context__
+        timed_out = isinstance(cause, httpx.TimeoutException) and not isinstance(cause, httpx.ConnectTimeout)
+        if timed_out or error.status == _GATEWAY_TIMEOUT:
+            raise TimeoutError from error
+        raise
 
 
 def _tokens(session: Session | None) -> Tokens:

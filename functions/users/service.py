@@ -16,6 +16,7 @@ from studysync.errors import (
     AUTHENTICATION_ERROR,
     IDEMPOTENCY_KEY_REUSED,
     NOT_FOUND,
+    SERVICE_UNAVAILABLE,
     USER_ALREADY_EXISTS,
     ApiError,
     invalid,
@@ -27,8 +28,9 @@ from studysync.logging import audit_logger
 from studysync.names import one_spelling
 from studysync.pagination import DEFERRED, BigCount, Count, decode_cursor, encode_cursor
 from studysync.refusals import tell_database
+from studysync.sealing import keyed_hash
 from studysync.tokens import Caller
-from users.attempts import Attempt
+from users.attempts import password_attempt, registration_attempt
 from users.models import Registered, Registration, Tokens
 
 if TYPE_CHECKING:
@@ -58,14 +60,27 @@ async def register(body: Registration, key: str | None) -> Registered:
 
     Raises:
         ApiError: USER_ALREADY_EXISTS, IDEMPOTENCY_KEY_REUSED, SERVICE_UNAVAILABLE; VALIDATION_ERROR where the name is
-            reserved.
+            reserved; RATE_LIMIT_EXCEEDED, too many came from the same network.
     """
+    attempt = registration_attempt()
+    await attempt.count()
+    try:
+        return await _register(body, key)
+    except ApiError as error:
+        if error.kind is SERVICE_UNAVAILABLE:
+            attempt.forget()
+        raise
+
+
+async def _register(body: Registration, key: str | None) -> Registered:
     # The password is left out: nothing that could help to guess it is kept. It is checked by signing in.
     request = fingerprint("register", {"username": body.username, "email": body.email})
     # Without a key from the client one is made up here, by which a call that our own transport repeats is recognised.
     key = key or f"once:{uuid4()}"
     context = request_context()
-    scope = fingerprint(key, {"address": context.address if context else None})
+    # With a key of ours: there are so few addresses that all could be tried. Nobody but the database sees it, and only
+    # until it has taken it out of the account's metadata, which tokens show.
+    scope = keyed_hash("registration", f"{key} {context.address if context else None}")
     registration = {"key": key, "scope": scope, "fingerprint": request}
     metadata = {"username": body.username, "registration": registration}
     password = body.password.get_secret_value()
@@ -138,7 +153,7 @@ async def sign_in(email: str, password: str) -> Tokens:
         ApiError: as `SupabaseAuth.sign_in`; a refusal is in the audit trail of the address's owner.
             RATE_LIMIT_EXCEEDED, too many passwords were tried.
     """
-    attempt = Attempt(email)
+    attempt = password_attempt(email)
     await attempt.count()
     try:
         tokens = await supabase_auth().sign_in(email, password)

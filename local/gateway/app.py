@@ -42,7 +42,8 @@ class Gateway:
 
     def reload(self, template: Template) -> None:
         """Take routes and CORS from a template."""
-        self._router, self._cors = Router(template.routes()), template.cors()
+        self._router = Router(template.routes(), stage=template.stage(), base_path=template.base_path())
+        self._cors = template.cors()
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Serve one request."""

@@ -44,7 +44,7 @@ def build_event(request: HttpRequest, match: Match, *, request_id: str, trace_id
     event: dict[str, Any] = {
         "version": "2.0",
         "routeKey": match.route.key,
-        # HTTP APIs hand the path over decoded, unlike REST APIs and function URLs.
+        # HTTP APIs hand the path over decoded, unlike REST APIs and function URLs, and with a named stage or base path.
         "rawPath": unquote(request.path),
         "rawQueryString": request.query,
         "headers": headers,
@@ -73,9 +73,6 @@ def _headers(request: HttpRequest, trace_id: str) -> tuple[dict[str, str], list[
     headers["x-forwarded-proto"] = "http"
     headers["x-amzn-trace-id"] = trace_id
     headers.setdefault("content-length", str(len(request.body)))
-    if headers.get("host", "").startswith("["):
-        # Mangum takes any colon for a port's, and API Gateway knows names only.
-        headers["host"] = f"localhost:{request.port}"
     return headers, cookies
 
 
@@ -96,7 +93,7 @@ def _context(request: HttpRequest, match: Match, headers: Mapping[str, str], req
         },
         "requestId": request_id,
         "routeKey": match.route.key,
-        "stage": "$default",
+        "stage": match.stage,
         "time": time.strftime("%d/%b/%Y:%H:%M:%S +0000", time.gmtime(now)),
         "timeEpoch": int(now * 1000),
     }

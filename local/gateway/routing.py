@@ -16,6 +16,7 @@ class Match:
 
     route: Route
     parameters: dict[str, str]
+    stage: str = _DEFAULT
 
 
 @dataclass(frozen=True)
@@ -66,16 +67,29 @@ def _segment(part: str) -> tuple[int, str]:
 
 
 class Router:
-    """All routes of an API, the most specific first."""
+    """All routes of an API, the most specific first.
 
-    def __init__(self, routes: Iterable[Route]) -> None:
+    Args:
+        routes: of the API.
+        stage: a named one is the first part of every path.
+        base_path: of a custom domain; here, where the domain is not, a path may begin with it.
+    """
+
+    def __init__(self, routes: Iterable[Route], *, stage: str = _DEFAULT, base_path: str = "") -> None:
+        self._stage, self._base_path = stage, base_path
         self._patterns = sorted((_Pattern(route) for route in routes), key=lambda pattern: pattern.rank)
 
     def match(self, method: str, path: str) -> Match | None:
         """The route for a request; `path` as it was sent, still percent-encoded."""
         parts = path[1:].split("/")
+        if self._base_path and parts[0] == self._base_path:
+            parts = parts[1:]
+        elif self._stage != _DEFAULT:
+            if parts[0] != self._stage:
+                return None
+            parts = parts[1:]
         for pattern in self._patterns:
             parameters = pattern.match(method, parts)
             if parameters is not None:
-                return Match(pattern.route, parameters)
+                return Match(pattern.route, parameters, self._stage)
         return None

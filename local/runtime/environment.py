@@ -16,7 +16,11 @@ NATIVE_CLIENT = importlib.util.find_spec("runtime_client") is not None
 _PORTABLE_CLIENT = REPOSITORY / "local" / "runtime" / "portable"
 
 # A developer's own scripts and load tests come from one address, and a developer is the operator.
-_GENEROUS = {"RATE_LIMIT_PER_MINUTE": "1000000", "RATE_LIMIT_PER_HOUR": "10000000"}
+_GENEROUS = {
+    "RATE_LIMIT_PER_MINUTE": "1000000",
+    "RATE_LIMIT_PER_HOUR": "10000000",
+    "REGISTRATIONS_PER_HOUR": "1000000",
+}
 _LOCAL = {"STAGE": "local", **_GENEROUS}
 
 

@@ -74,10 +74,10 @@ create table public.idempotency_keys (
   key text not null check (char_length(key) between 1 and 255),
   fingerprint text not null,
   response jsonb not null,
-  created_at timestamptz not null default internal.clock(),
+  expires_at timestamptz not null,
   primary key (user_id, key)
 );
-create index idempotency_keys_created on public.idempotency_keys (created_at);
+create index idempotency_keys_expiry on public.idempotency_keys (expires_at);
 
 -- The same for registrations, whose caller has no account yet: a key belongs to the account that came of it, so that its
 -- owner may repeat the registration from anywhere, and to the network address it came from, where another registration
@@ -120,11 +120,23 @@ begin
   if v_registration ->> 'key' is not null then
     insert into public.registration_keys (key, scope, fingerprint, user_id)
     values (v_registration ->> 'key', v_registration ->> 'scope', v_registration ->> 'fingerprint', new.id);
+    update auth.users set raw_user_meta_data = raw_user_meta_data where id = new.id;  -- and forget it, see below
   end if;
   return new;
 end $$;
 create trigger studysync_on_account_created after insert on auth.users
   for each row execute function internal.on_account_created();
+
+-- What a registration is known by has been used when its account is there, and tokens show an account's metadata. Taken
+-- out at each update: Supabase Auth writes the metadata that it began with once more when it confirms the address.
+create function internal.forget_registration() returns trigger
+language plpgsql set search_path = '' as $$
+begin
+  new.raw_user_meta_data := new.raw_user_meta_data - 'registration';
+  return new;
+end $$;
+create trigger studysync_forget_registration before update of raw_user_meta_data on auth.users
+  for each row when (new.raw_user_meta_data ? 'registration') execute function internal.forget_registration();
 
 -- What an account stored on the last day (UTC) on which it stored anything, for its daily quota.
 create table public.account_usage (
@@ -297,16 +309,18 @@ begin
     return v_first.response;
   end if;
   execute format('select public.%I($1, $2)', p_operation) into v_response using p_user_id, p_args;
-  insert into public.idempotency_keys (user_id, key, fingerprint, response)
-  select p_user_id, p_key, p_fingerprint, v_response
+  -- A week is longer than any client keeps trying. Of events there are thousands, and a day later their session is over.
+  insert into public.idempotency_keys (user_id, key, fingerprint, response, expires_at)
+  select p_user_id, p_key, p_fingerprint, v_response,
+    internal.clock() + case p_operation when 'record_session_event' then interval '1 day' else interval '7 days' end
   where exists (select from public.profiles where user_id = p_user_id);  -- not after the account deleted itself
   return v_response;
 end $$;
 
--- Keys are kept for a week: longer than any client keeps trying.
+-- Forget the keys whose time is over.
 create function public.purge_idempotency_keys(p_limit integer default 10000) returns integer
 language sql security definer set search_path = '' as $$
-  select internal.purge('public.idempotency_keys', 'created_at', interval '7 days', p_limit)
+  select internal.purge('public.idempotency_keys', 'expires_at', interval '0', p_limit)
     + internal.purge('public.registration_keys', 'created_at', interval '7 days', p_limit)
 $$;
 

@@ -95,7 +95,8 @@ begin
     delete from public.session_events where session_id = s.session_id;
   else
     insert into public.session_trails (session_id, archived_on, event_types)
-    values (s.session_id, (internal.clock() at time zone 'UTC')::date, '');
+    select s.session_id, (internal.clock() at time zone 'UTC')::date, ''
+    where exists (select from public.session_events where session_id = s.session_id);
   end if;
   update public.study_sessions set archived = true where session_id = s.session_id;
 end $$;

@@ -32,11 +32,15 @@ begin
   end if;
 end $$;
 
+-- Nobody is in more than 200 spaces: a badge is told to each.
 create function internal.add_member(p_space_id uuid, p_user_id uuid, p_role text) returns public.space_members
 language plpgsql set search_path = '' as $$
 declare
   m public.space_members;
 begin
+  if (select count(*) from public.space_members where user_id = p_user_id) >= 200 then
+    perform internal.fail('SS032', 'You are in as many spaces as an account can be. Leave one first.', '{"max_spaces": 200}');
+  end if;
   insert into public.space_members (space_id, user_id, role, joined_at)
   values (p_space_id, p_user_id, p_role, internal.clock()) returning * into m;
   update public.spaces set member_count = member_count + 1 where space_id = p_space_id;

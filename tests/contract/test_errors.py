@@ -31,8 +31,8 @@ def test_wrong_methods_are_a_405(api: Api, method: str, path: str) -> None:
 def test_allow_names_every_method_of_the_path(api: Api) -> None:
     """Also where each method is a route of its own."""
     space = "/api/spaces/00000000-0000-4000-8000-000000000000"
-    assert api.request("PUT", space).headers["allow"] == "DELETE, GET, PATCH"
-    assert api.request("PUT", "/api/users/me").headers["allow"] == "DELETE, GET, PATCH"
+    assert api.request("PUT", space).headers["allow"] == "DELETE, GET, HEAD, PATCH"
+    assert api.request("PUT", "/api/users/me").headers["allow"] == "DELETE, GET, HEAD, PATCH"
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,9 @@ import psycopg
 import pytest
 
 from resilience import cache_manager
-from studysync.pagination import encode_cursor
 from tests.support.client import Api, Student, assert_problem
 from tests.support.clock import DatabaseClock
+from tests.support.cursors import sealed
 from tests.support.timeline import completed_session
 
 MONDAY = datetime(2031, 3, 3, 12, tzinfo=UTC)  # a week and month that no other test plays in
@@ -268,6 +268,31 @@ def test_the_cursor_stands_beside_the_data(api: Api, far_week: DatabaseClock, sq
     assert last["data"]["entries"][0]["rank"] == 2
 
 
+def test_a_caller_cannot_fill_the_cache(api: Api, far_week: DatabaseClock, sql: Any) -> None:
+    """One entry is kept of a board, whatever is asked of it: other limits, later pages, past and future periods."""
+    students = [api.student() for _ in range(4)]
+    for student in students:
+        completed_session(sql, student.user_id, far_week.now(), 10)
+    path, asker = "/api/gamification/leaderboard/weekly", students[0]
+    cache_manager.clear()
+    before = cache_manager.get_stats().entries
+    first = [asker.get(path, params={"limit": limit}).json() for limit in (1, 2, 3, 4, 50, 100)]
+    for page, limit in zip(first, (1, 2, 3, 4, 50, 100), strict=True):
+        assert [entry["user_id"] for entry in page["data"]["entries"]] == [each.user_id for each in students[:limit]]
+        assert (page["next_cursor"] is None) == (limit >= 4)
+    cursor = first[0]["next_cursor"]
+    assert asker.get(path, params={"limit": 3, "cursor": cursor}).json()["next_cursor"] is None
+    route = "/api/gamification/leaderboard/{period}"
+    for n in range(30):
+        made_up = sealed(route, n, "2026-01-01T00:00:00Z", uuid.uuid4())
+        assert asker.get(path, params={"cursor": made_up}).status_code == 200
+        period_start = (far_week.now() - timedelta(weeks=n - 10)).date().isoformat()
+        assert asker.get(path, params={"period_start": period_start}).status_code == 200
+        assert_problem(asker.get(path, params={"cursor": cursor[:-4] + f"{n:04}"}), 400, "VALIDATION_ERROR")
+        assert_problem(asker.get(path, params={"space_id": str(uuid.uuid4())}), 404, "NOT_FOUND")
+    assert cache_manager.get_stats().entries == before + 1
+
+
 def test_one_callers_refusal_is_not_anothers(api: Api, far_week: DatabaseClock) -> None:
     """Who asks at the same moment waits for the same page, and is judged on their own."""
     owner, outsider, gone = api.student(), api.student(), api.student()
@@ -332,8 +357,6 @@ def test_names_and_levels_are_current(api: Api, far_week: DatabaseClock, sql: An
         ("weekly", {"limit": "all"}),
         ("weekly", {"cursor": "forged"}),
         ("weekly", {"cursor": "WzEsMiwzXQ"}),
-        ("weekly", {"cursor": encode_cursor([10**12, "2026-01-01T00:00:00Z", uuid.uuid4()])}),
-        ("weekly", {"cursor": encode_cursor([1, "0001-01-01T00:00:00+23:59", uuid.uuid4()])}),
         ("weekly", {"space_id": "mine"}),
         ("weekly", {"period_start": "2026-01-01"}),
         ("weekly", {"period_start": "last"}),
@@ -347,10 +370,24 @@ def test_bad_boards_are_refused(student: Student, period: str, params: dict[str,
     assert_problem(response, 400, "VALIDATION_ERROR")
 
 
-def test_positions_beyond_any_number_are_refused(student: Student) -> None:
-    """A forged cursor with a number that no column holds is a 400 as well."""
-    response = student.get("/api/gamification/xp/history/me", params={"cursor": encode_cursor([10**30])})
+@pytest.mark.parametrize(
+    "position",
+    [(10**12, "2026-01-01T00:00:00Z", uuid.uuid4()), (1, "0001-01-01T00:00:00+23:59", uuid.uuid4()), (1,), ()],
+)
+def test_positions_that_no_board_has_are_refused(student: Student, position: tuple[Any, ...]) -> None:
+    """Whoever had the key would get no further than a 400."""
+    cursor = sealed("/api/gamification/leaderboard/{period}", *position)
+    response = student.get("/api/gamification/leaderboard/weekly", params={"cursor": cursor})
     assert_problem(response, 400, "VALIDATION_ERROR")
+
+
+def test_positions_beyond_any_number_are_refused(student: Student) -> None:
+    """Neither with a number that no column holds."""
+    route = "/api/gamification/xp/history/{user_id}"
+    cursors = [sealed(route, number, owner=student.user_id) for number in (7, 10**30)]
+    good, beyond = (student.get("/api/gamification/xp/history/me", params={"cursor": cursor}) for cursor in cursors)
+    assert good.status_code == 200
+    assert_problem(beyond, 400, "VALIDATION_ERROR")
 
 
 def test_the_board_has_no_place_for_a_deleted_account(api: Api) -> None:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+from urllib.parse import quote
 
 import pytest
 
 from local.backends import Backends
-from studysync.logging import app_logger, audit_logger, error_tracker
+from studysync.database import _meaning, breaker
+from studysync.database_errors import DatabaseRefusalError
+from studysync.errors import INTERNAL_ERROR
+from studysync.logging import app_logger, audit_logger, error_tracker, log_name
 from tests.contract.conftest import Lines
+from tests.security.requests import ALL
 from tests.support.client import Api, Student, assert_problem
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -122,6 +127,77 @@ def test_no_secret_is_ever_logged(api: Api, backends: Backends, logged: Lines) -
     secrets |= {"short secret", "operator secret 9"}
     assert len(logged.of_kind("request")) > 15
     assert {secret for secret in secrets if secret in logged.text} == set()
+
+
+@pytest.mark.parametrize("mark", ["ada.mark77@example.test", "Mark77", "Mark77 \U0001f4da", '"Mark77"'])
+def test_no_text_of_a_client_is_ever_logged(student: Student, logged: Lines, mark: str) -> None:
+    """Any field, parameter, path, header or method may hold an address of mail, in requests that succeed and fail."""
+    for operation in ALL:
+        texts = [*operation.parameters("query"), "unknown"]
+        headers = {"Authorization": f"Bearer {student.token}"}
+        if mark.isascii():
+            headers |= {"User-Agent": mark, "Referer": mark, "X-Request-Id": f"<{mark}>", "X-Forwarded-For": mark}
+        if " " not in mark and mark.isascii():
+            headers["Idempotency-Key"] = f"{mark}{operation.name}".replace(" ", "")
+        path = operation.concrete(user_id="me", **{} if "circuits" in operation.path else {"space_id": quote(mark)})
+        for name in texts:
+            student.api.request(operation.method, operation.concrete(), params={name: mark}, headers=headers)
+            student.api.request(operation.method, path, params={name: mark}, headers=headers)
+        schema = operation.body_schema
+        for name in [*schema["properties"], mark] if schema else []:
+            body = {**(operation.body() or {}), name: mark}
+            student.api.request(operation.method, operation.concrete(), json=body, headers=headers)
+    assert student.get(f"/api/{quote(mark)}").status_code == 404
+    assert len(logged.of_kind("request")) > 100
+    assert "ark77" not in logged.text
+
+
+def test_texts_that_are_taken_are_not_logged(api: Api, backends: Backends, logged: Lines) -> None:
+    """Names, subjects, notes, codes, searches and names of devices, also while the database does not answer."""
+    mark = "mark77@example.test"
+    student = api.student(display_name=mark)
+    space = student.post("/api/spaces/create", {"name": mark, "description": mark, "visibility": "private"})
+    space_id = space.json()["data"]["space_id"]
+    session_id = student.start(subject=mark, space_id=space_id)
+    note = {"event_type": "note", "payload": {mark: mark}}
+    assert student.post(f"/api/sessions/{session_id}/audit", note).status_code == 200
+    events = [{"session_id": mark, "event_type": mark, "created_at": mark, mark: mark}]
+
+    def all_of_it() -> list[int]:
+        answers = [
+            student.post("/api/sync/offline", {"events": events, "client_id": mark}, headers={"Idempotency-Key": mark}),
+            student.get("/api/sync/status", params={"client_id": mark}),
+            student.get("/api/users", params={"query": mark}),
+            student.get("/api/spaces", params={"query": mark}),
+            student.patch(f"/api/spaces/{space_id}", {"description": mark}),
+            student.patch("/api/users/me", {"display_name": mark}),
+        ]
+        return [answer.status_code for answer in answers]
+
+    assert all_of_it() == [200] * 6
+    backends.project.postgrest.kill()
+    try:
+        assert all_of_it() == [503] * 6
+    finally:
+        backends.project.postgrest.restart()
+        breaker.reset()
+    assert "mark77" not in logged.text
+    batches = [line["client_id"] for line in logged.of_kind("business") if line["event_type"] == "offline_batch"]
+    assert batches == [log_name(mark)]
+
+
+def test_what_the_database_quotes_is_not_logged(logged: Lines) -> None:
+    """Its word for a value that it cannot read holds the value."""
+    for code, message in (
+        ("22P02", 'invalid input syntax for type uuid: "mark77@example.test"'),
+        ("22007", 'invalid input syntax for type timestamp: "mark77 "" quoted"'),
+        ("22008", 'date/time field value out of range: "mark77'),
+    ):
+        assert _meaning(DatabaseRefusalError(code, message)).kind is INTERNAL_ERROR
+    assert "mark77" not in logged.text
+    assert "invalid input syntax for type uuid" in logged.text
+    _meaning(DatabaseRefusalError("42P01", 'relation "nothing" does not exist'))
+    assert 'relation \\"nothing\\" does not exist' in logged.text
 
 
 def test_secret_fields_are_masked(logged: Lines) -> None:

@@ -2,6 +2,8 @@
 
 With E2E_PROJECT=real over the Supabase project that SUPABASE_URL and SUPABASE_SERVICE_ROLE_KEY name, hosted or from
 `supabase start`, whose migrations are applied; it is left with the accounts that the tests made.
+
+With E2E_URL against a deployed stack, as a client sees it: what looks behind the gateway is skipped, and says so.
 """
 
 from __future__ import annotations
@@ -53,6 +55,26 @@ class Stack:
         return self.process.wait(30)
 
 
+class Deployed(Stack):
+    """A stack that somebody else runs, of which nothing but the address is known."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """Skip the test: there are none."""
+        pytest.skip("looks behind the gateway, which a deployed stack does not allow")
+
+    def client(self) -> httpx.Client:
+        """Return a client of the address."""
+        return httpx.Client(base_url=self._url, timeout=30)
+
+    def invoke(self, function: str, event: dict[str, Any]) -> Any:
+        """Skip the test: schedules run by themselves."""
+        pytest.skip("runs a schedule by hand, which a deployed stack does not allow")
+
+
 def start_stack(home: Path, output: Path) -> Stack:
     """Start the stack on `home` and wait until it answers."""
     # Other tests of this process may have a project of their own in the environment; this stack brings its own.
@@ -73,6 +95,9 @@ def start_stack(home: Path, output: Path) -> Stack:
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """One stack for all end-to-end tests of this process."""
+    if url := os.environ.get("E2E_URL"):
+        yield Deployed(url)
+        return
     home = tmp_path_factory.mktemp("home")
     running = start_stack(home, home.parent / "serve.log")
     yield running

@@ -86,6 +86,30 @@ def test_the_whole_life_of_an_account(hosted: psycopg.Connection[Any]) -> None:
     assert hosted.execute("select count(*) from spaces where space_id = %s", [space_id]).fetchone() == (0,)
 
 
+def test_supabase_auth_may_forget_a_registration(hosted: psycopg.Connection[Any]) -> None:
+    """It makes the account and confirms the address, which writes the metadata again; it is kept once."""
+    name = f"h_{uuid.uuid4().hex[:16]}"
+    registration = {"key": "k", "scope": name, "fingerprint": "f"}
+    metadata = Jsonb({"username": name, "registration": registration})
+    hosted.execute("set role supabase_auth_admin")
+    hosted.execute(
+        "insert into auth.users (id, email, raw_user_meta_data) values (gen_random_uuid(), %s, %s)",
+        [f"{name}@example.test", metadata],
+    )
+    hosted.execute(
+        """update auth.users set raw_user_meta_data = %s || '{"email_verified": true}', email_confirmed_at = now()
+           where email = %s""",
+        [metadata, f"{name}@example.test"],
+    )
+    hosted.execute("reset role")
+    found = hosted.execute(
+        """select raw_user_meta_data, (select count(*) from registration_keys where scope = %s) from auth.users
+           where email = %s""",
+        [name, f"{name}@example.test"],
+    ).fetchone()
+    assert found == ({"username": name, "email_verified": True}, 1)
+
+
 def test_an_account_that_is_deleted_by_supabase_auth(hosted: psycopg.Connection[Any]) -> None:
     """Its own administration deletes an account, and everything of ours goes with it."""
     user_id = _account(hosted)

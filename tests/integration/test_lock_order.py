@@ -101,7 +101,8 @@ def test_silent_sessions_are_closed_while_spaces_change_hands(dsn: str, sql: psy
     for number in range(ROUNDS):
         for user, minutes in zip((ann, ben) if number % 2 else (ben, ann), (200, 190), strict=True):
             sql.execute(
-                """insert into study_sessions (session_id, user_id, duration_minutes, started_at, last_activity_at, progress)
+                """insert into study_sessions
+                     (session_id, user_id, duration_minutes, started_at, last_activity_at, progress)
                    select %s, %s, 25, at, at, internal.first_progress(at)
                    from (select internal.clock() - %s * interval '1 minute' as at) began""",
                 [uuid.uuid4(), user, minutes],

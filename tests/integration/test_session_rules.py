@@ -125,7 +125,7 @@ def test_the_daily_bonus_comes_once(student: Student, clock: DatabaseClock) -> N
 
 
 def test_a_week_of_days_pays_the_streak_bonus(student: Student, clock: DatabaseClock) -> None:
-    """From the seventh day in a row on, the session that brings a day to 25 minutes pays 2 more; a missed day ends it."""
+    """From the seventh day in a row on, the session that brings a day to 25 minutes pays 2 more."""
     outcomes = []
     for day in range(1, 9):
         clock.set(datetime(2026, 3, day, 12, tzinfo=UTC))
@@ -278,16 +278,25 @@ def test_forgiveness_grows_with_the_record_and_ends_at_60_percent(
     assert most >= 0.4 * raw
 
 
-def test_keys_are_forgotten_after_a_week(student: Student, clock: DatabaseClock, api: Api) -> None:
-    """The schedule forgets Idempotency-Keys that are older than 7 days, and no others."""
+def test_keys_are_forgotten(student: Student, clock: DatabaseClock, api: Api) -> None:
+    """The schedule forgets the Idempotency-Keys of events after a day, of other writes after 7, and not before."""
     session_id = student.start(25)
     path, headers = f"/api/sessions/{session_id}/audit", {"Idempotency-Key": "week"}
     first = student.post(path, {"event_type": "note"}, headers=headers).json()
     close_silent_sessions(api)
     assert student.post(path, {"event_type": "note"}, headers=headers).json() == first
-    clock.advance(days=8)
+    space = {"name": "Kept", "visibility": "public"}
+    created = student.post("/api/spaces/create", space, headers={"Idempotency-Key": "space"}).json()
+    clock.advance(days=1, hours=1)
     close_silent_sessions(api)
     assert_problem(student.post(path, {"event_type": "note"}, headers=headers), 409, "SESSION_NOT_ACTIVE")
+    clock.advance(days=5)
+    close_silent_sessions(api)
+    assert student.post("/api/spaces/create", space, headers={"Idempotency-Key": "space"}).json() == created
+    clock.advance(days=1)
+    close_silent_sessions(api)
+    again = student.post("/api/spaces/create", space, headers={"Idempotency-Key": "space"}).json()
+    assert again["data"]["space_id"] != created["data"]["space_id"]
 
 
 def test_a_session_id_that_two_take_at_once_is_one_s(api: Api) -> None:

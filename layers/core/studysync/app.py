@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
@@ -11,8 +13,13 @@ from mangum import Mangum
 from mangum.adapter import DEFAULT_TEXT_MIME_TYPES
 from starlette.middleware import Middleware
 
-from resilience import flush, settle
+from resilience import flush, prepare, settle
 from studysync import snapshot, startup
+from studysync.context import begin_invocation, end_invocation
+from studysync.errors import forbidden, problem
+from studysync.http_events import HANDLERS, is_http, is_let_in
+from studysync.kept_secret import is_due
+from studysync.logging import app_logger
 from studysync.middleware import (
     ErrorHandlerMiddleware,
     RateLimitMiddleware,
@@ -22,18 +29,24 @@ from studysync.middleware import (
 from studysync.middleware.error_handler import install_handlers
 from studysync.observability import observe, publish
 from studysync.routing import LateRoutes
-from studysync.settings import get_settings
+from studysync.settings import Settings
 
 # A healthy table answers in less. While one hangs, clients must not wait for figures to be written: what is under way
 # goes on in the next invocation. With the 200 ms of readiness it stays below the 300 that load balancers are promised.
 _FLUSH_SECONDS = 0.08
+_REFUSED = {
+    "statusCode": 403,
+    "headers": {"content-type": "application/problem+json"},
+    "body": json.dumps(problem(forbidden("Call the public address."), instance="/", request_id="")),
+}
 Schedule = Callable[[], Awaitable[Any]]
-Handler = Callable[[dict[str, Any], Any], Any]
+Handler = Callable[[Any, Any], Any]
 
 
 def create_app(title: str, routers: Sequence[APIRouter], *late: LateRoutes) -> FastAPI:
     """Return an app with the middleware, the errors, `routers`, and after them what loads `late`."""
-    settings = get_settings()
+    settings = Settings.from_environment({**os.environ, "SUPABASE_SECRET_NAME": ""})  # no app is built with a secret
+    prepare()  # boto3's client is made once a process, and by no request
     observe()
     app = FastAPI(
         title=title,
@@ -52,6 +65,7 @@ def create_app(title: str, routers: Sequence[APIRouter], *late: LateRoutes) -> F
                 RateLimitMiddleware,
                 requests_per_minute=settings.rate_limit_per_minute,
                 requests_per_hour=settings.rate_limit_per_hour,
+                address_factor=settings.rate_limit_address_factor,
             ),
         ],
     )
@@ -63,23 +77,31 @@ def create_handler(app: FastAPI, schedules: Mapping[str, Schedule] | None = None
     """Return the Lambda handler for `app`.
 
     Args:
-        app: answers API Gateway's events.
+        app: answers requests, from wherever (`studysync.http_events`).
         schedules: by name, what to run for the event ``{"schedule": name}`` of EventBridge Scheduler. An exception of
             one fails the invocation, so that it is tried again and counted.
+
+    Every other event, such as one that only keeps the function warm, is logged and answered with ``None``: it would not
+    be another one if it was tried again.
     """
     runtime: _Runtime | None = None
 
-    def handler(event: dict[str, Any], context: Any) -> Any:
+    def handler(event: Any, context: Any) -> Any:
         nonlocal runtime
         runtime = runtime or _Runtime(app)
+        begin_invocation(event, context)
+        if is_due():
+            snapshot.renew()
         try:
-            if schedules and "schedule" in event:
-                return runtime.loop.run_until_complete(_awaited(schedules[event["schedule"]]))
-            return runtime.http(event, context)
+            if is_http(event):
+                return runtime.http(event, context) if is_let_in(event) else _REFUSED
+            scheduled = _scheduled(event, schedules or {})
+            return runtime.loop.run_until_complete(_awaited(scheduled)) if scheduled else _log_ignored(event)
         finally:
             settle(runtime.loop)  # refreshes behind answers from the cache
             publish()
             flush(_FLUSH_SECONDS)  # Lambda freezes what is still under way when the handler returns
+            end_invocation()
 
     snapshot.install(handler)
     startup.finish()
@@ -92,7 +114,23 @@ class _Runtime:
     def __init__(self, app: FastAPI) -> None:
         self.loop = asyncio.new_event_loop()
         asyncio.set_event_loop(self.loop)  # where Mangum looks
-        self.http = Mangum(app, lifespan="off", text_mime_types=[*DEFAULT_TEXT_MIME_TYPES, "application/problem+json"])
+        self.http = Mangum(
+            app,
+            lifespan="off",
+            custom_handlers=HANDLERS,
+            text_mime_types=[*DEFAULT_TEXT_MIME_TYPES, "application/problem+json"],
+        )
+
+
+def _scheduled(event: object, schedules: Mapping[str, Schedule]) -> Schedule | None:
+    name = event.get("schedule") if isinstance(event, dict) else None
+    return schedules.get(name) if isinstance(name, str) else None
+
+
+def _log_ignored(event: object) -> None:
+    """Log the names in an event that is not for us; its values may be anything."""
+    names = sorted(str(name)[:40] for name in event)[:20] if isinstance(event, dict) else [type(event).__name__]
+    app_logger.warning("ignored an event that is no request and no schedule", kind="event", event_fields=names)
 
 
 async def _awaited(run: Schedule) -> Any:

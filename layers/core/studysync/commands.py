@@ -89,7 +89,9 @@ def fingerprint(target: str, sent: dict[str, Any]) -> str:
 
 
 async def _command(request: Request, caller: CurrentUser, idempotency_key: IdempotencyKey = None) -> Command:
-    return Command(caller, f"{request.method} {request.url.path}?{request.url.query}", idempotency_key)
+    # Not `request.url`: a path may hold a question mark, and a Host header anything.
+    query = request.scope["query_string"].decode("latin-1")
+    return Command(caller, f"{request.method} {request.scope['path']}?{query}", idempotency_key)
 
 
 Writes = Annotated[Command, Depends(_command)]

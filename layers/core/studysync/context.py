@@ -1,17 +1,39 @@
-"""What is known of the request at hand, for whoever logs or answers without having it as an argument."""
+"""What is known of the request and the invocation at hand, for whoever has them not as an argument."""
 
 from __future__ import annotations
 
+import os
 import re
 import time
 import uuid
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from ipaddress import ip_address, ip_network
+from typing import Any
 
 from starlette.types import Scope
 
 _SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._:+/=-]{1,128}")
-_TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
+_TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+_XRAY = re.compile(r"Root=1-([0-9a-f]{8})-([0-9a-f]{24});(?:.*;)?Parent=([0-9a-f]{16});(?:.*;)?Sampled=([01])")
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """One invocation of the function.
+
+    Attributes:
+        start: ``cold``, the first of a process that imported everything; ``restored``, the first of a copy of a
+            snapshot; ``warm``, any other.
+        aws_request_id: as Lambda's REPORT line names it; empty outside Lambda.
+        gateway_request_id: as the access log names the request; empty where there is none.
+        traceparent: the trace of X-Ray that it belongs to, as W3C spells it; ``None``: none.
+    """
+
+    start: str
+    aws_request_id: str
+    gateway_request_id: str
+    traceparent: str | None
 
 
 @dataclass(slots=True)
@@ -19,11 +41,13 @@ class RequestContext:
     """One request.
 
     Attributes:
-        request_id: the client's own when it sent a sane one, else made here.
+        request_id: the client's own when it sent a sane one, else the gateway's, else made here.
         method, path: as received; `path` never holds the query.
         address: where the connection comes from; ``None`` when the server does not say.
-        trace_id: the client's trace, from ``traceparent`` (W3C); ``None``: it sent none.
+        traceparent: the client's trace (W3C), else that of X-Ray, passed on to whoever is called; ``None``: none.
+        trace_id: that trace's id.
         user_id: the caller, once the token is verified; ``None`` before, and for anonymous calls.
+        route: the template of the route that the caller has asked, set with `user_id`.
         started: on `time.perf_counter`'s clock, in seconds.
     """
 
@@ -31,8 +55,10 @@ class RequestContext:
     method: str
     path: str
     address: str | None = None
+    traceparent: str | None = None
     trace_id: str | None = None
     user_id: str | None = None
+    route: str = ""
     started: float = field(default_factory=time.perf_counter)
 
     @property
@@ -42,6 +68,47 @@ class RequestContext:
 
 
 _current: ContextVar[RequestContext | None] = ContextVar("studysync_request", default=None)
+_invocation: ContextVar[Invocation | None] = ContextVar("studysync_invocation", default=None)
+_next_start = "cold"
+
+
+def mark_restored() -> None:
+    """Have the next invocation be the first of a copy of a snapshot."""
+    global _next_start  # noqa: PLW0603 - one for the process
+    _next_start = "restored"
+
+
+def begin_invocation(event: object, lambda_context: Any) -> Invocation:
+    """Make the context of an invocation from what Lambda gives a handler; either may be anything."""
+    global _next_start  # noqa: PLW0603
+    details = event.get("requestContext") if isinstance(event, dict) else None
+    gateway = details.get("requestId") if isinstance(details, dict) else None
+    trace = _XRAY.match(os.environ.get("_X_AMZN_TRACE_ID", ""))
+    invocation = Invocation(
+        start=_next_start,
+        aws_request_id=str(getattr(lambda_context, "aws_request_id", "")),
+        gateway_request_id=gateway if isinstance(gateway, str) and _SANE_REQUEST_ID.fullmatch(gateway) else "",
+        traceparent=f"00-{trace[1]}{trace[2]}-{trace[3]}-0{trace[4]}" if trace else None,
+    )
+    _next_start = "warm"
+    _invocation.set(invocation)
+    return invocation
+
+
+def end_invocation() -> None:
+    """Forget the invocation at hand."""
+    _invocation.set(None)
+
+
+def invocation() -> Invocation | None:
+    """Return the invocation at hand; ``None`` outside Lambda's handlers."""
+    return _invocation.get()
+
+
+def traceparent() -> str | None:
+    """Return the trace that a call made now belongs to; ``None``: none."""
+    found = _current.get() or _invocation.get()
+    return found.traceparent if found else None
 
 
 def request_context() -> RequestContext | None:
@@ -52,16 +119,38 @@ def request_context() -> RequestContext | None:
 def begin_request(scope: Scope, request_id: str | None, traceparent: str | None = None) -> RequestContext:
     """Make the context of an ASGI request, with the ``X-Request-Id`` and ``traceparent`` that the client sent."""
     sane = request_id is not None and _SANE_REQUEST_ID.fullmatch(request_id)
-    client, trace = scope.get("client"), _TRACEPARENT.fullmatch(traceparent) if traceparent else None
+    client, invoked = scope.get("client"), _invocation.get()
+    if traceparent is None or not _TRACEPARENT.fullmatch(traceparent):
+        traceparent = invoked.traceparent if invoked else None
+    gateways = invoked.gateway_request_id if invoked else ""
     context = RequestContext(
-        request_id if request_id and sane else str(uuid.uuid4()),
+        request_id if request_id and sane else gateways or str(uuid.uuid4()),
         scope["method"],
         scope["path"],
-        client[0] if client else None,
-        trace[1] if trace else None,
+        address=client[0] if client else None,
+        traceparent=traceparent,
+        trace_id=traceparent.split("-")[1] if traceparent else None,
     )
     _current.set(context)
     return context
+
+
+def current_caller() -> str | None:
+    """Name who the request at hand belongs to: the user, else the address (of IPv6 the /64); ``None`` outside one."""
+    context = _current.get()
+    if context is None:
+        return None
+    if context.user_id is not None:
+        return f"user:{context.user_id}"
+    return f"address:{_network(context.address)}"
+
+
+def _network(address: str | None) -> str:
+    try:
+        found = ip_address(address or "")
+    except ValueError:
+        return "unknown"
+    return str(found if found.version == 4 else ip_network((found, 64), strict=False))  # noqa: PLR2004
 
 
 def route_template(scope: Scope) -> str:

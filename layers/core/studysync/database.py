@@ -5,7 +5,7 @@ Failure policy, from the outside in:
 - retry: what passes by itself is tried again, twice at most, within the request's deadline. Every write carries an id
   that makes a repeat harmless; what does not (rows that studysync.tables inserts) is not repeated.
 - breaker `database`: when the database does not answer, callers are told so in microseconds. Whatever it does answer,
-  a refusal too, shows that it is well.
+  a refusal too, shows that it is well. What takes too long may be its caller's own doing: it takes three callers.
 - pool: 20 calls at a time; a call that finds no place waits for one.
 - connection: a kept one that broke is replaced once (studysync.http).
 
@@ -34,13 +34,14 @@ from resilience import (
     timeout_for,
     with_retry,
 )
+from studysync.context import current_caller
 from studysync.database_errors import (
-    CANCELLED,
     DatabaseBusyError,
     DatabaseDownError,
     DatabaseRefusalError,
     DatabaseSlowError,
     client_error,
+    is_slow,
     is_transient,
     shows_life,
 )
@@ -62,6 +63,9 @@ breaker = CircuitBreaker(
     lease_seconds=10.0,
     handled_exceptions=(DatabaseDownError, DatabaseSlowError),
     excluded_exceptions=(ApiError, DatabaseBusyError),
+    minimum_callers=3,
+    caller_failures=(DatabaseSlowError,),
+    caller=current_caller,
 )
 pool = ConnectionPool(limit=POOL_SIZE, timeout=5.0)
 
@@ -181,7 +185,9 @@ async def _attempt(execute: Call, seconds: float) -> Any:
         raise _meaning(error) from error
     except ResilienceError:
         raise
-    except (TimeoutError, httpx.ReadTimeout) as error:
+    except httpx.ConnectTimeout as error:
+        raise DatabaseDownError(type(error).__name__) from error
+    except (TimeoutError, httpx.TimeoutException) as error:
         raise DatabaseSlowError from error
     except httpx.HTTPError as error:
         raise DatabaseDownError(type(error).__name__) from error
@@ -191,14 +197,14 @@ def _meaning(error: DatabaseRefusalError) -> Exception:
     told = client_error(error)
     if told is not None:
         return told
-    if error.code == CANCELLED:
+    if is_slow(error.code):
         return DatabaseSlowError(error.code)
     if shows_life(error.code):
         return DatabaseBusyError(error.code)
     if is_transient(error.code):
         return DatabaseDownError(error.code)
     app_logger.error(
-        "the database refused a call", kind="error", error_type=f"database {error.code}", text=error.message
+        "the database refused a call", kind="error", error_type=f"database {error.code}", text=error.loggable
     )
     return ApiError(INTERNAL_ERROR, "Something went wrong on our side.")
 

@@ -7,6 +7,7 @@ may be tried again.
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import httpx
@@ -22,6 +23,7 @@ from studysync.errors import (
 )
 
 CONNECTION_LOST = "connection lost"
+_QUOTED = re.compile(r'".*("|$)', re.DOTALL)
 
 
 class DatabaseRefusalError(Exception):
@@ -37,6 +39,11 @@ class DatabaseRefusalError(Exception):
         self.code = code
         self.message = message
         self.details = details
+
+    @property
+    def loggable(self) -> str:
+        """The message without the values that it quotes where they are what is wrong (SQLSTATE class 22)."""
+        return _QUOTED.sub('"..."', self.message) if self.code.startswith("22") else self.message
 
     @classmethod
     def of_response(cls, response: httpx.Response) -> DatabaseRefusalError:
@@ -54,7 +61,10 @@ class DatabaseDownError(Exception):
 
 
 class DatabaseSlowError(Exception):
-    """The database did not answer in time. A failure for the breaker; what took long is not asked for again at once."""
+    """The database did not answer in time. What took long is not asked for again at once.
+
+    A failure for the breaker when several callers have it: one alone may have asked for too much.
+    """
 
 
 class DatabaseBusyError(Exception):
@@ -64,24 +74,29 @@ class DatabaseBusyError(Exception):
 # Serialization failure, deadlock, lock timeout: the database works, and somebody else's call came first.
 _BUSY_CODES = frozenset({"40001", "40P01", "55P03"})
 
-# Passing as well: shutting down or starting; PostgREST without a connection, schema cache or free place in its pool.
+# Passing as well: shutting down or starting; PostgREST without a connection or schema cache.
 _TRANSIENT_CODES = frozenset(
     _BUSY_CODES
     | {"57P01", "57P02", "57P03"}
-    | {CONNECTION_LOST, "PGRST000", "PGRST001", "PGRST002", "PGRST003"}
-    | {"502", "503", "504"}  # a proxy before PostgREST, whose body holds no code
+    | {CONNECTION_LOST, "PGRST000", "PGRST001", "PGRST002"}
+    | {"502", "503"}  # a proxy before PostgREST, whose body holds no code
 )
 # Connections; a full disk, no memory left; the disk itself; and what PostgreSQL says of its own insides, such as a row
 # that another call changed under it, or the last words of a server that gives up. None of it is the caller's doing.
 _TRANSIENT_CLASSES = ("08", "53", "58", "XX")
+
+# The statement was cancelled because it took too long; PostgREST's connections were all busy for as long as it waits;
+# a proxy before PostgREST waited in vain.
+_SLOW_CODES = frozenset({"57014", "PGRST003", "504"})
 
 # Values that JSON can carry and PostgreSQL cannot store: NUL in text, broken surrogates. Routes refuse them where they
 # see them; this is for what is nested too deep to look at.
 _UNSTORABLE_VALUES = frozenset({"22P05", "22021"})
 
 
-# The statement was cancelled because it took too long.
-CANCELLED = "57014"
+def is_slow(code: str) -> bool:
+    """Tell whether the database, or a place in it, was waited for in vain: perhaps the doing of one caller."""
+    return code in _SLOW_CODES
 
 
 def is_transient(code: str) -> bool:
@@ -111,6 +126,6 @@ def client_error(error: DatabaseRefusalError) -> ApiError | None:
 def _headers(kind: ErrorKind, details: dict[str, Any] | None) -> dict[str, str] | None:
     if kind is AUTHENTICATION_ERROR:
         return {"WWW-Authenticate": "Bearer"}
-    if kind is QUOTA_EXCEEDED and details:
+    if kind is QUOTA_EXCEEDED and details and "retry_after_seconds" in details:
         return {"Retry-After": str(details["retry_after_seconds"])}
     return None

@@ -11,9 +11,10 @@ is their only list. Whatever is not in it is a 500 whose text stays in the logs.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 
 class ErrorKind(NamedTuple):
@@ -36,6 +37,7 @@ SESSION_NOT_ACTIVE = ErrorKind(409, "SESSION_NOT_ACTIVE")
 SESSION_EVENT_LIMIT = ErrorKind(409, "SESSION_EVENT_LIMIT")
 SPACE_FULL = ErrorKind(409, "SPACE_FULL")
 OWNER_MUST_HAND_OVER = ErrorKind(409, "OWNER_MUST_HAND_OVER")
+TOO_MANY_SPACES = ErrorKind(409, "TOO_MANY_SPACES")
 REQUEST_TOO_LARGE = ErrorKind(413, "REQUEST_TOO_LARGE")
 UNSUPPORTED_MEDIA_TYPE = ErrorKind(415, "UNSUPPORTED_MEDIA_TYPE")
 AUDIT_VALIDATION_FAILED = ErrorKind(422, "AUDIT_VALIDATION_FAILED")
@@ -57,6 +59,7 @@ DATABASE_ERRORS: Mapping[str, ErrorKind] = {
     "SS021": SESSION_NOT_ACTIVE,
     "SS030": SPACE_FULL,
     "SS031": OWNER_MUST_HAND_OVER,
+    "SS032": TOO_MANY_SPACES,
     "SS040": QUOTA_EXCEEDED,
     "SS041": SESSION_EVENT_LIMIT,
 }
@@ -69,6 +72,16 @@ HTTP_ERRORS: Mapping[int, ErrorKind] = {
     413: REQUEST_TOO_LARGE,
     415: UNSUPPORTED_MEDIA_TYPE,
 }
+
+
+MAX_FIELD_ERRORS = 20
+"""How many wrong fields an error lists; it counts all of them."""
+MAX_MESSAGE = 300
+"""Characters of a message."""
+MAX_LOCATION = 120
+"""Characters of a field's location, which may hold a name that the client made up."""
+_MAX_INSTANCE = 256
+_IN_PATHS = "/:@!$&'()*+,;="  # what RFC 3986 lets stand in a path as it is, beside letters, digits and "-._~"
 
 
 class ApiError(Exception):
@@ -107,7 +120,30 @@ def forbidden(message: str = "You are not allowed to do this.") -> ApiError:
 
 def invalid(message: str, location: str) -> ApiError:
     """400 for one field; `location` such as ``query.cursor``."""
-    return ApiError(VALIDATION_ERROR, message, {"validation_errors": [{"location": location, "message": message}]})
+    return _invalid(message, [(location, message)], 1)
+
+
+def invalid_request(found: Sequence[Mapping[str, Any]], count: int) -> ApiError:
+    """400 for what pydantic found, by the names that it gives its errors, and how many there are."""
+    # Only where and what: the value itself may be a password.
+    fields = [(".".join(map(str, error["loc"])), str(error["msg"])) for error in found[:MAX_FIELD_ERRORS]]
+    return _invalid("The request is not valid.", fields, count)
+
+
+def _invalid(message: str, fields: Sequence[tuple[str, str]], count: int) -> ApiError:
+    listed = [
+        {
+            "location": shortened(location, MAX_LOCATION),
+            "message": shortened(told.removeprefix("Value error, "), MAX_MESSAGE),
+        }
+        for location, told in fields
+    ]
+    return ApiError(VALIDATION_ERROR, message, {"validation_errors": listed, "error_count": count})
+
+
+def shortened(text: str, characters: int) -> str:
+    """Return `text`, which may come from a client, without what is beyond so many characters."""
+    return text if len(text) <= characters else text[: characters - 1] + "…"
 
 
 def unavailable(message: str = "The service is unavailable for a moment.", retry_after: float = 1.0) -> ApiError:
@@ -116,18 +152,31 @@ def unavailable(message: str = "The service is unavailable for a moment.", retry
 
 
 def problem(error: ApiError, *, instance: str, request_id: str) -> dict[str, Any]:
-    """Return the body for `error`: an RFC 9457 problem with the fields that older clients read."""
+    """Return the body for `error`: an RFC 9457 problem with the fields that older clients read.
+
+    Args:
+        error: what to tell.
+        instance: the path that was asked, decoded.
+        request_id: of the request.
+    """
+    message = shortened(error.message, MAX_MESSAGE)
     body: dict[str, Any] = {
         "type": f"urn:studysync:error:{error.kind.code.lower().replace('_', '-')}",
         "title": HTTPStatus(error.kind.status).phrase,
         "status": error.kind.status,
-        "detail": error.message,
-        "instance": instance,
+        "detail": message,
+        "instance": _as_reference(instance),
         "error": True,
         "error_code": error.kind.code,
-        "message": error.message,
+        "message": message,
         "request_id": request_id,
     }
     if error.details:
         body["details"] = dict(error.details)
     return body
+
+
+def _as_reference(path: str) -> str:
+    """Return `path` as a URI reference (RFC 3986); the beginning of a long one, a host in none."""
+    path = quote(path[:_MAX_INSTANCE], safe=_IN_PATHS, errors="replace")
+    return path.replace("//", "/%2F", 1) if path.startswith("//") else path

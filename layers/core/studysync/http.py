@@ -10,6 +10,8 @@ from functools import lru_cache
 
 import httpx
 
+from studysync.context import traceparent
+
 POOL_SIZE = 20
 
 # A kept connection that the other side has closed meanwhile; also how a killed server looks in the middle of an answer.
@@ -24,7 +26,10 @@ class ReconnectingTransport(httpx.AsyncHTTPTransport):
     """
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send `request`; a second break is raised."""
+        """Send `request`, as a part of the trace at hand; a second break is raised."""
+        trace = traceparent()
+        if trace is not None:
+            request.headers["traceparent"] = trace
         try:
             return await super().handle_async_request(request)
         except BROKEN_CONNECTION:

@@ -9,7 +9,7 @@ from uuid import UUID
 from fastapi import Depends, Path, Request, Security
 from fastapi.security import HTTPBearer
 
-from studysync.context import request_context
+from studysync.context import request_context, route_template
 from studysync.errors import ApiError, forbidden, invalid, unauthenticated
 from studysync.fields import RequestBody
 from studysync.http import http_client
@@ -63,7 +63,7 @@ class _AccessToken(HTTPBearer):
         caller = await token_verifier().verify(credentials.credentials)
         context = request_context()
         if context is not None:  # pragma: no branch - an app of somebody else's, without our middleware
-            context.user_id = str(caller.user_id)
+            context.user_id, context.route = str(caller.user_id), route_template(request.scope)
         return caller
 
 

@@ -1,6 +1,7 @@
 """Structured logs: JSON lines through Powertools, with the request they belong to.
 
-No token, password or address of mail is ever logged: fields that may hold one are masked here, once for everybody.
+No token, password or address of mail is ever logged: fields that may hold one are masked here, once for everybody. What
+clients choose themselves may hold one too: of texts a log has lengths, names by `log_name`, or nothing.
 """
 
 from __future__ import annotations
@@ -15,11 +16,12 @@ from aws_lambda_powertools import Logger
 from pydantic import BaseModel
 
 from studysync.audit import AuditLogger
-from studysync.context import request_context
+from studysync.context import invocation, request_context
 from studysync.errors_seen import TrackingHandler, error_tracker
 from studysync.observability import count, count_business_event
+from studysync.sealing import keyed_hash
 
-__all__ = ["MASK", "AppLogger", "app_logger", "audit_logger", "error_tracker", "mask"]
+__all__ = ["MASK", "AppLogger", "app_logger", "audit_logger", "error_tracker", "log_name", "mask"]
 
 _SECRET = re.compile(
     r"passw|token|authorization|e.?mail|api.?key|secret|cookie|service.?role|credential", re.IGNORECASE
@@ -46,12 +48,26 @@ def mask(value: Any) -> Any:
     return value
 
 
+def log_name(text: str | None) -> str | None:
+    """Return what a log calls a text that a client chose, which may be anything, such as an address of mail.
+
+    The same text always has the same name; ``None`` has none.
+    """
+    return None if text is None else keyed_hash("logs", text)[:12]
+
+
 class _RequestFilter(logging.Filter):
     """Adds the request's id and caller to every record, and masks its extra fields."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         fields = record.__dict__
-        context = request_context()
+        context, invoked = request_context(), invocation()
+        if invoked is not None:
+            fields.setdefault("start", invoked.start)
+            if invoked.aws_request_id:
+                fields.setdefault("aws_request_id", invoked.aws_request_id)
+            if invoked.gateway_request_id:
+                fields.setdefault("gateway_request_id", invoked.gateway_request_id)
         if context is not None:
             fields.setdefault("request_id", context.request_id)
             if context.trace_id is not None:

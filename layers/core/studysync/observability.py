@@ -80,13 +80,14 @@ def count(name: str, value: float = 1) -> None:
 
 
 def count_request(route: str, seconds: float, *, error: bool) -> None:
-    """Count a request; those of load balancers and operators would hide what users see."""
+    """Count a request; those of load balancers and operators would hide what users see, but judge a deployment too."""
+    if error:
+        _publish_version_error()
     if route.startswith(_UNCOUNTED_PREFIX):
         return
     count("Requests")
     if error:
         count("Errors")
-        _publish_version_error()
     count("Latency", round(seconds * 1000, 2))
     _routes[:] = [route]
 
@@ -174,6 +175,4 @@ def _metrics() -> Metrics:
 
 
 def _stage() -> str:
-    from studysync.settings import get_settings
-
-    return get_settings().stage
+    return os.environ.get("STAGE") or "local"  # not the settings: figures are written while the secret is refused

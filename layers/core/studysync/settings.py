@@ -10,14 +10,23 @@ value on a developer's machine; a value wins.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, Json, SecretStr, StringConstraints, model_validator
 
+from studysync.kept_secret import read_or_kept, short_calls
+
 OperatorName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._@-]{1,64}$")]
 OperatorToken = Annotated[SecretStr, Field(min_length=32)]  # too long to guess: 32 random bytes in hexadecimal are 64
+
+_CALLS_PER_HOUR = 1000
+
+
+def _at_least(limit: int) -> Callable[[dict[str, Any]], int]:
+    """Return the default of a limit: `limit`, lifted with that on all calls where there are many from one address."""
+    return lambda others: max(limit, limit * others["rate_limit_per_hour"] // _CALLS_PER_HOUR)
 
 
 class Settings(BaseModel):
@@ -41,7 +50,19 @@ class Settings(BaseModel):
     max_request_bytes: int = Field(default=3 * 1024 * 1024, ge=1024)
     """Bodies over this many bytes are answered with 413; a batch of 500 events with 4 KiB each goes through."""
     rate_limit_per_minute: int = Field(default=100, ge=1)
-    rate_limit_per_hour: int = Field(default=1000, ge=1)
+    """Of a user, and of an address without one."""
+    rate_limit_per_hour: int = Field(default=_CALLS_PER_HOUR, ge=1)
+    rate_limit_address_factor: int = Field(default=10, ge=1)
+    """All who call from one address may so many times as often a minute as a user: behind a school's, 300 students can
+    make three calls a minute each, of which a heartbeat is one."""
+    registrations_per_minute: int = Field(default_factory=_at_least(30), ge=1)
+    """Of an address, as the following: a class can register in one lesson."""
+    registrations_per_hour: int = Field(default_factory=_at_least(150), ge=1)
+    failed_sign_ins_per_minute: int = Field(default_factory=_at_least(60), ge=1)
+    failed_sign_ins_per_hour: int = Field(default_factory=_at_least(400), ge=1)
+    failed_codes_per_minute: int = Field(default_factory=_at_least(40), ge=1)
+    """Wrong invite codes."""
+    failed_codes_per_hour: int = Field(default_factory=_at_least(200), ge=1)
     database_timeout_seconds: float = Field(default=5.0, gt=0, le=30)
 
     @classmethod
@@ -50,6 +71,7 @@ class Settings(BaseModel):
 
         Raises:
             pydantic.ValidationError: a variable is missing or malformed; the error names it.
+            ApiError: SERVICE_UNAVAILABLE, the secret cannot be read, and never was in this process.
         """
         found = {name: environment.get(name.upper()) for name in cls.model_fields}
         return cls.model_validate({name: value for name, value in found.items() if value})
@@ -62,14 +84,14 @@ class Settings(BaseModel):
         values.setdefault("supabase_auth_url", f"{url}/auth/v1")
         name = values.get("supabase_secret_name")
         if name and not values.get("supabase_service_role_key"):
-            values = {**_read_secret(name), **values}
+            values = {**read_or_kept(name, _read_secret), **values}
         return values
 
 
 def _read_secret(name: str) -> dict[str, Any]:
     from aws_lambda_powertools.utilities import parameters  # boto3 loads only where the secret is needed
 
-    secret = parameters.get_secret(name, transform="json", max_age=300)
+    secret: Any = parameters.SecretsProvider(boto_config=short_calls()).get(name, transform="json")
     found = dict(secret)
     values = {f"supabase_{key}": found[key] for key in ("service_role_key", "jwt_secret") if key in found}
     return {**values, **({"operator_tokens": found["operator_tokens"]} if found.get("operator_tokens") else {})}

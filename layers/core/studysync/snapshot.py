@@ -12,8 +12,8 @@ import asyncio
 import importlib
 import os
 import random
-import sys
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import resilience
@@ -48,28 +48,38 @@ def install(handler: Handler) -> bool:
 
 def warm_up(handler: Handler) -> None:
     """Answer a request to a path that does not exist: all middleware, no domain, no database."""
+    from studysync.errors import ApiError
+    from studysync.settings import get_settings
+
     for module in _modules:
         importlib.import_module(module)
+    with suppress(ApiError):
+        get_settings()  # the secret of now serves on where that of later is refused
     handler(_event(), _Context())
 
 
 def restore() -> None:
     """Make this copy a process of its own."""
+    from studysync.context import mark_restored
+
+    random.seed()
+    mark_restored()
+    renew()
+    resilience.on_restore()
+
+
+def renew() -> None:
+    """Drop sockets, and have settings, secrets and keys read again by whoever needs them next."""
     from studysync.database import database
     from studysync.http import http_client, http_transport
     from studysync.identity import token_verifier
     from studysync.settings import get_settings
 
-    random.seed()
     # The database uses it without the client.
     if http_transport.cache_info().currsize:  # pragma: no branch - nothing was sent before
         asyncio.get_event_loop().run_until_complete(http_transport().aclose())
     for kept in (database, token_verifier, http_client, http_transport, get_settings):
         kept.cache_clear()
-    parameters = sys.modules.get("aws_lambda_powertools.utilities.parameters")
-    if parameters is not None:  # pragma: no branch - loaded only where a secret is read
-        parameters.clear_caches()
-    resilience.on_restore()
     for work in _restorers:
         work()
 

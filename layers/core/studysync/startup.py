@@ -21,6 +21,8 @@ def begin() -> bool:
     """Begin to start, before anything else is imported; returns whether this is a function's process."""
     if "_HANDLER" not in os.environ:  # set by Lambda
         return False
+    # Lambda's level for lines would stand above ours, which a sampled request and the audit trail change for a moment.
+    os.environ.pop("AWS_LAMBDA_LOG_LEVEL", None)
     gc.disable()  # nothing that imports make is garbage, and looking for some takes 8 % of the time
     look_authorities_up()
     _defer_schemas()

@@ -1,195 +1,110 @@
 """Calls that may fail, and what to do about it: breakers, retries, caching, fallbacks, limits, measurements, health.
 
 Every part works alone and without AWS; with a DynamoDB table (`configure`, or RESILIENCE_TABLE) the execution
-environments of a fleet share what they learn. Names load when they are first used, so that importing the package costs
-next to nothing.
+environments of a fleet share what they learn. What is imported here is public; everything else may change.
 """
 
-from __future__ import annotations
+from resilience import events as events
+from resilience import testing as testing
+from resilience._caller import caller_scope as caller_scope
+from resilience._caller import current_caller as current_caller
+from resilience._caller import set_caller as set_caller
+from resilience._clock import Clock as Clock
+from resilience._deadline import Deadline as Deadline
+from resilience._deadline import clear_deadline as clear_deadline
+from resilience._deadline import deadline as deadline
+from resilience._deadline import remaining as remaining
+from resilience._deadline import set_deadline as set_deadline
+from resilience._deadline import timeout_for as timeout_for
+from resilience._degradation import Served as Served
+from resilience._degradation import degraded as degraded
+from resilience._degradation import served as served
+from resilience._degradation import track_served as track_served
+from resilience._runtime import begin as begin
+from resilience._runtime import configure as configure
+from resilience._runtime import default_store as default_store
+from resilience._runtime import flush as flush
+from resilience._runtime import on_restore as on_restore
+from resilience._runtime import prepare as prepare
+from resilience._runtime import settle as settle
+from resilience._runtime import warm_up as warm_up
+from resilience.breaker.breaker import CircuitBreaker as CircuitBreaker
+from resilience.breaker.config import CircuitConfig as CircuitConfig
+from resilience.breaker.decorator import circuit_breaker as circuit_breaker
+from resilience.breaker.fleet import SharedCircuit as SharedCircuit
+from resilience.breaker.fleet import force_open_async as force_open_async
+from resilience.breaker.fleet import reset_circuit_async as reset_circuit_async
+from resilience.breaker.fleet import shared_circuits as shared_circuits
+from resilience.breaker.fleet import shared_circuits_async as shared_circuits_async
+from resilience.breaker.record import CircuitChange as CircuitChange
+from resilience.breaker.states import CircuitSnapshot as CircuitSnapshot
+from resilience.breaker.states import CircuitState as CircuitState
+from resilience.breaker.states import CircuitTransition as CircuitTransition
+from resilience.breaker.wrapper import ProtectedFunction as ProtectedFunction
+from resilience.cache.codec import register_type as register_type
+from resilience.cache.decorator import cached as cached
+from resilience.cache.function import CachedFunction as CachedFunction
+from resilience.cache.manager import CacheManager as CacheManager
+from resilience.cache.manager import CacheStats as CacheStats
+from resilience.cache.manager import cache_manager as cache_manager
+from resilience.errors import CircuitOpenError as CircuitOpenError
+from resilience.errors import ConcurrencyLimitError as ConcurrencyLimitError
+from resilience.errors import ConfigurationError as ConfigurationError
+from resilience.errors import DeadlineExceededError as DeadlineExceededError
+from resilience.errors import PoolTimeoutError as PoolTimeoutError
+from resilience.errors import RateLimitedError as RateLimitedError
+from resilience.errors import ResilienceError as ResilienceError
+from resilience.errors import StoreError as StoreError
+from resilience.fallbacks import FallbackHandler as FallbackHandler
+from resilience.fallbacks import fallback as fallback
+from resilience.fallbacks import fallback_handler as fallback_handler
+from resilience.fallbacks import with_fallback as with_fallback
+from resilience.faults import chaos as chaos
+from resilience.health import CheckResult as CheckResult
+from resilience.health import HealthChecker as HealthChecker
+from resilience.health import HealthReport as HealthReport
+from resilience.health import health_checker as health_checker
+from resilience.limits.adaptive import AdaptiveLimit as AdaptiveLimit
+from resilience.limits.adaptive import adaptive_limit as adaptive_limit
+from resilience.limits.bulkhead import Bulkhead as Bulkhead
+from resilience.limits.bulkhead import ConnectionPool as ConnectionPool
+from resilience.limits.bulkhead import PoolStats as PoolStats
+from resilience.limits.bulkhead import bulkhead as bulkhead
+from resilience.limits.bulkhead import connection_pool as connection_pool
+from resilience.limits.decision import Decision as Decision
+from resilience.limits.decision import Limit as Limit
+from resilience.limits.rate_limiter import RateLimiter as RateLimiter
+from resilience.limits.rate_limiter import rate_limiter as rate_limiter
+from resilience.metrics.decorator import monitor_performance as monitor_performance
+from resilience.metrics.monitor import FleetReport as FleetReport
+from resilience.metrics.monitor import Minute as Minute
+from resilience.metrics.monitor import PerformanceMonitor as PerformanceMonitor
+from resilience.metrics.monitor import performance_monitor as performance_monitor
+from resilience.metrics.occurrences import Occurrence as Occurrence
+from resilience.metrics.occurrences import Occurrences as Occurrences
+from resilience.metrics.performance import Performance as Performance
+from resilience.metrics.performance import SlowCall as SlowCall
+from resilience.metrics.sketch import Sketch as Sketch
+from resilience.pipelines import Pipeline as Pipeline
+from resilience.pipelines import pipeline as pipeline
+from resilience.query import QueryOptimizer as QueryOptimizer
+from resilience.retry.budget import RetryBudget as RetryBudget
+from resilience.retry.decorator import retry_async as retry_async
+from resilience.retry.decorator import retry_sync as retry_sync
+from resilience.retry.decorator import with_retry as with_retry
+from resilience.retry.hedging import hedge as hedge
+from resilience.retry.policy import RetryPolicy as RetryPolicy
+from resilience.retry.retry_after import parse_retry_after as parse_retry_after
+from resilience.retry.retry_after import retry_after_of as retry_after_of
+from resilience.retry.transient import code_of as code_of
+from resilience.retry.transient import is_transient_sqlstate as is_transient_sqlstate
+from resilience.retry.transient import status_of as status_of
+from resilience.retry.transient import transient_errors as transient_errors
+from resilience.store import DynamoStore as DynamoStore
+from resilience.store import MemoryStore as MemoryStore
+from resilience.store import RedisStore as RedisStore
+from resilience.store import Store as Store
+from resilience.timeouts import timeout as timeout
 
-import importlib
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from resilience import events, testing
-    from resilience._breaker._breaker import CircuitBreaker
-    from resilience._breaker._config import CircuitConfig
-    from resilience._breaker._fleet import (
-        SharedCircuit,
-        force_open_async,
-        reset_circuit_async,
-        shared_circuits,
-        shared_circuits_async,
-    )
-    from resilience._breaker._record import CircuitChange
-    from resilience._breaker._states import CircuitSnapshot, CircuitState, CircuitTransition
-    from resilience._breaker._wrap import circuit_breaker
-    from resilience._cache._cached import cached
-    from resilience._cache._codec import register_type
-    from resilience._cache._manager import CacheManager, CacheStats, cache_manager
-    from resilience._clock import Clock
-    from resilience._deadline import Deadline, clear_deadline, deadline, remaining, set_deadline, timeout_for
-    from resilience._fallback import FallbackHandler, fallback_handler, with_fallback
-    from resilience._health import CheckResult, HealthChecker, HealthReport, health_checker
-    from resilience._hints import parse_retry_after, retry_after_of
-    from resilience._limiter.decision import Decision, Limit
-    from resilience._limiter.limiter import RateLimiter, rate_limiter
-    from resilience._monitor._figures import Performance, SlowCall
-    from resilience._monitor._measure import monitor_performance
-    from resilience._monitor._monitor import FleetReport, Minute, PerformanceMonitor, performance_monitor
-    from resilience._monitor._occurrences import Occurrence, Occurrences
-    from resilience._monitor._sketch import Sketch
-    from resilience._pool import ConnectionPool, PoolStats, connection_pool
-    from resilience._query import QueryOptimizer
-    from resilience._retry._budget import RetryBudget
-    from resilience._retry._policy import RetryPolicy
-    from resilience._retry._retry import retry_async, retry_sync, with_retry
-    from resilience._runtime import begin, configure, default_store, flush, on_restore, settle, warm_up
-    from resilience._served import Served, degraded, served, track_served
-    from resilience._transient import code_of, is_transient_sqlstate, status_of, transient_errors
-    from resilience.errors import (
-        CircuitOpenError,
-        ConfigurationError,
-        DeadlineExceededError,
-        PoolTimeoutError,
-        RateLimitedError,
-        ResilienceError,
-        StoreError,
-    )
-    from resilience.store import DynamoStore, MemoryStore, Store
-
-_WHERE = {
-    "_breaker._breaker": "CircuitBreaker",
-    "_breaker._config": "CircuitConfig",
-    "_breaker._fleet": "SharedCircuit force_open_async reset_circuit_async shared_circuits shared_circuits_async",
-    "_breaker._record": "CircuitChange",
-    "_breaker._states": "CircuitSnapshot CircuitState CircuitTransition",
-    "_breaker._wrap": "circuit_breaker",
-    "_cache._cached": "cached",
-    "_cache._codec": "register_type",
-    "_cache._manager": "CacheManager CacheStats cache_manager",
-    "_clock": "Clock",
-    "_deadline": "Deadline clear_deadline deadline remaining set_deadline timeout_for",
-    "_fallback": "FallbackHandler fallback_handler with_fallback",
-    "_health": "CheckResult HealthChecker HealthReport health_checker",
-    "_hints": "parse_retry_after retry_after_of",
-    "_limiter.decision": "Decision Limit",
-    "_limiter.limiter": "RateLimiter rate_limiter",
-    "_monitor._figures": "Performance SlowCall",
-    "_monitor._measure": "monitor_performance",
-    "_monitor._monitor": "FleetReport Minute PerformanceMonitor performance_monitor",
-    "_monitor._occurrences": "Occurrence Occurrences",
-    "_monitor._sketch": "Sketch",
-    "_pool": "ConnectionPool PoolStats connection_pool",
-    "_query": "QueryOptimizer",
-    "_retry._budget": "RetryBudget",
-    "_retry._policy": "RetryPolicy",
-    "_retry._retry": "retry_async retry_sync with_retry",
-    "_runtime": "begin configure default_store flush on_restore settle warm_up",
-    "_served": "Served degraded served track_served",
-    "_transient": "code_of is_transient_sqlstate status_of transient_errors",
-    "errors": "CircuitOpenError ConfigurationError DeadlineExceededError PoolTimeoutError RateLimitedError "
-    "ResilienceError StoreError",
-    "store": "DynamoStore MemoryStore Store",
-}
-_MODULE_OF = {name: module for module, names in _WHERE.items() for name in names.split()}
-
-__all__ = [
-    "CacheManager",
-    "CacheStats",
-    "CheckResult",
-    "CircuitBreaker",
-    "CircuitChange",
-    "CircuitConfig",
-    "CircuitOpenError",
-    "CircuitSnapshot",
-    "CircuitState",
-    "CircuitTransition",
-    "Clock",
-    "ConfigurationError",
-    "ConnectionPool",
-    "Deadline",
-    "DeadlineExceededError",
-    "Decision",
-    "DynamoStore",
-    "FallbackHandler",
-    "FleetReport",
-    "HealthChecker",
-    "HealthReport",
-    "Limit",
-    "MemoryStore",
-    "Minute",
-    "Occurrence",
-    "Occurrences",
-    "Performance",
-    "PerformanceMonitor",
-    "PoolStats",
-    "PoolTimeoutError",
-    "QueryOptimizer",
-    "RateLimitedError",
-    "RateLimiter",
-    "ResilienceError",
-    "RetryBudget",
-    "RetryPolicy",
-    "Served",
-    "SharedCircuit",
-    "Sketch",
-    "SlowCall",
-    "Store",
-    "StoreError",
-    "begin",
-    "cache_manager",
-    "cached",
-    "circuit_breaker",
-    "clear_deadline",
-    "code_of",
-    "configure",
-    "connection_pool",
-    "deadline",
-    "default_store",
-    "degraded",
-    "events",
-    "fallback_handler",
-    "flush",
-    "force_open_async",
-    "health_checker",
-    "is_transient_sqlstate",
-    "monitor_performance",
-    "on_restore",
-    "parse_retry_after",
-    "performance_monitor",
-    "rate_limiter",
-    "register_type",
-    "remaining",
-    "reset_circuit_async",
-    "retry_after_of",
-    "retry_async",
-    "retry_sync",
-    "served",
-    "set_deadline",
-    "settle",
-    "shared_circuits",
-    "shared_circuits_async",
-    "status_of",
-    "testing",
-    "timeout_for",
-    "track_served",
-    "transient_errors",
-    "warm_up",
-    "with_fallback",
-    "with_retry",
-]
-
-
-def __getattr__(name: str) -> Any:
-    if name in {"events", "testing"}:
-        return importlib.import_module(f"resilience.{name}")
-    if name not in _MODULE_OF:
-        raise AttributeError(f"module 'resilience' has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"resilience.{_MODULE_OF[name]}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+# The last one, because the room of its name is loaded by the others.
+from resilience.retry.decorator import retry as retry  # isort: skip

@@ -7,11 +7,11 @@ is measured on a steady clock, which no time server moves.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar, Token
 from typing import Final, NamedTuple
 
-from resilience import _checks
+from resilience import _validation
 from resilience._clock import SYSTEM, Clock
 from resilience.errors import DeadlineExceededError
 
@@ -45,7 +45,7 @@ def set_deadline(seconds: float, *, clock: Clock = SYSTEM) -> Token[Deadline | N
     Returns:
         A token for `clear_deadline`.
     """
-    _checks.number("seconds", seconds)
+    _validation.number("seconds", seconds)
     at, current = clock.steady() + seconds, _current.get()
     if current is not None and current.remaining() <= seconds:
         return _current.set(current)
@@ -53,8 +53,13 @@ def set_deadline(seconds: float, *, clock: Clock = SYSTEM) -> Token[Deadline | N
 
 
 def clear_deadline(token: Token[Deadline | None]) -> None:
-    """Bring back the deadline from before `set_deadline`."""
-    _current.reset(token)
+    """Bring back the deadline from before `set_deadline`.
+
+    In another context than that, where the deadline was never seen (a framework may enter and leave a block in
+    different threads), there is nothing to bring back.
+    """
+    with suppress(ValueError):
+        _current.reset(token)
 
 
 def forget_deadline() -> None:
@@ -72,7 +77,7 @@ def deadline(seconds: float, *, clock: Clock = SYSTEM) -> Iterator[Deadline]:
     try:
         yield _current.get() or Deadline(clock.steady() + seconds, clock.steady)
     finally:
-        _current.reset(token)
+        clear_deadline(token)
 
 
 def remaining() -> float | None:

@@ -12,15 +12,29 @@ import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from resilience import _offload
+from resilience import _background
 from resilience._clock import SYSTEM, Clock
-from resilience._control import Control, control_of
-from resilience.store._protocol import Store
+from resilience._fork import renew_in_child
+from resilience._shared_state import Control, control_of
+from resilience.store import DynamoStore, MemoryStore, Store
 
 if TYPE_CHECKING:
     import asyncio
 
-_lock = threading.RLock()
+
+class _Process:
+    """The lock of what follows."""
+
+    def __init__(self) -> None:
+        self.after_fork()
+        renew_in_child(self)
+
+    def after_fork(self) -> None:
+        """See Renewable."""
+        self.lock = threading.RLock()
+
+
+_process = _Process()
 _store: Store | None = None
 _rebinders: weakref.WeakSet[Bound] = weakref.WeakSet()
 _restorers: list[Callable[[], object]] = []
@@ -39,7 +53,7 @@ class Bound:
 
     def follow_default(self) -> None:
         """Be told when the default store changes."""
-        with _lock:
+        with _process.lock:
             _rebinders.add(self)
 
 
@@ -51,7 +65,7 @@ def configure(*, store: Store | None = None) -> None:
             new MemoryStore.
     """
     global _store  # noqa: PLW0603 - one default a process
-    with _lock:
+    with _process.lock:
         _store = store
         users = list(_rebinders)
     for user in users:
@@ -61,7 +75,7 @@ def configure(*, store: Store | None = None) -> None:
 def default_store() -> Store:
     """The store in use, made when first asked for."""
     global _store  # noqa: PLW0603
-    with _lock:
+    with _process.lock:
         if _store is None:
             _store = _from_environment()
         return _store
@@ -82,6 +96,18 @@ def begin(*, clock: Clock = SYSTEM) -> None:
         clock: Source of time.
     """
     default_control().refresh_soon(clock)
+
+
+def prepare() -> bool:
+    """Choose the store and make its client now: at import, off the path of requests, and before a snapshot.
+
+    Sends nothing.
+
+    Returns:
+        False when the client cannot be made yet; it is tried again with the first request.
+    """
+    store = default_store()
+    return store.prepare() if isinstance(store, DynamoStore) else True
 
 
 def warm_up() -> bool:
@@ -110,7 +136,7 @@ def flush(timeout: float | None = 2.0, *, final: bool = False) -> bool:
     """
     for work in _flushers:
         work(final)
-    return _offload.drain(timeout)
+    return _background.drain(timeout)
 
 
 def settle(loop: asyncio.AbstractEventLoop, timeout: float = 0.25) -> bool:
@@ -125,7 +151,7 @@ def settle(loop: asyncio.AbstractEventLoop, timeout: float = 0.25) -> bool:
     Returns:
         True when nothing is left; what is goes on when the loop runs again.
     """
-    return _offload.settle(loop, timeout)
+    return _background.settle(loop, timeout)
 
 
 def on_restored(work: Callable[[], object]) -> None:
@@ -137,7 +163,7 @@ def on_restore() -> None:
     """Call after a SnapStart restore: drops sockets, and what must differ between copies of one memory."""
     store = default_store()
     control_of(store).expire()
-    with _lock:
+    with _process.lock:
         users = list(_rebinders)
     for user in users:
         user.restored()
@@ -151,9 +177,5 @@ def on_restore() -> None:
 def _from_environment() -> Store:
     table = os.environ.get("RESILIENCE_TABLE")
     if table:
-        from resilience.store._dynamo import DynamoStore
-
         return DynamoStore(table)
-    from resilience.store._memory import MemoryStore
-
     return MemoryStore()

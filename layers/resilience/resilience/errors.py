@@ -6,6 +6,7 @@ ResilienceError                 everything this package raises by itself
 ├── CircuitOpenError            the circuit is open, nothing was called; carries `retry_after`
 ├── RateLimitedError            the limit is reached; carries the `decision` and `retry_after`
 ├── DeadlineExceededError       no time is left for the call; also a TimeoutError
+├── ConcurrencyLimitError       as many calls as the dependency serves are under way
 ├── PoolTimeoutError            no free slot within the time; also a TimeoutError
 └── StoreError                  the shared store did not answer or refused
 ```
@@ -18,11 +19,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from resilience._limiter.decision import Decision
+    from resilience.limits.decision import Decision
 
 
 class ResilienceError(Exception):
-    """The base of every error that this package raises by itself."""
+    """The base of every error that this package raises by itself. All of them survive pickling."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _rebuild, (type(self), self.args, self.__dict__)
+
+
+def _rebuild(kind: type[ResilienceError], args: tuple[object, ...], attributes: dict[str, object]) -> ResilienceError:
+    error = kind.__new__(kind)
+    error.args = args
+    error.__dict__.update(attributes)
+    return error
 
 
 class ConfigurationError(ResilienceError, ValueError):
@@ -83,6 +94,18 @@ class PoolTimeoutError(ResilienceError, TimeoutError):
     def __init__(self, limit: int, waited: float) -> None:
         super().__init__(f"all {limit} slots busy for {waited:.2f} s")
         self.waited = waited
+
+
+class ConcurrencyLimitError(ResilienceError):
+    """As many calls are under way as the dependency serves without making them wait.
+
+    Attributes:
+        limit: How many that is now.
+    """
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"{limit} calls are under way, and more would have to wait")
+        self.limit = limit
 
 
 class StoreError(ResilienceError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from resilience import _waiting
+from resilience import _sleep
 from resilience._clock import Clock
 
 __all__ = ["ManualClock", "no_wait", "set_testing"]
@@ -40,7 +40,7 @@ class ManualClock(Clock):
 
 def set_testing(active: bool = True) -> None:
     """Remove (or bring back) every wait between retries, in the whole process."""
-    _waiting.skip(active)
+    _sleep.skip(active)
 
 
 @contextmanager
@@ -50,11 +50,11 @@ def no_wait() -> Iterator[list[float]]:
     Yields:
         A list that collects the seconds which would have been waited, in order.
     """
-    before = _waiting.skipping()
-    _waiting.skip(True)
-    waits = _waiting.recorded
+    before = _sleep.skipping()
+    _sleep.skip(True)
+    waits = _sleep.recorded
     waits.clear()
     try:
         yield waits
     finally:
-        _waiting.skip(before)
+        _sleep.skip(before)

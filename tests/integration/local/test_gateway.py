@@ -40,6 +40,21 @@ def test_the_context_and_environment_are_lambdas(running: Running) -> None:
     assert "PYTHONDONTWRITEBYTECODE" not in environment
 
 
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"x-forwarded-for": "203.0.113.7"},
+        {"x-forwarded-for": "203.0.113.7, 127.0.0.1", "x-forwarded-proto": "https"},
+        {"forwarded": "for=203.0.113.7", "x-real-ip": "203.0.113.7"},
+    ],
+)
+def test_a_client_does_not_choose_its_address(running: Running, headers: dict[str, str]) -> None:
+    """What it writes into headers is passed on, but the connection's address is what counts."""
+    event = running.client.get("/echo/x", headers=headers).json()
+    assert event["requestContext"]["http"]["sourceIp"] in {"127.0.0.1", "::1"}
+    assert event["headers"]["x-forwarded-for"].endswith(event["requestContext"]["http"]["sourceIp"])
+
+
 def test_binary_both_ways(running: Running) -> None:
     """Bytes that are no text survive the way in and the way out."""
     event = running.client.post("/echo/x", content=b"\x00\xff", headers={"content-type": "image/png"}).json()

@@ -52,15 +52,26 @@ class FaultyStore:
         *,
         expected_version: int | None,
         ttl: int | None = None,
+        first_version: int = 1,
     ) -> bool:
         self._write()
-        done = self.inner.put_if(pk, sk, attributes, expected_version=expected_version, ttl=ttl)
+        done = self.inner.put_if(
+            pk, sk, attributes, expected_version=expected_version, ttl=ttl, first_version=first_version
+        )
         self._answer()
         return done
 
-    def add(self, pk: str, sk: str, deltas: Mapping[str, int], *, ttl: int | None = None) -> dict[str, int]:
+    def add(
+        self,
+        pk: str,
+        sk: str,
+        deltas: Mapping[str, int],
+        *,
+        ttl: int | None = None,
+        request_id: tuple[str, str] | None = None,
+    ) -> dict[str, int]:
         self._write()
-        values = self.inner.add(pk, sk, deltas, ttl=ttl)
+        values = self.inner.add(pk, sk, deltas, ttl=ttl, request_id=request_id)
         self._answer()
         return values
 

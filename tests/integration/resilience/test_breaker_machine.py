@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from resilience import CircuitBreaker, CircuitOpenError, DynamoStore, MemoryStore, Store
-from resilience._breaker._circuit import Ticket
+from resilience.breaker.circuit import Permit
 from resilience.store import Item, Value
 from resilience.testing import ManualClock
 from tests.integration.resilience.helpers import FaultyStore
@@ -42,7 +42,14 @@ class Ledger:
         return getattr(self.inner, name)
 
     def put_if(
-        self, pk: str, sk: str, attributes: Mapping[str, Value], *, expected_version: int | None, ttl: int | None = None
+        self,
+        pk: str,
+        sk: str,
+        attributes: Mapping[str, Value],
+        *,
+        expected_version: int | None,
+        ttl: int | None = None,
+        first_version: int = 1,
     ) -> bool:
         done = self.inner.put_if(pk, sk, attributes, expected_version=expected_version, ttl=ttl)
         if done:
@@ -66,18 +73,18 @@ class Environment:
             jitter=0,
             max_recovery_timeout=60,
         )
-        self.calls: list[tuple[Ticket, bool]] = []
+        self.calls: list[tuple[Permit, bool]] = []
         self.hurried_at = -1.0
 
-    def begin(self, down: bool) -> Ticket | None:
+    def begin(self, down: bool) -> Permit | None:
         try:
             return self.breaker.enter(self.clock.wall())
         except CircuitOpenError:
             return None
 
-    def end(self, ticket: Ticket, failed: bool) -> None:
+    def end(self, permit: Permit, failed: bool) -> None:
         breaker = self.breaker
-        record = breaker.on_error(ticket, DownError(), 0.0) if failed else breaker.on_result(ticket, None, 0.0)
+        record = breaker.on_error(permit, DownError(), 0.0) if failed else breaker.on_result(permit, None, 0.0)
         breaker.share(record)
 
 
@@ -102,25 +109,25 @@ class Fleet(RuleBasedStateMachine):
     def call(self, n: int, ends: bool) -> None:
         environment = self.fleet[n]
         before = len(self.ledger.accepted)
-        ticket = environment.begin(self.down)
+        permit = environment.begin(self.down)
         self.note_elections(n, before)
-        if ticket is None:
+        if permit is None:
             return
         if ends:
-            environment.end(ticket, self.down)
+            environment.end(permit, self.down)
         else:
-            environment.calls.append((ticket, self.down))
+            environment.calls.append((permit, self.down))
 
     @rule(n=environments, seconds=st.sampled_from([1.0, 61.0]))
     def outage(self, n: int, seconds: float) -> None:
         """The way into the interesting part: one environment sees enough failures to open, and time passes."""
         for _ in range(THRESHOLD):
             before = len(self.ledger.accepted)
-            ticket = self.fleet[n].begin(True)
+            permit = self.fleet[n].begin(True)
             self.note_elections(n, before)
-            if ticket is None:
+            if permit is None:
                 break
-            self.fleet[n].end(ticket, True)
+            self.fleet[n].end(permit, True)
         self.let_pass(seconds)
 
     @rule(n=environments)
@@ -224,9 +231,9 @@ class Fleet(RuleBasedStateMachine):
         for environment in self.fleet:
             self.turn(5)
             for _ in range(THRESHOLD):
-                ticket = environment.begin(True)
-                if ticket is not None:
-                    environment.end(ticket, True)
+                permit = environment.begin(True)
+                if permit is not None:
+                    environment.end(permit, True)
             assert environment.breaker.get_state() != "closed"
 
     def closes_when_well(self) -> None:
@@ -234,9 +241,9 @@ class Fleet(RuleBasedStateMachine):
         for _ in range(12):
             self.turn(30)
             for environment in self.fleet:
-                ticket = environment.begin(False)
-                if ticket is not None:
-                    environment.end(ticket, False)
+                permit = environment.begin(False)
+                if permit is not None:
+                    environment.end(permit, False)
         for environment in self.fleet:
             assert environment.breaker.get_state() == "closed"
 

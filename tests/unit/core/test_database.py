@@ -13,6 +13,7 @@ from postgrest import AsyncPostgrestClient
 
 from resilience import deadline
 from resilience.testing import no_wait
+from studysync.context import begin_request
 from studysync.database import Database, _protected, breaker
 from studysync.errors import ApiError
 from studysync.http import ReconnectingTransport
@@ -68,6 +69,8 @@ def refused(work: Awaitable[Any]) -> ApiError:
         (httpx.ConnectError("refused"), "SERVICE_UNAVAILABLE", 3),
         (httpx.ReadTimeout("slow"), "SERVICE_UNAVAILABLE", 1),
         (httpx.Response(500, json={"code": "57014", "message": "cancelled"}), "SERVICE_UNAVAILABLE", 1),
+        (httpx.Response(504, json={"code": "PGRST003", "message": "no connection"}), "SERVICE_UNAVAILABLE", 1),
+        (httpx.Response(504, html="<p>Gateway timeout</p>"), "SERVICE_UNAVAILABLE", 1),
         (httpx.Response(404, json={"code": "PGRST202", "message": "no such function"}), "INTERNAL_ERROR", 1),
         (httpx.Response(400, json={"code": "SS001", "message": "No such session."}), "NOT_FOUND", 1),
     ],
@@ -80,6 +83,59 @@ def test_what_passes_is_asked_for_again_and_nothing_else(
     database = Database(SETTINGS, httpx.MockTransport(server))
     assert refused(database.call("get_profile")).kind.code == code
     assert len(server.asked) == asked
+
+
+SLOW: list[httpx.Response | Exception] = [
+    httpx.ReadTimeout("slow"),
+    httpx.WriteTimeout("slow"),
+    httpx.PoolTimeout("busy"),
+    httpx.Response(500, json={"code": "57014", "message": "cancelled"}),
+    httpx.Response(504, json={"code": "PGRST003", "message": "no connection"}),
+    httpx.Response(504, html="<p>Gateway timeout</p>"),
+]
+DEAD: list[httpx.Response | Exception] = [
+    httpx.ConnectError("refused"),
+    httpx.ConnectTimeout("nobody there"),
+    httpx.Response(503, json={"code": "PGRST002", "message": "no schema cache"}),
+    httpx.Response(500, json={"code": "08006", "message": "connection failure"}),
+]
+
+
+def state_after(answer: httpx.Response | Exception, callers: list[str | None], address: str = "192.0.2.1") -> str:
+    """The circuit's state when calls on behalf of these users (None: of the address alone) ended so."""
+    database = Database(SETTINGS, httpx.MockTransport(Answers(answer)))
+
+    async def call(user_id: str | None) -> None:
+        scope = {"type": "http", "method": "GET", "path": "/", "client": (address, 1)}
+        begin_request(scope, None).user_id = user_id
+        with pytest.raises(ApiError):
+            await database.call("get_profile")
+
+    for caller in callers:
+        asyncio.run(call(caller))
+    return str(breaker.get_state())
+
+
+@pytest.mark.parametrize("answer", SLOW, ids=repr)
+def test_what_takes_one_caller_too_long_opens_no_circuit(answer: httpx.Response | Exception) -> None:
+    """Neither a user's calls do, nor an address's; those of three users do."""
+    assert state_after(answer, ["mallory"] * 30) == "closed"
+    assert state_after(answer, [None] * 30) == "closed"
+    assert state_after(answer, ["alice"] * 5) == "open"
+
+
+@pytest.mark.parametrize("answer", DEAD, ids=repr)
+def test_a_dead_database_opens_the_circuit_for_a_single_caller(answer: httpx.Response | Exception) -> None:
+    """Nobody but the database can be the cause."""
+    assert state_after(answer, ["alice"] * 5) == "open"
+
+
+def test_addresses_of_one_network_are_one_caller() -> None:
+    """Whoever has an IPv6 address has a whole /64 of them."""
+    for n in range(10):
+        assert state_after(SLOW[0], [None], f"2001:db8::{n:x}") == "closed"
+    assert state_after(SLOW[0], [None], "2001:db8:0:1::1") == "closed"
+    assert state_after(SLOW[0], [None], "testclient") == "open"
 
 
 def test_a_call_without_time_left_is_not_made() -> None:

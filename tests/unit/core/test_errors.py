@@ -47,7 +47,7 @@ def test_other_codes_are_not(code: str) -> None:
 
 @pytest.mark.parametrize(
     ("code", "transient"),
-    [("40001", True), ("40P01", True), ("57P01", True), ("08006", True), ("PGRST003", True), ("503", True),
+    [("40001", True), ("40P01", True), ("57P01", True), ("08006", True), ("PGRST002", True), ("503", True),
      ("53100", True), ("53300", True), ("58030", True), ("XX000", True),
      ("23505", False), ("42883", False), ("PGRST202", False), ("SS001", False)],
 )  # fmt: skip

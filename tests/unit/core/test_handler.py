@@ -11,7 +11,7 @@ import pytest
 from fastapi import FastAPI
 
 from resilience import flush
-from resilience._offload import soon
+from resilience._background import soon
 from studysync.app import create_handler
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI
+from fastapi.responses import StreamingResponse
 
 from health.figures import is_traffic
 from resilience import (
@@ -20,9 +21,10 @@ from resilience import (
     StoreError,
     performance_monitor,
 )
-from resilience._served import note_cached, note_fallback
+from resilience._degradation import note_cached, note_fallback
 from studysync.errors import forbidden
 from studysync.middleware import ErrorHandlerMiddleware, RequestContextMiddleware
+from tests.support.client import assert_problem
 
 Route = Callable[[], Awaitable[Any]]
 
@@ -101,6 +103,33 @@ def test_an_answer_says_when_it_is_old_or_makes_do() -> None:
     headers = answer(old).headers
     assert (headers["x-cache"], headers["age"], headers["x-degraded"]) == ("stale", "42", "recommendations")
     assert not {"x-cache", "age", "x-degraded"} & set(answer(fresh).headers)
+
+
+def test_an_answer_that_lambda_would_not_give_is_a_500(caplog: pytest.LogCaptureFixture) -> None:
+    """An error of the contract and a line in the log, where the process would have died; what just fits goes out."""
+
+    async def too_large() -> str:
+        return '"' * 1_500_001  # three more bytes each: escaped in JSON, and both in Lambda's JSON
+
+    async def large() -> str:
+        return "x" * 5_900_000
+
+    assert_problem(answer(too_large), 500, "INTERNAL_ERROR")
+    assert [vars(record).get("error_type") for record in caplog.records if vars(record).get("kind") == "error"] == [
+        "AnswerTooLargeError"
+    ]
+    fine = answer(large)
+    assert (fine.status_code, len(fine.content)) == (200, 5_900_002)
+
+
+def test_an_answer_in_pieces_goes_out_as_it_comes() -> None:
+    """Nothing of ours is made so; what somebody mounts beside it may be."""
+
+    async def pieces() -> StreamingResponse:
+        return StreamingResponse(iter([b"a", b"b", b""]), status_code=203)
+
+    response = answer(pieces)
+    assert (response.status_code, response.content) == (203, b"ab")
 
 
 def test_methods_that_are_made_up_count_as_one() -> None:

@@ -34,6 +34,9 @@ def test_addresses_follow_from_the_projects() -> None:
         ("SUPABASE_URL", "project.supabase.co"),
         ("SUSPICION_MODE", "harsh"),
         ("MAX_REQUEST_BYTES", "0"),
+        ("RATE_LIMIT_PER_HOUR", "many"),
+        ("RATE_LIMIT_ADDRESS_FACTOR", "0"),
+        ("REGISTRATIONS_PER_HOUR", "0"),
         ("DATABASE_TIMEOUT_SECONDS", "-1"),
     ],
 )
@@ -51,6 +54,18 @@ def test_an_empty_variable_counts_as_absent(monkeypatch: pytest.MonkeyPatch) -> 
     settings = Settings.from_environment()
     assert settings.supabase_rest_url == "https://project.supabase.co/rest/v1"
     assert settings.rate_limit_per_minute == 100
+
+
+def test_lower_limits_are_lifted_with_that_on_all_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where many call from one address, more of them register; unless that is set, and never below the default."""
+    assert Settings.from_environment().registrations_per_hour == 150
+    monkeypatch.setenv("RATE_LIMIT_PER_HOUR", "4000")
+    assert Settings.from_environment().registrations_per_hour == 600
+    assert Settings.from_environment().failed_codes_per_minute == 160
+    monkeypatch.setenv("REGISTRATIONS_PER_HOUR", "20")
+    assert Settings.from_environment().registrations_per_hour == 20
+    monkeypatch.setenv("RATE_LIMIT_PER_HOUR", "5")
+    assert Settings.from_environment().failed_sign_ins_per_hour == 400
 
 
 def test_secrets_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:

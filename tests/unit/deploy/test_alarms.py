@@ -13,7 +13,11 @@ from tests.unit.deploy.conftest import ROOT, Resources
 # What AWS publishes of itself: the metric, and the dimensions that it comes with.
 AWS_METRICS: dict[tuple[str, str], tuple[set[str], ...]] = {
     ("AWS/Lambda", "Errors"): ({"FunctionName"}, {"FunctionName", "Resource", "ExecutedVersion"}),
+    ("AWS/Lambda", "Invocations"): ({"FunctionName", "Resource", "ExecutedVersion"},),
     ("AWS/Lambda", "Throttles"): ({"FunctionName"},),
+    ("AWS/ApiGateway", "Count"): ({"ApiId"},),
+    ("AWS/ApiGateway", "5xx"): ({"ApiId"},),
+    ("AWS/ApiGateway", "Latency"): ({"ApiId"},),
     ("AWS/Lambda", "ConcurrentExecutions"): ({"FunctionName"},),
     ("AWS/Lambda", "ClaimedAccountConcurrency"): (set(),),
     ("AWS/DynamoDB", "ReadThrottleEvents"): ({"TableName"},),
@@ -23,8 +27,11 @@ AWS_METRICS: dict[tuple[str, str], tuple[set[str], ...]] = {
     ("AWS/DynamoDB", "SystemErrors"): ({"TableName", "Operation"},),
     ("AWS/SQS", "ApproximateNumberOfMessagesVisible"): ({"QueueName"},),
 }
-# For deployments alone: they watch them, people watch FunctionErrors and ServerErrors.
-FOR_DEPLOYMENTS = {"DeploymentErrors", "DeploymentAnswers"}
+# These decide about a deployment as well.
+FOR_DEPLOYMENTS = {f"{name}Deployment" for name in ("Users", "Sessions", "Gamification", "Spaces", "Sync", "Health")}
+# Two of them make an objective's alarm.
+WINDOW = re.compile(r"(Availability|Latency)(Fast|Slow)(Hour|FiveMinutes|SixHours|HalfHour)")
+PROBED = {"Ready", "ProbeLatency", "CertificateDays"}
 
 
 def _alarms(resources: Resources) -> dict[str, dict[str, Any]]:
@@ -35,8 +42,8 @@ def _metrics(alarm: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]
     """Namespace, name and dimensions of everything that an alarm looks at."""
     stats = [each["MetricStat"]["Metric"] for each in alarm.get("Metrics", [alarm]) if "MetricStat" in each]
     for metric in stats or [alarm]:
-        dimensions = {each["Name"]: each["Value"] for each in metric["Dimensions"]}
-        yield metric["Namespace"], metric["MetricName"], dimensions
+        dimensions = {each["Name"]: each["Value"] for each in metric.get("Dimensions", [])}
+        yield json.dumps(metric["Namespace"]).strip('"'), metric["MetricName"], dimensions
 
 
 def _pointed(value: Any) -> list[str]:
@@ -53,6 +60,10 @@ def _is_published(namespace: str, name: str, dimensions: set[str]) -> bool:
         if name == observability.VERSION_ERRORS:
             return dimensions == {"stage", "service", "version"}
         return name in observability.UNITS and dimensions in ({"stage"}, {"stage", "service"})
+    if namespace == "StudySync/Probe":
+        return name in PROBED and dimensions == {"stage"}
+    if "StudySync/${AWS::StackName}" in namespace:
+        return name == "GatewayThrottles" and not dimensions
     return dimensions in AWS_METRICS.get((namespace, name), ())
 
 
@@ -67,37 +78,69 @@ def test_no_alarm_looks_at_what_nobody_publishes(resources: Resources) -> None:
 
 
 def test_alarms_are_alike_and_tell_somebody(resources: Resources) -> None:
-    """Two bad minutes of three, missing data is well, and the topic hears of the beginning and the end."""
-    found = {name: each for name, each in _alarms(resources).items() if name not in FOR_DEPLOYMENTS}
-    assert len(found) >= 12
+    """Two bad minutes of three, missing data is well but where silence is what is listened for, and the topic hears."""
+    found = {name: each for name, each in _alarms(resources).items() if not WINDOW.fullmatch(name)}
+    assert len(found) >= 23
+    minutes = {"InvariantViolationsAlarm": (1, 10), "UnreachableAlarm": (3, 5)} | dict.fromkeys(FOR_DEPLOYMENTS, (2, 5))
     for name, alarm in found.items():
-        between_runs = name == "InvariantViolationsAlarm"  # its schedule runs every 5 minutes
-        assert (alarm["DatapointsToAlarm"], alarm["EvaluationPeriods"]) == ((1, 10) if between_runs else (2, 3)), name
-        assert alarm["TreatMissingData"] == "notBreaching", name
-        assert alarm["AlarmActions"] == alarm["OKActions"] == [{"Ref": "Alerts"}], name
+        assert (alarm["DatapointsToAlarm"], alarm["EvaluationPeriods"]) == minutes.get(name, (2, 3)), name
+        assert alarm["TreatMissingData"] == ("breaching" if name == "UnreachableAlarm" else "notBreaching"), name
+        assert alarm["AlarmActions"] == [{"Ref": "Alerts"}], name
+        assert name in FOR_DEPLOYMENTS or alarm["OKActions"] == alarm["AlarmActions"], name
         periods = {each["MetricStat"]["Period"] for each in alarm.get("Metrics", []) if "MetricStat" in each}
         assert (periods or {alarm["Period"]}) == {60}, name
 
 
-def test_a_deployment_is_taken_back_for_what_its_own_versions_do(functions: Resources, resources: Resources) -> None:
-    """By crashes and by server errors that are answered, of each function, and of the version that is deployed."""
-    for name in FOR_DEPLOYMENTS:
-        versions = [dimensions for _, _, dimensions in _metrics(_alarms(resources)[name])]
-        pointed = [dimensions.get("ExecutedVersion") or dimensions["version"] for dimensions in versions]
-        published = {each["Fn::GetAtt"][0] for each in pointed if each["Fn::GetAtt"][1] == "Version"}
-        assert len(published) == len(functions), name
-        for version in published:
-            assert resources[version]["Type"] == "AWS::Lambda::Version", name
+def test_objectives_are_watched_by_two_windows_each(resources: Resources) -> None:
+    """A short window ends the alarm soon after the errors end, a long one keeps it from being raised by a few."""
+    windows = {name for name in _alarms(resources) if WINDOW.fullmatch(name)}
+    seen = set()
+    for name, each in resources.items():
+        if each["Type"] == "AWS::CloudWatch::CompositeAlarm":
+            both = re.findall(r"\$\{(\w+)\}", each["Properties"]["AlarmRule"]["Fn::Sub"])
+            assert len(both) == 2, name
+            assert all(window.startswith(name.removesuffix("Burn")) for window in both), name
+            assert each["Properties"]["AlarmActions"] == [{"Ref": "Alerts"}], name
+            seen |= set(both)
+    assert seen == windows
+    assert len(windows) == 8
+
+
+def test_a_deployment_is_taken_back_for_what_its_own_version_does(functions: Resources, resources: Resources) -> None:
+    """By the share of crashes and server errors among what the new version was asked, and after a walk through it."""
     for function in functions:
+        name = f"{function.removesuffix('Function')}Deployment"
+        metrics = list(_metrics(_alarms(resources)[name]))
+        assert {metric for _, metric, _ in metrics} == {"Errors", "Invocations", "VersionErrors"}, name
+        for _, _, dimensions in metrics:
+            version = dimensions.get("ExecutedVersion") or dimensions["version"]
+            assert version["Fn::GetAtt"][0].startswith(f"{function}Version"), name
         group = resources[f"{function}DeploymentGroup"]["Properties"]
-        assert {each["Name"]["Ref"] for each in group["AlarmConfiguration"]["Alarms"]} == FOR_DEPLOYMENTS
+        assert [each["Name"]["Ref"] for each in group["AlarmConfiguration"]["Alarms"]] == [name]
+        hook = resources[f"{function}Aliaslive"]["UpdatePolicy"]["CodeDeployLambdaAliasUpdate"][
+            "BeforeAllowTrafficHook"
+        ]
+        assert hook == {"Ref": "SmokeTest"}
+
+
+def _chapter(name: str) -> str:
+    if name in FOR_DEPLOYMENTS:
+        return "Deployments"
+    return window[1] if (window := WINDOW.fullmatch(name)) else name.removesuffix("Alarm")
+
+
+def test_every_alarm_says_how_bad_it_is_and_where_to_read_on(resources: Resources) -> None:
+    """A severity first, and the address of its chapter last."""
+    for name, alarm in _alarms(resources).items():
+        text = alarm["AlarmDescription"]["Fn::Sub"]
+        assert re.fullmatch(r"P[123]: .*\. \$\{RunbookUrl\}#" + _chapter(name).lower(), text), (name, text)
 
 
 def test_every_alarm_is_explained(resources: Resources) -> None:
     """The runbook has a chapter for each, of more than a line, and none for what is gone."""
     chapters = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8").split("\n## ")[1:]
     explained = {title: text for title, _, text in (chapter.partition("\n") for chapter in chapters)}
-    expected = {name.removesuffix("Alarm") for name in _alarms(resources)}
+    expected = {_chapter(name) for name in _alarms(resources)}
     assert set(explained) == expected
     assert min(len(text.split()) for text in explained.values()) > 25
 

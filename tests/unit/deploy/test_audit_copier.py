@@ -88,7 +88,7 @@ def test_it_may_do_what_it_does(copy: Copy, calls: list[str], resources: Resourc
     """Its role allows the calls that it makes, on these groups, and to leave in the queue what it could not do."""
     copy("users", (AT, "line"))
     (policy,) = resources["AuditCopierRole"]["Properties"]["Policies"]
-    copying, failing = policy["PolicyDocument"]["Statement"]
+    copying, failing, _ = policy["PolicyDocument"]["Statement"]
     assert set(copying["Action"]) == set(calls)
     assert failing["Action"] == "sqs:SendMessage"
     assert resources["AuditCopierFailures"]["Properties"]["DestinationConfig"]["OnFailure"]["Destination"] == {

@@ -14,7 +14,6 @@ from typing import Any
 
 import boto3
 import pytest
-from aws_lambda_powertools.utilities import parameters
 from botocore.client import BaseClient
 from moto import mock_aws
 
@@ -100,7 +99,7 @@ def operators(store: DynamoStore, clock: ManualClock) -> None:
 
 EVERY: tuple[Part, ...] = (circuits, limits("api"), figures)
 PARTS: dict[str, tuple[Part, ...]] = {
-    "UsersFunction": (*EVERY, limits("sign-in", "sign-in-account")),
+    "UsersFunction": (*EVERY, limits("registration", "sign-in", "sign-in-account")),
     "SessionsFunction": EVERY,
     "GamificationFunction": (*EVERY, cache),
     "SpacesFunction": (*EVERY, limits("invite-codes")),
@@ -203,14 +202,12 @@ def test_the_secret_is_read_and_nothing_else_asked_for(
     for name in ("SUPABASE_SERVICE_ROLE_KEY", "SUPABASE_JWT_SECRET"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
-    parameters.clear_caches()
     with mock_aws():
         secret = json.dumps({"service_role_key": "key", "jwt_secret": "shared"})
         boto3.client("secretsmanager").create_secret(Name="studysync/supabase", SecretString=secret)
         monkeypatch.setattr(BaseClient, "_make_api_call", record)
         settings = Settings(supabase_url="https://x.supabase.co", supabase_secret_name="studysync/supabase")
         assert settings.supabase_service_role_key.get_secret_value() == "key"
-    parameters.clear_caches()
     for function in functions:
         allowed = {
             action

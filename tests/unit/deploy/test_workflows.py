@@ -35,12 +35,18 @@ def test_what_is_made_is_a_target(path: Any) -> None:
         assert f"\n{target}:" in makefile.replace("$(SAM_VENV)", ".venv-sam"), target
 
 
-def test_only_a_checked_tag_is_deployed_and_without_keys() -> None:
-    """Staging waits for the checks, prod for staging, and AWS is told who asks by OIDC."""
+def test_one_build_of_a_checked_tag_goes_to_staging_and_then_to_prod() -> None:
+    """Built once after the checks; the database waits for its reviewers; AWS is told who asks by OIDC."""
     jobs = _jobs("deploy.yml")
     assert jobs["check"]["uses"] == "./.github/workflows/ci.yml"
-    assert (jobs["staging"]["needs"], jobs["prod"]["needs"]) == ("check", "staging")
+    assert (jobs["build"]["needs"], jobs["staging"]["needs"], jobs["prod"]["needs"]) == ("check", "build", "staging")
+    deploying = _jobs("deploy-to.yml")
+    assert deploying["deploy"]["needs"] == "database"
+    assert deploying["database"]["environment"].endswith("-database")
+    assert deploying["deploy"]["permissions"] == {"contents": "read", "id-token": "write"}
     text = (ROOT / ".github" / "workflows" / "deploy-to.yml").read_text(encoding="utf-8")
-    assert _jobs("deploy-to.yml")["deploy"]["permissions"] == {"contents": "read", "id-token": "write"}
+    assert "make package" not in text
     assert "role-to-assume" in text
     assert "aws-access-key-id" not in text
+    for step in ("config push", "db push", "E2E_URL"):
+        assert step in text

@@ -44,9 +44,16 @@ def test_context() -> None:
     assert context["domainName"] == "localhost:8000"
 
 
-def test_an_address_is_no_host_name() -> None:
-    """`http://[::1]:8000` is a local way to say localhost; functions get a name, as API Gateway would give them."""
-    assert event(headers=(("host", "[::1]:8000"),))["headers"]["host"] == "localhost:8000"
+def test_a_named_stage_is_told_and_stays_in_the_path() -> None:
+    """As HTTP APIs have it: the path as it was asked, the stage beside it."""
+    made = build_event(
+        HttpRequest("GET", "/dev/things/a%3Fb", "", (), b"", "127.0.0.1", 8000),
+        Match(ROUTE, {"id": "a?b"}, "dev"),
+        request_id="id=",
+        trace_id="Root=1-2-3",
+    )
+    assert (made["rawPath"], made["requestContext"]["stage"]) == ("/dev/things/a?b", "dev")
+    assert made["pathParameters"] == {"id": "a?b"}
 
 
 def test_repeated_headers_are_joined_and_cookies_apart() -> None:

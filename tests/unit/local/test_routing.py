@@ -71,3 +71,21 @@ def test_route_keys() -> None:
     """The event's `routeKey` is the method and the path, or `$default` alone."""
     assert Route("ANY", "/a", "F").key == "ANY /a"
     assert Route("ANY", "$default", "F").key == "$default"
+
+
+def test_a_named_stage_is_the_first_part_of_every_path() -> None:
+    """Routes are matched below it, and nothing beside it."""
+    router = Router(ROUTES, stage="dev")
+    found = router.match("GET", "/dev/pets/dog/2")
+    assert found is not None
+    assert (found.route.function, found.parameters, found.stage) == ("Dog", {"id": "2"}, "dev")
+    assert router.match("GET", "/pets/dog/2") is None
+
+
+def test_a_base_path_is_not_the_routes() -> None:
+    """A path may begin with it, and need not."""
+    router = Router(ROUTES, base_path="v1")
+    for path in ("/v1/pets/dog/2", "/pets/dog/2"):
+        found = router.match("GET", path)
+        assert found is not None
+        assert found.route.function == "Dog"

@@ -14,13 +14,15 @@ class Source:
 
     def __init__(self) -> None:
         self.calls = 0
-        self.down = False
+        self.down = self.gone = False
         self.value: Any = None
 
     def plain(self, user: str = "u") -> Any:
         self.calls += 1
         if self.down:
             raise ConnectionError
+        if self.gone:
+            return None
         return self.value or {"user": user, "n": self.calls}
 
     async def asynchronous(self, user: str = "u") -> Any:

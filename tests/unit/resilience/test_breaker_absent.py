@@ -11,7 +11,7 @@ import pytest
 
 import resilience
 from resilience import CircuitBreaker, CircuitOpenError, MemoryStore, Store
-from resilience._breaker._circuit import ELECTION
+from resilience.breaker.circuit import ELECTION
 from resilience.testing import ManualClock
 from tests.integration.resilience.helpers import FaultyStore
 
@@ -175,11 +175,11 @@ def test_ones_own_lease_ends_by_either_clock(passes: str, clock: ManualClock) ->
     else:
         clock.advance(10)
         clock.step(-10)
-    ticket = breaker.enter(clock.wall())
-    assert ticket.probe
+    permit = breaker.enter(clock.wall())
+    assert permit.probe
     breaker.share(breaker.on_result(late, None, 0.0))
     assert breaker.get_state() == "half_open"  # a result under the lease that has ended says nothing
-    breaker.share(breaker.on_result(ticket, None, 0.0))
+    breaker.share(breaker.on_result(permit, None, 0.0))
     assert breaker.get_state() == "closed"
 
 

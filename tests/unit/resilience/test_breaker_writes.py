@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from resilience import CircuitBreaker, CircuitOpenError, CircuitState, MemoryStore
-from resilience._breaker._publish import Outcome
-from resilience._breaker._record import history_of
-from resilience._control import Control
+from resilience._shared_state import Control
+from resilience.breaker.publisher import Outcome
+from resilience.breaker.record import history_of
 from resilience.store import Item
 from resilience.testing import ManualClock
 from tests.integration.resilience.helpers import FaultyStore
@@ -49,8 +49,8 @@ def fail(breaker: CircuitBreaker) -> None:
 
 def test_news_that_are_old_are_not_shared(breaker: CircuitBreaker, store: Stubborn, clock: ManualClock) -> None:
     """A reset came between the decision and its write."""
-    ticket = breaker.enter(clock.wall())
-    record = breaker.on_error(ticket, DownError(), 0.0)
+    permit = breaker.enter(clock.wall())
+    record = breaker.on_error(permit, DownError(), 0.0)
     assert record is not None
     breaker.reset()
     writes = store.writes
@@ -116,7 +116,7 @@ def test_who_is_always_overtaken_is_refused(breaker: CircuitBreaker, store: Stub
 def test_a_reset_during_an_election_wins(breaker: CircuitBreaker, clock: ManualClock) -> None:
     """What was decided about the circuit meanwhile is newer than the lease."""
     fail(breaker)
-    known, record = breaker.circuit.candidate()
+    known, record, _ = breaker.circuit.candidate()
     breaker.reset()
     assert breaker.circuit.elected(known, record, clock.wall(), clock.steady()) is None
     assert breaker.get_state() == "closed"
@@ -149,3 +149,22 @@ def test_of_many_who_ask_at_once_one_reads(clock: ManualClock) -> None:
     control = Control(MemoryStore(clock=clock), 5.0)
     assert control._claim(clock)
     assert not control._claim(clock)
+
+
+def test_the_history_of_an_outage_survives_its_probes(clock: ManualClock) -> None:
+    """However many probes fail, it is told when the circuit opened, of the last probes, and of the outage before."""
+    breaker = CircuitBreaker("long", failure_threshold=1, recovery_timeout=1, max_recovery_timeout=1, clock=clock)
+    began = []
+    for _ in range(2):
+        began.append(int(clock.wall()))
+        for _ in range(50):
+            fail(breaker)
+            clock.advance(2)
+        assert breaker.call(lambda: 1) == 1
+        clock.advance(10)
+    item = breaker._bound()[0].items["circuit#long"]
+    history = history_of(item)
+    opened = [change.at for change in history if change.state == "open" and change.reason == "failures"]
+    assert opened == began
+    assert len(history) <= 20
+    assert [change.state for change in history[-4:]] == ["half_open", "open", "half_open", "closed"]

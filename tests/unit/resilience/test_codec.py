@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from resilience import register_type
-from resilience._cache._codec import canonical, decode, encode
+from resilience.cache.codec import canonical, decode, encode
 
 scalars = (
     st.none()

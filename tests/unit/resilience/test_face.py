@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import subprocess
 import sys
 
@@ -9,8 +10,20 @@ import pytest
 
 import resilience
 
-FORBIDDEN = ("boto3", "botocore", "fastapi", "starlette", "supabase", "postgrest", "aws_lambda_powertools", "studysync")
+FORBIDDEN = (
+    "boto3",
+    "botocore",
+    "opentelemetry",
+    "redis",
+    "fastapi",
+    "starlette",
+    "supabase",
+    "postgrest",
+    "aws_lambda_powertools",
+    "studysync",
+)
 LAYER = resilience.__file__.rsplit("/resilience/", 1)[0]
+PUBLIC = [name for name, value in vars(resilience).items() if not name.startswith("_") and not inspect.ismodule(value)]
 
 
 def run(code: str) -> str:
@@ -18,33 +31,17 @@ def run(code: str) -> str:
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
-def test_every_exported_name_exists_and_is_documented() -> None:
-    """Each name in `__all__` loads, and functions and classes say what they do."""
-    for name in resilience.__all__:
-        value = getattr(resilience, name)
-        if callable(value) or isinstance(value, type):
-            assert value.__doc__, name
-    assert sorted(resilience.__all__) == dir(resilience)
+@pytest.mark.parametrize("name", PUBLIC)
+def test_every_public_name_is_documented(name: str) -> None:
+    """Functions and classes say what they do."""
+    value = getattr(resilience, name)
+    assert not (callable(value) or isinstance(value, type)) or value.__doc__
 
 
-def test_an_unknown_name_is_an_attribute_error() -> None:
-    """Lazy loading does not invent names."""
-    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
-        _ = resilience.nothing
-
-
-def test_loading_everything_brings_in_nothing_foreign() -> None:
-    """With every public name loaded, no AWS, web or application package is."""
-    loaded = run(
-        "import resilience\nfor name in resilience.__all__: getattr(resilience, name)\nprint(' '.join(sys.modules))"
-    )
+def test_importing_it_brings_in_nothing_foreign() -> None:
+    """Without a table no AWS package is loaded, and never a web or application package."""
+    loaded = run("import resilience\nprint(' '.join(sys.modules))")
     assert not set(FORBIDDEN) & {module.split(".")[0] for module in loaded.split()}
-
-
-def test_importing_takes_less_than_60_milliseconds() -> None:
-    """The best of five imports stays below the promise, in processor time."""
-    code = "import time; t = time.process_time(); import resilience; print(time.process_time() - t)"
-    assert min(float(run(code)) for _ in range(5)) < 0.060
 
 
 def test_the_errors_form_one_tree() -> None:
@@ -71,11 +68,3 @@ def test_errors_say_what_happened_and_carry_it() -> None:
     error = resilience.RateLimitedError(refused)
     assert (error.decision, error.retry_after) == (refused, refused.retry_after)
     assert "reached; try again in" in str(error)
-
-
-def test_unknown_names_are_no_part_of_it() -> None:
-    """A name that is misspelt is an AttributeError that says so, and `dir` lists what there is."""
-    with pytest.raises(AttributeError, match="module 'resilience' has no attribute 'circuit_braker'"):
-        _ = resilience.circuit_braker
-    assert dir(resilience) == sorted(resilience.__all__)
-    assert {getattr(resilience, name) is not None for name in resilience.__all__} == {True}

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from studysync.context import begin_request
 from studysync.errors import ApiError
 from studysync.settings import Settings
 from users.auth import AccountRefusedError, SupabaseAuth, breaker
@@ -81,7 +82,34 @@ def test_an_account_that_is_refused_is_looked_into() -> None:
     assert isinstance(told(create, refusal("email_exists", 422)), AccountRefusedError)
 
 
-@pytest.mark.parametrize("answer", [httpx.ConnectError("refused"), httpx.ReadTimeout("slow"), TimeoutError()])
+@pytest.mark.parametrize("answer", [httpx.ReadTimeout("slow"), TimeoutError(), httpx.Response(504)], ids=repr)
+def test_what_takes_one_caller_too_long_opens_no_circuit(answer: httpx.Response | Exception) -> None:
+    """It takes three callers; until then everybody else may sign in."""
+
+    def call_as(user_id: str) -> None:
+        scope = {"type": "http", "method": "POST", "path": "/", "client": None}
+
+        async def run() -> None:
+            begin_request(scope, None).user_id = user_id
+            async with httpx.AsyncClient(transport=httpx.MockTransport(serve)) as client:
+                await sign_in(SupabaseAuth(SETTINGS, client))
+
+        with pytest.raises(ApiError):
+            asyncio.run(run())
+
+    async def serve(_: httpx.Request) -> httpx.Response:
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    for caller in ["mallory"] * 20 + ["alice"]:
+        call_as(caller)
+    assert breaker.get_state() == "closed"
+    call_as("bob")
+    assert breaker.get_state() == "open"
+
+
+@pytest.mark.parametrize("answer", [httpx.ConnectError("refused"), httpx.ConnectTimeout("nobody")], ids=repr)
 def test_an_outage_opens_the_circuit(answer: Exception) -> None:
     """Five callers wait for it, the next ones do not; a refusal of a password is no outage."""
     for _ in range(8):

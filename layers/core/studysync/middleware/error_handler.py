@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import traceback
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -16,6 +15,7 @@ from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from resilience import RateLimitedError, ResilienceError
+from studysync.answers import check_answer
 from studysync.context import request_context
 from studysync.errors import (
     HTTP_ERRORS,
@@ -23,9 +23,9 @@ from studysync.errors import (
     INVALID_JSON,
     METHOD_NOT_ALLOWED,
     RATE_LIMIT_EXCEEDED,
-    VALIDATION_ERROR,
     ApiError,
     ErrorKind,
+    invalid_request,
     problem,
     unavailable,
 )
@@ -38,7 +38,9 @@ def to_api_error(error: Exception) -> ApiError:
     if isinstance(error, ApiError):
         return error
     if isinstance(error, RequestValidationError):
-        return _invalid_request(error.errors())
+        found = error.errors()
+        unreadable = found[0]["type"] == "json_invalid"  # comes alone
+        return ApiError(INVALID_JSON, _HTTP_MESSAGES[400]) if unreadable else invalid_request(found, len(found))
     if isinstance(error, HTTPException):
         kind = HTTP_ERRORS.get(error.status_code, ErrorKind(error.status_code, "HTTP_ERROR"))
         return ApiError(kind, _HTTP_MESSAGES.get(error.status_code, str(error.detail)), headers=error.headers)
@@ -56,24 +58,14 @@ _HTTP_MESSAGES = {
 }
 
 
-def _invalid_request(errors: Sequence[Any]) -> ApiError:
-    if any(error["type"] == "json_invalid" for error in errors):
-        return ApiError(INVALID_JSON, "The body is not valid JSON.")
-    # Only where and what: the value itself may be a password.
-    found = [{"location": ".".join(map(str, error["loc"])), "message": _sentence(error)} for error in errors]
-    return ApiError(VALIDATION_ERROR, "The request is not valid.", {"validation_errors": found})
-
-
-def _sentence(error: dict[str, Any]) -> str:
-    return str(error["msg"]).removeprefix("Value error, ")
-
-
 def error_response(error: ApiError, path: str) -> Response:
     """Return the answer that tells the client about `error`."""
     context = request_context()
     body = problem(error, instance=path, request_id=context.request_id if context else "")
+    # Half a character, which a name made up by a client may hold, is escaped as JSON has it.
+    written = json.dumps(body, ensure_ascii=False, separators=(",", ":"), default=str)
     return Response(
-        json.dumps(body, separators=(",", ":"), default=str),
+        written.encode("utf-8", "backslashreplace"),
         status_code=error.kind.status,
         headers=error.headers,
         media_type="application/problem+json",
@@ -85,13 +77,14 @@ async def _respond(request: Request, error: Exception) -> Response:
     if answer.kind is METHOD_NOT_ALLOWED:
         answer.headers["Allow"] = ", ".join(sorted(_methods_of_path(request)))
     await note_refusal(request, answer)
-    return error_response(answer, request.url.path)
+    return error_response(answer, request.scope["path"])
 
 
 def _methods_of_path(request: Request) -> set[str]:
     # Starlette names the methods of the first route alone, and a path may have one route a method.
     fitting = (route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE)
-    return {method for route in fitting for method in getattr(route, "methods", None) or ()}
+    methods = {method for route in fitting for method in getattr(route, "methods", None) or ()}
+    return methods | ({"HEAD"} if "GET" in methods else set())
 
 
 Handler = Callable[[Request, Exception], Awaitable[Response]]
@@ -121,14 +114,23 @@ class ErrorHandlerMiddleware:
             await self.app(scope, receive, send)
             return
         begun = False
+        head: Message | None = None
 
-        async def send_and_note(message: Message) -> None:
-            nonlocal begun
-            begun = True
+        async def send_checked(message: Message) -> None:
+            """Send an answer once it is known that it is not too large; until then it may become another."""
+            nonlocal begun, head
+            if message["type"] == "http.response.start":
+                head = message
+                return
+            if head is not None:
+                check_answer(message.get("body", b""))
+                begun = True
+                await send(head)
+                head = None
             await send(message)
 
         try:
-            await self.app(scope, receive, send_and_note)
+            await self.app(scope, receive, send_checked)
         except Exception as error:
             answer = to_api_error(error)
             if answer.kind is INTERNAL_ERROR and not isinstance(error, ApiError):

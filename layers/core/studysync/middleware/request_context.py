@@ -1,6 +1,6 @@
 """The outermost layer: the request's id, its deadline, the headers of every answer, and one log line.
 
-A trailing slash means nothing here: `/health/` is `/health`.
+A trailing slash means nothing here: `/health/` is `/health`. HEAD is GET whose body stays here.
 """
 
 from __future__ import annotations
@@ -44,8 +44,10 @@ class RequestContextMiddleware:
         path = scope["path"]
         if path.endswith("/") and path != "/":
             scope = {**scope, "path": path[:-1]}  # the same resource: not every route twice
-        headers = Headers(scope=scope)
+        headers, head = Headers(scope=scope), scope["method"] == "HEAD"
         context = begin_request(scope, headers.get("x-request-id"), headers.get("traceparent"))
+        if head:
+            scope = {**scope, "method": "GET"}
         app_logger.sample()
         status = 500
 
@@ -56,6 +58,8 @@ class RequestContextMiddleware:
                 if message["type"] == "http.response.start":
                     status = message["status"]
                     _add_headers(MutableHeaders(scope=message), context, served)
+                elif head:
+                    message = {**message, "body": b""}
                 await send(message)
 
             deadline = set_deadline(_seconds_left(scope))
@@ -87,8 +91,8 @@ def _add_headers(headers: MutableHeaders, context: RequestContext, served: Serve
 
 def _note(context: RequestContext, route: str, status: int) -> None:
     duration, error = context.duration_seconds, status >= 500  # noqa: PLR2004
-    # A client may make methods up; figures have a place for so many names only.
+    # A client may make methods up: figures have a place for so many names only, and a log for no texts of theirs.
     method = context.method if context.method in _METHODS else "OTHER"
     performance_monitor.record(f"{method} {route}", duration, error=error)
     count_request(route, duration, error=error)
-    app_logger.log_request(method=context.method, path=route, status_code=status, duration=duration)
+    app_logger.log_request(method=method, path=route, status_code=status, duration=duration)

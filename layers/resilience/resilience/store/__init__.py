@@ -1,26 +1,8 @@
-"""Where environments meet: one narrow protocol, kept in memory or in a DynamoDB table."""
+"""Where environments meet: one narrow protocol, kept in memory, in a DynamoDB table or in Redis."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
-
-from resilience.store._protocol import Item, Store, Value
-
-if TYPE_CHECKING:
-    from resilience.store._dynamo import DynamoStore
-    from resilience.store._memory import MemoryStore
-
-__all__ = ["DynamoStore", "Item", "MemoryStore", "Store", "Value"]
-
-
-def __getattr__(name: str) -> Any:
-    # Every part imports the protocol; only who builds a store needs the rest.
-    if name == "DynamoStore":
-        from resilience.store._dynamo import DynamoStore
-
-        return DynamoStore
-    if name == "MemoryStore":
-        from resilience.store._memory import MemoryStore
-
-        return MemoryStore
-    raise AttributeError(f"module 'resilience.store' has no attribute {name!r}")
+from resilience.store.dynamodb import DynamoStore as DynamoStore
+from resilience.store.memory import MemoryStore as MemoryStore
+from resilience.store.protocol import Item as Item
+from resilience.store.protocol import Store as Store
+from resilience.store.protocol import Value as Value
+from resilience.store.redis import RedisStore as RedisStore

@@ -1,0 +1,90 @@
+"""Keys for what is sealed or hashed here, each for one purpose, derived from the secret that every function has.
+
+They change when the service role key is changed, and nobody has to be told: cursors from before are not valid any more
+(a 400, and the client begins with the first page), counters of limits begin anew, lines in the log name the same text
+otherwise.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+import secrets
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from studysync.settings import get_settings
+from studysync.snapshot import loads
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.ciphers.aead import AESSIV
+
+# Few requests need them, so they load late; in a snapshot they cost nothing.
+loads("cryptography.hazmat.primitives.ciphers.aead")
+loads("cryptography.hazmat.primitives.kdf.hkdf")
+
+# Where there is no service role key; it must not be one that everybody can derive.
+_FALLBACK_SECRET = secrets.token_hex()
+_KEY_BYTES = 32
+_HASH_BYTES = 16
+
+
+def keyed_hash(purpose: str, text: str) -> str:
+    """Return 32 hexadecimal digits that stand for `text`, which nobody without the key can find by trying."""
+    encoded = text.encode("utf-8", "surrogatepass")
+    return hmac.digest(_key(purpose), encoded, "sha256")[:_HASH_BYTES].hex()
+
+
+def seal(purpose: str, content: bytes, bound_to: tuple[str, ...]) -> str:
+    """Return `content` unreadable and unchangeable, in characters that a URL may hold.
+
+    The same content sealed again is the same text, so that an answer which holds it keeps its ETag.
+
+    Args:
+        purpose: the key.
+        content: at least one byte.
+        bound_to: what `unseal` has to be given as well.
+    """
+    sealed = _cipher(_key(purpose)).encrypt(content, [each.encode() for each in bound_to])
+    return base64.urlsafe_b64encode(sealed).decode().rstrip("=")
+
+
+def unseal(purpose: str, text: str, bound_to: tuple[str, ...]) -> bytes:
+    """Return what was sealed.
+
+    Raises:
+        ValueError: it was not sealed by us, or for something else.
+    """
+    from cryptography.exceptions import InvalidTag
+
+    try:
+        sealed = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+        return _cipher(_key(purpose)).decrypt(sealed, [each.encode() for each in bound_to])
+    except (InvalidTag, binascii.Error) as error:
+        raise ValueError("not sealed here") from error
+
+
+def _key(purpose: str) -> bytes:
+    try:
+        secret = get_settings().supabase_service_role_key.get_secret_value()
+    except ValidationError:  # a process without a project, such as a tool
+        secret = ""
+    return _derived(secret or _FALLBACK_SECRET, purpose)
+
+
+@lru_cache(maxsize=16)
+def _derived(secret: str, purpose: str) -> bytes:
+    from cryptography.hazmat.primitives.hashes import SHA256
+    from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+    return HKDF(SHA256(), _KEY_BYTES, salt=None, info=f"studysync {purpose}".encode()).derive(secret.encode())
+
+
+@lru_cache(maxsize=16)
+def _cipher(key: bytes) -> AESSIV:
+    from cryptography.hazmat.primitives.ciphers.aead import AESSIV
+
+    return AESSIV(key)

@@ -1,0 +1,114 @@
+"""How work that may block gets off the caller's way.
+
+A store that blocks is reached from an event loop through a thread, and from plain code directly. Work that nobody has
+to wait for goes to the same few threads. Nothing relies on such a thread making progress by itself: Lambda freezes it
+with everything else, and it goes on in the next invocation; `flush` waits for what is under way at the end of one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import logging
+from collections.abc import Callable
+from concurrent.futures import Future, wait
+from typing import Any, Final, TypeVar
+
+from resilience._fork import renew_in_child
+from resilience._workers import Workers
+
+T = TypeVar("T")
+logger = logging.getLogger("resilience")
+
+_EXIT_SECONDS: Final = 1.0
+# Apart, so that callers' code that hangs never keeps a circuit from its store.
+_workers: Final = {
+    "store": Workers("resilience-store", 16),
+    "work": Workers("resilience-work", 8),
+}
+
+
+class _UnderWay:
+    """What nobody waits for."""
+
+    def __init__(self) -> None:
+        self.after_fork()
+        renew_in_child(self)
+
+    def after_fork(self) -> None:
+        """See Renewable: the parent's work is the parent's."""
+        self.futures: set[Future[Any]] = set()
+        self.tasks: set[asyncio.Task[Any]] = set()
+
+
+_under_way: Final = _UnderWay()
+
+
+def soon(work: Callable[[], object], *, blocking: bool, kind: str = "store") -> None:
+    """Do the work without making the caller wait: in a thread when it may block, at once when it cannot."""
+    if not blocking:
+        _guarded(work)
+        return
+    futures = _under_way.futures
+    future = _workers[kind].submit(lambda: _guarded(work))
+    futures.add(future)
+    future.add_done_callback(futures.discard)
+
+
+async def run(work: Callable[[], T], *, blocking: bool, unclaimed: Callable[[T], object] | None = None) -> T:
+    """Do the work and wait for its answer without blocking the event loop.
+
+    A caller that is cancelled leaves the work to finish: whatever it changes, it must change inside `work`, and what
+    nobody waits for any more is handed to `unclaimed`.
+    """
+    if not blocking:
+        return work()
+    future = _workers["store"].submit(work)
+    try:
+        return await asyncio.shield(asyncio.wrap_future(future))
+    except asyncio.CancelledError:
+        if unclaimed is not None:
+            claim = unclaimed
+            future.add_done_callback(lambda done: None if done.exception() else claim(done.result()))
+        raise
+
+
+def follow(task: asyncio.Task[Any]) -> None:
+    """Remember a task that nobody waits for until it is done; `settle` may wait for it."""
+    tasks = _under_way.tasks
+    tasks.add(task)
+    task.add_done_callback(tasks.discard)
+
+
+def settle(loop: asyncio.AbstractEventLoop, timeout: float) -> bool:
+    """Run a loop that stands still until what nobody waits for is done; False when something is still under way."""
+    waiting = [task for task in _under_way.tasks if task.get_loop() is loop]
+    if not waiting:
+        return True
+    return not loop.run_until_complete(asyncio.wait(waiting, timeout=timeout))[1]
+
+
+def in_event_loop() -> bool:
+    """Whether the caller runs inside an event loop, where nothing may block."""
+    return asyncio._get_running_loop() is not None  # noqa: SLF001 - the public way raises, at ten times the price
+
+
+def drain(timeout: float | None) -> bool:
+    """Wait for what `soon` started.
+
+    Returns:
+        True when all of it ended within timeout seconds (None waits without limit).
+    """
+    waiting = set(_under_way.futures)
+    return not waiting or not wait(waiting, timeout).not_done
+
+
+def _guarded(work: Callable[[], object]) -> None:
+    try:
+        work()
+    except Exception:
+        logger.warning("work in the background failed", exc_info=True)
+
+
+# Daemon threads end with the process, and what they were told to write should not.
+atexit.register(drain, _EXIT_SECONDS)

@@ -1,0 +1,38 @@
+"""On whose behalf a call is made, so that one caller's failures can be told from everybody's.
+
+The caller lives in a context variable, as the deadline does: set once a request, known to everything called on the way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from typing import Final
+
+_current: Final[ContextVar[str | None]] = ContextVar("resilience_caller", default=None)
+
+
+def set_caller(caller: str | None) -> None:
+    """Say on whose behalf the current context goes on; None for nobody known.
+
+    Args:
+        caller: Any text that tells callers apart, such as "user:17". Compared, never logged, stored or shared.
+    """
+    _current.set(caller)
+
+
+def current_caller() -> str | None:
+    """The caller of the current context, or None."""
+    return _current.get()
+
+
+@contextmanager
+def caller_scope(caller: str | None) -> Iterator[None]:
+    """Make the calls inside the block on behalf of a caller; see `set_caller`."""
+    token = _current.set(caller)
+    try:
+        yield
+    finally:
+        with suppress(ValueError):  # left in another context than it was entered in
+            _current.reset(token)

@@ -1,0 +1,35 @@
+"""What a forked child must not share with its parent: locks, threads, sockets, ids, allowances taken for one process.
+
+A lock that some thread of the parent held at the fork would stay locked in the child for ever, because that thread is
+not there. So everything that holds one registers here and begins anew in the child.
+"""
+
+from __future__ import annotations
+
+import os
+import weakref
+from typing import Final, Protocol
+
+
+class Renewable(Protocol):
+    """Something that a child begins anew."""
+
+    def after_fork(self) -> None:
+        """Replace locks, and give up what belongs to the parent. Runs in the child, with one thread and no loop."""
+
+
+_registered: Final[weakref.WeakSet[Renewable]] = weakref.WeakSet()
+
+
+def renew_in_child(renewable: Renewable) -> None:
+    """Have an object begin anew in every forked child, for as long as it lives."""
+    _registered.add(renewable)
+
+
+def _renew() -> None:
+    for renewable in list(_registered):
+        renewable.after_fork()
+
+
+if hasattr(os, "register_at_fork"):  # pragma: no branch - not on Windows
+    os.register_at_fork(after_in_child=_renew)

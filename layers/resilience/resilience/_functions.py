@@ -1,0 +1,106 @@
+"""What decorators must know of the functions that they wrap: plain or async, named how, and whether they can at all."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import inspect
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, Final, TypeVar
+
+from resilience.errors import ConfigurationError
+
+FUTURES: Final = frozenset({asyncio.Future, asyncio.Task, Future})
+
+
+def is_async(function: Callable[..., Any]) -> bool:
+    """Whether calling it makes a coroutine: an async function, or an object whose `__call__` is one."""
+    target = unwrapped(function)
+    return inspect.iscoroutinefunction(target) or inspect.iscoroutinefunction(getattr(target, "__call__", None))  # noqa: B004
+
+
+def unwrapped(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function inside of partials."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    return function
+
+
+def name_of(function: Callable[..., Any]) -> str:
+    """Module and qualified name; of an object that is called, those of its class."""
+    target = unwrapped(function)
+    named = target if hasattr(target, "__qualname__") else type(target)
+    return f"{named.__module__}.{named.__qualname__}"
+
+
+def refuse_future(function: Callable[..., Any], result: object) -> None:
+    """Refuse a plain function's result that has no outcome yet and will not be waited for.
+
+    Raises:
+        ConfigurationError: It is a future.
+    """
+    if result.__class__ in FUTURES:
+        raise ConfigurationError("function", name_of(function), "returns a future; wait for it inside of the function")
+
+
+def refuse_unsupported(function: Any) -> None:
+    """Refuse, while decorating, what has no outcome when it is called.
+
+    Raises:
+        ConfigurationError: It cannot be called, or is a (plain or async) generator, a context manager made of one, or
+            a class.
+    """
+    if isinstance(function, staticmethod | classmethod | property):
+        kind = type(function).__name__
+        raise ConfigurationError("function", function, f"is a {kind}: put @{kind} outside, above this decorator")
+    if not callable(function):
+        raise ConfigurationError("function", function, "cannot be called")
+    target: Any = unwrapped(function)
+    called = target if inspect.isroutine(target) else getattr(target, "__call__", target)  # noqa: B004
+    if isinstance(target, type):
+        raise ConfigurationError("function", name_of(function), "is a class; decorate a function that makes one")
+    # contextlib's decorators leave the generator as __wrapped__ of a plain function.
+    for each in (called, getattr(called, "__wrapped__", None)):
+        if inspect.isgeneratorfunction(each) or inspect.isasyncgenfunction(each):
+            raise ConfigurationError(
+                "function", name_of(function), "is a generator: calling it says nothing about whether it fails"
+            )
+
+
+_F = TypeVar("_F")
+_pipeline: Final[ContextVar[str | None]] = ContextVar("resilience_pipeline", default=None)
+
+
+def mark(decorate: _F, policy: str) -> _F:
+    """Say which policy a decorator is, for pipelines."""
+    decorate.policy = policy  # type: ignore[attr-defined]
+    return decorate
+
+
+def policy_of(decorate: object) -> str:
+    """Which policy a decorator is; "" for none."""
+    kind = getattr(decorate, "policy", "")
+    return kind if isinstance(kind, str) else ""
+
+
+@contextmanager
+def naming(name: str) -> Iterator[None]:
+    """Give what is decorated inside the block, and has no name of its own, this one."""
+    token = _pipeline.set(name)
+    try:
+        yield
+    finally:
+        _pipeline.reset(token)
+
+
+def pipeline_name() -> str | None:
+    """The name of the pipeline that is being put together, or None."""
+    return _pipeline.get()
+
+
+def update(wrapper: Callable[..., Any], function: Callable[..., Any]) -> Any:
+    """Give a wrapper the name, documentation and attributes of what it wraps."""
+    return functools.update_wrapper(wrapper, function)

@@ -1,0 +1,173 @@
+"""What an environment knows of the others: one small partition with every circuit and every generation number.
+
+One query reads all of it, at most once in `refresh_seconds`, whoever asks first; circuits, cache and metrics share the
+answer. Failure policy: a read that fails leaves everything as it was known and is not repeated before the next turn.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import threading
+import weakref
+from collections.abc import Callable
+from typing import Final
+
+from resilience import _background, events
+from resilience._clock import Clock
+from resilience._fork import renew_in_child
+from resilience.errors import StoreError
+from resilience.store.protocol import Item, Store, Value
+
+PARTITION: Final = "control"
+CIRCUIT: Final = "circuit#"
+GENERATION: Final = "generation#"
+
+logger = logging.getLogger("resilience")
+Listener = Callable[[Item], None]
+
+
+class Control:
+    """The shared snapshot of one environment.
+
+    Args:
+        store: Where the snapshot is read. Each store object has one snapshot: see `control_of`.
+        refresh_seconds: Age at which it is read again.
+    """
+
+    def __init__(self, store: Store, refresh_seconds: float) -> None:
+        self.store = store
+        self.refresh_seconds = refresh_seconds
+        self.items: dict[str, Item] = {}
+        self._from = self._until = self._steady_until = 0.0
+        self._listeners: dict[str, list[weakref.WeakMethod[Listener]]] = {}
+        self.after_fork()
+        renew_in_child(self)
+
+    def after_fork(self) -> None:
+        """See Renewable."""
+        self._busy = threading.Lock()
+
+    def listen(self, sk: str, listener: Listener) -> None:
+        """Tell a bound method about every newer item with this sort key, for as long as its object lives."""
+        others = [other for other in self._listeners.get(sk, ()) if other() is not None]
+        self._listeners[sk] = [*others, weakref.WeakMethod(listener)]
+        if sk in self.items:
+            _heard(listener, self.items[sk])
+
+    def due(self, clock: Clock) -> bool:
+        """Whether the snapshot is too old by either clock.
+
+        The wall clock notices the time in which Lambda froze the environment, the steady one that the wall clock was
+        set back. The closed path of a circuit looks at the wall clock alone: after a step back it may go by an old
+        snapshot for one `refresh_seconds` more.
+        """
+        return not self._from <= clock.wall() < self._until or clock.steady() >= self._steady_until
+
+    def valid(self) -> tuple[float, float]:
+        """The wall-clock seconds from and until which the snapshot is young enough."""
+        return self._from, self._until
+
+    def refresh_soon(self, clock: Clock) -> None:
+        """Read the snapshot if it is due, without making the caller wait."""
+        if self.due(clock) and self._claim(clock):
+            _background.soon(self._read, blocking=self.store.blocking)
+
+    def refresh(self, clock: Clock) -> bool:
+        """Read the snapshot now and wait for it.
+
+        Returns:
+            False when the store did not answer; what was known stays.
+        """
+        self._claim(clock)
+        return self._read()
+
+    def learn(self, item: Item) -> None:
+        """Take in an item read or written elsewhere, unless a newer version is known, and tell its listeners."""
+        known = self.items.get(item.sk)
+        if known is not None and _rank(item) < _rank(known):
+            return
+        self.items[item.sk] = item
+        for reference in self._listeners.get(item.sk, ()):
+            listener = reference()
+            if listener is not None:
+                _heard(listener, item)
+
+    def expire(self) -> None:
+        """Forget the snapshot: after a restore it may be any age."""
+        self.items.clear()
+        self._from = self._until = self._steady_until = 0.0
+
+    def generation(self, name: str) -> int:
+        """The number of times that `name` was cleared, as far as this environment knows."""
+        item = self.items.get(GENERATION + name)
+        return int(number(item.attributes.get("n"))) if item else 0
+
+    def advance(self, name: str) -> int:
+        """Count a clearing of `name`; the others see it with their next snapshot. Raises StoreError."""
+        sk = GENERATION + name
+        number = self.store.add(PARTITION, sk, {"n": 1})["n"]
+        self.learn(Item(PARTITION, sk, {"n": number}))
+        return number
+
+    def _claim(self, clock: Clock) -> bool:
+        with self._busy:
+            if not self.due(clock):
+                return False
+            self._from = clock.wall()
+            self._until = self._from + self.refresh_seconds
+            self._steady_until = clock.steady() + self.refresh_seconds
+            return True
+
+    def _read(self) -> bool:
+        try:
+            found = self.store.query(PARTITION)
+        except StoreError as error:
+            events.emit(events.STORE_ERROR, "control", operation="query", error=str(error))
+            return False
+        for item in found:
+            self.learn(item)
+        return True
+
+
+def _heard(listener: Listener, item: Item) -> None:
+    """Failure policy: what one listener makes of an item keeps the others from nothing."""
+    try:
+        listener(item)
+    except Exception:
+        logger.warning("item %s of the shared state was not understood; ignored", item.sk, exc_info=True)
+
+
+def _rank(item: Item) -> int:
+    """What only ever grows in an item: the version of a circuit, the count of a generation."""
+    return item.version or int(number(item.attributes.get("n")))
+
+
+def number(value: Value) -> float:
+    """A number that somebody stored; 0 for what is none."""
+    return value if isinstance(value, int | float) and math.isfinite(value) else 0.0
+
+
+class _Controls:
+    """The snapshots by store."""
+
+    def __init__(self) -> None:
+        self.by_store: weakref.WeakKeyDictionary[Store, Control] = weakref.WeakKeyDictionary()
+        self.after_fork()
+        renew_in_child(self)
+
+    def after_fork(self) -> None:
+        """See Renewable."""
+        self.lock = threading.Lock()
+
+
+_controls = _Controls()
+
+
+def control_of(store: Store, refresh_seconds: float = 5.0) -> Control:
+    """The one snapshot that belongs to this store object, made with the first caller's refresh_seconds."""
+    with _controls.lock:
+        found = _controls.by_store.get(store)
+        if found is None:
+            found = _controls.by_store[store] = Control(store, refresh_seconds)
+        return found

@@ -1,0 +1,380 @@
+"""One circuit in one environment: what it counts, what it decides, and what it believes of the others.
+
+Nothing here waits or does input and output: `_breaker` calls these methods and carries out what they return. Three
+rules: each call belongs to the generation it began in, and a result of an older generation changes nothing; every
+change of state begins a generation; the shared record only ever replaces what is known by something with a higher
+version, as long as its numbers do not begin anew.
+
+Clocks: an open circuit may be probed, and a lease is over, one's own or one that was seen unchanged for its whole
+length, when either clock says so. Early is harmless: at worst two environments probe. Late is not: the wall clock may
+step back, and the steady one can stand still while Lambda freezes the environment.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+
+from resilience import events
+from resilience._fork import renew_in_child
+from resilience.breaker.changes import Changes
+from resilience.breaker.config import CircuitConfig
+from resilience.breaker.judge import Judge
+from resilience.breaker.record import Record, from_item
+from resilience.breaker.states import CircuitSnapshot, CircuitState, CircuitTransition
+from resilience.breaker.thresholds import reason_to_open
+from resilience.breaker.window import Attributed, Counts, Window
+from resilience.errors import CircuitOpenError
+from resilience.store.protocol import Item
+
+CLOSED, OPEN, HALF_OPEN = CircuitState.CLOSED, CircuitState.OPEN, CircuitState.HALF_OPEN
+
+
+class Permit:
+    """A call's proof of the generation it began in."""
+
+    __slots__ = ("generation", "probe")
+
+    def __init__(self, generation: int, probe: bool) -> None:
+        self.generation = generation
+        self.probe = probe
+
+
+def make_id() -> str:
+    """An id for one write, unlike any other's."""
+    return os.urandom(12).hex()
+
+
+ELECTION = Permit(-1, True)
+"""Returned by `enter` to the one call that has to run for prober."""
+
+
+class Circuit:
+    """The state of one circuit. The first five attributes are the closed path's, read and written without a lock."""
+
+    def __init__(self, name: str, config: CircuitConfig) -> None:
+        self.fast_from = self.fast_until = 0.0
+        self.successes = self.consecutive_failures = 0
+        self.permit = Permit(0, False)
+        self.name, self.config, self.judge = name, config, Judge(name, config)
+        self.state = CLOSED
+        self.generation = self.version = 0
+        self.record = Record(CLOSED)
+        self.failures = self.slow = 0
+        self.mine = self.electing = False
+        self._window = Window(config.window_seconds)
+        self._attributed, self._attributed_in_a_row, self._slow_callers = (
+            Attributed(config.minimum_callers) for _ in range(3)
+        )
+        self._failed_probers: dict[str | None, int] = {}
+        self._by_caller = config.minimum_callers > 1
+        self._retry = self._lease = (0.0, 0.0)
+        self._silent = False
+        self._probes = self._successful_probes = self._rejected = self._total_failures = 0
+        self._last_failure_at: float | None = None
+        self.changes = Changes(config.on_transition)
+        self.lock = threading.Lock()
+        renew_in_child(self)
+
+    def after_fork(self) -> None:
+        """See Renewable: what this environment probes or runs for, the parent does."""
+        self.lock = threading.Lock()
+        self.electing = self.mine = False
+
+    # ------------------------------------------------------------------ before a call
+
+    def enter(self, now: float, valid: tuple[float, float]) -> Permit:
+        """Admit a call that the fast path did not.
+
+        Args:
+            now: The wall clock.
+            valid: From and until when the shared snapshot is young enough; bounds the fast path.
+
+        Returns:
+            The call's permit, or ELECTION when this call must first be elected.
+
+        Raises:
+            CircuitOpenError: The call must not be made.
+        """
+        with self.lock:
+            if self.state is CLOSED:
+                self._roll_if_over(now)
+                self.fast_from = max(self._window.since, valid[0])
+                self.fast_until = min(self._window.ends(), valid[1])
+                return self.permit
+            self._drop_lease_if_over(now)
+            wait = self._wait(now)
+            if self.state is HALF_OPEN and self.mine and wait == 0.0:
+                if self._probes < self.config.half_open_max_calls and not self._probed_in_vain():
+                    self._probes += 1
+                    return Permit(self.generation, True)
+            elif wait == 0.0 and not self.electing:
+                self.electing = True
+                return ELECTION
+            self._rejected += 1
+        events.emit(events.CIRCUIT_REJECTED, self.name)
+        raise CircuitOpenError(self.name, wait or min(1.0, self.config.recovery_timeout), forced=self.record.forced)
+
+    def _wait(self, now: float) -> float:
+        """Seconds until a probe, or an election, may begin; 0.0 for now."""
+        steady = self.config.clock.steady()
+        if self.state is OPEN:
+            if self.record.forced:
+                return self.config.max_recovery_timeout or self.config.recovery_timeout
+            return max(0.0, min(self._retry[0] - now, self._retry[1] - steady))
+        if self.state is HALF_OPEN and not self.mine:
+            return max(0.0, min(self._lease[0] - now, self._lease[1] - steady))
+        return 0.0
+
+    def _drop_lease_if_over(self, now: float) -> None:
+        """Stop probing under a lease that ended by either clock.
+
+        It was nobody else's, so this very call may run for a new one; unless a probe was cancelled. Whose calls are not
+        waited for, such as a readiness check's, would never learn anything, and keep everybody else from it: then it is
+        the others' turn first.
+        """
+        if not (self.state is HALF_OPEN and self.mine):
+            return
+        steady = self.config.clock.steady()
+        if now >= self._lease[0] or steady >= self._lease[1]:
+            more = self.record.lease_seconds if self._silent else 0.0
+            self._begin(HALF_OPEN, now)
+            self._lease = (now + more, steady + more)
+
+    # ------------------------------------------------------------------ after a call
+
+    def succeeded(self, permit: Permit, now: float, *, slow: bool = False) -> Record | None:
+        """Count a success, or a probe's; returns what must be shared, if anything."""
+        with self.lock:
+            if permit.generation != self.generation:
+                return None
+            if permit.probe:
+                return self._probe_failed(now, None, attributed=self._by_caller) if slow else self._probe_succeeded(now)
+            self._roll_if_over(now)
+            self.successes += 1
+            self.consecutive_failures = 0
+            if not slow:
+                return None
+            self._count_slow()
+            return self._trip(now, None)
+
+    def failed(self, permit: Permit, now: float, *, error: BaseException | None, slow: bool = False) -> Record | None:
+        """Count a failure, or a probe's; returns what must be shared, if anything."""
+        asked = self.judge.asked(error) if error is not None else None
+        attributed = self._by_caller and self.judge.may_be_callers(error)
+        with self.lock:
+            self._total_failures += 1
+            self._last_failure_at = now
+            if permit.generation != self.generation:
+                return None
+            if permit.probe:
+                return self._probe_failed(now, asked, attributed=attributed)
+            self._roll_if_over(now)
+            if self.consecutive_failures == 0:  # a success, perhaps on the closed path, came between
+                self._attributed_in_a_row.clear()
+            self.failures += 1
+            self.consecutive_failures += 1
+            if attributed:
+                caller = self.judge.caller()
+                self._attributed.add(caller)
+                self._attributed_in_a_row.add(caller)
+            if slow:
+                self._count_slow()
+            return self._trip(now, asked)
+
+    def _count_slow(self) -> None:
+        self.slow += 1
+        if self._by_caller:
+            self._slow_callers.add(self.judge.caller())
+
+    def abandoned(self, permit: Permit) -> None:
+        """A call ended without saying anything about the dependency: only give the probe's place back."""
+        if permit.probe:
+            with self.lock:
+                if permit.generation == self.generation:
+                    self._probes -= 1
+                    self._silent = True
+
+    def _trip(self, now: float, asked: float | None) -> Record | None:
+        reason = reason_to_open(self.config, self.consecutive_failures, self._attributed_in_a_row, self._counts())
+        return self._open(now, 1, asked, reason) if reason else None
+
+    def _counts(self) -> Counts:
+        return self._window.totals(self._bucket())
+
+    def _bucket(self) -> Counts:
+        attributed, slow = self._attributed, self._slow_callers
+        return Counts(self.successes, self.failures, self.slow, attributed.count, attributed.callers, slow.callers)
+
+    def _roll_if_over(self, now: float) -> None:
+        """Begin a new bucket when the current one is over; a fast path that counts meanwhile may lose a success."""
+        if self._window.over(now):
+            self._window.push(now, self._bucket())
+            self._clear_bucket()
+            self.fast_until = 0.0
+
+    def _clear_bucket(self) -> None:
+        self.successes = self.failures = self.slow = 0
+        self._attributed.clear()
+        self._slow_callers.clear()
+
+    def _probe_succeeded(self, now: float) -> Record | None:
+        self._probes -= 1
+        self._successful_probes += 1
+        return self._close(now, "recovered") if self._successful_probes >= self.config.success_threshold else None
+
+    def _probed_in_vain(self) -> bool:
+        """Whether this call's caller had its probe under this lease: it is the others' turn."""
+        return bool(self._failed_probers) and self._failed_probers.get(self.judge.caller()) == self.generation
+
+    def _probe_failed(self, now: float, asked: float | None, *, attributed: bool) -> Record | None:
+        """Open again, unless the failure may be the caller's own doing: then others probe first.
+
+        Who failed so is remembered over leases, and when there are enough of them the dependency has failed.
+        """
+        if attributed:
+            self._failed_probers[self.judge.caller()] = self.generation
+            if len(self._failed_probers) < self.config.minimum_callers:
+                self._probes -= 1
+                return None
+        return self._open(now, self.record.opens + 1, asked, "probe_failed")
+
+    # ------------------------------------------------------------------ changes of state
+
+    def _open(self, now: float, opens: int, asked: float | None, reason: str) -> Record:
+        seconds = self.config.open_seconds(opens, asked)
+        return self._follow(
+            Record(OPEN, make_id(), opens=opens, retry_at=now + seconds, open_seconds=seconds, reason=reason), now
+        )
+
+    def _close(self, now: float, reason: str) -> Record:
+        return self._follow(Record(CLOSED, make_id(), reason=reason), now)
+
+    def version_of(self, record: Record) -> int | None:
+        """The version of the shared record that a decision was made on; None when something newer was decided."""
+        with self.lock:
+            return self.version if self.record is record else None
+
+    def renumbered(self, before: int, version: int) -> None:
+        """The shared record is not the one that was known: its numbers began anew."""
+        with self.lock:
+            if self.version == before:
+                self.version = version
+
+    def written(self, version: int) -> None:
+        """What was decided here is in the store, with this version."""
+        with self.lock:
+            self.version = max(version, self.version)
+
+    def candidate(self) -> tuple[Record, Record, int]:
+        """What is known, what an election would put in its place, and the version that it would replace."""
+        with self.lock:
+            lease, opens = self.config.lease_seconds, self.record.opens
+            record = Record(HALF_OPEN, make_id(), opens=opens, lease_seconds=lease, reason="probe")
+            return self.record, record, self.version
+
+    def elected(self, known: Record, record: Record, wall: float, steady: float) -> Permit | None:
+        """Begin to probe under a lease that began when the election's write was sent.
+
+        Returns:
+            None when the circuit was reset or forced open while the election ran.
+        """
+        with self.lock:
+            self.electing = False
+            if self.record is not known and self.record.writer != record.writer:
+                return None
+            self._follow(record, wall)
+            self.mine = True
+            self._lease = (wall + record.lease_seconds, steady + record.lease_seconds)
+            self._probes = 1
+            return Permit(self.generation, True)
+
+    def lost_election(self) -> None:
+        """Another environment was first; what it wrote was followed already."""
+        with self.lock:
+            self.electing = False
+
+    def command(self, state: CircuitState, now: float, seconds: float | None = None) -> Record:
+        """Carry out an operator's order here; returns what must be shared."""
+        with self.lock:
+            if state is CLOSED:
+                return self._close(now, "reset")
+            forced, length = seconds is None, seconds or 0.0
+            return self._follow(Record(OPEN, make_id(), 1, now + length, length, forced=forced, reason="forced"), now)
+
+    def learn(self, item: Item) -> None:
+        """Believe what another environment wrote, if it is newer than what is known."""
+        self.follow(from_item(item), item.version or 0)
+
+    def follow(self, record: Record, version: int) -> None:
+        """See learn. The circuit's own write, seen again, only brings its version."""
+        with self.lock:
+            if version <= self.version:
+                return
+            self.version = version
+            if record.writer != self.record.writer or not record.writer:
+                self._follow(record, self.config.clock.wall(), reason="shared")
+
+    def adopt(self, record: Record, version: int) -> None:
+        """Believe what stands in the store, however old its version: its numbers began anew."""
+        with self.lock:
+            self.version = version
+            self._follow(record, self.config.clock.wall(), reason="shared")
+
+    def forget(self) -> None:
+        """Know nothing: closed, until the store is read."""
+        with self.lock:
+            self.version, self.record, self.electing = 0, Record(CLOSED), False
+            self._begin(CLOSED, self.config.clock.wall())
+
+    def _follow(self, record: Record, now: float, *, reason: str = "") -> Record:
+        before, self.record = self.state, record
+        self._begin(record.state, now)
+        steady = self.config.clock.steady()
+        if record.state is OPEN:
+            left = min(max(0.0, record.retry_at - now), record.open_seconds)
+            self._retry = (record.retry_at, steady + left)
+        elif record.state is HALF_OPEN:
+            self._lease = (now + record.lease_seconds, steady + record.lease_seconds)
+        if before is not record.state:
+            wait = record.open_seconds if record.state is OPEN and not record.forced else None
+            self.changes.note(CircuitTransition(self.name, before, record.state, reason or record.reason, wait))
+        return record
+
+    def _begin(self, state: CircuitState, now: float) -> None:
+        """Begin a generation: every call under way becomes late, and the counts begin anew."""
+        self.generation += 1
+        self.state = state
+        self.fast_from = self.fast_until = 0.0
+        self.permit = Permit(self.generation, False)
+        self._clear_bucket()
+        self.consecutive_failures = 0
+        self._attributed_in_a_row.clear()
+        if state is not HALF_OPEN:
+            self._failed_probers.clear()
+        self._probes = self._successful_probes = 0
+        self.mine = self._silent = False
+        self._window.clear(now)
+
+    def snapshot(self, now: float) -> CircuitSnapshot:
+        """The circuit as it is known here."""
+        with self.lock:
+            counts = self._counts()
+            wait = 0.0 if self.state is CLOSED else self._wait(now)
+            record = self.record
+            return CircuitSnapshot(
+                self.name,
+                self.state,
+                self.version,
+                counts.successes + counts.failures,
+                counts.failures,
+                counts.slow,
+                self.consecutive_failures,
+                record.opens,
+                wait,
+                record.forced,
+                self._rejected,
+                record.reason,
+                self._total_failures,
+                self._last_failure_at,
+            )

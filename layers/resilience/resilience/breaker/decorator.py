@@ -1,0 +1,60 @@
+"""The decorator `circuit_breaker`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import CodeType
+from typing import Any, ParamSpec, TypeVar, Unpack
+
+from resilience._functions import mark, name_of, pipeline_name, refuse_unsupported, unwrapped
+from resilience.breaker.breaker import CircuitBreaker
+from resilience.breaker.config import CircuitSettings
+from resilience.breaker.wrapper import ProtectedFunction, wrap
+from resilience.errors import ConfigurationError
+
+P = ParamSpec("P")
+R = TypeVar("R")
+_unnamed: dict[str, CodeType | None] = {}
+
+
+def circuit_breaker(
+    name: str | None = None, **settings: Unpack[CircuitSettings]
+) -> Callable[[Callable[P, R]], ProtectedFunction[P, R]]:
+    """Protect a plain or async function with a circuit of its own.
+
+    Args:
+        name: Names the circuit; circuits with the same name share their state across environments. None takes the
+            function's module and qualified name; functions that a factory makes need names of their own.
+        settings: See CircuitConfig: `failure_threshold=5`, `recovery_timeout=60` and the rest.
+
+    Returns:
+        A decorator. The decorated function raises CircuitOpenError while the circuit is open, and carries
+        `.circuit_breaker`: a CircuitBreaker with `get_state()`, `snapshot()`, `reset()` and `force_open()`.
+
+    Raises:
+        ConfigurationError: A setting is out of range; calling the function cannot tell whether it failed (a generator,
+            a class); or it has no name of its own and another function had the same.
+    """
+    of_pipelines: dict[str, CircuitBreaker] = {}
+
+    def decorate(function: Callable[P, R]) -> ProtectedFunction[P, R]:
+        refuse_unsupported(function)
+        pipeline = pipeline_name()
+        if pipeline is None:
+            return wrap(CircuitBreaker(name if name is not None else _own_name(function), **settings), function)
+        if pipeline not in of_pipelines:
+            of_pipelines[pipeline] = CircuitBreaker(name if name is not None else pipeline, **settings)
+        return wrap(of_pipelines[pipeline], function)
+
+    return mark(decorate, "circuit_breaker")
+
+
+def _own_name(function: Callable[..., Any]) -> str:
+    """The function's name, if no other has it: circuits of the same name are one circuit."""
+    name, target = name_of(function), unwrapped(function)
+    code = getattr(target, "__code__", None)
+    made_anew = getattr(target, "__closure__", None) or function is not target or code is None
+    if name in _unnamed and (made_anew or _unnamed[name] is not code):
+        raise ConfigurationError("name", name, "another function has this name; name their circuits")
+    _unnamed[name] = code
+    return name

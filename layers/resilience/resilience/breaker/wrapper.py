@@ -1,0 +1,127 @@
+"""The closed path: what a protected call costs while everything is well.
+
+One reading of the clock, one comparison (closed, the window's bucket not over, the snapshot young enough: all three are
+one pair of bounds), the call, and two assignments. No lock, no allocation. Everything else leaves through `enter` and
+`on_error`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections.abc import Callable, Coroutine
+from types import CoroutineType
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, Self, TypeVar, cast, overload
+
+from resilience._functions import FUTURES, is_async, refuse_unsupported
+from resilience.breaker.circuit import Permit
+
+if TYPE_CHECKING:
+    from resilience.breaker.breaker import CircuitBreaker
+
+P = ParamSpec("P")
+Q = ParamSpec("Q")
+R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
+
+
+class ProtectedFunction(Protocol[P, R_co]):
+    """A function behind a circuit.
+
+    Attributes:
+        circuit_breaker: The circuit.
+    """
+
+    circuit_breaker: CircuitBreaker
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
+        """Call the function, or raise CircuitOpenError."""
+
+    @overload
+    def __get__(self, instance: None, owner: type | None = None, /) -> Self: ...
+    @overload
+    def __get__(
+        self: ProtectedFunction[Concatenate[Any, Q], R_co], instance: object, owner: type | None = None, /
+    ) -> ProtectedFunction[Q, R_co]: ...
+
+
+def wrap(breaker: CircuitBreaker, function: Callable[P, R]) -> ProtectedFunction[P, R]:
+    """Put a breaker around a function, plain or async."""
+    refuse_unsupported(function)
+    wrapper: Any = _wrap_async(breaker, function) if is_async(function) else _wrap_plain(breaker, function)
+    functools.update_wrapper(wrapper, function)
+    wrapper.circuit_breaker = breaker
+    return cast("ProtectedFunction[P, R]", wrapper)
+
+
+def _wrap_plain(breaker: CircuitBreaker, function: Callable[..., Any]) -> Callable[..., Any]:
+    circuit, wall, started = breaker.circuit, breaker.config.clock.wall, 0.0
+    timed = breaker.config.slow_call_seconds is not None
+    judged = timed or breaker.config.is_failure is not None
+
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        permit = circuit.permit if circuit.fast_from <= (now := wall()) < circuit.fast_until else breaker.enter(now)
+        began = breaker.started() if timed else started
+        try:
+            result = function(*args, **kwargs)
+        except BaseException as error:
+            breaker.share(breaker.on_error(permit, error, began))
+            raise
+        if (kind := result.__class__) is CoroutineType:
+            return _finish(breaker, permit, result, began)
+        if kind in FUTURES:
+            result.add_done_callback(functools.partial(_finished, breaker, permit, began))
+            return result
+        if permit is circuit.permit and not judged:
+            circuit.successes += 1
+            circuit.consecutive_failures = 0
+        else:
+            breaker.share(breaker.on_result(permit, result, began))
+        return result
+
+    return wrapper
+
+
+def _wrap_async(breaker: CircuitBreaker, function: Callable[..., Any]) -> Callable[..., Any]:
+    circuit, wall = breaker.circuit, breaker.config.clock.wall
+    timed = breaker.config.slow_call_seconds is not None
+    judged = timed or breaker.config.is_failure is not None
+
+    async def wrapper(*args: Any, **kwargs: Any) -> Any:
+        now = wall()
+        permit = circuit.permit if circuit.fast_from <= now < circuit.fast_until else await breaker.enter_async(now)
+        began = breaker.started() if timed else 0.0
+        try:
+            result = await function(*args, **kwargs)
+        except BaseException as error:
+            await breaker.share_async(breaker.on_error(permit, error, began))
+            raise
+        if permit is circuit.permit and not judged:
+            circuit.successes += 1
+            circuit.consecutive_failures = 0
+        else:
+            await breaker.share_async(breaker.on_result(permit, result, began))
+        return result
+
+    return wrapper
+
+
+async def _finish(breaker: CircuitBreaker, permit: Permit, coroutine: Coroutine[Any, Any, R], began: float) -> R:
+    """Await what a plain function returned: it was async under another decorator, and only now has an outcome."""
+    try:
+        result = await coroutine
+    except BaseException as error:
+        await breaker.share_async(breaker.on_error(permit, error, began))
+        raise
+    await breaker.share_async(breaker.on_result(permit, result, began))
+    return result
+
+
+def _finished(breaker: CircuitBreaker, permit: Permit, began: float, future: Any) -> None:
+    """Judge what a plain function returned: a future, and only now there is an outcome."""
+    error = asyncio.CancelledError() if future.cancelled() else future.exception()
+    if error is not None:
+        record = breaker.on_error(permit, error, began)
+    else:
+        record = breaker.on_result(permit, future.result(), began)
+    breaker.share_soon(record)

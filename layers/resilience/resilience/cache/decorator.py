@@ -1,0 +1,377 @@
+"""The decorator: how a call finds its value.
+
+Fresh in the first level: decoded and returned. Otherwise one call a key and process looks into the second level,
+computes when it must, and stores; the others wait for it. A stale value is returned at once where the rules allow it,
+and refreshed by one environment of the fleet; or it stands in for a computation that failed.
+
+One description serves plain and async functions: `_Plain` and `_Async` differ only in how they call and wait.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import functools
+import inspect
+import logging
+from collections.abc import Callable, Coroutine
+from types import CoroutineType
+from typing import Any, ParamSpec, TypeVar, cast
+
+from resilience import _background, events
+from resilience._deadline import forget_deadline
+from resilience._degradation import Served, note_all, track_served
+from resilience._functions import is_async, mark, name_of, refuse_future, refuse_unsupported
+from resilience.cache.codec import canonical, decode, encode
+from resilience.cache.entry import Entry, Rules
+from resilience.cache.function import CachedFunction
+from resilience.cache.manager import CacheManager, cache_manager
+from resilience.cache.shared_level import Found
+from resilience.cache.single_flight import REFRESH, Flight, Work, run_plain
+from resilience.errors import ConfigurationError
+
+P = ParamSpec("P")
+R = TypeVar("R")
+logger = logging.getLogger("resilience")
+_REFRESH_AGAIN_SECONDS = 1.0
+
+
+def cached(
+    ttl: float,
+    *,
+    key_prefix: str = "",
+    key: Callable[..., object] | None = None,
+    stale_while_revalidate: float = 0.0,
+    stale_if_error: float = 0.0,
+    negative_ttl: float | None = None,
+    local_seconds: float = 5.0,
+    private: bool = False,
+    manager: CacheManager = cache_manager,
+) -> Callable[[Callable[P, R]], CachedFunction[P, R]]:
+    """Keep what a plain or async function returns.
+
+    Args:
+        ttl: Seconds that a value is fresh; more than 0.
+        key_prefix: Groups keys for whoever reads them, and tells functions of one name apart, such as those that a
+            factory makes around different variables.
+        key: Takes the arguments and returns what tells calls apart (supported by the codec). None takes all arguments,
+            by name, defaults included. Methods need it, to leave `self` out.
+        stale_while_revalidate: Seconds after ttl in which the old value is served while one refresh is under way.
+        stale_if_error: Seconds after ttl in which the old value is served when the function fails.
+        negative_ttl: Seconds that None is kept. None: it is not.
+        local_seconds: How long memory answers without asking the second level again, default 5: the time in which an
+            `invalidate` elsewhere arrives here. No effect without a second level.
+        private: What belongs to one user: kept only in the store and read from it each time, so that after
+            `invalidate` no environment serves what was before. Costs one read of the store a call; without a second
+            level, and while the store is down, nothing is kept at all.
+        manager: The cache.
+
+    Returns:
+        A decorator. The decorated function carries `.cache_key(...)`, `.invalidate(...)` and `.invalidate_async(...)`,
+        all with the function's arguments, and `.cache`: the manager. Each caller gets a copy of the value. A value that
+        the codec does not support is returned but not kept, and a warning is logged.
+
+    Raises:
+        ConfigurationError: A setting is out of range, the function is a generator, or another has its name and prefix.
+    """
+    rules = Rules(
+        ttl=ttl,
+        stale_while_revalidate=stale_while_revalidate,
+        stale_if_error=stale_if_error,
+        negative_ttl=negative_ttl,
+        local_seconds=local_seconds,
+        private=private,
+    )
+
+    def decorate(function: Callable[P, R]) -> CachedFunction[P, R]:
+        refuse_unsupported(function)
+        kind: type[_Cached] = _Async if is_async(function) else _Plain
+        source = kind(function, key_prefix, key, rules, manager)
+        wrapper: Any = functools.update_wrapper(source.wrapper(), function)
+        wrapper.cache_key = source.key_of
+        wrapper.invalidate = lambda *args, **kwargs: manager.invalidate(source.key_of(*args, **kwargs))
+        wrapper.invalidate_async = lambda *args, **kwargs: manager.invalidate_async(source.key_of(*args, **kwargs))
+        wrapper.cache = manager
+        return cast("CachedFunction[P, R]", wrapper)
+
+    return mark(decorate, "cached")
+
+
+class _Cached:
+    """A function, its keys and its rules."""
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        prefix: str,
+        key: Callable[..., object] | None,
+        rules: Rules,
+        manager: CacheManager,
+    ) -> None:
+        self.function, self.rules, self.manager = function, rules, manager
+        self._key = key
+        self._signature = inspect.signature(function)
+        self._name = [prefix, name_of(function)]
+        manager.claim(" ".join(self._name), function)
+
+    def key_of(self, *args: Any, **kwargs: Any) -> str:
+        """The key of a call: canonical JSON, so that different calls never share one."""
+        if self._key is not None:
+            return canonical([*self._name, self._key(*args, **kwargs)])
+        bound = self._signature.bind(*args, **kwargs)
+        bound.apply_defaults()
+        return canonical([*self._name, dict(bound.arguments)])
+
+    def wrapper(self) -> Callable[..., Any]:
+        raise NotImplementedError
+
+    async def _compute(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        raise NotImplementedError
+
+    async def _ask(self, work: Callable[[], Any]) -> Any:
+        raise NotImplementedError
+
+    def _later(self, key: str, work: Work) -> None:
+        raise NotImplementedError
+
+    def fresh(self, key: str, now: float) -> Entry | None:
+        """The first level's value, when nothing more has to be asked."""
+        if self.rules.private:
+            return None
+        entry = self.manager.lookup(key)
+        if entry is None or self._recheck(entry, now):
+            return None
+        if self.rules.fresh(entry, now):
+            self.manager.note("local", key, entry, self.rules, now)
+            return entry
+        if self.rules.revalidating(entry, now) and self.manager.refreshing(key, now):
+            self.manager.note("stale", key, entry, self.rules, now)
+            return entry
+        return None
+
+    def _recheck(self, entry: Entry, now: float) -> bool:
+        if entry.checked is None or self.manager.shared is None:
+            return False
+        return not entry.checked <= now < entry.checked + self.rules.local_seconds
+
+    async def _find(
+        self, key: str, args: tuple[Any, ...], kwargs: dict[str, Any], flight: Flight
+    ) -> tuple[Any, Served]:
+        """What to answer, and what it is, for everybody who waits for it."""
+        with track_served() as served:
+            return await self.find(key, args, kwargs, flight), served
+
+    async def find(self, key: str, args: tuple[Any, ...], kwargs: dict[str, Any], flight: Flight) -> Any:
+        """What to answer when the first level alone cannot: the work of one flight."""
+        now, generation = self.manager.clock.wall(), self.manager.generation()
+        known = None if self.rules.private else self.manager.lookup(key)
+        found = await self._look(key, generation, now)
+        entry = found.entry or (None if found.gone or self._outlived(known, found, now) else known)
+        if entry is not None and self.rules.fresh(entry, now):
+            if found.entry is None and known is not None:
+                # The second level has nothing against it (or did not answer): good for another while.
+                entry = Entry(known.text, known.created, known.generation, now)
+            self._keep(key, entry, flight)
+            self.manager.note("shared" if found.entry else "local", key, entry, self.rules, now)
+            return decode(entry.text)
+        if entry is not None and self.rules.revalidating(entry, now):
+            self._keep(key, entry if entry.checked is None else entry._replace(checked=now), flight)
+            if self.manager.claim_refresh(key, now):
+                self._later(key, lambda own: self._refresh(key, args, kwargs, own))
+            self.manager.note("stale", key, entry, self.rules, now)
+            return decode(entry.text)
+        stale = entry or (None if found.gone else known)
+        return await self._fetch(key, lambda: self._compute(args, kwargs), flight, found, stale)
+
+    def _outlived(self, known: Entry | None, found: Found, now: float) -> bool:
+        """Whether it was remembered for longer than a marker of its invalidation would have lasted."""
+        from resilience.cache.shared_level import MARKER_SECONDS
+
+        checked = known.checked if known is not None and found.answered else None
+        return checked is not None and not checked <= now < checked + MARKER_SECONDS - self.rules.local_seconds
+
+    async def _look(self, key: str, generation: int, now: float) -> Found:
+        shared = self.manager.shared
+        if shared is None:
+            return Found()
+        found: Found = await self._ask(lambda: shared.get(key, generation, now))
+        return found
+
+    async def _fetch(
+        self,
+        key: str,
+        compute: Callable[[], Coroutine[Any, Any, Any]],
+        flight: Flight,
+        found: Found,
+        stale: Entry | None,
+    ) -> Any:
+        generation = self.manager.generation()
+        self.manager.counters.misses += 1
+        events.emit(events.CACHE_MISS, key)
+        try:
+            value, whole = await self._computed(compute)
+        except Exception:
+            now = self.manager.clock.wall()
+            if stale is None or not self.rules.excusable(stale, now):
+                raise
+            self.manager.note("stale", key, stale, self.rules, now)
+            return decode(stale.text)
+        if whole:
+            await self._store(key, value, generation, flight, found)
+        return value
+
+    async def _computed(self, compute: Callable[[], Coroutine[Any, Any, Any]]) -> tuple[Any, bool]:
+        """The value, and whether it is the real one and no fallback's, which must not be kept as if it were."""
+        with track_served() as served:
+            value = await compute()
+        note_all(served)
+        return value, not served.degraded
+
+    async def _store(self, key: str, value: Any, generation: int, flight: Flight, found: Found) -> None:
+        if value is None and self.rules.negative_ttl is None:
+            await self._retire(key, generation, flight, found)
+            return
+        try:
+            text = encode(value)
+        except (TypeError, ValueError) as error:
+            logger.warning("%s: not cached: %s", self._name[1], error)
+            return
+        now, shared = self.manager.clock.wall(), self.manager.shared
+        # Asked for again after local_seconds, written or not: others may invalidate it all the same.
+        entry = Entry(text, now, generation, None if shared is None else now)
+        if shared is not None and not flight.disowned and found.answered and self._shareable(entry):
+            keep = self.rules.keep(entry)
+            if await self._ask(lambda: shared.put(key, entry, found, keep)) is False:
+                return  # another environment wrote or invalidated meanwhile: its word counts
+        self._keep(key, entry, flight)
+
+    async def _retire(self, key: str, generation: int, flight: Flight, found: Found) -> None:
+        """Forget a value in whose place there is nothing any more."""
+        now, shared = self.manager.clock.wall(), self.manager.shared
+        if not flight.disowned:
+            self.manager.local.drop(key)
+            if shared is not None and found.entry is not None:
+                await self._ask(lambda: shared.retire(key, generation, found, now))
+
+    def _shareable(self, entry: Entry) -> bool:
+        from resilience.cache.shared_level import LARGEST
+
+        return entry.size <= LARGEST
+
+    def _keep(self, key: str, entry: Entry, flight: Flight) -> None:
+        if not flight.disowned:
+            self.manager.keep(key, entry, self.rules)
+
+    async def _refresh(self, key: str, args: tuple[Any, ...], kwargs: dict[str, Any], flight: Flight) -> None:
+        """Compute again behind a stale answer, in one environment of the fleet; errors leave the old value."""
+        now, generation, shared = self.manager.clock.wall(), self.manager.generation(), self.manager.shared
+        if shared is not None and not await self._ask(lambda: shared.lease(key, generation, now, self.rules.ttl)):
+            self.manager.refreshed(key, now + max(_REFRESH_AGAIN_SECONDS, self.rules.local_seconds))
+            return
+        not_before = None
+        try:
+            found = await self._look(key, generation, now)
+            if found.entry is not None and self.rules.fresh(found.entry, now):
+                self._keep(key, found.entry, flight)
+                return
+            value, whole = await self._computed(lambda: self._compute(args, kwargs))
+            if whole:
+                await self._store(key, value, generation, flight, found)
+        except Exception:
+            not_before = self.manager.clock.wall() + _REFRESH_AGAIN_SECONDS
+            logger.warning("%s: refresh failed; the old value stays", self._name[1], exc_info=True)
+        finally:
+            self.manager.refreshed(key, not_before)
+
+    def _joined(self) -> None:
+        self.manager.counters.misses += 1
+        self.manager.counters.coalesced += 1
+
+
+class _Plain(_Cached):
+    """For plain functions: calls directly, waits by blocking, refreshes in a thread."""
+
+    def wrapper(self) -> Callable[..., Any]:
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
+            key = self.key_of(*args, **kwargs)
+            entry = self.fresh(key, self.manager.clock.wall())
+            if entry is not None:
+                return decode(entry.text)
+            if self.rules.private:
+                return run_plain(self.find(key, args, kwargs, Flight()))
+            answer = self.manager.single_flight.share(key, lambda own: self._find(key, args, kwargs, own), self._joined)
+            return _taken(*answer)
+
+        return wrapper
+
+    async def _compute(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        value = self.function(*args, **kwargs)
+        if value.__class__ is CoroutineType:
+            value.close()
+            raise ConfigurationError("function", self._name[1], "returns a coroutine; decorate the async function")
+        refuse_future(self.function, value)
+        return value
+
+    async def _ask(self, work: Callable[[], Any]) -> Any:
+        return work()
+
+    def _later(self, key: str, work: Work) -> None:
+        def refresh() -> None:
+            self.manager.single_flight.share(REFRESH + key, work, lambda: None)
+
+        _background.soon(refresh, blocking=True, kind="work")
+
+
+class _Async(_Cached):
+    """For async functions: reaches a blocking store through a thread, refreshes in a task."""
+
+    def wrapper(self) -> Callable[..., Any]:
+        async def wrapper(*args: Any, **kwargs: Any) -> Any:
+            key = self.key_of(*args, **kwargs)
+            entry = self.fresh(key, self.manager.clock.wall())
+            if entry is not None:
+                return decode(entry.text)
+            if self.rules.private:
+                # Not even a computation is shared: one that began before this user's write must not answer after it.
+                return await self.find(key, args, kwargs, Flight())
+            answer = await self.manager.single_flight.share_async(
+                key, lambda own: self._find(key, args, kwargs, own), self._joined
+            )
+            return _taken(*answer)
+
+        return wrapper
+
+    async def _compute(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        return await self.function(*args, **kwargs)
+
+    async def _ask(self, work: Callable[[], Any]) -> Any:
+        shared = self.manager.shared
+        return await _background.run(work, blocking=shared is not None and shared.store.blocking)
+
+    def _later(self, key: str, work: Work) -> None:
+        import asyncio
+
+        async def refresh() -> None:
+            await self.manager.single_flight.share_async(REFRESH + key, work, lambda: None)
+
+        # It may outlive the request, whose deadline is not its own.
+        context = contextvars.copy_context()
+        context.run(forget_deadline)
+        _background.follow(asyncio.get_running_loop().create_task(refresh(), context=context))
+
+
+def _taken(value: Any, served: Served) -> Any:
+    """One caller's share of what several waited for."""
+    note_all(served)
+    return _copy(value)
+
+
+def _copy(value: Any) -> Any:
+    """What is shared by those who waited together must not be shared by what they do with it."""
+    import copy
+
+    if isinstance(value, str | int | float | bool | bytes | None):
+        return value
+    try:
+        return copy.deepcopy(value)
+    except Exception:  # noqa: BLE001 - it is not kept either, and was asked for by these callers alone
+        return value

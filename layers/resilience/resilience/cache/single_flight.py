@@ -1,0 +1,178 @@
+"""One computation a key and process, however many ask at once (and one more for each further event loop).
+
+Followers wait for the leader and get its value or its error, each within its own deadline. A computation runs on when
+the one who started it is cancelled, for the others; what ended only because of its leader (a deadline, a cancellation)
+is done again by a follower that has time. One that takes longer than PATIENCE is not joined any more, so that what
+hangs never disables a key. One that was under way when its key was invalidated is disowned: who waits still gets its
+value (they asked before), but it is not kept, and who asks from now on starts a new one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import threading
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
+from typing import Any, Final
+
+from resilience._clock import SYSTEM, Clock
+from resilience._deadline import remaining
+from resilience._fork import renew_in_child
+from resilience.errors import DeadlineExceededError
+
+REFRESH: Final = "refresh "
+"""Before a key: the flight that refreshes it behind a stale answer."""
+PATIENCE: Final = 30.0
+"""Seconds after which a computation is taken for one that hangs."""
+_ROUNDS: Final = 3
+
+Work = Callable[["Flight"], Coroutine[Any, Any, Any]]
+_Name = tuple[str, "asyncio.AbstractEventLoop | None"]
+
+
+class Flight:
+    """A computation under way.
+
+    Attributes:
+        disowned: Its value must not be kept.
+    """
+
+    __slots__ = ("disowned", "future", "started", "task", "thread")
+
+    def __init__(self, started: float = 0.0) -> None:
+        self.disowned = False
+        self.started = started
+        self.thread = threading.get_ident()
+        self.future: Future[Any] = Future()
+        self.task: asyncio.Task[Any] | None = None
+
+
+class SingleFlight:
+    """The computations under way in one cache.
+
+    Args:
+        clock: Its steady clock tells how long they take.
+    """
+
+    def __init__(self, clock: Clock = SYSTEM) -> None:
+        self._clock = clock
+        self.after_fork()
+        renew_in_child(self)
+
+    def after_fork(self) -> None:
+        """See Renewable: what is under way is under way in the parent."""
+        self._flights: dict[_Name, Flight] = {}
+        self._lock = threading.Lock()
+
+    def disown(self, key: str) -> None:
+        """Keep what is being computed for a key from being stored or joined."""
+        with self._lock:
+            for name in [name for name in self._flights if name[0] in (key, REFRESH + key)]:
+                self._flights.pop(name).disowned = True
+
+    async def share_async(self, key: str, work: Work, joined: Callable[[], None]) -> Any:
+        """Join the computation of a key in this loop, or start it as a task of its own."""
+        loop = asyncio.get_running_loop()
+        for _ in range(_ROUNDS):
+            flight, leads = self._join((key, loop))
+            if leads:
+                flight.task = loop.create_task(work(flight))
+                flight.task.add_done_callback(functools.partial(self._landed, (key, loop), flight))
+            else:
+                joined()
+            task = flight.task
+            if task is None:  # pragma: no cover - for the type checker: whoever leads makes it before anything else
+                break
+            try:
+                return await _wait(task)
+            except asyncio.CancelledError:
+                if leads or not task.cancelled() or _is_cancelled():
+                    raise
+            except DeadlineExceededError:
+                if leads or not task.done() or remaining() == 0.0:
+                    raise
+        return await work(Flight())
+
+    def share(self, key: str, work: Work, joined: Callable[[], None]) -> Any:
+        """Join the computation of a key in another thread, or do it here."""
+        for _ in range(_ROUNDS):
+            flight, leads = self._join((key, None))
+            if leads:
+                return self._lead((key, None), flight, work)
+            if flight.thread == threading.get_ident():
+                break  # it asks for itself: waiting would never end
+            joined()
+            left, patience = remaining(), flight.started + PATIENCE - self._clock.steady()
+            try:
+                return flight.future.result(max(0.0, patience if left is None else min(left, patience)))
+            except TimeoutError as error:  # DeadlineExceededError is one as well
+                own_error = flight.future.done() and not isinstance(error, DeadlineExceededError)
+                if own_error or remaining() == 0.0:
+                    raise error if flight.future.done() else DeadlineExceededError(f"no time left for {key}") from None
+            except Exception:
+                raise
+            except BaseException:
+                if not flight.future.done():
+                    raise  # this thread's own
+        return run_plain(work(Flight()))
+
+    def _join(self, name: _Name) -> tuple[Flight, bool]:
+        """The flight to join, or a new one to lead."""
+        now = self._clock.steady()
+        with self._lock:
+            flight = self._flights.get(name)
+            if flight is not None and now < flight.started + PATIENCE:
+                return flight, False
+            for other in [other for other in self._flights if other[1] is not None and other[1].is_closed()]:
+                del self._flights[other]  # it never lands
+            flight = self._flights[name] = Flight(now)
+            return flight, True
+
+    def _lead(self, name: _Name, flight: Flight, work: Work) -> Any:
+        try:
+            value = run_plain(work(flight))
+        except BaseException as error:
+            self._land(name, flight)
+            flight.future.set_exception(error)
+            raise
+        self._land(name, flight)
+        flight.future.set_result(value)
+        return value
+
+    def _land(self, name: _Name, flight: Flight) -> None:
+        with self._lock:
+            if self._flights.get(name) is flight:
+                del self._flights[name]
+
+    def _landed(self, name: _Name, flight: Flight, task: asyncio.Task[Any]) -> None:
+        self._land(name, flight)
+        if not task.cancelled():
+            task.exception()  # looked at, in case that nobody waits any more
+
+
+async def _wait(task: asyncio.Task[Any]) -> Any:
+    """Wait for a task that goes on without this caller, within this caller's deadline."""
+    limit = asyncio.timeout(remaining())
+    try:
+        async with limit:
+            return await asyncio.shield(task)
+    except TimeoutError:
+        if limit.expired() and not task.done():
+            raise DeadlineExceededError("no time left to wait for a value") from None
+        raise
+
+
+def _is_cancelled() -> bool:
+    current = asyncio.current_task()
+    return current is not None and current.cancelling() > 0
+
+
+def run_plain(coroutine: Coroutine[Any, Any, Any]) -> Any:
+    """Run a coroutine that never really waits, without an event loop."""
+    try:
+        coroutine.send(None)
+    except StopIteration as done:
+        return done.value
+    coroutine.close()
+    raise RuntimeError("a plain cached function waited for an event loop")

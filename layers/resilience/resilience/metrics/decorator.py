@@ -1,0 +1,83 @@
+"""The decorator that measures calls."""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Awaitable, Callable
+from types import CoroutineType
+from typing import Any, ParamSpec, TypeVar, cast
+
+from resilience import _validation
+from resilience._functions import is_async, mark, refuse_future, refuse_unsupported
+from resilience.metrics.monitor import PerformanceMonitor, performance_monitor
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def monitor_performance(
+    name: str, *, monitor: PerformanceMonitor = performance_monitor, timer: Callable[[], float] = time.perf_counter
+) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Measure each call of a plain or async function.
+
+    Args:
+        name: What to count it as; a route template rather than a path, so that there are few.
+        monitor: Where to count.
+        timer: A steady clock in seconds.
+
+    Returns:
+        A decorator. An error that is raised is counted and passes; a cancelled call is not counted.
+
+    Raises:
+        ConfigurationError: The name is empty.
+    """
+    _validation.text("name", name)
+
+    def decorate(function: Callable[P, R]) -> Callable[P, R]:
+        refuse_unsupported(function)
+        build = _measure_async if is_async(function) else _measure
+        return cast("Callable[P, R]", functools.update_wrapper(build(function, name, monitor, timer), function))
+
+    return mark(decorate, "monitor")
+
+
+def _measure(
+    function: Callable[..., Any], name: str, monitor: PerformanceMonitor, timer: Callable[[], float]
+) -> Callable[..., Any]:
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        began = timer()
+        try:
+            result = function(*args, **kwargs)
+        except Exception:
+            monitor.record(name, timer() - began, error=True)
+            raise
+        if result.__class__ is CoroutineType:  # it is async under another decorator
+            return _await(result, began, name, monitor, timer)
+        refuse_future(function, result)
+        monitor.record(name, timer() - began)
+        return result
+
+    return wrapper
+
+
+def _measure_async(
+    function: Callable[..., Any], name: str, monitor: PerformanceMonitor, timer: Callable[[], float]
+) -> Callable[..., Any]:
+    async def wrapper(*args: Any, **kwargs: Any) -> Any:
+        began = timer()
+        return await _await(function(*args, **kwargs), began, name, monitor, timer)
+
+    return wrapper
+
+
+async def _await(
+    awaitable: Awaitable[Any], began: float, name: str, monitor: PerformanceMonitor, timer: Callable[[], float]
+) -> Any:
+    try:
+        result = await awaitable
+    except Exception:
+        monitor.record(name, timer() - began, error=True)
+        raise
+    monitor.record(name, timer() - began)
+    return result

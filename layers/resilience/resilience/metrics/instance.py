@@ -1,0 +1,111 @@
+"""What monitor and occurrences have in common: an id in the fleet, and a generation that ends what was kept.
+
+Forgetting everything is a number in the store that goes up: whoever sees a higher one than its own forgets as well.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+
+from resilience import _background, _runtime, _validation, events
+from resilience._clock import Clock
+from resilience._fork import renew_in_child
+from resilience._shared_state import Control, control_of
+from resilience.errors import StoreError
+from resilience.store.protocol import Store
+
+
+class Member(_runtime.Bound):
+    """One environment's part of something that many keep together.
+
+    Args:
+        topic: Names the generation, and the part in events.
+        flush_seconds: Least time between two writes.
+        store: Where environments meet; None takes the default store.
+        clock: Source of time.
+
+    Raises:
+        ConfigurationError: flush_seconds is out of range.
+    """
+
+    def __init__(self, topic: str, flush_seconds: float, store: Store | None, clock: Clock) -> None:
+        self._topic = topic
+        self._flush_seconds = _validation.number("flush_seconds", flush_seconds)
+        self._given, self._clock = store, clock
+        self._control: Control | None = None
+        self._flush_at = 0.0
+        self._generation = 0
+        self._id = os.urandom(6).hex()
+        self._lock, self._flushing = threading.Lock(), threading.Lock()
+        renew_in_child(self)
+        if store is None:
+            self.follow_default()
+
+    def rebind(self) -> None:
+        """Use another default store from now on."""
+        self._control = None
+
+    def renew(self) -> None:
+        """Become another environment: copies of one memory must not write to one item."""
+        self._id = os.urandom(6).hex()
+
+    def after_fork(self) -> None:
+        """See Renewable: what was counted is the parent's."""
+        self._lock, self._flushing = threading.Lock(), threading.Lock()
+        self.renew()
+
+    def flush(self) -> bool:
+        """Write what was counted since the last time; False when the store did not answer."""
+        with self._flushing:  # an older picture must not be written over a newer one
+            return self._flush()
+
+    def _flush(self) -> bool:
+        raise NotImplementedError
+
+    def _forget(self) -> None:
+        """Drop what is kept here."""
+        raise NotImplementedError
+
+    def _forget_everywhere(self) -> None:
+        """Forget here at once, elsewhere within five seconds; an event loop is not made to wait for the store."""
+        self._forget()
+        if self._bound().store.blocking and _background.in_event_loop():
+            _background.soon(self._announce, blocking=True)
+        else:
+            self._announce()
+
+    async def _forget_everywhere_async(self) -> bool:
+        """Like `_forget_everywhere`, and waits; False when the store did not answer and only this one forgot."""
+        self._forget()
+        return await _background.run(self._announce, blocking=self._bound().store.blocking)
+
+    def _announce(self) -> bool:
+        try:
+            self._generation = self._bound().advance(self._topic)
+        except StoreError as error:
+            self._tell("clear", error)
+            return False
+        return True
+
+    def _tell(self, operation: str, error: StoreError) -> None:
+        events.emit(events.STORE_ERROR, self._topic, operation=operation, error=str(error))
+
+    def _check_generation(self) -> int:
+        """Forget what is older than the last clear that is known; returns the generation."""
+        control = self._bound()
+        control.refresh_soon(self._clock)
+        generation = control.generation(self._topic)
+        if generation > self._generation:
+            self._generation = generation
+            self._forget()
+        return self._generation
+
+    def _waited(self, now: float) -> bool:
+        """Whether flush_seconds have passed since the last write; a wall clock that went back does not delay one."""
+        return not self._flush_at - self._flush_seconds <= now < self._flush_at
+
+    def _bound(self) -> Control:
+        if self._control is None:
+            self._control = control_of(self._given or _runtime.default_store())
+        return self._control

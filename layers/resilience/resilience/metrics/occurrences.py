@@ -1,0 +1,195 @@
+"""Things that happen seldom and are worth remembering one by one, such as errors: counted by key over all environments.
+
+Each environment keeps one item an hour in the store, spread over a few partitions, and replaces it as it goes on, at
+most once in `flush_seconds`; nothing is written while nothing happens. So no key is hot, and what is kept is bounded:
+`max_keys` an environment and hour, the rest under one key. Failure policy: as the monitor's.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+from resilience import _background, _runtime, _validation
+from resilience._clock import SYSTEM, Clock
+from resilience.errors import StoreError
+from resilience.metrics.instance import Member
+from resilience.store.protocol import Item, Store
+
+_SHARDS: Final = 4
+_HOUR: Final = 3_600
+OTHER: Final = "(other)"
+
+
+@dataclass(frozen=True, slots=True)
+class Occurrence:
+    """One thing that happened, how often and when.
+
+    Attributes:
+        key: What makes it the same thing.
+        count: How often it happened.
+        first: Unix second at which it was first seen.
+        last: Unix second at which it was last seen.
+        details: What was told of it the last time.
+    """
+
+    key: str
+    count: int
+    first: float
+    last: float
+    details: Mapping[str, str]
+
+    def joined(self, other: Occurrence) -> Occurrence:
+        """Both together."""
+        newer = self if self.last >= other.last else other
+        return replace(newer, count=self.count + other.count, first=min(self.first, other.first))
+
+
+class Occurrences(Member):
+    """A list of occurrences.
+
+    Args:
+        name: Names it in the store.
+        max_keys: Keys kept apart an hour, default 50; further ones are counted together as "(other)".
+        keep_hours: How long the store keeps them, default 24.
+        flush_seconds: Least time between two writes, default 10.
+        store: Where environments meet; None takes the default store.
+        clock: Source of time.
+
+    Raises:
+        ConfigurationError: A setting is out of range.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        max_keys: int = 50,
+        keep_hours: int = 24,
+        flush_seconds: float = 10.0,
+        store: Store | None = None,
+        clock: Clock = SYSTEM,
+    ) -> None:
+        self.name = _validation.text("name", name)
+        super().__init__(name, flush_seconds, store, clock)
+        self._max_keys = _validation.whole("max_keys", max_keys)
+        self._keep_hours = _validation.whole("keep_hours", keep_hours)
+        self._hours: dict[int, dict[str, Occurrence]] = {}
+        self._dirty: set[int] = set()
+        _runtime.on_flush(self._flush_soon)
+        _runtime.on_restored(self.renew)
+
+    def note(self, key: str, **details: str) -> None:
+        """Count one more of `key`; the latest details are kept, 200 characters of each."""
+        now = self._clock.wall()
+        hour = int(now // _HOUR)
+        with self._lock:
+            kept = self._hours.setdefault(hour, {})
+            if key not in kept and len(kept) >= self._max_keys:
+                key, details = OTHER, {}
+            new = Occurrence(key, 1, now, now, {name: text[:200] for name, text in details.items()})
+            kept[key] = kept[key].joined(new) if key in kept else new
+            self._dirty.add(hour)
+            for old in [each for each in self._hours if each <= hour - self._keep_hours]:
+                del self._hours[old]
+
+    def own(self) -> tuple[Occurrence, ...]:
+        """What happened here, the most frequent first."""
+        self._check_generation()
+        with self._lock:
+            return _merged([list(kept.values()) for kept in self._hours.values()])
+
+    def fleet(self) -> tuple[tuple[Occurrence, ...], bool]:
+        """What happened everywhere, the most frequent first, and whether the store answered.
+
+        When it did not, only what this environment knows.
+
+        Reads the store: from an event loop, use `fleet_async`.
+        """
+        own, generation = self.own(), self._check_generation()
+        try:
+            items = [item for n in range(_SHARDS) for item in self._bound().store.query(self._partition(n))]
+        except StoreError as error:
+            self._tell("query", error)
+            return own, False
+        others = [_load(item) for item in items if self._is_another(item.sk, generation)]
+        return _merged([list(own), *others]), True
+
+    async def fleet_async(self) -> tuple[tuple[Occurrence, ...], bool]:
+        """Like `fleet`, without blocking the event loop."""
+        return await _background.run(self.fleet, blocking=self._bound().store.blocking)
+
+    def clear(self) -> None:
+        """Forget everything: here at once, in every other environment within five seconds."""
+        self._forget_everywhere()
+
+    async def clear_async(self) -> bool:
+        """Like `clear`, and waits for the store; False when it did not answer and only this environment forgot."""
+        return await self._forget_everywhere_async()
+
+    def _flush(self) -> bool:
+        control, generation = self._bound(), self._check_generation()
+        with self._lock:
+            waiting = [(hour, _dump(self._hours[hour])) for hour in self._dirty if hour in self._hours]
+            self._dirty.clear()
+        while waiting:
+            hour, data = waiting[-1]
+            try:
+                control.store.put(
+                    self._partition(int(self._id, 16) % _SHARDS),
+                    f"{hour}#{generation}#{self._id}",
+                    {"data": data},
+                    ttl=(hour + self._keep_hours) * _HOUR,
+                )
+            except StoreError as error:
+                self._tell("flush", error)
+                with self._lock:
+                    self._dirty.update(hour for hour, _ in waiting)
+                return False
+            waiting.pop()
+        return True
+
+    def _flush_soon(self, final: bool) -> None:
+        now = self._clock.wall()
+        if not self._dirty or not (final or self._waited(now)):
+            return
+        self._flush_at = now + self._flush_seconds
+        _background.soon(self.flush, blocking=self._bound().store.blocking)
+
+    def renew(self) -> None:
+        """Become another environment, and leave what was counted to the one that was copied."""
+        super().renew()
+        self._forget()
+
+    def _forget(self) -> None:
+        with self._lock:
+            self._hours.clear()
+            self._dirty.clear()
+
+    def _is_another(self, sk: str, generation: int) -> bool:
+        _, written, environment = sk.split("#")
+        return int(written) == generation and environment != self._id
+
+    def _partition(self, shard: int) -> str:
+        return f"occurrences#{self.name}#{shard}"
+
+
+def _merged(lists: list[list[Occurrence]]) -> tuple[Occurrence, ...]:
+    together: dict[str, Occurrence] = {}
+    for found in lists:
+        for each in found:
+            together[each.key] = together[each.key].joined(each) if each.key in together else each
+    return tuple(sorted(together.values(), key=lambda each: (-each.count, -each.last)))
+
+
+def _dump(kept: dict[str, Occurrence]) -> bytes:
+    data = [[o.key, o.count, round(o.first, 3), round(o.last, 3), dict(o.details)] for o in kept.values()]
+    return zlib.compress(json.dumps(data, separators=(",", ":")).encode())
+
+
+def _load(item: Item) -> list[Occurrence]:
+    data = item.attributes["data"]
+    return [Occurrence(*each) for each in json.loads(zlib.decompress(data))] if isinstance(data, bytes) else []

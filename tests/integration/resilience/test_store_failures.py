@@ -1,0 +1,287 @@
+"""The table behind a network that breaks, hangs, drips and answers nonsense: a StoreError in time, and nothing else."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from resilience import CircuitBreaker, DynamoStore, RateLimiter, StoreError, cached, events
+from resilience.cache.manager import CacheManager
+from resilience.store.protocol import StoreThrottledError
+from resilience.testing import ManualClock
+from tests.integration.resilience.fake_dynamodb import (
+    FINE,
+    Play,
+    answer,
+    cut,
+    drip,
+    read_request,
+    refuse,
+    serving,
+    silence,
+)
+
+JSON = "Content-Type: application/x-amz-json-1.0\r\n"
+SLACK = 0.6
+"""Seconds that a busy machine may take besides."""
+
+
+@pytest.fixture(autouse=True)
+def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {
+        "AWS_ACCESS_KEY_ID": "local",
+        "AWS_SECRET_ACCESS_KEY": "local",
+        "AWS_DEFAULT_REGION": "eu-west-1",
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }.items():
+        monkeypatch.setenv(name, value)
+    for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def errors() -> Iterator[list[events.Event]]:
+    seen: list[events.Event] = []
+    stop = events.subscribe(seen.append, events.STORE_ERROR)
+    yield seen
+    stop()
+
+
+def store_at(url: str, **settings: Any) -> DynamoStore:
+    store = DynamoStore("t", endpoint_url=url, **settings)
+    assert store.prepare()
+    return store
+
+
+def test_what_breaks_once_is_tried_again() -> None:
+    """An answer that breaks off, that is not DynamoDB's, or an error of its own costs one more attempt."""
+    for first in (
+        [cut],
+        [answer(b"<html>", kind="text/html")],
+        [refuse("InternalServerError", "500 Oops")],
+        [answer(b"", "503 Busy")],
+    ):
+        with serving(first, then=answer()) as url:
+            assert store_at(url).get("p", "s") is not None
+
+
+@pytest.mark.parametrize("play", [silence, drip, cut], ids=lambda play: play.__name__)
+def test_every_failure_ends_within_the_deadline(play: Play) -> None:
+    """Whatever the network does, there is a StoreError within a second, and then none is waited for."""
+    with serving(then=play) as url:
+        store = store_at(url)
+        started = time.monotonic()
+        with pytest.raises(StoreError):
+            store.get("p", "s")
+        assert time.monotonic() - started < 1.0 + SLACK
+        started = time.monotonic()
+        with pytest.raises(StoreError, match="a moment ago"):
+            store.get("p", "s")
+        assert time.monotonic() - started < 0.1
+
+
+def test_addresses_where_nobody_answers_end_within_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name with eight addresses is tried one after another, for a second in all."""
+    import socket
+
+    def look_up(*_: Any, **__: Any) -> list[Any]:
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (f"10.255.255.{n}", 1)) for n in range(8)]
+
+    def connect(*_: Any) -> None:
+        time.sleep(0.3)
+        raise TimeoutError
+
+    store = store_at("http://dead.example", connect_timeout=0.3)
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    monkeypatch.setattr(socket.socket, "connect", connect)
+    started = time.monotonic()
+    with pytest.raises(StoreError):
+        store.get("p", "s")
+    assert time.monotonic() - started < 1.0 + SLACK
+
+
+def test_dead_kept_connections_are_no_outage() -> None:
+    """Two connections that died silently: the second attempt makes a new one."""
+    with serving([answer()], [answer()], then=answer()) as url:
+        store = store_at(url)
+        _at_once(store, 2)
+        assert store.get("p", "s") is not None
+
+
+def _at_once(store: DynamoStore, number: int) -> None:
+    import threading
+
+    barrier = threading.Barrier(number)
+
+    def get() -> None:
+        barrier.wait()
+        store.get("p", "s")
+
+    threads = [threading.Thread(target=get) for _ in range(number)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def test_throttling_is_an_answer() -> None:
+    """Only the key that was throttled is left alone for a moment; the table goes on."""
+    clock = ManualClock()
+
+    def throttle_hot(connection: Any) -> None:
+        body = FINE
+        head = "200 OK"
+        if b"hot" in read_request(connection):
+            body, head = b'{"__type": "x#ProvisionedThroughputExceededException"}', "400 Bad Request"
+        connection.sendall(f"HTTP/1.1 {head}\r\n{JSON}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+
+    with serving(then=throttle_hot) as url:
+        store = store_at(url, clock=clock)
+        for _ in range(2):
+            with pytest.raises(StoreThrottledError):
+                store.get("hot", "s")
+            assert store.get("p", "s") is not None
+        clock.advance(1)
+        with pytest.raises(StoreThrottledError, match="Exceeded"):
+            store.get("hot", "s")
+
+
+def test_an_answer_that_was_lost_counts_once(table: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every request reaches the table, every first answer is lost: the counter is exact all the same."""
+    store = DynamoStore(table, read_timeout=5, deadline=10)
+    connection = store._connection
+    real, lost = type(connection)._try, []
+
+    def lossy(self: Any, method: str, request: dict[str, Any]) -> dict[str, Any]:
+        done = real(self, method, request)
+        if len(lost) % 2 == 0:
+            lost.append(1)
+            from resilience.store._connection import UnreachableError
+
+            raise UnreachableError("lost")
+        lost.append(0)
+        return done
+
+    monkeypatch.setattr(type(connection), "_try", lossy)
+    assert store.add("p", "s", {"n": 3}) == {"n": 3}
+    assert store.add("p", "s", {"n": 4}) == {"n": 7}
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        {"attributes": {"M": {}}},
+        {"version": {"S": "one"}},
+        {"ttl": {"L": []}},
+        {"state": {"NS": ["1"]}},
+    ],
+)
+def test_an_item_that_cannot_be_read_hides_no_other(table: str, item: Any, errors: list[events.Event]) -> None:
+    """It is skipped and told of; a forced-open circuit beside it stays known as open."""
+    store = DynamoStore(table, read_timeout=5, deadline=10)
+    CircuitBreaker("forced", store=store).force_open()
+    boto3.client("dynamodb").put_item(TableName=table, Item={"pk": {"S": "control"}, "sk": {"S": "circuit#a"}} | item)
+    other = DynamoStore(table, read_timeout=5, deadline=10)
+    assert [found.sk for found in other.query("control")] == ["circuit#forced"]
+    assert other.get("control", "circuit#a") is None
+    assert [event.details["key"] for event in errors] == ["control circuit#a"] * 2
+
+
+def test_a_circuit_of_another_shape_hides_no_other(table: str) -> None:
+    """Values that are no numbers where numbers belong leave the circuits beside it as they are."""
+    store = DynamoStore(table, read_timeout=5, deadline=10)
+    store.put_if("control", "circuit#a", {"state": "open", "opens": "many", "retry_at": "soon"}, expected_version=None)
+    CircuitBreaker("forced", store=store).force_open()
+    other = DynamoStore(table, read_timeout=5, deadline=10)
+    poisoned, forced = CircuitBreaker("a", store=other), CircuitBreaker("forced", store=other)
+    poisoned.snapshot()
+    from resilience._shared_state import control_of
+
+    assert control_of(other).refresh(other._clock)
+    assert forced.get_state() == "open"
+    assert poisoned.call(lambda: "probed at once") == "probed at once"
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"AWS_PROFILE": "nowhere"},
+        {"AWS_DEFAULT_REGION": ""},
+        {"AWS_ENDPOINT_URL_DYNAMODB": "no url at all"},
+        {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_CONFIG_FILE": "/dev/null"},
+    ],
+    ids=lambda environment: next(iter(environment)),
+)
+def test_what_is_missing_to_ask_with_reaches_no_caller(
+    environment: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """No profile, region, address or credentials: parts go on without the store, and raise nothing of boto3's."""
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value) if value else monkeypatch.delenv(name, raising=False)
+    store = DynamoStore("t")
+    with pytest.raises(StoreError):
+        store.get("p", "s")
+    assert RateLimiter(per_minute=1, store=store).check("user").allowed
+    breaker = CircuitBreaker("b", store=store, failure_threshold=1)
+
+    @breaker
+    def fail() -> None:
+        raise KeyError("the real error")
+
+    with pytest.raises(KeyError, match="the real error"):
+        fail()
+
+    @cached(60, manager=CacheManager(store=store), key_prefix=next(iter(environment)))
+    def compute() -> int:
+        return 42
+
+    assert compute() == 42
+
+
+def test_changed_keys_of_the_environment_are_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keys that were replaced while the process runs sign the next request."""
+    signed: list[bytes] = []
+
+    def note(connection: Any) -> None:
+        received = b""
+        while b"\r\n\r\n" not in received:
+            received += connection.recv(65536)
+        signed.append(received)
+        length = f"HTTP/1.1 200 OK\r\n{JSON}Content-Length: {len(FINE)}\r\n\r\n".encode()
+        connection.sendall(length + FINE)
+
+    with serving(then=note) as url:
+        store = store_at(url)
+        store.get("p", "s")
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "renewed")
+        store.get("p", "s")
+    assert b"Credential=local/" in signed[0]
+    assert b"Credential=renewed/" in signed[-1]
+
+
+@pytest.mark.parametrize(
+    ("environment", "endpoint"),
+    [
+        ({}, "https://dynamodb.eu-west-1.amazonaws.com"),
+        ({"AWS_USE_FIPS_ENDPOINT": "true", "AWS_DEFAULT_REGION": "us-east-1"}, "dynamodb-fips.us-east-1.amazonaws.com"),
+        ({"AWS_USE_DUALSTACK_ENDPOINT": "true"}, "dynamodb.eu-west-1.api.aws"),
+        ({"AWS_DEFAULT_REGION": "cn-north-1"}, "dynamodb.cn-north-1.amazonaws.com.cn"),
+        ({"AWS_ENDPOINT_URL": "http://x:1", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true"}, "dynamodb.eu-west-1.amaz"),
+        ({"AWS_ENDPOINT_URL_DYNAMODB": "http://x:2"}, "http://x:2"),
+    ],
+)
+def test_the_endpoint_is_the_one_that_boto3_finds(
+    environment: dict[str, str], endpoint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Regions, FIPS, dual stack, and the variables of endpoints."""
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    store = DynamoStore("t")
+    assert store.prepare()
+    assert endpoint in store._connection._client.meta.endpoint_url

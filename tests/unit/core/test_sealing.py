@@ -1,0 +1,147 @@
+"""What is sealed cannot be read, made or moved, and goes with its key."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from studysync.context import _current, begin_request
+from studysync.errors import ApiError
+from studysync.pagination import decode_cursor, encode_cursor
+from studysync.sealing import keyed_hash, seal, unseal
+from studysync.settings import get_settings
+from tests.unit.core.test_pagination import NAME
+
+OWNER = ("/api/sessions", "caller")
+
+
+@pytest.fixture(autouse=True)
+def no_request() -> Iterator[None]:
+    """Each test outside a request, also after another one's."""
+    token = _current.set(None)
+    yield
+    _current.reset(token)
+
+
+def with_key(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
+    monkeypatch.setenv("SUPABASE_URL", "http://project.test")
+    monkeypatch.setenv("SUPABASE_SERVICE_ROLE_KEY", key)
+    monkeypatch.delenv("SUPABASE_SECRET_NAME", raising=False)
+    get_settings.cache_clear()
+
+
+@pytest.fixture(autouse=True)
+def settings_as_before() -> Iterator[None]:
+    yield
+    get_settings.cache_clear()
+
+
+@given(st.binary(min_size=1, max_size=200))
+def test_what_was_sealed_comes_back(content: bytes) -> None:
+    """Whatever it is; and the same content is the same text, so that answers keep their ETag."""
+    sealed = seal("cursor", content, OWNER)
+    assert unseal("cursor", sealed, OWNER) == content
+    assert seal("cursor", content, OWNER) == sealed
+
+
+@given(st.integers(0, 10_000), st.integers(1, 255))
+def test_a_changed_byte_is_refused(place: int, change: int) -> None:
+    """Wherever it is, and whatever it is changed to."""
+    raw = bytearray(base64.urlsafe_b64decode(seal("cursor", b"seventeen bytes..", OWNER) + "="))
+    raw[place % len(raw)] ^= change
+    with pytest.raises(ValueError, match="not sealed here"):
+        unseal("cursor", base64.urlsafe_b64encode(raw).decode(), OWNER)
+
+
+@given(st.text(max_size=60) | st.binary(max_size=60).map(lambda raw: base64.urlsafe_b64encode(raw).decode()))
+def test_what_was_made_up_is_refused(text: str) -> None:
+    """Also what is no base64, or shorter than any seal."""
+    with pytest.raises(ValueError, match=r".*"):
+        unseal("cursor", text, OWNER)
+
+
+@pytest.mark.parametrize(
+    ("purpose", "bound_to"),
+    [
+        ("other", OWNER),
+        ("cursor", ("/api/sessions", "somebody else")),
+        ("cursor", ("/api/spaces/mine", "caller")),
+        ("cursor", ("/api/sessionscaller", "")),
+        ("cursor", ("/api/sessions",)),
+    ],
+)
+def test_it_is_good_for_what_it_was_sealed_for(purpose: str, bound_to: tuple[str, ...]) -> None:
+    """Another purpose, owner or list does not open it."""
+    with pytest.raises(ValueError, match="not sealed here"):
+        unseal(purpose, seal("cursor", b"content", OWNER), bound_to)
+
+
+def test_a_cursor_shows_nothing() -> None:
+    """Neither what it holds nor that two are alike."""
+    names = [encode_cursor([f"ada{n}"]) for n in range(3)]
+    for name in names:
+        raw = base64.urlsafe_b64decode(name + "=" * (-len(name) % 4))
+        assert b"ada" not in raw
+        with pytest.raises(ValueError, match=r".*"):
+            json.loads(raw)
+    assert len({name[:8] for name in names}) == 3
+
+
+def test_a_cursor_belongs_to_its_list_and_its_owner() -> None:
+    """Another route is a 400, another caller too where the list is somebody's own."""
+
+    def asked(route: str, caller: str) -> None:
+        context = begin_request({"method": "GET", "path": "/", "type": "http"}, None)
+        context.route, context.user_id = route, caller
+
+    asked("/api/sessions", "ada")
+    own = encode_cursor(["x"])
+    changes = encode_cursor(["x"], "/api/sync/changes")
+    assert decode_cursor(own, NAME) == ("x",)
+    for route, caller, cursor in (
+        ("/api/sessions", "eve", own),
+        ("/api/spaces/mine", "ada", own),
+        ("/api/sessions", "ada", changes),
+    ):
+        asked(route, caller)
+        with pytest.raises(ApiError):
+            decode_cursor(cursor, NAME)
+    asked("/api/sync/changes", "ada")
+    assert decode_cursor(changes, NAME) == ("x",)
+    asked("/api/gamification/leaderboard/{period}", "ada")
+    board = encode_cursor(["x"])
+    asked("/api/gamification/leaderboard/{period}", "eve")
+    assert decode_cursor(board, NAME) == ("x",)
+
+
+def test_all_environments_have_the_same_key_and_a_new_secret_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cursor outlives its process, but not the service role key; then it is refused like any other text."""
+    with_key(monkeypatch, "first")
+    sealed, hashed = seal("cursor", b"content", OWNER), keyed_hash("logs", "ada@example.test")
+    assert sealed == "f5ecxjwKaru6JP0j_yiG7gGCAbhQtVw", "the key is derived otherwise than it was"
+    with_key(monkeypatch, "second")
+    with pytest.raises(ValueError, match="not sealed here"):
+        unseal("cursor", sealed, OWNER)
+    assert keyed_hash("logs", "ada@example.test") != hashed
+    with_key(monkeypatch, "first")
+    assert unseal("cursor", sealed, OWNER) == b"content"
+
+
+def test_without_a_secret_the_key_is_nobody_elses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty secret must not be a key that everybody can derive."""
+    with_key(monkeypatch, "")
+    made = seal("cursor", b"content", OWNER)
+    monkeypatch.setattr("studysync.sealing._FALLBACK_SECRET", "another process's")
+    with pytest.raises(ValueError, match="not sealed here"):
+        unseal("cursor", made, OWNER)
+
+
+def test_a_keyed_hash_is_short_and_for_one_purpose() -> None:
+    """Half characters have one too, and nobody finds an address by hashing it."""
+    assert len(keyed_hash("logs", "\ud800")) == 32
+    assert keyed_hash("logs", "a") == keyed_hash("logs", "a") != keyed_hash("sign-in", "a")

@@ -1,0 +1,229 @@
+"""Forked children: own locks, threads, sockets, ids and counts; shown as servers and pools fork."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import resilience
+from resilience import (
+    CacheManager,
+    CircuitBreaker,
+    ConnectionPool,
+    HealthChecker,
+    MemoryStore,
+    PerformanceMonitor,
+    RateLimiter,
+    RetryBudget,
+    cached,
+)
+from resilience.breaker.circuit import make_id
+
+pytestmark = [
+    pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here"),
+    pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning"),
+]
+
+
+def in_child(work: Callable[[], object], seconds: float = 20) -> str:
+    """Do the work in a forked child; returns what it says. One that hangs is killed, and fails the test."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            said = str(work())
+        except BaseException as error:  # noqa: BLE001 - told to the parent
+            said = f"raised {error!r}"
+        os.write(writing, said.encode()[:4_000])
+        os._exit(0)
+    os.close(writing)
+    killer = threading.Timer(seconds, os.kill, (child, 9))
+    killer.start()
+    with os.fdopen(reading) as pipe:
+        told = pipe.read()
+    os.waitpid(child, 0)
+    killer.cancel()
+    return told
+
+
+class Blocking(MemoryStore):
+    """Reached through threads, as a table is."""
+
+    blocking = True
+
+
+def test_async_calls_go_on_in_a_child() -> None:
+    """The threads that the parent had started are not there; the child makes its own."""
+    store = Blocking()
+    breaker = CircuitBreaker("forked", store=store, failure_threshold=1)
+    function: Any = cached(60, manager=CacheManager(store=store))(asyncio.sleep)
+
+    async def use() -> str:
+        with pytest.raises(ConnectionError):
+            await breaker.call_async(fail)
+        await function(0, f"{os.getpid()}")
+        return f"{breaker.get_state()}"
+
+    async def fail() -> None:
+        raise ConnectionError
+
+    async def parent() -> None:
+        await function(0, "parent")
+
+    asyncio.run(parent())  # the parent's threads exist
+    assert in_child(lambda: asyncio.run(use())) == "open"
+
+
+def test_locks_that_the_parent_held_are_free() -> None:
+    """Whatever another thread of the parent was doing at the moment of the fork."""
+    store = MemoryStore()
+    breaker, limiter = CircuitBreaker("locked", store=store), RateLimiter(store=store)
+    cache, monitor, pool, budget = CacheManager(store=store), PerformanceMonitor(), ConnectionPool(), RetryBudget()
+    locks = [
+        *(breaker.circuit.lock, breaker._bind_lock, breaker._bound()[1]._order, breaker._bound()[0]._busy),
+        *(limiter._lock, cache.local._lock, cache.single_flight._lock, monitor._lock, monitor._flushing),
+        *(pool._lock, budget._lock, store._lock),
+    ]
+
+    def use() -> str:
+        with breaker.guard():
+            pass
+        breaker.force_open()
+        limiter.check("u")
+        cache.clear()
+        cache.invalidate("k")
+        cache.cleanup_expired()
+        monitor.record("x", 1.0)
+        monitor.flush()
+        budget.withdraw()
+
+        async def slot() -> None:
+            async with pool:
+                pass
+
+        asyncio.run(slot())
+        return "done"
+
+    for lock in locks:
+        assert lock.acquire(timeout=5)
+    try:
+        told = in_child(use)
+    finally:
+        for lock in locks:
+            lock.release()
+    assert told == "done"
+
+
+def test_a_child_has_ids_and_counts_of_its_own() -> None:
+    """Its rows of measurements, its writes and its tokens are not the parent's."""
+    monitor, limiter = PerformanceMonitor(store=MemoryStore()), RateLimiter(per_minute=100, store=MemoryStore())
+    monitor.record("x", 1.0)
+    for _ in range(5):
+        limiter.check("u")
+    parent = (monitor._id, limiter._writer, make_id())
+
+    def look() -> str:
+        own = (monitor._id, limiter._writer, make_id())
+        return f"{sum(mine == theirs for mine, theirs in zip(own, parent, strict=True))} {monitor.get_metrics()}"
+
+    assert in_child(look) == "0 {}"
+    assert monitor.get_metrics()["x"].count == 1
+    assert limiter._windows.currsize
+
+
+def test_a_child_does_not_probe_for_its_parent() -> None:
+    """The lease of the parent is somebody else's in the child."""
+    breaker = CircuitBreaker("probing", failure_threshold=1, recovery_timeout=0.01, jitter=0, store=MemoryStore())
+
+    def fail() -> None:
+        raise ConnectionError
+
+    with pytest.raises(ConnectionError):
+        breaker.call(fail)
+    threading.Event().wait(0.05)
+
+    def probe_and_fork() -> str:
+        return in_child(lambda: breaker.call(lambda: "called"))
+
+    assert "CircuitOpenError" in breaker.call(probe_and_fork)
+    assert breaker.get_state() == "closed"
+
+
+def test_computations_of_the_parent_are_not_waited_for() -> None:
+    """What one of its threads is computing never ends in the child."""
+    started, goes_on, calls = threading.Event(), threading.Event(), []
+
+    @cached(60, manager=CacheManager(), key_prefix="forked")
+    def slow() -> int:
+        calls.append(1)
+        if len(calls) == 1:
+            started.set()
+            goes_on.wait(20)
+        return 42
+
+    thread = threading.Thread(target=slow, daemon=True)
+    thread.start()
+    assert started.wait(5)
+    assert in_child(slow) == "42"
+    goes_on.set()
+    thread.join(5)
+
+
+def test_health_is_asked_in_a_child() -> None:
+    """Also where the parent asked before."""
+    checker = HealthChecker()
+    checker.register_check("plain", lambda: "fine")
+    assert asyncio.run(checker.run_all()).status == "pass"
+    checker._last = None
+    assert in_child(lambda: asyncio.run(checker.run_all()).status) == "pass"
+
+
+POOL = """
+import asyncio, multiprocessing, resilience
+
+class Blocking(resilience.MemoryStore):
+    blocking = True
+
+store = Blocking()
+breaker = resilience.CircuitBreaker("pool", store=store, failure_threshold=1)
+
+async def fail():
+    raise ConnectionError
+
+async def use():
+    try:
+        await breaker.call_async(fail)
+    except (ConnectionError, resilience.CircuitOpenError):
+        pass
+    return str(breaker.get_state())
+
+def work(_):
+    return asyncio.run(use())
+
+if __name__ == "__main__":
+    work(0)
+    breaker.reset()
+    with multiprocessing.get_context("fork").Pool(2) as pool:
+        print(sorted(set(pool.map(work, range(4)))))
+"""
+
+
+def test_in_a_pool_of_processes() -> None:
+    """Multiprocessing forks after the parent has used everything."""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", POOL],
+        env={"PYTHONPATH": str(Path(resilience.__file__).parents[1])},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert done.stdout.strip() == "['open']"
