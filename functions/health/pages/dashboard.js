@@ -56,14 +56,19 @@ function span(seconds) {
 
 // ---------------------------------------------------------------- asking
 
-class Refused extends Error {}
+class Refused extends Error {
+  constructor(token) {
+    super("The operator token is missing or wrong.");
+    this.token = token;
+  }
+}
 
 async function ask(path, method = "GET") {
   const token = sessionStorage.getItem(TOKEN);
   const headers = token ? { Authorization: `Bearer ${token}` } : {};
   const response = await fetch(`/health/${path}`, { method, headers, cache: "no-store", signal: AbortSignal.timeout(10000) });
   const body = await response.json();
-  if (response.status === 401) throw new Refused("The operator token is missing or wrong.");
+  if (response.status === 401) throw new Refused(token);
   if (path === "detailed" && body.details && body.details.checks) return body.details; // a critical check failed
   if (!response.ok) throw new Error(body.message || `Status ${response.status}`);
   return body.data;
@@ -103,7 +108,8 @@ async function refresh() {
 }
 
 function signIn(error) {
-  const tried = sessionStorage.getItem(TOKEN) !== null;
+  const tried = error.token !== null;
+  if (sessionStorage.getItem(TOKEN) !== error.token) return setTimeout(refresh); // there is another one by now
   sessionStorage.removeItem(TOKEN);
   $("board").hidden = true;
   $("login").hidden = false;

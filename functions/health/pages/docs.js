@@ -77,7 +77,7 @@ function answers(operation) {
     if (!content) return [el("h3", {}, `${status}`)];
     const [type, { schema }] = content;
     const shown = type.includes("json") && schema && Object.keys(schema).length;
-    return [el("h3", {}, `${status} ${type}`), shown ? el("pre", {}, JSON.stringify(example(schema), null, 2)) : null];
+    return [el("h3", {}, `${status} ${type}`), shown ? el("pre", { tabindex: "0" }, JSON.stringify(example(schema), null, 2)) : null];
   }).concat(refused);
 }
 
