@@ -63,8 +63,11 @@ class Generates:
         Generates,
         42,
     ],
-    ids=str,
-)
+    ids=[
+        "generator", "async generator", "partial", "object that generates", "context manager", "async context manager",
+        "static generator", "static method", "class method", "property", "class that generates", "number",
+    ],
+)  # fmt: skip
 def test_what_has_no_outcome_is_refused_when_decorating(decorator: Decorator, function: Any) -> None:
     """Each decorator says what is wrong, before anything is called."""
     with pytest.raises(ConfigurationError, match="function="):
