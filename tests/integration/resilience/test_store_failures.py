@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +15,7 @@ from typing import Any
 import boto3
 import pytest
 
+import resilience
 from resilience import CircuitBreaker, DynamoStore, RateLimiter, StoreError, cached, events
 from resilience.cache.manager import CacheManager
 from resilience.store.protocol import StoreThrottledError
@@ -285,3 +291,37 @@ def test_the_endpoint_is_the_one_that_boto3_finds(
     store = DynamoStore("t")
     assert store.prepare()
     assert endpoint in store._connection._client.meta.endpoint_url
+
+
+STOPPED = """
+import sys
+from resilience import DynamoStore
+store = DynamoStore("t", endpoint_url=sys.argv[1])
+assert store.prepare()
+print("ready", flush=True)
+print(store.get("p", "s") is not None, flush=True)
+"""
+
+
+def test_a_process_that_was_stopped_finds_its_answer() -> None:
+    """SIGSTOP for longer than the deadline, while an answer is on its way, is no outage of the table."""
+    asked, goes_on = threading.Event(), threading.Event()
+
+    def late(connection: Any) -> None:
+        asked.set()
+        goes_on.wait(10)
+        answer()(connection)
+
+    with serving(then=late) as url:
+        path = str(Path(resilience.__file__).parents[1])
+        environment = os.environ | {"PYTHONPATH": path}
+        command = [sys.executable, "-c", STOPPED, url]
+        with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as child:
+            assert child.stdout is not None
+            assert child.stdout.readline() == "ready\n"
+            assert asked.wait(10)
+            child.send_signal(signal.SIGSTOP)
+            goes_on.set()
+            time.sleep(1.5)  # longer than the deadline: what is shown is that it does not matter
+            child.send_signal(signal.SIGCONT)
+            assert child.stdout.readline() == "True\n"

@@ -18,9 +18,6 @@ from cryptography.hazmat.primitives.serialization import Encoding
 DOMAINS = ("users", "sessions", "gamification", "spaces", "sync", "health")
 FORBIDDEN = {
     "supabase": "the meta package brings storage, realtime and functions",
-    "boto3": "half a second",
-    "botocore.client": "a quarter of a second; only secrets need it",
-    "botocore.session": "only credentials that are not in the environment need it",
     "psutil": "only the operators' figures need it",
     "supabase_auth": "only accounts and tokens need it",
     "cryptography.x509": "a twentieth of a start; only keys that are certificates need it",

@@ -197,19 +197,16 @@ class RateLimiter(Bound):
         """Add to a window's counter; returns its total, and that of the window before."""
         limit, (item, place) = window.limit, divmod(window.number, WINDOWS_AN_ITEM)
         ttl = ((item + 1) * WINDOWS_AN_ITEM + 1) * limit.window
+        partition, prefix, store = self._partition(subject), f"{limit.name}#{limit.window}#", self._bound()
+        if place == 0 and not window.knows_before:
+            # Adding nothing reads a counter, and needs no other right than adding does.
+            last, older = f"n{WINDOWS_AN_ITEM - 1}", ttl - WINDOWS_AN_ITEM * limit.window
+            window.before = store.add(partition, f"{prefix}{item - 1}", {last: 0}, ttl=older)[last]
+            window.knows_before = True
         here, last = f"n{place}", f"n{place - 1}"
         deltas = {here: added} | ({last: 0} if place else {})
-        partition, prefix = self._partition(subject), f"{limit.name}#{limit.window}#"
-        counted = self._bound().add(
-            partition, f"{prefix}{item}", deltas, ttl=ttl, request_id=(self._writer, request_id)
-        )
-        if place:
-            return counted[here], counted[last]
-        if not window.fresh or window.before:
-            return counted[here], window.before
-        older = self._bound().get(partition, f"{prefix}{item - 1}")
-        known = older.attributes.get(f"n{WINDOWS_AN_ITEM - 1}") if older is not None else None
-        return counted[here], known if isinstance(known, int) else 0
+        counted = store.add(partition, f"{prefix}{item}", deltas, ttl=ttl, request_id=(self._writer, request_id))
+        return counted[here], counted.get(last, window.before)
 
     def _partition(self, subject: str) -> str:
         if len(subject) > _LONGEST_SUBJECT or not subject.isascii():  # a key is UTF-8, and 2,048 bytes at most

@@ -27,6 +27,7 @@ class Window:
         owed: Calls that were let through on credit.
         taken: Calls and tokens of this window that the store knew of last; before is the window before's.
         before: See taken.
+        knows_before: Whether the store was asked for the window before, or told of it meanwhile.
         closed_until: Refused without asking until this Unix second.
         open_until: Let through without asking until this Unix second.
         refused: Whether the last answer was a refusal.
@@ -35,7 +36,19 @@ class Window:
     """
 
     __slots__ = (
-        *("asking", "before", "closed_until", "fresh", "limit", "number", "open_until", "owed", "pending", "refused"),
+        *(
+            "asking",
+            "before",
+            "closed_until",
+            "fresh",
+            "knows_before",
+            "limit",
+            "number",
+            "open_until",
+            "owed",
+            "pending",
+            "refused",
+        ),
         *("taken", "tokens"),
     )
 
@@ -45,9 +58,11 @@ class Window:
         self.open_until = 0.0
         self.pending: tuple[int, str] | None = None
         self.asking = threading.Lock()
+        self.knows_before = False
         self.before, self.refused, self.closed_until = 0, False, 0.0
         if last is not None and last.number == number - 1:
             self.before = min(limit.limit, last.taken + last.owed)
+            self.knows_before = last.taken > 0
             self.refused, self.closed_until = last.refused, last.closed_until
         self.fresh = True
 
