@@ -1,6 +1,6 @@
 """Who may operate: whoever shows an operator's token, each of which has a name. Without any a stack is closed.
 
-Wrong tokens are limited by address; a right one is never refused, so that nobody keeps operators out of an incident.
+Wrong tokens are limited by network; a right one is never refused, so that nobody keeps operators out of an incident.
 Tokens are too long to guess in any case (`studysync.settings`). The limit tells that somebody tries.
 """
 
@@ -14,8 +14,8 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from resilience import RateLimiter
 from studysync.context import request_context
-from studysync.errors import RATE_LIMIT_EXCEEDED, ApiError, forbidden, unauthenticated
-from studysync.logging import app_logger
+from studysync.errors import forbidden, unauthenticated
+from studysync.limits import Allowance, Attempt, network_of
 from studysync.settings import get_settings
 
 wrong_tokens = RateLimiter(per_minute=10, per_hour=60, name="operators")
@@ -49,10 +49,8 @@ def _owner(given: str) -> str | None:
 
 async def _count_wrong_token() -> None:
     context = request_context()
-    decision = await wrong_tokens.check_async(f"address:{context.address if context else None}")
-    if not decision.allowed:
-        app_logger.log_security_event(event_type="operator_tokens_guessed", severity="high")
-        raise ApiError(RATE_LIMIT_EXCEEDED, "Too many wrong operator tokens.", headers=decision.headers())
+    network = Allowance(wrong_tokens, f"address:{network_of(context.address if context else None)}")
+    await Attempt("operator_tokens_guessed", "Too many wrong operator tokens.", network).count()
 
 
 Operator = Annotated[str, Depends(operator)]

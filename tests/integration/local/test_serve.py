@@ -21,7 +21,16 @@ from local.unprivileged import remove_data
 from tests.integration.local.sample import write_project
 
 # What another test of this process may have set for its own stack.
-_FOREIGN = ("SUPABASE_", "AWS_", "RESILIENCE_TABLE", "STUDYSYNC_HOME", "PORT", "OPERATOR_TOKENS")
+_FOREIGN = (
+    "SUPABASE_",
+    "AWS_",
+    "RESILIENCE_TABLE",
+    "STUDYSYNC_HOME",
+    "PORT",
+    "OPERATOR_TOKENS",
+    "NO_PROXY",
+    "no_proxy",
+)
 
 
 class Served:
@@ -196,10 +205,9 @@ def test_a_proxy_is_for_the_rest_of_the_world(start: Callable[..., Served]) -> N
     with httpx.Client(trust_env=False) as client:
         assert client.get(f"{stack['url']}/odd/fine").json() == {"fine": True}
     until(lambda: "curl -s --noproxy localhost" in served.said())
+    own = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
     argv = [sys.executable, "-m", "local", "invoke", "--home", str(served.home), "Odd"]
-    done = subprocess.run(
-        argv, cwd=REPOSITORY, env={**os.environ, **proxies}, capture_output=True, text=True, check=False
-    )
+    done = subprocess.run(argv, cwd=REPOSITORY, env={**own, **proxies}, capture_output=True, text=True, check=False)
     assert json.loads(done.stdout) == {"fine": True}
 
 
