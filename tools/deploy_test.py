@@ -1,8 +1,9 @@
 """Deploys a build to an emulator of AWS, walks through it, changes a parameter, deploys another build, and goes back.
 
-`python -m tools.deploy_test EMULATOR`, where EMULATOR is the program `ministack`. The database, PostgREST and Supabase Auth
-are the local stack's. The emulator takes no routes from an HTTP API's body, so requests reach the functions' aliases
-through the local stack's gateway, by the routes of the translated template. `NOT_EMULATED` lists what else it cannot do.
+`python -m tools.deploy_test EMULATOR`, where EMULATOR is the program `ministack`. The database, PostgREST and Supabase
+Auth are the local stack's. The emulator takes no routes from an HTTP API's body, so requests reach the functions'
+aliases through the local stack's gateway, by the routes of the translated template. `NOT_EMULATED` lists what else it
+cannot do.
 """
 
 from __future__ import annotations
@@ -31,15 +32,18 @@ from local.backends import Backends
 from local.gateway.app import Gateway
 from local.intrinsics import read_template
 from local.runtime.invocation import Failure, Outcome
-from local.template import Cors, Route
+from local.template import Cors, Route, Template
 from tools.package import LAYERS, OUTPUT, ROOT, build, host, stamped
 
 STACK, BUCKET, SECRET = "studysync-dev", "builds", "studysync/dev/supabase"
 NOT_EMULATED = (
     "routes, CORS, throttles and access logs of the HTTP API",
     "snapshots, the walk before traffic and the canary: CodeDeploy moves nothing, aliases move at once",
+    "composite alarms, and alarms over more than one metric",
     "alarms, the budget, the encryption of the topic, IAM: everything is allowed",
 )
+UNKNOWN_TYPES = ("AWS::CloudWatch::CompositeAlarm", "AWS::CodeDeploy::Application", "AWS::CodeDeploy::DeploymentGroup")
+"""Which the emulator refuses a template for, and which it is therefore not given."""
 _CONFIG = Config(read_timeout=60, retries={"total_max_attempts": 1})
 
 
@@ -66,8 +70,8 @@ class Translated:
         return found
 
     def cors(self) -> Cors:
-        """Return none."""
-        return Cors()
+        """Return what the gateway would be configured with."""
+        return Template.load(ROOT / "template.yaml").cors()
 
     def stage(self) -> str:
         """Return the one stage."""
@@ -78,11 +82,27 @@ class Translated:
         return ""
 
 
+def emulable(translated: dict[str, Any]) -> dict[str, Any]:
+    """Return the translated template without what the emulator does not know."""
+    text = json.dumps(translated).replace("${ServerlessDeploymentApplication}", "application")
+    found: dict[str, Any] = json.loads(text)
+    resources = found["Resources"].items()
+    found["Resources"] = {name: each for name, each in resources if not _is_unknown(each)}
+    for each in found["Resources"].values():
+        each.pop("UpdatePolicy", None)
+    return found
+
+
+def _is_unknown(resource: dict[str, Any]) -> bool:
+    several = resource["Type"] == "AWS::CloudWatch::Alarm" and "Metrics" in resource["Properties"]
+    return several or resource["Type"] in UNKNOWN_TYPES
+
+
 class Emulator:
     """AWS as far as it goes: clients of it, and what is deployed there."""
 
-    def __init__(self, url: str) -> None:
-        self._url = url
+    def __init__(self, url: str, rest_url: str) -> None:
+        self._url, self._rest_url = url, rest_url
 
     def client(self, service: str) -> Any:
         """Return a client of a service."""
@@ -91,7 +111,7 @@ class Emulator:
             "eu-central-1",
             endpoint_url=self._url,
             aws_access_key_id="t",
-            aws_secret_access_key="t",
+            aws_secret_access_key="t",  # noqa: S106 - the emulator takes any
             config=_CONFIG,
         )
 
@@ -112,7 +132,9 @@ class Emulator:
                 section["CodeUri"] = f"s3://{BUCKET}/one/Functions"
         for layer in LAYERS:
             document["Resources"][layer]["Properties"]["ContentUri"] = f"s3://{BUCKET}/one/{layer}"
-        translated = json.loads(json.dumps(Translator({}, Parser()).translate(document, parameters)))
+        # Hosted projects have PostgREST below their one address, the local stack elsewhere.
+        document["Globals"]["Function"]["Environment"]["Variables"]["SUPABASE_REST_URL"] = self._rest_url
+        translated = emulable(Translator({}, Parser()).translate(document, parameters))
         key = f"{build_name}.json"
         self.client("s3").put_object(Bucket=BUCKET, Key=key, Body=json.dumps(translated).encode())
         stacks = self.client("cloudformation")
@@ -124,6 +146,10 @@ class Emulator:
             Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()],
         )
         self._wait(stacks)
+        for name in self._functions().values():  # a version is made ready for some moments
+            self.client("lambda").get_waiter("function_active_v2").wait(
+                FunctionName=name, Qualifier="live", WaiterConfig={"Delay": 1, "MaxAttempts": 60}
+            )
         resources: dict[str, Any] = translated["Resources"]
         return resources
 
@@ -136,11 +162,13 @@ class Emulator:
     def versions(self) -> dict[str, str]:
         """Return the version that each function's alias points at."""
         lambdas = self.client("lambda")
-        functions = {logical: name for logical, name in self.names().items() if logical.endswith("Function")}
         return {
             logical: str(lambdas.get_alias(FunctionName=name, Name="live")["FunctionVersion"])
-            for logical, name in functions.items()
+            for logical, name in self._functions().items()
         }
+
+    def _functions(self) -> dict[str, str]:
+        return {logical: name for logical, name in self.names().items() if logical.endswith("Function")}
 
     def _exists(self, stacks: Any) -> bool:
         return any(each["StackName"] == STACK for each in stacks.describe_stacks()["Stacks"])
@@ -227,15 +255,16 @@ def run(emulator: Emulator, supabase_url: str, key: str) -> None:
 
 def main() -> int:
     """Start what it takes, and stop it."""
+    os.environ["AWS_DEFAULT_REGION"] = "eu-central-1"  # SAM's translator asks for it
     with tempfile.TemporaryDirectory() as home, Backends(Path(home), durable=False) as backends:
         port = free_port()
         environment = {**os.environ, "GATEWAY_PORT": str(port), "BIND_HOST": "127.0.0.1", "LAMBDA_EXECUTOR": "local"}
-        environment |= {"AWS_DEFAULT_REGION": "eu-central-1", "MINISTACK_REGION": "eu-central-1"}
+        environment["MINISTACK_REGION"] = os.environ["AWS_DEFAULT_REGION"]
         environment = {name: value for name, value in environment.items() if name not in {"PYTHONPATH", "VIRTUAL_ENV"}}
         with (Path(home) / "emulator.log").open("w") as log:
             process = subprocess.Popen([sys.argv[1]], env=environment, stdout=log, stderr=subprocess.STDOUT)
         try:
-            emulator = Emulator(f"http://127.0.0.1:{port}")
+            emulator = Emulator(f"http://127.0.0.1:{port}", backends.environment["SUPABASE_REST_URL"])
             end = time.monotonic() + 60
             while True:
                 try:
@@ -247,7 +276,7 @@ def main() -> int:
                     time.sleep(0.1)
             run(emulator, backends.environment["SUPABASE_URL"], backends.environment["SUPABASE_SERVICE_ROLE_KEY"])
         except BaseException:
-            print((Path(home) / "emulator.log").read_text()[-6000:])
+            print((Path(home) / "emulator.log").read_text(encoding="utf-8")[-20000:])
             raise
         finally:
             process.terminate()
