@@ -217,8 +217,11 @@ def walk(url: str) -> None:
 
 
 def answers(url: str) -> None:
-    """Raise unless a request reaches a function and the database."""
-    httpx.get(f"{url}/health/readiness", timeout=60).raise_for_status()
+    """Raise unless a request reaches a function and the database, within half a minute: a busy machine starts slowly."""
+    end = time.monotonic() + 30
+    while (answer := httpx.get(f"{url}/health/readiness", timeout=60)).is_error and time.monotonic() < end:
+        time.sleep(0.5)
+    answer.raise_for_status()
 
 
 def run(emulator: Emulator, supabase_url: str, key: str) -> None:
