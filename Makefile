@@ -6,6 +6,7 @@ PYTHON ?= python3
 VENV := .venv
 SAM_VENV := .venv-sam
 SCAN_VENV := .venv-scan
+EMULATOR_VENV := .venv-emulator
 BIN := $(VENV)/bin
 SOURCES := functions layers/core/studysync layers/resilience/resilience local tools
 export PYTHONPATH := functions:layers/core:layers/resilience:.
@@ -17,7 +18,7 @@ define install
 	    || { echo "uv could not install it; trying with pip"; $(BIN)/$(PIP) -r $(1); }; }
 endef
 
-.PHONY: help serve demo bench chaos mutation coverage test fuzz audit lint format types template check lock openapi clean distclean package package-test package-sam package-sam-test scan sbom
+.PHONY: help serve demo bench chaos mutation coverage test fuzz audit lint format types template check lock openapi clean distclean package package-test package-sam package-sam-test scan sbom deploy-test
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
@@ -137,6 +138,15 @@ $(SCAN_VENV)/scan.stamp: requirements/scan.txt
 
 scan: $(SCAN_VENV)/scan.stamp ## read the templates for what is open or unencrypted (checkov, offline); exceptions stand beside the resource
 	@$(SCAN_VENV)/bin/checkov --framework cloudformation --compact --quiet -f template.yaml deploy/role.yaml deploy/front.yaml
+
+$(EMULATOR_VENV)/emulator.stamp: requirements/emulator.txt
+	@echo "Installing an emulator of AWS (once)"
+	@$(EMULATOR_VENV)/bin/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(EMULATOR_VENV)
+	@$(EMULATOR_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/emulator.txt
+	@touch $@
+
+deploy-test: $(VENV)/dev.stamp $(EMULATOR_VENV)/emulator.stamp ## deploy to an emulator of AWS (no Docker): walk, change a parameter, another build, and back
+	@$(BIN)/python -m tools.deploy_test $(EMULATOR_VENV)/bin/ministack
 
 package-sam: $(VENV)/dev.stamp $(SAM_VENV)/sam.stamp ## the same as package, with `sam build` (needs python3.13 on the PATH)
 	@SAM_CLI_TELEMETRY=0 $(SAM_VENV)/bin/sam validate --lint

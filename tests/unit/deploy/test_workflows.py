@@ -23,7 +23,7 @@ def test_actions_and_programs_are_pinned(path: Any) -> None:
     """Actions by commit, with the version for people beside it; programs of npm by their whole version."""
     text = path.read_text(encoding="utf-8")
     for line in (line for line in text.splitlines() if "uses:" in line):
-        assert re.search(r"uses: (\./\S+|[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+\b.*)$", line), line
+        assert re.search(r"uses: (\./\S+|[\w-]+(/[\w-]+)+@[0-9a-f]{40} # v\d+\.\d+\.\d+\b.*)$", line), line
     assert all(re.fullmatch(r"\d+\.\d+\.\d+", version) for version in re.findall(r"npx --yes [\w-]+@(\S+)", text))
 
 
