@@ -13,7 +13,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 ROOT = Path(__file__).parent.parent
-LOCKS = tuple(f"requirements/{name}.txt" for name in ("dev", "runtime", "sam", "peer", "bench", "audit", "mutation"))
+LOCKS = tuple(
+    f"requirements/{name}.txt"
+    for name in ("dev", "installer", "runtime", "sam", "scan", "emulator", "peer", "bench", "audit", "mutation")
+)
 """Together they hold every package: those of the layers and of the local stack are in dev.txt with the same pins."""
 CLEAN, VULNERABLE, UNKNOWN = 0, 1, 2
 
