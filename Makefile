@@ -71,7 +71,7 @@ coverage: $(VENV)/mutation.stamp ## the branches of layers and functions that no
 # Tests that take servers down, drive a browser or start the whole stack: each in a process of its own; and those that
 # bring their own loops and servers apart from those that share one stack.
 OWN := tests/unit tests/integration/local tests/integration/resilience
-ALONE := tests/contract/test_health.py tests/integration/test_outages.py tests/integration/test_pages.py tests/e2e
+ALONE := tests/security/test_attacks.py tests/contract/test_health.py tests/integration/test_outages.py tests/integration/test_pages.py tests/e2e
 
 test: $(VENV)/dev.stamp ## run every test, or with ARGS=... those; needs nothing started beforehand
 	@if [ -n "$(ARGS)" ]; then exec $(BIN)/python -m pytest -n 2 --dist loadscope $(ARGS); fi; \

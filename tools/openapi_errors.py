@@ -29,6 +29,7 @@ _OF_DOMAIN = {
     "POST /api/sessions/{session_id}/audit": {409},
     "POST /api/sessions/{session_id}/complete": {409},
     "POST /api/sessions/{session_id}/abandon": {409},
+    "POST /api/spaces/create": {409},
     "POST /api/spaces/join": {404, 409},
     "GET /api/spaces/{space_id}/members": {403},
     "GET /api/spaces/{space_id}/activity": {403},

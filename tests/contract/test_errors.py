@@ -10,9 +10,7 @@ START = "/api/sessions/start"
 JSON = {"Content-Type": "application/json"}
 
 
-@pytest.mark.parametrize(
-    "path", ["/", "/api", "/api/nothing", "/api/users/me/nothing", "/api/sessions/a/b/c", "/api/%00"]
-)
+@pytest.mark.parametrize("path", ["/api", "/api/nothing", "/api/users/me/nothing", "/api/sessions/a/b/c", "/api/%00"])
 def test_unknown_paths_are_a_404_of_the_contract(api: Api, path: str) -> None:
     """A path that nobody has is answered in the shape of every error."""
     assert_problem(api.get(path), 404, "NOT_FOUND")

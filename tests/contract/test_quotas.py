@@ -145,9 +145,9 @@ def test_a_month_of_one_minute_sessions_is_worth_little(student: Student, sql: p
     batches = []
     for day in range(14):
         first = NOON - timedelta(days=day + 1)
-        batches.append([e for n in range(120) for e in life(first + 2 * n * MINUTE, 1)])
+        batches.append([e for n in range(100) for e in life(first + 2 * n * MINUTE, 1)])
     outcomes = [o for batch in batches for o in send(student, batch)["sessions"]]
-    assert len(outcomes) == 14 * 120
+    assert len(outcomes) == 14 * 100
     assert {source for o in outcomes for source in o["xp_breakdown"]} <= {"session", "streak_bonus", "milestone_500"}
     streak = sum(o["xp_breakdown"].get("streak_bonus", 0) for o in outcomes)
     assert streak <= 50 * 14

@@ -31,7 +31,7 @@ def send(student: Student, operation: Operation, body: Any) -> dict[str, Any]:
     """Send a body that is refused; returns the problem, which is not large."""
     content = json.dumps(body).encode()
     response = student.api.request(
-        operation.method, operation.concrete(), token=student.token, content=content, headers=JSON
+        operation.method, operation.concrete(), token=operation.token(student), content=content, headers=JSON
     )
     assert len(response.content) < LARGEST_ERROR
     problem = assert_problem(response, 400, "VALIDATION_ERROR")
@@ -78,7 +78,7 @@ def test_a_number_of_thousands_of_digits_is_not_repeated(student: Student) -> No
         for operation in WITH_BODY:
             content = b'{"duration_minutes":' + b"9" * digits + b"}"
             response = student.api.request(
-                operation.method, operation.concrete(), token=student.token, content=content, headers=JSON
+                operation.method, operation.concrete(), token=operation.token(student), content=content, headers=JSON
             )
             assert response.status_code == 400
             assert len(response.content) < LARGEST_ERROR
