@@ -17,7 +17,8 @@ _QUERIES: dict[str, LiteralString] = {
     "marks": "select payload ->> 'mark', count(*) from session_events where event_type = 'note' group by 1",
     "events": "select session_id::text, count(*) from session_events group by 1",
     "paid": "select session_id::text, sum(amount)::integer from xp_ledger group by 1",
-    "synced": "select event_id::text, status from sync_events",
+    "synced": "select event_id::text, 'applied' from session_events"
+    " union all select event_id::text, 'rejected' from rejected_events",
     "members": "select space_id::text, user_id::text from space_members",
     "activity": "select space_id::text, user_id::text, activity_type, count(*) from space_activity group by 1, 2, 3",
 }
