@@ -11,10 +11,10 @@ BIN := $(VENV)/bin
 SOURCES := functions layers/core/studysync layers/resilience/resilience local tools
 export PYTHONPATH := functions:layers/core:layers/resilience:.
 PIP := python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes
-# uv does it in a tenth of the time, and shows how far it is. It reads no pip.conf: where that names another index
-# pip takes over. Modules are compiled as they are first used.
+# uv does it in a tenth of the time, and shows how far it is, with the certificates of the system, as pip has them. It
+# reads no pip.conf: where that names another index pip takes over. Modules are compiled as they are first used.
 define install
-{ $(BIN)/uv pip install --python $(BIN)/python --no-deps --require-hashes -r $(1) \
+{ $(BIN)/uv pip install --system-certs --python $(BIN)/python --no-deps --require-hashes -r $(1) \
 	    || { echo "uv could not install it; trying with pip"; $(BIN)/$(PIP) -r $(1); }; }
 endef
 
@@ -162,7 +162,7 @@ package-sam-test: $(VENV)/dev.stamp $(SAM_VENV)/sam.stamp ## `sam build` for thi
 	@STUDYSYNC_TEMPLATE=.aws-sam/sam/template.yaml $(BIN)/python -m pytest -m "package or not package" tests/package tests/e2e $(ARGS)
 
 lock: ## compile the requirements files from the ranges in pyproject.toml
-	@set -e; compile() { $(BIN)/uv pip compile -q pyproject.toml --universal --python-version 3.11 --generate-hashes --no-annotate \
+	@set -e; compile() { $(BIN)/uv pip compile --system-certs -q pyproject.toml --universal --python-version 3.11 --generate-hashes --no-annotate \
 	    --overrides requirements/overrides.in --custom-compile-command "make lock" "$$@"; }; \
 	  compile --group dev -o requirements/dev.txt; \
 	  compile --group installer -c requirements/dev.txt -o requirements/installer.txt; \
