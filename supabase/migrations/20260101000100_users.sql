@@ -145,7 +145,8 @@ create table public.account_usage (
   events integer not null,
   bytes bigint not null,           -- of payloads
   sessions integer not null,       -- begun
-  rejected_bytes bigint not null   -- of payloads of events that can never be applied
+  rejected_bytes bigint not null,  -- of payloads of events that can never be applied
+  rejected_events integer not null default 0
 ) with (fillfactor = 50);
 
 -- Take the user's line (see user_stats). A token outlives the account that it was made for by up to an hour.

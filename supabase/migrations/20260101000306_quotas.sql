@@ -20,7 +20,8 @@ begin
     events = excluded.events + case when old.day = excluded.day then old.events else 0 end,
     bytes = excluded.bytes + case when old.day = excluded.day then old.bytes else 0 end,
     sessions = excluded.sessions + case when old.day = excluded.day then old.sessions else 0 end,
-    rejected_bytes = excluded.rejected_bytes + case when old.day = excluded.day then old.rejected_bytes else 0 end
+    rejected_bytes = excluded.rejected_bytes + case when old.day = excluded.day then old.rejected_bytes else 0 end,
+    rejected_events = case when old.day = excluded.day then old.rejected_events else 0 end
   returning * into u;
   if u.events > max_events or u.bytes > max_bytes or u.sessions > max_sessions then
     perform internal.fail('SS040', 'This account has stored all it may store today.', jsonb_build_object(
@@ -29,6 +30,13 @@ begin
   end if;
   return u.rejected_bytes - p_rejected_bytes;
 end $$;
+
+-- Of so many events that were rejected, how many are kept: 10,000 of an account a day.
+create function internal.kept_rejections(p_user_id uuid, p_events integer) returns integer
+language sql volatile set search_path = '' as $$
+  update public.account_usage set rejected_events = rejected_events + p_events where user_id = p_user_id
+  returning greatest(0, least(p_events, 10000 - (rejected_events - p_events)))
+$$;
 
 -- Fail where a session that runs online has no room for another event of this type.
 create function internal.require_room(s public.study_sessions, p_event_type text) returns void

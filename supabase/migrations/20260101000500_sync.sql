@@ -287,21 +287,27 @@ language sql immutable set search_path = '' as $$
   from unnest(p_pending) where session_id = s.session_id
 $$;
 
--- Keep the events that were rejected, and forget those that were and are applied now. Returns {event_id: its result}.
+-- Keep the events that were rejected, up to the day's bound, and forget those that were and are applied now. Returns {event_id: its result}.
 create function internal.keep_results(p_user_id uuid, p_events internal.sync_event[], p_statuses text[]) returns jsonb
 language plpgsql set search_path = '' as $$
+declare
+  v_new internal.sync_event[] := array(
+    select e from unnest(p_events) e where e.error_code is not null
+      and not exists (select from public.rejected_events k where k.user_id = p_user_id and k.event_id = e.event_id));
 begin
   delete from public.rejected_events k using unnest(p_events, p_statuses) as d (
     event_id, session_id, event_type, payload, claimed_at, occurred_at, place, client_id, fingerprint, error_code, message,
     received_at, status)
   where k.user_id = p_user_id and k.event_id = d.event_id and d.status <> 'rejected';
+  update public.rejected_events k set error_code = e.error_code, message = e.message
+  from unnest(p_events) e
+  where k.user_id = p_user_id and k.event_id = e.event_id and k.error_code is distinct from e.error_code;
   insert into public.rejected_events
     (user_id, event_id, session_id, event_type, payload, claimed_at, occurred_at, place, client_id, fingerprint,
      error_code, message, received_at)
   select p_user_id, event_id, session_id, event_type, payload, claimed_at, occurred_at, place, client_id, fingerprint,
          error_code, message, received_at
-  from unnest(p_events) where error_code is not null
-  on conflict (user_id, event_id) do update set error_code = excluded.error_code, message = excluded.message;
+  from unnest(v_new) limit internal.kept_rejections(p_user_id, cardinality(v_new));
   return (
     select coalesce(jsonb_object_agg(d.event_id, jsonb_build_object(
       'status', d.status, 'error_code', d.error_code, 'message', d.message)), '{}')

@@ -129,6 +129,19 @@ def test_payloads_that_nobody_can_use_are_bounded_together(
     assert {"text": "kept"} in [each["event_payload"] for each in newest]
 
 
+def test_rejected_events_of_a_day_are_bounded(student: Student, sql: psycopg.Connection[Any]) -> None:
+    """All are answered, and of a day's the first ten thousand are kept; those that wait for a start count once."""
+    waiting = [event("heartbeat", str(uuid.uuid4()), NOON) for _ in range(3)]
+    for _ in range(2):
+        assert codes(send(student, waiting)) == ["SESSION_NOT_FOUND"] * 3
+    used = "select rejected_events from account_usage where user_id = %s"
+    assert sql.execute(used, [student.user_id]).fetchone() == (3,)
+    sql.execute("update account_usage set rejected_events = 9998 where user_id = %s", [student.user_id])
+    more = [event("heartbeat", str(uuid.uuid4()), NOON) for _ in range(5)]
+    assert codes(send(student, more)) == ["SESSION_NOT_FOUND"] * 5
+    assert len(student.get("/api/sync/rejected").json()["data"]) == 3 + 2
+
+
 def test_nothing_happened_before_the_account(student: Student, sql: psycopg.Connection[Any]) -> None:
     """Events from before are rejected; a clock two minutes off is not, and its session begins with the account."""
     sql.execute("update profiles set created_at = %s where user_id = %s", [NOON - 60 * MINUTE, student.user_id])
