@@ -15,6 +15,7 @@ from typing import Any
 from urllib.request import urlopen
 
 import psutil
+import psycopg
 
 from local.home import REPOSITORY, free_port
 
@@ -59,7 +60,11 @@ class Stack:
 
 @contextmanager
 def running(
-    home: Path, *, module: tuple[str, ...] = ("local", "serve"), more: Mapping[str, str] | None = None
+    home: Path,
+    *,
+    module: tuple[str, ...] = ("local", "serve"),
+    more: Mapping[str, str] | None = None,
+    new_accounts: bool = False,
 ) -> Iterator[Stack]:
     """Run a stack for the length of the block.
 
@@ -67,6 +72,8 @@ def running(
         home: its home folder, which is made.
         module: what `python -m` is given.
         more: environment variables.
+        new_accounts: accounts are as old as they are; else they have been there for years, so that they may tell of
+            sessions of days gone by.
     """
     own = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
     environment = {**own, "STUDYSYNC_HOME": str(home), "PORT": str(free_port()), **(more or {})}
@@ -77,7 +84,11 @@ def running(
             [sys.executable, "-m", *module], env=environment, cwd=REPOSITORY, stdout=output, stderr=output
         )
     try:
-        yield Stack(process, home, _facts(home / "run" / "stack.json", process, log))
+        stack = Stack(process, home, _facts(home / "run" / "stack.json", process, log))
+        if not new_accounts:
+            with psycopg.connect(stack.facts["dsn"]) as connection:
+                connection.execute("alter table profiles alter created_at set default '2020-01-01'")
+        yield stack
     finally:
         process.terminate()
         process.wait(_PATIENCE)

@@ -15,7 +15,7 @@ def run(stage: Stage) -> list[Row]:
     """Every attack, one after the other, on a whole stack."""
     with (
         TemporaryDirectory(prefix="studysync-attacks-") as folder,
-        running(Path(folder) / "home", more=LIMITS) as stack,
+        running(Path(folder) / "home", more=LIMITS, new_accounts=True) as stack,
     ):
         facts = stack.facts
         with (

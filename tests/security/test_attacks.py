@@ -17,7 +17,7 @@ from benchmarks.load.stack import Stack, running
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A stack with the limits of a deployed one."""
-    with running(tmp_path_factory.mktemp("attacked") / "home", more=LIMITS) as stack:
+    with running(tmp_path_factory.mktemp("attacked") / "home", more=LIMITS, new_accounts=True) as stack:
         yield stack
 
 
