@@ -234,6 +234,11 @@ declare
   v_ban boolean := coalesce((p_args ->> 'ban')::boolean, false);
 begin
   perform internal.space_to_change(p_user_id, v_id, 'remove_member');
+  if v_ban then
+    -- A new code waits for whoever points at the space, such as a session that is paid. So the space is asked for before
+    -- the member's row, for which they may be waiting in turn.
+    perform from public.spaces where space_id = v_id for update;
+  end if;
   -- Their account and its address stay until the ban is written; should it be going this very moment, there is nobody.
   perform from public.profiles where user_id = v_target for share;
   if internal.is_member(v_id, v_target) or not v_ban then

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from resilience import MemoryStore, RateLimiter
 from studysync.logging import app_logger
 from tests.support.clock import DatabaseClock
 
@@ -55,3 +56,11 @@ def logged() -> Iterator[Lines]:
     root.setLevel(root_level)
     app_logger.setLevel(level)
     handler.setStream(before)
+
+
+@pytest.fixture
+def no_wrong_tokens(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each test may show wrong operator tokens of its own."""
+    from health import operators
+
+    monkeypatch.setattr(operators, "wrong_tokens", RateLimiter(per_minute=1000, name="operators", store=MemoryStore()))

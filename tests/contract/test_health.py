@@ -22,6 +22,7 @@ from tests.support.outages import reconnect
 
 QUESTIONS = ["detailed", "dependencies", "metrics", "slow-requests", "errors", "circuits"]
 ORDERS = ["clear-cache", "reset-metrics", "clear-errors", "circuits/database/reset", "circuits/database/open?seconds=1"]
+pytestmark = pytest.mark.usefixtures("no_wrong_tokens")
 TOKENS = {"ana": "ana's operator token, which is long", "ben": "ben's operator token, which is long"}
 
 
@@ -32,12 +33,6 @@ def tokens(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
     get_settings.cache_clear()
     yield TOKENS
     get_settings.cache_clear()
-
-
-@pytest.fixture(autouse=True)
-def no_wrong_tokens(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each test may show wrong tokens of its own."""
-    monkeypatch.setattr(operators, "wrong_tokens", RateLimiter(per_minute=1000, name="operators", store=MemoryStore()))
 
 
 @pytest.fixture(autouse=True)

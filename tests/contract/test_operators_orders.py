@@ -17,6 +17,9 @@ Sql = psycopg.Connection[Any]
 WHY = "forged sessions"
 
 
+pytestmark = pytest.mark.usefixtures("no_wrong_tokens")
+
+
 def order(operator: Operator, student: Student, what: str, **more: Any) -> Any:
     return operator.post(f"/health/accounts/{student.user_id}/{what}", {"reason": WHY, **more})
 

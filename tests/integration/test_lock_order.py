@@ -123,6 +123,21 @@ def test_a_ban_waits_for_an_account_that_goes(dsn: str, sql: psycopg.Connection[
     assert [error[:5] for error in raised] == ["SS001"]
 
 
+def test_a_ban_waits_for_who_is_paid_there(dsn: str, sql: psycopg.Connection[Any]) -> None:
+    """A session that keeps its space asks for its member afterwards, and the ban holds neither by then."""
+    owner, guest = make_accounts(sql, 2)
+    (space,) = make_spaces(sql, [owner])
+    sql.execute("select join_space(%s, %s)", [guest, Jsonb({"space_id": space})])
+    ban = write("remove_member", owner, space_id=space, member_id=guest, ban=True, invite_code=uuid.uuid4().hex)
+
+    def pay(connection: psycopg.Connection[Any]) -> object:
+        member = "select from space_members where space_id = %s and user_id = %s for key share"
+        return connection.execute(member, [space, guest])
+
+    assert during(dsn, sql, "select internal.keep_space(%s)", [space], ban, "select remove_member(%", pay) == []
+    assert sql.execute("select from space_members where user_id = %s", [guest]).fetchall() == []
+
+
 def test_a_ban_sees_an_address_that_is_changing(dsn: str, sql: psycopg.Connection[Any]) -> None:
     """It waits for the new address, so that neither that nor the old one opens the space."""
     owner, guest = make_accounts(sql, 2)
@@ -135,11 +150,17 @@ def test_a_ban_sees_an_address_that_is_changing(dsn: str, sql: psycopg.Connectio
 
 
 def during(
-    dsn: str, sql: psycopg.Connection[Any], statement: str, arguments: list[Any], work: Work, waits_in: str | None
+    dsn: str,
+    sql: psycopg.Connection[Any],
+    statement: str,
+    arguments: list[Any],
+    work: Work,
+    waits_in: str | None,
+    at_last: Work | None = None,
 ) -> list[str]:
     """Do `work` while a transaction with `statement` is open; with `waits_in` it ends when the work waits for it.
 
-    Without, the work must get done before.
+    Without, the work must get done before. The transaction does `at_last` before it ends.
     """
     raised: list[str] = []
     thread = threading.Thread(target=lambda: raised.extend(at_once(dsn, work)))
@@ -153,6 +174,8 @@ def during(
         if waits_in is None:
             thread.join(10)
             assert not thread.is_alive()
+        if at_last is not None:
+            at_last(going)
     thread.join()
     return raised
 
