@@ -36,7 +36,8 @@ export class Accounts {
   }
 
   /** Signs in. */
-  async signIn(body: Schemas["Login"]): Promise<Account> {
+  async signIn({ email, password }: Pick<Schemas["Login"], "email" | "password">): Promise<Account> {
+    const body = { email, password };
     const { data } = (await this.transport.send({ method: "POST", path: "/api/auth/login", body })) as { data: Account };
     return this.#keep(data);
   }
