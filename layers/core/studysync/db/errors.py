@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 
+from resilience import is_transient_sqlstate
 from studysync.errors import (
     AUTHENTICATION_ERROR,
     DATABASE_ERRORS,
@@ -74,16 +75,9 @@ class DatabaseBusyError(Exception):
 # Serialization failure, deadlock, lock timeout: the database works, and somebody else's call came first.
 _BUSY_CODES = frozenset({"40001", "40P01", "55P03"})
 
-# Passing as well: shutting down or starting; PostgREST without a connection or schema cache.
-_TRANSIENT_CODES = frozenset(
-    _BUSY_CODES
-    | {"57P01", "57P02", "57P03"}
-    | {CONNECTION_LOST, "PGRST000", "PGRST001", "PGRST002"}
-    | {"502", "503"}  # a proxy before PostgREST, whose body holds no code
-)
-# Connections; a full disk, no memory left; the disk itself; and what PostgreSQL says of its own insides, such as a row
-# that another call changed under it, or the last words of a server that gives up. None of it is the caller's doing.
-_TRANSIENT_CLASSES = ("08", "53", "58", "XX")
+# PostgREST without a connection or schema cache; a proxy before it, whose body holds no code. What PostgreSQL itself
+# says is judged by `is_transient_sqlstate`.
+_TRANSIENT_CODES = frozenset({CONNECTION_LOST, "PGRST000", "PGRST001", "PGRST002", "502", "503"})
 
 # The statement was cancelled because it took too long; PostgREST's connections were all busy for as long as it waits;
 # a proxy before PostgREST waited in vain.
@@ -101,7 +95,7 @@ def is_slow(code: str) -> bool:
 
 def is_transient(code: str) -> bool:
     """Tell whether the same call may well succeed in a moment."""
-    return code in _TRANSIENT_CODES or code.startswith(_TRANSIENT_CLASSES)
+    return code in _TRANSIENT_CODES or is_transient_sqlstate(code)
 
 
 def shows_life(code: str) -> bool:
