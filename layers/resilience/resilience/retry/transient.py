@@ -21,8 +21,9 @@ SQLSTATES: Final = frozenset(
         "57P03",  # it cannot accept connections yet
     }
 )
-SQLSTATE_CLASSES: Final = frozenset({"08", "53"})
-"""Connection exceptions, and insufficient resources (too many connections, out of memory)."""
+SQLSTATE_CLASSES: Final = frozenset({"08", "53", "58", "XX"})
+"""Connection exceptions; insufficient resources (too many connections, a full disk); system errors; internal errors,
+such as a row that another call changed meanwhile, or the last words of a server that gives up."""
 STATUSES: Final = frozenset({408, 425, 429, 502, 503, 504})
 _SQLSTATE_LENGTH: Final = 5
 
