@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -10,7 +9,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BaseModel, Field, SecretStr, StringConstraints
 
 from studysync.display_names import clean_name
-from studysync.fields import UNCHANGED, DisplayText, RequestBody, writable
+from studysync.fields import UNCHANGED, DisplayText, Integer, RequestBody, UtcDatetime, writable
 
 Username = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]{3,30}$")]
 
@@ -89,7 +88,7 @@ class ProfileChanges(RequestBody):
     username: Username = UNCHANGED
     display_name: DisplayName = UNCHANGED
     timezone: TimeZone = UNCHANGED
-    daily_goal_minutes: int = Field(default=UNCHANGED, ge=1, le=1440)
+    daily_goal_minutes: Integer = Field(default=UNCHANGED, ge=1, le=1440)
 
 
 class Tokens(BaseModel):
@@ -98,7 +97,7 @@ class Tokens(BaseModel):
     user_id: UUID
     token: str = Field(description="The access token for `Authorization: Bearer`.")
     refresh_token: str
-    expires_at: datetime
+    expires_at: UtcDatetime
 
 
 class Registered(Tokens):
@@ -116,7 +115,7 @@ class PublicProfile(BaseModel):
     xp: int
     level: int
     current_streak: int = Field(description="Days.")
-    created_at: datetime
+    created_at: UtcDatetime
 
 
 class OwnProfile(PublicProfile):
@@ -150,4 +149,4 @@ class AuditEntry(BaseModel):
     resource_id: str | None
     success: bool
     changes: dict[str, Any] = Field(description="The new values, by field.")
-    occurred_at: datetime
+    occurred_at: UtcDatetime

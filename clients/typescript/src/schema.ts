@@ -133,21 +133,21 @@ export interface paths {
         };
         /**
          * Get own profile
-         * @description Read the own profile.
+         * @description Get your profile.
          */
         get: operations["getOwnProfile"];
         put?: never;
         post?: never;
         /**
          * Delete account
-         * @description Delete the account and everything personal.
+         * @description Delete your account and all your personal data.
          */
         delete: operations["deleteAccount"];
         options?: never;
         head?: never;
         /**
          * Change profile
-         * @description Change the own profile; what is absent stays.
+         * @description Update your profile. Fields that you leave out keep their values.
          */
         patch: operations["changeProfile"];
         trace?: never;
@@ -161,7 +161,7 @@ export interface paths {
         };
         /**
          * Get user
-         * @description Read a profile: the own one whole, others' public part.
+         * @description Get a profile: all of your own, the public part of anybody else's.
          */
         get: operations["getUser"];
         put?: never;
@@ -183,7 +183,7 @@ export interface paths {
         put?: never;
         /**
          * Start session
-         * @description Begin a session; only one can be active.
+         * @description Start a session. Only one can be active.
          */
         post: operations["startSession"];
         delete?: never;
@@ -201,7 +201,7 @@ export interface paths {
         };
         /**
          * List sessions
-         * @description List the own sessions, newest first.
+         * @description List your sessions, newest first.
          */
         get: operations["listSessions"];
         put?: never;
@@ -221,7 +221,7 @@ export interface paths {
         };
         /**
          * Get active session
-         * @description Read the session that runs; 404 when none does.
+         * @description Get your active session; 404 when there is none.
          */
         get: operations["getActiveSession"];
         put?: never;
@@ -241,7 +241,7 @@ export interface paths {
         };
         /**
          * Get session
-         * @description Read an own session.
+         * @description Get one of your sessions.
          */
         get: operations["getSession"];
         put?: never;
@@ -263,7 +263,7 @@ export interface paths {
         put?: never;
         /**
          * Send heartbeat
-         * @description Say that the session goes on.
+         * @description Record a heartbeat.
          */
         post: operations["sendHeartbeat"];
         delete?: never;
@@ -281,13 +281,13 @@ export interface paths {
         };
         /**
          * List session events
-         * @description List every event of the session in order, the lifecycle's own too.
+         * @description List the events of the session in order, with those of its lifecycle.
          */
         get: operations["listSessionEvents"];
         put?: never;
         /**
          * Record session event
-         * @description Record something that happened in the session.
+         * @description Record an event of the session.
          */
         post: operations["recordSessionEvent"];
         delete?: never;
@@ -345,7 +345,7 @@ export interface paths {
         };
         /**
          * List xp history
-         * @description List the own awards, newest first.
+         * @description List your awards, newest first.
          */
         get: operations["listXpHistory"];
         put?: never;
@@ -365,7 +365,7 @@ export interface paths {
         };
         /**
          * Get xp
-         * @description Sum up a user's XP.
+         * @description Get a user's XP, level and tier.
          */
         get: operations["getXp"];
         put?: never;
@@ -385,7 +385,7 @@ export interface paths {
         };
         /**
          * List badges
-         * @description List all badges that there are.
+         * @description List all badges.
          */
         get: operations["listBadges"];
         put?: never;
@@ -405,7 +405,7 @@ export interface paths {
         };
         /**
          * Get user badges
-         * @description List a user's badges, and how far they are with the others.
+         * @description Get a user's badges, and their progress towards the others.
          */
         get: operations["getUserBadges"];
         put?: never;
@@ -425,7 +425,7 @@ export interface paths {
         };
         /**
          * Get streaks
-         * @description Tell a user's streak.
+         * @description Get a user's streak.
          */
         get: operations["getStreaks"];
         put?: never;
@@ -445,7 +445,7 @@ export interface paths {
         };
         /**
          * Get leaderboard
-         * @description Rank users by the XP of a period, everywhere or within a space.
+         * @description Get the leaderboard of a period, of everybody or of one space.
          */
         get: operations["getLeaderboard"];
         put?: never;
@@ -467,7 +467,7 @@ export interface paths {
         put?: never;
         /**
          * Create space
-         * @description Make a space and become its owner.
+         * @description Create a space. You become its owner.
          */
         post: operations["createSpace"];
         delete?: never;
@@ -485,7 +485,7 @@ export interface paths {
         };
         /**
          * Search spaces
-         * @description Find public spaces.
+         * @description Search public spaces.
          */
         get: operations["searchSpaces"];
         put?: never;
@@ -505,7 +505,7 @@ export interface paths {
         };
         /**
          * List own spaces
-         * @description List the spaces that the caller belongs to.
+         * @description List the spaces that you belong to.
          */
         get: operations["listOwnSpaces"];
         put?: never;
@@ -527,7 +527,7 @@ export interface paths {
         put?: never;
         /**
          * Join space by code
-         * @description Join the space that has this code.
+         * @description Join the space that has this invite code.
          */
         post: operations["joinSpaceByCode"];
         delete?: never;
@@ -545,21 +545,21 @@ export interface paths {
         };
         /**
          * Get space
-         * @description Read a space.
+         * @description Get a space.
          */
         get: operations["getSpace"];
         put?: never;
         post?: never;
         /**
          * Delete space
-         * @description Delete a space; the sessions that were studied in it stay.
+         * @description Delete a space. The sessions that were studied in it stay.
          */
         delete: operations["deleteSpace"];
         options?: never;
         head?: never;
         /**
          * Change space
-         * @description Change a space; what is absent stays.
+         * @description Update a space. Fields that you leave out keep their values.
          */
         patch: operations["changeSpace"];
         trace?: never;
@@ -575,7 +575,7 @@ export interface paths {
         put?: never;
         /**
          * Join space
-         * @description Join a space; joining again is the same answer.
+         * @description Join a space. Joining again gives the same answer.
          */
         post: operations["joinSpace"];
         delete?: never;
@@ -595,7 +595,7 @@ export interface paths {
         put?: never;
         /**
          * Leave space
-         * @description Leave a space; an owner must hand it over first, unless alone.
+         * @description Leave a space. An owner must hand it over first, unless nobody else is in it.
          */
         post: operations["leaveSpace"];
         delete?: never;
@@ -613,7 +613,7 @@ export interface paths {
         };
         /**
          * List members
-         * @description List the members and who is studying now.
+         * @description List the members, and who is studying now.
          */
         get: operations["listMembers"];
         put?: never;
@@ -633,7 +633,7 @@ export interface paths {
         };
         /**
          * Get membership
-         * @description Tell whether the caller belongs to a space.
+         * @description Get your membership of a space.
          */
         get: operations["getMembership"];
         put?: never;
@@ -655,7 +655,7 @@ export interface paths {
         put?: never;
         /**
          * Renew invite code
-         * @description Make a new invite code; the old one is dead.
+         * @description Replace the invite code. The old one stops working.
          */
         post: operations["renewInviteCode"];
         delete?: never;
@@ -676,14 +676,14 @@ export interface paths {
         post?: never;
         /**
          * Remove member
-         * @description Remove a member, or with `ban` keep them out as well, which renews the invite code.
+         * @description Remove a member. `ban` also keeps them out, and replaces the invite code.
          */
         delete: operations["removeMember"];
         options?: never;
         head?: never;
         /**
          * Change role
-         * @description Change a member's role; `owner` hands the space over.
+         * @description Change a member's role. `owner` hands the space over.
          */
         patch: operations["changeRole"];
         trace?: never;
@@ -697,7 +697,7 @@ export interface paths {
         };
         /**
          * List activity
-         * @description Read what happened in a space, newest first.
+         * @description List what happened in a space, newest first.
          */
         get: operations["listActivity"];
         put?: never;
@@ -719,7 +719,7 @@ export interface paths {
         put?: never;
         /**
          * Sync offline
-         * @description Apply what happened offline, each event exactly once.
+         * @description Upload events that happened offline. Each is applied exactly once.
          */
         post: operations["syncOffline"];
         delete?: never;
@@ -737,7 +737,7 @@ export interface paths {
         };
         /**
          * List rejected events
-         * @description List the events that were rejected, with the reason of each.
+         * @description List your rejected events, each with its reason.
          */
         get: operations["listRejectedEvents"];
         put?: never;
@@ -759,7 +759,7 @@ export interface paths {
         put?: never;
         /**
          * Retry rejected event
-         * @description Try a rejected event again; what waited for it comes with it.
+         * @description Retry a rejected event, with those that waited for it.
          */
         post: operations["retryRejectedEvent"];
         delete?: never;
@@ -777,7 +777,7 @@ export interface paths {
         };
         /**
          * List changes
-         * @description List what changed for the caller, so that a second device catches up.
+         * @description List what changed for you since a cursor, so that another device catches up.
          */
         get: operations["listChanges"];
         put?: never;
@@ -797,7 +797,7 @@ export interface paths {
         };
         /**
          * Get sync status
-         * @description Tell what the server has from a client.
+         * @description Get what the server has received from a client.
          */
         get: operations["getSyncStatus"];
         put?: never;

@@ -7,27 +7,23 @@ import hashlib
 from functools import lru_cache
 from pathlib import Path
 
-from starlette.responses import Response
+from studysync.web.conditional import StaticAnswer
 
 _FOLDER = Path(__file__).parent
 
 
-def page(name: str) -> Response:
-    """Return the page made of ``<name>.html`` in ``frame.html``, ``<name>.css`` and ``<name>.js``."""
-    body, policy = _built(name)
-    headers = {"Content-Security-Policy": policy, "Cache-Control": "no-cache"}
-    return Response(body, media_type="text/html", headers=headers)
-
-
 @lru_cache(maxsize=4)
-def _built(name: str) -> tuple[str, str]:
+def page(name: str) -> StaticAnswer:
+    """Return the page made of ``<name>.html`` in ``frame.html``, ``<name>.css`` and ``<name>.js``."""
     files = ("frame.html", f"{name}.css", f"{name}.js", f"{name}.html")
     frame, style, script, body = ((_FOLDER / file).read_text(encoding="utf-8") for file in files)
     policy = (
         f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; connect-src 'self'; "
         "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
-    return frame.replace("<!--page-->\n", body).replace("/*style*/", style).replace("/*script*/", script), policy
+    text = frame.replace("<!--page-->\n", body).replace("/*style*/", style).replace("/*script*/", script)
+    headers = {"Content-Security-Policy": policy, "Cache-Control": "no-cache"}
+    return StaticAnswer(text.encode(), "text/html; charset=utf-8", headers)
 
 
 def _hash(text: str) -> str:
