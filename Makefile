@@ -150,12 +150,14 @@ deploy-test: $(VENV)/dev.stamp $(EMULATOR_VENV)/emulator.stamp ## deploy to an e
 	@$(BIN)/python -m tools.deploy_test $(EMULATOR_VENV)/bin/ministack
 
 package-sam: $(VENV)/dev.stamp $(SAM_VENV)/sam.stamp ## the same as package, with `sam build` (needs python3.13 on the PATH)
+	@$(BIN)/python -m local.docs_page
 	@SAM_CLI_TELEMETRY=0 $(SAM_VENV)/bin/sam validate --lint
 	@SAM_CLI_TELEMETRY=0 $(SAM_VENV)/bin/sam build
 	@$(BIN)/python -m tools.package --finish .aws-sam/build
 
 package-sam-test: $(VENV)/dev.stamp $(SAM_VENV)/sam.stamp ## `sam build` for this machine, read-only, and the end-to-end tests on it (PYTHON=python3.13 VENV=.venv-3.13)
 	@chmod -R u+w .aws-sam/sam 2>/dev/null || true
+	@$(BIN)/python -m local.docs_page
 	@$(BIN)/python -m tools.package --template-here .aws-sam/here.yaml
 	@SAM_CLI_TELEMETRY=0 $(SAM_VENV)/bin/sam build --template .aws-sam/here.yaml --base-dir . --build-dir .aws-sam/sam
 	@$(BIN)/python -m tools.package --host --finish .aws-sam/sam
@@ -176,6 +178,7 @@ lock: ## compile the requirements files from the ranges in pyproject.toml
 	  compile --group sam -o requirements/sam.txt; \
 	  compile --group scan -o requirements/scan.txt; \
 	  compile --group emulator -o requirements/emulator.txt; \
+  compile --group clients -c requirements/dev.txt -o requirements/clients.txt; \
 	  compile --group core -c requirements/dev.txt -o layers/core/requirements.txt; \
 	  compile --group resilience -c requirements/dev.txt -o layers/resilience/requirements.txt
 

@@ -2834,7 +2834,7 @@ export interface components {
             results: components["schemas"]["EventOutcome"][];
             /** @description The outcome of every session that the batch completed. */
             sessions: components["schemas"]["SessionCompleted"][];
-            /** @description For `GET /api/sync/changes`. */
+            /** @description Where the account stood. Go on in `GET /api/sync/changes` from its own cursors, not from here. */
             cursor: string;
         };
         /** SyncResultResponse */
@@ -3552,7 +3552,10 @@ export interface operations {
     getOwnProfile: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `ETag` of the answer that you have. */
+                "If-None-Match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -3561,6 +3564,8 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    /** @description Send it as `If-None-Match`. */
+                    ETag: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3584,6 +3589,16 @@ export interface operations {
                     "application/json": components["schemas"]["OwnProfileResponse"];
                 };
             };
+            /** @description What `If-None-Match` names is still what is there. */
+            304: {
+                headers: {
+                    /** @description Send it as `If-None-Match`. */
+                    ETag: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalError"];
@@ -3701,7 +3716,10 @@ export interface operations {
     getUser: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `ETag` of the answer that you have. */
+                "If-None-Match"?: string;
+            };
             path: {
                 /**
                  * @description A user's id, or `me` for the caller.
@@ -3716,6 +3734,8 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    /** @description Send it as `If-None-Match`. */
+                    ETag: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3738,6 +3758,15 @@ export interface operations {
                      */
                     "application/json": components["schemas"]["ProfileResponse"];
                 };
+            };
+            /** @description What `If-None-Match` names is still what is there. */
+            304: {
+                headers: {
+                    /** @description Send it as `If-None-Match`. */
+                    ETag: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
@@ -4361,7 +4390,10 @@ export interface operations {
     listBadges: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `ETag` of the answer that you have. */
+                "If-None-Match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -4370,6 +4402,8 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    /** @description Send it as `If-None-Match`. */
+                    ETag: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4390,6 +4424,16 @@ export interface operations {
                     "application/json": components["schemas"]["BadgeListResponse"];
                 };
             };
+            /** @description What `If-None-Match` names is still what is there. */
+            304: {
+                headers: {
+                    /** @description Send it as `If-None-Match`. */
+                    ETag: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalError"];
@@ -4399,7 +4443,10 @@ export interface operations {
     getUserBadges: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `ETag` of the answer that you have. */
+                "If-None-Match"?: string;
+            };
             path: {
                 /**
                  * @description A user's id, or `me` for the caller.
@@ -4414,6 +4461,8 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    /** @description Send it as `If-None-Match`. */
+                    ETag: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4446,6 +4495,15 @@ export interface operations {
                      */
                     "application/json": components["schemas"]["UserBadgesResponse"];
                 };
+            };
+            /** @description What `If-None-Match` names is still what is there. */
+            304: {
+                headers: {
+                    /** @description Send it as `If-None-Match`. */
+                    ETag: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
@@ -4513,7 +4571,10 @@ export interface operations {
                 /** @description From `next_cursor` of the page before. */
                 cursor?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The `ETag` of the answer that you have. */
+                "If-None-Match"?: string;
+            };
             path: {
                 /** @example weekly */
                 period: components["schemas"]["Period"];
@@ -4525,6 +4586,8 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    /** @description Send it as `If-None-Match`. */
+                    ETag: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4559,6 +4622,15 @@ export interface operations {
                      */
                     "application/json": components["schemas"]["LeaderboardPage"];
                 };
+            };
+            /** @description What `If-None-Match` names is still what is there. */
+            304: {
+                headers: {
+                    /** @description Send it as `If-None-Match`. */
+                    ETag: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
@@ -5610,7 +5682,10 @@ export interface operations {
                 /** @description From `next_cursor` of the page before. */
                 cursor?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The `ETag` of the answer that you have. */
+                "If-None-Match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -5619,6 +5694,8 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    /** @description Send it as `If-None-Match`. */
+                    ETag: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5654,6 +5731,15 @@ export interface operations {
                      */
                     "application/json": components["schemas"]["Changes"];
                 };
+            };
+            /** @description What `If-None-Match` names is still what is there. */
+            304: {
+                headers: {
+                    /** @description Send it as `If-None-Match`. */
+                    ETag: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
@@ -5805,11 +5891,22 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    /** @description Send it as `If-None-Match`. */
+                    ETag: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": unknown;
                 };
+            };
+            /** @description What `If-None-Match` names is still what is there. */
+            304: {
+                headers: {
+                    /** @description Send it as `If-None-Match`. */
+                    ETag: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalError"];
@@ -5828,11 +5925,22 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    /** @description Send it as `If-None-Match`. */
+                    ETag: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "text/html": string;
                 };
+            };
+            /** @description What `If-None-Match` names is still what is there. */
+            304: {
+                headers: {
+                    /** @description Send it as `If-None-Match`. */
+                    ETag: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalError"];
@@ -5851,11 +5959,22 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    /** @description Send it as `If-None-Match`. */
+                    ETag: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "text/html": string;
                 };
+            };
+            /** @description What `If-None-Match` names is still what is there. */
+            304: {
+                headers: {
+                    /** @description Send it as `If-None-Match`. */
+                    ETag: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             500: components["responses"]["InternalError"];
             503: components["responses"]["ServiceUnavailable"];

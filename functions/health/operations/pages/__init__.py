@@ -1,4 +1,8 @@
-"""Pages to look at: each one self-contained, its policy allowing its own style and script by their hashes alone."""
+"""Pages to look at: each one self-contained, its policy allowing its own style and script by their hashes alone.
+
+That of the API is Swagger UI's. `local.docs_page` puts its files into `vendor/` when the stack is built or served; without
+them the page leads to the document.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +21,8 @@ def page(name: str) -> StaticAnswer:
     """Return the page made of ``<name>.html`` in ``frame.html``, ``<name>.css`` and ``<name>.js``."""
     files = ("frame.html", f"{name}.css", f"{name}.js", f"{name}.html")
     frame, style, script, body = ((_FOLDER / file).read_text(encoding="utf-8") for file in files)
+    if name == "docs":
+        style, script = _vendor("swagger-ui.css") + style, _vendor("swagger-ui-bundle.js") + script
     policy = (
         f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; connect-src 'self'; "
         "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -24,6 +30,11 @@ def page(name: str) -> StaticAnswer:
     text = frame.replace("<!--page-->\n", body).replace("/*style*/", style).replace("/*script*/", script)
     headers = {"Content-Security-Policy": policy, "Cache-Control": "no-cache"}
     return StaticAnswer(text.encode(), "text/html; charset=utf-8", headers)
+
+
+def _vendor(file: str) -> str:
+    path = _FOLDER / "vendor" / file
+    return path.read_text(encoding="utf-8") + "\n" if path.exists() else ""
 
 
 def _hash(text: str) -> str:

@@ -75,7 +75,10 @@ def with_tag(request: Request, response: Response, tag: str | None = None) -> Re
     known = request.headers.get("if-none-match")
     if known is None or not _names(known, tag):
         return response
-    kept = {name: response.headers[name] for name in ("ETag", "Cache-Control")}
+    # What a cache takes over from it: also the policy of a page, or that of JSON would take its place.
+    kept = {name: value for name, value in response.headers.items() if not name.startswith("content-")}
+    if policy := response.headers.get("content-security-policy"):
+        kept["content-security-policy"] = policy
     return Response(status_code=304, headers=kept)
 
 
