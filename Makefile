@@ -7,6 +7,7 @@ VENV := .venv
 SAM_VENV := .venv-sam
 SCAN_VENV := .venv-scan
 EMULATOR_VENV := .venv-emulator
+CLIENTS_VENV := .venv-clients
 BIN := $(VENV)/bin
 SOURCES := functions layers/core/studysync layers/resilience/resilience local tools
 export PYTHONPATH := functions:layers/core:layers/resilience:.
@@ -18,7 +19,7 @@ define install
 	    || { echo "uv could not install it; trying with pip"; $(BIN)/$(PIP) -r $(1); }; }
 endef
 
-.PHONY: help serve demo bench chaos mutation coverage test fuzz audit lint format types template check lock openapi clean distclean package package-test package-sam package-sam-test scan sbom deploy-test
+.PHONY: help clients clients-write serve demo bench chaos mutation coverage test fuzz audit lint format types template check lock openapi clean distclean package package-test package-sam package-sam-test scan sbom deploy-test
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
@@ -71,7 +72,7 @@ coverage: $(VENV)/mutation.stamp ## the branches of layers and functions that no
 # Tests that take servers down, drive a browser or start the whole stack: each in a process of its own; and those that
 # bring their own loops and servers apart from those that share one stack.
 OWN := tests/unit tests/integration/local tests/integration/resilience
-ALONE := tests/security/test_attacks.py tests/contract/test_health.py tests/integration/test_outages.py tests/integration/test_pages.py tests/e2e
+ALONE := tests/clients tests/security/test_attacks.py tests/contract/test_health.py tests/integration/test_outages.py tests/integration/test_pages.py tests/e2e
 
 test: $(VENV)/dev.stamp ## run every test, or with ARGS=... those; needs nothing started beforehand
 	@if [ -n "$(ARGS)" ]; then exec $(BIN)/python -m pytest -n 2 --dist loadscope $(ARGS); fi; \
@@ -112,7 +113,21 @@ template: $(VENV)/dev.stamp ## check template.yaml with cfn-lint
 document: $(VENV)/dev.stamp ## check that the OpenAPI document is that of the code
 	@$(BIN)/python -m tools.openapi --check
 
-check: lint types template document test ## what has to pass before a change is taken
+$(CLIENTS_VENV)/clients.stamp: requirements/clients.txt local/requirements-node.txt $(VENV)/dev.stamp
+	@echo "Installing the generators of clients (once)"
+	@$(CLIENTS_VENV)/bin/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(CLIENTS_VENV)
+	@$(BIN)/uv pip install --system-certs --python $(CLIENTS_VENV)/bin/python --no-deps --require-hashes -r requirements/clients.txt -r local/requirements-node.txt \
+	  || $(CLIENTS_VENV)/bin/$(PIP) -r requirements/clients.txt -r local/requirements-node.txt
+	@touch $@
+
+clients: $(CLIENTS_VENV)/clients.stamp ## generate and compile clients in every way people do, and check that ours are those of the document
+	@$(BIN)/python -m tools.clients --check
+	@$(BIN)/python -m tools.clients --try
+
+clients-write: $(CLIENTS_VENV)/clients.stamp ## write the clients anew
+	@$(BIN)/python -m tools.clients
+
+check: lint types template document clients test ## what has to pass before a change is taken
 
 package: $(VENV)/dev.stamp ## build what is deployed (python3.13, arm64) into .aws-sam/build, and say how big it is
 	@$(BIN)/python -m tools.package

@@ -1530,8 +1530,8 @@ export interface components {
             description?: string | null;
             /** @enum {string} */
             visibility: "public" | "private";
-            /** @default 50 */
-            capacity: number;
+            /** @description Without it: 50. */
+            capacity?: number;
         };
         /**
          * Dependencies
@@ -1580,8 +1580,8 @@ export interface components {
          * @description An operator's action. Busy environments follow within five seconds, idle ones with their second request.
          */
         Done: {
-            /** @default true */
-            done: boolean;
+            /** @description Without it: true. */
+            done?: boolean;
         };
         /** DoneResponse */
         DoneResponse: {
@@ -1639,16 +1639,10 @@ export interface components {
          * @description What a program can use; which fields there are goes with the error code.
          */
         ErrorDetails: {
-            /**
-             * @description The first fields that are wrong.
-             * @default []
-             */
-            validation_errors: components["schemas"]["ValidationDetail"][];
-            /**
-             * @description How many are wrong.
-             * @default 0
-             */
-            error_count: number;
+            /** @description The first fields that are wrong. Without it: []. */
+            validation_errors?: components["schemas"]["ValidationDetail"][];
+            /** @description How many are wrong. Without it: 0. */
+            error_count?: number;
             /**
              * Format: uuid
              * @description SESSION_ALREADY_ACTIVE, CONFLICT: the session in the way.
@@ -1705,15 +1699,15 @@ export interface components {
          */
         Health: {
             /**
-             * @default healthy
+             * @description Without it: "healthy".
              * @enum {string}
              */
-            status: "healthy";
+            status?: "healthy";
             /**
-             * @default studysync
+             * @description Without it: "studysync".
              * @enum {string}
              */
-            service: "studysync";
+            service?: "studysync";
         };
         /** HealthResponse */
         HealthResponse: {
@@ -1909,10 +1903,10 @@ export interface components {
          */
         Liveness: {
             /**
-             * @default alive
+             * @description Without it: "alive".
              * @enum {string}
              */
-            status: "alive";
+            status?: "alive";
         };
         /** LivenessResponse */
         LivenessResponse: {
@@ -1924,8 +1918,8 @@ export interface components {
          * @description The refresh token is dead.
          */
         LoggedOut: {
-            /** @default true */
-            logged_out: boolean;
+            /** @description Without it: true. */
+            logged_out?: boolean;
         };
         /** LoggedOutResponse */
         LoggedOutResponse: {
@@ -2298,10 +2292,10 @@ export interface components {
          */
         Readiness: {
             /**
-             * @default ready
+             * @description Without it: "ready".
              * @enum {string}
              */
-            status: "ready";
+            status?: "ready";
         };
         /** ReadinessResponse */
         ReadinessResponse: {

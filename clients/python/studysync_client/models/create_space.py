@@ -34,7 +34,8 @@ class CreateSpace:
     created_by: None | str | Unset = UNSET
     """ From old clients: the caller's own id. """
     description: None | str | Unset = UNSET
-    capacity: int | Unset = 50
+    capacity: int | Unset = UNSET
+    """ Without it: 50. """
 
 
 

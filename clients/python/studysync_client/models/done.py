@@ -25,7 +25,8 @@ class Done:
 
      """
 
-    done: bool | Unset = True
+    done: bool | Unset = UNSET
+    """ Without it: true. """
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
 

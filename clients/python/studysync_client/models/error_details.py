@@ -30,9 +30,9 @@ class ErrorDetails:
      """
 
     validation_errors: list[ValidationDetail] | Unset = UNSET
-    """ The first fields that are wrong. """
-    error_count: int | Unset = 0
-    """ How many are wrong. """
+    """ The first fields that are wrong. Without it: []. """
+    error_count: int | Unset = UNSET
+    """ How many are wrong. Without it: 0. """
     session_id: UUID | Unset = UNSET
     """ SESSION_ALREADY_ACTIVE, CONFLICT: the session in the way. """
     field: str | Unset = UNSET

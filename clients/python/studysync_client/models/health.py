@@ -27,8 +27,10 @@ class Health:
 
      """
 
-    status: HealthStatus | Unset = HealthStatus.HEALTHY
-    service: HealthService | Unset = HealthService.STUDYSYNC
+    status: HealthStatus | Unset = UNSET
+    """ Without it: "healthy". """
+    service: HealthService | Unset = UNSET
+    """ Without it: "studysync". """
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
 

@@ -26,7 +26,8 @@ class Liveness:
 
      """
 
-    status: LivenessStatus | Unset = LivenessStatus.ALIVE
+    status: LivenessStatus | Unset = UNSET
+    """ Without it: "alive". """
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
 

@@ -25,7 +25,8 @@ class LoggedOut:
 
      """
 
-    logged_out: bool | Unset = True
+    logged_out: bool | Unset = UNSET
+    """ Without it: true. """
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
 

@@ -26,7 +26,8 @@ class Readiness:
 
      """
 
-    status: ReadinessStatus | Unset = ReadinessStatus.READY
+    status: ReadinessStatus | Unset = UNSET
+    """ Without it: "ready". """
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
 
