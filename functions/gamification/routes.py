@@ -10,10 +10,10 @@ from fastapi import Query
 
 from gamification import service
 from gamification.models import Badge, LeaderboardPage, LedgerEntry, Period, Streaks, UserBadges, XpSummary
-from studysync.envelope import Page, Success
-from studysync.identity import CurrentUser, UserInPath
-from studysync.pagination import DEFAULT_LIMIT, Cursor, Limit
-from studysync.routing import create_router
+from studysync.auth.dependencies import CurrentUser, UserInPath
+from studysync.web.pagination import DEFAULT_LIMIT, Cursor, Limit
+from studysync.web.responses import Page, Success
+from studysync.web.routing import create_router
 
 router = create_router("gamification", prefix="/api/gamification")
 

@@ -11,13 +11,14 @@ from pydantic import TypeAdapter
 
 from gamification.models import Period
 from resilience import cached
-from studysync.database import database
+from studysync.auth.tokens import Caller
+from studysync.aws.schedules import in_steps
+from studysync.db.client import database
 from studysync.errors import ApiError, forbidden, invalid
 from studysync.fields import Timestamp
-from studysync.logging import app_logger, audit_logger
-from studysync.pagination import DEFERRED, MAX_LIMIT, BigCount, Count, decode_cursor, encode_cursor, page
-from studysync.schedules import in_steps
-from studysync.tokens import Caller
+from studysync.telemetry.audit import audit_logger
+from studysync.telemetry.logging import app_logger
+from studysync.web.pagination import DEFERRED, MAX_LIMIT, BigCount, Count, decode_cursor, encode_cursor, page
 
 _LEDGER_POSITION: TypeAdapter[tuple[int]] = TypeAdapter(tuple[BigCount], config=DEFERRED)
 _BOARD_POSITION: TypeAdapter[tuple[int, datetime, UUID]] = TypeAdapter(tuple[Count, Timestamp, UUID], config=DEFERRED)

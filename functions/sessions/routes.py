@@ -21,14 +21,14 @@ from sessions.models import (
     StartSession,
     Status,
 )
-from studysync.commands import Writes
-from studysync.database import database
-from studysync.envelope import Page, Success
+from studysync.auth.dependencies import CurrentUser
+from studysync.db.client import database
 from studysync.fields import RequestBody
-from studysync.identity import CurrentUser
-from studysync.outcomes import SessionCompleted
-from studysync.pagination import DEFAULT_LIMIT, Cursor, Limit, absent_when_empty
-from studysync.routing import create_router
+from studysync.web.completed_session import SessionCompleted
+from studysync.web.idempotency import Write
+from studysync.web.pagination import DEFAULT_LIMIT, Cursor, Limit, absent_when_empty
+from studysync.web.responses import Page, Success
+from studysync.web.routing import create_router
 
 router = create_router("sessions", prefix="/api/sessions")
 
@@ -41,9 +41,9 @@ EventsLimit = Annotated[int, Query(ge=1, le=MAX_EVENTS, description="Rows a page
 
 
 @router.post("/start", status_code=201, response_model=Success[SessionStarted])
-async def start(command: Writes, body: StartSession) -> Any:
+async def start(write: Write, body: StartSession) -> Any:
     """Begin a session; only one can be active."""
-    return {"data": await service.start(command, body)}
+    return {"data": await service.start(write, body)}
 
 
 @router.get("", response_model=Page[Session])
@@ -67,15 +67,15 @@ async def get_session(caller: CurrentUser, session_id: UUID) -> Any:
 
 
 @router.post("/{session_id}/heartbeat", response_model=Success[HeartbeatCounted])
-async def heartbeat(command: Writes, session_id: UUID, body: Heartbeat | None = None) -> Any:
+async def heartbeat(write: Write, session_id: UUID, body: Heartbeat | None = None) -> Any:
     """Say that the session goes on."""
-    return {"data": await service.record_event(command, session_id, body)}
+    return {"data": await service.record_event(write, session_id, body)}
 
 
 @router.post("/{session_id}/audit", response_model=Success[SessionEvent])
-async def record_event(command: Writes, session_id: UUID, body: AuditEvent) -> Any:
+async def record_event(write: Write, session_id: UUID, body: AuditEvent) -> Any:
     """Record something that happened in the session."""
-    return {"data": await service.record_event(command, session_id, body)}
+    return {"data": await service.record_event(write, session_id, body)}
 
 
 @router.get("/{session_id}/audit", response_model=Page[SessionEvent])
@@ -87,12 +87,12 @@ async def list_events(
 
 
 @router.post("/{session_id}/complete", response_model=Success[SessionCompleted])
-async def complete(command: Writes, session_id: UUID, body: CompleteSession | None = None) -> Any:
+async def complete(write: Write, session_id: UUID, body: CompleteSession | None = None) -> Any:
     """End the session and earn its XP."""
-    return {"data": await service.complete(command, session_id, body)}
+    return {"data": await service.complete(write, session_id, body)}
 
 
 @router.post("/{session_id}/abandon", response_model=Success[SessionAbandoned])
-async def abandon(command: Writes, session_id: UUID, body: RequestBody | None = None) -> Any:
+async def abandon(write: Write, session_id: UUID, body: RequestBody | None = None) -> Any:
     """End the session without XP."""
-    return {"data": await command.run("abandon_session", body, session_id=str(session_id))}
+    return {"data": await write.run("abandon_session", body, session_id=str(session_id))}

@@ -10,47 +10,47 @@ from uuid import UUID, uuid4
 from pydantic import TypeAdapter
 
 from sessions.models import AuditEvent, CompleteSession, Heartbeat, StartSession
-from studysync.commands import Command
-from studysync.database import database
+from studysync.aws.schedules import end_of_run, in_steps, purge
+from studysync.db.client import database
 from studysync.errors import AUDIT_VALIDATION_FAILED, ApiError
 from studysync.fields import Timestamp
-from studysync.logging import app_logger
-from studysync.pagination import DEFERRED, BigCount, decode_cursor, page
-from studysync.payloads import payload_problem
-from studysync.schedules import end_of_run, in_steps, purge
 from studysync.settings import get_settings
+from studysync.telemetry.logging import app_logger
+from studysync.web.event_payload import payload_error
+from studysync.web.idempotency import WriteRequest
+from studysync.web.pagination import DEFERRED, BigCount, decode_cursor, page
 
 _POSITION: TypeAdapter[tuple[datetime, UUID]] = TypeAdapter(tuple[Timestamp, UUID], config=DEFERRED)
 _EVENT_POSITION: TypeAdapter[tuple[datetime, int]] = TypeAdapter(tuple[Timestamp, BigCount], config=DEFERRED)
 
 
-async def start(command: Command, body: StartSession) -> dict[str, Any]:
+async def start(write: WriteRequest, body: StartSession) -> dict[str, Any]:
     """Begin a session. Without an id from the client one is chosen here, so that a retry of ours begins no second."""
     session_id = body.session_id or uuid4()
-    started: dict[str, Any] = await command.run(
+    started: dict[str, Any] = await write.run(
         "start_session", body, session_id=str(session_id), mode=get_settings().suspicion_mode
     )
     return started
 
 
-async def record_event(command: Command, session_id: UUID, body: AuditEvent | Heartbeat | None) -> dict[str, Any]:
+async def record_event(write: WriteRequest, session_id: UUID, body: AuditEvent | Heartbeat | None) -> dict[str, Any]:
     """Record an event of the client, dated by the server.
 
     Raises:
         ApiError: AUDIT_VALIDATION_FAILED, the payload cannot be kept.
     """
-    if isinstance(body, AuditEvent) and (wrong := payload_problem(body.payload)):
+    if isinstance(body, AuditEvent) and (wrong := payload_error(body.payload)):
         raise ApiError(AUDIT_VALIDATION_FAILED, wrong, {"field": "payload"})
     event_type = body.event_type if isinstance(body, AuditEvent) else "heartbeat"
-    event: dict[str, Any] = await command.run(
+    event: dict[str, Any] = await write.run(
         "record_session_event", body, session_id=str(session_id), event_id=str(uuid4()), event_type=event_type
     )
     return event
 
 
-async def complete(command: Command, session_id: UUID, body: CompleteSession | None) -> dict[str, Any]:
+async def complete(write: WriteRequest, session_id: UUID, body: CompleteSession | None) -> dict[str, Any]:
     """Complete a session; completing it again is the same answer."""
-    outcome: dict[str, Any] = await command.run(
+    outcome: dict[str, Any] = await write.run(
         "complete_session", body, session_id=str(session_id), mode=get_settings().suspicion_mode
     )
     app_logger.log_business_event(

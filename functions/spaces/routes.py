@@ -25,20 +25,20 @@ from spaces.models import (
     SpaceDeleted,
 )
 from spaces.service import new_invite_code
-from studysync.commands import Writes
-from studysync.envelope import Page, Success
+from studysync.auth.dependencies import CurrentUser, UserInPath
 from studysync.fields import RequestBody, SearchText
-from studysync.identity import CurrentUser, UserInPath
-from studysync.pagination import DEFAULT_LIMIT, Cursor, Limit
-from studysync.routing import create_router
+from studysync.web.idempotency import Write
+from studysync.web.pagination import DEFAULT_LIMIT, Cursor, Limit
+from studysync.web.responses import Page, Success
+from studysync.web.routing import create_router
 
 router = create_router("spaces", prefix="/api/spaces")
 
 
 @router.post("/create", status_code=201, response_model=Success[Space])
-async def create(command: Writes, body: CreateSpace) -> Any:
+async def create(write: Write, body: CreateSpace) -> Any:
     """Make a space and become its owner."""
-    return {"data": await service.create(command, body)}
+    return {"data": await service.create(write, body)}
 
 
 @router.get("", response_model=Page[Space])
@@ -65,9 +65,9 @@ async def mine(caller: CurrentUser, limit: Limit = DEFAULT_LIMIT, cursor: Cursor
 
 
 @router.post("/join", response_model=Success[Membership])
-async def join_by_code(command: Writes, body: JoinByCode) -> Any:
+async def join_by_code(write: Write, body: JoinByCode) -> Any:
     """Join the space that has this code."""
-    return {"data": await service.join(command, body)}
+    return {"data": await service.join(write, body)}
 
 
 @router.get("/{space_id}", response_model=Success[Space])
@@ -77,27 +77,27 @@ async def get_space(caller: CurrentUser, space_id: UUID) -> Any:
 
 
 @router.patch("/{space_id}", response_model=Success[Space])
-async def change_space(command: Writes, space_id: UUID, body: SpaceChanges) -> Any:
+async def change_space(write: Write, space_id: UUID, body: SpaceChanges) -> Any:
     """Change a space; what is absent stays."""
-    return {"data": await command.run("update_space", body, space_id=str(space_id))}
+    return {"data": await write.run("update_space", body, space_id=str(space_id))}
 
 
 @router.delete("/{space_id}", response_model=Success[SpaceDeleted])
-async def delete_space(command: Writes, space_id: UUID, body: RequestBody | None = None) -> Any:
+async def delete_space(write: Write, space_id: UUID, body: RequestBody | None = None) -> Any:
     """Delete a space; the sessions that were studied in it stay."""
-    return {"data": await command.run_once("delete_space", body, space_id=str(space_id))}
+    return {"data": await write.run_once("delete_space", body, space_id=str(space_id))}
 
 
 @router.post("/{space_id}/join", response_model=Success[Membership])
-async def join(command: Writes, space_id: UUID, body: JoinSpace | None = None) -> Any:
+async def join(write: Write, space_id: UUID, body: JoinSpace | None = None) -> Any:
     """Join a space; joining again is the same answer."""
-    return {"data": await service.join(command, body, space_id)}
+    return {"data": await service.join(write, body, space_id)}
 
 
 @router.post("/{space_id}/leave", response_model=Success[OwnMembership])
-async def leave(command: Writes, space_id: UUID, body: RequestBody | None = None) -> Any:
+async def leave(write: Write, space_id: UUID, body: RequestBody | None = None) -> Any:
     """Leave a space; an owner must hand it over first, unless alone."""
-    return {"data": await command.run_once("leave_space", body, space_id=str(space_id))}
+    return {"data": await write.run_once("leave_space", body, space_id=str(space_id))}
 
 
 @router.get("/{space_id}/members", response_model=Success[list[Member]])
@@ -113,25 +113,25 @@ async def membership(caller: CurrentUser, space_id: UUID) -> Any:
 
 
 @router.post("/{space_id}/invite-code", response_model=Success[RenewedCode])
-async def renew_invite_code(command: Writes, space_id: UUID, body: RequestBody | None = None) -> Any:
+async def renew_invite_code(write: Write, space_id: UUID, body: RequestBody | None = None) -> Any:
     """Make a new invite code; the old one is dead."""
-    renewed = await command.run_once("renew_invite_code", body, space_id=str(space_id), invite_code=new_invite_code())
+    renewed = await write.run_once("renew_invite_code", body, space_id=str(space_id), invite_code=new_invite_code())
     return {"data": renewed}
 
 
 @router.patch("/{space_id}/members/{user_id}", response_model=Success[Membership])
-async def change_role(command: Writes, space_id: UUID, user_id: UserInPath, body: RoleChange) -> Any:
+async def change_role(write: Write, space_id: UUID, user_id: UserInPath, body: RoleChange) -> Any:
     """Change a member's role; `owner` hands the space over."""
-    changed = await command.run_once("change_member_role", body, space_id=str(space_id), member_id=str(user_id))
+    changed = await write.run_once("change_member_role", body, space_id=str(space_id), member_id=str(user_id))
     return {"data": changed}
 
 
 @router.delete("/{space_id}/members/{user_id}", response_model=Success[Removed])
 async def remove_member(
-    command: Writes, space_id: UUID, user_id: UserInPath, ban: bool = False, body: RequestBody | None = None
+    write: Write, space_id: UUID, user_id: UserInPath, ban: bool = False, body: RequestBody | None = None
 ) -> Any:
     """Remove a member, or with `ban` keep them out as well, which renews the invite code."""
-    return {"data": await service.remove_member(command, body, space_id, user_id, ban=ban)}
+    return {"data": await service.remove_member(write, body, space_id, user_id, ban=ban)}
 
 
 @router.get("/{space_id}/activity", response_model=Page[Activity])

@@ -11,14 +11,14 @@ from pydantic import TypeAdapter
 
 from resilience import RateLimiter
 from spaces.models import CreateSpace, JoinByCode, JoinSpace
-from studysync.commands import Command
-from studysync.database import database
+from studysync.auth.tokens import Caller
+from studysync.db.client import database
 from studysync.errors import NOT_FOUND, ApiError
 from studysync.fields import RequestBody, Timestamp
-from studysync.limits import Allowance, Attempt, by_network
-from studysync.pagination import DEFERRED, BigCount, decode_cursor, encode_cursor, page
 from studysync.settings import get_settings
-from studysync.tokens import Caller
+from studysync.web.idempotency import WriteRequest
+from studysync.web.pagination import DEFERRED, BigCount, decode_cursor, encode_cursor, page
+from studysync.web.rate_limits import Allowance, Attempt, by_network
 
 # Crockford's base 32: nothing that is mistaken for something else when read aloud. 14 characters are 70 bits.
 _CODE_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -39,15 +39,15 @@ def normal_invite_code(code: str) -> str:
     return code.upper().replace("-", "")
 
 
-async def create(command: Command, body: CreateSpace) -> dict[str, Any]:
+async def create(write: WriteRequest, body: CreateSpace) -> dict[str, Any]:
     """Make a space. Its id is chosen here, so that a retry of ours makes no second one."""
-    space: dict[str, Any] = await command.run(
-        "create_space", body, space_id=str(uuid4()), invite_code=new_invite_code()
-    )
+    space: dict[str, Any] = await write.run("create_space", body, space_id=str(uuid4()), invite_code=new_invite_code())
     return space
 
 
-async def join(command: Command, body: JoinSpace | JoinByCode | None, space_id: UUID | None = None) -> dict[str, Any]:
+async def join(
+    write: WriteRequest, body: JoinSpace | JoinByCode | None, space_id: UUID | None = None
+) -> dict[str, Any]:
     """Join a space by its id, its code, or both.
 
     Raises:
@@ -56,13 +56,13 @@ async def join(command: Command, body: JoinSpace | JoinByCode | None, space_id: 
     arguments = {} if space_id is None else {"space_id": str(space_id)}
     joined: dict[str, Any]
     if body is None or body.invite_code is None:
-        joined = await command.run_once("join_space", body, **arguments)
+        joined = await write.run_once("join_space", body, **arguments)
         return joined
-    attempt = _code_attempt(command.caller)
+    attempt = _code_attempt(write.caller)
     await attempt.count()
     try:
         code = normal_invite_code(body.invite_code)
-        joined = await command.run_once("join_space", body, **arguments, invite_code=code)
+        joined = await write.run_once("join_space", body, **arguments, invite_code=code)
     except ApiError as error:
         if error.kind is not NOT_FOUND:  # a full space, and one that the caller is banned from, has this code
             attempt.forget()
@@ -82,11 +82,11 @@ def _code_attempt(caller: Caller) -> Attempt:
 
 
 async def remove_member(
-    command: Command, body: RequestBody | None, space_id: UUID, member_id: UUID, *, ban: bool
+    write: WriteRequest, body: RequestBody | None, space_id: UUID, member_id: UUID, *, ban: bool
 ) -> dict[str, Any]:
     """Remove a member; with `ban` the space gets a new invite code, since they know the old one."""
     code = {"invite_code": new_invite_code()} if ban else {}
-    removed: dict[str, Any] = await command.run_once(
+    removed: dict[str, Any] = await write.run_once(
         "remove_member", body, space_id=str(space_id), member_id=str(member_id), ban=ban, **code
     )
     return removed

@@ -10,10 +10,10 @@ from uuid import UUID, uuid5
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from studysync.auth.dependencies import speaks_for_another
 from studysync.fields import Timestamp
-from studysync.identity import speaks_for_another
-from studysync.pagination import DEFERRED
-from studysync.payloads import payload_problem
+from studysync.web.event_payload import payload_error
+from studysync.web.pagination import DEFERRED
 from sync.models import CompletePayload, OfflineEvent, StartPayload
 
 _IDENTITY = UUID("6d0c5d0e-52f6-4d1c-9a7b-0f6f2d1f3c11")  # of event ids that are derived because the client sent none
@@ -52,7 +52,7 @@ def read_event(raw: Any, user_id: UUID) -> dict[str, Any]:
 
 def _checked_payload(event: OfflineEvent) -> dict[str, Any]:
     payload = event.event_payload or {}
-    if wrong := payload_problem(payload):
+    if wrong := payload_error(payload):
         raise ValueError(wrong)
     if (model := _PAYLOADS.get(event.event_type)) is None:
         return payload
@@ -67,7 +67,7 @@ def _rejected(raw: Any, user_id: UUID, message: str) -> dict[str, Any]:
         "event_id": _uuid(fields.get("event_id")) or str(uuid5(_IDENTITY, f"{user_id}|{content}")),
         "session_id": _uuid(fields.get("session_id")),
         "event_type": _printable(event_type[:50]) if isinstance(event_type, str) else None,
-        "payload": payload if isinstance(payload, dict) and not payload_problem(payload) else {},
+        "payload": payload if isinstance(payload, dict) and not payload_error(payload) else {},
         "created_at": _time(fields.get("created_at")),
         "fingerprint": content,
         "error_code": "VALIDATION_ERROR",

@@ -9,7 +9,7 @@ from uuid import UUID
 from pydantic import BaseModel, Field, StringConstraints
 
 from studysync.fields import DisplayText, RequestBody, Timestamp
-from studysync.outcomes import SessionCompleted
+from studysync.web.completed_session import SessionCompleted
 
 MAX_EVENTS = 500
 EventType = Literal["start", "heartbeat", "focus_start", "focus_end", "break_start", "break_end", "complete", "abandon"]

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from studysync.commands import Writes
-from studysync.envelope import Page, Success
+from studysync.auth.dependencies import CurrentUser, refuse_other_user
 from studysync.fields import RequestBody
-from studysync.identity import CurrentUser, refuse_other_user
-from studysync.pagination import DEFAULT_LIMIT, Cursor, Limit
-from studysync.routing import create_router
+from studysync.web.idempotency import Write
+from studysync.web.pagination import DEFAULT_LIMIT, Cursor, Limit
+from studysync.web.responses import Page, Success
+from studysync.web.routing import create_router
 from sync import service
 from sync.models import Changes, ClientId, KeptEvent, RetriedEvent, SyncBatch, SyncResult, SyncStatus
 
@@ -18,10 +18,10 @@ router = create_router("sync", prefix="/api/sync")
 
 
 @router.post("/offline", response_model=Success[SyncResult])
-async def sync_offline(command: Writes, body: SyncBatch) -> Any:
+async def sync_offline(write: Write, body: SyncBatch) -> Any:
     """Apply what happened offline, each event exactly once."""
-    refuse_other_user(command.caller.user_id, body)
-    return {"data": await service.apply_batch(command, body)}
+    refuse_other_user(write.caller.user_id, body)
+    return {"data": await service.apply_batch(write, body)}
 
 
 @router.get("/rejected", response_model=Page[KeptEvent])
@@ -31,10 +31,10 @@ async def list_rejected(caller: CurrentUser, limit: Limit = DEFAULT_LIMIT, curso
 
 
 @router.post("/rejected/{event_id}/retry", response_model=Success[RetriedEvent])
-async def retry(command: Writes, event_id: UUID, body: RequestBody | None = None) -> Any:
+async def retry(write: Write, event_id: UUID, body: RequestBody | None = None) -> Any:
     """Try a rejected event again; what waited for it comes with it."""
-    refuse_other_user(command.caller.user_id, body)
-    return {"data": await service.retry(command, event_id)}
+    refuse_other_user(write.caller.user_id, body)
+    return {"data": await service.retry(write, event_id)}
 
 
 @router.get("/changes", response_model=Changes)

@@ -8,16 +8,16 @@ from uuid import UUID
 
 from pydantic import TypeAdapter
 
-from studysync.answers import fitting
-from studysync.commands import Command
-from studysync.database import database
+from studysync.auth.tokens import Caller
+from studysync.aws.schedules import purge
+from studysync.db.client import database
 from studysync.errors import REQUEST_TOO_LARGE, ApiError
 from studysync.fields import Timestamp
-from studysync.logging import app_logger, log_name
-from studysync.pagination import DEFERRED, BigCount, decode_cursor, encode_cursor, page
-from studysync.schedules import purge
 from studysync.settings import get_settings
-from studysync.tokens import Caller
+from studysync.telemetry.logging import app_logger, log_name
+from studysync.web.idempotency import WriteRequest
+from studysync.web.pagination import DEFERRED, BigCount, decode_cursor, encode_cursor, page
+from studysync.web.response_size import fitting
 from sync.events import read_event
 from sync.models import MAX_EVENTS, SyncBatch
 
@@ -28,7 +28,7 @@ _CHANGES_ROUTE = "/api/sync/changes"
 _EARNED = ("xp_awarded", "completed_count")  # by this very call, not by what it repeats
 
 
-async def apply_batch(command: Command, body: SyncBatch) -> dict[str, Any]:
+async def apply_batch(write: WriteRequest, body: SyncBatch) -> dict[str, Any]:
     """Apply a batch in one transaction.
 
     Raises:
@@ -36,9 +36,9 @@ async def apply_batch(command: Command, body: SyncBatch) -> dict[str, Any]:
     """
     if len(body.events) > MAX_EVENTS:
         raise ApiError(REQUEST_TOO_LARGE, f"A batch has at most {MAX_EVENTS} events.", {"max_events": MAX_EVENTS})
-    body.events = [read_event(raw, command.caller.user_id) for raw in body.events]
+    body.events = [read_event(raw, write.caller.user_id) for raw in body.events]
     body.last_sync = None
-    result: dict[str, Any] = await command.run("sync_offline", body, mode=get_settings().suspicion_mode)
+    result: dict[str, Any] = await write.run("sync_offline", body, mode=get_settings().suspicion_mode)
     app_logger.log_business_event(
         event_type="offline_batch",
         client_id=log_name(body.client_id),
@@ -60,9 +60,9 @@ async def rejected(caller: Caller, limit: int, cursor: str | None) -> dict[str, 
     return page(rows, limit, lambda row: [row["received_at"], row["event_id"]])
 
 
-async def retry(command: Command, event_id: UUID) -> Any:
+async def retry(write: WriteRequest, event_id: UUID) -> Any:
     """Try a rejected event again, and what waited for it."""
-    result = await command.run("retry_rejected_event", event_id=str(event_id), mode=get_settings().suspicion_mode)
+    result = await write.run("retry_rejected_event", event_id=str(event_id), mode=get_settings().suspicion_mode)
     app_logger.log_business_event(event_type="event_retried", **{name: result[name] for name in _EARNED})
     return result
 

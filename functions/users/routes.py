@@ -6,13 +6,13 @@ from typing import Annotated, Any
 
 from fastapi import Query
 
-from studysync.commands import IdempotencyKey, Writes
-from studysync.envelope import Page, Success
+from studysync.auth.dependencies import CurrentUser, UserInPath, refuse_other_user
 from studysync.errors import forbidden
 from studysync.fields import RequestBody, SearchText
-from studysync.identity import CurrentUser, UserInPath, refuse_other_user
-from studysync.pagination import DEFAULT_LIMIT, Cursor, Limit
-from studysync.routing import create_router
+from studysync.web.idempotency import IdempotencyKey, Write
+from studysync.web.pagination import DEFAULT_LIMIT, Cursor, Limit
+from studysync.web.responses import Page, Success
+from studysync.web.routing import create_router
 from users import service
 from users.models import (
     AccountDeleted,
@@ -101,12 +101,12 @@ async def get_user(caller: CurrentUser, user_id: UserInPath) -> Any:
 
 
 @router.patch("/api/users/me", response_model=Success[OwnProfile])
-async def change_profile(command: Writes, body: ProfileChanges) -> Any:
+async def change_profile(write: Write, body: ProfileChanges) -> Any:
     """Change the own profile; what is absent stays."""
-    return {"data": await command.run("update_profile", body)}
+    return {"data": await write.run("update_profile", body)}
 
 
 @router.delete("/api/users/me", response_model=Success[AccountDeleted])
-async def delete_account(command: Writes, body: RequestBody | None = None) -> Any:
+async def delete_account(write: Write, body: RequestBody | None = None) -> Any:
     """Delete the account and everything personal."""
-    return {"data": await command.run("delete_account", body)}
+    return {"data": await write.run("delete_account", body)}

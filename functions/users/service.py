@@ -9,9 +9,11 @@ from uuid import UUID, uuid4
 
 from pydantic import Field, TypeAdapter
 
-from studysync.commands import fingerprint
+from studysync.auth.denials import record_in_trail
+from studysync.auth.tokens import Caller
 from studysync.context import request_context
-from studysync.database import database
+from studysync.db.client import database
+from studysync.display_names import one_spelling
 from studysync.errors import (
     AUTHENTICATION_ERROR,
     IDEMPOTENCY_KEY_REUSED,
@@ -24,12 +26,10 @@ from studysync.errors import (
     unavailable,
 )
 from studysync.fields import Timestamp
-from studysync.logging import audit_logger
-from studysync.names import one_spelling
-from studysync.pagination import DEFERRED, BigCount, Count, decode_cursor, encode_cursor
-from studysync.refusals import tell_database
 from studysync.sealing import keyed_hash
-from studysync.tokens import Caller
+from studysync.telemetry.audit import audit_logger
+from studysync.web.idempotency import fingerprint
+from studysync.web.pagination import DEFERRED, BigCount, Count, decode_cursor, encode_cursor
 from users.attempts import password_attempt, registration_attempt
 from users.models import Registered, Registration, Tokens
 
@@ -159,7 +159,7 @@ async def sign_in(email: str, password: str) -> Tokens:
         tokens = await supabase_auth().sign_in(email, password)
     except ApiError as error:
         if error.kind is AUTHENTICATION_ERROR:
-            await tell_database("record_failed_sign_in", p_email=email)
+            await record_in_trail("record_failed_sign_in", p_email=email)
         else:
             attempt.forget()
         raise
@@ -189,7 +189,7 @@ def _tell_profile(user_id: UUID) -> None:
 
 
 def _tell(method: str, user_id: UUID) -> None:
-    """Tell the audit log of what Supabase Auth did; what it refused, `studysync.refusals` does."""
+    """Tell the audit log of what Supabase Auth did; what it refused, `studysync.auth.denials` does."""
     context = request_context()
     address = context.address if context else None
     audit_logger.log_authentication(user_id=str(user_id), success=True, method=method, ip_address=address)

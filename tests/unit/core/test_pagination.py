@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from studysync.errors import ApiError
-from studysync.pagination import decode_cursor, encode_cursor, page
+from studysync.web.pagination import decode_cursor, encode_cursor, page
 
 NAME: TypeAdapter[tuple[str]] = TypeAdapter(tuple[str])
 XP_AND_ID: TypeAdapter[tuple[int, UUID]] = TypeAdapter(tuple[int, UUID])

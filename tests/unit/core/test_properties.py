@@ -18,13 +18,13 @@ from pydantic import TypeAdapter, ValidationError
 
 from gamification.service import _BOARD_POSITION
 from sessions.service import _POSITION as SESSION_POSITION
+from studysync.auth.tokens import TokenVerifier
+from studysync.compat.tables import OPERATORS, _filtered
 from studysync.context import begin_request
 from studysync.errors import ApiError
 from studysync.fields import DisplayText, Timestamp, clean_text
-from studysync.logging import MASK, mask
-from studysync.pagination import decode_cursor, encode_cursor
-from studysync.tables import OPERATORS, _filtered
-from studysync.tokens import TokenVerifier
+from studysync.telemetry.logging import MASK, mask
+from studysync.web.pagination import decode_cursor, encode_cursor
 
 TIMESTAMP: TypeAdapter[datetime] = TypeAdapter(Timestamp)
 DISPLAY: TypeAdapter[str] = TypeAdapter(DisplayText)
