@@ -98,7 +98,9 @@ class Project:
         rest_port = self.postgrest.port
         self.postgrest.wait()
         if self.postgrest.port != rest_port:  # lost to somebody, and replaced
-            self.gateway.configure(GatewaySettings(self._keys_file, self.postgrest.port, self.auth.port).as_environment())
+            self.gateway.configure(
+                GatewaySettings(self._keys_file, self.postgrest.port, self.auth.port).as_environment()
+            )
             self.gateway.restart()
         self.auth.wait()
         self.gateway.wait()

@@ -139,7 +139,9 @@ class Accounts:
             AuthError: email_exists, or the database's.
         """
         given = {name: Jsonb(value) if isinstance(value, dict) else value for name, value in values.items()}
-        columns = sql.SQL(", ").join(sql.SQL("{} = {}").format(sql.Identifier(name), sql.Placeholder()) for name in given)
+        columns = sql.SQL(", ").join(
+            sql.SQL("{} = {}").format(sql.Identifier(name), sql.Placeholder()) for name in given
+        )
         query = sql.SQL("update auth.users set {}, updated_at = now() where id = {}").format(columns, sql.Placeholder())
         try:
             async with self._pool.connection() as connection, connection.transaction():

@@ -58,7 +58,10 @@ async def list_users(parts: Parts, request: Request) -> Response:
     rows, total = await parts.accounts.page(page, size)
     last = max(1, -(-total // size))
     pages = {"last": last} | ({"next": page + 1} if page < last else {})
-    links = [f'</admin/users?{urlencode({"page": number, "per_page": size})}>; rel="{name}"' for name, number in pages.items()]
+    links = [
+        f'</admin/users?{urlencode({"page": number, "per_page": size})}>; rel="{name}"'
+        for name, number in pages.items()
+    ]
     return JSONResponse(
         {"users": [as_user(row) for row in rows], "aud": "authenticated"},
         headers={"x-total-count": str(total), "link": ", ".join(links)},
@@ -84,7 +87,9 @@ async def update_user(parts: Parts, request: Request) -> Response:
         values["email_confirmed_at"] = datetime.now(UTC)
     for name in ("user_metadata", "app_metadata"):
         if body.get(name) is not None:
-            values[f"raw_{name.replace('data', '_data')}"] = row[f"raw_{name.replace('data', '_data')}"] | as_object(body[name])
+            values[f"raw_{name.replace('data', '_data')}"] = row[f"raw_{name.replace('data', '_data')}"] | as_object(
+                body[name]
+            )
     if body.get("ban_duration"):
         values["banned_until"] = _banned_until(body["ban_duration"])
     if not values:

@@ -104,4 +104,6 @@ async def _outside(request: Request, error: Exception) -> Response:
     """What GoTrue has and this does not, or neither."""
     assert isinstance(error, HTTPException)
     code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "unexpected_failure")
-    return _refusal(request, AuthError(error.status_code, code, f"{request.method} {request.url.path} is not spoken here"))
+    return _refusal(
+        request, AuthError(error.status_code, code, f"{request.method} {request.url.path} is not spoken here")
+    )

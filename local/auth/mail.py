@@ -18,7 +18,7 @@ _FIELD = re.compile(r"\{\{\s*\.(\w+)\s*\}\}")
 _HOUR = 3600.0
 _POLICY = default.clone(max_line_length=998)  # links stay whole
 _SENDER = "StudySync <no-reply@localhost>"
-_BARE = "<p>{{ .Token }}</p><p><a href=\"{{ .ConfirmationURL }}\">{{ .ConfirmationURL }}</a></p>"
+_BARE = '<p>{{ .Token }}</p><p><a href="{{ .ConfirmationURL }}">{{ .ConfirmationURL }}</a></p>'
 _PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Mailbox</title>
 <h1>Mailbox</h1><p>Mail that the local stack has sent, the newest first.</p><ul>{rows}</ul></html>"""
 # Of a verification, the kind of its mail.

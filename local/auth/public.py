@@ -111,9 +111,7 @@ async def update_user(parts: Parts, request: Request) -> Response:
     return JSONResponse(as_user(await parts.accounts.by_id(row["id"])))
 
 
-async def _change_password(
-    parts: Parts, claims: dict[str, Any], row: DictRow, password: str, nonce: object
-) -> None:
+async def _change_password(parts: Parts, claims: dict[str, Any], row: DictRow, password: str, nonce: object) -> None:
     if parts.config.secure_password_change:
         session = await parts.pool.one("select created_at from auth.sessions where id = %s", claims["session_id"])
         if session is None or datetime.now(UTC) - session["created_at"] > _REAUTHENTICATE_AFTER:

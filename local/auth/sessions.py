@@ -206,7 +206,9 @@ async def _active_token(connection: Connection, session_id: UUID) -> DictRow | N
 
 async def _replace(connection: Connection, session: DictRow, used: str | None) -> str:
     """Use a refresh token up for the next one of its session."""
-    await connection.execute("update auth.refresh_tokens set revoked = true, updated_at = now() where token = %s", [used])
+    await connection.execute(
+        "update auth.refresh_tokens set revoked = true, updated_at = now() where token = %s", [used]
+    )
     return await _new_token(connection, session, used)
 
 

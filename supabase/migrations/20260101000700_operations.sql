@@ -28,7 +28,7 @@ begin
     delete from auth.sessions where user_id = p_user_id;
     perform internal.audit(p_user_id, 'suspend', 'account', null, jsonb_build_object('reason', p_args ->> 'reason'));
   end if;
-  return '{}';
+  return 'true';
 end $$;
 
 create function public.restore_account(p_user_id uuid, p_args jsonb) returns jsonb
@@ -40,7 +40,7 @@ begin
     update auth.users set banned_until = null where id = p_user_id;
     perform internal.audit(p_user_id, 'restore', 'account', null, jsonb_build_object('reason', p_args ->> 'reason'));
   end if;
-  return '{}';
+  return 'true';
 end $$;
 
 -- {"space_id", "reason"}: let somebody join a space again, also with the mailboxes that the ban went by.
@@ -61,7 +61,7 @@ begin
     perform internal.audit(
       p_user_id, 'lift_ban', 'space', v_space_id, jsonb_build_object('reason', p_args ->> 'reason'));
   end if;
-  return '{}';
+  return 'true';
 end $$;
 
 -- Take XP off the boards that p_occurred_at counts for and that are still open: one that is over keeps what it had.
