@@ -1,5 +1,5 @@
 -- Offline sync: events that happened without a connection, applied exactly once (CONTRACT: "Offline sync"). What is kept
--- of them, and how each is judged and applied; what clients and the schedule call is in the next migration.
+-- of them, and how each is judged and applied.
 -- An applied event is a row of session_events, and later a place in session_trails: a repeat is known by it.
 
 -- Events that were rejected, kept so that their client can see why, and so that they can be tried again; and those that
@@ -219,6 +219,46 @@ language sql stable set search_path = '' as $$
   order by q.occurred_at, q.received_at, q.place
 $$;
 
+-- Whether a session has room for a sign of life beside those that are pending.
+create function internal.judge_mark(s public.study_sessions, e internal.sync_event, p_pending internal.mark[])
+returns internal.event_result
+language sql immutable set search_path = '' as $$
+  select case when internal.has_room(s, e.event_type, count(*)::integer,
+                                     count(*) filter (where event_type in ('break_start', 'break_end'))::integer)
+              then internal.done()
+              else internal.rejected('SESSION_EVENT_LIMIT', 'This session has taken all the events that a session takes.') end
+  from unnest(p_pending) where session_id = s.session_id
+$$;
+
+-- Keep the events that were rejected, up to the day's bound, and forget those that were and are applied now. Returns {event_id: its result}.
+create function internal.keep_results(p_user_id uuid, p_events internal.sync_event[], p_statuses text[]) returns jsonb
+language plpgsql set search_path = '' as $$
+declare
+  v_new internal.sync_event[] := array(
+    select e from unnest(p_events) e where e.error_code is not null
+      and not exists (select from public.rejected_events k where k.user_id = p_user_id and k.event_id = e.event_id));
+begin
+  delete from public.rejected_events k using unnest(p_events, p_statuses) as d (
+    event_id, session_id, event_type, payload, claimed_at, occurred_at, place, client_id, fingerprint, error_code, message,
+    received_at, status)
+  where k.user_id = p_user_id and k.event_id = d.event_id and d.status <> 'rejected';
+  update public.rejected_events k set error_code = e.error_code, message = e.message
+  from unnest(p_events) e
+  where k.user_id = p_user_id and k.event_id = e.event_id and k.error_code is distinct from e.error_code;
+  insert into public.rejected_events
+    (user_id, event_id, session_id, event_type, payload, claimed_at, occurred_at, place, client_id, fingerprint,
+     error_code, message, received_at)
+  select p_user_id, event_id, session_id, event_type, payload, claimed_at, occurred_at, place, client_id, fingerprint,
+         error_code, message, received_at
+  from unnest(v_new) limit internal.kept_rejections(p_user_id, cardinality(v_new));
+  return (
+    select coalesce(jsonb_object_agg(d.event_id, jsonb_build_object(
+      'status', d.status, 'error_code', d.error_code, 'message', d.message)), '{}')
+    from unnest(p_events, p_statuses) as d (
+      event_id, session_id, event_type, payload, claimed_at, occurred_at, place, client_id, fingerprint, error_code,
+      message, received_at, status));
+end $$;
+
 -- Apply events in the order in which they happened and keep those that are rejected. Signs of life are recorded together,
 -- before anything that asks how far a session has come. Returns {event_id: {"status", "error_code", "message"}}.
 create function internal.process_events(p_user_id uuid, p_events internal.sync_event[], p_mode text) returns jsonb
@@ -274,46 +314,6 @@ begin
   end loop;
   perform internal.record_pending(v_pending);
   return internal.keep_results(p_user_id, v_done, v_statuses);
-end $$;
-
--- Whether a session has room for a sign of life beside those that are pending.
-create function internal.judge_mark(s public.study_sessions, e internal.sync_event, p_pending internal.mark[])
-returns internal.event_result
-language sql immutable set search_path = '' as $$
-  select case when internal.has_room(s, e.event_type, count(*)::integer,
-                                     count(*) filter (where event_type in ('break_start', 'break_end'))::integer)
-              then internal.done()
-              else internal.rejected('SESSION_EVENT_LIMIT', 'This session has taken all the events that a session takes.') end
-  from unnest(p_pending) where session_id = s.session_id
-$$;
-
--- Keep the events that were rejected, up to the day's bound, and forget those that were and are applied now. Returns {event_id: its result}.
-create function internal.keep_results(p_user_id uuid, p_events internal.sync_event[], p_statuses text[]) returns jsonb
-language plpgsql set search_path = '' as $$
-declare
-  v_new internal.sync_event[] := array(
-    select e from unnest(p_events) e where e.error_code is not null
-      and not exists (select from public.rejected_events k where k.user_id = p_user_id and k.event_id = e.event_id));
-begin
-  delete from public.rejected_events k using unnest(p_events, p_statuses) as d (
-    event_id, session_id, event_type, payload, claimed_at, occurred_at, place, client_id, fingerprint, error_code, message,
-    received_at, status)
-  where k.user_id = p_user_id and k.event_id = d.event_id and d.status <> 'rejected';
-  update public.rejected_events k set error_code = e.error_code, message = e.message
-  from unnest(p_events) e
-  where k.user_id = p_user_id and k.event_id = e.event_id and k.error_code is distinct from e.error_code;
-  insert into public.rejected_events
-    (user_id, event_id, session_id, event_type, payload, claimed_at, occurred_at, place, client_id, fingerprint,
-     error_code, message, received_at)
-  select p_user_id, event_id, session_id, event_type, payload, claimed_at, occurred_at, place, client_id, fingerprint,
-         error_code, message, received_at
-  from unnest(v_new) limit internal.kept_rejections(p_user_id, cardinality(v_new));
-  return (
-    select coalesce(jsonb_object_agg(d.event_id, jsonb_build_object(
-      'status', d.status, 'error_code', d.error_code, 'message', d.message)), '{}')
-    from unnest(p_events, p_statuses) as d (
-      event_id, session_id, event_type, payload, claimed_at, occurred_at, place, client_id, fingerprint, error_code,
-      message, received_at, status));
 end $$;
 
 select internal.lock_down();

@@ -114,6 +114,24 @@ language sql volatile set search_path = '' as $$
     select client_id from public.sync_clients where user_id = p_user_id order by last_synced_at desc offset 100)
 $$;
 
+-- One result a sent event, in the order sent: a fresh event has its own, its repeat in the batch and a known one are
+-- duplicates of it, and the same id with other content is neither.
+create function internal.batch_results(p_args jsonb, p_known jsonb, p_new jsonb) returns jsonb
+language sql stable set search_path = '' as $$
+  select jsonb_agg(jsonb_build_object('event_id', event_id) || case
+    when fingerprint <> first_fingerprint then jsonb_build_object(
+      'status', 'rejected', 'error_code', 'IDEMPOTENCY_KEY_REUSED', 'message', 'This event_id was used with another event.')
+    when result ->> 'status' = 'applied' and (nth > 1 or p_known ? event_id) then result || '{"status": "duplicate"}'
+    else result end order by place)
+  from (
+    select value ->> 'event_id' as event_id, value ->> 'fingerprint' as fingerprint, place,
+           row_number() over batch as nth, first_value(value ->> 'fingerprint') over batch as first_fingerprint,
+           coalesce(p_new -> (value ->> 'event_id'), p_known -> (value ->> 'event_id')) as result
+    from jsonb_array_elements(p_args -> 'events') with ordinality events (value, place)
+    window batch as (partition by value ->> 'event_id' order by place)
+  ) sent
+$$;
+
 -- {"events": [{"event_id", "session_id", "event_type", "payload", "created_at", "fingerprint", "error_code"?,
 -- "message"?}], "client_id"?, "sent_at"?, "mode"}. Events come checked by the service: what it could not take has an
 -- error_code and is only kept. One transaction: events, their effects and their outcomes stand or fall together.
@@ -163,24 +181,6 @@ begin
     'sessions', internal.completed_outcomes(p_user_id, v_sessions || array(
       select session_id from unnest(v_sent) where event_type in ('start', 'complete'))));
 end $$;
-
--- One result a sent event, in the order sent: a fresh event has its own, its repeat in the batch and a known one are
--- duplicates of it, and the same id with other content is neither.
-create function internal.batch_results(p_args jsonb, p_known jsonb, p_new jsonb) returns jsonb
-language sql stable set search_path = '' as $$
-  select jsonb_agg(jsonb_build_object('event_id', event_id) || case
-    when fingerprint <> first_fingerprint then jsonb_build_object(
-      'status', 'rejected', 'error_code', 'IDEMPOTENCY_KEY_REUSED', 'message', 'This event_id was used with another event.')
-    when result ->> 'status' = 'applied' and (nth > 1 or p_known ? event_id) then result || '{"status": "duplicate"}'
-    else result end order by place)
-  from (
-    select value ->> 'event_id' as event_id, value ->> 'fingerprint' as fingerprint, place,
-           row_number() over batch as nth, first_value(value ->> 'fingerprint') over batch as first_fingerprint,
-           coalesce(p_new -> (value ->> 'event_id'), p_known -> (value ->> 'event_id')) as result
-    from jsonb_array_elements(p_args -> 'events') with ordinality events (value, place)
-    window batch as (partition by value ->> 'event_id' order by place)
-  ) sent
-$$;
 
 create function internal.rejected_json(e public.rejected_events) returns jsonb
 language sql stable set search_path = '' as $$

@@ -1,4 +1,4 @@
--- What the gamification domain reads (CONTRACT: "Gamification").
+-- What clients ask of XP, badges and streaks (CONTRACT: "Gamification").
 
 create function internal.tier(p_total_xp bigint, p_best_streak integer) returns text
 language sql immutable set search_path = '' as $$
@@ -9,23 +9,6 @@ language sql immutable set search_path = '' as $$
     when p_total_xp >= 500 and p_best_streak >= 3 then 'silver'
     else 'bronze' end
 $$;
-
-create function internal.local_today(p_user_id uuid) returns date
-language sql stable set search_path = '' as $$
-  select (internal.clock() at time zone timezone)::date from public.profiles where user_id = p_user_id
-$$;
-
-create function internal.require_user(p_user_id uuid) returns public.user_stats
-language plpgsql stable set search_path = '' as $$
-declare
-  v_stats public.user_stats;
-begin
-  select * into v_stats from public.user_stats where user_id = p_user_id;
-  if not found then
-    perform internal.fail('SS001', 'No such user.');
-  end if;
-  return v_stats;
-end $$;
 
 create function public.get_xp(p_user_id uuid) returns jsonb
 language sql stable security definer set search_path = '' as $$
@@ -96,44 +79,5 @@ language sql stable security definer set search_path = '' as $$
     'next_milestone', (select min(threshold) from public.badges where metric = 'best_streak' and threshold > streak))
   from facts
 $$;
-
--- A board's page, the caller's own line and the number of users, in one call. p_with_page false: the caller has the
--- page already. A period without a score has an empty board; p_period_start null: the current one.
-create function public.get_leaderboard(
-  p_caller_id uuid, p_period text, p_period_start date, p_space_id uuid, p_limit integer, p_with_page boolean,
-  p_after_xp integer default null, p_after_at timestamptz default null, p_after_id uuid default null) returns jsonb
-language plpgsql stable security definer set search_path = '' as $$
-declare
-  v_start date := coalesce(p_period_start, (
-    select period_start from internal.leaderboard_periods(internal.clock()) where period = p_period));
-  v_board bigint;
-  v_xp integer;
-begin
-  perform from public.user_stats where user_id = p_caller_id;
-  if not found then
-    perform internal.fail('SS006', 'This account no longer exists.');
-  end if;
-  if p_space_id is not null then
-    perform internal.authorize_space(p_caller_id, p_space_id, 'leaderboard');
-  end if;
-  -- Apart, because an index answers "is null" and "=", but not "is not distinct from".
-  if p_space_id is null then
-    select board_id into v_board from public.leaderboards
-    where space_id is null and period = p_period and period_start = v_start;
-  else
-    select board_id into v_board from public.leaderboards
-    where space_id = p_space_id and period = p_period and period_start = v_start;
-  end if;
-  select xp into v_xp from public.leaderboard_scores where board_id = v_board and user_id = p_caller_id;
-  return jsonb_build_object(
-    'period', p_period, 'period_start', v_start, 'generated_at', internal.clock(),
-    'entries', case when p_with_page then coalesce(
-      internal.leaderboard_page(v_board, p_limit, p_after_xp, p_after_at, p_after_id), '[]') end,
-    'total_users', (select coalesce(sum(users), 0) from public.leaderboard_buckets where board_id = v_board and not fine),
-    'me', (select jsonb_build_object(
-        'rank', case when v_xp is not null then internal.rank_of(v_board, v_xp) end, 'user_id', p.user_id, 'username', p.username,
-        'xp', coalesce(v_xp, 0), 'level', u.level)
-      from public.profiles p join public.user_stats u using (user_id) where p.user_id = p_caller_id));
-end $$;
 
 select internal.lock_down();

@@ -144,4 +144,23 @@ begin
   return s;
 end $$;
 
+-- Whether a session has room for another event, beside so many events and breaks that are on their way.
+create function internal.has_room(s public.study_sessions, p_event_type text, p_events integer, p_breaks integer)
+returns boolean
+language sql immutable set search_path = '' as $$
+  select (s.progress).events + p_events < internal.max_session_events()
+    and (p_event_type not in ('break_start', 'break_end')
+      or (s.progress).breaks + p_breaks < internal.max_session_breaks())
+$$;
+
+-- Fail where a session that runs online has no room for another event of this type.
+create function internal.require_room(s public.study_sessions, p_event_type text) returns void
+language plpgsql set search_path = '' as $$
+begin
+  if not internal.has_room(s, p_event_type, 0, 0) then
+    perform internal.fail('SS041', 'This session has taken all the events that a session takes.', jsonb_build_object(
+      'max_events', internal.max_session_events(), 'max_breaks', internal.max_session_breaks()));
+  end if;
+end $$;
+
 select internal.lock_down();

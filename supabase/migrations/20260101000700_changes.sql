@@ -13,40 +13,7 @@ create table public.user_changes (
   primary key (user_id, kind, entity_id)
 );
 create index user_changes_seq on public.user_changes (user_id, seq);
-create table public.user_change_counters (
-  user_id uuid primary key references public.profiles on delete cascade,
-  seq bigint not null
-);
 create policy own_changes on public.user_changes for select to authenticated using (user_id = (select auth.uid()));
-create policy own_counter on public.user_change_counters for select to authenticated using (user_id = (select auth.uid()));
-
--- Say beforehand of whom a transaction changes something, when that is more than one user: their counters are then taken
--- in one order, whichever row changes first, so that two such transactions never wait for each other in a circle.
-create function internal.will_change(p_user_ids uuid[]) returns void
-language sql volatile set search_path = '' as $$
-  select set_config('studysync.changing', (
-    coalesce(nullif(current_setting('studysync.changing', true), ''), '{}')::uuid[] || p_user_ids)::text, true)
-$$;
-
--- The number of the next change of a user; null when the account itself goes.
-create function internal.next_change(p_user_id uuid) returns bigint
-language plpgsql set search_path = '' as $$
-declare
-  v_changing text := current_setting('studysync.changing', true);
-  v_seq bigint;
-begin
-  if v_changing <> '' then
-    perform from public.user_change_counters where user_id = any (v_changing::uuid[]) order by user_id for no key update;
-    perform set_config('studysync.changing', '', true);
-  end if;
-  perform from public.profiles where user_id = p_user_id for key share;
-  if not found then
-    return null;
-  end if;
-  insert into public.user_change_counters as c (user_id, seq) values (p_user_id, 1)
-  on conflict (user_id) do update set seq = c.seq + 1 returning seq into v_seq;
-  return v_seq;
-end $$;
 
 create function internal.note_change() returns trigger
 language plpgsql security definer set search_path = '' as $$
@@ -89,9 +56,20 @@ create constraint trigger studysync_changes after insert or update of role or de
 create constraint trigger studysync_changes after insert or update on public.profiles
   deferrable initially deferred for each row execute function internal.note_change('profile', 'nothing');
 
-create function internal.change_cursor(p_user_id uuid) returns bigint
+create function internal.changed_thing(c public.user_changes) returns jsonb
 language sql stable set search_path = '' as $$
-  select coalesce((select seq from public.user_change_counters where user_id = p_user_id), 0)
+  select case c.kind
+    when 'xp' then (
+      select jsonb_build_object('total_xp', total_xp, 'level', level) from public.user_stats where user_id = c.user_id)
+    when 'badge' then (
+      select internal.badge_json(b) || jsonb_build_object('earned_at', u.earned_at)
+      from public.user_badges u join public.badges b using (badge_key)
+      where u.user_id = c.user_id and u.badge_key = c.entity_id)
+    when 'membership' then (
+      select internal.membership_json(m) from public.space_members m
+      where m.user_id = c.user_id and m.space_id = c.entity_id::uuid)
+    when 'profile' then (select internal.own_profile(p) from public.profiles p where p.user_id = c.user_id)
+  end
 $$;
 
 -- Changes after p_after, oldest first, each with the thing as it stands now. A cursor that we cannot have made fails.
@@ -118,21 +96,5 @@ begin
       order by seq limit p_limit + 1
     ) changes));
 end $$;
-
-create function internal.changed_thing(c public.user_changes) returns jsonb
-language sql stable set search_path = '' as $$
-  select case c.kind
-    when 'xp' then (
-      select jsonb_build_object('total_xp', total_xp, 'level', level) from public.user_stats where user_id = c.user_id)
-    when 'badge' then (
-      select internal.badge_json(b) || jsonb_build_object('earned_at', u.earned_at)
-      from public.user_badges u join public.badges b using (badge_key)
-      where u.user_id = c.user_id and u.badge_key = c.entity_id)
-    when 'membership' then (
-      select internal.membership_json(m) from public.space_members m
-      where m.user_id = c.user_id and m.space_id = c.entity_id::uuid)
-    when 'profile' then (select internal.own_profile(p) from public.profiles p where p.user_id = c.user_id)
-  end
-$$;
 
 select internal.lock_down();

@@ -1,5 +1,5 @@
--- What every domain stands on: where helpers live, how errors reach the client, how a write is repeated safely, and how
--- the database is closed to everybody but the service role.
+-- What every domain stands on: where helpers live, how errors reach the client, and how the database is closed to everybody
+-- but the service role. Each file uses only what it or an earlier one defines.
 -- Runs on PostgreSQL 15 to 18, on hosted Supabase as the role `postgres`.
 
 create schema if not exists extensions;
@@ -47,7 +47,7 @@ end $$;
 
 -- Close everything in `public` to all but the service role: a client that could read its own rows through PostgREST
 -- could also keep the database busy with filters, past every limit of the API. Row-level security is the second wall.
--- Each migration ends by calling it, so that a new table or function is never left open (hosted Supabase grants both to
+-- Each file ends by calling it, so that a new table or function is never left open (hosted Supabase grants both to
 -- anon and authenticated by default).
 create function internal.lock_down() returns void
 language plpgsql set search_path = '' as $$

@@ -4,7 +4,7 @@
 -- One board a period and space; the global boards have no space. A period comes into being with its first score.
 create table public.leaderboards (
   board_id bigint generated always as identity primary key,
-  space_id uuid,
+  space_id uuid references public.spaces on delete cascade,
   period text not null check (period in ('weekly', 'monthly', 'all-time')),
   period_start date not null,
   period_end date not null default 'infinity',  -- the first day after it
@@ -101,9 +101,6 @@ declare
   v_boards bigint[];
   v_changes jsonb;
 begin
-  if p_xp = 0 then
-    return;
-  end if;
   v_boards := internal.open_boards(p_space_id, p_occurred_at, p_now);
   with before as (
     select board_id, xp from public.leaderboard_scores where user_id = p_user_id and board_id = any (v_boards)
@@ -119,6 +116,85 @@ begin
     select jsonb_build_object('board_id', board_id, 'xp', xp, 'users', 1) from after
   ) changes (change);
   perform internal.change_buckets(p_user_id, v_changes);
+end $$;
+
+-- Take XP off the boards that p_occurred_at counts for and that are still open: one that is over keeps what it had.
+create function internal.lower_scores(
+  p_user_id uuid, p_space_id uuid, p_xp integer, p_occurred_at timestamptz, p_now timestamptz) returns void
+language plpgsql set search_path = '' as $$
+declare
+  v_changes jsonb;
+begin
+  with before as (
+    select s.board_id, s.xp from internal.leaderboard_periods(p_occurred_at) p
+    join public.leaderboards b on b.period = p.period and b.period_start = p.period_start
+      and (b.space_id is null or b.space_id = p_space_id)
+    join public.leaderboard_scores s on s.board_id = b.board_id and s.user_id = p_user_id
+    where p.period_end > (p_now at time zone 'UTC')::date
+  ), gone as (
+    delete from public.leaderboard_scores s using before b
+    where s.board_id = b.board_id and s.user_id = p_user_id and b.xp = p_xp
+  ), after as (
+    update public.leaderboard_scores s set xp = b.xp - p_xp from before b
+    where s.board_id = b.board_id and s.user_id = p_user_id and b.xp <> p_xp
+    returning s.board_id, s.xp
+  )
+  select jsonb_agg(change) into v_changes from (
+    select jsonb_build_object('board_id', board_id, 'xp', xp, 'users', -1) from before
+    union all
+    select jsonb_build_object('board_id', board_id, 'xp', xp, 'users', 1) from after
+  ) changes (change);
+  if v_changes is not null then
+    perform internal.change_buckets(p_user_id, v_changes);
+  end if;
+end $$;
+
+-- What is written to the ledger counts on the boards in the same transaction. A correction is taken off the boards of the
+-- space only while the user is a member: only who is one stands on them.
+create function internal.score_ledger_entries() returns trigger
+language plpgsql security definer set search_path = '' as $$
+declare
+  e record;
+begin
+  for e in
+    select user_id, space_id, occurred_at, created_at, sum(amount)::integer as xp
+    from entries group by 1, 2, 3, 4 order by 1, 2, 3, 4
+  loop
+    if e.xp > 0 then
+      perform internal.record_scores(e.user_id, e.space_id, e.xp, e.occurred_at, e.created_at);
+    else
+      perform internal.lower_scores(
+        e.user_id, internal.lock_membership(e.space_id, e.user_id), -e.xp, e.occurred_at, e.created_at);
+    end if;
+  end loop;
+  return null;
+end $$;
+create trigger studysync_scores after insert on public.xp_ledger
+  referencing new table as entries for each statement execute function internal.score_ledger_entries();
+
+-- Put a member's XP from sessions in the space back on its boards: they may have been here before.
+create function internal.restore_scores(p_user_id uuid, p_space_id uuid) returns void
+language plpgsql set search_path = '' as $$
+declare
+  v_changes jsonb;
+begin
+  with restored as (
+    insert into public.leaderboard_scores (board_id, user_id, xp, reached_at)
+    select b.board_id, p_user_id, sum(l.amount), max(l.created_at)
+    from public.leaderboards b
+    join public.xp_ledger l on l.user_id = p_user_id and l.space_id = p_space_id
+      and l.occurred_at >= b.period_start::timestamp at time zone 'UTC'
+      and (b.period_end = 'infinity' or (
+        l.occurred_at < b.period_end::timestamp at time zone 'UTC'
+        and l.created_at < b.period_end::timestamp at time zone 'UTC'))
+    where b.space_id = p_space_id
+    group by b.board_id having sum(l.amount) > 0
+    returning board_id, xp
+  )
+  select jsonb_agg(jsonb_build_object('board_id', board_id, 'xp', xp, 'users', 1)) into v_changes from restored;
+  if v_changes is not null then
+    perform internal.change_buckets(p_user_id, v_changes);
+  end if;
 end $$;
 
 -- Take a user off the boards: all of them (p_space_id null: the account goes) or those of one space (the user leaves).
@@ -138,65 +214,28 @@ begin
   end if;
 end $$;
 
+-- Who joins a space stands on its boards, and who leaves does not. A space that is being deleted takes its boards along.
+create function internal.score_member() returns trigger
+language plpgsql security definer set search_path = '' as $$
+begin
+  if tg_op = 'INSERT' then
+    perform internal.restore_scores(new.user_id, new.space_id);
+  elsif exists (select from public.spaces where space_id = old.space_id) then
+    perform internal.remove_scores(old.user_id, old.space_id);
+  end if;
+  return null;
+end $$;
+create trigger studysync_scores after insert or delete on public.space_members
+  for each row execute function internal.score_member();
+
 -- However an account goes (our API, the dashboard of Supabase), its scores leave the histograms with it.
-create function internal.on_profile_deleted() returns trigger
+create function internal.remove_scores_of_account() returns trigger
 language plpgsql security definer set search_path = '' as $$
 begin
   perform internal.remove_scores(old.user_id);
   return old;
 end $$;
-create trigger studysync_on_profile_deleted before delete on public.profiles
-  for each row execute function internal.on_profile_deleted();
-
--- 1 + the number of users with more XP: coarse buckets above, and the fine ones above within the same coarse one.
-create function internal.rank_of(p_board_id bigint, p_xp integer) returns bigint
-language sql stable set search_path = '' as $$
-  select 1 + (
-    select coalesce(sum(users), 0) from public.leaderboard_buckets
-    where board_id = p_board_id and not fine and bucket > p_xp >> 8
-  ) + (
-    select coalesce(sum(users), 0) from public.leaderboard_buckets
-    where board_id = p_board_id and fine and bucket > p_xp and bucket < ((p_xp >> 8) + 1) << 8
-  )
-$$;
-
--- A page of a board from after a position (xp, reached_at, user_id). Only the first row's rank is looked up: its score
--- takes as many places as there are users who have it, and all who have less stand on the page above the row at hand.
--- The rest of the position's own score and the scores below it are read apart, each straight from the index: thousands
--- may share a score, and `or` would read all that stand above. Planned once a connection, which is half of its time; a
--- plan for any position and p_limit is good because the numbers written here, for a page of 100 at most, bound what is read.
-create function internal.leaderboard_page(
-  p_board_id bigint, p_limit integer, p_after_xp integer, p_after_at timestamptz, p_after_id uuid)
-returns jsonb
-language plpgsql stable set search_path = '' set plan_cache_mode = force_generic_plan as $$
-begin
-  return (
-    with found as (
-      (select s.user_id, s.xp, s.reached_at from public.leaderboard_scores s
-       where s.board_id = p_board_id and s.xp = p_after_xp and (s.reached_at, s.user_id) > (p_after_at, p_after_id)
-       order by s.reached_at, s.user_id limit 101)
-      union all
-      (select s.user_id, s.xp, s.reached_at from public.leaderboard_scores s
-       where s.board_id = p_board_id and s.xp < coalesce(p_after_xp, 2147483647)
-       order by s.xp desc, s.reached_at, s.user_id limit 101)
-    ), rows as (
-      select * from found order by xp desc, reached_at, user_id limit p_limit + 1
-    ), ranked as (
-      select *, rank() over (order by xp desc) as place from rows
-    ), top as materialized (
-      select t.xp, internal.rank_of(p_board_id, t.xp) as rank, b.users - t.shown as not_shown
-      from (select xp, count(*) as shown from rows group by xp order by xp desc limit 1) t
-      cross join lateral (select sum(users) as users from public.leaderboard_buckets
-        where board_id = p_board_id and fine and bucket = t.xp) b
-    )
-    select coalesce(jsonb_agg(jsonb_build_object(
-      'rank', top.rank + case when r.xp = top.xp then 0 else top.not_shown + r.place - 1 end,
-      'user_id', r.user_id, 'username', p.username, 'xp', r.xp,
-      'level', u.level, 'reached_at', r.reached_at) order by r.xp desc, r.reached_at, r.user_id), '[]')
-    from ranked r
-    join public.profiles p using (user_id)
-    join public.user_stats u using (user_id)
-    cross join top);
-end $$;
+create trigger studysync_remove_scores before delete on public.profiles
+  for each row execute function internal.remove_scores_of_account();
 
 select internal.lock_down();

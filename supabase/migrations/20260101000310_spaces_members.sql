@@ -7,31 +7,6 @@ language sql stable set search_path = '' as $$
                             'joined_at', m.joined_at, 'is_member', true)
 $$;
 
--- Put a member's XP from sessions in the space back on its boards: they may have been here before.
-create function internal.restore_scores(p_user_id uuid, p_space_id uuid) returns void
-language plpgsql set search_path = '' as $$
-declare
-  v_changes jsonb;
-begin
-  with restored as (
-    insert into public.leaderboard_scores (board_id, user_id, xp, reached_at)
-    select b.board_id, p_user_id, sum(l.amount), max(l.created_at)
-    from public.leaderboards b
-    join public.xp_ledger l on l.user_id = p_user_id and l.space_id = p_space_id
-      and l.occurred_at >= b.period_start::timestamp at time zone 'UTC'
-      and (b.period_end = 'infinity' or (
-        l.occurred_at < b.period_end::timestamp at time zone 'UTC'
-        and l.created_at < b.period_end::timestamp at time zone 'UTC'))
-    where b.space_id = p_space_id
-    group by b.board_id having sum(l.amount) > 0
-    returning board_id, xp
-  )
-  select jsonb_agg(jsonb_build_object('board_id', board_id, 'xp', xp, 'users', 1)) into v_changes from restored;
-  if v_changes is not null then
-    perform internal.change_buckets(p_user_id, v_changes);
-  end if;
-end $$;
-
 -- Nobody is in more than 200 spaces: a badge is told to each.
 create function internal.add_member(p_space_id uuid, p_user_id uuid, p_role text) returns public.space_members
 language plpgsql set search_path = '' as $$
@@ -45,7 +20,6 @@ begin
   values (p_space_id, p_user_id, p_role, internal.clock()) returning * into m;
   update public.spaces set member_count = member_count + 1 where space_id = p_space_id;
   perform internal.note_activity(p_space_id, p_user_id, 'joined');
-  perform internal.restore_scores(p_user_id, p_space_id);
   return m;
 end $$;
 
@@ -55,7 +29,6 @@ begin
   delete from public.space_members where space_id = p_space_id and user_id = p_user_id;
   update public.spaces set member_count = member_count - 1 where space_id = p_space_id;
   perform internal.note_activity(p_space_id, p_user_id, 'left');
-  perform internal.remove_scores(p_user_id, p_space_id);
 end $$;
 
 create function internal.hand_over(p_space_id uuid, p_from uuid, p_to uuid) returns void
@@ -120,20 +93,6 @@ begin
   end if;
   return jsonb_build_object('space_id', v_id, 'is_member', false, 'role', null);
 end $$;
-
-create function public.get_space_members(p_user_id uuid, p_space_id uuid) returns jsonb
-language sql stable security definer set search_path = '' as $$
-  select coalesce(jsonb_agg(jsonb_build_object(
-    'user_id', m.user_id, 'username', p.username, 'role', m.role, 'joined_at', m.joined_at, 'xp', u.total_xp,
-    'is_studying', exists (
-      select from public.study_sessions a
-      where a.user_id = m.user_id and a.status = 'active' and internal.is_running(a)))
-    order by internal.space_rank(m.role) desc, m.joined_at, m.user_id), '[]')
-  from internal.authorize_space(p_user_id, p_space_id, 'members') s
-  join public.space_members m on m.space_id = s.space_id
-  join public.profiles p on p.user_id = m.user_id
-  join public.user_stats u on u.user_id = m.user_id
-$$;
 
 create function public.get_membership(p_user_id uuid, p_space_id uuid) returns jsonb
 language sql stable security definer set search_path = '' as $$
@@ -279,12 +238,26 @@ begin
   end loop;
 end $$;
 
-create or replace function internal.on_profile_deleted() returns trigger
+-- However an account goes (our API, the pages of Supabase): first the user's line and their spaces, then the profile,
+-- in the order of everybody else. Whoever removes this member holds a space and then asks for the profile.
+create function internal.on_account_deleted() returns trigger
+language plpgsql security definer set search_path = '' as $$
+begin
+  perform from public.user_stats where user_id = old.id for update;
+  perform internal.leave_all_spaces(old.id);
+  return old;
+end $$;
+create trigger studysync_on_account_deleted before delete on auth.users
+  for each row execute function internal.on_account_deleted();
+
+-- However an account goes: a profile that goes alone leaves its spaces in order, too.
+create function internal.on_profile_deleted() returns trigger
 language plpgsql security definer set search_path = '' as $$
 begin
   perform internal.leave_all_spaces(old.user_id);
-  perform internal.remove_scores(old.user_id);
   return old;
 end $$;
+create trigger studysync_leave_spaces before delete on public.profiles
+  for each row execute function internal.on_profile_deleted();
 
 select internal.lock_down();

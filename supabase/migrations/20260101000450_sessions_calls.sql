@@ -1,5 +1,14 @@
 -- What clients and the schedule do with study sessions (CONTRACT: "Sessions").
 
+-- The answer to a start, the same at any later time.
+create function internal.session_started(s public.study_sessions) returns jsonb
+language sql stable set search_path = '' as $$
+  select jsonb_build_object(
+    'session_id', s.session_id, 'status', 'active', 'started_at', s.started_at, 'subject', s.subject,
+    'space_id', s.space_id, 'duration_minutes', s.duration_minutes,
+    'planned_end_at', s.started_at + make_interval(mins => s.duration_minutes))
+$$;
+
 -- {"session_id"?, "duration_minutes", "subject"?, "space_id"?, "mode"}. A repeat with the same id is the same answer.
 create function public.start_session(p_user_id uuid, p_args jsonb) returns jsonb
 language plpgsql security definer set search_path = '' as $$
@@ -53,15 +62,6 @@ begin
   values (v_id, p_user_id, 'lifecycle', 'start', v_now);
   return internal.session_started(s);
 end $$;
-
--- The answer to a start, the same at any later time.
-create function internal.session_started(s public.study_sessions) returns jsonb
-language sql stable set search_path = '' as $$
-  select jsonb_build_object(
-    'session_id', s.session_id, 'status', 'active', 'started_at', s.started_at, 'subject', s.subject,
-    'space_id', s.space_id, 'duration_minutes', s.duration_minutes,
-    'planned_end_at', s.started_at + make_interval(mins => s.duration_minutes))
-$$;
 
 -- {"event_id", "session_id", "event_type", "timestamp"?, "payload"?}: one event of the client, dated by the server. An
 -- event that is there already is left as it is, so that a call whose answer was lost can be made again.
@@ -214,5 +214,20 @@ begin
   return jsonb_build_object(
     'completed', v_completed, 'abandoned', v_abandoned, 'postponed', v_postponed, 'xp_awarded', v_xp);
 end $$;
+
+-- The members of a space with what they are doing: who is studying is known to sessions, not to spaces.
+create function public.get_space_members(p_user_id uuid, p_space_id uuid) returns jsonb
+language sql stable security definer set search_path = '' as $$
+  select coalesce(jsonb_agg(jsonb_build_object(
+    'user_id', m.user_id, 'username', p.username, 'role', m.role, 'joined_at', m.joined_at, 'xp', u.total_xp,
+    'is_studying', exists (
+      select from public.study_sessions a
+      where a.user_id = m.user_id and a.status = 'active' and internal.is_running(a)))
+    order by internal.space_rank(m.role) desc, m.joined_at, m.user_id), '[]')
+  from internal.authorize_space(p_user_id, p_space_id, 'members') s
+  join public.space_members m on m.space_id = s.space_id
+  join public.profiles p on p.user_id = m.user_id
+  join public.user_stats u on u.user_id = m.user_id
+$$;
 
 select internal.lock_down();

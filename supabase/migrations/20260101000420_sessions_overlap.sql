@@ -28,6 +28,15 @@ language sql stable set search_path = '' as $$
     select from internal.occupied_after(s.user_id, s.session_id, s.started_at) o where o.started_at < p_until)
 $$;
 
+-- A session that was begun offline may turn out to have been beside another one; then it takes no more.
+create function internal.require_alone(s public.study_sessions) returns void
+language plpgsql set search_path = '' as $$
+begin
+  if s.replayed and internal.overlaps_another(s, internal.clock()) then
+    perform internal.fail('SS003', 'This session overlaps another one.', jsonb_build_object('session_id', s.session_id));
+  end if;
+end $$;
+
 -- Whether another session was completed between two moments.
 create function internal.another_lies_between(s public.study_sessions, p_from timestamptz, p_until timestamptz)
 returns boolean

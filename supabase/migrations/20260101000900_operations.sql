@@ -1,12 +1,6 @@
 -- What operators do about accounts, through the health function: its audit lines name who gave the order, and the trail of
 -- the account says what was done and why. Each may be given again and then changes nothing.
 
--- Whose writes are refused (internal.lock_user) and who cannot sign in.
-create table internal.suspensions (
-  user_id uuid primary key references public.profiles on delete cascade,
-  suspended_at timestamptz not null
-);
-
 -- Take an account's line; an operator's order acts for nobody who has an account (internal.actor).
 create function internal.account_to_operate_on(p_user_id uuid) returns void
 language plpgsql set search_path = '' as $$
@@ -64,44 +58,12 @@ begin
   return 'true';
 end $$;
 
--- Take XP off the boards that p_occurred_at counts for and that are still open: one that is over keeps what it had.
-create function internal.lower_scores(
-  p_user_id uuid, p_space_id uuid, p_xp integer, p_occurred_at timestamptz, p_now timestamptz) returns void
-language plpgsql set search_path = '' as $$
-declare
-  v_changes jsonb;
-begin
-  with before as (
-    select s.board_id, s.xp from internal.leaderboard_periods(p_occurred_at) p
-    join public.leaderboards b on b.period = p.period and b.period_start = p.period_start
-      and (b.space_id is null or b.space_id = p_space_id)
-    join public.leaderboard_scores s on s.board_id = b.board_id and s.user_id = p_user_id
-    where p.period_end > (p_now at time zone 'UTC')::date
-  ), gone as (
-    delete from public.leaderboard_scores s using before b
-    where s.board_id = b.board_id and s.user_id = p_user_id and b.xp = p_xp
-  ), after as (
-    update public.leaderboard_scores s set xp = b.xp - p_xp from before b
-    where s.board_id = b.board_id and s.user_id = p_user_id and b.xp <> p_xp
-    returning s.board_id, s.xp
-  )
-  select jsonb_agg(change) into v_changes from (
-    select jsonb_build_object('board_id', board_id, 'xp', xp, 'users', -1) from before
-    union all
-    select jsonb_build_object('board_id', board_id, 'xp', xp, 'users', 1) from after
-  ) changes (change);
-  if v_changes is not null then
-    perform internal.change_buckets(p_user_id, v_changes);
-  end if;
-end $$;
-
 -- Take back all that one session paid, milestones too. What counts towards milestones stays (user_stats.session_xp): each
 -- is paid once, also to those who come there again. Returns how much it was; 0 when it was taken back before.
 create function internal.take_back(s public.study_sessions, p_now timestamptz) returns integer
 language plpgsql set search_path = '' as $$
 declare
   v_paid record;
-  v_space_id uuid;
 begin
   select day, space_id, occurred_at, sum(amount)::integer as amount into v_paid
   from public.xp_ledger where session_id = s.session_id group by 1, 2, 3 having sum(amount) > 0;
@@ -112,10 +74,6 @@ begin
   values (s.user_id, -v_paid.amount, 'correction', s.session_id, v_paid.day, v_paid.space_id, v_paid.occurred_at, p_now);
   update public.study_days set xp = xp - v_paid.amount where user_id = s.user_id and day = v_paid.day;
   update public.study_sessions set xp_awarded = 0, updated_at = p_now where session_id = s.session_id;
-  -- As in pay_session: only who is a member stands on the space's boards.
-  select space_id into v_space_id from public.space_members
-  where space_id = v_paid.space_id and user_id = s.user_id for key share;
-  perform internal.lower_scores(s.user_id, v_space_id, v_paid.amount, v_paid.occurred_at, p_now);
   return v_paid.amount;
 end $$;
 
