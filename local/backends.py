@@ -6,9 +6,9 @@
         with backends.new_project() as project:      # in some 0.4 s: another database, copied from the template,
             project.environment, project.dsn         # with its own PostgREST and auth; dropped at the end
 
-Several may run at once, each in a home of its own. `postgres`, `project.postgrest`, `project.auth`, `project.gateway` and
-`dynamodb` are `Part`s: `kill()`, `freeze()`, `thaw()`, `restart()` one, and the others go on. Start from the main thread: the kernel
-ends the processes together with the thread that started them.
+Several may run at once, each in a home of its own. `postgres`, `project.postgrest`, `project.auth`, `project.gateway`
+and `dynamodb` are `Part`s: `kill()`, `freeze()`, `thaw()`, `restart()` one, and the others go on. Start from the main
+thread: the kernel ends the processes together with the thread that started them.
 """
 
 import itertools

@@ -49,7 +49,7 @@ async def user_badges(caller: CurrentUser, user_id: UserInPath) -> Any:
 @router.get("/streaks/{user_id}", response_model=Success[Streaks])
 async def streaks(caller: CurrentUser, user_id: UserInPath) -> Any:
     """Tell a user's streak."""
-    return {"data": await service.read(caller, "get_streaks", user_id)}
+    return {"data": await service.streaks(caller, user_id)}
 
 
 @router.get("/leaderboard/{period}", response_model=LeaderboardPage)

@@ -31,6 +31,14 @@ async def read(caller: Caller, function: str, user_id: UUID) -> Any:
     return found
 
 
+async def streaks(caller: Caller, user_id: UUID) -> dict[str, Any]:
+    """Return a user's streak; others see no days of one who does not share them."""
+    found: dict[str, Any] = await read(caller, "get_streaks", user_id)
+    if not found.pop("share_activity") and user_id != caller.user_id:
+        found |= {"last_active_date": None, "active_today": False, "at_risk": False}
+    return found
+
+
 async def history(caller: Caller, user_id: UUID, limit: int, cursor: str | None) -> dict[str, Any]:
     """Return a page of the caller's own ledger, newest first.
 

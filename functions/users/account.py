@@ -14,7 +14,7 @@ from studysync.web.pagination import DEFERRED, decode_cursor, page
 from users.attempts import mail_attempt, mail_token_attempt
 from users.models import EmailConfirmed, Tokens
 from users.service import own_profile
-from users.sign_in import log_sign_in, require_password, supabase_auth
+from users.sign_in import describe_session, log_sign_in, require_password, supabase_auth
 from users.timing import steady_time
 
 # A table, and the key of the row of it that came last, each value as text.
@@ -59,6 +59,7 @@ async def reset_password(token: str, password: str) -> Tokens:
         await auth.sign_out(tokens.token)
         raise
     await auth.sign_out(tokens.token, "others")
+    await describe_session(tokens)
     log_sign_in("password_reset", tokens.user_id)
     return tokens
 

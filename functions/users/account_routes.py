@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 from uuid import UUID
-
-from fastapi import Header
 
 from studysync.auth.dependencies import CurrentUser, FirstFactorUser, refuse_other_user
 from studysync.errors import forbidden
@@ -39,7 +37,6 @@ from users.models import (
 )
 
 router = create_router("users")
-UserAgent = Annotated[str | None, Header(include_in_schema=False)]
 
 
 @router.post("/api/auth/register", status_code=201)
@@ -51,10 +48,11 @@ async def register(body: Registration, idempotency_key: IdempotencyKey = None) -
 
 
 @router.post("/api/auth/login")
-async def login(body: Login, user_agent: UserAgent = None) -> Success[Tokens]:
+async def login(body: Login) -> Success[Tokens]:
     """Sign in with address and password."""
     email = body.email.strip().lower()
-    tokens = await sign_in.sign_in(email, body.password.get_secret_value(), user_agent or "")
+    tokens = await sign_in.sign_in(email, body.password.get_secret_value())
+    await sign_in.describe_session(tokens)
     return Success(data=_own(tokens, body))
 
 

@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 from uuid import UUID
 
 import httpx
+import jwt
 
 from studysync.aws.snapstart import on_restore
 from studysync.db.transport import http_client
@@ -188,10 +189,17 @@ def _tokens(answer: dict[str, Any]) -> Tokens:
             token=answer["access_token"],
             refresh_token=answer["refresh_token"],
             expires_at=datetime.fromtimestamp(answer["expires_at"], UTC),
+            session_id=session_of(answer["access_token"]),
             second_factor_required=any(each.get("status") == "verified" for each in user.get("factors") or ()),
         )
-    except (LookupError, TypeError, ValueError, AttributeError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, jwt.PyJWTError) as error:
         raise auth_unavailable(error) from error
+
+
+def session_of(access_token: str) -> str:
+    """Return the session that a token of Supabase Auth's own answer names; it needs no check."""
+    claims: dict[str, Any] = jwt.decode(access_token, options={"verify_signature": False})
+    return str(claims["session_id"])
 
 
 def _refuse(error: AuthRefusedError, message: str) -> NoReturn:

@@ -1,8 +1,9 @@
 """Calls to Supabase Auth: one request each, and what its answer means.
 
-Failure policy: what Supabase Auth refuses shows that it works, and is raised as AuthRefusedError with its code. Whatever else
-comes back (a gateway's page, a status of a platform that is not well, a success without what it should hold) is an outage:
-a 503 for the client and a failure for the breaker `auth`. What takes too long counts only when several callers have it.
+Failure policy: what Supabase Auth refuses shows that it works, and is raised as AuthRefusedError with its code.
+Whatever else comes back (a gateway's page, a status of a platform that is not well, a success without what it should
+hold) is an outage: a 503 for the client and a failure for the breaker `auth`. What takes too long counts only when
+several callers have it.
 """
 
 from __future__ import annotations

@@ -166,6 +166,7 @@ class Tokens(BaseModel):
     token: str = Field(description="The access token for `Authorization: Bearer`.")
     refresh_token: str
     expires_at: datetime
+    session_id: Annotated[str, Field(exclude=True)] = ""
     second_factor_required: bool = Field(
         default=False,
         description="The account has a second factor: show it at Supabase Auth, this token opens nothing yet.",

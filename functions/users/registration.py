@@ -25,7 +25,7 @@ from studysync.web.idempotency import fingerprint
 from users.attempts import registration_attempt
 from users.captcha import check_captcha
 from users.models import Registered, Registration, Tokens
-from users.sign_in import log_sign_in, sign_in, supabase_auth
+from users.sign_in import describe_session, log_sign_in, sign_in, supabase_auth
 from users.timing import steady_time
 
 
@@ -91,6 +91,7 @@ async def _registered(body: Registration) -> Registered:
     if mode == "optional":
         await auth.send_mail("/otp", email=body.email, create_user=False)
     tokens = await auth.sign_in(body.email, body.password.get_secret_value())
+    await describe_session(tokens)
     _log_profile(tokens.user_id)
     log_sign_in("registration", tokens.user_id)
     return _signed_in(tokens, body.username)
@@ -172,7 +173,7 @@ def _key_reused() -> ApiError:
 
 
 def _signed_in(tokens: Tokens, username: str) -> Registered:
-    return Registered(**tokens.model_dump(exclude={"second_factor_required"}), username=username)
+    return Registered(**tokens.model_dump(exclude={"second_factor_required", "session_id"}), username=username)
 
 
 def _to_be_confirmed(body: Registration, user_id: UUID) -> Registered:

@@ -27,7 +27,7 @@ def supabase_auth() -> SupabaseAuth:
     return auth.supabase_auth()
 
 
-async def sign_in(email: str, password: str, user_agent: str | None = None) -> Tokens:
+async def sign_in(email: str, password: str) -> Tokens:
     """Return a new session.
 
     Raises:
@@ -46,12 +46,23 @@ async def sign_in(email: str, password: str, user_agent: str | None = None) -> T
         raise
     attempt.forget()
     log_sign_in("login", tokens.user_id)
-    if user_agent is not None:
-        # Supabase Auth sees ours. It cannot be sent on: secret keys are refused where a browser's name is on the call.
-        await record_in_trail(
-            "describe_auth_session", p_user_id=str(tokens.user_id), p_user_agent=user_agent[:_MAX_USER_AGENT]
-        )
     return tokens
+
+
+async def describe_session(tokens: Tokens) -> None:
+    """Keep what the client of a new session calls itself, for the list of sessions.
+
+    Supabase Auth sees our name. The client's cannot be sent on: secret keys are refused where a browser's is on the
+    call.
+    """
+    context = request_context()
+    if context is not None and context.user_agent:
+        await record_in_trail(
+            "describe_auth_session",
+            p_user_id=str(tokens.user_id),
+            p_session_id=tokens.session_id,
+            p_user_agent=context.user_agent[:_MAX_USER_AGENT],
+        )
 
 
 async def require_password(email: str, password: str) -> None:

@@ -1,7 +1,7 @@
 """One-time tokens in mails: confirming an address, signing in without a password, changing an address.
 
-As in GoTrue, a token is a short code, and its hash together with the address it was sent to is what links carry and what is
-kept. It is good once, for as long as the configuration says.
+As in GoTrue, a token is a short code, and its hash together with the address it was sent to is what links carry and
+what is kept. It is good once, for as long as the configuration says.
 """
 
 import hashlib

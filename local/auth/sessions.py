@@ -1,8 +1,8 @@
 """Sessions: access tokens, and refresh tokens that work once.
 
-A refresh token that comes again gets the session's current one where its answer may have been lost on the way: within the
-reuse interval, and for the immediate parent of the current one. An older one is in the hands of two parties, so the whole
-session is revoked. Deleting a session, or its account, takes the refresh tokens with it.
+A refresh token that comes again gets the session's current one where its answer may have been lost on the way: within
+the reuse interval, and for the immediate parent of the current one. An older one is in the hands of two parties, so the
+whole session is revoked. Deleting a session, or its account, takes the refresh tokens with it.
 """
 
 import secrets

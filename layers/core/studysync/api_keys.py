@@ -3,8 +3,8 @@
 A secret key (`sb_secret_...`) goes into `apikey` alone: the gateway puts the service role's token in its place. The
 `service_role` key of older projects is that token, so it goes into `Authorization` as well.
 
-A project may have several keys at once. All calls carry the first one until it is refused, and then the next: a new key may
-be listed before it exists, and an old one deleted while environments still list it.
+A project may have several keys at once. All calls carry the first one until it is refused, and then the next: a new key
+may be listed before it exists, and an old one deleted while environments still list it.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Keys for what is sealed or hashed here, each for one purpose, derived from the secret that every function has.
 
-They change when the first API key is changed: counters of limits begin anew, lines in the log name the same text otherwise.
-What was sealed before opens for as long as the old key is still listed; afterwards cursors are not valid any more (a 400, and
-the client begins with the first page).
+They change when the first API key is changed: counters of limits begin anew, lines in the log name the same text
+otherwise. What was sealed before opens for as long as the old key is still listed; afterwards cursors are not valid any
+more (a 400, and the client begins with the first page).
 """
 
 from __future__ import annotations

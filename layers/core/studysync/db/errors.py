@@ -85,8 +85,8 @@ class DatabaseBusyError(Exception):
 # Serialization failure, deadlock, lock timeout: the database works, and somebody else's call came first.
 _BUSY_CODES = frozenset({"40001", "40P01", "55P03"})
 
-# Passing as well: shutting down, starting, or ending what was idle for too long; a project that may only read because its
-# disk is full; PostgREST without a connection, or with a schema that is older than the functions it is asked for.
+# Passing as well: shutting down, starting, or ending what was idle for too long; a project that may only read because
+# its disk is full; PostgREST without a connection, or with a schema that is older than the functions it is asked for.
 _TRANSIENT_CODES = frozenset(
     _BUSY_CODES
     | {"57P01", "57P02", "57P03", "57P04", "57P05", "25P03", "25P04", "25006"}
