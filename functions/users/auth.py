@@ -39,7 +39,7 @@ _UNAUTHENTICATED = frozenset(
 _ENDED = frozenset({"session_not_found", "session_expired", "user_not_found"})
 _WRONG_CREDENTIALS = "The email address or the password is wrong."
 _REFRESH_REFUSED = "The refresh token is not valid."
-_TOKEN_REFUSED = "The access token is not valid."
+_TOKEN_REFUSED = "The access token is not valid."  # noqa: S105 - a message
 _LINK_REFUSED = "The link is not valid, or was used before."
 
 

@@ -1,4 +1,4 @@
-"""The same time for every call that may send a mail: a mail takes long, and its absence would tell who has no account."""
+"""The same time for every call that may send a mail: one that is quicker would tell who has no account."""
 
 from __future__ import annotations
 

@@ -22,8 +22,8 @@ _APP_METADATA = {"provider": "email", "providers": ["email"]}
 # An account with all that belongs to it when it is shown.
 _SELECT = """
     select u.*,
-      (select coalesce(jsonb_agg(to_jsonb(i) order by i.created_at), '[]') from auth.identities i where i.user_id = u.id)
-        as identities,
+      (select coalesce(jsonb_agg(to_jsonb(i) order by i.created_at), '[]') from auth.identities i
+       where i.user_id = u.id) as identities,
       (select coalesce(jsonb_agg(to_jsonb(f) order by f.created_at), '[]') from auth.mfa_factors f
        where f.user_id = u.id) as factors
     from auth.users u
@@ -113,7 +113,8 @@ class Accounts:
         hashed = await hash_password(password) if password else None
         query = """
             with made as (
-              insert into auth.users (email, encrypted_password, raw_user_meta_data, raw_app_meta_data, email_confirmed_at)
+              insert into auth.users
+                (email, encrypted_password, raw_user_meta_data, raw_app_meta_data, email_confirmed_at)
               values (%s, %s, %s, %s, case when %s then now() end) returning id, email
             )
             insert into auth.identities (user_id, provider, provider_id, identity_data)

@@ -1,4 +1,4 @@
-"""The heads of HTTP/1.1 requests, read and written by hand: a gateway in front of every call must cost next to nothing."""
+"""The heads of HTTP/1.1 requests, read and written by hand: what stands before every call must cost next to none."""
 
 import asyncio
 import json

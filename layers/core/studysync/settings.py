@@ -53,9 +53,10 @@ class Settings(BaseModel):
     email_confirmation: Literal["off", "optional", "required"] = "off"
     """Whether a new account's address is confirmed: not asked for, asked for by mail, or before the first sign-in."""
     captcha_url: str = ""
-    """Where a captcha's answer is checked (``siteverify`` of hCaptcha, Turnstile or reCAPTCHA); empty: none is asked
-    for.""" captcha_secret: SecretStr = SecretStr("") mail_answer_seconds: float = Field(default=1.0, ge=0, le=5) """How
-    long every call takes that may send a mail, so that its time does not tell whether it did."""
+    """Where a captcha's answer is checked (``siteverify`` of hCaptcha, Turnstile, reCAPTCHA); empty: none is asked."""
+    captcha_secret: SecretStr = SecretStr("")
+    mail_answer_seconds: float = Field(default=1.0, ge=0, le=5)
+    """How long every call takes that may send a mail, so that its time does not tell whether it did."""
     suspicion_mode: Literal["soft", "strict"] = "soft"
     max_request_bytes: int = Field(default=3 * 1024 * 1024, ge=1024)
     """Bodies over this many bytes are answered with 413; a batch of 500 events with 4 KiB each goes through."""
