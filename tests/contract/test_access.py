@@ -87,7 +87,7 @@ def _resigned(token: str, claims: dict[str, Any], key: Any, algorithm: str) -> s
 @pytest.mark.parametrize("case", ["none", "None", "other key", "public key as secret", "service role", "anon", "empty"])
 def test_forged_tokens_are_refused(api: Api, backends: Backends, student: Student, case: str) -> None:
     """A token that Supabase Auth did not sign for a user is a 401."""
-    claims, environment = _claims(backends, student), backends.environment
+    claims = _claims(backends, student)
     jwks = api.run(_jwks(f"{backends.project.url}/auth/v1"))
     public_key = jwt.PyJWK.from_dict(jwks["keys"][0]).key
     pem = public_key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)

@@ -64,7 +64,7 @@ class DatabaseRefusalError(Exception):
     @property
     def refuses_key(self) -> bool:
         """Whether it is the API key that was refused: by the gateway without a code, by PostgREST as a token."""
-        return self.code == "HTTP 401" or self.code.startswith(_TOKEN_CODES)
+        return self.code == "HTTP 401" or self.code.startswith(_KEY_REFUSED)
 
 
 class DatabaseDownError(Exception):
@@ -92,9 +92,8 @@ _TRANSIENT_CODES = frozenset(
     | {"57P01", "57P02", "57P03", "57P04", "57P05", "25P03", "25P04", "25006"}
     | {CONNECTION_LOST, "PGRST000", "PGRST001", "PGRST002", "PGRST202"}
 )
-_TOKEN_CODES = (
-    "PGRST3"  # PostgREST does not take the token that our key stands for: until there is a good key, nothing works
-)
+# PostgREST does not take the token that our key stands for: until there is a good key, nothing works.
+_KEY_REFUSED = "PGRST3"
 _STATUS = "HTTP "  # of an answer without a code: whoever stands before PostgREST gave it
 # Connections; a full disk, no memory left; the disk itself; and what PostgreSQL says of its own insides, such as a row
 # that another call changed under it, or the last words of a server that gives up. None of it is the caller's doing.
@@ -116,7 +115,7 @@ def is_slow(code: str) -> bool:
 
 def is_transient(code: str) -> bool:
     """Tell whether the same call may well succeed in a moment."""
-    return code in _TRANSIENT_CODES or code.startswith((*_TRANSIENT_CLASSES, _STATUS, _TOKEN_CODES))
+    return code in _TRANSIENT_CODES or code.startswith((*_TRANSIENT_CLASSES, _STATUS, _KEY_REFUSED))
 
 
 def shows_life(code: str) -> bool:
