@@ -8,7 +8,7 @@ SAM_VENV := .venv-sam
 SCAN_VENV := .venv-scan
 EMULATOR_VENV := .venv-emulator
 BIN := $(VENV)/bin
-SOURCES := functions layers/core/studysync layers/resilience/resilience local tools
+SOURCES := functions layers/core/studysync layers/resilience/resilience local testing tools
 export PYTHONPATH := functions:layers/core:layers/resilience:.
 PIP := python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes
 # uv does it in a tenth of the time, and shows how far it is, with the certificates of the system, as pip has them. It

@@ -15,8 +15,8 @@ import pytest
 from local.backends import Backends
 from local.dynamodb import DynamoDB
 from local.home import Home, Ports
-from tests.support.client import Api, Operator, Student
-from tests.support.clock import DatabaseClock
+from testing.client import Api, Operator, Student
+from testing.clock import DatabaseClock
 
 # What is asked here is on this machine, whatever proxy the shell has for the rest of the world.
 os.environ["NO_PROXY"] = os.environ["no_proxy"] = "localhost,127.0.0.1,::1"

@@ -10,10 +10,10 @@ import psycopg
 import pytest
 
 from resilience import cache_manager
-from tests.support.client import Api, Student, assert_problem
-from tests.support.clock import DatabaseClock
-from tests.support.cursors import sealed
-from tests.support.timeline import completed_session
+from testing.client import Api, Student, assert_problem
+from testing.clock import DatabaseClock
+from testing.cursors import sealed
+from testing.timeline import completed_session
 
 MONDAY = datetime(2031, 3, 3, 12, tzinfo=UTC)  # a week and month that no other test plays in
 

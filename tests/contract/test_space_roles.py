@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.client import Api, Student, assert_problem
-from tests.support.spaces import create, join, members
+from testing.client import Api, Student, assert_problem
+from testing.spaces import create, join, members
 
 
 def test_a_private_space_does_not_exist_for_outsiders(api: Api, student: Student) -> None:

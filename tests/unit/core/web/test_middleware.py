@@ -24,7 +24,7 @@ from resilience import (
 from resilience._degradation import note_cached, note_fallback
 from studysync.errors import forbidden
 from studysync.web.middleware import ErrorHandlerMiddleware, RequestContextMiddleware
-from tests.support.client import assert_problem
+from testing.client import assert_problem
 
 Route = Callable[[], Awaitable[Any]]
 
