@@ -22,7 +22,10 @@ from testing.client import Api
 from testing.outages import reconnect
 from testing.served import served
 
-pytestmark = pytest.mark.skipif(PROGRAM is None, reason="no chromium on this machine: apt-get install chromium")
+pytestmark = [
+    pytest.mark.own_servers,
+    pytest.mark.skipif(PROGRAM is None, reason="no chromium on this machine: apt-get install chromium"),
+]
 
 PICTURES = os.environ.get("STUDYSYNC_PICTURES")
 """A folder to keep pictures of the pages in, for people; unset: none are taken."""
