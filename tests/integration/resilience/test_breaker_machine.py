@@ -19,7 +19,7 @@ from resilience import CircuitBreaker, CircuitOpenError, DynamoStore, MemoryStor
 from resilience.breaker.circuit import Permit
 from resilience.store import Item, Value
 from resilience.testing import ManualClock
-from tests.integration.resilience.helpers import FaultyStore
+from testing.faulty_store import FaultyStore
 
 FLEET, LEASE, THRESHOLD = 3, 20.0, 3
 environments = st.integers(0, FLEET - 1)

@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from resilience import CacheManager, MemoryStore, RateLimiter, cached, flush
 from resilience.testing import ManualClock
-from tests.integration.resilience.helpers import FaultyStore
+from testing.faulty_store import FaultyStore
 
 RUNS = int(os.environ.get("MACHINE_RUNS", "100"))
 FAULTS = ("down", "lose_writes", "lose_answers")
