@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple
 
 from resilience import _background, _degradation, events
 from resilience._clock import SYSTEM, Clock
+from resilience._fork import renew_in_child
 from resilience._runtime import Bound, default_store
 from resilience._shared_state import Control, control_of
 from resilience.cache.entry import Entry, Rules
@@ -84,15 +85,20 @@ class CacheManager(Bound):
     ) -> None:
         self.local = LocalLevel(max_entries, max_bytes)
         self.clock = clock
-        self.counters = Counters()
         self.single_flight = SingleFlight(clock)
-        self._refreshing: dict[str, float] = {}
+        self.after_fork()
+        renew_in_child(self)
         self._most_refreshing = max_entries
         self._given = store
         self._names: dict[str, tuple[object, object]] = {}
         self._binding: tuple[Control, SharedLevel | None] | None = None
         if store is None:
             self.follow_default()
+
+    def after_fork(self) -> None:
+        """See Renewable: refreshes under way and counts are the parent's; values stay."""
+        self.counters = Counters()
+        self._refreshing: dict[str, float] = {}
 
     def get_stats(self) -> CacheStats:
         """The figures now."""

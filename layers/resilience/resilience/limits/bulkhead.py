@@ -125,12 +125,12 @@ class ConnectionPool:
         self._steady = clock.steady
         self.after_fork()
         renew_in_child(self)
-        self._acquired = self._timeouts = self._peak = 0
-        self._waited = self._longest = 0.0
 
     def after_fork(self) -> None:
         """See Renewable: holders and waiters are the parent's."""
         self._lock = threading.Lock()
+        self._acquired = self._timeouts = self._peak = 0
+        self._waited = self._longest = 0.0
         self._holders: dict[_Loop | _Threads, int] = {}
         self._waiters: deque[_Waiter | _ThreadWaiter] = deque()
 
@@ -189,12 +189,14 @@ class ConnectionPool:
                 raise PoolTimeoutError(self.limit, self._steady() - began)
             waited = self._steady() - began
             self._waited, self._longest = self._waited + waited, max(self._longest, waited)
+        holders = self._holders
         try:
             yield
         finally:
             with self._lock:
-                self._drop(_THREADS)
-                self._hand_on()
+                if holders is self._holders:  # otherwise there was a fork, and the slot is the parent's
+                    self._drop(_THREADS)
+                    self._hand_on()
 
     async def release(self) -> None:
         """Give a slot back; the first in the queue gets it.
