@@ -91,9 +91,10 @@ $(VENV)/audit.stamp: requirements/audit.txt $(VENV)/dev.stamp
 audit: $(VENV)/audit.stamp ## look the locked dependencies up among known vulnerabilities (needs api.osv.dev)
 	@$(BIN)/python -m tools.audit
 
-lint: $(VENV)/dev.stamp ## ruff: format and lint
+lint: $(VENV)/dev.stamp ## ruff: format and lint; import-linter: which way imports point
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
+	@$(BIN)/lint-imports --no-cache --no-logo
 
 openapi: $(VENV)/dev.stamp ## write the OpenAPI document anew
 	@$(BIN)/python -m tools.openapi

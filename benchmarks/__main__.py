@@ -16,21 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from benchmarks.harness import Row, stage
 from benchmarks.report import keep, result_table, write_report
-
-# The order in which they run and stand in the report.
-NAMES = (
-    "leaderboard",
-    "awards",
-    "spaces",
-    "sync",
-    "growth",
-    "storage",
-    "breaker",
-    "resilience",
-    "requests",
-    "load",
-    "cold_start",
-)
+from benchmarks.rows import NAMES
 
 
 def main() -> int:

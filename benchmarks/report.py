@@ -13,6 +13,7 @@ from rich.table import Table
 
 from benchmarks.harness import Row
 from benchmarks.plots import Plot, write_plots
+from benchmarks.rows import NAMES
 
 RESULTS = Path(__file__).with_name("results.json")
 REPORT = Path(__file__).parents[1] / "docs" / "benchmarks.md"
@@ -52,8 +53,6 @@ def result_table(rows: list[Row]) -> Table:
 
 def write_report() -> None:
     """Write docs/benchmarks.md and its plots from what is in the result file."""
-    from benchmarks.__main__ import NAMES
-
     results = _results()
     names = [name for name in NAMES if name in results]
     parts = [_HEAD, _overview([(name, row) for name in names for row in results[name]["rows"]])]

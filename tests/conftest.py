@@ -88,7 +88,7 @@ def sql(backends: Backends, connections: list[psycopg.Connection[Any]]) -> psyco
 def api(backends: Backends) -> Iterator[Api]:
     """The API in this process."""
     from resilience import configure
-    from studysync.snapshot import restore
+    from studysync.aws.snapstart import restore
 
     # A runner, because a loop that is merely closed drops connections that are just being closed, and whatever test
     # came last is then blamed for them.

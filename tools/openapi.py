@@ -25,12 +25,12 @@ DOMAINS = ("users", "sessions", "gamification", "spaces", "sync", "health")
 def build() -> dict[str, Any]:
     """Return the document."""
     os.environ.setdefault("SUPABASE_URL", "http://localhost")  # the apps are built, never run
-    from studysync.problems import ProblemDetails
-    from studysync.routing import LateRoutes
+    from studysync.web.problem_details import ProblemDetails
+    from studysync.web.routing import LazyRoutes
     from sync.models import OfflineEvent
 
     found = [route for domain in DOMAINS for route in import_module(f"{domain}.app").app.routes]
-    routes = [each for route in found for each in (route.load() if isinstance(route, LateRoutes) else [route])]
+    routes = [each for route in found for each in (route.load() if isinstance(route, LazyRoutes) else [route])]
     document: dict[str, Any] = get_openapi(
         title="StudySync",
         version="1.0.0",

@@ -13,7 +13,7 @@ import subprocess
 from pathlib import Path
 
 AUTHORITIES = "studysync/authorities"
-"""Where `studysync.startup` looks for them, among a layer's packages."""
+"""Where `studysync.aws.cold_start` looks for them, among a layer's packages."""
 _CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----\n", re.DOTALL)
 
 

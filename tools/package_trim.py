@@ -35,7 +35,7 @@ _FILES = ("*.pyi", "*.c", "*.h", "*.pyx", "*.pxd", "*.rst", "*.md", "py.typed")
 # Read at run time: versions and entry points. Licences have to travel with what they cover.
 _METADATA = ("METADATA", "entry_points.txt", "licenses", "LICENSE", "LICENSE.txt", "LICENSE.md", "COPYING")
 # What libraries load only if it is there, and then at every cold start, though no function uses it: FastAPI looks for
-# models of pydantic 1, httpcore for HTTP/2, which our one pool does not speak (`studysync.http`).
+# models of pydantic 1, httpcore for HTTP/2, which our one pool does not speak (`studysync.db.transport`).
 OPTIONAL = ("pydantic/v1", "h2", "hpack", "hyperframe")
 
 

@@ -57,7 +57,7 @@ class Api:
 
     def close(self) -> None:
         """Close connections and the loop."""
-        from studysync.http import http_client
+        from studysync.db.transport import http_client
 
         self.run(http_client().aclose())
         self._loop.close()
@@ -96,14 +96,16 @@ def in_process(backends: Backends) -> Iterator[Api]:
 
 def forget_environment() -> None:
     """Drop what an earlier benchmark of this process read from its own backends."""
-    from studysync import database, http, identity, settings
+    from studysync import settings
+    from studysync.auth import dependencies
+    from studysync.db import client, transport
 
     for read in (
         settings.get_settings,
-        database.database,
-        http.http_transport,
-        http.http_client,
-        *_cached_in(identity),
+        client.database,
+        transport.http_transport,
+        transport.http_client,
+        *_cached_in(dependencies),
     ):
         read.cache_clear()
 

@@ -16,12 +16,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from resilience import RateLimiter, flush, performance_monitor, set_deadline, track_served
+from studysync.auth.dependencies import caller_of
 from studysync.context import begin_request, route_template
 from studysync.errors import INTERNAL_ERROR, RATE_LIMIT_EXCEEDED, ApiError
-from studysync.identity import caller_of
-from studysync.logging import app_logger
-from studysync.middleware.error_handler import error_response, install_handlers, to_api_error
-from studysync.middleware.request_context import SECURITY_HEADERS
+from studysync.telemetry.logging import app_logger
+from studysync.web.middleware.error_handler import error_response, install_handlers, to_api_error
+from studysync.web.middleware.request_context import SECURITY_HEADERS
 
 
 class Context(BaseHTTPMiddleware):

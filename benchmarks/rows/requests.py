@@ -97,9 +97,9 @@ def _cpu(stage: Stage) -> list[Row]:
 @contextmanager
 def _unobserved() -> Iterator[None]:
     with (
-        mock.patch("studysync.middleware.request_context._note"),
-        mock.patch("studysync.database._record"),
-        mock.patch("studysync.app.publish"),
+        mock.patch("studysync.web.middleware.request_context._note"),
+        mock.patch("studysync.db.client._record"),
+        mock.patch("studysync.web.app.publish"),
     ):
         yield
 
@@ -127,7 +127,7 @@ def _answered_from_memory() -> Iterator[None]:
         forget_environment()
         resilience.configure(store=resilience.MemoryStore())
         try:
-            with mock.patch("studysync.database.http_transport", return_value=transport):
+            with mock.patch("studysync.db.client.http_transport", return_value=transport):
                 yield
         finally:
             resilience.configure()
@@ -174,7 +174,7 @@ def _counts(stage: Stage) -> list[Row]:
         load_term(connection, Term(users=100, weeks=3), stage.say("Loading students"))
         users = random_users(connection, 20)
     from resilience.store._connection import Connection
-    from studysync.http import ReconnectingTransport
+    from studysync.db.transport import ReconnectingTransport
 
     trips: dict[str, list[int]] = {}
     tables: dict[str, list[int]] = {}

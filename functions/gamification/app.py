@@ -2,7 +2,8 @@
 
 from gamification.routes import router
 from gamification.service import backfill_badges
-from studysync.app import create_app, create_handler
+from studysync.aws.handler import create_handler
+from studysync.web.app import create_app
 
 app = create_app("Gamification", [router])
 handler = create_handler(app, schedules={"backfill_badges": backfill_badges})

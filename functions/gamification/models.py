@@ -9,7 +9,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from studysync.envelope import Success
+from studysync.web.responses import Success
 
 
 class Period(StrEnum):

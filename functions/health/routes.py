@@ -9,9 +9,9 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from health import service
 from health.models import Health, Liveness, Readiness
-from health.pages import page
-from studysync.envelope import Success
-from studysync.routing import create_router
+from health.operations.pages import page
+from studysync.web.responses import Success
+from studysync.web.routing import create_router
 
 router = create_router("health")
 

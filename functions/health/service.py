@@ -1,45 +1,39 @@
-"""Whether the service can do its work, what the fleet measured, and what operators may do about it.
-
-Failure policy: with DynamoDB down every question is answered from what this environment knows, marked as not complete;
-an order that could not reach the others is a 503 that says so.
-"""
+"""Whether the service can do its work."""
 
 from __future__ import annotations
 
 import asyncio
-import os
-from typing import Any
 
-from health import checks, figures
-from resilience import (
-    CircuitState,
-    HealthReport,
-    SharedCircuit,
-    StoreError,
-    cache_manager,
-    default_store,
-    force_open_async,
-    health_checker,
-    performance_monitor,
-    reset_circuit_async,
-    shared_circuits_async,
-)
-from studysync.database import database
-from studysync.errors import NOT_FOUND, SERVICE_UNAVAILABLE, ApiError, unavailable
-from studysync.errors_seen import error_tracker, shown, summary
-from studysync.logging import app_logger, audit_logger
-from studysync.observability import count
-from studysync.schedules import end_of_run, in_steps, purge
-from studysync.settings import get_settings
+from studysync.aws import snapstart
+from studysync.db.client import database
+from studysync.errors import ApiError, unavailable
 
 READINESS_SECONDS = 0.2
 """However the database hangs, a load balancer has its answer within 300 ms, once the database has answered here."""
-WINDOW_MINUTES = 15
-VERSION = "1.0.0"
-CIRCUITS = ("auth", "database")
-"""Circuits that are always shown; others once they have opened."""
-CONSEQUENCES = frozenset({"CircuitOpenError", "DeadlineExceededError", "PoolTimeoutError"})
-"""Errors of calls that were not made, or had no time left, because of what other errors tell."""
+FIRST_CONTACT_SECONDS = 4.0
+_met = {"database": False}
+
+
+async def ask_database(seconds: float) -> None:
+    """Come back when the database answers.
+
+    The first answer that this environment gets may take longer: it has to connect, on a processor that has much to do.
+
+    Args:
+        seconds: how long it may take.
+
+    Raises:
+        TimeoutError: it took longer.
+        ApiError: it does not answer.
+    """
+    async with asyncio.timeout(seconds if _met["database"] else FIRST_CONTACT_SECONDS):
+        await database().call("ping")
+    _met["database"] = True
+
+
+def forget_database() -> None:
+    """Be young again: a copy of this environment has connections of its own to make."""
+    _met["database"] = False
 
 
 async def require_database() -> None:
@@ -49,184 +43,9 @@ async def require_database() -> None:
         ApiError: SERVICE_UNAVAILABLE, it does not, or not in time.
     """
     try:
-        await checks.ask_database(READINESS_SECONDS)
+        await ask_database(READINESS_SECONDS)
     except (TimeoutError, ApiError) as error:
         raise unavailable("The database cannot be reached.") from error
 
 
-async def dependencies() -> dict[str, Any]:
-    """Return the checks of what the service stands on."""
-    report = await health_checker.run_all()
-    answer = _checked(report)
-    chosen = {name: answer["checks"][name] for name in checks.DEPENDENCIES}
-    found = {each["status"] for each in chosen.values()}
-    status = next((each for each in ("fail", "warn") if each in found), "pass")
-    return {**answer, "status": status, "checks": chosen}
-
-
-async def detailed() -> dict[str, Any]:
-    """Return everything.
-
-    Raises:
-        ApiError: SERVICE_UNAVAILABLE with the same in its details, a critical check failed.
-    """
-    report = await health_checker.run_all()
-    answer = {
-        **_checked(report),
-        "version": VERSION,
-        "function_version": os.environ.get("AWS_LAMBDA_FUNCTION_VERSION", "none"),
-        "stage": get_settings().stage,
-        "uptime_seconds": checks.uptime_seconds(),
-        "system": checks.system(),
-        "circuits": await _circuits(),
-    }
-    if report.status == "fail":
-        from health.reports import Detailed
-
-        details = Detailed.model_validate(answer).model_dump(mode="json")
-        raise ApiError(SERVICE_UNAVAILABLE, "A critical check failed.", details, {"Retry-After": "1"})
-    return answer
-
-
-def _checked(report: HealthReport) -> dict[str, Any]:
-    return {
-        "status": report.status,
-        "checks": {name: figures.check(result) for name, result in report.checks.items()},
-        "checked_at": figures.moment(report.at),
-    }
-
-
-async def metrics(minutes: int = WINDOW_MINUTES) -> dict[str, Any]:
-    """Return what the fleet measured in the last minutes."""
-    report = await performance_monitor.fleet_async(minutes, charted=figures.is_traffic)
-    return {**figures.metrics(report, minutes), "circuits": await _circuits()}
-
-
-async def slow_requests(threshold: float) -> dict[str, Any]:
-    """Return the fleet's slowest requests over `threshold` seconds."""
-    report = await performance_monitor.fleet_async(WINDOW_MINUTES, slow=100)
-    return {
-        "threshold_seconds": threshold,
-        "recorded_from_seconds": performance_monitor.slow_seconds,
-        "complete": report.complete,
-        "requests": [
-            {"name": each.name, "seconds": each.seconds, "at": figures.moment(each.at), "failed": each.failed}
-            for each in report.slow
-            if each.seconds > threshold and figures.is_traffic(each.name)
-        ],
-    }
-
-
-async def errors(limit: int) -> dict[str, Any]:
-    """Return the fleet's errors."""
-    found, complete = await error_tracker.occurrences.fleet_async()
-    kinds = sorted((_dated(shown(each)) for each in found), key=lambda each: bool(each["consequence"]))
-    log = os.environ.get("LOCAL_LOG") or "fields @timestamp, @message | filter request_id = '{request_id}'"
-    return {"complete": complete, "log": log, **summary(found), "errors": kinds[:limit]}
-
-
-def _dated(error: dict[str, Any]) -> dict[str, Any]:
-    times = {name: figures.moment(error[name]) for name in ("first_seen", "last_seen")}
-    return {**error, **times, "consequence": error["error_type"] in CONSEQUENCES}
-
-
-async def circuits() -> dict[str, Any]:
-    """Return the fleet's circuits."""
-    return {"complete": await asyncio.to_thread(_store_answers), "circuits": await _circuits()}
-
-
-async def _circuits() -> list[dict[str, Any]]:
-    found = {circuit.name: circuit for circuit in await shared_circuits_async()}
-    for name in CIRCUITS:
-        # One that never opened has no record.
-        found.setdefault(name, SharedCircuit(name, CircuitState.CLOSED, "", 0, 0.0, forced=False))
-    return [figures.circuit(found[name]) for name in sorted(found)]
-
-
-def _store_answers() -> bool:
-    try:
-        default_store().get("control", "health")
-    except StoreError:
-        return False
-    return True
-
-
-async def reset_circuit(operator: str, name: str) -> None:
-    """Close a circuit in every environment.
-
-    Raises:
-        ApiError: NOT_FOUND; SERVICE_UNAVAILABLE, DynamoDB does not answer.
-    """
-    await _require_circuit(name)
-    _operated(operator, "reset_circuit", name, reached=await reset_circuit_async(name))
-
-
-async def open_circuit(operator: str, name: str, seconds: float | None) -> None:
-    """Open a circuit in every environment; see `reset_circuit`. Without `seconds` it stays open until it is reset."""
-    await _require_circuit(name)
-    _operated(operator, "open_circuit", name, reached=await force_open_async(name, seconds))
-
-
-async def _require_circuit(name: str) -> None:
-    if name not in {circuit["name"] for circuit in await _circuits()}:
-        raise ApiError(NOT_FOUND, "There is no such circuit.")
-
-
-async def clear_cache(operator: str) -> None:
-    """Empty the caches of every environment. Raises as `reset_circuit`."""
-    _operated(operator, "clear_cache", "all", reached=await cache_manager.clear_async())
-
-
-async def reset_metrics(operator: str) -> None:
-    """Begin to measure anew in every environment. Raises as `reset_circuit`."""
-    _operated(operator, "reset_metrics", "all", reached=await performance_monitor.reset_async())
-
-
-async def clear_errors(operator: str) -> None:
-    """Forget the errors seen, in every environment. Raises as `reset_circuit`."""
-    _operated(operator, "clear_errors", "all", reached=await error_tracker.occurrences.clear_async())
-
-
-def _operated(operator: str, operation: str, what: str, *, reached: bool) -> None:
-    audit_logger.log_data_modification(
-        user_id=f"operator:{operator}",
-        resource_type="operations",
-        resource_id=what,
-        operation=operation,
-        success=reached,
-    )
-    if not reached:
-        raise unavailable("DynamoDB does not answer: only the environment that took the order followed it.", 5)
-
-
-async def check_invariants() -> dict[str, int]:
-    """Go on with the day's round of checks and count, for the alarm, what is wrong; the schedule calls it.
-
-    Returns:
-        What the round has found so far, by rule; nothing new where the day's round is over.
-    """
-    found: dict[str, int] = {}
-    checked = False
-
-    async def step() -> bool:
-        nonlocal found, checked
-        answer = await database().call("check_next_invariants")
-        found, checked = answer["violations"], checked or answer["checked"]
-        return not answer["over"]
-
-    await in_steps(step)
-    if checked:
-        count("InvariantViolations", sum(found.values()))
-        for rule, violations in found.items():
-            app_logger.error("an invariant does not hold", kind="invariant", error_type=rule, violations=violations)
-    return found
-
-
-async def purge_trails() -> int:
-    """Forget what is over its age, 30 days in the audit trail and 90 in the spaces' feeds; the schedule calls it.
-
-    Returns:
-        How many rows went.
-    """
-    until = end_of_run()
-    return await purge("purge_audit_log", until=until) + await purge("purge_space_activity", until=until)
+snapstart.on_restore(forget_database)

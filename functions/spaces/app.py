@@ -1,7 +1,8 @@
 """The Lambda function `spaces`."""
 
 from spaces.routes import router
-from studysync.app import create_app, create_handler
+from studysync.aws.handler import create_handler
+from studysync.web.app import create_app
 
 app = create_app("Spaces", [router])
 handler = create_handler(app)

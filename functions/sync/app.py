@@ -1,6 +1,7 @@
 """The Lambda function `sync`, also what its schedule calls."""
 
-from studysync.app import create_app, create_handler
+from studysync.aws.handler import create_handler
+from studysync.web.app import create_app
 from sync.routes import router
 from sync.service import purge_sync_events
 

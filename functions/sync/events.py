@@ -5,15 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 from datetime import datetime
-from typing import Any
+from typing import Any, TypedDict
 from uuid import UUID, uuid5
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from studysync.auth.dependencies import speaks_for_another
 from studysync.fields import Timestamp
-from studysync.identity import speaks_for_another
-from studysync.pagination import DEFERRED
-from studysync.payloads import payload_problem
+from studysync.web.event_payload import payload_error
+from studysync.web.pagination import DEFERRED
 from sync.models import CompletePayload, OfflineEvent, StartPayload
 
 _IDENTITY = UUID("6d0c5d0e-52f6-4d1c-9a7b-0f6f2d1f3c11")  # of event ids that are derived because the client sent none
@@ -21,11 +21,33 @@ _PAYLOADS: dict[str, type[BaseModel]] = {"start": StartPayload, "complete": Comp
 _TIME: TypeAdapter[datetime] = TypeAdapter(Timestamp, config=DEFERRED)
 
 
-def read_event(raw: Any, user_id: UUID) -> dict[str, Any]:
-    """Return the event as the database takes it; with ``error_code`` and ``message`` when it can only be kept.
+class ReadEvent(TypedDict):
+    """An event as the database takes it."""
 
-    Shape: ``event_id, session_id, event_type, payload, created_at, fingerprint`` and the two of a rejection.
-    """
+    event_id: str
+    session_id: str | None
+    event_type: str | None
+    payload: dict[str, Any]
+    created_at: str | None
+    fingerprint: str
+
+
+class RejectedEvent(ReadEvent):
+    """An event that can only be kept, and why."""
+
+    error_code: str
+    message: str
+
+
+class _Content(TypedDict):
+    session_id: str
+    event_type: str
+    payload: dict[str, Any]
+    created_at: str
+
+
+def read_event(raw: Any, user_id: UUID) -> ReadEvent:
+    """Return the event as the database takes it; a `RejectedEvent` when it can only be kept."""
     try:
         event = OfflineEvent.model_validate(raw)
         payload = _checked_payload(event)
@@ -37,29 +59,29 @@ def read_event(raw: Any, user_id: UUID) -> dict[str, Any]:
         return _rejected(raw, user_id, f"{where}: {first['msg']}".removeprefix(": "))
     except ValueError as error:
         return _rejected(raw, user_id, str(error))
-    kept: dict[str, Any] = {
+    content: _Content = {
         "session_id": str(event.session_id),
         "event_type": event.event_type,
         "payload": payload,
         "created_at": event.created_at.isoformat(),
     }
     if event.event_id is not None:
-        return {**kept, "event_id": str(event.event_id), "fingerprint": _digest(kept)}
+        return {**content, "event_id": str(event.event_id), "fingerprint": _digest(content)}
     # Old phones send no id: their event is known by who, which session, what and when.
-    identity = "|".join([str(user_id), kept["session_id"], event.event_type, kept["created_at"]])
-    return {**kept, "event_id": str(uuid5(_IDENTITY, identity)), "fingerprint": ""}
+    identity = "|".join([str(user_id), content["session_id"], event.event_type, content["created_at"]])
+    return {**content, "event_id": str(uuid5(_IDENTITY, identity)), "fingerprint": ""}
 
 
 def _checked_payload(event: OfflineEvent) -> dict[str, Any]:
     payload = event.event_payload or {}
-    if wrong := payload_problem(payload):
+    if wrong := payload_error(payload):
         raise ValueError(wrong)
     if (model := _PAYLOADS.get(event.event_type)) is None:
         return payload
     return model.model_validate(payload).model_dump(mode="json", exclude_none=True)
 
 
-def _rejected(raw: Any, user_id: UUID, message: str) -> dict[str, Any]:
+def _rejected(raw: Any, user_id: UUID, message: str) -> RejectedEvent:
     fields = raw if isinstance(raw, dict) else {}
     content = _digest(raw)
     event_type, payload = fields.get("event_type"), fields.get("event_payload")
@@ -67,7 +89,7 @@ def _rejected(raw: Any, user_id: UUID, message: str) -> dict[str, Any]:
         "event_id": _uuid(fields.get("event_id")) or str(uuid5(_IDENTITY, f"{user_id}|{content}")),
         "session_id": _uuid(fields.get("session_id")),
         "event_type": _printable(event_type[:50]) if isinstance(event_type, str) else None,
-        "payload": payload if isinstance(payload, dict) and not payload_problem(payload) else {},
+        "payload": payload if isinstance(payload, dict) and not payload_error(payload) else {},
         "created_at": _time(fields.get("created_at")),
         "fingerprint": content,
         "error_code": "VALIDATION_ERROR",

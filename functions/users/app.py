@@ -1,9 +1,10 @@
 """The Lambda function `users`."""
 
-from studysync import snapshot
-from studysync.app import create_app, create_handler
+from studysync.aws import snapstart
+from studysync.aws.handler import create_handler
+from studysync.web.app import create_app
 from users.routes import router
 
-snapshot.loads("users.auth")
+snapstart.preload("users.auth")
 app = create_app("Users", [router])
 handler = create_handler(app)

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 from resilience import RateLimiter
 from studysync.context import request_context
-from studysync.limits import Allowance, Attempt, by_network, network_of
 from studysync.sealing import keyed_hash
 from studysync.settings import get_settings
+from studysync.web.rate_limits import Allowance, Attempt, by_network, network_of
 
 # A try counts until it is known to have been right, so these are also how many may sign in to one account at once.
 from_one_address = RateLimiter(per_minute=30, per_hour=60, name="sign-in")

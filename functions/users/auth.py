@@ -15,7 +15,9 @@ from supabase_auth.errors import AuthApiError, AuthError, AuthRetryableError, Au
 from supabase_auth.types import Session
 
 from resilience import CircuitBreaker, CircuitOpenError, performance_monitor, timeout_for
+from studysync.aws.snapstart import on_restore
 from studysync.context import current_caller
+from studysync.db.transport import TIMEOUT, http_client, tls_context
 from studysync.errors import (
     INTERNAL_ERROR,
     RATE_LIMIT_EXCEEDED,
@@ -25,11 +27,9 @@ from studysync.errors import (
     unavailable,
 )
 from studysync.fields import writable
-from studysync.http import TIMEOUT, http_client, tls_context
-from studysync.logging import app_logger
 from studysync.settings import Settings, get_settings
-from studysync.snapshot import on_restored
-from studysync.tracing import trace_call
+from studysync.telemetry.logging import app_logger
+from studysync.telemetry.tracing import trace_call
 from users.models import Tokens
 
 # Wrong address and wrong password must not be told apart; the others say that a token or session is not good any more.
@@ -239,4 +239,4 @@ def supabase_auth() -> SupabaseAuth:
     return SupabaseAuth(get_settings(), http_client())
 
 
-on_restored(supabase_auth.cache_clear)
+on_restore(supabase_auth.cache_clear)

@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, Field, SecretStr, StringConstraints
 
+from studysync.display_names import clean_name
 from studysync.fields import UNCHANGED, DisplayText, RequestBody, writable
-from studysync.names import clean_name
 
 Username = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]{3,30}$")]
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import Query
 
-from studysync.commands import IdempotencyKey, Writes
-from studysync.envelope import Page, Success
+from studysync.auth.dependencies import CurrentUser, UserInPath, refuse_other_user
 from studysync.errors import forbidden
 from studysync.fields import RequestBody, SearchText
-from studysync.identity import CurrentUser, UserInPath, refuse_other_user
-from studysync.pagination import DEFAULT_LIMIT, Cursor, Limit
-from studysync.routing import create_router
+from studysync.web.idempotency import IdempotencyKey, Write
+from studysync.web.pagination import DEFAULT_LIMIT, Cursor, Limit
+from studysync.web.responses import Page, Success
+from studysync.web.routing import create_router
 from users import service
 from users.models import (
     AccountDeleted,
@@ -65,7 +65,7 @@ async def logout(caller: CurrentUser, body: RequestBody | None = None) -> Succes
     return Success(data=LoggedOut())
 
 
-@router.get("/api/users", response_model=Page[PublicProfile])
+@router.get("/api/users")
 async def search_users(
     caller: CurrentUser,  # noqa: ARG001  # only signed-in users may search
     query: Annotated[
@@ -77,36 +77,36 @@ async def search_users(
     ] = None,
     limit: Limit = DEFAULT_LIMIT,
     cursor: Cursor = None,
-) -> Any:
+) -> Page[PublicProfile]:
     """Find users by name."""
     return await service.search(query, limit, cursor)
 
 
-@router.get("/api/users/me/audit", response_model=Page[AuditEntry])
-async def audit_trail(caller: CurrentUser, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None) -> Any:
+@router.get("/api/users/me/audit")
+async def audit_trail(caller: CurrentUser, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None) -> Page[AuditEntry]:
     """List what was done by the caller and to what is theirs, newest first; kept for 30 days."""
     return await service.audit_trail(caller, limit, cursor)
 
 
-@router.get("/api/users/me", response_model=Success[OwnProfile])
-async def get_own_profile(caller: CurrentUser) -> Any:
-    """Read the own profile."""
-    return {"data": await service.own_profile(caller)}
+@router.get("/api/users/me")
+async def get_own_profile(caller: CurrentUser) -> Success[OwnProfile]:
+    """Get your profile."""
+    return Success(data=await service.own_profile(caller))
 
 
-@router.get("/api/users/{user_id}", response_model=Success[OwnProfile | PublicProfile])
-async def get_user(caller: CurrentUser, user_id: UserInPath) -> Any:
-    """Read a profile: the own one whole, others' public part."""
-    return {"data": await service.profile(caller, user_id)}
+@router.get("/api/users/{user_id}")
+async def get_user(caller: CurrentUser, user_id: UserInPath) -> Success[OwnProfile | PublicProfile]:
+    """Get a profile: all of your own, the public part of anybody else's."""
+    return Success(data=await service.profile(caller, user_id))
 
 
-@router.patch("/api/users/me", response_model=Success[OwnProfile])
-async def change_profile(command: Writes, body: ProfileChanges) -> Any:
-    """Change the own profile; what is absent stays."""
-    return {"data": await command.run("update_profile", body)}
+@router.patch("/api/users/me")
+async def change_profile(write: Write, body: ProfileChanges) -> Success[OwnProfile]:
+    """Update your profile. Fields that you leave out keep their values."""
+    return Success(data=await write.run("update_profile", OwnProfile, body))
 
 
-@router.delete("/api/users/me", response_model=Success[AccountDeleted])
-async def delete_account(command: Writes, body: RequestBody | None = None) -> Any:
-    """Delete the account and everything personal."""
-    return {"data": await command.run("delete_account", body)}
+@router.delete("/api/users/me")
+async def delete_account(write: Write, body: RequestBody | None = None) -> Success[AccountDeleted]:
+    """Delete your account and all your personal data."""
+    return Success(data=await write.run("delete_account", AccountDeleted, body))

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypedDict
 from uuid import UUID, uuid4
 
 from pydantic import Field, TypeAdapter
 
-from studysync.commands import fingerprint
+from studysync.auth.denials import record_in_trail
+from studysync.auth.tokens import Caller
 from studysync.context import request_context
-from studysync.database import database
+from studysync.db.client import database
+from studysync.display_names import one_spelling
 from studysync.errors import (
     AUTHENTICATION_ERROR,
     IDEMPOTENCY_KEY_REUSED,
@@ -24,14 +26,13 @@ from studysync.errors import (
     unavailable,
 )
 from studysync.fields import Timestamp
-from studysync.logging import audit_logger
-from studysync.names import one_spelling
-from studysync.pagination import DEFERRED, BigCount, Count, decode_cursor, encode_cursor
-from studysync.refusals import tell_database
 from studysync.sealing import keyed_hash
-from studysync.tokens import Caller
+from studysync.telemetry.audit import audit_logger
+from studysync.web.idempotency import fingerprint
+from studysync.web.pagination import DEFERRED, BigCount, Count, decode_cursor, page_up_to
+from studysync.web.responses import Page
 from users.attempts import password_attempt, registration_attempt
-from users.models import Registered, Registration, Tokens
+from users.models import AuditEntry, OwnProfile, PublicProfile, Registered, Registration, Tokens
 
 if TYPE_CHECKING:
     from users.auth import SupabaseAuth
@@ -43,6 +44,22 @@ _POSITION: TypeAdapter[tuple[int, str]] = TypeAdapter(
 _ENTRY: TypeAdapter[tuple[int | None, datetime | None, int | None, UUID | None]] = TypeAdapter(
     tuple[BigCount | None, Timestamp | None, Count | None, UUID | None], config=DEFERRED
 )
+
+
+class RegistrationState(TypedDict):
+    """What the database knows of an address, a user name and an Idempotency-Key.
+
+    Attributes:
+        key_fingerprint: of the request that the key was used with; ``None``: it was not used.
+        username_reserved, username_taken, email_taken: whether they are.
+        resumable: the address has an account without a profile, which its owner may complete.
+    """
+
+    key_fingerprint: str | None
+    username_reserved: bool
+    username_taken: bool
+    email_taken: bool
+    resumable: bool
 
 
 def supabase_auth() -> SupabaseAuth:
@@ -97,7 +114,7 @@ async def _register(body: Registration, key: str | None) -> Registered:
 
 
 async def _register_again(body: Registration, registration: Mapping[str, str]) -> Registered:
-    state = await database().call(
+    state: RegistrationState = await database().call(
         "registration_state",
         p_email=body.email,
         p_username=body.username,
@@ -159,7 +176,7 @@ async def sign_in(email: str, password: str) -> Tokens:
         tokens = await supabase_auth().sign_in(email, password)
     except ApiError as error:
         if error.kind is AUTHENTICATION_ERROR:
-            await tell_database("record_failed_sign_in", p_email=email)
+            await record_in_trail("record_failed_sign_in", p_email=email)
         else:
             attempt.forget()
         raise
@@ -189,13 +206,13 @@ def _tell_profile(user_id: UUID) -> None:
 
 
 def _tell(method: str, user_id: UUID) -> None:
-    """Tell the audit log of what Supabase Auth did; what it refused, `studysync.refusals` does."""
+    """Tell the audit log of what Supabase Auth did; what it refused, `studysync.auth.denials` does."""
     context = request_context()
     address = context.address if context else None
     audit_logger.log_authentication(user_id=str(user_id), success=True, method=method, ip_address=address)
 
 
-async def audit_trail(caller: Caller, limit: int, cursor: str | None) -> dict[str, Any]:
+async def audit_trail(caller: Caller, limit: int, cursor: str | None) -> Page[AuditEntry]:
     """Return a page of the caller's own audit trail, newest first."""
     before, at, turn, session_id = decode_cursor(cursor, _ENTRY) or (None, None, None, None)
     found = await database().call(
@@ -207,39 +224,37 @@ async def audit_trail(caller: Caller, limit: int, cursor: str | None) -> dict[st
         p_turn=turn,
         p_session_id=str(session_id) if session_id else None,
     )
-    return _page(found, "entries")
+    return page_up_to(Page[AuditEntry], found["entries"], found["next"])
 
 
-def _page(found: dict[str, Any], rows: str) -> dict[str, Any]:
-    """Return the page of what the database found, which says itself where the next one begins."""
-    following = found["next"]
-    return {"success": True, "data": found[rows], "next_cursor": encode_cursor(following) if following else None}
-
-
-async def profile(caller: Caller, user_id: UUID) -> dict[str, Any]:
+async def profile(caller: Caller, user_id: UUID) -> OwnProfile | PublicProfile:
     """Return the profile of `user_id`: all of it to themselves, the public part to others."""
-    found: dict[str, Any] = await database().call(
-        "get_profile", p_caller_id=str(caller.user_id), p_user_id=str(user_id)
-    )
+    if user_id == caller.user_id:
+        return await own_profile(caller)
+    found = await _get_profile(caller, user_id)
     audit_logger.log_access_by(caller.user_id, "profile", user_id)
-    return found
+    return PublicProfile.model_validate(found)
 
 
-async def own_profile(caller: Caller) -> dict[str, Any]:
+async def own_profile(caller: Caller) -> OwnProfile:
     """Return the caller's own profile.
 
     Raises:
         ApiError: AUTHENTICATION_ERROR, the token has outlived its account.
     """
     try:
-        return await profile(caller, caller.user_id)
+        return OwnProfile.model_validate(await _get_profile(caller, caller.user_id))
     except ApiError as error:
         if error.kind is NOT_FOUND:
             raise unauthenticated("This account no longer exists.") from error
         raise
 
 
-async def search(query: str | None, limit: int, cursor: str | None) -> dict[str, Any]:
+async def _get_profile(caller: Caller, user_id: UUID) -> Any:
+    return await database().call("get_profile", p_caller_id=str(caller.user_id), p_user_id=str(user_id))
+
+
+async def search(query: str | None, limit: int, cursor: str | None) -> Page[PublicProfile]:
     """Return a page of public profiles whose user name or display name contains `query`.
 
     The database reads a bounded number of names a call, so a page may hold fewer than there are; its cursor goes on.
@@ -247,4 +262,4 @@ async def search(query: str | None, limit: int, cursor: str | None) -> dict[str,
     step, name = decode_cursor(cursor, _POSITION) or (0, "")
     query = one_spelling(query) if query else None
     found = await database().call("search_users", p_query=query, p_limit=limit, p_step=step, p_after=name)
-    return _page(found, "users")
+    return page_up_to(Page[PublicProfile], found["users"], found["next"])

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from resilience import MemoryStore, RateLimiter
-from studysync.logging import app_logger
+from studysync.telemetry.logging import app_logger
 from tests.support.clock import DatabaseClock
 
 
@@ -61,6 +61,8 @@ def logged() -> Iterator[Lines]:
 @pytest.fixture
 def no_wrong_tokens(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each test may show wrong operator tokens of its own."""
-    from health import operators
+    from health.operations import authentication
 
-    monkeypatch.setattr(operators, "wrong_tokens", RateLimiter(per_minute=1000, name="operators", store=MemoryStore()))
+    monkeypatch.setattr(
+        authentication, "wrong_tokens", RateLimiter(per_minute=1000, name="operators", store=MemoryStore())
+    )

@@ -114,7 +114,7 @@ def _hs256(claims: dict[str, Any], secret: bytes, kid: str) -> str:
 
 
 async def _jwks(auth_url: str) -> dict[str, Any]:
-    from studysync.http import http_client
+    from studysync.db.transport import http_client
 
     found: dict[str, Any] = (await http_client().get(f"{auth_url}/.well-known/jwks.json")).json()
     return found

@@ -160,7 +160,7 @@ def test_nobody_changes_the_trail(sql: psycopg.Connection[Any], student: Student
 
 def test_the_trail_is_kept_for_30_days(api: Api, student: Student, clock: DatabaseClock) -> None:
     """The schedule's purge takes what is older, and nothing else."""
-    from health.service import purge_trails
+    from health.operations.schedules import purge_trails
 
     clock.advance(days=29)
     api.run(purge_trails())

@@ -312,7 +312,7 @@ def test_a_session_paid_at_midnight_counts_for_one_week(api: Api, far_week: Data
     midnight = (ended + timedelta(days=7 - ended.weekday())).replace(hour=0, minute=0, second=0, microsecond=0)
     far_week.set(midnight)
     sql.execute(
-        "select internal.record_scores(%s, null, 7, %s, %s)",
+        "select internal.add_scores(%s, null, 7, %s, %s)",
         [student.user_id, midnight - timedelta(minutes=1), midnight - timedelta(seconds=1)],
     )
     week = (midnight - timedelta(days=7)).date().isoformat()

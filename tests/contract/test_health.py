@@ -11,11 +11,13 @@ from typing import Any
 
 import pytest
 
-from health import checks, operators
+from health import service
+from health.operations import authentication
 from local.backends import Backends
 from resilience import MemoryStore, RateLimiter, cache_manager, health_checker, performance_monitor, shared_circuits
-from studysync.logging import app_logger, error_tracker
 from studysync.settings import get_settings
+from studysync.telemetry.error_tracker import error_tracker
+from studysync.telemetry.logging import app_logger
 from tests.contract.conftest import Lines
 from tests.support.client import Api, Operator, Student, assert_problem
 from tests.support.outages import reconnect
@@ -38,7 +40,7 @@ def tokens(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
 @pytest.fixture(autouse=True)
 def closed_circuits(backends: Backends) -> Iterator[None]:
     """Nothing of a test's doing stays."""
-    from studysync.database import breaker
+    from studysync.db.client import breaker
 
     yield
     breaker.reset()
@@ -97,7 +99,9 @@ def test_wrong_tokens_are_limited_and_right_ones_are_not(
     api: Api, tokens: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Who goes on trying is told to wait; operators of the same address are not kept out, and nobody who sends none."""
-    monkeypatch.setattr(operators, "wrong_tokens", RateLimiter(per_minute=5, name="operators", store=MemoryStore()))
+    monkeypatch.setattr(
+        authentication, "wrong_tokens", RateLimiter(per_minute=5, name="operators", store=MemoryStore())
+    )
     statuses = [api.get("/health/metrics", token=f"wrong {n}").status_code for n in range(12)]
     assert set(statuses) == {401, 429}
     assert statuses.index(429) == 5
@@ -186,7 +190,7 @@ def test_readiness_answers_in_time_whatever_hangs(api: Api, backends: Backends) 
 def test_a_young_environment_has_time_to_connect(operator: Operator, backends: Backends, path: str) -> None:
     """Its first answer from the database may take longer than any later one: being young is no outage."""
     health_checker.unregister_check("nothing")
-    checks.forget_database()
+    service.forget_database()
     backends.project.postgrest.freeze()
     thaw = threading.Timer(0.6, backends.project.postgrest.thaw)
     thaw.start()
@@ -200,7 +204,7 @@ def test_a_young_environment_has_time_to_connect(operator: Operator, backends: B
 
 def test_a_young_environment_still_tells_of_an_outage(operator: Operator, backends: Backends) -> None:
     """It waits for four seconds and no longer."""
-    checks.forget_database()
+    service.forget_database()
     backends.project.postgrest.freeze()
     try:
         began = time.perf_counter()

@@ -8,10 +8,12 @@ from urllib.parse import quote
 import pytest
 
 from local.backends import Backends
-from studysync.database import _meaning, breaker
-from studysync.database_errors import DatabaseRefusalError
+from studysync.db.client import _meaning, breaker
+from studysync.db.errors import DatabaseRefusalError
 from studysync.errors import INTERNAL_ERROR
-from studysync.logging import app_logger, audit_logger, error_tracker, log_name
+from studysync.telemetry.audit import audit_logger
+from studysync.telemetry.error_tracker import error_tracker
+from studysync.telemetry.logging import app_logger, log_name
 from tests.contract.conftest import Lines
 from tests.security.requests import ALL
 from tests.support.client import Api, Student, assert_problem

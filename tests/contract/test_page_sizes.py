@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from studysync import answers
+from studysync.web import response_size
 from tests.support.client import Api, Student
 from tests.support.offline import life, send
 
@@ -75,7 +75,7 @@ def test_every_list_is_cut_by_bytes_and_loses_nothing(rich: Student, monkeypatch
     whole = {
         path: [row for page in pages(rich, path, **params) for row in page["data"]] for path, params in lists.items()
     }
-    monkeypatch.setattr(answers, "MAX_PAGE_BYTES", 300)
+    monkeypatch.setattr(response_size, "MAX_PAGE_BYTES", 300)
     for path, params in lists.items():
         found = pages(rich, path, **params)
         assert [row for page in found for row in page["data"]] == whole[path], path

@@ -12,8 +12,8 @@ import httpx
 import pytest
 
 from local.backends import Backends
-from studysync.app import create_app
 from studysync.settings import get_settings
+from studysync.web.app import create_app
 from tests.support.client import Api, Student, assert_problem
 from users.auth import breaker
 

@@ -243,7 +243,7 @@ def test_creating_may_be_repeated_with_its_key(student: Student) -> None:
 
 def test_the_feed_goes_back_90_days(api: Api, student: Student, clock: DatabaseClock) -> None:
     """The schedule's purge takes what is older, and nothing else."""
-    from health.service import purge_trails
+    from health.operations.schedules import purge_trails
 
     space = create(student)
     clock.advance(days=89)

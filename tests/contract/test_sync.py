@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from studysync import observability
+from studysync.telemetry import metrics
 from tests.support.client import Api, Student, assert_problem
 from tests.support.clock import DatabaseClock
 from tests.support.offline import MINUTE, codes, event, life, send, xp
@@ -128,7 +128,7 @@ def test_xp_is_counted_by_the_call_that_pays_it(
 ) -> None:
     """Operators see the XP of a batch once: not again for a repeat, and that of a retry with the retry."""
     counted: dict[str, list[float]] = {}
-    monkeypatch.setattr(observability, "_pending", counted)
+    monkeypatch.setattr(metrics, "_pending", counted)
 
     def taken() -> tuple[float, float]:
         return counted.pop("XpAwarded")[0], counted.pop("SessionsCompleted")[0]

@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from studysync import observability
+from studysync.telemetry import metrics
 from tests.support.client import Api, Student
 from tests.support.clock import DatabaseClock
 from tests.support.timeline import violations
@@ -103,13 +103,13 @@ def test_the_schedule_publishes_what_a_round_found(
     api: Api, sql: psycopg.Connection[Any], wrong: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Once for each run that checked something, 0 when all is well; and nothing where there was nothing to do."""
-    from health.service import check_invariants
+    from health.operations.schedules import check_invariants
 
-    monkeypatch.setattr(observability, "_pending", {})
+    monkeypatch.setattr(metrics, "_pending", {})
     assert api.run(check_invariants()) == {WRONG_TOTAL: 1}
-    assert observability._pending.pop("InvariantViolations") == [1]
+    assert metrics._pending.pop("InvariantViolations") == [1]
     assert api.run(check_invariants()) == {WRONG_TOTAL: 1}
-    assert "InvariantViolations" not in observability._pending
+    assert "InvariantViolations" not in metrics._pending
 
 
 def test_pay_without_a_session_is_found(sql: psycopg.Connection[Any], student: Student) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from studysync.database import breaker, database
+from studysync.db.client import breaker, database
 from tests.support.client import Api, Student, assert_problem
 
 

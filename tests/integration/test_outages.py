@@ -27,7 +27,7 @@ def wait_until(condition: Callable[[], bool], seconds: float = 20) -> None:
 @pytest.fixture
 def circuits() -> Iterator[None]:
     """Closed circuits before and after the test."""
-    from studysync.database import breaker as database
+    from studysync.db.client import breaker as database
     from users.auth import breaker as auth
 
     yield
@@ -38,7 +38,7 @@ def circuits() -> Iterator[None]:
 @pytest.mark.usefixtures("circuits")
 def test_the_database_goes_and_comes_back(api: Api, backends: Backends, student: Student) -> None:
     """503 with Retry-After at once, the circuit opens, what is cached is served, and it recovers by itself."""
-    from studysync.database import breaker
+    from studysync.db.client import breaker
 
     badges = student.get("/api/gamification/badges").json()
     backends.project.postgrest.kill()

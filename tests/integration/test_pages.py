@@ -14,7 +14,8 @@ import pytest
 from local.backends import Backends
 from resilience import CircuitBreaker, CircuitOpenError, performance_monitor
 from resilience.testing import ManualClock
-from studysync.logging import app_logger, error_tracker
+from studysync.telemetry.error_tracker import error_tracker
+from studysync.telemetry.logging import app_logger
 from tests.support.axe import axe_core
 from tests.support.browser import PROGRAM, Browser
 from tests.support.client import Api
@@ -63,7 +64,7 @@ def axe() -> str:
 @pytest.fixture(autouse=True)
 def clean_figures(backends: Backends) -> Iterator[None]:
     """Nothing measured before, and everything closed afterwards."""
-    from studysync.database import breaker
+    from studysync.db.client import breaker
 
     performance_monitor.reset()
     error_tracker.clear_errors()
@@ -158,7 +159,7 @@ def test_an_operator_opens_and_resets_a_circuit(browser: Browser, url: str) -> N
 
 def test_an_outage_is_seen_at_a_glance(browser: Browser, url: str, backends: Backends) -> None:
     """With the database gone the page stands, red, and tells which circuit is open since when."""
-    from studysync.database import breaker
+    from studysync.db.client import breaker
 
     make_traffic()
     app_logger.log_database_operation(

@@ -200,7 +200,7 @@ def score(
     session_id = uuid.uuid4()
     sql.execute(
         """insert into study_sessions (session_id, user_id, duration_minutes, started_at, last_activity_at, progress)
-           values (%(id)s, %(user)s, 60, %(at)s, %(at)s, internal.first_progress(%(at)s))""",
+           values (%(id)s, %(user)s, 60, %(at)s, %(at)s, internal.initial_progress(%(at)s))""",
         {"id": session_id, "user": student.user_id, "at": start},
     )
     for second, claim in zip(beats, claimed or beats, strict=True):

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from studysync.tables import Tables
+from studysync.compat.tables import Tables
 from tests.support.client import Api, Student
 
 
 @pytest.fixture(scope="module")
 def tables(api: Api) -> Tables:
-    from studysync.tables import tables
+    from studysync.compat.tables import tables
 
     return tables()
 
@@ -71,7 +71,7 @@ def test_reads_are_kept_for_a_minute_when_asked(api: Api, tables: Tables, studen
 
 def test_code_of_the_system_before_reads_as_it_did(api: Api, student: Student) -> None:
     """Its names of a table and of a key are understood, plain and async, and answers are kept for a minute."""
-    from studysync.optimized_supabase_db import optimized_supabase_db as supabase_db
+    from studysync.compat.optimized_supabase_db import optimized_supabase_db as supabase_db
 
     filters = {"eq_id": student.user_id}
     before = api.run(supabase_db.fetch_data_async("users", filters=filters))

@@ -8,8 +8,8 @@ from contextlib import suppress
 import httpx
 import pytest
 
+from studysync.db.transport import http_client
 from studysync.errors import ApiError
-from studysync.http import http_client
 from studysync.settings import get_settings
 from tests.support.client import Api, Student
 

@@ -138,7 +138,7 @@ def test_no_column_names_who_is_gone(sql: psycopg.Connection[Any], gone: Life) -
 
 def test_what_stays_goes_in_time(api: Api, sql: psycopg.Connection[Any], gone: Life, clock: DatabaseClock) -> None:
     """The schedule's purges end it: nothing is left of the id after a month."""
-    from health.service import purge_trails
+    from health.operations.schedules import purge_trails
 
     clock.advance(days=30, hours=2)
     sql.execute("select purge_idempotency_keys()")

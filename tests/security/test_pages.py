@@ -11,13 +11,14 @@ from pathlib import Path
 import pytest
 
 from local.backends import Backends
-from studysync.logging import app_logger, error_tracker
+from studysync.telemetry.error_tracker import error_tracker
+from studysync.telemetry.logging import app_logger
 from tests.support.browser import PROGRAM, Browser
 from tests.support.client import Api, Student
 from tests.support.served import served
 
 PAGES = ("/health/dashboard", "/api/docs")
-SCRIPTS = sorted(Path(__file__).parents[2].glob("functions/health/pages/*.js"))
+SCRIPTS = sorted(Path(__file__).parents[2].glob("functions/health/operations/pages/*.js"))
 HTML = "<img src=x onerror=alert(1)><script>document.title='owned'</script>"
 
 

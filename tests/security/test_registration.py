@@ -8,7 +8,7 @@ from typing import Any
 import jwt
 import psycopg
 
-from studysync.commands import fingerprint
+from studysync.web.idempotency import fingerprint
 from tests.support.client import Api
 
 ADDRESS = "127.0.0.1"

@@ -20,8 +20,8 @@ out, sys.stdout = sys.stdout, sys.stderr
 for line in sys.stdin:
     function, event = json.loads(line)
     if function == "restore":
-        import studysync.snapshot
-        answer = studysync.snapshot.restore()
+        import studysync.aws.snapstart
+        answer = studysync.aws.snapstart.restore()
     else:
         answer = import_module(f"{function}.app").handler(event, None)
     print(json.dumps(answer), file=out, flush=True)

@@ -21,13 +21,13 @@ def completed_session(
     connection.execute(
         """insert into study_sessions
              (session_id, user_id, space_id, duration_minutes, started_at, last_activity_at, progress)
-           values (%(id)s, %(user)s, %(space)s, 60, %(at)s, %(at)s, internal.first_progress(%(at)s))""",
+           values (%(id)s, %(user)s, %(space)s, 60, %(at)s, %(at)s, internal.initial_progress(%(at)s))""",
         {"id": session_id, "user": user_id, "space": space_id, "at": started_at},
     )
     beats = [started_at + timedelta(minutes=n) for n in range(0, minutes + 1, 5)]
     record(connection, session_id, [("heartbeat", at, None) for at in beats])
     row = connection.execute(
-        "select internal.finish_session(s, %s, null, null, 'soft') from study_sessions s where session_id = %s",
+        "select internal.record_completion(s, %s, null, null, 'soft') from study_sessions s where session_id = %s",
         [ended_at, session_id],
     ).fetchone()
     assert row is not None
@@ -43,8 +43,8 @@ def record(
 ) -> None:
     """Record the client's events, (type, time, claimed time) in the order of time, as the product does."""
     connection.execute(
-        """select internal.record_marks(%(id)s, (
-             select array_agg(row(%(id)s, gen_random_uuid(), kind, at, claim, '{}')::internal.mark order by n)
+        """select internal.record_client_events(%(id)s, (
+             select array_agg(row(%(id)s, gen_random_uuid(), kind, at, claim, '{}')::internal.client_event order by n)
              from unnest(%(kinds)s::text[], %(at)s::timestamptz[], %(claims)s::timestamptz[])
                with ordinality e (kind, at, claim, n)))""",
         {

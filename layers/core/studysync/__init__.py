@@ -1,5 +1,5 @@
 """StudySync: the code that the domains share."""
 
-from studysync import startup
+from studysync.aws import cold_start
 
-startup.begin()
+cold_start.begin()

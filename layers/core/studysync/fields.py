@@ -112,7 +112,7 @@ _MANY_FIELDS = 100  # more than any body has, and than are listed as errors
 class RequestBody(BaseModel):
     """Base of every request body: unknown fields are errors.
 
-    Old clients repeat their own id in the body; `studysync.identity` refuses anybody else's.
+    Old clients repeat their own id in the body; anybody else's is refused.
     """
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=False)

@@ -17,14 +17,9 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from studysync.settings import get_settings
-from studysync.snapshot import loads
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers.aead import AESSIV
-
-# Few requests need them, so they load late; in a snapshot they cost nothing.
-loads("cryptography.hazmat.primitives.ciphers.aead")
-loads("cryptography.hazmat.primitives.kdf.hkdf")
 
 # Where there is no service role key; it must not be one that everybody can derive.
 _FALLBACK_SECRET = secrets.token_hex()

@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, Json, SecretStr, StringConstraints, model_validator
 
-from studysync.kept_secret import read_or_kept, short_calls
+from studysync.secret_cache import read_with_fallback, short_calls
 
 OperatorName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._@-]{1,64}$")]
 OperatorToken = Annotated[SecretStr, Field(min_length=32)]  # too long to guess: 32 random bytes in hexadecimal are 64
@@ -84,7 +84,7 @@ class Settings(BaseModel):
         values.setdefault("supabase_auth_url", f"{url}/auth/v1")
         name = values.get("supabase_secret_name")
         if name and not values.get("supabase_service_role_key"):
-            values = {**read_or_kept(name, _read_secret), **values}
+            values = {**read_with_fallback(name, _read_secret), **values}
         return values
 
 

@@ -14,8 +14,8 @@ from local.runtime.pool import Limits
 from local.template import Template
 
 HOOKS = """
-import random, users.app, studysync.snapshot as snapshot
-from studysync.http import http_client, http_transport
+import random, users.app, studysync.aws.snapstart as snapshot
+from studysync.db.transport import http_client, http_transport
 from studysync.settings import get_settings
 seen = {"requests": 0, "restored": 0}
 
@@ -34,8 +34,8 @@ def woke():
     seen["restored"] += 1
     seen["kept"] = sum(read.cache_info().currsize for read in (get_settings, http_client, http_transport))
 
-assert snapshot.install(count)
-snapshot.on_restored(woke)
+assert snapstart.install(count)
+snapstart.on_restore(woke)
 """
 
 

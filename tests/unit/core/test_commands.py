@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from studysync.commands import fingerprint
+from studysync.web.idempotency import fingerprint
 
 TARGET = "POST /api/spaces/create?"
 

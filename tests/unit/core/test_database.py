@@ -13,12 +13,12 @@ from postgrest import AsyncPostgrestClient
 
 from resilience import deadline
 from resilience.testing import no_wait
+from studysync.compat.tables import Tables, _send_once
 from studysync.context import begin_request
-from studysync.database import Database, _protected, breaker
+from studysync.db.client import Database, _protected, breaker
+from studysync.db.transport import ReconnectingTransport
 from studysync.errors import ApiError
-from studysync.http import ReconnectingTransport
 from studysync.settings import Settings
-from studysync.tables import Tables, _send_once
 
 SETTINGS = Settings(supabase_url="https://x.supabase.co", supabase_service_role_key="key")
 Answer = Callable[[httpx.Request], httpx.Response]

@@ -7,10 +7,10 @@ import pytest
 from starlette.exceptions import HTTPException
 
 from studysync import errors
-from studysync.database_errors import DatabaseRefusalError, client_error, is_transient
+from studysync.db.errors import DatabaseRefusalError, client_error, is_transient
 from studysync.errors import DATABASE_ERRORS, ApiError, ErrorKind, problem, unavailable
-from studysync.logging import mask
-from studysync.middleware.error_handler import to_api_error
+from studysync.telemetry.logging import mask
+from studysync.web.middleware.error_handler import to_api_error
 
 KINDS = [value for value in vars(errors).values() if isinstance(value, ErrorKind)]
 

@@ -16,8 +16,10 @@ from fastapi import FastAPI, Request
 
 import resilience
 from resilience.testing import no_wait
-from studysync.logging import app_logger, audit_logger, error_tracker
-from studysync.middleware import ErrorHandlerMiddleware, RateLimitMiddleware, RequestValidationMiddleware
+from studysync.telemetry.audit import audit_logger
+from studysync.telemetry.error_tracker import error_tracker
+from studysync.telemetry.logging import app_logger
+from studysync.web.middleware import ErrorHandlerMiddleware, RateLimitMiddleware, RequestValidationMiddleware
 from tests.support.outages import reconnect
 
 

@@ -12,7 +12,7 @@ from fastapi import FastAPI
 
 from resilience import flush
 from resilience._background import soon
-from studysync.app import create_handler
+from studysync.aws.handler import create_handler
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from mangum.types import LambdaConfig
 
-from studysync.http_events import HANDLERS
+from studysync.aws.http_events import HANDLERS
 
 CONFIG: LambdaConfig = {"api_gateway_base_path": "/", "text_mime_types": [], "exclude_headers": []}
 

@@ -10,7 +10,7 @@ from resilience import Limit, RateLimiter
 from resilience.store import MemoryStore
 from resilience.testing import ManualClock
 from studysync.context import _current
-from studysync.limits import Allowance, by_network, count, network_of
+from studysync.web.rate_limits import Allowance, by_network, count, network_of
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,9 @@ import pytest
 from pydantic import BaseModel
 
 from studysync.context import begin_request
-from studysync.errors_seen import ErrorTracker, TrackingHandler
-from studysync.logging import app_logger, audit_logger
+from studysync.telemetry.audit import audit_logger
+from studysync.telemetry.error_tracker import ErrorTracker, TrackingHandler
+from studysync.telemetry.logging import app_logger
 
 CALLER, OTHER = "00000000-0000-4000-8000-00000000000a", "00000000-0000-4000-8000-00000000000b"
 

@@ -11,7 +11,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi.responses import StreamingResponse
 
-from health.figures import is_traffic
+from health.operations.fleet import is_traffic
 from resilience import (
     CircuitOpenError,
     DeadlineExceededError,
@@ -23,7 +23,7 @@ from resilience import (
 )
 from resilience._degradation import note_cached, note_fallback
 from studysync.errors import forbidden
-from studysync.middleware import ErrorHandlerMiddleware, RequestContextMiddleware
+from studysync.web.middleware import ErrorHandlerMiddleware, RequestContextMiddleware
 from tests.support.client import assert_problem
 
 Route = Callable[[], Awaitable[Any]]

@@ -8,7 +8,7 @@ import unicodedata
 
 import pytest
 
-from studysync.names import clean_name
+from studysync.display_names import clean_name
 
 
 @pytest.mark.parametrize(

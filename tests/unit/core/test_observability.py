@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from resilience import CircuitState, events
-from studysync import observability
-from studysync.logging import app_logger, audit_logger
 from studysync.settings import get_settings
+from studysync.telemetry import metrics
+from studysync.telemetry.audit import audit_logger
+from studysync.telemetry.logging import app_logger
 
 Published = Callable[[], dict[str, Any]]
 
@@ -23,28 +24,28 @@ def published(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str
     """What an invocation publishes, as CloudWatch reads it; {} for nothing."""
     monkeypatch.setenv("SUPABASE_URL", "https://project.supabase.co")
     monkeypatch.setenv("STAGE", "prod")
-    monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", observability.NAMESPACE)
+    monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", metrics.NAMESPACE)
     monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "users")
-    for cache in (get_settings, observability._metrics):
+    for cache in (get_settings, metrics._metrics):
         cache.cache_clear()
-    observability.observe()
-    observability._pending.clear()
+    metrics.observe()
+    metrics._pending.clear()
 
     def publish() -> dict[str, Any]:
         capsys.readouterr()
-        observability.publish()
+        metrics.publish()
         out = capsys.readouterr().out
         return dict(json.loads(out)) if out else {}
 
     yield publish
-    for cache in (get_settings, observability._metrics):
+    for cache in (get_settings, metrics._metrics):
         cache.cache_clear()
 
 
 def test_what_no_request_caused_is_published_without_a_route(published: Published) -> None:
     """A schedule counts as well, and has no path."""
-    observability._routes.clear()
-    observability.count("SecurityEvents")
+    metrics._routes.clear()
+    metrics.count("SecurityEvents")
     line = published()
     assert line["SecurityEvents"] == [1]
     assert "route" not in line
@@ -52,7 +53,7 @@ def test_what_no_request_caused_is_published_without_a_route(published: Publishe
 
 def emit_everything() -> None:
     """Cause every metric in the way that it is caused in production."""
-    observability.count_request("/api/users/{user_id}", 0.0123, error=True)
+    metrics.count_request("/api/users/{user_id}", 0.0123, error=True)
     app_logger.log_business_event(event_type="session_completed", xp_awarded=35)
     batch = {"synced_count": 3, "duplicate_count": 1, "rejected_count": 2, "xp_awarded": 40, "completed_count": 1}
     app_logger.log_business_event(event_type="offline_batch", **batch)
@@ -63,7 +64,7 @@ def emit_everything() -> None:
         events.emit(events.CIRCUIT_TRANSITION, "database", before="", after=state, reason="failures")
     for kind in (events.CACHE_HIT, events.CACHE_MISS, events.RATE_LIMITED, events.FALLBACK_SERVED, events.STORE_ERROR):
         events.emit(kind, "x")
-    observability.count("InvariantViolations", 2)
+    metrics.count("InvariantViolations", 2)
 
 
 def test_every_metric_is_emitted_with_two_sets_of_dimensions(published: Published) -> None:
@@ -72,10 +73,10 @@ def test_every_metric_is_emitted_with_two_sets_of_dimensions(published: Publishe
     line = published()
     (directive,) = line["_aws"]["CloudWatchMetrics"]
     assert directive["Namespace"] == "StudySync"
-    assert {metric["Name"]: metric["Unit"] for metric in directive["Metrics"]} == dict(observability.UNITS)
+    assert {metric["Name"]: metric["Unit"] for metric in directive["Metrics"]} == dict(metrics.UNITS)
     assert sorted(map(sorted, directive["Dimensions"])) == [["service", "stage"], ["stage"]]
     assert (line["stage"], line["service"], line["route"]) == ("prod", "users", "/api/users/{user_id}")
-    found = {name: line[name][0] for name in observability.UNITS}
+    found = {name: line[name][0] for name in metrics.UNITS}
     assert (found["XpAwarded"], found["SessionsCompleted"]) == (100, 5)
     assert (found["SyncApplied"], found["SyncRejected"]) == (3, 2)
     assert (found["BreakerTransitions"], found["BreakerOpened"]) == (3, 1)
@@ -84,15 +85,15 @@ def test_every_metric_is_emitted_with_two_sets_of_dimensions(published: Publishe
 
 def test_the_number_of_metrics_is_budgeted() -> None:
     """A metric costs money by the month, once for each combination of dimensions: six functions and their sum."""
-    assert len(observability.UNITS) * (6 + 1) <= 120
+    assert len(metrics.UNITS) * (6 + 1) <= 120
     with pytest.raises(KeyError):
-        observability.count("Requests for /api/users/7")
+        metrics.count("Requests for /api/users/7")
 
 
 def test_an_invocation_publishes_what_it_counted_and_no_more(published: Published) -> None:
     """One line, once; several requests of it together; nothing for nothing."""
-    observability.count_request("/api/users", 0.001, error=False)
-    observability.count_request("/api/users", 0.003, error=True)
+    metrics.count_request("/api/users", 0.001, error=False)
+    metrics.count_request("/api/users", 0.003, error=True)
     line = published()
     assert (line["Requests"], line["Errors"], line["Latency"]) == ([2], [1], [1.0, 3.0])
     assert published() == {}
@@ -104,21 +105,21 @@ def test_a_server_error_is_told_by_version(
     """A line of its own for a request that failed, none for others: what a deployment is taken back by."""
     monkeypatch.setenv("AWS_LAMBDA_FUNCTION_VERSION", "7")
     capsys.readouterr()
-    observability.count_request("/api/users", 0.001, error=False)
+    metrics.count_request("/api/users", 0.001, error=False)
     assert capsys.readouterr().out == ""
-    observability.count_request("/api/users", 0.001, error=True)
+    metrics.count_request("/api/users", 0.001, error=True)
     line = json.loads(capsys.readouterr().out)
     (directive,) = line["_aws"]["CloudWatchMetrics"]
-    assert directive["Namespace"] == observability.NAMESPACE
-    assert [metric["Name"] for metric in directive["Metrics"]] == [observability.VERSION_ERRORS]
+    assert directive["Namespace"] == metrics.NAMESPACE
+    assert [metric["Name"] for metric in directive["Metrics"]] == [metrics.VERSION_ERRORS]
     assert [sorted(names) for names in directive["Dimensions"]] == [["service", "stage", "version"]]
     assert (line["stage"], line["service"], line["version"]) == ("prod", "users", "7")
-    assert line[observability.VERSION_ERRORS] == [1]
+    assert line[metrics.VERSION_ERRORS] == [1]
 
 
 def test_health_is_not_traffic(published: Published) -> None:
     """What load balancers ask would hide what users see."""
-    observability.count_request("/health/readiness", 0.001, error=True)
+    metrics.count_request("/health/readiness", 0.001, error=True)
     assert published() == {}
 
 
@@ -131,9 +132,9 @@ def test_followed_transitions_are_counted_once_for_the_fleet(published: Publishe
 def test_nothing_is_printed_where_nobody_collects(published: Published, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a namespace there is no line, and nothing piles up."""
     monkeypatch.delenv("POWERTOOLS_METRICS_NAMESPACE")
-    observability.count("Requests")
+    metrics.count("Requests")
     assert published() == {}
-    assert observability._pending == {}
+    assert metrics._pending == {}
 
 
 def test_it_costs_less_than_its_share(published: Published) -> None:
@@ -142,8 +143,8 @@ def test_it_costs_less_than_its_share(published: Published) -> None:
     for _ in range(5):
         began = time.process_time()
         for _ in range(50):
-            observability.count_request("/api/users/{user_id}", 0.01, error=False)
-            observability.publish()
+            metrics.count_request("/api/users/{user_id}", 0.01, error=False)
+            metrics.publish()
         best = min(best, (time.process_time() - began) / 50)
     assert best < 0.000_15
 

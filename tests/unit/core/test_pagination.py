@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from studysync.errors import ApiError
-from studysync.pagination import decode_cursor, encode_cursor, page
+from studysync.web.pagination import decode_cursor, encode_cursor, page
+from studysync.web.responses import Page
 
 NAME: TypeAdapter[tuple[str]] = TypeAdapter(tuple[str])
 XP_AND_ID: TypeAdapter[tuple[int, UUID]] = TypeAdapter(tuple[int, UUID])
@@ -41,8 +42,8 @@ def test_no_cursor_is_the_first_page() -> None:
 def test_a_page_has_a_cursor_only_when_there_is_more(rows: int, more: bool) -> None:
     """The row beyond the limit is not shown; the cursor stands on the last that is."""
     names: list[dict[str, Any]] = [{"name": str(n)} for n in range(rows)]
-    found = page(names, 2, lambda row: [row["name"]])
-    assert found["data"] == names[:2]
-    assert (found["next_cursor"] is not None) == more
+    found = page(Page[dict[str, str]], names, 2, lambda row: [row["name"]])
+    assert found.data == names[:2]
+    assert (found.next_cursor is not None) == more
     if more:
-        assert decode_cursor(found["next_cursor"], NAME) == ("1",)
+        assert decode_cursor(found.next_cursor, NAME) == ("1",)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from studysync.schedules import RUN_SECONDS, end_of_run, in_steps
+from studysync.aws.schedules import RUN_SECONDS, end_of_run, in_steps
 
 
 def _steps(left: int, seconds_each: float) -> int:

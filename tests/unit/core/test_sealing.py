@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from studysync.context import _current, begin_request
 from studysync.errors import ApiError
-from studysync.pagination import decode_cursor, encode_cursor
 from studysync.sealing import keyed_hash, seal, unseal
 from studysync.settings import get_settings
+from studysync.web.pagination import decode_cursor, encode_cursor
 from tests.unit.core.test_pagination import NAME
 
 OWNER = ("/api/sessions", "caller")

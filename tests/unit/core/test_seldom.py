@@ -16,13 +16,14 @@ from fastapi.responses import StreamingResponse
 from starlette.routing import NoMatchFound
 from starlette.types import Message, Receive, Scope, Send
 
-from health import checks
+from health.operations import checks, system
 from resilience import CircuitBreaker, MemoryStore, configure
-from studysync import snapshot, tracing
-from studysync.errors_seen import ErrorTracker, TrackingHandler
-from studysync.logging import app_logger
-from studysync.middleware import ErrorHandlerMiddleware, RequestContextMiddleware, RequestValidationMiddleware
-from studysync.routing import LateRoutes
+from studysync.aws import snapstart
+from studysync.telemetry import tracing
+from studysync.telemetry.error_tracker import ErrorTracker, TrackingHandler
+from studysync.telemetry.logging import app_logger
+from studysync.web.middleware import ErrorHandlerMiddleware, RequestContextMiddleware, RequestValidationMiddleware
+from studysync.web.routing import LazyRoutes
 from sync.events import _digest
 
 
@@ -103,7 +104,7 @@ def test_lambdas_memory_is_the_functions(monkeypatch: pytest.MonkeyPatch) -> Non
     """On AWS the share is of what the function was given, not of a machine that it shares."""
     monkeypatch.setenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "512")
     monkeypatch.delenv("AWS_SAM_LOCAL", raising=False)
-    found = checks.memory()
+    found = system.memory()
     assert found["total_mb"] == 512
     assert found["percent"] == pytest.approx(100 * found["used_mb"] / 512, abs=0.2)
 
@@ -140,7 +141,7 @@ def test_circuits_that_are_not_closed_are_named(monkeypatch: pytest.MonkeyPatch)
 def test_routes_have_no_names() -> None:
     """Nothing here makes URLs from names, so those that load late need not be loaded for it."""
     with pytest.raises(NoMatchFound):
-        LateRoutes("health.reports", prefix="/x").url_path_for("anything")
+        LazyRoutes("health.operations.models", prefix="/x").url_path_for("anything")
 
 
 def test_a_snapshot_is_warmed_up_and_copies_wake_anew(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -153,9 +154,9 @@ def test_a_snapshot_is_warmed_up_and_copies_wake_anew(monkeypatch: pytest.Monkey
     def handler(event: Any, context: Any) -> None:
         asked.append((event, context))
 
-    assert snapshot.install(handler)
+    assert snapstart.install(handler)
     assert len(snapshot_restore_py._before_snapshot_registry) == len(snapshot_restore_py._after_restore_registry) == 1
-    snapshot.warm_up(handler)
+    snapstart.warm_up(handler)
     ((event, context),) = asked
     assert (event["version"], event["rawPath"]) == ("2.0", event["requestContext"]["http"]["path"])
     assert context.get_remaining_time_in_millis() > 0

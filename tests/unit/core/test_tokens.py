@@ -15,8 +15,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
+from studysync.auth.tokens import JWKS_KEPT_SECONDS, JWKS_REFRESH_SECONDS, JWKS_RETRY_SECONDS, Caller, TokenVerifier
 from studysync.errors import ApiError
-from studysync.tokens import JWKS_KEPT_SECONDS, JWKS_REFRESH_SECONDS, JWKS_RETRY_SECONDS, Caller, TokenVerifier
 
 ISSUER = "https://project.supabase.co/auth/v1"
 SECRET = "a shared secret, long enough for every algorithm: at least 64 bytes"

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from studysync.tracing import trace_call
+from studysync.telemetry.tracing import trace_call
 
 SAMPLED = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1"
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from studysync import observability
+from studysync.telemetry import metrics
 from tests.unit.deploy.conftest import ROOT, Resources
 
 # What AWS publishes of itself: the metric, and the dimensions that it comes with.
@@ -56,10 +56,10 @@ def _pointed(value: Any) -> list[str]:
 
 
 def _is_published(namespace: str, name: str, dimensions: set[str]) -> bool:
-    if namespace == observability.NAMESPACE:
-        if name == observability.VERSION_ERRORS:
+    if namespace == metrics.NAMESPACE:
+        if name == metrics.VERSION_ERRORS:
             return dimensions == {"stage", "service", "version"}
-        return name in observability.UNITS and dimensions in ({"stage"}, {"stage", "service"})
+        return name in metrics.UNITS and dimensions in ({"stage"}, {"stage", "service"})
     if namespace == "StudySync/Probe":
         return name in PROBED and dimensions == {"stage"}
     if "StudySync/${AWS::StackName}" in namespace:

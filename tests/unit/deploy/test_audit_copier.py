@@ -15,7 +15,8 @@ import pytest
 from botocore.client import BaseClient
 from moto import mock_aws
 
-from studysync.logging import app_logger, audit_logger
+from studysync.telemetry.audit import audit_logger
+from studysync.telemetry.logging import app_logger
 from tests.unit.deploy.conftest import Resources
 
 GROUP = "/aws/lambda/stack/audit"

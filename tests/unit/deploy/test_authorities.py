@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-from studysync import startup
+from studysync.aws import cold_start
 from tools.package_authorities import AUTHORITIES, write_authorities
 
 
@@ -41,13 +41,13 @@ def test_functions_look_where_builds_put_them(monkeypatch: pytest.MonkeyPatch, t
     """A process with a folder of authorities beside `studysync` looks there; who names a bundle of his own keeps it."""
     folder = tmp_path / AUTHORITIES
     folder.mkdir(parents=True)
-    monkeypatch.setattr(startup, "__file__", str(tmp_path / "studysync" / "startup.py"))
+    monkeypatch.setattr(cold_start, "__file__", str(tmp_path / "studysync" / "aws" / "cold_start.py"))
     monkeypatch.delenv("SSL_CERT_DIR", raising=False)
     monkeypatch.setenv("SSL_CERT_FILE", "/etc/own.pem")
-    startup.look_authorities_up()
+    cold_start.use_bundled_certificates()
     assert "SSL_CERT_DIR" not in os.environ
     monkeypatch.delenv("SSL_CERT_FILE")
-    startup.look_authorities_up()
+    cold_start.use_bundled_certificates()
     assert os.environ.pop("SSL_CERT_DIR") == str(folder)
 
 

@@ -21,7 +21,7 @@ FORBIDDEN = {
     "psutil": "only the operators' figures need it",
     "supabase_auth": "only accounts and tokens need it",
     "cryptography.x509": "a twentieth of a start; only keys that are certificates need it",
-    "health.operations": "only operators need it",
+    "health.operations.routes": "only operators need it",
     "psycopg": "the database is reached over PostgREST",
     "uvicorn": "there is no server in a function",
     "moto": "a tool of tests",

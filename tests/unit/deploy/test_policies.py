@@ -151,7 +151,7 @@ def test_policies_name_exactly_the_calls_that_are_made(
 def test_every_limit_of_a_domain_may_be_counted(function: str) -> None:
     """A limit whose key the policies leave out would let everybody through, and nobody would notice."""
     folder = ROOT / "functions" / function.removesuffix("Function").lower()
-    source = "".join(path.read_text(encoding="utf-8") for path in folder.glob("*.py"))
+    source = "".join(path.read_text(encoding="utf-8") for path in folder.rglob("*.py"))
     named = set(re.findall(r'RateLimiter\([^)]*name="([^"]+)"', source))
     assert len(named) == source.count("RateLimiter(")
     patterns = {key for each in Template.load(ROOT / "template.yaml").permissions()[function] for key in each.keys}

@@ -14,7 +14,7 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from studysync.errors import ApiError
-from studysync.kept_secret import REFUSED_SECONDS, STALE_SECONDS, is_due, read_or_kept
+from studysync.secret_cache import REFUSED_SECONDS, STALE_SECONDS, is_due, read_with_fallback
 from tests.support.handlers import Handlers, handlers
 
 NAME, KEY = "studysync/prod/supabase", "a-shared-secret-that-is-long-enough-to-sign"
@@ -110,20 +110,20 @@ def test_who_has_an_old_secret_asks_again_after_a_minute() -> None:
     def clock() -> float:
         return now
 
-    assert read_or_kept("kept", read, clock) == {"key": "first"}
+    assert read_with_fallback("kept", read, clock) == {"key": "first"}
     fails = True
-    assert read_or_kept("kept", read, clock) == {"key": "first"}
+    assert read_with_fallback("kept", read, clock) == {"key": "first"}
     assert not is_due(clock)
     now += STALE_SECONDS
     assert is_due(clock)
     fails = False
-    assert read_or_kept("kept", read, clock) == {"key": "first"}
+    assert read_with_fallback("kept", read, clock) == {"key": "first"}
     assert not is_due(clock)
     fails, asked = True, 0
     for _ in range(3):
         with pytest.raises(ApiError, match="unavailable"):
-            read_or_kept("never", read, clock)
+            read_with_fallback("never", read, clock)
     assert asked == 1
     now += REFUSED_SECONDS
     fails = False
-    assert read_or_kept("never", read, clock) == {"key": "first"}
+    assert read_with_fallback("never", read, clock) == {"key": "first"}

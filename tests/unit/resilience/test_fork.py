@@ -1,4 +1,4 @@
-"""Forked children: own locks, threads, sockets, ids and counts; here by hand, as servers and pools do it in integration tests."""
+"""Forked children have locks, threads, sockets, ids and counts of their own. Servers that fork are tested apart."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from studysync.payloads import MAX_PAYLOAD_BYTES, payload_problem
+from studysync.web.event_payload import MAX_PAYLOAD_BYTES, payload_error
 from sync.events import read_event
 
 USER = uuid4()
@@ -50,7 +50,7 @@ def test_everything_is_an_event_or_a_rejection(raw: Any) -> None:
     if "error_code" in found:
         assert found["error_code"] == "VALIDATION_ERROR"
         assert found["message"]
-        assert payload_problem(found["payload"]) is None
+        assert payload_error(found["payload"]) is None
     else:
         UUID(found["session_id"])
         assert len(_storable(found["payload"])) <= 2 * MAX_PAYLOAD_BYTES
@@ -72,7 +72,7 @@ def test_events_without_an_id_of_their_own_are_their_senders(raw: dict[str, Any]
 @given(st.dictionaries(TEXT, JSON, max_size=6))
 def test_a_payload_that_passes_can_be_kept(payload: dict[str, Any]) -> None:
     """What is let through is JSON, small, and without NUL; what is not is told in a sentence."""
-    wrong = payload_problem(payload)
+    wrong = payload_error(payload)
     if wrong is None:
         assert len(json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode()) <= MAX_PAYLOAD_BYTES
         assert "\0" not in json.dumps(payload, ensure_ascii=False).replace("\\u0000", "\0")
@@ -84,5 +84,5 @@ def test_a_payload_that_passes_can_be_kept(payload: dict[str, Any]) -> None:
 def test_a_payload_is_as_large_as_the_database_writes_it(exponent: int) -> None:
     """A number of five characters comes back with 300 digits: it counts like them."""
     number = float(f"1e{exponent}")
-    assert payload_problem({"n": [number] * 12}) is None
-    assert payload_problem({"n": [number] * 15}) == f"The payload is larger than {MAX_PAYLOAD_BYTES} bytes."
+    assert payload_error({"n": [number] * 12}) is None
+    assert payload_error({"n": [number] * 15}) == f"The payload is larger than {MAX_PAYLOAD_BYTES} bytes."

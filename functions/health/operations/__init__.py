@@ -1,0 +1,1 @@
+"""What operators see and do: the fleet's figures, orders, pages and upkeep."""

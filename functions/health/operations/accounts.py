@@ -1,0 +1,87 @@
+"""What operators do about accounts. An order has a reason, which the audit lines and the account's own trail tell."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter
+from pydantic import BaseModel, Field, StringConstraints
+
+from health.operations.authentication import Operator
+from health.operations.models import Done
+from studysync.db.client import database
+from studysync.fields import RequestBody
+from studysync.telemetry.audit import audit_logger
+from studysync.web.responses import Success
+
+router = APIRouter(prefix="/accounts/{user_id}")
+
+Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=3, max_length=500)]
+
+
+class Order(RequestBody):
+    """An order about an account."""
+
+    reason: Reason
+
+
+class TakeBack(Order):
+    """Which completed sessions were forged."""
+
+    session_ids: list[UUID] = Field(min_length=1, max_length=500)
+
+
+class LiftBan(Order):
+    """Where somebody was banned."""
+
+    space_id: UUID
+
+
+class TakenBack(BaseModel):
+    """What was taken back, and what is left."""
+
+    xp_taken_back: int = Field(description="0 when all of it had been taken back before.")
+    total_xp: int
+    level: int
+
+
+@router.post("/suspend")
+async def suspend(who: Operator, user_id: UUID, order: Order) -> Success[Done]:
+    """Keep an account out: it cannot sign in, and whatever it writes is refused with a 403."""
+    await _give(who, "suspend_account", user_id, order)
+    return Success(data=Done())
+
+
+@router.post("/restore")
+async def restore(who: Operator, user_id: UUID, order: Order) -> Success[Done]:
+    """Let a suspended account in again."""
+    await _give(who, "restore_account", user_id, order)
+    return Success(data=Done())
+
+
+@router.post("/take-back-xp")
+async def take_back_xp(who: Operator, user_id: UUID, order: TakeBack) -> Success[TakenBack]:
+    """Take back what forged sessions paid; boards that are still open and badges for XP and levels follow."""
+    return Success(data=TakenBack.model_validate(await _give(who, "take_back_xp", user_id, order)))
+
+
+@router.post("/lift-ban")
+async def lift_ban(who: Operator, user_id: UUID, order: LiftBan) -> Success[Done]:
+    """Let somebody join a space again that they were banned from."""
+    await _give(who, "lift_ban", user_id, order)
+    return Success(data=Done())
+
+
+async def _give(who: str, operation: str, user_id: UUID, order: Order) -> Any:
+    arguments = order.model_dump(mode="json")
+    answer = await database().call(operation, p_user_id=str(user_id), p_args=arguments)
+    audit_logger.log_data_modification(
+        user_id=f"operator:{who}",
+        resource_type="account",
+        resource_id=str(user_id),
+        operation=operation,
+        changes=arguments,
+        success=True,
+    )
+    return answer

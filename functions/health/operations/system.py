@@ -1,0 +1,60 @@
+"""The machine that a function runs on: its memory, disk and processors."""
+
+from __future__ import annotations
+
+import os
+import time
+from functools import lru_cache
+from types import ModuleType
+
+_MEGABYTE = 1024 * 1024
+_measured = {"at": time.monotonic(), "percent": 0.0}
+
+
+@lru_cache(maxsize=1)
+def _psutil() -> ModuleType:
+    """Load psutil, 10 ms of a cold start, when somebody wants to see inside the machine."""
+    import psutil
+
+    psutil.cpu_percent(interval=None)  # the first answer means nothing
+    return psutil
+
+
+def memory() -> dict[str, float]:
+    """Return what this process has of its memory: the function's on Lambda, the machine's elsewhere."""
+    used = _psutil().Process().memory_info().rss / _MEGABYTE
+    # The local stack names the function's size and does not hold anybody to it.
+    local = "AWS_SAM_LOCAL" in os.environ or "AWS_LAMBDA_FUNCTION_MEMORY_SIZE" not in os.environ
+    if local:
+        machine = _psutil().virtual_memory()
+        return {"used_mb": round(used, 1), "total_mb": round(machine.total / _MEGABYTE, 1), "percent": machine.percent}
+    total = float(os.environ["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"])
+    return {"used_mb": round(used, 1), "total_mb": total, "percent": round(100 * used / total, 1)}
+
+
+def disk() -> dict[str, float]:
+    """Return the use of the disk that code may write to."""
+    usage = _psutil().disk_usage("/tmp")  # noqa: S108 - the one place that Lambda lets write
+    return {
+        "used_mb": round(usage.used / _MEGABYTE, 1),
+        "total_mb": round(usage.total / _MEGABYTE, 1),
+        "percent": usage.percent,
+    }
+
+
+def cpu() -> dict[str, float]:
+    """Return the processors' use since somebody asked last, a second ago or more; nothing yet, the first time."""
+    now = time.monotonic()
+    if now - _measured["at"] >= 1:
+        _measured.update(at=now, percent=_psutil().cpu_percent(interval=None))
+    return {"percent": _measured["percent"], "count": _psutil().cpu_count() or 1}
+
+
+def usage() -> dict[str, dict[str, float]]:
+    """Return memory, disk and CPU in numbers."""
+    return {"memory": memory(), "disk": disk(), "cpu": cpu()}
+
+
+def uptime_seconds() -> float:
+    """Return how long this process has been running."""
+    return round(time.time() - float(_psutil().Process().create_time()), 1)

@@ -1,0 +1,115 @@
+"""Who is calling, as dependencies of routes: the caller from the access token, and the user that a path speaks of."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import Depends, Path, Request, Security
+from fastapi.security import HTTPBearer
+
+from studysync.auth.tokens import Caller, TokenVerifier
+from studysync.context import request_context, route_template
+from studysync.db.transport import http_client
+from studysync.errors import ApiError, forbidden, invalid, unauthenticated
+from studysync.fields import RequestBody
+from studysync.settings import get_settings
+
+_KEYS_SECONDS = 2.0
+"""For each step of asking for keys; every request waits for it while there are none."""
+
+
+@lru_cache(maxsize=1)
+def token_verifier() -> TokenVerifier:
+    """Return the process's verifier for the project's tokens."""
+    settings = get_settings()
+
+    async def fetch_keys() -> dict[str, Any]:
+        response = await http_client().get(f"{settings.supabase_auth_url}/.well-known/jwks.json", timeout=_KEYS_SECONDS)
+        response.raise_for_status()
+        return dict(response.json())
+
+    return TokenVerifier(
+        issuer=settings.supabase_auth_url,
+        fetch_keys=fetch_keys,
+        shared_secret=settings.supabase_jwt_secret.get_secret_value(),
+    )
+
+
+async def caller_of(authorization: str | None) -> Caller | None:
+    """Return who an ``Authorization`` header speaks for; ``None`` without one that can be verified."""
+    scheme, _, token = (authorization or "").partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        return None
+    try:
+        return await token_verifier().verify(token)
+    except ApiError:
+        return None
+
+
+class _AccessToken(HTTPBearer):
+    """The security scheme, and the dependency that answers with the caller: one step of FastAPI's instead of two."""
+
+    async def __call__(self, request: Request) -> Caller:  # type: ignore[override]
+        """Return the caller.
+
+        Raises:
+            ApiError: AUTHENTICATION_ERROR, no token or not a valid one.
+        """
+        credentials = await super().__call__(request)
+        if credentials is None:
+            raise unauthenticated()
+        caller = await token_verifier().verify(credentials.credentials)
+        context = request_context()
+        if context is not None:  # pragma: no branch - an app of somebody else's, without our middleware
+            context.user_id, context.route = str(caller.user_id), route_template(request.scope)
+        return caller
+
+
+current_user = _AccessToken(
+    auto_error=False, scheme_name="accessToken", description="An access token of Supabase Auth."
+)
+CurrentUser = Annotated[Caller, Security(current_user)]
+
+
+async def user_in_path(
+    caller: CurrentUser,
+    user_id: Annotated[
+        str,
+        Path(
+            description="A user's id, or `me` for the caller.",
+            json_schema_extra={"anyOf": [{"const": "me"}, {"format": "uuid"}]},
+        ),
+    ],
+) -> UUID:
+    """Return the user that the path speaks of.
+
+    Raises:
+        ApiError: VALIDATION_ERROR, neither ``me`` nor a UUID.
+    """
+    if user_id == "me":
+        return caller.user_id
+    try:
+        return UUID(user_id)
+    except ValueError as error:
+        raise invalid("user_id must be a UUID or `me`.", "path.user_id") from error
+
+
+UserInPath = Annotated[UUID, Depends(user_in_path)]
+
+
+def refuse_other_user(user_id: UUID, body: RequestBody | None) -> None:
+    """Accept the id that an old client repeats in its body only when it is the caller's own.
+
+    Raises:
+        ApiError: AUTHORIZATION_ERROR, it is somebody else's.
+    """
+    if body is not None and speaks_for_another(user_id, body.user_id, body.created_by):
+        raise forbidden("A body can only speak for the caller.")
+
+
+def speaks_for_another(user_id: UUID, *named: Any) -> bool:
+    """Tell whether one of the ids that a body names is not the caller's; absent ones are `None`."""
+    # Phones write their UUIDs in upper case.
+    return any(name is not None and str(name).lower() != str(user_id) for name in named)

@@ -1,0 +1,1 @@
+"""Lambda: the handler, its events, SnapStart and schedules."""

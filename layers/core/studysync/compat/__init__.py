@@ -1,0 +1,1 @@
+"""The names of the system before this one, for code that was written for it."""

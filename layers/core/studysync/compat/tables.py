@@ -1,0 +1,210 @@
+"""Tables by name, for scripts and for what has no SQL function of its own: rows and filters by operator.
+
+A filter's name is an operator and a column, ``eq_user_id``, ``gte_total_xp``, ``in_status``; all must hold.
+"""
+
+from __future__ import annotations
+
+import atexit
+import re
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from functools import lru_cache
+from typing import Any
+
+import httpx
+from anyio.from_thread import BlockingPortal, start_blocking_portal
+from postgrest import APIError, AsyncPostgrestClient
+
+from resilience import QueryOptimizer, cached
+from studysync.db.client import Database, database
+from studysync.db.errors import CONNECTION_LOST, DatabaseDownError, DatabaseRefusalError
+from studysync.db.transport import TIMEOUT, http_transport
+from studysync.settings import get_settings
+
+Row = dict[str, Any]
+Filters = Mapping[str, Any]
+
+OPERATORS = frozenset({"eq", "neq", "gt", "gte", "lt", "lte", "like", "ilike", "is", "in"})
+CACHE_SECONDS = 60.0
+_until_exit = ExitStack()
+atexit.register(_until_exit.close)
+_COLUMN = re.compile(r"[a-z_][a-z0-9_]*")
+
+
+class Tables:
+    """Reads and writes rows through a `Database`, with all that protects it.
+
+    Every method comes twice: `fetch_async` for event loops, `fetch` for plain code (not from within an event loop).
+    Errors are those of `Database.call`; a filter that is none is a ValueError.
+    """
+
+    def __init__(self, source: Database, client: httpx.AsyncClient) -> None:
+        settings = get_settings()
+        key = settings.supabase_service_role_key.get_secret_value()
+        self._source = source
+        self._postgrest = AsyncPostgrestClient(
+            settings.supabase_rest_url,
+            headers={"apikey": key, "Authorization": f"Bearer {key}"},
+            http_client=client,
+            retry_enabled=False,  # the database's own policy retries
+        )
+
+    async def fetch_async(
+        self,
+        table: str,
+        filters: Filters | None = None,
+        *,
+        columns: Sequence[str] = ("*",),
+        order: str | None = None,
+        limit: int | None = None,
+        cache: bool = False,
+    ) -> list[Row]:
+        """Return the rows for which every filter holds.
+
+        Args:
+            table: its name.
+            filters: operator and column to value; ``None``: all rows.
+            columns: those to return; default all.
+            order: a column to order by, descending with a leading ``-``.
+            limit: rows at most; ``None``: all.
+            cache: answers may be up to 60 s old. Never for what a user must see after their own write.
+        """
+        question = (table, dict(filters or {}), list(columns), order, limit)
+        return await (_cached_fetch if cache else _fetch)(self._source, self._postgrest, *question)
+
+    async def insert_async(self, table: str, rows: Row | list[Row]) -> list[Row]:
+        """Insert rows and return them as they stand.
+
+        Never sent twice: after a 503 it is the caller who has to look whether they are there.
+        """
+        query = self._postgrest.from_(table).insert(rows)
+        return await self._run(f"insert {table}", query, repeat=False)
+
+    async def update_async(self, table: str, values: Row, filters: Filters) -> list[Row]:
+        """Change the rows for which every filter holds, and return them; without a filter nothing is changed."""
+        query = _filtered(self._postgrest.from_(table).update(values), _required(filters))
+        return await self._run(f"update {table}", query)
+
+    async def delete_async(self, table: str, filters: Filters) -> list[Row]:
+        """Delete the rows for which every filter holds, and return them; without a filter nothing is deleted."""
+        query = _filtered(self._postgrest.from_(table).delete(), _required(filters))
+        return await self._run(f"delete {table}", query)
+
+    async def _run(self, name: str, query: Any, *, repeat: bool = True) -> list[Row]:
+        return await _rows(self._source, name, query, repeat=repeat)
+
+    def fetch(self, table: str, filters: Filters | None = None, **options: Any) -> list[Row]:
+        """As `fetch_async`."""
+        return _blocking("fetch_async", table, filters, **options)
+
+    def insert(self, table: str, rows: Row | list[Row]) -> list[Row]:
+        """As `insert_async`."""
+        return _blocking("insert_async", table, rows)
+
+    def update(self, table: str, values: Row, filters: Filters) -> list[Row]:
+        """As `update_async`."""
+        return _blocking("update_async", table, values, filters)
+
+    def delete(self, table: str, filters: Filters) -> list[Row]:
+        """As `delete_async`."""
+        return _blocking("delete_async", table, filters)
+
+
+async def _fetch(
+    source: Database,
+    client: AsyncPostgrestClient,
+    table: str,
+    filters: Row,
+    columns: list[str],
+    order: str | None,
+    limit: int | None,
+) -> list[Row]:
+    query: Any = client.from_(table).select(QueryOptimizer.optimize_select_fields(columns, table))
+    query = _filtered(query, filters)
+    if order is not None:
+        query = query.order(_column(order.removeprefix("-")), desc=order.startswith("-"))
+    return await _rows(source, f"select {table}", query if limit is None else query.limit(limit))
+
+
+@cached(ttl=CACHE_SECONDS, key_prefix="tables", key=lambda _source, _client, *question: question)
+async def _cached_fetch(source: Database, client: AsyncPostgrestClient, *question: Any) -> list[Row]:
+    return await _fetch(source, client, *question)
+
+
+async def _rows(source: Database, name: str, query: Any, *, repeat: bool = True) -> list[Row]:
+    async def execute() -> list[Row]:
+        try:
+            found = (await query.execute()).data
+        except APIError as error:
+            told = error.code or CONNECTION_LOST  # see DatabaseRefusalError.of_response
+            raise DatabaseRefusalError(told, error.message or "", error.details) from error
+        if not isinstance(found, list):
+            raise DatabaseDownError("the answer holds no rows")
+        return found
+
+    rows: list[Row] = await source.guarded(name, execute, repeat=repeat)
+    return rows
+
+
+async def _send_once(request: httpx.Request) -> None:
+    """Mark what inserts: rows have no id by which the database would know them again."""
+    if request.method == "POST":
+        request.extensions["once"] = True
+
+
+def _filtered(query: Any, filters: Filters) -> Any:
+    for name, value in filters.items():
+        operator, _, column = name.partition("_")
+        if operator not in OPERATORS:
+            raise ValueError(f"filter {name!r} does not begin with one of {sorted(OPERATORS)}")
+        column = _column(column)
+        query = query.in_(column, list(value)) if operator == "in" else query.filter(column, operator, _literal(value))
+    return query
+
+
+def _column(name: str) -> str:
+    if not _COLUMN.fullmatch(name):
+        raise ValueError(f"{name!r} is not the name of a column")
+    return name
+
+
+def _literal(value: Any) -> str:
+    return (
+        {None: "null", True: "true", False: "false"}.get(value, str(value))
+        if isinstance(value, bool | None)
+        else str(value)
+    )
+
+
+def _required(filters: Filters) -> Filters:
+    if not filters:
+        raise ValueError("a change of all rows needs a filter that says so")
+    return filters
+
+
+@lru_cache(maxsize=1)
+def tables() -> Tables:
+    """Return the process's tables."""
+    hooks = {"request": [_send_once]}
+    return Tables(database(), httpx.AsyncClient(transport=http_transport(), timeout=TIMEOUT, event_hooks=hooks))
+
+
+@lru_cache(maxsize=1)
+def _portal() -> tuple[BlockingPortal, Tables]:
+    # Plain code gets an event loop of its own in a thread, and with it connections of its own, until the process ends.
+    portal = _until_exit.enter_context(start_blocking_portal())
+    transport = httpx.AsyncHTTPTransport()
+    own, client = Database(get_settings(), transport), httpx.AsyncClient(transport=transport)
+    _until_exit.callback(portal.call, client.aclose)  # before the loop that its connections belong to ends
+    return portal, Tables(own, client)
+
+
+def _blocking(method: str, *arguments: Any, **options: Any) -> list[Row]:
+    portal, own = _portal()
+
+    async def run() -> list[Row]:
+        rows: list[Row] = await getattr(own, method)(*arguments, **options)
+        return rows
+
+    return portal.call(run)

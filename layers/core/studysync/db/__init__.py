@@ -1,0 +1,1 @@
+"""The database: calls over PostgREST, its errors, and the HTTP connections."""

@@ -1,0 +1,237 @@
+"""The database: one call is one SQL function is one transaction, over PostgREST.
+
+Failure policy, from the outside in:
+
+- retry: what passes by itself is tried again, twice at most, within the request's deadline. Every write carries an id
+  that makes a repeat harmless; what does not (rows that studysync.compat.tables inserts) is not repeated.
+- breaker `database`: when the database does not answer, callers are told so in microseconds. Whatever it does answer,
+  a refusal too, shows that it is well. What takes too long may be its caller's own doing: it takes three callers.
+- pool: 20 calls at a time; a call that finds no place waits for one.
+- connection: a kept one that broke is replaced once (studysync.db.transport).
+
+What the database says on purpose becomes an error of the contract; everything else is a 503 when it passes (it is down,
+busy, restarting) and a 500 when it does not, and its text stays in the log.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Awaitable, Callable
+from functools import lru_cache
+from typing import Any
+from uuid import UUID
+
+import httpx
+
+from resilience import (
+    CircuitBreaker,
+    CircuitOpenError,
+    ConnectionPool,
+    ResilienceError,
+    performance_monitor,
+    timeout_for,
+    with_retry,
+)
+from studysync.context import current_caller
+from studysync.db.errors import (
+    DatabaseBusyError,
+    DatabaseDownError,
+    DatabaseRefusalError,
+    DatabaseSlowError,
+    client_error,
+    is_slow,
+    is_transient,
+    shows_life,
+)
+from studysync.db.transport import POOL_SIZE, http_transport, post_json
+from studysync.errors import INTERNAL_ERROR, ApiError, unavailable
+from studysync.settings import Settings, get_settings
+from studysync.telemetry.logging import app_logger
+from studysync.telemetry.tracing import trace_call
+
+Call = Callable[[], Awaitable[Any]]
+
+# One circuit for the process: what one function learns of the database holds for all of them.
+breaker = CircuitBreaker(
+    "database",
+    failure_threshold=5,
+    recovery_timeout=5.0,
+    max_recovery_timeout=10.0,
+    minimum_calls=20,
+    lease_seconds=10.0,
+    handled_exceptions=(DatabaseDownError, DatabaseSlowError),
+    excluded_exceptions=(ApiError, DatabaseBusyError),
+    minimum_callers=3,
+    caller_failures=(DatabaseSlowError,),
+    caller=current_caller,
+)
+pool = ConnectionPool(limit=POOL_SIZE, timeout=5.0)
+
+
+def _pool_figures() -> dict[str, float]:
+    stats = pool.get_stats()
+    names = ("active", "limit", "waiting", "acquired", "timeouts", "wait_seconds_total", "wait_seconds_max", "peak")
+    return {name: getattr(stats, name) for name in names}
+
+
+performance_monitor.report("pool", _pool_figures)
+
+
+class Database:
+    """Calls SQL functions as the service role.
+
+    Straight over HTTP: a call is one POST. The Supabase client's way to it takes three times as long, and its part of
+    every cold start; what needs its query builder has it (studysync.compat.tables).
+
+    Args:
+        settings: where PostgREST is, the key, and how long a call may take.
+        transport: the connections to use.
+    """
+
+    def __init__(self, settings: Settings, transport: httpx.AsyncBaseTransport) -> None:
+        key = settings.supabase_service_role_key.get_secret_value()
+        self._transport = transport
+        self._url = settings.supabase_rest_url
+        self._headers = httpx.Headers(
+            {
+                "apikey": key,
+                "Authorization": f"Bearer {key}",
+                "Content-Type": "application/json",
+                "Accept": "application/json",
+            }
+        )
+        self._urls: dict[str, httpx.URL] = {}
+        self._seconds = settings.database_timeout_seconds
+        self._timeout: Any = httpx.Timeout(self._seconds, connect=2.0).as_dict()
+
+    async def call(self, function: str, **arguments: Any) -> Any:
+        """Call the SQL function `function` and return its JSON.
+
+        Raises:
+            ApiError: what the function says to the client, SERVICE_UNAVAILABLE or INTERNAL_ERROR.
+        """
+        body = json.dumps(arguments, separators=(",", ":")).encode()
+
+        async def execute() -> Any:
+            response = await post_json(self._transport, self._url_of(function), self._headers, body, self._timeout)
+            if not response.is_success:
+                raise DatabaseRefusalError.of_response(response)
+            try:
+                return json.loads(response.content) if response.content else None
+            except ValueError as error:
+                raise DatabaseDownError("the answer is no JSON") from error
+
+        return await self.guarded(function, execute)
+
+    def _url_of(self, function: str) -> httpx.URL:
+        url = self._urls.get(function)
+        if url is None:
+            url = self._urls[function] = httpx.URL(f"{self._url}/rpc/{function}")
+        return url
+
+    async def write(
+        self, operation: str, user_id: UUID, arguments: dict[str, Any], *, key: str | None = None, fingerprint: str = ""
+    ) -> Any:
+        """Run the write `operation` for `user_id`; with `key`, the client's Idempotency-Key, once and for all.
+
+        Raises:
+            ApiError: as `call`; IDEMPOTENCY_KEY_REUSED, the key came before with another `fingerprint`.
+        """
+        if key is None:
+            return await self.call(operation, p_user_id=str(user_id), p_args=arguments)
+        return await self.call(
+            "write_once",
+            p_user_id=str(user_id),
+            p_operation=operation,
+            p_args=arguments,
+            p_key=key,
+            p_fingerprint=fingerprint,
+        )
+
+    async def guarded(self, name: str, execute: Call, *, repeat: bool = True) -> Any:
+        """Run `execute`, a call to PostgREST, with everything that protects the database and its callers.
+
+        Args:
+            name: for logs and figures.
+            execute: makes the call.
+            repeat: False for what would happen twice.
+
+        Raises:
+            ApiError: as `call`.
+        """
+        started = time.perf_counter()
+        try:
+            result = await (_protected if repeat else _once)(execute, self._seconds)
+        except ApiError as error:
+            _record(name, started, error if error.kind is INTERNAL_ERROR else None)
+            raise
+        except CircuitOpenError as error:
+            _record(name, started, error)
+            raise unavailable(retry_after=error.retry_after) from error
+        except (DatabaseDownError, DatabaseBusyError, DatabaseSlowError, ResilienceError) as error:
+            _record(name, started, error)
+            raise unavailable() from error
+        _record(name, started, None)
+        return result
+
+
+async def _once(execute: Call, seconds: float) -> Any:
+    return await breaker.call_async(_attempt, execute, seconds)
+
+
+_protected = with_retry(max_retries=2, base_delay=0.05, max_delay=0.5, retry_on=(DatabaseDownError, DatabaseBusyError))(
+    _once
+)
+
+
+async def _attempt(execute: Call, seconds: float) -> Any:
+    try:
+        async with pool, asyncio.timeout(timeout_for("database", seconds)):
+            return await execute()
+    except DatabaseRefusalError as error:
+        raise _meaning(error) from error
+    except ResilienceError:
+        raise
+    except httpx.ConnectTimeout as error:
+        raise DatabaseDownError(type(error).__name__) from error
+    except (TimeoutError, httpx.TimeoutException) as error:
+        raise DatabaseSlowError from error
+    except httpx.HTTPError as error:
+        raise DatabaseDownError(type(error).__name__) from error
+
+
+def _meaning(error: DatabaseRefusalError) -> Exception:
+    told = client_error(error)
+    if told is not None:
+        return told
+    if is_slow(error.code):
+        return DatabaseSlowError(error.code)
+    if shows_life(error.code):
+        return DatabaseBusyError(error.code)
+    if is_transient(error.code):
+        return DatabaseDownError(error.code)
+    app_logger.error(
+        "the database refused a call", kind="error", error_type=f"database {error.code}", text=error.loggable
+    )
+    return ApiError(INTERNAL_ERROR, "Something went wrong on our side.")
+
+
+def _record(name: str, started: float, error: Exception | None) -> None:
+    duration = time.perf_counter() - started
+    performance_monitor.record(f"database {name}", duration, error=error is not None)
+    trace_call(f"database {name}", duration, error=error is not None)
+    app_logger.log_database_operation(
+        operation="call",
+        table=name,
+        duration=duration,
+        success=error is None,
+        **({} if error is None else {"error": f"{type(error).__name__}: {error}"}),
+    )
+
+
+@lru_cache(maxsize=1)
+def database() -> Database:
+    """Return the process's database."""
+    return Database(get_settings(), http_transport())

@@ -1,0 +1,63 @@
+"""The secret, and what serves on while it cannot be read again.
+
+Failure policy: a copy of a snapshot, or a process whose next look is refused, goes on with what it had, and asks again
+a minute later; one that never had it answers 503, and asks again after a few seconds.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from studysync.errors import unavailable
+
+if TYPE_CHECKING:
+    from botocore.config import Config
+
+STALE_SECONDS = 60.0
+"""After which a process that serves with an old secret asks again."""
+REFUSED_SECONDS = 5.0
+"""During which a process without any does not ask again."""
+
+_log = logging.getLogger(__name__)
+_kept: dict[str, dict[str, Any]] = {}
+_ask_again: dict[str, float] = {}
+
+
+def short_calls() -> Config:
+    """Return what keeps a Secrets Manager that hangs from using up a request's time."""
+    from botocore.config import Config
+
+    return Config(connect_timeout=1, read_timeout=2, retries={"total_max_attempts": 2})
+
+
+def read_with_fallback(
+    name: str, read: Callable[[str], dict[str, Any]], clock: Callable[[], float] = time.monotonic
+) -> dict[str, Any]:
+    """Return what `read` makes of the secret `name`, or what it made the last time.
+
+    Raises:
+        ApiError: SERVICE_UNAVAILABLE, it cannot be read and never was.
+    """
+    wait = _ask_again.get(name, 0.0) - clock()
+    if name not in _kept and wait > 0:
+        raise unavailable(retry_after=wait)
+    try:
+        _kept[name] = read(name)
+    except Exception as error:
+        _log.error(
+            "the secret cannot be read: %s; %s", type(error).__name__, "the last one serves on" if name in _kept else ""
+        )
+        _ask_again[name] = clock() + (STALE_SECONDS if name in _kept else REFUSED_SECONDS)
+        if name not in _kept:
+            raise unavailable(retry_after=REFUSED_SECONDS) from error
+    else:
+        _ask_again.pop(name, None)
+    return _kept[name]
+
+
+def is_due(clock: Callable[[], float] = time.monotonic) -> bool:
+    """Whether an old secret has served long enough to ask for it again."""
+    return any(name in _kept and when <= clock() for name, when in _ask_again.items())

@@ -1,0 +1,1 @@
+"""Logs, metrics, traces, the audit trail and the error tracker."""

@@ -1,0 +1,168 @@
+"""Structured logs: JSON lines through Powertools, with the request they belong to.
+
+No token, password or address of mail is ever logged: fields that may hold one are masked here, once for everybody. What
+clients choose themselves may hold one too: of texts a log has lengths, names by `log_name`, or nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import re
+from functools import lru_cache
+from typing import Any
+
+from aws_lambda_powertools import Logger
+from pydantic import BaseModel
+
+from studysync.context import invocation, request_context
+from studysync.sealing import keyed_hash
+from studysync.telemetry.error_tracker import TrackingHandler, error_tracker
+from studysync.telemetry.metrics import count, count_business_event
+
+__all__ = ["MASK", "AppLogger", "app_logger", "log_name", "mask"]
+
+_SECRET = re.compile(
+    r"passw|token|authorization|e.?mail|api.?key|secret|cookie|service.?role|credential", re.IGNORECASE
+)
+MASK = "***"
+
+# What every record has; other fields come from whoever logs, and must not be called like one of these.
+_OF_EVERY_RECORD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
+
+
+@lru_cache(maxsize=1024)
+def _is_secret(name: str) -> bool:
+    return _SECRET.search(name) is not None
+
+
+def mask(value: Any) -> Any:
+    """Return `value` with everything below a secret field's name replaced by ``***``, at any depth."""
+    if isinstance(value, BaseModel):
+        value = value.model_dump()
+    if isinstance(value, dict):
+        return {key: MASK if _is_secret(str(key)) else mask(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [mask(item) for item in value]
+    return value
+
+
+def log_name(text: str | None) -> str | None:
+    """Return what a log calls a text that a client chose, which may be anything, such as an address of mail.
+
+    The same text always has the same name; ``None`` has none.
+    """
+    return None if text is None else keyed_hash("logs", text)[:12]
+
+
+class _RequestFilter(logging.Filter):
+    """Adds the request's id and caller to every record, and masks its extra fields."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        fields = record.__dict__
+        context, invoked = request_context(), invocation()
+        if invoked is not None:
+            fields.setdefault("start", invoked.start)
+            if invoked.aws_request_id:
+                fields.setdefault("aws_request_id", invoked.aws_request_id)
+            if invoked.gateway_request_id:
+                fields.setdefault("gateway_request_id", invoked.gateway_request_id)
+        if context is not None:
+            fields.setdefault("request_id", context.request_id)
+            if context.trace_id is not None:
+                fields.setdefault("trace_id", context.trace_id)
+            # A line that names a user speaks of that one, who need not be the caller.
+            if context.user_id is not None and fields.setdefault("user_id", context.user_id) != context.user_id:
+                fields["caller_id"] = context.user_id
+        for name in fields.keys() - _OF_EVERY_RECORD:
+            value = fields[name]
+            if _is_secret(name):
+                fields[name] = MASK
+            elif isinstance(value, dict | list | tuple | BaseModel):
+                fields[name] = mask(value)
+        return True
+
+
+def _named(fields: dict[str, Any]) -> dict[str, Any]:
+    """Rename what is called like a part of every record, such as `name`, which logging refuses."""
+    return {f"{name}_" if name in _OF_EVERY_RECORD else name: value for name, value in fields.items()}
+
+
+class AppLogger(Logger):
+    """Powertools' Logger with one method a kind of event. Extra keyword arguments become fields of the line."""
+
+    def log_request(self, *, method: str, path: str, status_code: int, duration: float, **fields: Any) -> None:
+        """One line a request; `path` is the route's template, `duration` in seconds."""
+        log = self.error if status_code >= 500 else self.info  # noqa: PLR2004
+        log(
+            f"{method} {path} {status_code}",
+            kind="request",
+            method=method,
+            path=path,
+            status_code=status_code,
+            duration_ms=round(duration * 1000, 2),
+            **_named(fields),
+        )
+
+    def log_database_operation(
+        self, *, operation: str, table: str, duration: float, success: bool, **fields: Any
+    ) -> None:
+        """One line a database call at level DEBUG, a failed one at WARNING; `duration` in seconds."""
+        if success and self.log_level > logging.DEBUG:
+            return
+        log = self.debug if success else self.warning
+        log(
+            f"database {operation} {table}",
+            kind="database",
+            operation=operation,
+            table=table,
+            duration_ms=round(duration * 1000, 2),
+            success=success,
+            **_named(fields),
+        )
+
+    def log_business_event(self, *, event_type: str, **fields: Any) -> None:
+        """Something that the product is about, such as ``session_completed``; counted in CloudWatch as well."""
+        count_business_event(event_type, fields)
+        self.info(event_type, kind="business", event_type=event_type, **_named(fields))
+
+    def log_security_event(self, *, event_type: str, severity: str, **fields: Any) -> None:
+        """Something that security cares about, such as ``failed_login``; severity low, medium or high."""
+        count("SecurityEvents")
+        self.warning(event_type, kind="security", event_type=event_type, severity=severity, **_named(fields))
+
+    def log_audit(self, action: str, **fields: Any) -> None:
+        """One line of the audit trail, whatever the log level; `audit_logger` has a method for each action."""
+        usual = self.log_level
+        if usual > logging.INFO:
+            self.setLevel(logging.INFO)
+        self.info(f"audit {action}", kind="audit", action=action, **_named(fields))
+        if usual > logging.INFO:
+            self.setLevel(usual)
+
+    def sample(self) -> None:
+        """Decide whether the request at hand is one of those that log at level DEBUG (POWERTOOLS_LOGGER_SAMPLE_RATE).
+
+        The log line says so with ``sampling_rate``. Without a rate it costs nothing.
+        """
+        if not self.sampling_rate:
+            return
+        usual = self.initial_log_level
+        usual = logging.getLevelNamesMapping()[usual] if isinstance(usual, str) else usual
+        level = logging.DEBUG if random.random() < float(self.sampling_rate) else usual  # noqa: S311
+        if self.log_level != level:
+            self.setLevel(level)
+
+
+def _make_logger() -> AppLogger:
+    logger = AppLogger(utc=True)
+    for handler in logger.handlers:
+        handler.addFilter(_RequestFilter())
+    logger.addHandler(TrackingHandler(error_tracker))
+    # The gateway and our own line say it already.
+    logging.getLogger("mangum").setLevel(logging.ERROR)
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    return logger
+
+
+app_logger = _make_logger()

@@ -1,0 +1,74 @@
+"""How often somebody may call: a user by their account, anybody else by the address that API Gateway saw.
+
+All who share an address may, together, call so many times as often a minute as one of them.
+"""
+
+from __future__ import annotations
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from resilience import Limit, RateLimiter, begin
+from studysync.auth.dependencies import caller_of
+from studysync.errors import RATE_LIMIT_EXCEEDED, ApiError
+from studysync.web.middleware.error_handler import error_response
+from studysync.web.rate_limits import Allowance, count, network_of
+
+# Load balancers and alarms ask these all the time, from one address.
+UNLIMITED_PREFIX = "/health"
+
+
+class RateLimitMiddleware:
+    """Refuses calls over the limit (429) and tells every answer how much is left; in whatever order it is added.
+
+    Failure policy: while DynamoDB is down calls are let through uncounted.
+
+    Args:
+        app: the ASGI application inside.
+        requests_per_minute: calls a minute and caller.
+        requests_per_hour: calls an hour and caller.
+        address_factor: so many times as often a minute may those who call from one address, together.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        requests_per_minute: int = 100,
+        requests_per_hour: int = 1000,
+        address_factor: int = 10,
+    ) -> None:
+        self.app = app
+        self.limiter = RateLimiter(per_minute=requests_per_minute, per_hour=requests_per_hour, name="api")
+        # Of a minute alone: a second window would cost a busy address another request to the table for each 20 calls.
+        self._of_address = (Limit("address-minute", requests_per_minute * address_factor, 60),)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one ASGI connection."""
+        if scope["type"] != "http" or scope["path"].startswith(UNLIMITED_PREFIX):
+            await self.app(scope, receive, send)
+            return
+        begin()  # after a pause the fleet's circuits are read beside the limiter's own call
+        decision = await count(*await self._allowances(scope))
+        fields = decision.headers()
+        if not decision.allowed:
+            details = {"retry_after_seconds": int(fields["Retry-After"])}
+            refused = ApiError(RATE_LIMIT_EXCEEDED, "Too many requests.", details, fields)
+            await error_response(refused, scope["path"])(scope, receive, send)
+            return
+
+        async def send_with_fields(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in fields.items():
+                    headers.setdefault(name, value)  # a refusal by another limit tells of that one
+            await send(message)
+
+        await self.app(scope, receive, send_with_fields)
+
+    async def _allowances(self, scope: Scope) -> tuple[Allowance, Allowance]:
+        client = scope.get("client")
+        network = network_of(client[0] if client else None)
+        caller = await caller_of(Headers(scope=scope).get("authorization"))
+        own = f"user:{caller.user_id}" if caller is not None else f"address:{network}"
+        return Allowance(self.limiter, own), Allowance(self.limiter, f"all:{network}", self._of_address)

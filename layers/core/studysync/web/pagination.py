@@ -1,0 +1,106 @@
+"""Pages of lists, bounded in rows and in bytes, and the cursors between them.
+
+A cursor is sealed: nobody can read or make one, and it is good for the route that it was made for, where the list is
+somebody's own also for them alone. What is not is a 400, and never an error inside.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, TypeVar
+
+from fastapi import Query
+from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints, TypeAdapter
+
+from studysync.context import request_context
+from studysync.errors import invalid
+from studysync.sealing import seal, unseal
+from studysync.web.response_size import fitting
+from studysync.web.responses import Page
+
+T = TypeVar("T")
+Row = dict[str, Any]
+"""A row as the database's JSON has it."""
+
+
+def absent_when_empty(value: Any) -> Any:
+    """Take ``?cursor=`` as no cursor: clients that always name their parameters leave them empty."""
+    return None if value == "" else value
+
+
+DEFAULT_LIMIT = 50
+MAX_LIMIT = 100
+
+Count = Annotated[int, Field(ge=0, le=2**31 - 1)]
+"""A number in a cursor that the database keeps in 4 bytes."""
+
+BigCount = Annotated[int, Field(ge=0, le=2**63 - 1)]
+"""A number in a cursor that the database keeps in 8 bytes."""
+
+DEFERRED = ConfigDict(defer_build=True)
+"""For the shape of a cursor: few requests bring one, so none is built while a function starts."""
+
+Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT, description="Rows a page, at most.")]
+Cursor = Annotated[
+    Annotated[str, StringConstraints(max_length=512)] | None,
+    BeforeValidator(absent_when_empty),
+    Query(description="From `next_cursor` of the page before."),
+]
+
+
+_SHARED_LISTS = frozenset({"/api/users", "/api/spaces", "/api/gamification/leaderboard/{period}"})
+"""The same for everybody."""
+
+
+def encode_cursor(position: Sequence[Any], route: str | None = None) -> str:
+    """Return a cursor for `position`, the JSON values that the next page starts after.
+
+    Args:
+        position: at least one value.
+        route: the template of the path that takes it; ``None``: the one that is asked.
+    """
+    return seal("cursor", json.dumps(list(position), separators=(",", ":"), default=str).encode(), _owner(route))
+
+
+def decode_cursor(cursor: str | None, shape: TypeAdapter[T]) -> T | None:
+    """Return the position in `cursor`, validated against `shape`; ``None`` for no cursor.
+
+    Raises:
+        ApiError: VALIDATION_ERROR, the cursor was not made by us for this list and this caller.
+    """
+    if cursor is None:
+        return None
+    try:
+        return shape.validate_json(unseal("cursor", cursor, _owner(None)))
+    except ValueError as error:  # also pydantic's
+        raise invalid("The cursor is not valid.", "query.cursor") from error
+
+
+def _owner(route: str | None) -> tuple[str, str]:
+    """Return what a cursor is bound to: the route, and the caller where the list is their own."""
+    context = request_context()
+    route = route or (context.route if context else "")
+    caller = context.user_id if context and route not in _SHARED_LISTS else None
+    return route, caller or ""
+
+
+def page(shape: type[Page[T]], rows: Sequence[Row], limit: int, position: Callable[[Row], Sequence[Any]]) -> Page[T]:
+    """Return the page of `rows`, which holds one row more than `limit` where there are more.
+
+    A page has fewer than `limit` rows where these would be too large for one answer.
+
+    Args:
+        shape: the page to return, such as ``Page[Session]``.
+        rows: as the database found them.
+        limit: rows of the page, at most.
+        position: what the next page starts after, of the last row that is shown.
+    """
+    shown = fitting(rows[:limit])
+    return page_up_to(shape, shown, position(shown[-1]) if len(rows) > len(shown) else None)
+
+
+def page_up_to(shape: type[Page[T]], rows: Sequence[Row], next_position: Sequence[Any] | None) -> Page[T]:
+    """Return the page of `rows`; the next one starts after `next_position`, ``None`` on the last page."""
+    cursor = None if next_position is None else encode_cursor(next_position)
+    return shape.model_validate({"data": rows, "next_cursor": cursor})
