@@ -71,8 +71,8 @@ from resilience.limits.bulkhead import ConnectionPool as ConnectionPool
 from resilience.limits.bulkhead import PoolStats as PoolStats
 from resilience.limits.bulkhead import bulkhead as bulkhead
 from resilience.limits.bulkhead import connection_pool as connection_pool
-from resilience.limits.decision import Decision as Decision
-from resilience.limits.decision import Limit as Limit
+from resilience._decision import Decision as Decision
+from resilience._decision import Limit as Limit
 from resilience.limits.rate_limiter import RateLimiter as RateLimiter
 from resilience.limits.rate_limiter import rate_limiter as rate_limiter
 from resilience.metrics.decorator import monitor_performance as monitor_performance

@@ -19,7 +19,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from resilience.limits.decision import Decision
+    from resilience._decision import Decision
 
 
 class ResilienceError(Exception):

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
 from resilience import _background, _degradation, events
+from resilience._context import in_event_loop
 from resilience._clock import SYSTEM, Clock
 from resilience._fork import renew_in_child
 from resilience._runtime import Bound, default_store
@@ -127,7 +128,7 @@ class CacheManager(Bound):
         When the store does not answer only this environment forgets, and an event says so.
         """
         self.local.clear()
-        if self._bound()[0].store.blocking and _background.in_event_loop():
+        if self._bound()[0].store.blocking and in_event_loop():
             _background.soon(self._announce, blocking=True)
         else:
             self._announce()
@@ -164,7 +165,7 @@ class CacheManager(Bound):
         control, shared = self._bound()
         if shared is None:
             return True
-        if control.store.blocking and _background.in_event_loop():
+        if control.store.blocking and in_event_loop():
             _background.soon(lambda: self._mark(shared, key), blocking=True)
             return True
         return self._mark(shared, key)
