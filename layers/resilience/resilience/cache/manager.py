@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
 from resilience import _background, _degradation, events
-from resilience._context import in_event_loop
 from resilience._clock import SYSTEM, Clock
+from resilience._context import in_event_loop
 from resilience._fork import renew_in_child
 from resilience._runtime import Bound, default_store
 from resilience._shared_state import Control, control_of

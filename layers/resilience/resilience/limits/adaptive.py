@@ -17,7 +17,7 @@ from typing import Any, Final, ParamSpec, TypeVar, cast
 from resilience import _validation
 from resilience._clock import SYSTEM, Clock
 from resilience._fork import renew_in_child
-from resilience._functions import is_async, mark, refuse_future, refuse_unsupported, update
+from resilience._functions import LateAsync, is_async, mark, refuse_unsupported, update
 from resilience.errors import ConcurrencyLimitError
 
 P = ParamSpec("P")
@@ -98,16 +98,20 @@ class AdaptiveLimit:
         return wrapper
 
     def _plain_wrapper(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        late, asynchronous = LateAsync(), self._async_wrapper(function)
+
         def wrapper(*args: Any, **kwargs: Any) -> Any:
+            if late.found:
+                return asynchronous(*args, **kwargs)
             (lock, active), began = self._enter(), self._steady()
             try:
                 result = function(*args, **kwargs)
-                refuse_future(function, result)
+                is_coroutine = late.is_coroutine(function, result)
             except BaseException as error:
                 self._leave(lock, active, None, overloaded=isinstance(error, self._overload))
                 raise
-            self._leave(lock, active, self._steady() - began)
-            return result
+            self._leave(lock, active, None if is_coroutine else self._steady() - began)
+            return self._async_wrapper(lambda: result)() if is_coroutine else result
 
         return wrapper
 

@@ -18,7 +18,7 @@ from resilience import _validation, events
 from resilience._clock import SYSTEM, Clock
 from resilience._deadline import remaining
 from resilience._fork import renew_in_child
-from resilience._functions import is_async, mark, refuse_future, refuse_unsupported, update
+from resilience._functions import LateAsync, is_async, mark, refuse_unsupported, update
 from resilience.errors import PoolTimeoutError
 
 if TYPE_CHECKING:
@@ -340,16 +340,22 @@ def bulkhead(
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
         refuse_unsupported(function)
+        late = LateAsync()
 
         async def asynchronous(*args: Any, **kwargs: Any) -> Any:
             async with pool:
                 return await cast("Callable[..., Any]", function)(*args, **kwargs)
 
+        async def wait_for(coroutine: Any) -> Any:
+            async with pool:
+                return await coroutine
+
         def plain(*args: Any, **kwargs: Any) -> Any:
+            if late.found:
+                return asynchronous(*args, **kwargs)
             with pool.held():
                 result = function(*args, **kwargs)
-                refuse_future(function, result)
-                return result
+            return wait_for(result) if late.is_coroutine(function, result) else result
 
         return cast("Callable[P, R]", update(asynchronous if is_async(function) else plain, function))
 

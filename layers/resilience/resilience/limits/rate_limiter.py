@@ -23,10 +23,10 @@ from cachetools import LRUCache
 
 from resilience import _background, _validation, events
 from resilience._clock import SYSTEM, Clock
+from resilience._decision import Decision, Limit
 from resilience._fork import renew_in_child
 from resilience._runtime import Bound, default_store
 from resilience.errors import ConfigurationError, RateLimitedError, StoreError
-from resilience._decision import Decision, Limit
 from resilience.limits.window import WINDOWS_AN_ITEM, Window
 from resilience.store.protocol import Store, StoreThrottledError
 

@@ -9,8 +9,8 @@ import os
 import threading
 
 from resilience import _background, _runtime, _validation, events
-from resilience._context import in_event_loop
 from resilience._clock import Clock
+from resilience._context import in_event_loop
 from resilience._fork import renew_in_child
 from resilience._shared_state import Control, control_of
 from resilience.errors import StoreError
