@@ -23,7 +23,11 @@ Seen = Iterable[tuple[Mapping[str, str], int]]
 async def record_order(operator: str, operation: str, what: str) -> None:
     """Keep that an order was given; one that cannot be kept was given all the same."""
     now = time.time()
-    mark: dict[str, str | float | None] = {"at": now, "who": operator, "text": f"{operation.replace('_', ' ')} {what}".strip()}
+    mark: dict[str, str | float | None] = {
+        "at": now,
+        "who": operator,
+        "text": f"{operation.replace('_', ' ')} {what}".strip(),
+    }
     key = f"mark#{int(now * 1000)}#{os.urandom(3).hex()}"
     try:
         await asyncio.to_thread(default_store().put, _PARTITION, key, mark, ttl=int(now) + _KEEP_SECONDS)
