@@ -23,7 +23,7 @@ begin
     perform internal.record_audit_entry(
       p_user_id, 'suspend', 'account', null, jsonb_build_object('reason', p_args ->> 'reason'));
   end if;
-  return '{}';
+  return 'true';
 end $$;
 
 create function public.restore_account(p_user_id uuid, p_args jsonb) returns jsonb
@@ -36,7 +36,7 @@ begin
     perform internal.record_audit_entry(
       p_user_id, 'restore', 'account', null, jsonb_build_object('reason', p_args ->> 'reason'));
   end if;
-  return '{}';
+  return 'true';
 end $$;
 
 -- {"space_id", "reason"}: let somebody join a space again, also with the mailboxes that the ban went by.
@@ -57,7 +57,7 @@ begin
     perform internal.record_audit_entry(
       p_user_id, 'lift_ban', 'space', v_space_id, jsonb_build_object('reason', p_args ->> 'reason'));
   end if;
-  return '{}';
+  return 'true';
 end $$;
 
 -- Take back all that one session paid, milestones too. What counts towards milestones stays (user_stats.session_xp): each

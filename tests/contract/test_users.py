@@ -17,7 +17,7 @@ from tests.support.client import AllFunctions, Api, Student, assert_problem
 
 def credentials(**changes: Any) -> dict[str, Any]:
     name = f"r_{uuid.uuid4().hex[:16]}"
-    return {"username": name, "email": f"{name}@example.test", "password": "password1", **changes}
+    return {"username": name, "email": f"{name}@example.test", "password": "analytical1", **changes}
 
 
 def test_registration_makes_account_and_profile(api: Api) -> None:
@@ -166,7 +166,7 @@ def test_account_without_profile_is_completed(api: Api, sql: psycopg.Connection[
         ("password", "short1"),
         ("password", "onlyletters"),
         ("password", "1234567890"),
-        ("password", "nul\0password1"),
+        ("password", "nul\0analytical1"),
         ("password", "a1" * 40),
         ("password", {"a": 1}),
     ],
@@ -212,7 +212,7 @@ def test_login_takes_the_address_in_any_case(api: Api, student: Student) -> None
 @pytest.mark.parametrize("email", ["nul\0@example.test", "not an address", "", "x" * 254])
 def test_login_with_what_is_no_address_is_a_401(api: Api, email: str) -> None:
     """Whatever is sent as an address, a login that fails is the same 401."""
-    response = api.post("/api/auth/login", {"email": email, "password": "password1"})
+    response = api.post("/api/auth/login", {"email": email, "password": "analytical1"})
     assert_problem(response, 401, "AUTHENTICATION_ERROR")
 
 
@@ -391,5 +391,5 @@ def test_deleting_the_account_deletes_everything(api: Api, sql: psycopg.Connecti
         assert sql.execute(f"select count(*) from {table} where user_id = %s", [student.user_id]).fetchone() == (0,)
     login = api.post("/api/auth/login", {"email": student.email, "password": student.password})
     assert_problem(login, 401, "AUTHENTICATION_ERROR")
-    again = {"username": student.username, "email": student.email, "password": "password1"}
+    again = {"username": student.username, "email": student.email, "password": "analytical1"}
     assert api.post("/api/auth/register", again).status_code == 201
