@@ -1,4 +1,4 @@
-"""Whether the service can do its work."""
+"""Whether the service can handle requests."""
 
 from __future__ import annotations
 
@@ -9,18 +9,19 @@ from studysync.db.client import database
 from studysync.errors import ApiError, unavailable
 
 READINESS_SECONDS = 0.2
-"""However the database hangs, a load balancer has its answer within 300 ms, once the database has answered here."""
+"""Load balancers get an answer within 300 ms even when the database hangs, once it has answered this environment
+before."""
 FIRST_CONTACT_SECONDS = 4.0
 _met = {"database": False}
 
 
 async def ask_database(seconds: float) -> None:
-    """Come back when the database answers.
+    """Return once the database answers.
 
-    The first answer that this environment gets may take longer: it has to connect, on a processor that has much to do.
+    The first answer in an environment may take longer: it includes connecting, on a processor that is busy starting.
 
     Args:
-        seconds: how long it may take.
+        seconds: the timeout.
 
     Raises:
         TimeoutError: it took longer.
@@ -32,15 +33,15 @@ async def ask_database(seconds: float) -> None:
 
 
 def forget_database() -> None:
-    """Be young again: a copy of this environment has connections of its own to make."""
+    """Reset after a restore: a copy of this environment has to open its own connections."""
     _met["database"] = False
 
 
 async def require_database() -> None:
-    """Come back when the database answers.
+    """Return once the database answers.
 
     Raises:
-        ApiError: SERVICE_UNAVAILABLE, it does not, or not in time.
+        ApiError: SERVICE_UNAVAILABLE, it does not answer in time.
     """
     try:
         await ask_database(READINESS_SECONDS)
