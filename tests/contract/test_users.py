@@ -67,7 +67,7 @@ def test_registration_may_be_repeated_with_its_key(api: Api) -> None:
     assert first.json()["data"]["user_id"] == again.json()["data"]["user_id"]
     other = api.post("/api/auth/register", {**body, "username": body["username"] + "x"}, headers=headers)
     assert_problem(other, 422, "IDEMPOTENCY_KEY_REUSED")
-    thief = api.post("/api/auth/register", {**body, "password": "password2"}, headers=headers)
+    thief = api.post("/api/auth/register", {**body, "password": "analytical2"}, headers=headers)
     assert_problem(thief, 422, "IDEMPOTENCY_KEY_REUSED")
 
 
@@ -117,7 +117,7 @@ def test_interrupted_registration_can_be_repeated(api: Api, sql: psycopg.Connect
         "update auth.users set last_sign_in_at = null, created_at = created_at - interval '1 minute' where id = %s",
         [registered["user_id"]],
     )
-    stranger = api.post("/api/auth/register", {**body, "password": "password2"})
+    stranger = api.post("/api/auth/register", {**body, "password": "analytical2"})
     assert_problem(stranger, 409, "USER_ALREADY_EXISTS")
     taken = api.post("/api/auth/register", {**body, "username": api.student().username.upper()})
     assert_problem(taken, 409, "USER_ALREADY_EXISTS")
@@ -197,7 +197,7 @@ def test_unknown_fields_are_refused(api: Api) -> None:
 
 def test_login_tells_wrong_address_and_wrong_password_apart_to_nobody(api: Api, student: Student) -> None:
     """Both get the same 401."""
-    wrong_password = api.post("/api/auth/login", {"email": student.email, "password": "password2"})
+    wrong_password = api.post("/api/auth/login", {"email": student.email, "password": "analytical2"})
     wrong_address = api.post("/api/auth/login", {"email": "x" + student.email, "password": student.password})
     messages = [assert_problem(r, 401, "AUTHENTICATION_ERROR")["message"] for r in (wrong_password, wrong_address)]
     assert messages[0] == messages[1]

@@ -9,9 +9,7 @@ be listed before it exists, and an old one deleted while environments still list
 
 from __future__ import annotations
 
-from functools import lru_cache
-
-from studysync.settings import Settings, get_settings
+from studysync.settings import Settings
 
 _JWT_PREFIX = "ey"
 
@@ -44,9 +42,3 @@ class ApiKeys:
         """Switch to the next key after `key` was rejected."""
         if key == self.current:
             self._in_use = (self._in_use + 1) % len(self._keys)
-
-
-@lru_cache(maxsize=1)
-def api_keys() -> ApiKeys:
-    """Return the process's keys."""
-    return ApiKeys(get_settings())

@@ -160,16 +160,22 @@ def _caller(claims: Mapping[str, Any], token: str) -> Caller:
 
 
 def _usable(found: Mapping[str, Any]) -> dict[str, jwt.PyJWK]:
-    """Return the keys that may sign tokens; unusable ones are skipped."""
-    keys = [key for each in found.get("keys", ()) if (key := _usable_key(each)) is not None]
-    return {str(key.key_id): key for key in keys}
+    """Return the keys that may sign tokens; unusable ones are skipped.
 
-
-def _usable_key(found: Any) -> jwt.PyJWK | None:
-    try:
-        if found.get("kty") not in {"EC", "RSA"} or found.get("use", "sig") != "sig":
-            return None
-        key = jwt.PyJWK.from_dict(dict(found))
-    except (jwt.PyJWTError, ValueError, TypeError, AttributeError):  # an unknown curve, or not a key at all
-        return None
-    return key if key.algorithm_name in ASYMMETRIC_ALGORITHMS else None
+    Raises:
+        ValueError: there are keys, but none can be read.
+    """
+    keys, unreadable = {}, 0
+    for each in found.get("keys", ()):
+        try:
+            if each.get("kty") not in {"EC", "RSA"} or each.get("use", "sig") != "sig":
+                continue
+            key = jwt.PyJWK.from_dict(dict(each))
+        except (jwt.PyJWTError, ValueError, TypeError, AttributeError):  # an unknown curve, or not a key at all
+            unreadable += 1
+            continue
+        if key.algorithm_name in ASYMMETRIC_ALGORITHMS:
+            keys[str(key.key_id)] = key
+    if unreadable and not keys:
+        raise ValueError("no key can be read")
+    return keys

@@ -70,7 +70,6 @@ def restore() -> None:
 
 def renew() -> None:
     """Close sockets, and have settings, secrets and keys read again when they are next needed."""
-    from studysync.api_keys import api_keys
     from studysync.auth.dependencies import token_verifier
     from studysync.db.client import database
     from studysync.db.transport import http_client, http_transport
@@ -79,7 +78,7 @@ def renew() -> None:
     # The database uses it without the client.
     if http_transport.cache_info().currsize:  # pragma: no branch - nothing was sent before
         asyncio.get_event_loop().run_until_complete(http_transport().aclose())
-    for kept in (database, token_verifier, api_keys, http_client, http_transport, get_settings):
+    for kept in (database, token_verifier, http_client, http_transport, get_settings):
         kept.cache_clear()
     for work in _restorers:
         work()

@@ -17,11 +17,11 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 from postgrest import APIError, AsyncPostgrestClient, CountMethod
 
 from resilience import QueryOptimizer, cached
-from studysync.api_keys import api_keys
+from studysync.api_keys import ApiKeys
 from studysync.db.client import Database, database, log_refused_key
 from studysync.db.errors import DatabaseDownError, DatabaseRefusalError
 from studysync.db.transport import TIMEOUT, http_transport
-from studysync.settings import get_settings
+from studysync.settings import Settings, get_settings
 
 Row = dict[str, Any]
 Filters = Mapping[str, Any]
@@ -40,10 +40,12 @@ class Tables:
     Errors are those of `Database.call`; a filter that is none is a ValueError.
     """
 
-    def __init__(self, source: Database, client: httpx.AsyncClient) -> None:
-        self._source = source
+    def __init__(self, source: Database, transport: httpx.AsyncBaseTransport, settings: Settings) -> None:
+        self._source, self._api_keys = source, ApiKeys(settings)
+        hooks: dict[str, Any] = {"request": [self._before_sending], "response": [self._after_answering]}
+        client = httpx.AsyncClient(transport=transport, timeout=TIMEOUT, event_hooks=hooks)
         self._postgrest = AsyncPostgrestClient(
-            get_settings().supabase_rest_url,
+            settings.supabase_rest_url,
             http_client=client,
             retry_enabled=False,  # the database's own policy retries
         )
@@ -91,6 +93,27 @@ class Tables:
 
     async def _run(self, name: str, query: Any, *, repeat: bool = True) -> list[Row]:
         return await _rows(self._source, name, query, repeat=repeat)
+
+    async def aclose(self) -> None:
+        """Give the connections back."""
+        await self._postgrest.aclose()
+
+    async def _before_sending(self, request: httpx.Request) -> None:
+        """Give a call its key, and mark what inserts: rows have no id by which the database would know them again."""
+        request.headers.update(self._api_keys.headers())
+        if request.method == "POST":
+            request.extensions["once"] = True
+
+    async def _after_answering(self, response: httpx.Response) -> None:
+        """Raise what an answer other than success means, as everywhere."""
+        if response.is_success:
+            return
+        await response.aread()
+        refusal = DatabaseRefusalError.of_response(response)
+        if refusal.refuses_key:
+            log_refused_key(response.request.url.path)
+            self._api_keys.refuse(response.request.headers["apikey"])
+        raise refusal
 
     def fetch(self, table: str, filters: Filters | None = None, **options: Any) -> list[Row]:
         """As `fetch_async`."""
@@ -166,28 +189,6 @@ async def _page(source: Database, name: str, query: Any, *, repeat: bool = True)
     return rows
 
 
-async def _before_sending(request: httpx.Request) -> None:
-    """Give a call its key, and mark what inserts: rows have no id by which the database would know them again."""
-    request.headers.update(api_keys().headers())
-    if request.method == "POST":
-        request.extensions["once"] = True
-
-
-async def _after_answering(response: httpx.Response) -> None:
-    """Raise what an answer other than success means, as everywhere."""
-    if response.is_success:
-        return
-    await response.aread()
-    refusal = DatabaseRefusalError.of_response(response)
-    if refusal.refuses_key:
-        log_refused_key(response.request.url.path)
-        api_keys().refuse(response.request.headers["apikey"])
-    raise refusal
-
-
-_HOOKS: Mapping[str, Any] = {"request": [_before_sending], "response": [_after_answering]}
-
-
 def _filtered(query: Any, filters: Filters) -> Any:
     for name, value in filters.items():
         operator, _, column = name.partition("_")
@@ -221,7 +222,7 @@ def _required(filters: Filters) -> Filters:
 @lru_cache(maxsize=1)
 def tables() -> Tables:
     """Return the process's tables."""
-    return Tables(database(), httpx.AsyncClient(transport=http_transport(), timeout=TIMEOUT, event_hooks=_HOOKS))
+    return Tables(database(), http_transport(), get_settings())
 
 
 @lru_cache(maxsize=1)
@@ -229,9 +230,9 @@ def _portal() -> tuple[BlockingPortal, Tables]:
     # Plain code gets an event loop of its own in a thread, and with it connections of its own, until the process ends.
     portal = _until_exit.enter_context(start_blocking_portal())
     transport = httpx.AsyncHTTPTransport()
-    own, client = Database(get_settings(), transport), httpx.AsyncClient(transport=transport, event_hooks=_HOOKS)
-    _until_exit.callback(portal.call, client.aclose)  # before the loop that its connections belong to ends
-    return portal, Tables(own, client)
+    own = Tables(Database(get_settings(), transport), transport, get_settings())
+    _until_exit.callback(portal.call, own.aclose)  # before the loop that its connections belong to ends
+    return portal, own
 
 
 def _blocking(method: str, *arguments: Any, **options: Any) -> list[Row]:

