@@ -81,13 +81,13 @@ contact = Contact()
 
 
 async def ask_database(seconds: float) -> None:
-    """Come back when the database answers.
+    """Return once the database answers.
 
     Where it was not asked in the last half minute that may take longer: this environment has to connect, perhaps on a
     processor that has much to do.
 
     Args:
-        seconds: how long it may take.
+        seconds: the timeout.
 
     Raises:
         TimeoutError: it took longer.
@@ -97,10 +97,10 @@ async def ask_database(seconds: float) -> None:
 
 
 async def require_database() -> None:
-    """Come back when the database answers.
+    """Return once the database answers.
 
     Raises:
-        ApiError: SERVICE_UNAVAILABLE, it does not, or not in time.
+        ApiError: SERVICE_UNAVAILABLE, it does not answer in time.
     """
     try:
         await ask_database(READINESS_SECONDS)
