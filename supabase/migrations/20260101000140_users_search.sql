@@ -128,5 +128,6 @@ begin
   return jsonb_build_object('next', v_next, 'users', (
     select coalesce(jsonb_agg(internal.public_profile(u)), '[]') from unnest(v_page) u));
 end $$;
+comment on function public.search_users is 'Search users by username or display name, page by page.';
 
 select internal.lock_down();

@@ -1,4 +1,4 @@
-"""The migrations as PostgreSQL itself sees them, one file after another."""
+"""A database with nothing in it but what the migrations make."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from local.home import REPOSITORY
 from local.migrations import PRELUDE, find_migrations
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def migrated(backends: Backends) -> Iterator[psycopg.Connection[Any]]:
-    """A database that was migrated without a search path, with the bodies of functions checked as each is made."""
+    """Migrated file by file without a search path, with the body of each function checked as it is created."""
     name = "in_order"
     with psycopg.connect(backends.postgres.create_database(name), autocommit=True) as connection:
         connection.execute(PRELUDE.read_bytes())
@@ -25,13 +25,3 @@ def migrated(backends: Backends) -> Iterator[psycopg.Connection[Any]]:
                 connection.execute(migration.path.read_bytes())
         yield connection
     backends.postgres.drop_database(name)
-
-
-def test_every_name_has_its_schema(migrated: psycopg.Connection[Any]) -> None:
-    """No statement needs a search path, nor does the body of any function: each has an empty one."""
-    without = migrated.execute(
-        """select p.oid::regprocedure::text from pg_proc p
-           where p.pronamespace in ('public'::regnamespace, 'internal'::regnamespace)
-             and not coalesce('search_path=""' = any (p.proconfig), false)"""
-    )
-    assert without.fetchall() == []
