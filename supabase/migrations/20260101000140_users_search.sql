@@ -99,7 +99,7 @@ declare
   v_at_most integer;
   v_read public.profiles[];
   v_found public.profiles[];
-  v_page public.profiles[] := '{}';
+  v_page public.profiles[] := array[]::public.profiles[];
   v_room integer;
   v_next jsonb;
 begin

@@ -284,9 +284,9 @@ declare
   v_event internal.sync_event;
   v_session public.study_sessions;
   v_result internal.event_result;
-  v_pending internal.client_event[] := '{}';
-  v_done internal.sync_event[] := '{}';
-  v_statuses text[] := '{}';
+  v_pending internal.client_event[] := array[]::internal.client_event[];
+  v_done internal.sync_event[] := array[]::internal.sync_event[];
+  v_statuses text[] := array[]::text[];
 begin
   -- Before the sessions' own rows, in the order in which whoever deletes a space takes them.
   perform from public.spaces where space_id in (

@@ -162,7 +162,7 @@ declare
 begin
   select * into v_round from internal.invariant_round for update skip locked;
   if not found then
-    return '{"checked": false, "over": true, "violations": {}}';  -- another run is at it
+    return '{"checked": false, "over": true, "violations": {}}'::jsonb;  -- another run is at it
   elsif v_round.over and v_round.began_at between internal.clock() - interval '1 day' and internal.clock() then
     return jsonb_build_object('checked', false, 'over', true, 'violations', v_round.violations);
   elsif v_round.over then

@@ -102,8 +102,9 @@ RULES = {
         "create index fault on public.study_sessions (user_id, started_at)",
     ),
     "security_definer_view": Rule(
-        """select c.oid::regclass::text from pg_class c where c.relkind = 'v' and c.relnamespace = 'public'::regnamespace
-             and not coalesce(c.reloptions && '{security_invoker=true,security_invoker=on,security_invoker=1}', false)""",
+        """select c.oid::regclass::text from pg_class c
+           where c.relkind = 'v' and c.relnamespace = 'public'::regnamespace
+             and not coalesce(c.reloptions && '{security_invoker=true,security_invoker=on}', false)""",
         "create view public.fault as select 1 as one",
     ),
     "function_search_path_mutable": Rule(
