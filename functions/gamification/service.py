@@ -32,8 +32,11 @@ async def user_badges(caller: Caller, user_id: UUID) -> UserBadges:
 
 
 async def streaks(caller: Caller, user_id: UUID) -> Streaks:
-    """Return a user's streak."""
-    return Streaks.model_validate(await _read(caller, "streaks", user_id))
+    """Return a user's streak; others see no days of one who does not share them."""
+    found = await _read(caller, "streaks", user_id)
+    if not found["share_activity"] and user_id != caller.user_id:
+        found |= {"last_active_date": None, "active_today": False, "at_risk": False}
+    return Streaks.model_validate(found)
 
 
 async def _read(caller: Caller, what: str, user_id: UUID) -> Any:

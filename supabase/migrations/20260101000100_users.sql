@@ -6,6 +6,8 @@ create table public.profiles (
   display_name text not null check (char_length(display_name) between 1 and 80),
   timezone text not null default 'UTC',
   daily_goal_minutes integer not null default 60 check (daily_goal_minutes between 1 and 1440),
+  discoverable boolean not null default true,    -- false: in no search
+  share_activity boolean not null default true,  -- false: others do not see when this user studies
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now()
 );

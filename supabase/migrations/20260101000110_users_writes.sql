@@ -44,6 +44,7 @@ create function public.purge_idempotency_keys(p_limit integer default 10000) ret
 language sql security definer set search_path = '' as $$
   select internal.purge('public.idempotency_keys', 'expires_at', interval '0', p_limit)
     + internal.purge('public.registration_keys', 'created_at', interval '7 days', p_limit)
+    + internal.purge_unconfirmed_accounts(p_limit)
 $$;
 comment on function public.purge_idempotency_keys is
   'Delete expired idempotency keys, at most p_limit of each kind; returns how many.';

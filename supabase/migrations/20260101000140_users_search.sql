@@ -114,7 +114,8 @@ begin
     else
       v_read := array(select u from internal.users_by_username('', v_after, v_at_most) u);
     end if;
-    v_found := array(select u from unnest(v_read) u where internal.search_step(u, v_query) = v_step);
+    v_found := array(select u from unnest(v_read) u
+      where internal.search_step(u, v_query) = v_step and u.discoverable and internal.is_public(u.user_id));
     v_room := p_limit - cardinality(v_page);
     v_page := v_page || v_found[:v_room];
     if cardinality(v_found) > v_room then

@@ -238,7 +238,7 @@ create function public.get_space_members(p_user_id uuid, p_space_id uuid) return
 language sql stable security definer set search_path = '' as $$
   select coalesce(jsonb_agg(jsonb_build_object(
     'user_id', m.user_id, 'username', p.username, 'role', m.role, 'joined_at', m.joined_at, 'xp', u.total_xp,
-    'is_studying', exists (
+    'is_studying', (p.share_activity or m.user_id = p_user_id) and exists (
       select from public.study_sessions a
       where a.user_id = m.user_id and a.status = 'active' and internal.is_running(a)))
     order by internal.role_rank(m.role) desc, m.joined_at, m.user_id), '[]')

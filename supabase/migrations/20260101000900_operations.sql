@@ -23,7 +23,7 @@ begin
     perform internal.record_audit_entry(
       p_user_id, 'suspend', 'account', null, jsonb_build_object('reason', p_args ->> 'reason'));
   end if;
-  return '{}'::jsonb;
+  return 'true'::jsonb;
 end $$;
 comment on function public.suspend_account is 'Suspend an account: it can neither write nor sign in.';
 
@@ -37,7 +37,7 @@ begin
     perform internal.record_audit_entry(
       p_user_id, 'restore', 'account', null, jsonb_build_object('reason', p_args ->> 'reason'));
   end if;
-  return '{}'::jsonb;
+  return 'true'::jsonb;
 end $$;
 comment on function public.restore_account is 'Lift an account''s suspension.';
 
@@ -59,7 +59,7 @@ begin
     perform internal.record_audit_entry(
       p_user_id, 'lift_ban', 'space', v_space_id, jsonb_build_object('reason', p_args ->> 'reason'));
   end if;
-  return '{}'::jsonb;
+  return 'true'::jsonb;
 end $$;
 comment on function public.lift_ban is 'Lift a user''s ban from a space.';
 

@@ -163,12 +163,12 @@ def _body_schema(operation: dict[str, Any]) -> Any:
 )
 def test_names_that_only_look_alike_are_refused(api: Api, name: str) -> None:
     """Letters of other alphabets, wide letters, invisible ones, and those that become others in small letters."""
-    body = {"username": name, "email": f"{uuid.uuid4().hex}@example.test", "password": "password1"}
+    body = {"username": name, "email": f"{uuid.uuid4().hex}@example.test", "password": "analytical1"}
     assert_problem(api.post("/api/auth/register", body), 400, "VALIDATION_ERROR")
 
 
 def test_addresses_that_only_look_alike_are_refused(api: Api, student: Student) -> None:
     """An address is ASCII: no account beside another one's that reads the same."""
     for email in (student.email.replace("e", "\u0435"), student.email.replace("@", "\uff20"), f"\u212a{student.email}"):
-        body = {"username": f"u_{uuid.uuid4().hex[:12]}", "email": email, "password": "password1"}
+        body = {"username": f"u_{uuid.uuid4().hex[:12]}", "email": email, "password": "analytical1"}
         assert_problem(api.post("/api/auth/register", body), 400, "VALIDATION_ERROR")

@@ -44,6 +44,7 @@ class RequestContext:
         request_id: the client's own when it sent a sane one, else the gateway's, else made here.
         method, path: as received; `path` never holds the query.
         address: where the connection comes from; ``None`` when the server does not say.
+        user_agent: what the client calls itself; ``None``: it does not say.
         traceparent: the client's trace (W3C), else that of X-Ray, passed on to whoever is called; ``None``: none.
         trace_id: that trace's id.
         user_id: the caller, once the token is verified; ``None`` before, and for anonymous calls.
@@ -55,6 +56,7 @@ class RequestContext:
     method: str
     path: str
     address: str | None = None
+    user_agent: str | None = None
     traceparent: str | None = None
     trace_id: str | None = None
     user_id: str | None = None

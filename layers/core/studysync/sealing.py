@@ -1,8 +1,8 @@
 """Keys for what is sealed or hashed here, each for one purpose, derived from the secret that every function has.
 
-They change when the service role key is changed, and nobody has to be told: cursors from before are not valid any more
-(a 400, and the client begins with the first page), counters of limits begin anew, lines in the log name the same text
-otherwise.
+They change when the first API key is changed: counters of limits begin anew, lines in the log name the same text
+otherwise. What was sealed before opens for as long as the old key is still listed; afterwards cursors are not valid any
+more (a 400, and the client begins with the first page).
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import base64
 import binascii
 import hmac
 import secrets
+from contextlib import suppress
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,7 @@ from studysync.settings import get_settings
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
-# Where there is no service role key; it must not be one that everybody can derive.
+# Where there is no API key; it must not be one that everybody can derive.
 _FALLBACK_SECRET = secrets.token_hex()
 _KEY_BYTES = 32
 _HASH_BYTES = 16
@@ -30,7 +31,7 @@ _HASH_BYTES = 16
 def keyed_hash(purpose: str, text: str) -> str:
     """Return 32 hexadecimal digits that stand for `text`, which nobody without the key can find by trying."""
     encoded = text.encode("utf-8", "surrogatepass")
-    return hmac.digest(_key(purpose), encoded, "sha256")[:_HASH_BYTES].hex()
+    return hmac.digest(_keys(purpose)[0], encoded, "sha256")[:_HASH_BYTES].hex()
 
 
 def seal(purpose: str, content: bytes, bound_to: tuple[str, ...]) -> str:
@@ -43,7 +44,7 @@ def seal(purpose: str, content: bytes, bound_to: tuple[str, ...]) -> str:
         content: at least one byte.
         bound_to: what `unseal` has to be given as well.
     """
-    sealed = _cipher(_key(purpose)).encrypt(content, [each.encode() for each in bound_to])
+    sealed = _cipher(_keys(purpose)[0]).encrypt(content, [each.encode() for each in bound_to])
     return base64.urlsafe_b64encode(sealed).decode().rstrip("=")
 
 
@@ -57,17 +58,21 @@ def unseal(purpose: str, text: str, bound_to: tuple[str, ...]) -> bytes:
 
     try:
         sealed = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-        return _cipher(_key(purpose)).decrypt(sealed, [each.encode() for each in bound_to])
-    except (InvalidTag, binascii.Error) as error:
+    except binascii.Error as error:
         raise ValueError("not sealed here") from error
+    for key in _keys(purpose):
+        with suppress(InvalidTag):
+            return _cipher(key).decrypt(sealed, [each.encode() for each in bound_to])
+    raise ValueError("not sealed here")
 
 
-def _key(purpose: str) -> bytes:
+def _keys(purpose: str) -> list[bytes]:
+    """Return a key for each API key, the one to seal with first."""
     try:
-        secret = get_settings().supabase_service_role_key.get_secret_value()
+        secrets_listed = get_settings().api_keys
     except ValidationError:  # a process without a project, such as a tool
-        secret = ""
-    return _derived(secret or _FALLBACK_SECRET, purpose)
+        secrets_listed = ()
+    return [_derived(secret, purpose) for secret in secrets_listed or (_FALLBACK_SECRET,)]
 
 
 @lru_cache(maxsize=16)

@@ -22,6 +22,7 @@ OperatorName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._@-]{1,64}
 OperatorToken = Annotated[SecretStr, Field(min_length=32)]  # too long to guess: 32 random bytes in hexadecimal are 64
 
 _CALLS_PER_HOUR = 1000
+_KEYS = ("secret_key", "service_role_key")
 
 
 def _at_least(limit: int) -> Callable[[dict[str, Any]], int]:
@@ -40,12 +41,22 @@ class Settings(BaseModel):
     """Where PostgREST answers; empty: ``/rest/v1`` below the project's URL, as hosted Supabase has it."""
     supabase_auth_url: str = ""
     """Where Supabase Auth answers, also the issuer of its tokens; empty: ``/auth/v1`` below the project's URL."""
+    supabase_secret_key: SecretStr = SecretStr("")
+    """``sb_secret_...``; several, in the order of preference, with commas between them."""
     supabase_service_role_key: SecretStr = SecretStr("")
+    """The JWT of older and self-hosted projects, used after any secret key."""
     supabase_jwt_secret: SecretStr = SecretStr("")
     """The shared secret of projects that still sign with HS256; empty: such tokens are refused."""
     supabase_secret_name: str = ""
     operator_tokens: Json[dict[OperatorName, OperatorToken]] | dict[OperatorName, OperatorToken] = {}
     """What each operator shows to the health function, by the operator's name; empty: it is closed."""
+    email_confirmation: Literal["off", "optional", "required"] = "off"
+    """Whether a new account's address is confirmed: not asked for, asked for by mail, or before the first sign-in."""
+    captcha_url: str = ""
+    """Where a captcha's answer is checked (``siteverify`` of hCaptcha, Turnstile, reCAPTCHA); empty: none is asked."""
+    captcha_secret: SecretStr = SecretStr("")
+    mail_answer_seconds: float = Field(default=1.0, ge=0, le=5)
+    """How long every call takes that may send a mail, so that its time does not tell whether it did."""
     suspicion_mode: Literal["soft", "strict"] = "soft"
     max_request_bytes: int = Field(default=3 * 1024 * 1024, ge=1024)
     """Bodies over this many bytes are answered with 413; a batch of 500 events with 4 KiB each goes through."""
@@ -83,9 +94,15 @@ class Settings(BaseModel):
         values.setdefault("supabase_rest_url", f"{url}/rest/v1")
         values.setdefault("supabase_auth_url", f"{url}/auth/v1")
         name = values.get("supabase_secret_name")
-        if name and not values.get("supabase_service_role_key"):
+        if name and not any(values.get(f"supabase_{key}") for key in _KEYS):
             values = {**read_with_fallback(name, _read_secret), **values}
         return values
+
+    @property
+    def api_keys(self) -> tuple[str, ...]:
+        """The keys that open the project for a server, in the order in which they are tried."""
+        given = (self.supabase_secret_key, self.supabase_service_role_key)
+        return tuple(key.strip() for each in given for key in each.get_secret_value().split(",") if key.strip())
 
 
 def _read_secret(name: str) -> dict[str, Any]:
@@ -93,7 +110,11 @@ def _read_secret(name: str) -> dict[str, Any]:
 
     secret: Any = parameters.SecretsProvider(boto_config=short_calls()).get(name, transform="json")
     found = dict(secret)
-    values = {f"supabase_{key}": found[key] for key in ("service_role_key", "jwt_secret") if key in found}
+    values = {f"supabase_{key}": found[key] for key in (*_KEYS, "jwt_secret") if key in found}
+    if found.get("captcha_secret"):
+        values["captcha_secret"] = found["captcha_secret"]
+    if isinstance(found.get("secret_key"), list):
+        values["supabase_secret_key"] = ",".join(found["secret_key"])
     return {**values, **({"operator_tokens": found["operator_tokens"]} if found.get("operator_tokens") else {})}
 
 

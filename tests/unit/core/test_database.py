@@ -9,18 +9,17 @@ from typing import Any
 
 import httpx
 import pytest
-from postgrest import AsyncPostgrestClient
 
 from resilience import deadline
 from resilience.testing import no_wait
-from studysync.compat.tables import Tables, _send_once
+from studysync.compat.tables import Tables
 from studysync.context import begin_request
 from studysync.db.client import Database, _protected, breaker
 from studysync.db.transport import ReconnectingTransport
 from studysync.errors import ApiError
 from studysync.settings import Settings
 
-SETTINGS = Settings(supabase_url="https://x.supabase.co", supabase_service_role_key="key")
+SETTINGS = Settings(supabase_url="https://x.supabase.co", supabase_secret_key="sb_secret_key")
 Answer = Callable[[httpx.Request], httpx.Response]
 
 
@@ -71,7 +70,7 @@ def refused(work: Awaitable[Any]) -> ApiError:
         (httpx.Response(500, json={"code": "57014", "message": "cancelled"}), "SERVICE_UNAVAILABLE", 1),
         (httpx.Response(504, json={"code": "PGRST003", "message": "no connection"}), "SERVICE_UNAVAILABLE", 1),
         (httpx.Response(504, html="<p>Gateway timeout</p>"), "SERVICE_UNAVAILABLE", 1),
-        (httpx.Response(404, json={"code": "PGRST202", "message": "no such function"}), "INTERNAL_ERROR", 1),
+        (httpx.Response(404, json={"code": "PGRST202", "message": "no such function"}), "SERVICE_UNAVAILABLE", 3),
         (httpx.Response(400, json={"code": "SS001", "message": "No such session."}), "NOT_FOUND", 1),
     ],
 )
@@ -170,11 +169,8 @@ def test_the_setting_is_how_long_a_call_may_take(seconds: float) -> None:
 
 
 def tables(server: Answers) -> Tables:
-    client = httpx.AsyncClient(transport=httpx.MockTransport(server), event_hooks={"request": [_send_once]})
-    found = Tables.__new__(Tables)
-    found._source = Database(SETTINGS, httpx.MockTransport(server))
-    found._postgrest = AsyncPostgrestClient(SETTINGS.supabase_rest_url, http_client=client, retry_enabled=False)
-    return found
+    transport = httpx.MockTransport(server)
+    return Tables(Database(SETTINGS, transport), transport, SETTINGS)
 
 
 @pytest.mark.parametrize("answer", [httpx.ReadError("cut off"), httpx.Response(503, html="<p>busy</p>")])

@@ -18,6 +18,8 @@ _UNAUTHENTICATED, _FORBIDDEN = 401, 403
 _EVENTS = {
     "/api/auth/login": ("failed_login", "medium"),
     "/api/auth/refresh": ("refused_refresh_token", "medium"),
+    "/api/auth/password/reset": ("refused_mail_token", "medium"),
+    "/api/auth/email/confirm": ("refused_mail_token", "medium"),
 }
 
 

@@ -49,28 +49,44 @@ async def caller_of(authorization: str | None) -> Caller | None:
 
 
 class _AccessToken(HTTPBearer):
-    """The security scheme, and the dependency that answers with the caller: one step of FastAPI's instead of two."""
+    """The security scheme, and the dependency that answers with the caller: one step of FastAPI's instead of two.
+
+    Args:
+        first_factor: whether a session will do that has not shown the second factor of its account.
+    """
+
+    def __init__(self, *, first_factor: bool = False) -> None:
+        super().__init__(auto_error=False, scheme_name="accessToken", description="An access token of Supabase Auth.")
+        self._first_factor = first_factor
 
     async def __call__(self, request: Request) -> Caller:  # type: ignore[override]
         """Return the caller.
 
         Raises:
-            ApiError: AUTHENTICATION_ERROR, no token or not a valid one.
+            ApiError: AUTHENTICATION_ERROR, no token, not a valid one, or one without the account's second factor.
         """
         credentials = await super().__call__(request)
         if credentials is None:
             raise unauthenticated()
         caller = await token_verifier().verify(credentials.credentials)
+        if caller.needs_second_factor and not self._first_factor:
+            raise _second_factor_missing()
         context = request_context()
         if context is not None:  # pragma: no branch - an app of somebody else's, without our middleware
             context.user_id, context.route = str(caller.user_id), route_template(request.scope)
         return caller
 
 
-current_user = _AccessToken(
-    auto_error=False, scheme_name="accessToken", description="An access token of Supabase Auth."
-)
-CurrentUser = Annotated[Caller, Security(current_user)]
+def _second_factor_missing() -> ApiError:
+    """401, with the challenge of RFC 9470."""
+    error = unauthenticated("This account has a second factor, which this session has not shown.")
+    error.headers["WWW-Authenticate"] = 'Bearer error="insufficient_user_authentication", acr_values="aal2"'
+    return error
+
+
+CurrentUser = Annotated[Caller, Security(_AccessToken())]
+FirstFactorUser = Annotated[Caller, Security(_AccessToken(first_factor=True))]
+"""For what ends a session."""
 
 
 async def user_in_path(

@@ -42,10 +42,14 @@ class Caller:
     Attributes:
         user_id: the account.
         token: the token itself, for calls to Supabase Auth in the caller's name. Never logged.
+        session_id: the session of Supabase Auth that the token belongs to; ``None``: it names none.
+        needs_second_factor: the account has a second factor, and the session has not shown it.
     """
 
     user_id: UUID
     token: str = field(repr=False)
+    session_id: UUID | None = None
+    needs_second_factor: bool = False
 
 
 class TokenVerifier:
@@ -85,7 +89,7 @@ class TokenVerifier:
             raise unauthenticated("The access token is not valid.")
         try:
             claims = self._decode(token, await self._key_for(token))
-            caller = Caller(UUID(claims["sub"]), token)
+            caller = _caller(claims, token)
         except jwt.ExpiredSignatureError as error:
             raise unauthenticated("The access token has expired.") from error
         except (jwt.PyJWTError, ValueError, TypeError, AttributeError) as error:
@@ -146,6 +150,32 @@ class TokenVerifier:
         self._verified.clear()  # what a key signed that has gone is not good any more
 
 
+def _caller(claims: Mapping[str, Any], token: str) -> Caller:
+    session_id, metadata = claims.get("session_id"), claims.get("app_metadata")
+    # The database notes at the account that it has a factor, and Supabase Auth puts that into every token.
+    has_factor = isinstance(metadata, dict) and metadata.get("mfa") is True
+    return Caller(
+        UUID(claims["sub"]), token, UUID(session_id) if session_id else None, has_factor and claims.get("aal") != "aal2"
+    )
+
+
 def _usable(found: Mapping[str, Any]) -> dict[str, jwt.PyJWK]:
-    keys = [jwt.PyJWK.from_dict(dict(key)) for key in found.get("keys", ()) if key.get("kty") in {"EC", "RSA"}]
-    return {str(key.key_id): key for key in keys if key.algorithm_name in ASYMMETRIC_ALGORITHMS}
+    """Return the keys that tokens may be signed with; one that is of no use to us stands in nobody's way.
+
+    Raises:
+        ValueError: what there is cannot be read, all of it.
+    """
+    keys, unreadable = {}, 0
+    for each in found.get("keys", ()):
+        try:
+            if each.get("kty") not in {"EC", "RSA"} or each.get("use", "sig") != "sig":
+                continue
+            key = jwt.PyJWK.from_dict(dict(each))
+        except (jwt.PyJWTError, ValueError, TypeError, AttributeError):  # a curve that nobody knows, or no key at all
+            unreadable += 1
+            continue
+        if key.algorithm_name in ASYMMETRIC_ALGORITHMS:
+            keys[str(key.key_id)] = key
+    if unreadable and not keys:
+        raise ValueError("no key can be read")
+    return keys

@@ -14,13 +14,14 @@ from typing import Any
 
 import httpx
 from anyio.from_thread import BlockingPortal, start_blocking_portal
-from postgrest import APIError, AsyncPostgrestClient
+from postgrest import APIError, AsyncPostgrestClient, CountMethod
 
 from resilience import QueryOptimizer, cached
-from studysync.db.client import Database, database
-from studysync.db.errors import CONNECTION_LOST, DatabaseDownError, DatabaseRefusalError
+from studysync.api_keys import ApiKeys
+from studysync.db.client import Database, database, log_refused_key
+from studysync.db.errors import DatabaseDownError, DatabaseRefusalError
 from studysync.db.transport import TIMEOUT, http_transport
-from studysync.settings import get_settings
+from studysync.settings import Settings, get_settings
 
 Row = dict[str, Any]
 Filters = Mapping[str, Any]
@@ -39,13 +40,12 @@ class Tables:
     Errors are those of `Database.call`; a filter that is none is a ValueError.
     """
 
-    def __init__(self, source: Database, client: httpx.AsyncClient) -> None:
-        settings = get_settings()
-        key = settings.supabase_service_role_key.get_secret_value()
-        self._source = source
+    def __init__(self, source: Database, transport: httpx.AsyncBaseTransport, settings: Settings) -> None:
+        self._source, self._api_keys = source, ApiKeys(settings)
+        hooks: dict[str, Any] = {"request": [self._before_sending], "response": [self._after_answering]}
+        client = httpx.AsyncClient(transport=transport, timeout=TIMEOUT, event_hooks=hooks)
         self._postgrest = AsyncPostgrestClient(
             settings.supabase_rest_url,
-            headers={"apikey": key, "Authorization": f"Bearer {key}"},
             http_client=client,
             retry_enabled=False,  # the database's own policy retries
         )
@@ -94,6 +94,27 @@ class Tables:
     async def _run(self, name: str, query: Any, *, repeat: bool = True) -> list[Row]:
         return await _rows(self._source, name, query, repeat=repeat)
 
+    async def aclose(self) -> None:
+        """Give the connections back."""
+        await self._postgrest.aclose()
+
+    async def _before_sending(self, request: httpx.Request) -> None:
+        """Give a call its key, and mark what inserts: rows have no id by which the database would know them again."""
+        request.headers.update(self._api_keys.headers())
+        if request.method == "POST":
+            request.extensions["once"] = True
+
+    async def _after_answering(self, response: httpx.Response) -> None:
+        """Raise what an answer other than success means, as everywhere."""
+        if response.is_success:
+            return
+        await response.aread()
+        refusal = DatabaseRefusalError.of_response(response)
+        if refusal.refuses_key:
+            log_refused_key(response.request.url.path)
+            self._api_keys.refuse(response.request.headers["apikey"])
+        raise refusal
+
     def fetch(self, table: str, filters: Filters | None = None, **options: Any) -> list[Row]:
         """As `fetch_async`."""
         return _blocking("fetch_async", table, filters, **options)
@@ -120,11 +141,27 @@ async def _fetch(
     order: str | None,
     limit: int | None,
 ) -> list[Row]:
-    query: Any = client.from_(table).select(QueryOptimizer.optimize_select_fields(columns, table))
-    query = _filtered(query, filters)
-    if order is not None:
-        query = query.order(_column(order.removeprefix("-")), desc=order.startswith("-"))
-    return await _rows(source, f"select {table}", query if limit is None else query.limit(limit))
+    def page(orders: Sequence[str], offset: int) -> Any:
+        fields = QueryOptimizer.optimize_select_fields(columns, table)
+        query: Any = _filtered(client.from_(table).select(fields, count=CountMethod.exact), filters)
+        for name in orders:
+            query = query.order(_column(name.removeprefix("-")), desc=name.startswith("-"))
+        query = query.offset(offset) if offset else query
+        return query if limit is None else query.limit(limit - offset)
+
+    name, orders = f"select {table}", [order] if order else []
+    rows, total = await _page(source, name, page(orders, 0))
+    wanted = total if limit is None else min(total, limit)
+    if len(rows) < wanted:
+        # PostgREST gives so many rows at once and no more. In an order of all columns, what is equal is the same row.
+        orders += [each for each in (rows[0] if rows else ()) if each != (order or "").removeprefix("-")]
+        rows = []
+        while len(rows) < wanted:
+            more, _ = await _page(source, name, page(orders, len(rows)))
+            if not more:  # they were deleted meanwhile
+                break
+            rows += more
+    return rows
 
 
 @cached(ttl=CACHE_SECONDS, key_prefix="tables", key=lambda _source, _client, *question: question)
@@ -133,24 +170,23 @@ async def _cached_fetch(source: Database, client: AsyncPostgrestClient, *questio
 
 
 async def _rows(source: Database, name: str, query: Any, *, repeat: bool = True) -> list[Row]:
-    async def execute() -> list[Row]:
+    return (await _page(source, name, query, repeat=repeat))[0]
+
+
+async def _page(source: Database, name: str, query: Any, *, repeat: bool = True) -> tuple[list[Row], int]:
+    """Return the rows of an answer, and how many there are in all where the query asked for that."""
+
+    async def execute() -> tuple[list[Row], int]:
         try:
-            found = (await query.execute()).data
-        except APIError as error:
-            told = error.code or CONNECTION_LOST  # see DatabaseRefusalError.of_response
-            raise DatabaseRefusalError(told, error.message or "", error.details) from error
-        if not isinstance(found, list):
+            answer = await query.execute()
+        except APIError as error:  # its answer was a success, and none of PostgREST's
+            raise DatabaseDownError("the answer is no JSON") from error
+        if not isinstance(answer.data, list):
             raise DatabaseDownError("the answer holds no rows")
-        return found
+        return answer.data, answer.count or 0
 
-    rows: list[Row] = await source.guarded(name, execute, repeat=repeat)
+    rows: tuple[list[Row], int] = await source.guarded(name, execute, repeat=repeat)
     return rows
-
-
-async def _send_once(request: httpx.Request) -> None:
-    """Mark what inserts: rows have no id by which the database would know them again."""
-    if request.method == "POST":
-        request.extensions["once"] = True
 
 
 def _filtered(query: Any, filters: Filters) -> Any:
@@ -186,8 +222,7 @@ def _required(filters: Filters) -> Filters:
 @lru_cache(maxsize=1)
 def tables() -> Tables:
     """Return the process's tables."""
-    hooks = {"request": [_send_once]}
-    return Tables(database(), httpx.AsyncClient(transport=http_transport(), timeout=TIMEOUT, event_hooks=hooks))
+    return Tables(database(), http_transport(), get_settings())
 
 
 @lru_cache(maxsize=1)
@@ -195,9 +230,9 @@ def _portal() -> tuple[BlockingPortal, Tables]:
     # Plain code gets an event loop of its own in a thread, and with it connections of its own, until the process ends.
     portal = _until_exit.enter_context(start_blocking_portal())
     transport = httpx.AsyncHTTPTransport()
-    own, client = Database(get_settings(), transport), httpx.AsyncClient(transport=transport)
-    _until_exit.callback(portal.call, client.aclose)  # before the loop that its connections belong to ends
-    return portal, Tables(own, client)
+    own = Tables(Database(get_settings(), transport), transport, get_settings())
+    _until_exit.callback(portal.call, own.aclose)  # before the loop that its connections belong to ends
+    return portal, own
 
 
 def _blocking(method: str, *arguments: Any, **options: Any) -> list[Row]:

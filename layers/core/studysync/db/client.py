@@ -34,6 +34,7 @@ from resilience import (
     timeout_for,
     with_retry,
 )
+from studysync.api_keys import ApiKeys
 from studysync.context import current_caller
 from studysync.db.errors import (
     DatabaseBusyError,
@@ -50,6 +51,8 @@ from studysync.errors import INTERNAL_ERROR, ApiError, unavailable
 from studysync.settings import Settings, get_settings
 from studysync.telemetry.logging import app_logger
 from studysync.telemetry.tracing import trace_call
+
+_NO_CONTENT = 204
 
 Call = Callable[[], Awaitable[Any]]
 
@@ -80,28 +83,21 @@ performance_monitor.report("pool", _pool_figures)
 
 
 class Database:
-    """Calls SQL functions as the service role.
+    """Calls SQL functions as the service role. A key that is refused is replaced by the next one of the settings.
 
     Straight over HTTP: a call is one POST. The Supabase client's way to it takes three times as long, and its part of
     every cold start; what needs its query builder has it (studysync.compat.tables).
 
     Args:
-        settings: where PostgREST is, the key, and how long a call may take.
+        settings: where PostgREST is, the keys, and how long a call may take.
         transport: the connections to use.
     """
 
     def __init__(self, settings: Settings, transport: httpx.AsyncBaseTransport) -> None:
-        key = settings.supabase_service_role_key.get_secret_value()
         self._transport = transport
         self._url = settings.supabase_rest_url
-        self._headers = httpx.Headers(
-            {
-                "apikey": key,
-                "Authorization": f"Bearer {key}",
-                "Content-Type": "application/json",
-                "Accept": "application/json",
-            }
-        )
+        self._api_keys = ApiKeys(settings)
+        self._headers: dict[str, httpx.Headers] = {}
         self._urls: dict[str, httpx.URL] = {}
         self._seconds = settings.database_timeout_seconds
         self._timeout: Any = httpx.Timeout(self._seconds, connect=2.0).as_dict()
@@ -115,15 +111,28 @@ class Database:
         body = json.dumps(arguments, separators=(",", ":")).encode()
 
         async def execute() -> Any:
-            response = await post_json(self._transport, self._url_of(function), self._headers, body, self._timeout)
-            if not response.is_success:
-                raise DatabaseRefusalError.of_response(response)
-            try:
-                return json.loads(response.content) if response.content else None
-            except ValueError as error:
-                raise DatabaseDownError("the answer is no JSON") from error
+            url = self._url_of(function)
+            for left in reversed(range(len(self._api_keys))):
+                key = self._api_keys.current
+                response = await post_json(self._transport, url, self._headers_with(key), body, self._timeout)
+                if response.is_success:
+                    return _result(response)
+                refusal = DatabaseRefusalError.of_response(response)
+                if refusal.refuses_key:
+                    log_refused_key(function)
+                    self._api_keys.refuse(key)
+                if not left or not refusal.refuses_key:
+                    raise refusal
+            return None  # pragma: no cover - there is a key
 
         return await self.guarded(function, execute)
+
+    def _headers_with(self, key: str) -> httpx.Headers:
+        headers = self._headers.get(key)
+        if headers is None:
+            kinds = {"Content-Type": "application/json", "Accept": "application/json"}
+            headers = self._headers[key] = httpx.Headers({**self._api_keys.headers(), **kinds})
+        return headers
 
     def _url_of(self, function: str) -> httpx.URL:
         url = self._urls.get(function)
@@ -175,6 +184,29 @@ class Database:
             raise unavailable() from error
         _record(name, started, None)
         return result
+
+
+def _result(response: httpx.Response) -> Any:
+    """Return what a function gave; no function of ours gives an empty object, and a page is no result either."""
+    if response.status_code == _NO_CONTENT:
+        return None
+    try:
+        result = json.loads(response.content)
+    except ValueError as error:
+        raise DatabaseDownError("the answer is no JSON") from error
+    if result == {}:
+        raise DatabaseDownError("the answer is empty")
+    return result
+
+
+def log_refused_key(function: str) -> None:
+    """Log that a call was refused for its key, which only who operates the stack can mend."""
+    app_logger.error(
+        "an API key was refused: check the secret against the project's keys",
+        kind="error",
+        error_type="refused API key",
+        function=function,
+    )
 
 
 async def _once(execute: Call, seconds: float) -> Any:

@@ -24,6 +24,7 @@ from studysync.errors import (
 )
 
 CONNECTION_LOST = "connection lost"
+_CODE = re.compile(r"[0-9A-Z]{5}|PGRST[0-9X]{3}")
 _QUOTED = re.compile(r'".*("|$)', re.DOTALL)
 
 
@@ -31,7 +32,7 @@ class DatabaseRefusalError(Exception):
     """What PostgREST answered instead of a result.
 
     Attributes:
-        code: an SQLSTATE, a code of PostgREST's own, or the HTTP status where the answer holds neither.
+        code: an SQLSTATE, a code of PostgREST's own, or ``HTTP 502`` with the status where the answer holds neither.
         message, details: as the database worded them; not for clients.
     """
 
@@ -48,13 +49,23 @@ class DatabaseRefusalError(Exception):
 
     @classmethod
     def of_response(cls, response: httpx.Response) -> DatabaseRefusalError:
-        """Read an answer that is no success; one of a proxy in between may be anything."""
+        """Read an answer that is no success; one of whoever stands in between may be anything."""
         try:
             told = response.json()
-            # Without a code it is PostgREST's own word for a connection to the database that broke under a query.
-            return cls(told["code"] or CONNECTION_LOST, str(told["message"]), told.get("details"))
-        except (ValueError, KeyError, TypeError):
-            return cls(str(response.status_code))
+            code, message, details = told["code"], str(told["message"]), told.get("details")
+        except (ValueError, LookupError, TypeError, AttributeError):
+            return cls(f"HTTP {response.status_code}")
+        if code is None or code == "":
+            # PostgREST's own word for a connection to the database that broke under a query.
+            return cls(CONNECTION_LOST, message)
+        if not isinstance(code, str) or not _CODE.fullmatch(code):
+            return cls(f"HTTP {response.status_code}", message)
+        return cls(code, message, details if isinstance(details, str) else None)
+
+    @property
+    def refuses_key(self) -> bool:
+        """Whether it is the API key that was refused: by the gateway without a code, by PostgREST as a token."""
+        return self.code == "HTTP 401" or self.code.startswith(_KEY_REFUSED)
 
 
 class DatabaseDownError(Exception):
@@ -75,13 +86,16 @@ class DatabaseBusyError(Exception):
 # Serialization failure, deadlock, lock timeout: the database works, and somebody else's call came first.
 _BUSY_CODES = frozenset({"40001", "40P01", "55P03"})
 
-# PostgREST without a connection or schema cache; a proxy before it, whose body holds no code. What PostgreSQL itself
-# says is judged by `is_transient_sqlstate`.
-_TRANSIENT_CODES = frozenset({CONNECTION_LOST, "PGRST000", "PGRST001", "PGRST002", "502", "503"})
+# PostgREST without a connection, or with a schema that is older than the functions it is asked for. What PostgreSQL
+# itself says is judged by `is_transient_sqlstate`.
+_TRANSIENT_CODES = frozenset({CONNECTION_LOST, "PGRST000", "PGRST001", "PGRST002", "PGRST202"})
+# PostgREST does not take the token of our key: until there is a good key, nothing works.
+_KEY_REFUSED = "PGRST3"
+_STATUS = "HTTP "  # of an answer without a code: a proxy before PostgREST gave it
 
 # The statement was cancelled because it took too long; PostgREST's connections were all busy for as long as it waits;
-# a proxy before PostgREST waited in vain.
-_SLOW_CODES = frozenset({"57014", "PGRST003", "504"})
+# whoever stands before PostgREST waited in vain.
+_SLOW_CODES = frozenset({"57014", "PGRST003", "HTTP 408", "HTTP 504", "HTTP 524", "HTTP 544"})
 
 # Values that JSON can carry and PostgreSQL cannot store: NUL in text, broken surrogates. Routes refuse them where they
 # see them; this is for what is nested too deep to look at.
@@ -95,7 +109,7 @@ def is_slow(code: str) -> bool:
 
 def is_transient(code: str) -> bool:
     """Tell whether the same call may well succeed in a moment."""
-    return code in _TRANSIENT_CODES or is_transient_sqlstate(code)
+    return code in _TRANSIENT_CODES or code.startswith((_STATUS, _KEY_REFUSED)) or is_transient_sqlstate(code)
 
 
 def shows_life(code: str) -> bool:

@@ -46,6 +46,7 @@ class RequestContextMiddleware:
             scope = {**scope, "path": path[:-1]}  # the same resource: not every route twice
         headers, head = Headers(scope=scope), scope["method"] == "HEAD"
         context = begin_request(scope, headers.get("x-request-id"), headers.get("traceparent"))
+        context.user_agent = headers.get("user-agent")
         if head:
             scope = {**scope, "method": "GET"}
         app_logger.sample()
