@@ -54,4 +54,4 @@ def _is_timestamp(version: str) -> bool:
 
 if __name__ == "__main__":
     write()
-    print(f"{len(read())} migrations are the baseline now", file=sys.stderr)  # noqa: T201
+    print(f"{len(read())} migrations are the baseline now", file=sys.stderr)

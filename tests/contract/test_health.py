@@ -18,9 +18,9 @@ from resilience import MemoryStore, RateLimiter, cache_manager, health_checker, 
 from studysync.settings import get_settings
 from studysync.telemetry.error_tracker import error_tracker
 from studysync.telemetry.logging import app_logger
+from testing.client import Api, Operator, Student, assert_problem
+from testing.outages import reconnect
 from tests.contract.conftest import Lines
-from tests.support.client import Api, Operator, Student, assert_problem
-from tests.support.outages import reconnect
 
 QUESTIONS = ["detailed", "dependencies", "metrics", "slow-requests", "errors", "circuits"]
 ORDERS = ["clear-cache", "reset-metrics", "clear-errors", "circuits/database/reset", "circuits/database/open?seconds=1"]

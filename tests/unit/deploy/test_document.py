@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.client import openapi
+from testing.client import openapi
 from tools.openapi_errors import _OF_DOMAIN
 
 OPERATIONS = {

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
+from studysync.telemetry import tracing
 from studysync.telemetry.tracing import trace_call
 
 SAMPLED = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1"
@@ -59,3 +61,17 @@ def test_a_daemon_that_is_not_there_harms_nobody(daemon: socket.socket, monkeypa
         monkeypatch.setenv("AWS_XRAY_DAEMON_ADDRESS", address)
         for _ in range(3):
             trace_call("database ping", 0.1, error=False)
+
+
+def test_a_daemon_that_cannot_be_reached_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    """X-Ray's address may be none; the socket is made anew with the next call."""
+    monkeypatch.setattr(tracing, "_socket", None)
+    monkeypatch.setattr(socket, "socket", _broken)
+    tracing._send("127.0.0.1:2000", {})
+    assert tracing._socket is None
+    tracing._send("nowhere", {})
+    assert tracing._socket is None
+
+
+def _broken(*_: Any) -> Any:
+    raise OSError("no more descriptors")

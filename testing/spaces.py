@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.support.client import Student
+from testing.client import Student
 
 
 def create(owner: Student, **changes: Any) -> dict[str, Any]:

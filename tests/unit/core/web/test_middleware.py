@@ -10,6 +10,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 from fastapi.responses import StreamingResponse
+from starlette.types import Message, Receive, Scope, Send
 
 from health.operations.fleet import is_traffic
 from resilience import (
@@ -23,8 +24,8 @@ from resilience import (
 )
 from resilience._degradation import note_cached, note_fallback
 from studysync.errors import forbidden
-from studysync.web.middleware import ErrorHandlerMiddleware, RequestContextMiddleware
-from tests.support.client import assert_problem
+from studysync.web.middleware import ErrorHandlerMiddleware, RequestContextMiddleware, RequestValidationMiddleware
+from testing.client import assert_problem
 
 Route = Callable[[], Awaitable[Any]]
 
@@ -143,3 +144,67 @@ def test_methods_that_are_made_up_count_as_one() -> None:
     counted = [name for name in performance_monitor.get_metrics() if "MADEUP" in name or name.startswith("OTHER ")]
     assert len(counted) == 1
     assert is_traffic(counted[0])
+
+
+@pytest.mark.parametrize("layer", [ErrorHandlerMiddleware, RequestContextMiddleware, RequestValidationMiddleware])
+def test_what_is_no_request_passes(layer: Any) -> None:
+    """A server's start and end, for those who run an app outside Lambda."""
+    seen: list[str] = []
+
+    async def app(scope: Scope, _receive: Receive, _send: Send) -> None:
+        seen.append(scope["type"])
+
+    async def nothing(*_: Any) -> Any:
+        return {}
+
+    asyncio.run(layer(app)({"type": "lifespan"}, nothing, nothing))
+    assert seen == ["lifespan"]
+
+
+def test_an_answer_that_breaks_half_way_is_not_begun_again() -> None:
+    """Its head is out already; the error ends it, and is in the log."""
+    app = FastAPI()
+    app.add_middleware(ErrorHandlerMiddleware)
+
+    async def half() -> StreamingResponse:
+        async def body() -> Any:
+            yield b"half"
+            raise KeyError("lost")
+
+        return StreamingResponse(body())
+
+    app.add_api_route("/half", half)
+
+    async def ask() -> None:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://api.test") as client:
+            await client.get("/half")
+
+    with pytest.raises(KeyError):
+        asyncio.run(ask())
+
+
+def test_a_body_is_given_once_and_then_the_connection_speaks() -> None:
+    """Whoever goes on listening hears that the client has gone."""
+    heard: list[Message] = []
+
+    async def app(_scope: Scope, receive: Receive, _send: Send) -> None:
+        heard.extend([await receive(), await receive()])
+
+    messages = [{"type": "http.request", "body": b"{}", "more_body": False}, {"type": "http.disconnect"}]
+
+    async def receive() -> Message:
+        return messages.pop(0)
+
+    async def send(_: Message) -> None:
+        pytest.fail("nobody answers")
+
+    scope = {"type": "http", "method": "POST", "path": "/x", "headers": [(b"content-type", b"application/json")]}
+    asyncio.run(RequestValidationMiddleware(app)(scope, receive, send))
+    assert [message["type"] for message in heard] == ["http.request", "http.disconnect"]
+    assert heard[0]["body"] == b"{}"
+
+
+def test_a_limit_below_nothing_is_refused() -> None:
+    """A setting that refuses every body would be found out with the first one."""
+    with pytest.raises(ValueError, match="max_request_size"):
+        RequestValidationMiddleware(FastAPI(), max_request_size=-1)

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import uvicorn
 
-from tests.support.client import AllFunctions, Api
+from testing.client import AllFunctions, Api
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from resilience import Store, StoreError
 from resilience.store import Item, Value
@@ -12,7 +12,8 @@ class FaultyStore:
     """One environment's view of a shared store, with the faults that networks and replicas have.
 
     `down` refuses everything; `lose_writes` refuses before writing; `lose_answers` writes and then loses the answer;
-    `stale` answers queries from an older moment, as an eventually consistent read may.
+    `stale` answers queries from an older moment, as an eventually consistent read may; `on_answer` is called once, when
+    the store has done its part of the next request and its answer has not been seen.
     """
 
     blocking = False
@@ -21,12 +22,20 @@ class FaultyStore:
         self.inner = inner
         self.down = self.lose_writes = self.lose_answers = False
         self.stale: dict[tuple[str, str], list[Item]] | None = None
+        self.on_answer: Callable[[], object] | None = None
         self.writes = self.reads = 0
+
+    def calm(self) -> None:
+        """End all faults."""
+        self.down = self.lose_writes = self.lose_answers = False
+        self.stale = self.on_answer = None
 
     def get(self, pk: str, sk: str) -> Item | None:
         self._check()
         self.reads += 1
-        return self.inner.get(pk, sk)
+        item = self.inner.get(pk, sk)
+        self._pass()
+        return item
 
     def query(self, pk: str, *, sk_prefix: str = "", limit: int | None = None) -> list[Item]:
         self._check()
@@ -89,6 +98,12 @@ class FaultyStore:
             raise StoreError("lost on the way there")
         self.writes += 1
 
+    def _pass(self) -> None:
+        pausing, self.on_answer = self.on_answer, None
+        if pausing is not None:
+            pausing()
+
     def _answer(self) -> None:
+        self._pass()
         if self.lose_answers:
             raise StoreError("lost on the way back")

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 # Handles a line of JSON each; what the functions log goes elsewhere.
 _PROCESS = """
 import json, sys

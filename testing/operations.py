@@ -9,7 +9,7 @@ import uuid
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.support.client import Student, openapi
+from testing.client import Student, openapi
 
 Schema = dict[str, Any]
 UNKNOWN = str(uuid.UUID(int=7))

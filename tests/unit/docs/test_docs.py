@@ -11,7 +11,7 @@ from studysync import errors
 
 ROOT = Path(__file__).parents[3]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md")), *ROOT.glob("SECURITY.md")]
-FOLDERS = "functions|layers|tests|docs|local|tools|benchmarks|supabase|events|requirements"
+FOLDERS = "functions|layers|tests|testing|docs|local|tools|benchmarks|supabase|events|requirements"
 _FILE = re.compile(rf"`((?:{FOLDERS})/[\w./-]*|template\.yaml|samconfig\.toml|pyproject\.toml|Makefile)(?:::(\w+))?`")
 _LINK = re.compile(r"\]\((?!https?:)([^)#\s]*)(?:#([\w-]+))?\)")
 

@@ -3,59 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import httpx
 import pytest
 
 from resilience import deadline
-from resilience.testing import no_wait
-from studysync.compat.tables import Tables
 from studysync.context import begin_request
-from studysync.db.client import Database, _protected, breaker
+from studysync.db.client import Database, breaker
 from studysync.db.transport import ReconnectingTransport
 from studysync.errors import ApiError
-from studysync.settings import Settings
+from tests.unit.core.answers import SETTINGS, Answers, refused
 
-SETTINGS = Settings(supabase_url="https://x.supabase.co", supabase_secret_key="sb_secret_key")
+pytestmark = pytest.mark.usefixtures("unharmed")
+
 Answer = Callable[[httpx.Request], httpx.Response]
-
-
-@pytest.fixture(autouse=True)
-def unharmed() -> Iterator[None]:
-    """Failures that tests make do not count for the next one; retries are left, and nobody waits for them."""
-    budget = _protected.retry_policy.budget
-    for _ in range(300):
-        budget.deposit()
-    with no_wait():
-        yield
-    breaker.reset()
-
-
-class Answers:
-    """A server in between, counting what it is asked."""
-
-    def __init__(self, *answers: httpx.Response | Exception) -> None:
-        self.answers = list(answers)
-        self.asked: list[httpx.Request] = []
-
-    async def __call__(self, request: httpx.Request) -> httpx.Response:
-        self.asked.append(request)
-        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-        if isinstance(answer, Exception):
-            raise answer
-        return httpx.Response(answer.status_code, headers=answer.headers, content=answer.content)
-
-
-def refused(work: Awaitable[Any]) -> ApiError:
-    async def wait() -> Any:
-        return await work
-
-    with pytest.raises(ApiError) as raised:
-        asyncio.run(wait())
-    return raised.value
 
 
 @pytest.mark.parametrize(
@@ -166,30 +129,6 @@ def test_the_setting_is_how_long_a_call_may_take(seconds: float) -> None:
     settings = SETTINGS.model_copy(update={"database_timeout_seconds": seconds})
     asyncio.run(Database(settings, httpx.MockTransport(server)).call("ping"))
     assert server.asked[0].extensions["timeout"]["read"] == seconds
-
-
-def tables(server: Answers) -> Tables:
-    transport = httpx.MockTransport(server)
-    return Tables(Database(SETTINGS, transport), transport, SETTINGS)
-
-
-@pytest.mark.parametrize("answer", [httpx.ReadError("cut off"), httpx.Response(503, html="<p>busy</p>")])
-def test_rows_are_never_inserted_twice(answer: httpx.Response | Exception) -> None:
-    """A lost answer may have been a done insert, and rows have no id by which it would be known again."""
-    server = Answers(answer)
-    assert refused(tables(server).insert_async("notes", {"text": "x"})).kind.code == "SERVICE_UNAVAILABLE"
-    assert len(server.asked) == 1
-    assert server.asked[0].extensions["once"] is True
-
-
-def test_rows_are_read_again() -> None:
-    """Reading twice does no harm; a connection that PostgREST lost is a 503, and so is an answer without rows."""
-    lost = httpx.Response(500, json={"code": None, "message": "server closed", "details": None, "hint": None})
-    server = Answers(lost, httpx.Response(200, json=[{"id": 1}]))
-    assert asyncio.run(tables(server).fetch_async("notes")) == [{"id": 1}]
-    assert len(server.asked) == 2
-    server = Answers(httpx.Response(200, text=json.dumps("<p>Maintenance</p>")))
-    assert refused(tables(server).fetch_async("notes")).kind.code == "SERVICE_UNAVAILABLE"
 
 
 @pytest.mark.parametrize(("once", "asked"), [(True, 1), (False, 2)])

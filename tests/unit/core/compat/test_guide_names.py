@@ -20,7 +20,7 @@ from studysync.telemetry.audit import audit_logger
 from studysync.telemetry.error_tracker import error_tracker
 from studysync.telemetry.logging import app_logger
 from studysync.web.middleware import ErrorHandlerMiddleware, RateLimitMiddleware, RequestValidationMiddleware
-from tests.support.outages import reconnect
+from testing.outages import reconnect
 
 
 @pytest.fixture(autouse=True)

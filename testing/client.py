@@ -21,7 +21,7 @@ import httpx
 import jsonschema
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-OPENAPI = Path(__file__).parents[2] / "functions" / "health" / "openapi.json"
+OPENAPI = Path(__file__).parents[1] / "functions" / "health" / "openapi.json"
 _DOMAINS = {"auth": "users"} | {name: name for name in ("users", "sessions", "gamification", "spaces", "sync")}
 _numbers = itertools.count(1)
 T = TypeVar("T")

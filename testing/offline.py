@@ -6,7 +6,7 @@ import uuid
 from datetime import datetime, timedelta
 from typing import Any
 
-from tests.support.client import Student
+from testing.client import Student
 
 MINUTE = timedelta(minutes=1)
 

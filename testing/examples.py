@@ -10,7 +10,7 @@ import pytest
 
 import resilience
 
-DOCS = Path(__file__).parents[2] / "docs"
+DOCS = Path(__file__).parents[1] / "docs"
 
 
 def examples(name: str) -> list[Any]:
