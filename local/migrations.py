@@ -81,8 +81,8 @@ def _applied(connection: psycopg.Connection, names: dict[str, str]) -> dict[str,
     ):
         if names.get(version) != name:
             raise StackError(
-                f"The local data was made from other migrations: {version}_{name}.sql is not among these. Go back to the "
-                "version of the code that made it, or run `make clean` to start with an empty database."
+                f"The local data was made from other migrations: {version}_{name}.sql is not among these. Go back to "
+                "the code that made it, or run `make clean` to start with an empty database."
             )
         applied[version] = sha
     return applied

@@ -1,4 +1,4 @@
-"""The migrations of the baseline in order of dependency: each subject stands on those before it and knows nothing of those after."""
+"""The order of the baseline: each subject builds on those before it and uses nothing of those after it."""
 
 from __future__ import annotations
 
