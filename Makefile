@@ -26,8 +26,8 @@ help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
 $(VENV)/local.stamp: requirements/local.txt requirements/installer.txt
-	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
-	  || { echo "StudySync needs Python 3.11 to 3.13; set PYTHON=/path/to/one"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' \
+	  || { echo "StudySync needs Python 3.11 to 3.14; set PYTHON=/path/to/one"; exit 1; }
 	@echo "The first time only: 1. a virtual environment"
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
 	@echo "2. uv, which installs the rest"
