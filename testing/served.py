@@ -8,17 +8,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from testing.client import AllFunctions, Api
 
 
 @contextmanager
-def served(api: Api) -> Iterator[str]:
+def served(api: Api, app: ASGIApp | None = None) -> Iterator[str]:
     """Serve on a free port, on the loop that the API's connections belong to; yields the URL.
+
+    Args:
+        api: whose loop it is.
+        app: what is served; the API without it.
 
     Nobody may use `api` meanwhile.
     """
-    server = uvicorn.Server(uvicorn.Config(AllFunctions(), port=0, log_level="error", lifespan="off"))
+    server = uvicorn.Server(uvicorn.Config(app or AllFunctions(), port=0, log_level="error", lifespan="off"))
     thread = threading.Thread(target=lambda: api.run(server.serve()))
     thread.start()
     while not server.started:
