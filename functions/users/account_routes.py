@@ -85,10 +85,10 @@ async def list_sessions(caller: CurrentUser) -> Any:
     return {"data": await sign_in.list_sessions(caller)}
 
 
-@router.delete("/api/auth/sessions/{session_id}", response_model=Success[SignInEnded])
-async def end_session(request: Write, session_id: UUID) -> Any:
+@router.delete("/api/auth/sessions/{auth_session_id}", response_model=Success[SignInEnded])
+async def end_session(request: Write, auth_session_id: UUID) -> Any:
     """Sign out somewhere else, or here."""
-    return {"data": await request.run("end_auth_session", auth_session=str(session_id))}
+    return {"data": await request.run("end_auth_session", auth_session=str(auth_session_id))}
 
 
 @router.post("/api/auth/password/forgot", status_code=202)
