@@ -27,12 +27,13 @@ _LONG_SESSIONS = """
 with began as (
   insert into study_sessions (session_id, user_id, duration_minutes, started_at, last_activity_at, replayed, background,
                               progress)
-  select gen_random_uuid(), %(user)s, 720, at, at, true, true, internal.first_progress(at)
+  select gen_random_uuid(), %(user)s, 720, at, at, true, true, internal.initial_progress(at)
   from (select now() - interval '11 hours' as at from generate_series(1, 2)) twice returning session_id, started_at
 )
-select (internal.record_marks(session_id, (
+select (internal.record_client_events(session_id, (
   select array_agg(row(session_id, gen_random_uuid(), 'heartbeat', started_at + n * interval '1 second', null, '{}')
-                   ::internal.mark order by n) from generate_series(1, %(events)s) n))).session_id::text from began"""
+                   ::internal.client_event order by n)
+  from generate_series(1, %(events)s) n))).session_id::text from began"""
 
 
 @dataclass(frozen=True)

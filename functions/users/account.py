@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import Field, TypeAdapter
 
@@ -11,8 +11,9 @@ from studysync.db.client import database
 from studysync.errors import AUTHENTICATION_ERROR, NOT_FOUND, ApiError, unauthenticated
 from studysync.web.idempotency import WriteRequest
 from studysync.web.pagination import DEFERRED, decode_cursor, page
+from studysync.web.responses import Page
 from users.attempts import mail_attempt, mail_token_attempt
-from users.models import EmailConfirmed, Tokens
+from users.models import AccountDeleted, EmailConfirmed, ExportedRow, Tokens
 from users.service import own_profile
 from users.sign_in import describe_session, log_sign_in, require_password, supabase_auth
 from users.timing import steady_time
@@ -110,7 +111,7 @@ async def confirm_email(token: str) -> EmailConfirmed:
     return EmailConfirmed(confirmed=True)
 
 
-async def delete_account(request: WriteRequest, password: str | None) -> Any:
+async def delete_account(request: WriteRequest, password: str | None) -> AccountDeleted:
     """Delete the caller's account and everything personal.
 
     Raises:
@@ -130,10 +131,10 @@ async def delete_account(request: WriteRequest, password: str | None) -> Any:
             await require_password(profile["email"] or "", password)
             verified = True
     session_id = str(caller.session_id) if caller.session_id else None
-    return await request.run("delete_account", auth_session=session_id, verified=verified)
+    return await request.run("delete_account", AccountDeleted, auth_session=session_id, verified=verified)
 
 
-async def export(caller: Caller, limit: int, cursor: str | None) -> dict[str, Any]:
+async def export(caller: Caller, limit: int, cursor: str | None) -> Page[ExportedRow]:
     """Return a page of everything that is kept of the caller, table by table."""
     table, after = decode_cursor(cursor, _POSITION) or (None, None)
     rows = await database().call(
@@ -141,7 +142,7 @@ async def export(caller: Caller, limit: int, cursor: str | None) -> dict[str, An
     )
     if not rows and cursor is None:
         raise unauthenticated("This account no longer exists.")
-    return page(rows, limit, lambda row: [row["table"], row["key"]])
+    return page(Page[ExportedRow], rows, limit, lambda row: [row["table"], row["key"]])
 
 
 async def _take(kind: str, token: str, *, last: bool = True) -> Tokens | None:
@@ -159,5 +160,4 @@ async def _take(kind: str, token: str, *, last: bool = True) -> Tokens | None:
 
 
 async def _email_of(caller: Caller) -> str:
-    email: str | None = (await own_profile(caller))["email"]
-    return email or ""
+    return (await own_profile(caller)).email or ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
 from uuid import UUID
 
 from studysync.auth.dependencies import CurrentUser, FirstFactorUser, refuse_other_user
@@ -79,16 +78,16 @@ async def logout(caller: FirstFactorUser, body: Logout | None = None) -> Success
     return Success(data=LoggedOut())
 
 
-@router.get("/api/auth/sessions", response_model=Success[list[SignIn]])
-async def list_sessions(caller: CurrentUser) -> Any:
+@router.get("/api/auth/sessions")
+async def list_sessions(caller: CurrentUser) -> Success[list[SignIn]]:
     """List where you are signed in."""
-    return {"data": await sign_in.list_sessions(caller)}
+    return Success(data=await sign_in.list_sessions(caller))
 
 
-@router.delete("/api/auth/sessions/{auth_session_id}", response_model=Success[SignInEnded])
-async def end_session(request: Write, auth_session_id: UUID) -> Any:
+@router.delete("/api/auth/sessions/{auth_session_id}")
+async def end_session(request: Write, auth_session_id: UUID) -> Success[SignInEnded]:
     """Sign out somewhere else, or here."""
-    return {"data": await request.run("end_auth_session", auth_session=str(auth_session_id))}
+    return Success(data=await request.run("end_auth_session", SignInEnded, auth_session=str(auth_session_id)))
 
 
 @router.post("/api/auth/password/forgot", status_code=202)
@@ -133,15 +132,15 @@ async def resend_confirmation(body: EmailOnly) -> Success[Accepted]:
     return Success(data=Accepted())
 
 
-@router.get("/api/users/me/export", response_model=Page[ExportedRow])
-async def export(caller: CurrentUser, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None) -> Any:
+@router.get("/api/users/me/export")
+async def export(caller: CurrentUser, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None) -> Page[ExportedRow]:
     """Get everything that is kept about you, page by page."""
     return await account.export(caller, limit, cursor)
 
 
-@router.delete("/api/users/me", response_model=Success[AccountDeleted])
-async def delete_account(request: Write, body: AccountDeletion | None = None) -> Any:
+@router.delete("/api/users/me")
+async def delete_account(request: Write, body: AccountDeletion | None = None) -> Success[AccountDeleted]:
     """Delete your account and everything personal."""
     refuse_other_user(request.caller.user_id, body)
     password = body.password.get_secret_value() if body and body.password else None
-    return {"data": await account.delete_account(request, password)}
+    return Success(data=await account.delete_account(request, password))

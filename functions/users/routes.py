@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import Query
 
@@ -23,7 +23,7 @@ from users.models import (
 router = create_router("users")
 
 
-@router.get("/api/users", response_model=Page[PublicProfile])
+@router.get("/api/users")
 async def search_users(
     caller: CurrentUser,  # noqa: ARG001  # only signed-in users may search
     query: Annotated[
@@ -35,30 +35,30 @@ async def search_users(
     ] = None,
     limit: Limit = DEFAULT_LIMIT,
     cursor: Cursor = None,
-) -> Any:
+) -> Page[PublicProfile]:
     """Find users by name."""
     return await service.search(query, limit, cursor)
 
 
-@router.get("/api/users/me/audit", response_model=Page[AuditEntry])
-async def audit_trail(caller: CurrentUser, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None) -> Any:
+@router.get("/api/users/me/audit")
+async def audit_trail(caller: CurrentUser, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None) -> Page[AuditEntry]:
     """List what was done by the caller and to what is theirs, newest first; kept for 30 days."""
     return await service.audit_trail(caller, limit, cursor)
 
 
-@router.get("/api/users/me", response_model=Success[OwnProfile])
-async def get_own_profile(caller: CurrentUser) -> Any:
-    """Read the own profile."""
-    return {"data": await service.own_profile(caller)}
+@router.get("/api/users/me")
+async def get_own_profile(caller: CurrentUser) -> Success[OwnProfile]:
+    """Get your profile."""
+    return Success(data=await service.own_profile(caller))
 
 
-@router.get("/api/users/{user_id}", response_model=Success[OwnProfile | PublicProfile])
-async def get_user(caller: CurrentUser, user_id: UserInPath) -> Any:
-    """Read a profile: the own one whole, others' public part."""
-    return {"data": await service.profile(caller, user_id)}
+@router.get("/api/users/{user_id}")
+async def get_user(caller: CurrentUser, user_id: UserInPath) -> Success[OwnProfile | PublicProfile]:
+    """Get a profile: all of your own, the public part of anybody else's."""
+    return Success(data=await service.profile(caller, user_id))
 
 
-@router.patch("/api/users/me", response_model=Success[OwnProfile])
-async def change_profile(write: Write, body: ProfileChanges) -> Any:
-    """Change the own profile; what is absent stays."""
-    return {"data": await write.run("update_profile", body)}
+@router.patch("/api/users/me")
+async def change_profile(write: Write, body: ProfileChanges) -> Success[OwnProfile]:
+    """Update your profile. Fields that you leave out keep their values."""
+    return Success(data=await write.run("update_profile", OwnProfile, body))

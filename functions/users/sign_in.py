@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from studysync.auth.denials import record_in_trail
@@ -12,7 +12,7 @@ from studysync.db.client import database
 from studysync.errors import AUTHENTICATION_ERROR, REAUTHENTICATION_REQUIRED, ApiError
 from studysync.telemetry.audit import audit_logger
 from users.attempts import password_attempt
-from users.models import Tokens
+from users.models import SignIn, Tokens
 
 if TYPE_CHECKING:
     from users.auth import SupabaseAuth
@@ -93,13 +93,11 @@ async def sign_out(caller: Caller, scope: str) -> None:
     log_sign_in("logout", caller.user_id)
 
 
-async def list_sessions(caller: Caller) -> list[dict[str, Any]]:
+async def list_sessions(caller: Caller) -> list[SignIn]:
     """Return the sessions of the caller's account, the one used last first."""
     current = str(caller.session_id) if caller.session_id else None
-    found: list[dict[str, Any]] = await database().call(
-        "list_auth_sessions", p_user_id=str(caller.user_id), p_session_id=current
-    )
-    return found
+    found = await database().call("list_auth_sessions", p_user_id=str(caller.user_id), p_session_id=current)
+    return [SignIn.model_validate(row) for row in found]
 
 
 def log_sign_in(method: str, user_id: UUID) -> None:

@@ -21,7 +21,7 @@ select unnest(string_to_array(
   'nobody anonymous deleted banned unknown guest null undefined none nil nan true false', ' '));
 
 -- A name as it is compared with those: without underscores, digits read as the letters they stand for.
-create function internal.plain_name(p_name text) returns text
+create function internal.normalized_name(p_name text) returns text
 language sql immutable strict parallel safe set search_path = '' as $$
   select replace(replace(replace(translate(lower(p_name collate "C"), '01l345789_', 'oiieastbg'), 'rn', 'm'), 'vv', 'w'), 'ci', 'd')
 $$;
@@ -31,14 +31,14 @@ $$;
 create function internal.is_reserved(p_username text) returns boolean
 language sql stable set search_path = '' as $$
   with names as (
-    select internal.plain_name(p_username) as plain
+    select internal.normalized_name(p_username) as plain
     union
-    select internal.plain_name(regexp_replace(p_username, '^[0-9_]+|[0-9_]+$', '', 'g'))
+    select internal.normalized_name(regexp_replace(p_username, '^[0-9_]+|[0-9_]+$', '', 'g'))
   ), words as (
-    select internal.plain_name(name) as word from internal.reserved_names
+    select internal.normalized_name(name) as word from internal.reserved_names
   )
   select exists (
-    select from names n where n.plain like '%' || internal.plain_name('studysync') || '%'
+    select from names n where n.plain like '%' || internal.normalized_name('studysync') || '%'
       or n.plain in (select word from words)
       -- Short ones are in too many words.
       or n.plain ~ (select '^(' || string_agg(word, '|') || ')+$' from words where char_length(word) > 3))

@@ -41,7 +41,7 @@ language sql stable set search_path = '' as $$
 $$;
 
 -- The totals of a user, always the sum of what xp_ledger and study_sessions say (checked by the invariants).
--- Its row is also the lock that puts all writes of one user in a line: whoever changes anything of a user holds it first.
+-- Its row is also the lock that serializes all writes of one user: whoever changes anything of a user locks it first.
 create table public.user_stats (
   user_id uuid primary key references public.profiles on delete cascade,
   total_xp bigint not null default 0 check (total_xp >= 0),
@@ -94,7 +94,7 @@ create policy own_days on public.study_days for select to authenticated using (u
 
 -- What an account is called that was not made through our API (the Supabase dashboard, a social login): as its metadata
 -- say, where a user could choose that, or else a name of its own.
-create function internal.name_of_foreign_account(p_wanted text, p_user_id uuid) returns text
+create function internal.default_username(p_wanted text, p_user_id uuid) returns text
 language sql stable set search_path = '' as $$
   select case when p_wanted ~ '^[A-Za-z0-9_]{3,30}$' and not internal.is_reserved(p_wanted) and not exists (
            select from public.profiles where internal.skeleton(username) = internal.skeleton(p_wanted))
@@ -110,7 +110,7 @@ declare
   v_username text := new.raw_user_meta_data ->> 'username';
 begin
   if v_registration is null then
-    v_username := internal.name_of_foreign_account(v_username, new.id);
+    v_username := internal.default_username(v_username, new.id);
   end if;
   insert into public.profiles (user_id, username, display_name) values (new.id, v_username, v_username);
   insert into public.user_stats (user_id) values (new.id);
@@ -126,17 +126,17 @@ create trigger studysync_on_account_created after insert on auth.users
 
 -- What a registration is known by has been used when its account is there, and tokens show an account's metadata. Taken
 -- out at each update: Supabase Auth writes the metadata that it began with once more when it confirms the address.
-create function internal.forget_registration() returns trigger
+create function internal.strip_registration() returns trigger
 language plpgsql set search_path = '' as $$
 begin
   new.raw_user_meta_data := new.raw_user_meta_data - 'registration';
   return new;
 end $$;
 create trigger studysync_forget_registration before update of raw_user_meta_data on auth.users
-  for each row when (new.raw_user_meta_data ? 'registration') execute function internal.forget_registration();
+  for each row when (new.raw_user_meta_data ? 'registration') execute function internal.strip_registration();
 
--- Take the user's line (see user_stats). A token outlives the account that it was made for by up to an hour.
--- Every write of the API takes its caller's line before any other, so the first to be taken tells who acts in this
+-- Lock the user's row of user_stats. A token outlives the account that it was made for by up to an hour.
+-- Every write of the API locks its caller's row before any other, so the first to be locked tells who acts in this
 -- transaction, which the audit trail asks for. A schedule takes many, one after another, and acts for nobody.
 create function internal.lock_user(p_user_id uuid) returns public.user_stats
 language plpgsql set search_path = '' as $$

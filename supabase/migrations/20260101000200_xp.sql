@@ -61,7 +61,7 @@ end $$;
 
 -- What a session of p_focus_seconds on p_day pays, by source; {} when nothing. p_day already counts the session. The
 -- bonuses of a day come with the session that first brings its credited time there, however short that session is.
-create function internal.session_pay(p_focus_seconds integer, p_day public.study_days) returns jsonb
+create function internal.xp_for_session(p_focus_seconds integer, p_day public.study_days) returns jsonb
 language sql immutable set search_path = '' as $$
   select coalesce(jsonb_object_agg(source, amount) filter (where amount > 0), '{}')
   from (values
@@ -84,7 +84,7 @@ language sql immutable set search_path = '' as $$
 $$;
 
 -- The numbers of two objects, added key by key.
-create function internal.add_by_key(p_one jsonb, p_other jsonb) returns jsonb
+create function internal.sum_by_key(p_one jsonb, p_other jsonb) returns jsonb
 language sql immutable set search_path = '' as $$
   select coalesce(jsonb_object_agg(key, sum), '{}')
   from (select key, sum(value::bigint) from (

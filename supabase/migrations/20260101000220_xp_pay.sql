@@ -1,17 +1,17 @@
 -- What a completed session pays, whichever way it ended (CONTRACT: "XP").
 
 -- Pay a completed session that ended at p_ended_at, with all that hangs on it: totals, study day, ledger and badges, and
--- by the ledger's trigger the leaderboards. p_space_id is the space that it counts for, null for none. The caller holds the
--- user's line (internal.lock_user).
+-- by the ledger's trigger the leaderboards. p_space_id is the space that it counts for, null for none. The caller has
+-- locked the user (internal.lock_user).
 -- Returns {"xp_awarded", "xp_breakdown": {source: amount}, "total_xp", "level", "leveled_up", "new_badges"}.
-create function internal.pay_session(
+create function internal.award_session(
   p_user_id uuid, p_session_id uuid, p_space_id uuid, p_focus_seconds integer, p_ended_at timestamptz) returns jsonb
 language plpgsql set search_path = '' as $$
 declare
   v_now timestamptz := internal.clock();
   v_local_day date := (p_ended_at at time zone (select timezone from public.profiles where user_id = p_user_id))::date;
   v_day public.study_days := internal.record_study_day(p_user_id, v_local_day, p_focus_seconds);
-  v_pay jsonb := internal.session_pay(p_focus_seconds, v_day);
+  v_pay jsonb := internal.xp_for_session(p_focus_seconds, v_day);
   v_earned bigint := (select coalesce(sum(value::integer), 0) from jsonb_each_text(v_pay));
   v_before bigint := (select session_xp from public.user_stats where user_id = p_user_id);
   v_milestones jsonb := (
@@ -38,7 +38,7 @@ begin
     best_streak = greatest(best_streak, (
       select max(streak) from public.study_days where user_id = p_user_id and day >= v_local_day)),
     best_day_seconds = greatest(best_day_seconds, v_day.focus_seconds),
-    xp_by_source = internal.add_by_key(xp_by_source, v_pay || v_milestones),
+    xp_by_source = internal.sum_by_key(xp_by_source, v_pay || v_milestones),
     updated_at = v_now
   where user_id = p_user_id returning * into v_after;
 

@@ -35,10 +35,10 @@ language sql stable security definer set search_path = '' as $$
   ) l
 $$;
 
-create function internal.badge_json(b public.badges) returns jsonb
+create function internal.badge_json(p_badge public.badges) returns jsonb
 language sql stable set search_path = '' as $$
-  select jsonb_build_object('key', b.badge_key, 'name', b.name, 'description', b.description,
-                            'metric', b.metric, 'threshold', b.threshold)
+  select jsonb_build_object('key', p_badge.badge_key, 'name', p_badge.name, 'description', p_badge.description,
+                            'metric', p_badge.metric, 'threshold', p_badge.threshold)
 $$;
 
 create function public.get_badges() returns jsonb

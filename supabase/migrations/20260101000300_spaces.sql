@@ -1,5 +1,5 @@
 -- Spaces: groups that study together (CONTRACT: "Spaces"). What is kept of them, and who may do what.
--- Locks, in this order: the line of the user who acts (lock_user), then the space's row, `for no key update` so that
+-- Locks, in this order: the row of the user who acts (lock_user), then the space's row, `for no key update` so that
 -- sessions and feed entries that only point at the space never wait.
 
 create table public.spaces (
@@ -83,7 +83,7 @@ select action, unnest(string_to_array(roles, ' ')) from (values
   ('delete', 'owner')
 ) as matrix (action, roles);
 
-create function internal.space_rank(p_role text) returns integer
+create function internal.role_rank(p_role text) returns integer
 language sql immutable set search_path = '' as $$
   select case p_role when 'owner' then 3 when 'moderator' then 2 when 'member' then 1 else 0 end
 $$;
@@ -101,7 +101,7 @@ language sql stable set search_path = '' as $$
     'outsider')
 $$;
 
-create function internal.may(p_role text, p_action text) returns boolean
+create function internal.is_permitted(p_role text, p_action text) returns boolean
 language sql stable set search_path = '' as $$
   select exists (select from internal.space_permissions where action = p_action and role = p_role)
 $$;
@@ -116,19 +116,19 @@ begin
   select * into v_space from public.spaces where space_id = p_space_id;
   if not found or (v_space.visibility = 'private' and v_role in ('outsider', 'banned')) then
     perform internal.fail('SS001', 'No such space.');
-  elsif not internal.may(v_role, p_action) then
+  elsif not internal.is_permitted(v_role, p_action) then
     perform internal.fail('SS002', 'You are not allowed to do this in this space.');
   end if;
   return v_space;
 end $$;
 
 -- Keep a space from being deleted before this transaction ends. Taken before anything that points at it is locked.
-create function internal.keep_space(p_space_id uuid) returns void
+create function internal.lock_space_against_deletion(p_space_id uuid) returns void
 language sql volatile set search_path = '' as $$
   select from public.spaces where space_id = p_space_id for key share
 $$;
 
--- Take the space's line for a change of it or of who belongs to it; whether it is there is checked afterwards.
+-- Lock the space for a change of it or of who belongs to it; whether it is there is checked afterwards.
 create function internal.lock_space(p_space_id uuid) returns void
 language sql volatile set search_path = '' as $$
   select from public.spaces where space_id = p_space_id for no key update
@@ -140,8 +140,8 @@ language sql volatile set search_path = '' as $$
   select space_id from public.space_members where space_id = p_space_id and user_id = p_user_id for key share
 $$;
 
--- Take both lines, the user's and the space's, and return the space when the user may do p_action there.
-create function internal.space_to_change(p_user_id uuid, p_space_id uuid, p_action text) returns public.spaces
+-- Lock the user and the space, and return the space when the user may do p_action there.
+create function internal.lock_and_authorize_space(p_user_id uuid, p_space_id uuid, p_action text) returns public.spaces
 language plpgsql set search_path = '' as $$
 begin
   perform internal.lock_user(p_user_id);
@@ -149,19 +149,20 @@ begin
   return internal.authorize_space(p_user_id, p_space_id, p_action);
 end $$;
 
-create function internal.space_json(s public.spaces, p_user_id uuid) returns jsonb
+create function internal.space_json(p_space public.spaces, p_user_id uuid) returns jsonb
 language sql stable set search_path = '' as $$
   select jsonb_build_object(
-    'space_id', s.space_id, 'name', s.name, 'description', s.description, 'visibility', s.visibility,
-    'capacity', s.capacity, 'member_count', s.member_count, 'created_at', s.created_at,
-    'owner_id', (select user_id from public.space_members where space_id = s.space_id and role = 'owner'),
+    'space_id', p_space.space_id, 'name', p_space.name, 'description', p_space.description,
+    'visibility', p_space.visibility,
+    'capacity', p_space.capacity, 'member_count', p_space.member_count, 'created_at', p_space.created_at,
+    'owner_id', (select user_id from public.space_members where space_id = p_space.space_id and role = 'owner'),
     'is_member', v.role in ('member', 'moderator', 'owner'),
     'role', case when v.role in ('member', 'moderator', 'owner') then v.role end,
-    'invite_code', case when internal.may(v.role, 'invite_code') then s.invite_code end)
-  from (select internal.space_role(s.space_id, p_user_id) as role) v
+    'invite_code', case when internal.is_permitted(v.role, 'invite_code') then p_space.invite_code end)
+  from (select internal.space_role(p_space.space_id, p_user_id) as role) v
 $$;
 
-create function internal.note_activity(p_space_id uuid, p_user_id uuid, p_type text, p_details jsonb default '{}')
+create function internal.record_activity(p_space_id uuid, p_user_id uuid, p_type text, p_details jsonb default '{}')
 returns void
 language sql volatile set search_path = '' as $$
   insert into public.space_activity (space_id, user_id, activity_type, details, occurred_at)

@@ -33,7 +33,7 @@ language sql stable set search_path = '' set enable_seqscan = off set enable_bit
 $$;
 
 -- Public spaces whose name begins with p_query, at most p_limit, whichever.
-create function internal.spaces_that_begin(p_query text, p_limit integer) returns setof public.spaces
+create function internal.spaces_by_prefix(p_query text, p_limit integer) returns setof public.spaces
 language sql stable set search_path = '' set enable_seqscan = off set enable_bitmapscan = off as $$
   select * from public.spaces
   where visibility = 'public' and lower(name) collate "C" >= p_query and lower(name) collate "C" < p_query || U&'\+10FFFF'
@@ -41,7 +41,7 @@ language sql stable set search_path = '' set enable_seqscan = off set enable_bit
 $$;
 
 -- Public spaces whose name has p_query anywhere, found by rare letters.
-create function internal.spaces_with_letters(p_query text) returns setof public.spaces
+create function internal.spaces_by_trigrams(p_query text) returns setof public.spaces
 language sql stable set search_path = '' set enable_seqscan = off set enable_indexscan = off as $$
   select * from public.spaces where visibility = 'public' and lower(name) like internal.contains_pattern(p_query)
 $$;
@@ -67,9 +67,9 @@ declare
 begin
   if v_more and cardinality(v_page) <= p_limit then
     if not v_anywhere then
-      v_looked_up := array(select s from internal.spaces_that_begin(v_query, 10001) s);
-    elsif internal.rows_with_letters('public.spaces', 'spaces_trigrams', v_query) <= 10000 then
-      v_looked_up := array(select s from internal.spaces_with_letters(v_query) s);
+      v_looked_up := array(select s from internal.spaces_by_prefix(v_query, 10001) s);
+    elsif internal.estimated_matches('public.spaces', 'spaces_trigrams', v_query) <= 10000 then
+      v_looked_up := array(select s from internal.spaces_by_trigrams(v_query) s);
     end if;
     if cardinality(v_looked_up) <= 10000 then
       v_more := false;
@@ -102,7 +102,7 @@ create function public.update_space(p_user_id uuid, p_args jsonb) returns jsonb
 language plpgsql security definer set search_path = '' as $$
 declare
   v_id uuid := (p_args ->> 'space_id')::uuid;
-  v_space public.spaces := internal.space_to_change(p_user_id, v_id, 'update');
+  v_space public.spaces := internal.lock_and_authorize_space(p_user_id, v_id, 'update');
 begin
   if (p_args ->> 'capacity')::integer < v_space.member_count then
     perform internal.fail('SS003', 'The space has more members than that.',
@@ -124,8 +124,8 @@ language plpgsql security definer set search_path = '' as $$
 declare
   v_id uuid := (p_args ->> 'space_id')::uuid;
 begin
-  perform internal.space_to_change(p_user_id, v_id, 'delete');
-  perform internal.will_change(array(select user_id from public.space_members where space_id = v_id));
+  perform internal.lock_and_authorize_space(p_user_id, v_id, 'delete');
+  perform internal.declare_changes(array(select user_id from public.space_members where space_id = v_id));
   delete from public.spaces where space_id = v_id;
   return jsonb_build_object('space_id', v_id, 'deleted', true);
 end $$;
@@ -136,7 +136,7 @@ language plpgsql security definer set search_path = '' as $$
 declare
   v_id uuid := (p_args ->> 'space_id')::uuid;
 begin
-  perform internal.space_to_change(p_user_id, v_id, 'renew_invite_code');
+  perform internal.lock_and_authorize_space(p_user_id, v_id, 'renew_invite_code');
   update public.spaces set invite_code = p_args ->> 'invite_code', updated_at = internal.clock() where space_id = v_id;
   return jsonb_build_object('space_id', v_id, 'invite_code', p_args ->> 'invite_code');
 end $$;

@@ -36,11 +36,11 @@ language sql immutable set search_path = '' as $$
   from unnest(p_numbers) with ordinality numbers (n, i)
 $$;
 
-create function internal.unpack(p internal.packed_numbers) returns integer[]
+create function internal.unpack(p_packed internal.packed_numbers) returns integer[]
 language sql immutable set search_path = '' as $$
-  select array_agg(coalesce(n, p.large[nulls]) order by i)
+  select array_agg(coalesce(n, p_packed.large[nulls]) order by i)
   from (select n, i, count(*) filter (where n is null) over (order by i) as nulls
-        from unnest(p.small) with ordinality numbers (n, i)) numbers
+        from unnest(p_packed.small) with ordinality numbers (n, i)) numbers
 $$;
 
 -- The whole milliseconds of an interval of less than 24 days, and the microseconds beyond them.
@@ -56,13 +56,13 @@ language sql immutable set search_path = '' as $$
 $$;
 
 -- An array, or null where it says nothing: of nulls and zeros.
-create function internal.unless_empty(p_numbers anyarray) returns anyarray
+create function internal.null_if_zeros(p_numbers anyarray) returns anyarray
 language sql immutable set search_path = '' as $$
   select case when exists (select from unnest(p_numbers) n where n <> 0) then p_numbers end
 $$;
 
 -- An array, or its only value where all are alike.
-create function internal.once_if_alike(p_numbers anyarray) returns anyarray
+create function internal.collapse_constant(p_numbers anyarray) returns anyarray
 language sql immutable set search_path = '' as $$
   select case when (select count(distinct n) = 1 and count(n) = count(*) from unnest(p_numbers) n)
               then p_numbers[1:1] else p_numbers end
@@ -70,47 +70,48 @@ $$;
 
 -- Move the events of a session that has ended into its trail. Where a gap is too long for a trail they stay, and the trail,
 -- empty, tells when they go.
-create function internal.archive_session(s public.study_sessions) returns void
+create function internal.archive_session(p_session public.study_sessions) returns void
 language plpgsql set search_path = '' as $$
 begin
   insert into public.session_trails
-  select s.session_id, (internal.clock() at time zone 'UTC')::date, string_agg(letter, '' order by n),
+  select p_session.session_id, (internal.clock() at time zone 'UTC')::date, string_agg(letter, '' order by n),
     -- Gaps are never negative: so much less, two bytes reach over a minute.
     internal.pack(array_agg(internal.milliseconds(gap) - 32768 order by n)),
-    internal.unless_empty(array_agg(internal.microseconds(gap) order by n)),
-    case when count(claim) > 0 then internal.pack(internal.once_if_alike(
+    internal.null_if_zeros(array_agg(internal.microseconds(gap) order by n)),
+    case when count(claim) > 0 then internal.pack(internal.collapse_constant(
       array_agg(internal.milliseconds(claim) order by n))) end,
-    case when count(claim) > 0 then internal.once_if_alike(
-      internal.unless_empty(array_agg(internal.microseconds(claim) order by n))) end,
+    case when count(claim) > 0 then internal.collapse_constant(
+      internal.null_if_zeros(array_agg(internal.microseconds(claim) order by n))) end,
     array_agg(event_id order by n) filter (where event_type <> 'heartbeat'),
     jsonb_object_agg(n, payload) filter (where payload <> '{}')
   from (
     select e.event_id, e.event_type, l.letter::text, e.payload, e.claimed_at - e.occurred_at as claim,
-           row_number() over walk as n, e.occurred_at - coalesce(lag(e.occurred_at) over walk, s.started_at) as gap
+           row_number() over walk as n,
+           e.occurred_at - coalesce(lag(e.occurred_at) over walk, p_session.started_at) as gap
     from public.session_events e join internal.event_letters l using (event_type)
-    where e.session_id = s.session_id window walk as (order by e.occurred_at, e.seq)
+    where e.session_id = p_session.session_id window walk as (order by e.occurred_at, e.seq)
   ) events
   having max(gap) < interval '20 days' and coalesce(max(abs(extract(epoch from claim))), 0) < 20 * 86400;
   if found then
-    delete from public.session_events where session_id = s.session_id;
+    delete from public.session_events where session_id = p_session.session_id;
   else
     insert into public.session_trails (session_id, archived_on, event_types)
-    select s.session_id, (internal.clock() at time zone 'UTC')::date, ''
-    where exists (select from public.session_events where session_id = s.session_id);
+    select p_session.session_id, (internal.clock() at time zone 'UTC')::date, ''
+    where exists (select from public.session_events where session_id = p_session.session_id);
   end if;
-  update public.study_sessions set archived = true where session_id = s.session_id;
+  update public.study_sessions set archived = true where session_id = p_session.session_id;
 end $$;
 
 -- The events in a session's trail, as they were but for the ids of heartbeats.
-create function internal.archived_events(s public.study_sessions) returns setof public.session_events
+create function internal.archived_events(p_session public.study_sessions) returns setof public.session_events
 language sql stable set search_path = '' as $$
   with trail as (
     select t.*, internal.unpack(t.gaps) as milliseconds, internal.unpack(t.claims) as claimed
-    from public.session_trails t where t.session_id = s.session_id
+    from public.session_trails t where t.session_id = p_session.session_id
   ), events as (
     select l.event_type, e.n, t.event_ids[count(*) filter (where l.event_type <> 'heartbeat') over walk] as event_id,
            t.payloads,
-           s.started_at + make_interval(
+           p_session.started_at + make_interval(
              secs => sum(e.ms + 32768 + coalesce(e.us, 0) / 1000.0) over walk::float8 / 1000) as occurred_at,
            make_interval(secs => (
              (case cardinality(t.claimed) when 1 then t.claimed[1] else t.claimed[e.n] end)
@@ -122,52 +123,54 @@ language sql stable set search_path = '' as $$
     join internal.event_letters l on l.letter = e.letter::"char"
     window walk as (order by e.n)
   )
-  select s.user_id,
-    case event_type when 'heartbeat' then internal.archived_id(s.session_id, coalesce(occurred_at + claim, occurred_at))
+  select p_session.user_id,
+    case event_type when 'heartbeat'
+                    then internal.archived_id(p_session.session_id, coalesce(occurred_at + claim, occurred_at))
                     else event_id end,
-    s.session_id, n, occurred_at, occurred_at + claim,
+    p_session.session_id, n, occurred_at, occurred_at + claim,
     case when event_type in ('start', 'complete', 'abandon') then 'lifecycle' else 'client' end,
     event_type, coalesce(payloads -> n::text, '{}')
   from events
 $$;
 
-create function internal.events_of(s public.study_sessions) returns setof public.session_events
+create function internal.session_event_history(p_session public.study_sessions) returns setof public.session_events
 language sql stable set search_path = '' as $$
-  select * from public.session_events where session_id = s.session_id
+  select * from public.session_events where session_id = p_session.session_id
   union all
-  select * from internal.archived_events(s) where s.archived
+  select * from internal.archived_events(p_session) where p_session.archived
 $$;
 
 -- Give a session its events back, because it goes on.
-create function internal.unarchive_session(s public.study_sessions) returns void
+create function internal.unarchive_session(p_session public.study_sessions) returns void
 language plpgsql set search_path = '' as $$
 begin
   insert into public.session_events (user_id, event_id, session_id, occurred_at, claimed_at, source, event_type, payload)
   select user_id, event_id, session_id, occurred_at, claimed_at, source, event_type, payload
-  from internal.archived_events(s) order by seq on conflict do nothing;  -- two heartbeats of one moment are one now
-  delete from public.session_trails where session_id = s.session_id;
-  update public.study_sessions set archived = false where session_id = s.session_id;
+  from internal.archived_events(p_session)
+  order by seq on conflict do nothing;  -- two heartbeats of one moment are one now
+  delete from public.session_trails where session_id = p_session.session_id;
+  update public.study_sessions set archived = false where session_id = p_session.session_id;
 end $$;
 
--- Archive up to p_limit sessions that ended a day ago or longer; the schedule calls it until it returns 0. Users whose line
--- is taken are left to the next run.
+-- Archive up to p_limit sessions that ended a day ago or longer; the schedule calls it until it returns 0. Users who are
+-- locked are left to the next run.
 create function public.archive_sessions(p_limit integer default 500) returns integer
 language plpgsql security definer set search_path = '' as $$
 declare
-  s public.study_sessions;
+  v_session public.study_sessions;
   v_count integer := 0;
 begin
-  for s in
+  for v_session in
     select * from public.study_sessions
     where status <> 'active' and not archived and updated_at < internal.clock() - interval '1 day'
     order by updated_at limit p_limit
   loop
-    perform from public.user_stats where user_id = s.user_id for update skip locked;
+    perform from public.user_stats where user_id = v_session.user_id for update skip locked;
     continue when not found;
-    select * into s from public.study_sessions
-    where session_id = s.session_id and status <> 'active' and not archived;
+    select * into v_session from public.study_sessions
+    where session_id = v_session.session_id and status <> 'active' and not archived;
     if found then
-      perform internal.archive_session(s);
+      perform internal.archive_session(v_session);
       v_count := v_count + 1;
     end if;
   end loop;

@@ -49,7 +49,8 @@ language sql immutable set search_path = '' as $$
 $$;
 
 -- The boards that XP of p_occurred_at counts for when it is awarded at p_awarded_at: a period that is over takes no more.
-create function internal.open_boards(p_space_id uuid, p_occurred_at timestamptz, p_awarded_at timestamptz) returns bigint[]
+create function internal.ensure_boards(p_space_id uuid, p_occurred_at timestamptz, p_awarded_at timestamptz)
+returns bigint[]
 language plpgsql set search_path = '' as $$
 declare
   v_boards bigint[];
@@ -76,12 +77,12 @@ begin
   where p.period_end > (p_awarded_at at time zone 'UTC')::date
   order by scope.space_id nulls first, p.period
   on conflict do nothing;
-  return internal.open_boards(p_space_id, p_occurred_at, p_awarded_at);
+  return internal.ensure_boards(p_space_id, p_occurred_at, p_awarded_at);
 end $$;
 
 -- Change the histograms by what is in p_changes: rows of (board_id, xp, users). In one order for everybody, so that
 -- awards that meet in the same buckets wait for each other and never in a circle.
-create function internal.change_buckets(p_user_id uuid, p_changes jsonb) returns void
+create function internal.update_buckets(p_user_id uuid, p_changes jsonb) returns void
 language sql volatile set search_path = '' as $$
   insert into public.leaderboard_buckets as b (board_id, fine, bucket, shard, users)
   select c.board_id, f.fine, case when f.fine then c.xp else c.xp >> 8 end as bucket,
@@ -93,15 +94,15 @@ language sql volatile set search_path = '' as $$
   on conflict (board_id, fine, bucket, shard) do update set users = b.users + excluded.users
 $$;
 
--- Add XP, awarded at p_now, to every board that it counts for and that was open then. The caller holds the user's line.
-create function internal.record_scores(
+-- Add XP, awarded at p_now, to every board that it counts for and that was open then. The caller has locked the user.
+create function internal.add_scores(
   p_user_id uuid, p_space_id uuid, p_xp bigint, p_occurred_at timestamptz, p_now timestamptz) returns void
 language plpgsql set search_path = '' as $$
 declare
   v_boards bigint[];
   v_changes jsonb;
 begin
-  v_boards := internal.open_boards(p_space_id, p_occurred_at, p_now);
+  v_boards := internal.ensure_boards(p_space_id, p_occurred_at, p_now);
   with before as (
     select board_id, xp from public.leaderboard_scores where user_id = p_user_id and board_id = any (v_boards)
   ), after as (
@@ -115,11 +116,11 @@ begin
     union all
     select jsonb_build_object('board_id', board_id, 'xp', xp, 'users', 1) from after
   ) changes (change);
-  perform internal.change_buckets(p_user_id, v_changes);
+  perform internal.update_buckets(p_user_id, v_changes);
 end $$;
 
 -- Take XP off the boards that p_occurred_at counts for and that are still open: one that is over keeps what it had.
-create function internal.lower_scores(
+create function internal.subtract_scores(
   p_user_id uuid, p_space_id uuid, p_xp integer, p_occurred_at timestamptz, p_now timestamptz) returns void
 language plpgsql set search_path = '' as $$
 declare
@@ -145,7 +146,7 @@ begin
     select jsonb_build_object('board_id', board_id, 'xp', xp, 'users', 1) from after
   ) changes (change);
   if v_changes is not null then
-    perform internal.change_buckets(p_user_id, v_changes);
+    perform internal.update_buckets(p_user_id, v_changes);
   end if;
 end $$;
 
@@ -154,17 +155,19 @@ end $$;
 create function internal.score_ledger_entries() returns trigger
 language plpgsql security definer set search_path = '' as $$
 declare
-  e record;
+  v_award record;
 begin
-  for e in
+  for v_award in
     select user_id, space_id, occurred_at, created_at, sum(amount)::integer as xp
     from entries group by 1, 2, 3, 4 order by 1, 2, 3, 4
   loop
-    if e.xp > 0 then
-      perform internal.record_scores(e.user_id, e.space_id, e.xp, e.occurred_at, e.created_at);
+    if v_award.xp > 0 then
+      perform internal.add_scores(
+        v_award.user_id, v_award.space_id, v_award.xp, v_award.occurred_at, v_award.created_at);
     else
-      perform internal.lower_scores(
-        e.user_id, internal.lock_membership(e.space_id, e.user_id), -e.xp, e.occurred_at, e.created_at);
+      perform internal.subtract_scores(
+        v_award.user_id, internal.lock_membership(v_award.space_id, v_award.user_id), -v_award.xp,
+        v_award.occurred_at, v_award.created_at);
     end if;
   end loop;
   return null;
@@ -193,7 +196,7 @@ begin
   )
   select jsonb_agg(jsonb_build_object('board_id', board_id, 'xp', xp, 'users', 1)) into v_changes from restored;
   if v_changes is not null then
-    perform internal.change_buckets(p_user_id, v_changes);
+    perform internal.update_buckets(p_user_id, v_changes);
   end if;
 end $$;
 
@@ -210,7 +213,7 @@ begin
   )
   select jsonb_agg(jsonb_build_object('board_id', board_id, 'xp', xp, 'users', -1)) into v_changes from gone;
   if v_changes is not null then
-    perform internal.change_buckets(p_user_id, v_changes);
+    perform internal.update_buckets(p_user_id, v_changes);
   end if;
 end $$;
 

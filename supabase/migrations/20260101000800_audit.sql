@@ -42,7 +42,7 @@ create trigger audit_log_no_truncate before truncate on public.audit_log
   for each statement execute function internal.forbid_audit_change();
 
 -- p_resource_id null: the user's own profile or account.
-create function internal.audit(
+create function internal.record_audit_entry(
   p_user_id uuid, p_operation text, p_resource_type text, p_resource_id uuid, p_changes jsonb) returns void
 language sql set search_path = '' as $$
   insert into public.audit_log (user_id, action, operation, resource_type, resource_id, success, changes, occurred_at)
@@ -61,9 +61,10 @@ create function internal.audit_profile() returns trigger
 language plpgsql security definer set search_path = '' as $$
 begin
   if tg_op = 'INSERT' then
-    perform internal.audit(new.user_id, 'insert', 'profile', null, jsonb_build_object('username', new.username));
+    perform internal.record_audit_entry(
+      new.user_id, 'insert', 'profile', null, jsonb_build_object('username', new.username));
   else
-    perform internal.audit(new.user_id, 'update', 'profile', null,
+    perform internal.record_audit_entry(new.user_id, 'update', 'profile', null,
                            internal.changed_fields(to_jsonb(old), to_jsonb(new)));
   end if;
   return null;
@@ -82,7 +83,7 @@ begin
     return null;
   end if;
   if tg_op = 'DELETE' then
-    perform internal.audit(v_actor, 'delete', 'space', old.space_id, '{}');
+    perform internal.record_audit_entry(v_actor, 'delete', 'space', old.space_id, '{}');
     return null;
   end if;
   v_changes := case tg_op when 'INSERT' then jsonb_build_object('name', new.name, 'visibility', new.visibility)
@@ -91,7 +92,7 @@ begin
     v_changes := v_changes || '{"invite_code": "***"}';  -- it opens the door
   end if;
   if v_changes <> '{}' then
-    perform internal.audit(v_actor, lower(tg_op), 'space', new.space_id, v_changes);
+    perform internal.record_audit_entry(v_actor, lower(tg_op), 'space', new.space_id, v_changes);
   end if;
   return null;
 end $$;
@@ -107,10 +108,10 @@ declare
   v_changes jsonb := case tg_op when 'DELETE' then '{}'::jsonb else jsonb_build_object('role', v_row.role) end;
 begin
   if exists (select from public.profiles where user_id = v_row.user_id) then
-    perform internal.audit(v_row.user_id, lower(tg_op), 'membership', v_row.space_id, v_changes);
+    perform internal.record_audit_entry(v_row.user_id, lower(tg_op), 'membership', v_row.space_id, v_changes);
   end if;
   if v_actor <> v_row.user_id then
-    perform internal.audit(v_actor, lower(tg_op), 'membership', v_row.space_id,
+    perform internal.record_audit_entry(v_actor, lower(tg_op), 'membership', v_row.space_id,
                            v_changes || jsonb_build_object('member', v_row.user_id));
   end if;
   return null;
@@ -134,7 +135,7 @@ create trigger studysync_audit_sign_in after update of last_sign_in_at on auth.u
   execute function internal.audit_sign_in();
 
 -- Somebody was refused. At most 20 an hour of a user, so that whoever keeps trying fills no table; p_user_id null: none.
-create function internal.audit_refusal(
+create function internal.record_audit_refusal(
   p_user_id uuid, p_action internal.audit_action, p_operation text, p_resource_type text, p_route text default null)
 returns void
 language sql set search_path = '' as $$
@@ -150,13 +151,13 @@ $$;
 
 create function public.record_refusal(p_user_id uuid, p_operation text, p_resource text) returns void
 language sql security definer set search_path = '' as $$
-  select internal.audit_refusal(p_user_id, 'authorization', p_operation, 'route', p_resource)
+  select internal.record_audit_refusal(p_user_id, 'authorization', p_operation, 'route', p_resource)
 $$;
 
 -- The address is looked up here and not kept; one that nobody has leaves nothing.
 create function public.record_failed_sign_in(p_email text) returns void
 language sql security definer set search_path = '' as $$
-  select internal.audit_refusal(u.id, 'authentication', 'sign_in', 'account')
+  select internal.record_audit_refusal(u.id, 'authentication', 'sign_in', 'account')
   from auth.users u where u.email = lower(p_email)
 $$;
 

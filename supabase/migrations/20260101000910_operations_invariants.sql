@@ -49,11 +49,11 @@ begin
   ), days as (
     select r.user_id, (max(r.length))::integer as best_streak from runs r group by r.user_id
   ), sessions as (
-    select c.session_id, c.user_id, c.held, c.focus_seconds, c.xp_awarded as xp
+    select c.session_id, c.user_id, c.xp_withheld, c.focus_seconds, c.xp_awarded as xp
     from public.study_sessions c where c.user_id > p_after and c.user_id <= p_until and c.status = 'completed'
   ), done as (
     select c.user_id, count(*) as sessions, sum(c.focus_seconds) as focus_seconds from sessions c
-    where not c.held group by c.user_id
+    where not c.xp_withheld group by c.user_id
   ), paid as (
     select e.session_id, sum(e.amount) as xp from entries e group by e.session_id
   ), deserved as (
@@ -154,42 +154,43 @@ insert into internal.invariant_round default values;
 create function public.check_next_invariants(p_users integer default 2000) returns jsonb
 language plpgsql security definer set search_path = '' as $$
 declare
-  r internal.invariant_round;
+  v_round internal.invariant_round;
   v_users uuid;
   v_boards bigint;
 begin
-  select * into r from internal.invariant_round for update skip locked;
+  select * into v_round from internal.invariant_round for update skip locked;
   if not found then
     return '{"checked": false, "over": true, "violations": {}}';  -- another run is at it
-  elsif r.over and r.began_at between internal.clock() - interval '1 day' and internal.clock() then
-    return jsonb_build_object('checked', false, 'over', true, 'violations', r.violations);
-  elsif r.over then
-    r := row(true, internal.clock(), '00000000-0000-0000-0000-000000000000', 0, false, '{}')::internal.invariant_round;
+  elsif v_round.over and v_round.began_at between internal.clock() - interval '1 day' and internal.clock() then
+    return jsonb_build_object('checked', false, 'over', true, 'violations', v_round.violations);
+  elsif v_round.over then
+    v_round := row(
+      true, internal.clock(), '00000000-0000-0000-0000-000000000000', 0, false, '{}')::internal.invariant_round;
   end if;
 
   select (max(user_id::text))::uuid into v_users
-  from (select user_id from public.user_stats where user_id > r.users_to order by user_id limit p_users) next;
+  from (select user_id from public.user_stats where user_id > v_round.users_to order by user_id limit p_users) next;
   if v_users is null then
     -- One board of everybody, or many of spaces.
     select coalesce(min(board_id) filter (where space_id is null), max(board_id)) into v_boards
-    from (select board_id, space_id from public.leaderboards where board_id > r.boards_to order by board_id
+    from (select board_id, space_id from public.leaderboards where board_id > v_round.boards_to order by board_id
           limit 1 + p_users / 4) next;
   end if;
-  select coalesce(jsonb_object_agg(invariant, n), '{}') into r.violations from (
+  select coalesce(jsonb_object_agg(invariant, n), '{}') into v_round.violations from (
     select invariant, sum(n) as n from (
-      select key as invariant, value::bigint as n from jsonb_each_text(r.violations)
+      select key as invariant, value::bigint as n from jsonb_each_text(v_round.violations)
       union all
-      select invariant, 1 from internal.violations_of_users(r.users_to, v_users)
+      select invariant, 1 from internal.violations_of_users(v_round.users_to, v_users)
       union all
-      select invariant, 1 from internal.violations_of_boards(r.boards_to, v_boards)
+      select invariant, 1 from internal.violations_of_boards(v_round.boards_to, v_boards)
     ) found group by invariant
   ) counted;
-  r.users_to := coalesce(v_users, r.users_to);
-  r.boards_to := coalesce(v_boards, r.boards_to);
-  r.over := v_users is null and v_boards is null;
-  update internal.invariant_round set began_at = r.began_at, users_to = r.users_to, boards_to = r.boards_to,
-    over = r.over, violations = r.violations;
-  return jsonb_build_object('checked', true, 'over', r.over, 'violations', r.violations);
+  v_round.users_to := coalesce(v_users, v_round.users_to);
+  v_round.boards_to := coalesce(v_boards, v_round.boards_to);
+  v_round.over := v_users is null and v_boards is null;
+  update internal.invariant_round set began_at = v_round.began_at, users_to = v_round.users_to,
+    boards_to = v_round.boards_to, over = v_round.over, violations = v_round.violations;
+  return jsonb_build_object('checked', true, 'over', v_round.over, 'violations', v_round.violations);
 end $$;
 
 select internal.lock_down();

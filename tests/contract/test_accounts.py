@@ -14,8 +14,8 @@ import pytest
 from local.auth.factors import totp
 from local.backends import Backends
 from studysync.settings import get_settings
-from tests.support.client import Api, Student, assert_problem
-from tests.support.mailbox import last_mail, link, mails, token
+from testing.client import Api, Student, assert_problem
+from testing.mailbox import last_mail, link, mails, token
 
 NEW = "battery staple 2"
 

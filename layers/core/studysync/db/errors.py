@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 
+from resilience import is_transient_sqlstate
 from studysync.errors import (
     AUTHENTICATION_ERROR,
     DATABASE_ERRORS,
@@ -85,19 +86,12 @@ class DatabaseBusyError(Exception):
 # Serialization failure, deadlock, lock timeout: the database works, and somebody else's call came first.
 _BUSY_CODES = frozenset({"40001", "40P01", "55P03"})
 
-# Passing as well: shutting down, starting, or ending what was idle for too long; a project that may only read because
-# its disk is full; PostgREST without a connection, or with a schema that is older than the functions it is asked for.
-_TRANSIENT_CODES = frozenset(
-    _BUSY_CODES
-    | {"57P01", "57P02", "57P03", "57P04", "57P05", "25P03", "25P04", "25006"}
-    | {CONNECTION_LOST, "PGRST000", "PGRST001", "PGRST002", "PGRST202"}
-)
-# PostgREST does not take the token that our key stands for: until there is a good key, nothing works.
+# PostgREST without a connection, or with a schema that is older than the functions it is asked for. What PostgreSQL
+# itself says is judged by `is_transient_sqlstate`.
+_TRANSIENT_CODES = frozenset({CONNECTION_LOST, "PGRST000", "PGRST001", "PGRST002", "PGRST202"})
+# PostgREST does not take the token of our key: until there is a good key, nothing works.
 _KEY_REFUSED = "PGRST3"
-_STATUS = "HTTP "  # of an answer without a code: whoever stands before PostgREST gave it
-# Connections; a full disk, no memory left; the disk itself; and what PostgreSQL says of its own insides, such as a row
-# that another call changed under it, or the last words of a server that gives up. None of it is the caller's doing.
-_TRANSIENT_CLASSES = ("08", "53", "58", "XX")
+_STATUS = "HTTP "  # of an answer without a code: a proxy before PostgREST gave it
 
 # The statement was cancelled because it took too long; PostgREST's connections were all busy for as long as it waits;
 # whoever stands before PostgREST waited in vain.
@@ -115,7 +109,7 @@ def is_slow(code: str) -> bool:
 
 def is_transient(code: str) -> bool:
     """Tell whether the same call may well succeed in a moment."""
-    return code in _TRANSIENT_CODES or code.startswith((*_TRANSIENT_CLASSES, _STATUS, _KEY_REFUSED))
+    return code in _TRANSIENT_CODES or code.startswith((_STATUS, _KEY_REFUSED)) or is_transient_sqlstate(code)
 
 
 def shows_life(code: str) -> bool:

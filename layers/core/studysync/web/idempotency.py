@@ -5,16 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass, replace
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 from uuid import uuid4
 
 from fastapi import Depends, Header, Request
+from pydantic import BaseModel
 
 from studysync.auth.dependencies import CurrentUser, refuse_other_user
 from studysync.auth.tokens import Caller
 from studysync.db.client import database
 from studysync.fields import IDEMPOTENCY_KEY_PATTERN, RequestBody
 from studysync.telemetry.audit import audit_logger
+
+Answer = TypeVar("Answer", bound=BaseModel)
 
 IdempotencyKey = Annotated[
     str | None,
@@ -39,23 +42,27 @@ class WriteRequest:
     target: str
     key: str | None
 
-    async def run_once(self, operation: str, body: RequestBody | None = None, **arguments: Any) -> Any:
+    async def run_once(
+        self, operation: str, answer: type[Answer], body: RequestBody | None = None, **arguments: Any
+    ) -> Answer:
         """As `run`, for what answers otherwise when it is done already, such as leaving a space.
 
         Without a key from the client one is made up, so that a call that our own transport repeats is recognised.
         """
         write = self if self.key else replace(self, key=f"once:{uuid4()}")
-        return await write.run(operation, body, **arguments)
+        return await write.run(operation, answer, body, **arguments)
 
-    async def run(self, operation: str, body: RequestBody | None = None, **arguments: Any) -> Any:
-        """Run the SQL function `operation` with what the body says and `arguments`, which win.
+    async def run(
+        self, operation: str, answer: type[Answer], body: RequestBody | None = None, **arguments: Any
+    ) -> Answer:
+        """Run the SQL function `operation` with what the body says and `arguments`, which win; `answer` is its shape.
 
         Raises:
             ApiError: AUTHORIZATION_ERROR, the body speaks for somebody else; and what `Database.write` raises.
         """
         refuse_other_user(self.caller.user_id, body)
         sent = body.arguments() if body is not None else {}
-        answer = await database().write(
+        row = await database().write(
             operation,
             self.caller.user_id,
             {**sent, **arguments},
@@ -63,7 +70,7 @@ class WriteRequest:
             fingerprint=fingerprint(self.target, sent) if self.key else "",
         )
         _log_audit(self.caller, operation, sent, arguments)
-        return answer
+        return answer.model_validate(row)
 
 
 def _log_audit(caller: Caller, operation: str, sent: dict[str, Any], arguments: dict[str, Any]) -> None:

@@ -20,6 +20,8 @@ from studysync.web.response_size import fitting
 from studysync.web.responses import Page
 
 T = TypeVar("T")
+Row = dict[str, Any]
+"""A row as the database's JSON has it."""
 
 
 def absent_when_empty(value: Any) -> Any:
@@ -83,15 +85,22 @@ def _owner(route: str | None) -> tuple[str, str]:
     return route, caller or ""
 
 
-def page(rows: list[dict[str, Any]], limit: int, position: Callable[[dict[str, Any]], Sequence[Any]]) -> dict[str, Any]:
+def page(shape: type[Page[T]], rows: Sequence[Row], limit: int, position: Callable[[Row], Sequence[Any]]) -> Page[T]:
     """Return the page of `rows`, which holds one row more than `limit` where there are more.
 
     A page has fewer than `limit` rows where these would be too large for one answer.
+
+    Args:
+        shape: the page to return, such as ``Page[Session]``.
+        rows: as the database found them.
+        limit: rows of the page, at most.
+        position: what the next page starts after, of the last row that is shown.
     """
     shown = fitting(rows[:limit])
-    more = len(rows) > len(shown)
-    return (
-        Page[Any]
-        .model_construct(success=True, data=shown, next_cursor=encode_cursor(position(shown[-1])) if more else None)
-        .__dict__
-    )
+    return page_up_to(shape, shown, position(shown[-1]) if len(rows) > len(shown) else None)
+
+
+def page_up_to(shape: type[Page[T]], rows: Sequence[Row], next_position: Sequence[Any] | None) -> Page[T]:
+    """Return the page of `rows`; the next one starts after `next_position`, ``None`` on the last page."""
+    cursor = None if next_position is None else encode_cursor(next_position)
+    return shape.model_validate({"data": rows, "next_cursor": cursor})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import accumulate, takewhile
 from typing import Any
 
@@ -28,7 +28,7 @@ def check_answer(body: bytes) -> None:
         raise AnswerTooLargeError(f"{len(body)} bytes")
 
 
-def fitting(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def fitting(rows: Sequence[dict[str, Any]]) -> Sequence[dict[str, Any]]:
     """Return as many of the first `rows` as one answer can hold, and at least one if there are any."""
     # Escaped in the answer, every character of it doubles at most.
     if 2 * len(_packed(rows)) <= MAX_PAGE_BYTES:

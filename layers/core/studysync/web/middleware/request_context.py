@@ -94,6 +94,6 @@ def _note(context: RequestContext, route: str, status: int) -> None:
     duration, error = context.duration_seconds, status >= 500  # noqa: PLR2004
     # A client may make methods up: figures have a place for so many names only, and a log for no texts of theirs.
     method = context.method if context.method in _METHODS else "OTHER"
-    performance_monitor.record(f"{method} {route}", duration, error=error)
+    performance_monitor.record(f"{method} {route}", duration, error=error, detail=context.request_id)
     count_request(route, duration, error=error)
     app_logger.log_request(method=method, path=route, status_code=status, duration=duration)
