@@ -136,7 +136,7 @@ def observe() -> None:
 @lru_cache(maxsize=1)
 def _begin() -> None:
     events.subscribe(_on_event, *_COUNTED_EVENTS, events.CIRCUIT_TRANSITION)
-    performance_monitor.report("cache", _cache_figures)
+    performance_monitor.report("cache", _cache_metrics)
 
 
 def _on_event(event: events.Event) -> None:
@@ -148,7 +148,7 @@ def _on_event(event: events.Event) -> None:
             count("BreakerOpened")
 
 
-def _cache_figures() -> dict[str, float]:
+def _cache_metrics() -> dict[str, float]:
     from resilience import cache_manager
 
     stats = cache_manager.get_stats()
