@@ -18,7 +18,7 @@ import psycopg
 from benchmarks.chaos.proxy import Proxy
 from benchmarks.load.stack import Stack, running
 from local.home import Home, Ports, free_port
-from tests.support.clock import DatabaseClock
+from testing.clock import DatabaseClock
 
 _MEGABYTE, _LOG_MEGABYTES = 1 << 20, 9  # a segment of the log has 16
 

@@ -38,7 +38,7 @@ from studysync.web.responses import Page, Success
 _CODE_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _CODE_LENGTH = 14
 # Codes are too long to guess; this limit discourages trying. Only wrong codes count.
-_codes_tried = RateLimiter(per_minute=20, per_hour=100, name="invite-codes")
+_codes_tried = RateLimiter(per_minute=20, per_hour=100, name="invite-codes", block=1)
 _POSITION: TypeAdapter[tuple[datetime, UUID]] = TypeAdapter(tuple[Timestamp, UUID], config=DEFERRED)
 _FEED_POSITION: TypeAdapter[tuple[int]] = TypeAdapter(tuple[BigCount], config=DEFERRED)
 

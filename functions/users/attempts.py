@@ -16,8 +16,9 @@ from studysync.settings import get_settings
 from studysync.web.rate_limits import Allowance, Attempt, by_network, network_of
 
 # A try counts until it is known to have been right, so these are also how many may sign in to one account at once.
-from_one_address = RateLimiter(per_minute=30, per_hour=60, name="sign-in")
-from_everywhere = RateLimiter(per_minute=60, per_hour=300, name="sign-in-account")
+# In blocks of one, because tokens that environments hold ready would count as failures.
+from_one_address = RateLimiter(per_minute=30, per_hour=60, name="sign-in", block=1)
+from_everywhere = RateLimiter(per_minute=60, per_hour=300, name="sign-in-account", block=1)
 _registrations = RateLimiter(name="registration")  # with the settings' limits
 _mails = RateLimiter(per_minute=3, per_hour=10, name="account-mail")
 _mail_tokens = RateLimiter(name="mail-token")  # with the settings' limits

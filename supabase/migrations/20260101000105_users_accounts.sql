@@ -141,6 +141,22 @@ language sql stable set search_path = '' as $$
     and not c.relispartition and o.owners is not null
 $$;
 
+-- What Supabase Auth keeps of an account, without what signs in.
+create function internal.export_auth_account(p_user_id uuid) returns jsonb
+language sql stable set search_path = '' as $$
+  select coalesce(jsonb_agg(jsonb_build_object('table', 'account', 'key', '[]'::jsonb, 'row', jsonb_build_object(
+    'user_id', u.id, 'email', u.email, 'new_email', nullif(u.email_change, ''), 'created_at', u.created_at,
+    'email_confirmed_at', u.email_confirmed_at, 'last_sign_in_at', u.last_sign_in_at,
+    'user_metadata', u.raw_user_meta_data, 'app_metadata', u.raw_app_meta_data,
+    'identities', (select coalesce(jsonb_agg(jsonb_build_object('provider', i.provider, 'identity_data', i.identity_data)), '[]')
+                   from auth.identities i where i.user_id = u.id),
+    'factors', (select coalesce(jsonb_agg(jsonb_build_object(
+                  'factor_type', f.factor_type, 'status', f.status, 'created_at', f.created_at)), '[]')
+                from auth.mfa_factors f where f.user_id = u.id),
+    'sessions', public.list_auth_sessions(u.id, null)))), '[]')
+  from auth.users u where u.id = p_user_id
+$$;
+
 -- Everything that is kept of a user, as [{"table", "key", "row"}]: the account, and then each table in the order of its name and
 -- key, from behind key p_after of p_table. Hashes and codes that open nothing to their owner come as they stand.
 create function public.export_account(p_user_id uuid, p_table text, p_after text[], p_limit integer) returns jsonb
@@ -169,21 +185,5 @@ begin
   end loop;
   return v_rows;
 end $$;
-
--- What Supabase Auth keeps of an account, without what signs in.
-create function internal.export_auth_account(p_user_id uuid) returns jsonb
-language sql stable set search_path = '' as $$
-  select coalesce(jsonb_agg(jsonb_build_object('table', 'account', 'key', '[]'::jsonb, 'row', jsonb_build_object(
-    'user_id', u.id, 'email', u.email, 'new_email', nullif(u.email_change, ''), 'created_at', u.created_at,
-    'email_confirmed_at', u.email_confirmed_at, 'last_sign_in_at', u.last_sign_in_at,
-    'user_metadata', u.raw_user_meta_data, 'app_metadata', u.raw_app_meta_data,
-    'identities', (select coalesce(jsonb_agg(jsonb_build_object('provider', i.provider, 'identity_data', i.identity_data)), '[]')
-                   from auth.identities i where i.user_id = u.id),
-    'factors', (select coalesce(jsonb_agg(jsonb_build_object(
-                  'factor_type', f.factor_type, 'status', f.status, 'created_at', f.created_at)), '[]')
-                from auth.mfa_factors f where f.user_id = u.id),
-    'sessions', public.list_auth_sessions(u.id, null)))), '[]')
-  from auth.users u where u.id = p_user_id
-$$;
 
 select internal.lock_down();

@@ -13,7 +13,7 @@ import pytest
 
 from resilience import MemoryStore, RateLimiter
 from studysync.telemetry.logging import app_logger
-from tests.support.clock import DatabaseClock
+from testing.clock import DatabaseClock
 
 
 @pytest.fixture

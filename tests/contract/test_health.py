@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -15,12 +16,13 @@ from health import service
 from health.operations import authentication
 from local.backends import Backends
 from resilience import MemoryStore, RateLimiter, cache_manager, health_checker, performance_monitor, shared_circuits
+from resilience.testing import ManualClock
 from studysync.settings import get_settings
 from studysync.telemetry.error_tracker import error_tracker
 from studysync.telemetry.logging import app_logger
+from testing.client import Api, Operator, Student, assert_problem
+from testing.outages import reconnect
 from tests.contract.conftest import Lines
-from tests.support.client import Api, Operator, Student, assert_problem
-from tests.support.outages import reconnect
 
 QUESTIONS = ["detailed", "dependencies", "metrics", "slow-requests", "errors", "circuits"]
 ORDERS = ["clear-cache", "reset-metrics", "clear-errors", "circuits/database/reset", "circuits/database/open?seconds=1"]
@@ -190,7 +192,7 @@ def test_readiness_answers_in_time_whatever_hangs(api: Api, backends: Backends) 
 def test_a_young_environment_has_time_to_connect(operator: Operator, backends: Backends, path: str) -> None:
     """Its first answer from the database may take longer than any later one: being young is no outage."""
     health_checker.unregister_check("nothing")
-    service.forget_database()
+    service.contact.forget()
     backends.project.postgrest.freeze()
     thaw = threading.Timer(0.6, backends.project.postgrest.thaw)
     thaw.start()
@@ -204,7 +206,7 @@ def test_a_young_environment_has_time_to_connect(operator: Operator, backends: B
 
 def test_a_young_environment_still_tells_of_an_outage(operator: Operator, backends: Backends) -> None:
     """It waits for four seconds and no longer."""
-    service.forget_database()
+    service.contact.forget()
     backends.project.postgrest.freeze()
     try:
         began = time.perf_counter()
@@ -212,6 +214,65 @@ def test_a_young_environment_still_tells_of_an_outage(operator: Operator, backen
         assert 3 < time.perf_counter() - began < 6
     finally:
         backends.project.postgrest.thaw()
+
+
+def test_what_was_idle_may_connect_again(
+    operator: Operator, backends: Backends, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After half a minute its connection may be gone: that is no outage either; asked again, it answers in time."""
+    clock = ManualClock()
+    monkeypatch.setattr(service, "contact", service.Contact(clock.steady))
+    assert operator.get("/health/readiness").status_code == 200
+    backends.project.postgrest.freeze()
+    try:
+        clock.advance(31)
+        thaw = threading.Timer(0.6, backends.project.postgrest.thaw)
+        thaw.start()
+        assert operator.get("/health/readiness").status_code == 200
+        thaw.join()
+        backends.project.postgrest.freeze()
+        assert_problem(operator.get("/health/readiness"), 503, "SERVICE_UNAVAILABLE")
+    finally:
+        backends.project.postgrest.thaw()
+
+
+def test_a_question_goes_on_when_patience_ends(api: Api, backends: Backends, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long it takes to connect, and however short it is waited for, the database is found in the end."""
+    monkeypatch.setattr(service, "contact", service.Contact())
+    api.run(service.ask_database(1))
+    backends.project.postgrest.freeze()
+    asked: list[float] = []
+    monkeypatch.setattr(service, "_ping", _counted(service._ping, asked))
+    try:
+        for _ in range(3):
+            with pytest.raises(TimeoutError):
+                api.run(service.ask_database(0.05))
+    finally:
+        backends.project.postgrest.thaw()
+    api.run(service.ask_database(1))
+    assert len(asked) == 1
+
+
+def _counted(ask: Callable[[], Awaitable[None]], asked: list[float]) -> Callable[[], Awaitable[None]]:
+    async def counted() -> None:
+        asked.append(time.monotonic())
+        await ask()
+
+    return counted
+
+
+def test_an_environment_that_is_not_let_run_says_no_503(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a machine that is too busy to look at the answer for a second, the answer counts all the same."""
+    monkeypatch.setattr(service, "contact", service.Contact())
+    api.run(service.ask_database(1))
+
+    async def starved() -> None:
+        asked = asyncio.create_task(service.ask_database(service.READINESS_SECONDS))
+        await asyncio.sleep(0)
+        time.sleep(1)  # noqa: ASYNC251 - this is what being starved is
+        await asked
+
+    api.run(starved())
 
 
 def test_metrics_speak_of_every_endpoint(operator: Operator, student: Student) -> None:

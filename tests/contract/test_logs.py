@@ -14,9 +14,9 @@ from studysync.errors import INTERNAL_ERROR
 from studysync.telemetry.audit import audit_logger
 from studysync.telemetry.error_tracker import error_tracker
 from studysync.telemetry.logging import app_logger, log_name
+from testing.client import Api, Student, assert_problem
+from testing.operations import ALL
 from tests.contract.conftest import Lines
-from tests.security.requests import ALL
-from tests.support.client import Api, Student, assert_problem
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 

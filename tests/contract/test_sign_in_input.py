@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.client import Api, Student, assert_problem
+from testing.client import Api, Student, assert_problem
 from users.auth import breaker
 
 HALF = "\\ud800"  # in JSON: half of a pair of surrogates

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from studysync.errors import AUTHENTICATION_ERROR, VALIDATION_ERROR, ApiError
-from tests.support.client import AllFunctions, Api, Student, assert_problem
+from testing.client import AllFunctions, Api, Student, assert_problem
 
 
 def credentials(**changes: Any) -> dict[str, Any]:

@@ -77,7 +77,7 @@ class Deployed(Stack):
 
 def start_stack(home: Path, output: Path) -> Stack:
     """Start the stack on `home` and wait until it answers."""
-    # Other tests of this process may have a project of their own in the environment; this stack brings its own.
+    # The project that a shell may point at is used where that is asked for; otherwise the stack brings its own.
     left_out = ("AWS_", "RESILIENCE_", *(() if os.environ.get("E2E_PROJECT") == "real" else ("SUPABASE_",)))
     own = {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
     environment = {**own, "PYTHONPATH": str(ROOT), "AUTH_RATE_LIMITS": "off"}

@@ -14,7 +14,7 @@ import psycopg
 import pytest
 
 from local.backends import Backends
-from tests.support.client import Api, Student
+from testing.client import Api, Student
 
 # Tables, partitioned and foreign ones, views, materialised views: whatever PostgREST would show by its name.
 TABLES = """select relname from pg_class where relnamespace = 'public'::regnamespace

@@ -14,9 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from local.backends import Backends
-from tests.support.client import Api
-from tests.support.model import StudentModel
-from tests.support.timeline import completed_session, violations
+from testing.client import Api
+from testing.model import StudentModel
+from testing.timeline import completed_session, violations
 
 ZONES = ["UTC", "Europe/Berlin", "America/Los_Angeles", "Pacific/Apia"]
 START = datetime(2028, 2, 20, tzinfo=UTC)  # around a leap day

@@ -12,8 +12,8 @@ import pytest
 
 from local.backends import Backends
 from resilience import cache_manager
-from tests.support.client import Api, Student, assert_problem
-from tests.support.outages import reconnect
+from testing.client import Api, Student, assert_problem
+from testing.outages import reconnect
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = 20) -> None:

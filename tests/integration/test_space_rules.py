@@ -15,8 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from local.backends import Backends
-from tests.support.client import Api
-from tests.support.timeline import completed_session, violations
+from testing.client import Api
+from testing.timeline import completed_session, violations
 
 BROKEN_SPACES = """
 select s.space_id, s.member_count, count(m.*), count(m.*) filter (where m.role = 'owner') from spaces s

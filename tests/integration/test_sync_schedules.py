@@ -20,9 +20,9 @@ from psycopg.types.json import Jsonb
 
 from local.backends import Backends
 from sync.events import read_event
-from tests.support.clock import DatabaseClock
-from tests.support.model import StudentModel, credited_seconds
-from tests.support.timeline import violations
+from testing.clock import DatabaseClock
+from testing.model import StudentModel, credited_seconds
+from testing.timeline import violations
 
 SCHEDULES = int(os.environ.get("SCHEDULES", "400"))
 WORKERS = 8

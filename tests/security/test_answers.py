@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.security.requests import ALL, WITH_BODY, Operation
-from tests.support.client import Api, Student, assert_problem, openapi
+from testing.client import Api, Student, assert_problem, openapi
+from testing.operations import ALL, WITH_BODY, Operation
 
 JSON = {"Content-Type": "application/json"}
 LARGEST_ERROR = 16 * 1024

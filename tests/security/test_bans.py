@@ -8,8 +8,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.support.client import Api, Student, assert_problem
-from tests.support.spaces import create, join
+from testing.client import Api, Student, assert_problem
+from testing.spaces import create, join
 
 READABLE = """select c.oid::regclass::text from pg_class c, pg_roles r
               where c.relnamespace = 'internal'::regnamespace and r.rolname in ('anon', 'authenticated', 'service_role')

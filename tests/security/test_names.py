@@ -11,7 +11,7 @@ import httpx
 import psycopg
 import pytest
 
-from tests.support.client import Api, Student, assert_problem, openapi
+from testing.client import Api, Student, assert_problem, openapi
 
 
 def register(api: Api, username: str) -> httpx.Response:

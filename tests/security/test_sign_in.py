@@ -16,7 +16,7 @@ import pytest
 from local.auth import passwords
 from resilience import performance_monitor
 from resilience.testing import ManualClock
-from tests.support.client import Api, Student, assert_problem, openapi
+from testing.client import Api, Student, assert_problem, openapi
 from users import attempts
 
 WRONG = "wrong password 1"

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from local.backends import Backends
-from tests.support.client import Api, Student, assert_problem
+from testing.client import Api, Student, assert_problem
 
 OTHER_PROJECT = ec.generate_private_key(ec.SECP256R1())
 

@@ -15,7 +15,7 @@ from moto.server import ThreadedMotoServer
 
 from studysync.errors import ApiError
 from studysync.secret_cache import REFUSED_SECONDS, STALE_SECONDS, is_due, read_with_fallback
-from tests.support.handlers import Handlers, handlers
+from testing.handlers import Handlers, handlers
 
 NAME, KEY = "studysync/prod/supabase", "a-shared-secret-that-is-long-enough-to-sign"
 

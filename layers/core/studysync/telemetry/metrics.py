@@ -137,6 +137,10 @@ def observe() -> None:
 def _begin() -> None:
     events.subscribe(_on_event, *_COUNTED_EVENTS, events.CIRCUIT_TRANSITION)
     performance_monitor.report("cache", _cache_metrics)
+    performance_monitor.describe(
+        service=os.environ.get("POWERTOOLS_SERVICE_NAME", ""),
+        version=os.environ.get("AWS_LAMBDA_FUNCTION_VERSION", ""),
+    )
 
 
 def _on_event(event: events.Event) -> None:
@@ -166,4 +170,4 @@ def _metrics() -> Metrics:
 
 
 def _stage() -> str:
-    return os.environ.get("STAGE") or "local"  # not from the settings, because metrics are written even while the secret cannot be read
+    return os.environ.get("STAGE") or "local"  # works without the secret, unlike the settings

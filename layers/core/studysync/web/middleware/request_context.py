@@ -94,6 +94,6 @@ def _log_and_count(context: RequestContext, route: str, status: int) -> None:
     duration, error = context.duration_seconds, status >= 500  # noqa: PLR2004
     # A client may invent methods: the number of metrics is limited, and logs contain no text from clients.
     method = context.method if context.method in _METHODS else "OTHER"
-    performance_monitor.record(f"{method} {route}", duration, error=error)
+    performance_monitor.record(f"{method} {route}", duration, error=error, detail=context.request_id)
     count_request(route, duration, error=error)
     app_logger.log_request(method=method, path=route, status_code=status, duration=duration)
