@@ -11,8 +11,6 @@ from typing import Any
 import boto3
 import pytest
 from moto import mock_aws
-from tests.support.client import Api, Operator, Student, assert_problem
-from tests.support.outages import reconnect
 
 from health.operations import alarms, logs, marks
 from health.operations.schedules import roll_up_metrics
