@@ -1,8 +1,8 @@
-"""Whether the service can do its work.
+"""Whether the service can handle requests.
 
-Failure policy: a load balancer has its answer within 300 ms, whatever hangs; but who has to connect first is not taken
-for an outage. That is an environment that is new, was restored, or has been idle for so long that its connection is
-gone.
+Failure policy: a load balancer has its answer within 300 ms, whatever hangs. An environment that has to connect first
+(new, restored, or idle for so long that its connection is gone) gets more time, so that this does not look like an
+outage.
 """
 
 from __future__ import annotations
@@ -81,13 +81,13 @@ contact = Contact()
 
 
 async def ask_database(seconds: float) -> None:
-    """Come back when the database answers.
+    """Return once the database answers.
 
-    Where it was not asked in the last half minute that may take longer: this environment has to connect, perhaps on a
-    processor that has much to do.
+    If the database was not called in the last half minute this may take longer: the environment has to connect, on a
+    processor that may be busy.
 
     Args:
-        seconds: how long it may take.
+        seconds: the timeout.
 
     Raises:
         TimeoutError: it took longer.
@@ -97,10 +97,10 @@ async def ask_database(seconds: float) -> None:
 
 
 async def require_database() -> None:
-    """Come back when the database answers.
+    """Return once the database answers.
 
     Raises:
-        ApiError: SERVICE_UNAVAILABLE, it does not, or not in time.
+        ApiError: SERVICE_UNAVAILABLE, it does not answer in time.
     """
     try:
         await ask_database(READINESS_SECONDS)
