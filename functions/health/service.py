@@ -1,8 +1,8 @@
-"""Whether the service can do its work.
+"""Whether the service can handle requests.
 
-Failure policy: a load balancer has its answer within 300 ms, whatever hangs; but who has to connect first is not taken
-for an outage. That is an environment that is new, was restored, or has been idle for so long that its connection is
-gone.
+Failure policy: a load balancer has its answer within 300 ms, whatever hangs. An environment that has to connect first
+(new, restored, or idle for so long that its connection is gone) gets more time, so that this does not look like an
+outage.
 """
 
 from __future__ import annotations
@@ -83,8 +83,8 @@ contact = Contact()
 async def ask_database(seconds: float) -> None:
     """Return once the database answers.
 
-    Where it was not asked in the last half minute that may take longer: this environment has to connect, perhaps on a
-    processor that has much to do.
+    If the database was not called in the last half minute this may take longer: the environment has to connect, on a
+    processor that may be busy.
 
     Args:
         seconds: the timeout.

@@ -136,6 +136,7 @@ language sql stable security definer set search_path = '' as $$
   union all
   select * from internal.violations_of_boards(0, 9223372036854775807)
 $$;
+comment on function public.check_invariants is 'Check every invariant in one snapshot; returns the violations.';
 
 -- How far the schedule has come on its way through all users and then all boards, and what it found: one row.
 create table internal.invariant_round (
@@ -146,6 +147,7 @@ create table internal.invariant_round (
   over boolean not null default true,
   violations jsonb not null default '{}'  -- how often, by invariant
 );
+comment on table internal.invariant_round is 'Progress and findings of the scheduled check of all invariants; one row.';
 insert into internal.invariant_round default values;
 
 -- Check the next p_users users, or boards of about as many scores, going on where the last call stopped; a round begins
@@ -160,7 +162,7 @@ declare
 begin
   select * into v_round from internal.invariant_round for update skip locked;
   if not found then
-    return '{"checked": false, "over": true, "violations": {}}';  -- another run is at it
+    return '{"checked": false, "over": true, "violations": {}}'::jsonb;  -- another run is at it
   elsif v_round.over and v_round.began_at between internal.clock() - interval '1 day' and internal.clock() then
     return jsonb_build_object('checked', false, 'over', true, 'violations', v_round.violations);
   elsif v_round.over then
@@ -192,5 +194,6 @@ begin
     boards_to = v_round.boards_to, over = v_round.over, violations = v_round.violations;
   return jsonb_build_object('checked', true, 'over', v_round.over, 'violations', v_round.violations);
 end $$;
+comment on function public.check_next_invariants is 'Check the next part of the database for violations of invariants.';
 
 select internal.lock_down();

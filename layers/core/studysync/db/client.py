@@ -74,13 +74,13 @@ breaker = CircuitBreaker(
 pool = ConnectionPool(limit=POOL_SIZE, timeout=5.0)
 
 
-def _pool_figures() -> dict[str, float]:
+def _pool_metrics() -> dict[str, float]:
     stats = pool.get_stats()
     names = ("active", "limit", "waiting", "acquired", "timeouts", "wait_seconds_total", "wait_seconds_max", "peak")
     return {name: getattr(stats, name) for name in names}
 
 
-performance_monitor.report("pool", _pool_figures)
+performance_monitor.report("pool", _pool_metrics)
 
 
 class Database:
