@@ -10,6 +10,8 @@ import pytest
 
 from local.backends import Backends
 
+pytestmark = pytest.mark.slow
+
 FEW, MANY = 8_000, 40_000
 # Nearly all names begin alike, and display names in other scripts, too.
 USERS = """

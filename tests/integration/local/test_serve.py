@@ -24,6 +24,8 @@ from local.home import REPOSITORY, Home, free_port
 from local.unprivileged import can_reach, remove_data
 from tests.integration.local.sample import write_project
 
+pytestmark = pytest.mark.slow
+
 # What another test of this process may have set for its own stack.
 _FOREIGN = (
     "SUPABASE_",
