@@ -373,7 +373,7 @@ def test_a_second_stack_on_one_home_is_refused(shared: Served, tmp_path: Path) -
 
 
 def test_a_part_that_dies_comes_back(shared: Served) -> None:
-    """PostgREST and DynamoDB are started again where they were, and the terminal says so."""
+    """PostgREST and DynamoDB are started again where they were, and the terminal and `stack.json` say so."""
     served = shared
     stack = served.ready()
     root = stack["environment"]["SUPABASE_URL"] + "/rest/v1"
@@ -389,6 +389,11 @@ def test_a_part_that_dies_comes_back(shared: Served) -> None:
             return False
 
     until(answers)
+    now = served.ready()["pids"]
+    assert now["postgres"] == stack["pids"]["postgres"]
+    for name in ("postgrest", "dynamodb"):
+        assert now[name] != stack["pids"][name]
+        assert psutil.Process(now[name]).is_running()
 
 
 def test_a_function_can_be_invoked_from_the_command_line(shared: Served) -> None:
