@@ -292,12 +292,14 @@ class PerformanceMonitor(Member):
         except StoreError as error:
             self._tell("query", error)
             return {}, False
-        items = {}
-        for item in found:
+
+        def read(item: Item) -> tuple[tuple[str, int], _Minute] | None:
             _, minute, written, environment = item.sk.split("#")
-            if int(minute) >= first and int(written) == generation and (environment, int(minute)) not in known:
-                items[environment, int(minute)] = _unpack(int(minute), _data(item))
-        return items, True
+            place = (environment, int(minute))
+            wanted = place[1] >= first and int(written) == generation and place not in known
+            return (place, _unpack(place[1], _data(item))) if wanted else None
+
+        return dict(each for each in self._readable(found, read) if each is not None), True
 
 
 def _shown(
@@ -328,7 +330,11 @@ def _pack(slot: _Slot, figures: dict[str, Figures]) -> bytes:
 def _unpack(minute: int, packed: bytes) -> _Minute:
     data = json.loads(zlib.decompress(packed))
     tallies = {name: Tally.load(each) for name, each in data["names"].items()}
-    return minute, tallies, [SlowCall(*call) for call in data["slow"]], data.get("reports", {})
+    slow = [SlowCall(str(name), float(seconds), float(at), bool(failed)) for name, seconds, at, failed in data["slow"]]
+    reports = {
+        name: {key: float(value) for key, value in figures.items()} for name, figures in data.get("reports", {}).items()
+    }
+    return minute, tallies, slow, reports
 
 
 def _data(item: Item) -> bytes:
