@@ -331,7 +331,7 @@ def _unpack(minute: int, packed: bytes) -> _Minute:
     data = json.loads(zlib.decompress(packed))
     tallies = {name: Tally.load(each) for name, each in data["names"].items()}
     slow = [SlowCall(str(name), float(seconds), float(at), bool(failed)) for name, seconds, at, failed in data["slow"]]
-    reports = {
+    reports: dict[str, Figures] = {
         name: {key: float(value) for key, value in figures.items()} for name, figures in data.get("reports", {}).items()
     }
     return minute, tallies, slow, reports
