@@ -18,8 +18,8 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
 from local.backends import Backends
-from tests.support.client import AllFunctions, Api
-from tests.support.served import served
+from testing.client import AllFunctions, Api
+from testing.served import served
 
 PACKAGE = Path(__file__).parents[2] / "clients" / "typescript"
 

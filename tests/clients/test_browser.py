@@ -9,10 +9,13 @@ from typing import Any
 
 import pytest
 
+from testing.browser import PROGRAM, Browser
 from tests.clients.conftest import Site
-from tests.support.browser import PROGRAM, Browser
 
-pytestmark = pytest.mark.skipif(PROGRAM is None, reason="no chromium on this machine: apt-get install chromium")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(PROGRAM is None, reason="no chromium on this machine: apt-get install chromium"),
+]
 
 OFFLINE = {"latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
 

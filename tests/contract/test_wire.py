@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from tests.support.client import Api, Student, assert_problem
-from tests.support.handlers import handlers
-from tests.support.offline import codes, event, send
+from testing.client import Api, Student, assert_problem
+from testing.handlers import handlers
+from testing.offline import codes, event, send
 
 EVENTS = Path(__file__).parents[1] / "support" / "aws_events"
 TAGGED = [

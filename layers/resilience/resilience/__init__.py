@@ -16,6 +16,8 @@ from resilience._deadline import deadline as deadline
 from resilience._deadline import remaining as remaining
 from resilience._deadline import set_deadline as set_deadline
 from resilience._deadline import timeout_for as timeout_for
+from resilience._decision import Decision as Decision
+from resilience._decision import Limit as Limit
 from resilience._degradation import Served as Served
 from resilience._degradation import degraded as degraded
 from resilience._degradation import served as served
@@ -71,13 +73,11 @@ from resilience.limits.bulkhead import ConnectionPool as ConnectionPool
 from resilience.limits.bulkhead import PoolStats as PoolStats
 from resilience.limits.bulkhead import bulkhead as bulkhead
 from resilience.limits.bulkhead import connection_pool as connection_pool
-from resilience.limits.decision import Decision as Decision
-from resilience.limits.decision import Limit as Limit
 from resilience.limits.rate_limiter import RateLimiter as RateLimiter
 from resilience.limits.rate_limiter import rate_limiter as rate_limiter
 from resilience.metrics.decorator import monitor_performance as monitor_performance
-from resilience.metrics.monitor import FleetReport as FleetReport
-from resilience.metrics.monitor import Minute as Minute
+from resilience.metrics.fleet import EnvironmentReport as EnvironmentReport
+from resilience.metrics.fleet import FleetReport as FleetReport
 from resilience.metrics.monitor import PerformanceMonitor as PerformanceMonitor
 from resilience.metrics.monitor import performance_monitor as performance_monitor
 from resilience.metrics.occurrences import Occurrence as Occurrence
@@ -85,6 +85,7 @@ from resilience.metrics.occurrences import Occurrences as Occurrences
 from resilience.metrics.performance import Performance as Performance
 from resilience.metrics.performance import SlowCall as SlowCall
 from resilience.metrics.sketch import Sketch as Sketch
+from resilience.metrics.written import Minute as Minute
 from resilience.pipelines import Pipeline as Pipeline
 from resilience.pipelines import pipeline as pipeline
 from resilience.query import QueryOptimizer as QueryOptimizer

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator, FormatChecker
 
-from tests.support.client import openapi
+from testing.client import openapi
 from tools.openapi_errors import _OF_DOMAIN
 
 OPERATIONS = {

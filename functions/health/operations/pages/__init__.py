@@ -1,7 +1,7 @@
 """Pages to look at: each one self-contained, its policy allowing its own style and script by their hashes alone.
 
-That of the API is Swagger UI's. `local.docs_page` puts its files into `vendor/` when the stack is built or served; without
-them the page leads to the document.
+That of the API is Swagger UI's. `local.docs_page` puts its files into `vendor/` when the stack is built or served;
+without them the page leads to the document.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ _FOLDER = Path(__file__).parent
 
 @lru_cache(maxsize=4)
 def page(name: str) -> StaticAnswer:
-    """Return the page made of ``<name>.html`` in ``frame.html``, ``<name>.css`` and ``<name>.js``."""
-    files = ("frame.html", f"{name}.css", f"{name}.js", f"{name}.html")
-    frame, style, script, body = ((_FOLDER / file).read_text(encoding="utf-8") for file in files)
+    """Return the page made of ``<name>.html`` in ``frame.html``, ``<name>.css`` and ``<name>.js``, its parts first."""
+    files = ("frame.html", f"{name}.css", f"{name}.html")
+    frame, style, body = ((_FOLDER / file).read_text(encoding="utf-8") for file in files)
+    script = "\n".join(path.read_text(encoding="utf-8") for path in sorted(_FOLDER.glob(f"{name}*.js")))
     if name == "docs":
         style, script = _vendor("swagger-ui.css") + style, _vendor("swagger-ui-bundle.js") + script
     policy = (

@@ -19,6 +19,11 @@ SQLSTATES: Final = frozenset(
         "57P01",  # the server is shutting down for an administrator
         "57P02",  # ... after a crash
         "57P03",  # it cannot accept connections yet
+        "57P04",  # the database was dropped, such as for a restore
+        "57P05",  # the session was idle for too long
+        "25P03",  # ... within a transaction
+        "25P04",  # the transaction took too long
+        "25006",  # read-only for now: a replica that takes over, a project whose disk is full
     }
 )
 SQLSTATE_CLASSES: Final = frozenset({"08", "53", "58", "XX"})
