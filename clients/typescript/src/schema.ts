@@ -118,10 +118,10 @@ export interface paths {
         put?: never;
         post?: never;
         /**
-         * End session
+         * End sign in
          * @description Sign out somewhere else, or here.
          */
-        delete: operations["endSession"];
+        delete: operations["endSignIn"];
         options?: never;
         head?: never;
         patch?: never;
@@ -255,10 +255,10 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Export
+         * Export account
          * @description Get everything that is kept about you, page by page.
          */
-        get: operations["export"];
+        get: operations["exportAccount"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1259,10 +1259,10 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Environments
+         * List environments
          * @description Tell the execution environments of the last quarter of an hour one by one.
          */
-        get: operations["environments"];
+        get: operations["listEnvironments"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1279,10 +1279,10 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * State of alarms
+         * Get alarms
          * @description List the stack's alarms and their state, where CloudWatch can be asked.
          */
-        get: operations["stateOfAlarms"];
+        get: operations["getAlarms"];
         put?: never;
         post?: never;
         delete?: never;
@@ -3906,7 +3906,7 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
-    endSession: {
+    endSignIn: {
         parameters: {
             query?: never;
             header?: {
@@ -4239,7 +4239,7 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
-    export: {
+    exportAccount: {
         parameters: {
             query?: {
                 /** @description The maximum number of rows on the page. */
@@ -7322,7 +7322,7 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
-    environments: {
+    listEnvironments: {
         parameters: {
             query?: never;
             header?: never;
@@ -7373,7 +7373,7 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
-    stateOfAlarms: {
+    getAlarms: {
         parameters: {
             query?: never;
             header?: never;
