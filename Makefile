@@ -21,7 +21,7 @@ endef
 # Two processes share the test modules, those marked `slow` first, so that both finish together.
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder
 
-.PHONY: help serve demo bench chaos mutation coverage test fuzz audit lint format types template check lock openapi clean distclean package package-test package-sam package-sam-test scan sbom deploy-test
+.PHONY: help serve demo bench chaos mutation coverage test fuzz audit lint format types template check lock openapi baseline clean distclean package package-test package-sam package-sam-test scan sbom deploy-test
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
@@ -91,6 +91,9 @@ lint: $(VENV)/dev.stamp ## ruff: format and lint; import-linter: direction of im
 
 openapi: $(VENV)/dev.stamp ## regenerate the OpenAPI document
 	@$(BIN)/python -m tools.openapi
+
+baseline: $(VENV)/local.stamp ## freeze the migrations for a release: from then on, tests fail if they change
+	@$(BIN)/python -m tools.baseline
 
 format: $(VENV)/dev.stamp ## format, and fix what ruff can fix
 	@$(BIN)/ruff format .

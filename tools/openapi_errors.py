@@ -13,13 +13,15 @@ Operation = dict[str, Any]
 
 _PROBLEM = {"$ref": "#/components/schemas/ProblemDetails"}
 _RETRY_AFTER = {"Retry-After": {"description": "Seconds.", "required": True, "schema": {"type": "integer"}}}
-_CHALLENGE = {"WWW-Authenticate": {"required": True, "schema": {"type": "string", "enum": ["Bearer"]}}}
+_CHALLENGE = {"WWW-Authenticate": {"required": True, "schema": {"type": "string", "pattern": "^Bearer"}}}
 _HEADERS = {401: _CHALLENGE, 429: _RETRY_AFTER, 503: _RETRY_AFTER}
 
 _OF_DOMAIN = {
     "POST /api/auth/register": {409, 422},
     "POST /api/auth/login": {401},
     "POST /api/auth/refresh": {401},
+    "POST /api/auth/password/reset": {401},
+    "POST /api/auth/email/confirm": {401},
     "PATCH /api/users/me": {409},
     "GET /api/gamification/xp/history/{user_id}": {403},
     "GET /api/gamification/leaderboard/{period}": {403, 404},

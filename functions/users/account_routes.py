@@ -84,10 +84,10 @@ async def list_sessions(caller: CurrentUser) -> Success[list[SignIn]]:
     return Success(data=await sign_in.list_sessions(caller))
 
 
-@router.delete("/api/auth/sessions/{session_id}")
-async def end_session(request: Write, session_id: UUID) -> Success[SignInEnded]:
+@router.delete("/api/auth/sessions/{auth_session_id}")
+async def end_session(request: Write, auth_session_id: UUID) -> Success[SignInEnded]:
     """Sign out somewhere else, or here."""
-    return Success(data=await request.run("end_auth_session", SignInEnded, auth_session=str(session_id)))
+    return Success(data=await request.run("end_auth_session", SignInEnded, auth_session=str(auth_session_id)))
 
 
 @router.post("/api/auth/password/forgot", status_code=202)

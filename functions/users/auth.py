@@ -73,7 +73,7 @@ class SupabaseAuth:
         """
         account = {"email": email, "password": password, "email_confirm": confirmed, "user_metadata": metadata}
         try:
-            await self._client.call("POST", "/admin/users", account, holds="id")
+            await self._client.call("create_user", "POST /admin/users", account, holds="id")
         except AuthRefusedError as error:
             if error.code in {"email_address_invalid", "validation_failed", "weak_password"}:
                 raise ApiError(VALIDATION_ERROR, "The address or the password was not accepted.") from error
@@ -87,7 +87,7 @@ class SupabaseAuth:
         """
         if not email or not password or not writable(email + password):
             raise unauthenticated(_WRONG_CREDENTIALS)  # nobody's; the database would stumble over them
-        return await self._session("/token?grant_type=password", _WRONG_CREDENTIALS, email=email, password=password)
+        return await self._session("sign_in", "password", _WRONG_CREDENTIALS, email=email, password=password)
 
     async def refresh(self, refresh_token: str) -> Tokens:
         """Return the session's tokens for a refresh token, which is used up.
@@ -99,7 +99,7 @@ class SupabaseAuth:
         """
         if not writable(refresh_token):
             raise unauthenticated(_REFRESH_REFUSED)  # the database would stumble over it
-        return await self._session("/token?grant_type=refresh_token", _REFRESH_REFUSED, refresh_token=refresh_token)
+        return await self._session("refresh", "refresh_token", _REFRESH_REFUSED, refresh_token=refresh_token)
 
     async def verify(self, kind: str, token: str) -> Tokens | None:
         """Take the token of a mail, which is used up, and return a session; ``None``: another mail has to be answered.
@@ -114,7 +114,7 @@ class SupabaseAuth:
         if not writable(token):
             raise unauthenticated(_LINK_REFUSED)
         try:
-            answer = await self._client.call("POST", "/verify", {"type": kind, "token_hash": token}, once=True)
+            answer = await self._client.call("verify", "POST /verify", {"type": kind, "token_hash": token}, once=True)
         except AuthRefusedError as error:
             _refuse(error, _LINK_REFUSED)
         if "access_token" in answer:
@@ -130,7 +130,9 @@ class SupabaseAuth:
             ApiError: AUTHENTICATION_ERROR; VALIDATION_ERROR, the project's rules do not take the password.
         """
         try:
-            await self._client.call("PUT", "/user", {"password": password}, token=access_token, holds="id")
+            await self._client.call(
+                "change_password", "PUT /user", {"password": password}, token=access_token, holds="id"
+            )
         except AuthRefusedError as error:
             if error.code == "same_password":  # or it was changed by a call whose answer was lost
                 return
@@ -145,7 +147,7 @@ class SupabaseAuth:
             ApiError: AUTHENTICATION_ERROR.
         """
         try:
-            await self._client.call("PUT", "/user", {"email": email}, token=access_token, holds="id")
+            await self._client.call("change_email", "PUT /user", {"email": email}, token=access_token, holds="id")
         except AuthRefusedError as error:
             if error.code not in {"email_exists", "over_email_send_rate_limit", "unexpected_failure"}:
                 _refuse(error, _TOKEN_REFUSED)
@@ -153,7 +155,7 @@ class SupabaseAuth:
     async def send_mail(self, path: str, **fields: Any) -> None:
         """Have a mail sent to an address, if it has an account that waits for one; nobody is told whether it has."""
         try:
-            await self._client.call("POST", path, fields)
+            await self._client.call("send_mail", f"POST {path}", fields)
         except AuthRefusedError as error:
             if error.code == "over_request_rate_limit":  # counts calls, whomever they are about
                 _refuse(error, "")
@@ -169,14 +171,16 @@ class SupabaseAuth:
             ApiError: AUTHENTICATION_ERROR, Supabase Auth does not take the token; the session may go on.
         """
         try:
-            await self._client.call("POST", f"/logout?scope={scope}", token=access_token)
+            await self._client.call("sign_out", f"POST /logout?scope={scope}", token=access_token)
         except AuthRefusedError as error:
             if error.code not in _ENDED:
                 _refuse(error, _TOKEN_REFUSED)
 
-    async def _session(self, path: str, refusal: str, **fields: str) -> Tokens:
+    async def _session(self, name: str, grant: str, refusal: str, **fields: str) -> Tokens:
         try:
-            return _tokens(await self._client.call("POST", path, fields, holds="access_token"))
+            return _tokens(
+                await self._client.call(name, f"POST /token?grant_type={grant}", fields, holds="access_token")
+            )
         except AuthRefusedError as error:
             _refuse(error, refusal)
 

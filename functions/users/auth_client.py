@@ -83,8 +83,8 @@ class AuthClient:
 
     async def call(
         self,
-        method: str,
-        path: str,
+        name: str,
+        request: str,
         body: Mapping[str, Any] | None = None,
         *,
         token: str | None = None,
@@ -94,8 +94,8 @@ class AuthClient:
         """Send one request and return its answer.
 
         Args:
-            method: of HTTP.
-            path: with its query, below Supabase Auth's address.
+            name: for figures and traces.
+            request: method and path, such as ``POST /logout?scope=local``.
             body: sent as JSON.
             token: a user's, to speak for them; ``None``: as the service role.
             holds: a field without which an answer is none.
@@ -105,10 +105,9 @@ class AuthClient:
             AuthRefusedError: Supabase Auth refuses.
             ApiError: SERVICE_UNAVAILABLE.
         """
-        name = f"auth {method} {path.partition('?')[0]}"
         started, failed = time.perf_counter(), True
         try:
-            result = await breaker.call_async(self._in_time, method, path, body, token, holds, once)
+            result = await breaker.call_async(self._in_time, request, body, token, holds, once)
             failed = False
         except AuthRefusedError as error:
             failed = error.code == _DATABASE_REFUSED
@@ -119,16 +118,16 @@ class AuthClient:
             raise auth_unavailable(error) from error
         finally:
             duration = time.perf_counter() - started
-            performance_monitor.record(name, duration, error=failed)
-            trace_call(name, duration, error=failed)
+            performance_monitor.record(f"auth {name}", duration, error=failed)
+            trace_call(f"auth {name}", duration, error=failed)
         return result
 
     async def _in_time(
-        self, method: str, path: str, body: Mapping[str, Any] | None, token: str | None, holds: str | None, once: bool
+        self, asked: str, body: Mapping[str, Any] | None, token: str | None, holds: str | None, once: bool
     ) -> dict[str, Any]:
         try:
             async with asyncio.timeout(timeout_for("auth", _TIMEOUT_SECONDS)):
-                answer = await self._send(method, path, body, token, once)
+                answer = await self._send(asked, body, token, once)
         except httpx.ConnectTimeout:
             raise
         except httpx.TimeoutException as error:
@@ -137,9 +136,8 @@ class AuthClient:
             raise AuthDownError("the answer is empty")
         return answer
 
-    async def _send(
-        self, method: str, path: str, body: Mapping[str, Any] | None, token: str | None, once: bool
-    ) -> dict[str, Any]:
+    async def _send(self, asked: str, body: Mapping[str, Any] | None, token: str | None, once: bool) -> dict[str, Any]:
+        method, path = asked.split(" ")
         for left in reversed(range(len(self._api_keys))):
             key = self._api_keys.current
             response = await self._client.request(
@@ -160,8 +158,9 @@ class AuthClient:
     def _headers(self, token: str | None) -> dict[str, str]:
         context = request_context()
         headers = {**self._api_keys.headers(), "X-Supabase-Api-Version": _API_VERSION, "User-Agent": "StudySync"}
-        if context is not None and context.address:
-            headers["Sb-Forwarded-For"] = context.address  # counted there in place of ours, where the project allows it
+        if context is not None and context.has_ip_address:
+            # Counted there in place of ours, where the project allows it.
+            headers["Sb-Forwarded-For"] = str(context.address)
         return headers | ({"Authorization": f"Bearer {token}"} if token else {})
 
 

@@ -24,7 +24,7 @@ async def check_captcha(token: str | None) -> None:
     if not token:
         raise invalid("Solve the captcha.", "body.captcha_token")
     form = {"secret": settings.captcha_secret.get_secret_value(), "response": token}
-    if context is not None and context.address:
+    if context is not None and context.has_ip_address and context.address:
         form["remoteip"] = context.address
     try:
         answer = await http_client().post(settings.captcha_url, data=form, timeout=_SECONDS)

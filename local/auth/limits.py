@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
+from ipaddress import ip_address
 
 from starlette.requests import Request
 
@@ -42,6 +43,8 @@ class RateLimits:
 def address_of(request: Request) -> str:
     """Whom a call comes from: the gateway says it, or a server that holds a secret key, of its own client."""
     forwarded = request.headers.get("sb-forwarded-for") or request.headers.get("x-forwarded-for")
-    if forwarded:
-        return forwarded.partition(",")[0].strip()
-    return request.client.host if request.client else "unknown"
+    first = (forwarded or "").partition(",")[0].strip()
+    try:
+        return str(ip_address(first))
+    except ValueError:
+        return request.client.host if request.client else "127.0.0.1"

@@ -16,10 +16,10 @@ import pytest
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
-from tests.support.client import AllFunctions, Api
-from tests.support.served import served
 
 from local.backends import Backends
+from testing.client import AllFunctions, Api
+from testing.served import served
 
 PACKAGE = Path(__file__).parents[2] / "clients" / "typescript"
 

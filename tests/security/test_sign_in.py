@@ -141,14 +141,18 @@ def test_the_stand_in_hashes_for_nobody_too(api: Api, monkeypatch: pytest.Monkey
 
 
 def test_no_other_path_tells_who_has_an_account() -> None:
-    """Registration has to say that an address is taken (a 409 of the contract); but for the sign-in none else asks."""
+    """Registration has to say that an address is taken (a 409 of the contract).
+
+    The sign-in and what sends mails tell nothing: tests/security/test_account_enumeration.py.
+    """
     takes_email = [
         path
         for path, methods in openapi()["paths"].items()
         for operation in methods.values()
         if "email" in str(_body_schema(operation))
     ]
-    assert takes_email == ["/api/auth/register", "/api/auth/login"]
+    mails = ["/api/auth/password/forgot", "/api/auth/email/change", "/api/auth/email/resend"]
+    assert takes_email == ["/api/auth/register", "/api/auth/login", *mails]
 
 
 def _body_schema(operation: dict[str, Any]) -> Any:

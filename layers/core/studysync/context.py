@@ -64,6 +64,14 @@ class RequestContext:
     started: float = field(default_factory=time.perf_counter)
 
     @property
+    def has_ip_address(self) -> bool:
+        """Whether `address` is one of IP, and not the name of a socket."""
+        try:
+            return bool(ip_address(self.address or ""))
+        except ValueError:
+            return False
+
+    @property
     def duration_seconds(self) -> float:
         """Seconds since the request arrived."""
         return time.perf_counter() - self.started
