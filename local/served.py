@@ -33,7 +33,7 @@ class Served(Part):
         self._settings = settings
 
     def launch(self) -> None:
-        """Start it without waiting, and close our copy of the socket; otherwise nobody would notice if the child dies."""
+        """Start it without waiting, and close our copy of the socket; otherwise a dead child would go unnoticed."""
         with socket.create_server(("127.0.0.1", self.port), backlog=512) as listener:
             self.child.start(
                 [sys.executable, "-m", self._module], env=self._environment(listener), pass_fds=[listener.fileno()]
