@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator
-from typing import TypeVar
 
 from resilience import _background, _runtime, _validation, events
 from resilience._clock import Clock
@@ -16,9 +14,7 @@ from resilience._context import in_event_loop
 from resilience._fork import renew_in_child
 from resilience._shared_state import Control, control_of
 from resilience.errors import StoreError
-from resilience.store.protocol import Item, Store
-
-T = TypeVar("T")
+from resilience.store.protocol import Store
 
 
 class Member(_runtime.Bound):
@@ -95,15 +91,6 @@ class Member(_runtime.Bound):
 
     def _tell(self, operation: str, error: StoreError) -> None:
         events.emit(events.STORE_ERROR, self._topic, operation=operation, error=str(error))
-
-    def _readable(self, items: Iterable[Item], read: Callable[[Item], T]) -> Iterator[T]:
-        """What can be made of stored items; one of another shape or version is skipped, and an event says so."""
-        for item in items:
-            try:
-                yield read(item)
-            except Exception as error:  # noqa: BLE001 - whatever somebody stored
-                key = f"{item.pk} {item.sk}"
-                events.emit(events.STORE_ERROR, self._topic, operation="read", key=key, error=str(error))
 
     def _check_generation(self) -> int:
         """Forget what is older than the last clear that is known; returns the generation."""
