@@ -69,7 +69,9 @@ def test_every_table_with_a_user_is_exported_row_by_row(
     for relation, name in sql.execute(TABLES).fetchall():
         kept = sql.execute(f"select count(*) from {relation} where user_id = %s", [lived.user_id]).fetchone()
         assert kept == (len([row for row in rows if row["table"] == name and row["row"]["user_id"] == lived.user_id]),)
-    assert {"profiles", "study_sessions", "spaces", "idempotency_keys", new_table} <= {row["table"] for row in rows}
+    assert {"profiles", "study_sessions", "space_members", "idempotency_keys", new_table} <= {
+        row["table"] for row in rows
+    }
     assert "password" not in str(rows)
 
 

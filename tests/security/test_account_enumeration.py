@@ -17,35 +17,35 @@ from testing.client import Api, Student
 from testing.mailbox import mails
 
 PAIRS = 50
-Ask = Callable[[Api, str], httpx.Response]
+Ask = Callable[[str], tuple[str, dict[str, str]]]
 
 
 @pytest.fixture(autouse=True)
 def stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A stage that asks for confirmed addresses, and answers what may send a mail in 0.2 s."""
+    """A stage that asks for confirmed addresses, and answers what may send a mail in 0.5 s."""
     monkeypatch.setenv("EMAIL_CONFIRMATION", "required")
-    monkeypatch.setenv("MAIL_ANSWER_SECONDS", "0.2")
+    monkeypatch.setenv("MAIL_ANSWER_SECONDS", "0.5")
     get_settings.cache_clear()
     yield
     monkeypatch.undo()
     get_settings.cache_clear()
 
 
-def forgot(api: Api, email: str) -> httpx.Response:
-    return api.post("/api/auth/password/forgot", {"email": email})
+def forgot(email: str) -> tuple[str, dict[str, str]]:
+    return "/api/auth/password/forgot", {"email": email}
 
 
-def resend(api: Api, email: str) -> httpx.Response:
-    return api.post("/api/auth/email/resend", {"email": email})
+def resend(email: str) -> tuple[str, dict[str, str]]:
+    return "/api/auth/email/resend", {"email": email}
 
 
-def register(api: Api, email: str) -> httpx.Response:
-    body = {"username": f"e_{uuid.uuid4().hex[:16]}", "email": email, "password": "correct horse 1"}
-    return api.post("/api/auth/register", body)
+def register(email: str) -> tuple[str, dict[str, str]]:
+    name = f"e_{uuid.uuid4().hex[:16]}"
+    return "/api/auth/register", {"username": name, "email": email, "password": "correct horse 1"}
 
 
-def sign_in(api: Api, email: str) -> httpx.Response:
-    return api.post("/api/auth/login", {"email": email, "password": "wrong horse 1"})
+def sign_in(email: str) -> tuple[str, dict[str, str]]:
+    return "/api/auth/login", {"email": email, "password": "wrong horse 1"}
 
 
 def _told(answer: httpx.Response) -> tuple[int, list[str], list[str]]:
@@ -67,12 +67,17 @@ def test_fifty_pairs_of_known_and_unknown_look_alike(
     get_settings.cache_clear()
     times: dict[bool, list[float]] = {True: [], False: []}
     answers: dict[bool, list[httpx.Response]] = {True: [], False: []}
-    for number, student in enumerate(students):
-        pair = [(True, student.email), (False, f"{uuid.uuid4().hex}@example.test")]
-        for known, email in pair[:: 1 if number % 2 else -1]:
-            began = time.perf_counter()
-            answers[known].append(ask(api, email))
-            times[known].append(time.perf_counter() - began)
+
+    async def send(known: bool, email: str) -> httpx.Response:
+        path, body = ask(email)
+        began = time.perf_counter()
+        answers[known].append(await api.send("POST", path, json=body))
+        times[known].append(time.perf_counter() - began)
+        return answers[known][-1]
+
+    for first in range(0, PAIRS, 5):
+        known = [send(True, student.email) for student in students[first : first + 5]]
+        api.at_once([*known, *(send(False, f"{uuid.uuid4().hex}@example.test") for _ in known)])
     assert {str(_told(a)) for a in answers[True]} == {str(_told(a)) for a in answers[False]}
     noise = statistics.stdev(times[True] + times[False])
     assert abs(statistics.median(times[True]) - statistics.median(times[False])) < max(noise, 0.02)
