@@ -21,7 +21,7 @@ endef
 # Two processes share the modules of tests, those marked `slow` first, so that both end together.
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder
 
-.PHONY: help serve demo bench chaos mutation coverage test fuzz audit lint format types template check lock openapi clean distclean package package-test package-sam package-sam-test scan sbom deploy-test
+.PHONY: help serve demo bench chaos mutation coverage test fuzz audit lint format types template check lock openapi baseline clean distclean package package-test package-sam package-sam-test scan sbom deploy-test
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
@@ -91,6 +91,9 @@ lint: $(VENV)/dev.stamp ## ruff: format and lint; import-linter: which way impor
 
 openapi: $(VENV)/dev.stamp ## write the OpenAPI document anew
 	@$(BIN)/python -m tools.openapi
+
+baseline: $(VENV)/local.stamp ## release the migrations: from then on the tests refuse to change them
+	@$(BIN)/python -m tools.baseline
 
 format: $(VENV)/dev.stamp ## let ruff format and fix what it can
 	@$(BIN)/ruff format .

@@ -7,6 +7,7 @@ create table internal.auth_session_clients (
   user_id uuid not null references public.profiles on delete cascade,
   user_agent text not null check (char_length(user_agent) <= 300)
 );
+comment on table internal.auth_session_clients is 'The user agent of each session of Supabase Auth.';
 create index auth_session_clients_user on internal.auth_session_clients (user_id);
 
 create function public.describe_auth_session(p_user_id uuid, p_session_id uuid, p_user_agent text) returns void
@@ -16,6 +17,7 @@ language sql security definer set search_path = '' as $$
   join public.profiles p using (user_id) where s.id = p_session_id and s.user_id = p_user_id
   on conflict (session_id) do update set user_agent = excluded.user_agent
 $$;
+comment on function public.describe_auth_session is 'Remember the user agent of a session of Supabase Auth.';
 
 -- The sessions of an account, the one used last first, 100 at most; p_session_id is the one that asks.
 create function public.list_auth_sessions(p_user_id uuid, p_session_id uuid) returns jsonb
@@ -28,12 +30,13 @@ language sql stable security definer set search_path = '' as $$
     from auth.sessions where user_id = p_user_id order by 3 desc limit 100
   ) s left join internal.auth_session_clients c on c.session_id = s.id
 $$;
+comment on function public.list_auth_sessions is 'Sessions of an account, the one used last first.';
 
 -- {"auth_session"}: end one of the account's sessions. Its refresh tokens go with it.
 create function public.end_auth_session(p_user_id uuid, p_args jsonb) returns jsonb
 language plpgsql security definer set search_path = '' as $$
 declare
-  v_session_id uuid := p_args ->> 'auth_session';
+  v_session_id uuid := (p_args ->> 'auth_session')::uuid;
 begin
   perform internal.lock_user(p_user_id);
   delete from auth.sessions where id = v_session_id and user_id = p_user_id;
@@ -42,6 +45,7 @@ begin
   end if;
   return jsonb_build_object('session_id', v_session_id, 'ended', true);
 end $$;
+comment on function public.end_auth_session is 'End a session of the account.';
 
 -- The mailbox that an account has proved to be its own. With another address it has proved nothing yet.
 create table internal.confirmed_mailboxes (
@@ -49,6 +53,7 @@ create table internal.confirmed_mailboxes (
   mailbox bytea not null,  -- see internal.mailbox_hash
   confirmed_at timestamptz not null
 );
+comment on table internal.confirmed_mailboxes is 'Hashes of the email addresses that accounts have confirmed.';
 
 create function internal.has_confirmed_email(p_user_id uuid) returns boolean
 language sql stable set search_path = '' as $$
@@ -63,6 +68,7 @@ language sql security definer set search_path = '' as $$
   select id, internal.mailbox_hash(email), internal.clock() from auth.users where id = p_user_id and email is not null
   on conflict (user_id) do update set mailbox = excluded.mailbox, confirmed_at = excluded.confirmed_at
 $$;
+comment on function public.confirm_email is 'Record that the account has confirmed its present email address.';
 
 -- Which confirmation an address waits for, by the name that Supabase Auth has for it; null: none, or there is no account.
 create function public.awaited_confirmation(p_email text) returns text
@@ -71,6 +77,7 @@ language sql stable security definer set search_path = '' as $$
          when not internal.has_confirmed_email(id) then 'magiclink' end
   from auth.users where email = lower(p_email)
 $$;
+comment on function public.awaited_confirmation is 'The kind of confirmation that an email address waits for, or null.';
 
 -- Accounts whose address nobody confirmed hold it for an hour, as long as the link in their mail is good, and are deleted
 -- after a day. Nobody has signed in to them.
@@ -86,6 +93,8 @@ begin
   delete from auth.users u where u.email = lower(p_email) and internal.is_abandoned(u, interval '1 hour');
   return found;
 end $$;
+comment on function public.drop_unconfirmed_account is
+  'Delete the abandoned, unconfirmed account of an email address; returns whether there was one.';
 
 create function internal.purge_unconfirmed_accounts(p_limit integer) returns integer
 language plpgsql set search_path = '' as $$
@@ -162,11 +171,11 @@ $$;
 create function public.export_account(p_user_id uuid, p_table text, p_after text[], p_limit integer) returns jsonb
 language plpgsql stable security definer set search_path = '' as $$
 declare
-  v_rows jsonb := case when p_table is null then internal.export_auth_account(p_user_id) else '[]' end;
+  v_rows jsonb := case when p_table is null then internal.export_auth_account(p_user_id) else '[]'::jsonb end;
   v_more jsonb;
-  t record;
+  v_table record;
 begin
-  for t in
+  for v_table in
     select *, (select string_agg(format('x.%I', k), ', ' order by n) from unnest(keys) with ordinality u (k, n)) as by_key,
       (select string_agg(format('x.%I::text', k), ', ' order by n) from unnest(keys) with ordinality u (k, n)) as key
     from internal.personal_tables() where p_table is null or p_table = 'account' or name >= p_table order by name
@@ -176,14 +185,15 @@ begin
       'select coalesce(jsonb_agg(jsonb_build_object(''table'', %1$L, ''key'', key, ''row'', r) order by n), ''[]'') from ('
       'select array[%6$s] as key, to_jsonb(x) as r, row_number() over (order by %2$s) as n '
       'from %3$s x where (%4$s)%5$s order by %2$s limit $3) rows',
-      t.name, t.by_key, t.relation,
-      (select string_agg(format('x.%I = $1', o), ' or ') from unnest(t.owners) o),
-      case when t.name = p_table then format(' and (%s) > (%s)', t.by_key, (
-        select string_agg(format('$2[%s]::%s', n, ty), ', ' order by n) from unnest(t.types) with ordinality u (ty, n))) end, t.key)
+      v_table.name, v_table.by_key, v_table.relation,
+      (select string_agg(format('x.%I = $1', o), ' or ') from unnest(v_table.owners) o),
+      case when v_table.name = p_table then format(' and (%s) > (%s)', v_table.by_key, (
+        select string_agg(format('$2[%s]::%s', n, ty), ', ' order by n) from unnest(v_table.types) with ordinality u (ty, n))) end, v_table.key)
     into v_more using p_user_id, p_after, p_limit - jsonb_array_length(v_rows);
     v_rows := v_rows || v_more;
   end loop;
   return v_rows;
 end $$;
+comment on function public.export_account is 'A page of everything that is kept of a user.';
 
 select internal.lock_down();

@@ -39,6 +39,7 @@ begin
   end if;
   return internal.public_profile(v_profile);
 end $$;
+comment on function public.get_profile is 'The profile of a user: all of it for its owner, the public part for others.';
 
 create function public.update_profile(p_user_id uuid, p_args jsonb) returns jsonb
 language plpgsql security definer set search_path = '' as $$
@@ -64,6 +65,7 @@ exception
   when invalid_parameter_value then
     perform internal.fail('SS004', 'timezone is not a known IANA time zone.', '{"location": "body.timezone"}');
 end $$;
+comment on function public.update_profile is 'Change the fields of the caller''s profile that p_args has.';
 
 -- {"auth_session", "verified": whether the password was shown}: delete the account and all that hangs on it. Deleting what is
 -- gone already is the same answer. Times of Supabase Auth are compared with the real time, which it is that sets them.
@@ -85,6 +87,7 @@ begin
   delete from auth.users where id = p_user_id;
   return jsonb_build_object('user_id', p_user_id, 'deleted', true);
 end $$;
+comment on function public.delete_account is 'Delete the account and everything that belongs to it.';
 
 -- Why a registration failed, asked only after it did: Supabase Auth hides the reason when on_account_created refuses.
 -- `username_known`: this or one that looks like it, by any account; `username_taken`: by another than that of the address.
@@ -109,6 +112,7 @@ language sql stable security definer set search_path = '' as $$
       select from auth.users where email = lower(p_email) and last_sign_in_at is null
         and created_at < internal.clock() - interval '20 seconds'))
 $$;
+comment on function public.registration_state is 'Why a registration failed, and whether it can be resumed.';
 
 -- The profile of an account that was there before it could sign in: made where it is missing (the account is older
 -- than the trigger), named as its owner now asks.
@@ -123,5 +127,7 @@ begin
 exception when unique_violation then
   perform internal.fail('SS010', 'A user with this username already exists.', '{"field": "username"}');
 end $$;
+comment on function public.complete_registration is
+  'Create or rename the profile of an account whose registration is resumed.';
 
 select internal.lock_down();

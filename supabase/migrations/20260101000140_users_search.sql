@@ -99,7 +99,7 @@ declare
   v_at_most integer;
   v_read public.profiles[];
   v_found public.profiles[];
-  v_page public.profiles[] := '{}';
+  v_page public.profiles[] := array[]::public.profiles[];
   v_room integer;
   v_next jsonb;
 begin
@@ -129,5 +129,6 @@ begin
   return jsonb_build_object('next', v_next, 'users', (
     select coalesce(jsonb_agg(internal.public_profile(u)), '[]') from unnest(v_page) u));
 end $$;
+comment on function public.search_users is 'Search users by username or display name, page by page.';
 
 select internal.lock_down();

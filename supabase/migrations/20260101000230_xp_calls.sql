@@ -21,6 +21,7 @@ language sql stable security definer set search_path = '' as $$
       where user_id = s.user_id and day > internal.local_today(s.user_id) - 30))
   from internal.require_user(p_user_id) s
 $$;
+comment on function public.get_xp is 'A user''s XP, level and tier.';
 
 -- Newest first, from below p_before. One row more than p_limit where there are more.
 create function public.get_xp_history(p_user_id uuid, p_limit integer, p_before bigint default null) returns jsonb
@@ -34,6 +35,7 @@ language sql stable security definer set search_path = '' as $$
     order by entry_id desc limit p_limit + 1
   ) l
 $$;
+comment on function public.get_xp_history is 'A page of the user''s XP ledger, newest first.';
 
 create function internal.badge_json(p_badge public.badges) returns jsonb
 language sql stable set search_path = '' as $$
@@ -45,6 +47,7 @@ create function public.get_badges() returns jsonb
 language sql stable security definer set search_path = '' as $$
   select coalesce(jsonb_agg(internal.badge_json(b) order by b.position, b.badge_key), '[]') from public.badges b
 $$;
+comment on function public.get_badges is 'The catalogue of badges.';
 
 create function public.get_user_badges(p_user_id uuid) returns jsonb
 language sql stable security definer set search_path = '' as $$
@@ -63,6 +66,7 @@ language sql stable security definer set search_path = '' as $$
                                  order by position, badge_key) filter (where earned_at is null), '[]'))
   from catalogue
 $$;
+comment on function public.get_user_badges is 'Badges that a user has earned, and progress towards the others.';
 
 create function public.get_streaks(p_user_id uuid) returns jsonb
 language sql stable security definer set search_path = '' as $$
@@ -79,5 +83,6 @@ language sql stable security definer set search_path = '' as $$
     'next_milestone', (select min(threshold) from public.badges where metric = 'best_streak' and threshold > streak))
   from facts
 $$;
+comment on function public.get_streaks is 'A user''s current and best streak.';
 
 select internal.lock_down();

@@ -15,7 +15,7 @@ from local.backends import Backends
 from studysync.settings import get_settings
 from studysync.web.app import create_app
 from testing.client import Api, Student, assert_problem
-from users.auth import breaker
+from users.auth_client import breaker
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from testing.client import Api, Student, assert_problem
-from users.auth import breaker
+from users.auth_client import breaker
 
 HALF = "\\ud800"  # in JSON: half of a pair of surrogates
 JSON = {"Content-Type": "application/json"}

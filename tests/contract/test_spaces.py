@@ -14,6 +14,8 @@ from testing.clock import DatabaseClock
 from testing.spaces import create, join, members
 from testing.timeline import completed_session
 
+pytestmark = pytest.mark.slow
+
 
 def test_the_life_of_a_space(api: Api, student: Student) -> None:
     """Created, found, joined, studied in, left and deleted."""

@@ -18,6 +18,8 @@ import pytest
 
 from tests.e2e.conftest import Stack, start_stack
 
+pytestmark = pytest.mark.slow
+
 HERE = Path(__file__).parent / "fuzz"
 OPERATOR_TOKEN = "the fuzzer's operator token, a long one"
 MINUTES = float(os.environ.get("FUZZ_MINUTES", "0"))

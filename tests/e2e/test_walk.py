@@ -15,6 +15,8 @@ import pytest
 
 from tests.e2e.conftest import Stack, start_stack
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def http(stack: Stack) -> Any:

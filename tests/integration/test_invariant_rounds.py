@@ -14,6 +14,8 @@ from testing.client import Api, Student
 from testing.clock import DatabaseClock
 from testing.timeline import violations
 
+pytestmark = pytest.mark.properties
+
 WRONG_TOTAL = "total_xp = sum of the ledger"
 
 

@@ -27,6 +27,7 @@ from testing.served import served
 
 pytestmark = [
     pytest.mark.own_servers,
+    pytest.mark.slow,
     pytest.mark.skipif(PROGRAM is None, reason="no chromium on this machine: apt-get install chromium"),
 ]
 

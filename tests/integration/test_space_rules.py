@@ -88,6 +88,7 @@ def make_spaces(connection: psycopg.Connection[Any], owners: list[str]) -> list[
     return spaces
 
 
+@pytest.mark.properties
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=steps)
 def test_any_sequence_leaves_one_owner(sql: psycopg.Connection[Any], steps: list[tuple[str, int, int, int]]) -> None:

@@ -12,6 +12,8 @@ import pytest
 from testing.client import Api, Student, assert_problem, openapi
 from testing.operations import ALL, WITH_BODY, Operation
 
+pytestmark = pytest.mark.slow
+
 JSON = {"Content-Type": "application/json"}
 LARGEST_ERROR = 16 * 1024
 URI_REFERENCE = re.compile(r"/(?!/)(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-F]{2})*")

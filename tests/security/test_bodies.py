@@ -11,6 +11,8 @@ import pytest
 from testing.client import Api, Student, assert_problem
 from testing.operations import ALL, PROTECTED, WITH_BODY, Operation, resolved
 
+pytestmark = pytest.mark.slow
+
 JSON = {"Content-Type": "application/json"}
 # Columns of the tables, claims of tokens, and what frameworks are known to take.
 PRIVILEGED = {

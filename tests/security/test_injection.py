@@ -17,6 +17,8 @@ from testing.client import Api, Student
 from testing.operations import PROTECTED, WITH_BODY, Operation, resolved
 from testing.timeline import violations
 
+pytestmark = pytest.mark.slow
+
 SQL = [
     "' or '1'='1",
     "'; drop table profiles; --",

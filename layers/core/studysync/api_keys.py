@@ -1,10 +1,10 @@
-"""The API keys that calls to Supabase carry.
+"""The API keys for calls to Supabase.
 
-A secret key (`sb_secret_...`) goes into `apikey` alone: the gateway puts the service role's token in its place. The
+A secret key (`sb_secret_...`) goes into `apikey` only: the gateway replaces it by the service role's token. The
 `service_role` key of older projects is that token, so it goes into `Authorization` as well.
 
-A project may have several keys at once. All calls carry the first one until it is refused, and then the next: a new key
-may be listed before it exists, and an old one deleted while environments still list it.
+A project may have several keys at once. Calls use the first one until it is rejected, then the next: so a new key can
+be listed before it exists, and an old one deleted while environments still list it.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ _JWT_PREFIX = "ey"
 
 
 class ApiKeys:
-    """The keys of the settings, and which of them is in use.
+    """The keys from the settings, and the index of the one in use.
 
     Args:
-        settings: name at least one.
+        settings: must name at least one key.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -34,11 +34,11 @@ class ApiKeys:
         return self._keys[self._in_use]
 
     def headers(self) -> dict[str, str]:
-        """Return what a call as the service role carries."""
+        """Return the headers of a call as the service role."""
         key = self.current
         return {"apikey": key} | ({"Authorization": f"Bearer {key}"} if key.startswith(_JWT_PREFIX) else {})
 
     def refuse(self, key: str) -> None:
-        """Take in that `key` was refused: the next one is in use from now on."""
+        """Switch to the next key after `key` was rejected."""
         if key == self.current:
             self._in_use = (self._in_use + 1) % len(self._keys)

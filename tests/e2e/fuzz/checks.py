@@ -17,7 +17,7 @@ _UNTOLD = (
     "must not contain control characters",
     "must not contain invisible characters",
     "must not mix letters of different scripts in one word",
-    "must not have a word that looks like one in Latin letters",
+    "must not contain a word that looks like one in Latin letters",
     "This username is reserved.",
     "must contain a letter and a digit",
     "must not be longer than 72 bytes",
@@ -25,7 +25,7 @@ _UNTOLD = (
     "No weekly period begins on this day.",
     "No monthly period begins on this day.",
     "No all-time period begins on this day.",
-    "must lie between the years 1970 and 2200",
+    "must be between the years 1970 and 2200",
 )
 _UNTOLD_CODES = {"IDEMPOTENCY_KEY_REUSED", "AUDIT_VALIDATION_FAILED"}
 

@@ -16,6 +16,8 @@ from supabase_auth.errors import AuthApiError, AuthWeakPasswordError
 
 from local.backends import Backends
 
+pytestmark = pytest.mark.slow
+
 # Refuses an account whose metadata say so, and keeps a profile for every other.
 MIGRATION = """
 create table public.profiles (user_id uuid primary key references auth.users on delete cascade, name text unique);

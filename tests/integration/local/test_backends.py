@@ -155,7 +155,7 @@ def test_data_ports_and_keys_outlive_a_restart(tmp_path: Path, migrations: Path)
 
 
 def test_a_changed_migration_is_a_clear_error(tmp_path: Path) -> None:
-    """It says which and what to do; a new one is applied; nothing keeps running."""
+    """It says which and what to do, as where one is gone; a new one is applied; nothing keeps running."""
     folder = tmp_path / "migrations"
     folder.mkdir()
     (folder / "1_a.sql").write_text("create table public.a (id int)")
@@ -170,6 +170,9 @@ def test_a_changed_migration_is_a_clear_error(tmp_path: Path) -> None:
         assert read(backends.environment, "b").json() == []
     (folder / "1_a.sql").write_text("create table public.a (id bigint)")
     with pytest.raises(StackError, match=r"1_a\.sql was changed .*make clean"):
+        backends.start()
+    (folder / "1_a.sql").rename(folder / "1_base.sql")
+    with pytest.raises(StackError, match=r"made from other migrations: 1_a\.sql is not among these.*make clean"):
         backends.start()
     assert not backends.postgres.child.running
     backends.postgres.remove()

@@ -23,6 +23,8 @@ from resilience.testing import ManualClock
 from testing.faulty_store import FaultyStore
 from testing.forks import child_of
 
+pytestmark = [pytest.mark.properties, pytest.mark.slow]
+
 RUNS = int(os.environ.get("MACHINE_RUNS", "300"))
 FLEET, LEASE, THRESHOLD = 3, 20.0, 3
 environments = st.integers(0, FLEET - 1)

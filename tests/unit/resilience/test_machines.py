@@ -10,6 +10,7 @@ import os
 from collections import Counter
 from typing import Any
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -18,6 +19,8 @@ from resilience import CacheManager, MemoryStore, RateLimiter, cached, flush
 from resilience.testing import ManualClock
 from testing.faulty_store import FaultyStore
 from testing.forks import child_of
+
+pytestmark = pytest.mark.properties
 
 RUNS = int(os.environ.get("MACHINE_RUNS", "100"))
 FAULTS = ("down", "lose_writes", "lose_answers")

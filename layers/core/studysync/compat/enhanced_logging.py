@@ -1,4 +1,4 @@
-"""The three loggers under the name that they had in the system before this one."""
+"""The three loggers under the name they had in the former system."""
 
 from studysync.telemetry.audit import audit_logger
 from studysync.telemetry.error_tracker import error_tracker

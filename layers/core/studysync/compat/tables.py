@@ -1,6 +1,7 @@
-"""Tables by name, for scripts and for what has no SQL function of its own: rows and filters by operator.
+"""Tables by name, for scripts and data without an SQL function: rows and filters by operator.
 
-A filter's name is an operator and a column, ``eq_user_id``, ``gte_total_xp``, ``in_status``; all must hold.
+A filter's name is an operator and a column, ``eq_user_id``, ``gte_total_xp``, ``in_status``; rows must match all of
+them.
 """
 
 from __future__ import annotations
@@ -34,10 +35,10 @@ _COLUMN = re.compile(r"[a-z_][a-z0-9_]*")
 
 
 class Tables:
-    """Reads and writes rows through a `Database`, with all that protects it.
+    """Reads and writes rows through a `Database`, with all of its protection.
 
-    Every method comes twice: `fetch_async` for event loops, `fetch` for plain code (not from within an event loop).
-    Errors are those of `Database.call`; a filter that is none is a ValueError.
+    Every method exists twice: `fetch_async` for event loops, `fetch` for synchronous code (not from within an event
+    loop). Errors are those of `Database.call`; an invalid filter is a ValueError.
     """
 
     def __init__(self, source: Database, transport: httpx.AsyncBaseTransport, settings: Settings) -> None:
@@ -60,34 +61,34 @@ class Tables:
         limit: int | None = None,
         cache: bool = False,
     ) -> list[Row]:
-        """Return the rows for which every filter holds.
+        """Return the rows that match every filter.
 
         Args:
             table: its name.
             filters: operator and column to value; ``None``: all rows.
-            columns: those to return; default all.
+            columns: the columns to return; default all.
             order: a column to order by, descending with a leading ``-``.
-            limit: rows at most; ``None``: all.
-            cache: answers may be up to 60 s old. Never for what a user must see after their own write.
+            limit: maximum number of rows; ``None``: all.
+            cache: allow results up to 60 s old. Never for what a user must see after their own write.
         """
         question = (table, dict(filters or {}), list(columns), order, limit)
         return await (_cached_fetch if cache else _fetch)(self._source, self._postgrest, *question)
 
     async def insert_async(self, table: str, rows: Row | list[Row]) -> list[Row]:
-        """Insert rows and return them as they stand.
+        """Insert rows and return them as stored.
 
-        Never sent twice: after a 503 it is the caller who has to look whether they are there.
+        Never retried: after a 503, the caller must check whether they were inserted.
         """
         query = self._postgrest.from_(table).insert(rows)
         return await self._run(f"insert {table}", query, repeat=False)
 
     async def update_async(self, table: str, values: Row, filters: Filters) -> list[Row]:
-        """Change the rows for which every filter holds, and return them; without a filter nothing is changed."""
+        """Update the rows that match every filter, and return them; without a filter nothing is changed."""
         query = _filtered(self._postgrest.from_(table).update(values), _required(filters))
         return await self._run(f"update {table}", query)
 
     async def delete_async(self, table: str, filters: Filters) -> list[Row]:
-        """Delete the rows for which every filter holds, and return them; without a filter nothing is deleted."""
+        """Delete the rows that match every filter, and return them; without a filter nothing is deleted."""
         query = _filtered(self._postgrest.from_(table).delete(), _required(filters))
         return await self._run(f"delete {table}", query)
 
@@ -95,17 +96,17 @@ class Tables:
         return await _rows(self._source, name, query, repeat=repeat)
 
     async def aclose(self) -> None:
-        """Give the connections back."""
+        """Close the connections."""
         await self._postgrest.aclose()
 
     async def _before_sending(self, request: httpx.Request) -> None:
-        """Give a call its key, and mark what inserts: rows have no id by which the database would know them again."""
+        """Add the API key, and mark inserts: rows have no id by which the database would recognise a retry."""
         request.headers.update(self._api_keys.headers())
         if request.method == "POST":
             request.extensions["once"] = True
 
     async def _after_answering(self, response: httpx.Response) -> None:
-        """Raise what an answer other than success means, as everywhere."""
+        """Raise the error for an unsuccessful response, as everywhere."""
         if response.is_success:
             return
         await response.aread()
@@ -153,12 +154,12 @@ async def _fetch(
     rows, total = await _page(source, name, page(orders, 0))
     wanted = total if limit is None else min(total, limit)
     if len(rows) < wanted:
-        # PostgREST gives so many rows at once and no more. In an order of all columns, what is equal is the same row.
+        # PostgREST limits the rows per response. Ordered by all columns, rows that compare equal are identical.
         orders += [each for each in (rows[0] if rows else ()) if each != (order or "").removeprefix("-")]
         rows = []
         while len(rows) < wanted:
             more, _ = await _page(source, name, page(orders, len(rows)))
-            if not more:  # they were deleted meanwhile
+            if not more:  # they were deleted in the meantime
                 break
             rows += more
     return rows
@@ -174,15 +175,15 @@ async def _rows(source: Database, name: str, query: Any, *, repeat: bool = True)
 
 
 async def _page(source: Database, name: str, query: Any, *, repeat: bool = True) -> tuple[list[Row], int]:
-    """Return the rows of an answer, and how many there are in all where the query asked for that."""
+    """Return the rows of a response, and the total number if the query asked for it."""
 
     async def execute() -> tuple[list[Row], int]:
         try:
             answer = await query.execute()
-        except APIError as error:  # its answer was a success, and none of PostgREST's
-            raise DatabaseDownError("the answer is no JSON") from error
+        except APIError as error:  # a success, but not from PostgREST
+            raise DatabaseDownError("the answer is not JSON") from error
         if not isinstance(answer.data, list):
-            raise DatabaseDownError("the answer holds no rows")
+            raise DatabaseDownError("the answer has no rows")
         return answer.data, answer.count or 0
 
     rows: tuple[list[Row], int] = await source.guarded(name, execute, repeat=repeat)
@@ -215,7 +216,7 @@ def _literal(value: Any) -> str:
 
 def _required(filters: Filters) -> Filters:
     if not filters:
-        raise ValueError("a change of all rows needs a filter that says so")
+        raise ValueError("changing all rows needs an explicit filter")
     return filters
 
 
@@ -227,7 +228,7 @@ def tables() -> Tables:
 
 @lru_cache(maxsize=1)
 def _portal() -> tuple[BlockingPortal, Tables]:
-    # Plain code gets an event loop of its own in a thread, and with it connections of its own, until the process ends.
+    # Synchronous code gets its own event loop in a thread, with its own connections, until the process ends.
     portal = _until_exit.enter_context(start_blocking_portal())
     transport = httpx.AsyncHTTPTransport()
     own = Tables(Database(get_settings(), transport), transport, get_settings())
