@@ -68,7 +68,9 @@ def create_app(settings: Settings) -> Starlette:
     spoken = Starlette(
         routes=[Route(path, _serve(parts, handler), methods=[method]) for method, path, handler in _ROUTES],
         exception_handlers={HTTPException: _outside},
-        middleware=[Middleware(CORSMiddleware, allow_origins=["*"], expose_headers=["x-total-count", "link"])],
+        middleware=[
+            Middleware(CORSMiddleware, allow_origins=["*"], expose_headers=["x-total-count", "link", VERSION_HEADER])
+        ],
     )
     return Starlette(
         lifespan=lifespan,

@@ -79,7 +79,7 @@ def test_readiness_answers_in_time_whatever_hangs(api: Api, backends: Backends) 
 def test_a_young_environment_has_time_to_connect(operator: Operator, backends: Backends, path: str) -> None:
     """Its first answer from the database may take longer than any later one: being young is no outage."""
     health_checker.unregister_check("nothing")
-    service.contact.forget()
+    service.ping.reset()
     backends.project.postgrest.freeze()
     thaw = threading.Timer(0.6, backends.project.postgrest.thaw)
     thaw.start()
@@ -93,7 +93,7 @@ def test_a_young_environment_has_time_to_connect(operator: Operator, backends: B
 
 def test_a_young_environment_still_tells_of_an_outage(operator: Operator, backends: Backends) -> None:
     """It waits for four seconds and no longer."""
-    service.contact.forget()
+    service.ping.reset()
     backends.project.postgrest.freeze()
     try:
         began = time.perf_counter()
@@ -108,7 +108,7 @@ def test_what_was_idle_may_connect_again(
 ) -> None:
     """After half a minute its connection may be gone: that is no outage either; asked again, it answers in time."""
     clock = ManualClock()
-    monkeypatch.setattr(service, "contact", service.Contact(clock.steady))
+    monkeypatch.setattr(service, "ping", service.DatabasePing(clock.steady))
     assert operator.get("/health/readiness").status_code == 200
     backends.project.postgrest.freeze()
     try:
@@ -125,18 +125,18 @@ def test_what_was_idle_may_connect_again(
 
 def test_a_question_goes_on_when_patience_ends(api: Api, backends: Backends, monkeypatch: pytest.MonkeyPatch) -> None:
     """However long it takes to connect, and however short it is waited for, the database is found in the end."""
-    monkeypatch.setattr(service, "contact", service.Contact())
-    api.run(service.ask_database(1))
+    monkeypatch.setattr(service, "ping", service.DatabasePing())
+    api.run(service.ping_database(1))
     backends.project.postgrest.freeze()
     asked: list[float] = []
     monkeypatch.setattr(service, "_ping", _counted(service._ping, asked))
     try:
         for _ in range(3):
             with pytest.raises(TimeoutError):
-                api.run(service.ask_database(0.05))
+                api.run(service.ping_database(0.05))
     finally:
         backends.project.postgrest.thaw()
-    api.run(service.ask_database(1))
+    api.run(service.ping_database(1))
     assert len(asked) == 1
 
 
@@ -150,11 +150,11 @@ def _counted(ask: Callable[[], Awaitable[None]], asked: list[float]) -> Callable
 
 def test_an_environment_that_is_not_let_run_says_no_503(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     """On a machine that is too busy to look at the answer for a second, the answer counts all the same."""
-    monkeypatch.setattr(service, "contact", service.Contact())
-    api.run(service.ask_database(1))
+    monkeypatch.setattr(service, "ping", service.DatabasePing())
+    api.run(service.ping_database(1))
 
     async def starved() -> None:
-        asked = asyncio.create_task(service.ask_database(service.READINESS_SECONDS))
+        asked = asyncio.create_task(service.ping_database(service.READINESS_SECONDS))
         await asyncio.sleep(0)
         time.sleep(1)  # noqa: ASYNC251 - this is what being starved is
         await asked

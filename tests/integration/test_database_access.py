@@ -156,7 +156,7 @@ def test_no_other_schema_is_shown(backends: Backends, sql: psycopg.Connection[An
     for schema in _names(sql, SCHEMAS):
         for method, path, header in (
             ("GET", "/users", "Accept-Profile"),
-            ("POST", "/rpc/finish_session", "Content-Profile"),
+            ("POST", "/rpc/record_completion", "Content-Profile"),
         ):
             headers = {"Authorization": f"Bearer {students[0].token}", header: schema}
             url = backends.project.postgrest.url + path

@@ -69,7 +69,7 @@ def _not_a_number(value: Any) -> Any:
     return value
 
 
-# For the OpenAPI document: of what `clean_text` rejects, the control characters. Client generators fail on the others.
+# For the OpenAPI document: the control characters that `clean_text` rejects. Client generators fail on the others.
 _WRITABLE = "^[^\\x00-\\x1f\\x7f-\\x9f]*$"
 
 

@@ -78,8 +78,8 @@ def refuse_unsupported(function: Any) -> None:
 class LateAsync:
     """Finds out that a plain function returns coroutines: it is async under another decorator.
 
-    A policy that holds something while the call goes on must hold it until the coroutine has ended. It cannot know before
-    the first call; from then on such a function is treated as an async one.
+    A policy that holds something while the call goes on must hold it until the coroutine has ended. It cannot know
+    before the first call; from then on such a function is treated as an async one.
     """
 
     __slots__ = ("found",)
@@ -88,7 +88,11 @@ class LateAsync:
         self.found = False
 
     def is_coroutine(self, function: Callable[..., Any], result: object) -> bool:
-        """Whether a call returned a coroutine; raises ConfigurationError when it returned something else to wait for."""
+        """Whether a call returned a coroutine.
+
+        Raises:
+            ConfigurationError: It returned a future or a generator.
+        """
         if result.__class__ is CoroutineType:
             self.found = True
             return True

@@ -71,7 +71,7 @@ def test_the_last_value_serves_on_after_a_restore(handle: Handlers, secrets_mana
     client = boto3.client(
         "secretsmanager", "eu-central-1", endpoint_url=secrets_manager, aws_access_key_id="t", aws_secret_access_key="t"
     )
-    secret = json.dumps({"service_role_key": "key", "jwt_secret": KEY})
+    secret = json.dumps({"secret_key": "sb_secret_key", "jwt_secret": KEY})
     client.create_secret(Name=NAME, SecretString=secret)
     assert handle("users", bad_change())["statusCode"] == 400
     client.delete_secret(SecretId=NAME, ForceDeleteWithoutRecovery=True)

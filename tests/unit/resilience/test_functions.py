@@ -193,7 +193,7 @@ def test_a_policy_lasts_until_the_coroutine_ends(decorator: Decorator, refused: 
         await asyncio.sleep(0.2)
         return 42
 
-    function = decorator(lambda: slow())
+    function = decorator(lambda *_: slow())
 
     async def twice() -> list[Any]:
         return await asyncio.gather(function(), function(), return_exceptions=True)
@@ -212,7 +212,7 @@ def test_a_coroutine_is_hedged_and_its_result_replaced() -> None:
         await asyncio.sleep(next(waits))
         return 42
 
-    function = hedge(0.05)(lambda: read())
+    function = hedge(0.05)(lambda *_: read())
 
     async def reads() -> list[int]:
         return [await function() for _ in range(2)]

@@ -180,3 +180,28 @@ def test_a_window_is_a_day_at_most(clock: ManualClock, store: MemoryStore, minut
         monitor.fleet(minutes)
     with pytest.raises(ConfigurationError):
         monitor.environments(61)
+
+
+@pytest.mark.parametrize(("seconds", "error"), [(1.5, False), (0.1, True)], ids=["slow", "failed"])
+def test_bad_news_does_not_wait_for_good(clock: ManualClock, store: MemoryStore, seconds: float, error: bool) -> None:
+    """A call that was slow or failed is written at once, and the next ones ten seconds later."""
+    here, there = (PerformanceMonitor(store=store, clock=clock) for _ in range(2))
+
+    def seen() -> int:
+        found = there.fleet().names.get("GET /x")
+        return found.count if found else 0
+
+    here.record("GET /x", 0.1)
+    assert seen() == 0
+    here.record("GET /x", seconds, error=error)
+    assert seen() == 2
+    here.record("GET /x", seconds, error=error)
+    clock.advance(9)
+    here.record("GET /x", 0.1)
+    assert seen() == 2
+    clock.advance(1)
+    here.record("GET /x", 0.1)
+    assert seen() == 5
+    clock.advance(11)
+    here.record("GET /x", 0.1)
+    assert seen() == 5

@@ -1,9 +1,10 @@
 """The monitor: counts here, writes what it counted to the store now and then, and reads what all wrote.
 
 An environment keeps one item a minute in the store, holding all its names, and replaces it as the minute goes on: at
-most one write in `flush_seconds`, and none before enough was counted or the minute is over. Reading merges the items
-of all environments. They are kept for two hours; `roll_up`, called every ten minutes somewhere in the fleet, keeps the
-figures of all environments together for a day, in items whose number does not grow with the fleet.
+most one write in `flush_seconds`, and none before enough was counted, a call was slow or failed, or the minute is over.
+Reading merges the items of all environments. They are kept for two hours; `roll_up`, called every ten minutes somewhere
+in the fleet, keeps the figures of all environments together for a day, in items whose number does not grow with the
+fleet.
 
 Failure policy: what cannot be written is counted in and tried again with the next flush, for as long as the minutes are
 remembered; measuring never fails a call.
@@ -42,12 +43,13 @@ _LONGEST: Final = 24 * 60
 class _Slot:
     """One minute here."""
 
-    __slots__ = ("dirty", "slow", "tallies")
+    __slots__ = ("dirty", "slow", "tallies", "urgent")
 
     def __init__(self) -> None:
         self.tallies: dict[str, Tally] = {}
         self.slow: list[SlowCall] = []
         self.dirty = 0
+        self.urgent = False
 
 
 class PerformanceMonitor(Member):
@@ -58,7 +60,8 @@ class PerformanceMonitor(Member):
         max_names: Names kept apart, default 200; further ones are counted together as "(other)".
         max_slow: Slow calls listed a minute and environment, default 20; the slowest stay.
         flush_seconds: Least time between two writes, default 10.
-        flush_calls: Calls that are worth a write before their minute is over, default 20.
+        flush_calls: Calls that are worth a write before their minute is over, default 20; a single one is when it was
+            slow or failed.
         store: Where environments meet; None takes the default store.
         clock: Source of time.
 
@@ -116,6 +119,7 @@ class PerformanceMonitor(Member):
                 tally.errors += error
                 tally.slow += slow
             slot.dirty += 1
+            slot.urgent |= slow or error
             if slow:
                 self._note_slow(slot, SlowCall(name, seconds, now, error, detail))
             due = self._due(now, slot)
@@ -271,9 +275,10 @@ class PerformanceMonitor(Member):
         if not self._waited(now):
             return False
         older = any(each.dirty for each in self._slots.values() if each is not slot)
-        if slot.dirty < self._flush_calls and not older:
+        if slot.dirty < self._flush_calls and not older and not slot.urgent:
             return False
         self._flush_at = now + self._flush_seconds
+        slot.urgent = False
         return True
 
     def _slot(self, minute: int) -> _Slot:
