@@ -65,6 +65,7 @@ class Backends:
         token_seconds: validity of access tokens; 0: as configured.
         config: the project's `config.toml`.
         limited: whether Auth enforces rate limits.
+        old_keys: whether the functions get the JWT keys of an older project.
         remote: the environment of a real project to use instead of starting one, see `remote_project`.
         memory: PostgreSQL's `shared_buffers`.
     """
@@ -81,6 +82,7 @@ class Backends:
         token_seconds: int = 0,
         config: Path = REPOSITORY / "supabase" / "config.toml",
         limited: bool = True,
+        old_keys: bool = False,
         remote: Mapping[str, str] | None = None,
         memory: str = "64MB",
     ) -> None:
@@ -88,7 +90,7 @@ class Backends:
         self._on_event, self._durable = on_event, durable
         self.migrations, self._template = migrations, template
         self._programs, self._token_seconds = programs, token_seconds
-        self._config, self._limited = config, limited
+        self._config, self._limited, self._old_keys = config, limited, old_keys
         self._lock = HomeLock(self.home)
         self._numbers = itertools.count(1)
         self._parts: list[Part] = []
@@ -132,7 +134,9 @@ class Backends:
     @property
     def environment(self) -> dict[str, str]:
         """The environment variables with which the functions find all of it."""
-        project = self._remote or self.project.environment
+        local = None if self._remote else self.project
+        given = local and (local.legacy_environment if self._old_keys else local.environment)
+        project = self._remote or given or {}
         table = {"RESILIENCE_TABLE": self._tables[_TABLE]} if _TABLE in self._tables else {}
         return {
             **project,

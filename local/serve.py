@@ -49,7 +49,10 @@ def serve(
         if remote:
             terminal.say(f"  Supabase is the project at {remote['SUPABASE_URL']}")
         limited = os.environ.get("AUTH_RATE_LIMITS") != "off"
-        with backends(home, on_event=terminal.part, template=template, limited=limited, remote=remote) as parts:
+        old_keys = os.environ.get("API_KEYS") == "old"
+        with backends(
+            home, on_event=terminal.part, template=template, limited=limited, old_keys=old_keys, remote=remote
+        ) as parts:
             stack = Stack(parts, template, sockets, terminal, began=began, host=host, concurrency=concurrency)
             with suppress(KeyboardInterrupt):
                 asyncio.run(stack.run())

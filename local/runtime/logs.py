@@ -1,8 +1,10 @@
 """The logs of functions: one file per function, files by kind, and urgent lines to the terminal."""
 
 import json
+import logging
 import re
 from collections.abc import Callable
+from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
 EVERYTHING = "studysync_all.log"
@@ -40,34 +42,16 @@ class RotatingFile:
     """A log file that is renamed to `.1`, `.2`, ... when it is full."""
 
     def __init__(self, path: Path, limit: int = _LIMIT, kept: int = _KEPT) -> None:
-        self._path, self._limit, self._kept = path, limit, kept
-        self._open()
+        self._handler = RotatingFileHandler(path, "a", limit, kept, encoding="utf-8", errors="surrogateescape")
+        self._handler.terminator = ""
 
     def write(self, data: bytes) -> None:
         """Append whole lines."""
-        if self._size + len(data) > self._limit:
-            self._rotate()
-        self._file.write(data)
-        self._size += len(data)
+        self._handler.handle(logging.makeLogRecord({"msg": data.decode(errors="surrogateescape")}))
 
     def close(self) -> None:
         """Close it."""
-        self._file.close()
-
-    def _open(self) -> None:
-        self._file = self._path.open("ab", buffering=0)
-        self._size = self._file.tell()
-
-    def _rotate(self) -> None:
-        self._file.close()
-        for number in range(self._kept - 1, -1, -1):
-            source = self._numbered(number)
-            if source.exists():
-                source.replace(self._numbered(number + 1))
-        self._open()
-
-    def _numbered(self, number: int) -> Path:
-        return self._path.with_name(f"{self._path.name}.{number}") if number else self._path
+        self._handler.close()
 
 
 class KindFiles:
