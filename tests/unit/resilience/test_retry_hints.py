@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import email.message
+import io
 import time
 import urllib.error
 from collections.abc import Iterator
@@ -47,7 +48,7 @@ def test_what_is_no_form_is_nothing(value: str) -> None:
 def urllib_error() -> Exception:
     headers = email.message.Message()
     headers["Retry-After"] = "7"
-    return urllib.error.HTTPError("http://x", 503, "busy", headers, None)
+    return urllib.error.HTTPError("http://x", 503, "busy", headers, io.BytesIO())
 
 
 def httpx_error() -> Exception:
