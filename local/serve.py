@@ -48,7 +48,8 @@ def serve(
         remote = remote_project()
         if remote:
             terminal.say(f"  Supabase is the project at {remote['SUPABASE_URL']}")
-        with backends(home, on_event=terminal.part, template=template, remote=remote) as parts:
+        limited = os.environ.get("AUTH_RATE_LIMITS") != "off"
+        with backends(home, on_event=terminal.part, template=template, limited=limited, remote=remote) as parts:
             stack = Stack(parts, template, sockets, terminal, began=began, host=host, concurrency=concurrency)
             with suppress(KeyboardInterrupt):
                 asyncio.run(stack.run())

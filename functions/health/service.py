@@ -1,8 +1,8 @@
-"""Whether the service can do its work.
+"""Whether the service can handle requests.
 
-Failure policy: a load balancer has its answer within 300 ms, whatever hangs; but who has to connect first is not taken
-for an outage. That is an environment that is new, was restored, or has been idle for so long that its connection is
-gone.
+Failure policy: a load balancer has its answer within 300 ms, whatever hangs. An environment that has to connect first
+(new, restored, or idle for so long that its connection is gone) gets more time, so that this does not look like an
+outage.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from studysync.errors import ApiError, unavailable
 READINESS_SECONDS = 0.2
 FIRST_CONTACT_SECONDS = 4.0
 _IDLE_SECONDS = 30.0
-_QUESTION_SECONDS = 5.0
-"""As long as a call to the database may take; a question that is older was frozen in between."""
+_CALL_SECONDS = 5.0
+"""The maximum duration of a database call; the process was frozen during a ping that is older."""
 _SLICE_SECONDS = 0.05
 
 
-class Contact:
-    """What this environment knows of the database, and the one question that is under way.
+class DatabasePing:
+    """Pings the database, with a single ping at a time for all callers.
 
-    A question goes on when who asked has lost patience: however slow it is to connect, the next one finds it done.
+    A ping continues after its caller times out, so that the next caller benefits from it, however slow connecting is.
 
     Args:
         clock: a steady clock in seconds.
@@ -34,78 +34,77 @@ class Contact:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._asked_at = self._began_at = float("-inf")
-        self._question: asyncio.Task[None] | None = None
+        self._called_at = self._began_at = float("-inf")
+        self._task: asyncio.Task[None] | None = None
 
-    def forget(self) -> None:
-        """Be new again: a copy of this environment has connections of its own to make."""
-        if self._question is not None and not self._question.get_loop().is_closed():
-            self._question.cancel()
-        self._question, self._asked_at = None, float("-inf")
+    def reset(self) -> None:
+        """Start over: a restored copy of this environment has to open its own connections."""
+        if self._task is not None and not self._task.get_loop().is_closed():
+            self._task.cancel()
+        self._task, self._called_at = None, float("-inf")
 
-    async def ask(self, seconds: float) -> None:
-        """Come back when the database answers; see `ask_database`."""
+    async def wait(self, seconds: float) -> None:
+        """Return once the database answers; see `ping_database`."""
         now = self._clock()
-        left = seconds if now - self._asked_at < _IDLE_SECONDS else max(seconds, FIRST_CONTACT_SECONDS)
-        question, self._asked_at = self._under_way(now), now
-        # Counted in slices that this process has really had: on a machine that is too busy to let it run, the answer
-        # may be here long before anybody has had the time to look.
-        while left > 0 and not question.done():
-            await asyncio.wait({question}, timeout=min(left, _SLICE_SECONDS))
+        left = seconds if now - self._called_at < _IDLE_SECONDS else max(seconds, FIRST_CONTACT_SECONDS)
+        task, self._called_at = self._under_way(now), now
+        # Measured in slices in which this process really ran: on a busy machine, the answer may have arrived
+        # long before the process gets to look.
+        while left > 0 and not task.done():
+            await asyncio.wait({task}, timeout=min(left, _SLICE_SECONDS))
             left -= _SLICE_SECONDS
-        if not question.done():
+        if not task.done():
             raise TimeoutError
-        question.result()
+        task.result()
 
     def _under_way(self, now: float) -> asyncio.Task[None]:
-        question = self._question
-        if question is not None and (question.done() or question.get_loop() is not asyncio.get_running_loop()):
-            question = None
-        if question is not None and now - self._began_at > _QUESTION_SECONDS:
-            question.cancel()
-            question = None
-        if question is None:
-            question = self._question = asyncio.get_running_loop().create_task(_ping())
-            question.add_done_callback(
-                lambda done: done.cancelled() or done.exception()
-            )  # somebody need not ask for it
+        task = self._task
+        if task is not None and (task.done() or task.get_loop() is not asyncio.get_running_loop()):
+            task = None
+        if task is not None and now - self._began_at > _CALL_SECONDS:
+            task.cancel()
+            task = None
+        if task is None:
+            task = self._task = asyncio.get_running_loop().create_task(_ping())
+            # Retrieve the exception, in case no caller does.
+            task.add_done_callback(lambda done: done.cancelled() or done.exception())
             self._began_at = now
-        return question
+        return task
 
 
 async def _ping() -> None:
     await database().call("ping")
 
 
-contact = Contact()
+ping = DatabasePing()
 
 
-async def ask_database(seconds: float) -> None:
-    """Come back when the database answers.
+async def ping_database(seconds: float) -> None:
+    """Return once the database answers.
 
-    Where it was not asked in the last half minute that may take longer: this environment has to connect, perhaps on a
-    processor that has much to do.
+    If the database was not called in the last half minute this may take longer: the environment has to connect, on a
+    processor that may be busy.
 
     Args:
-        seconds: how long it may take.
+        seconds: the timeout.
 
     Raises:
         TimeoutError: it took longer.
         ApiError: it does not answer.
     """
-    await contact.ask(seconds)
+    await ping.wait(seconds)
 
 
 async def require_database() -> None:
-    """Come back when the database answers.
+    """Return once the database answers.
 
     Raises:
-        ApiError: SERVICE_UNAVAILABLE, it does not, or not in time.
+        ApiError: SERVICE_UNAVAILABLE, it does not answer in time.
     """
     try:
-        await ask_database(READINESS_SECONDS)
+        await ping_database(READINESS_SECONDS)
     except (TimeoutError, ApiError) as error:
         raise unavailable("The database cannot be reached.") from error
 
 
-snapstart.on_restore(contact.forget)
+snapstart.on_restore(ping.reset)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import Query
@@ -22,7 +22,6 @@ from sessions.models import (
     Status,
 )
 from studysync.auth.dependencies import CurrentUser
-from studysync.db.client import database
 from studysync.fields import RequestBody
 from studysync.web.completed_session import SessionCompleted
 from studysync.web.idempotency import Write
@@ -40,59 +39,59 @@ session that somebody sat through; fewer where their payloads would be too large
 EventsLimit = Annotated[int, Query(ge=1, le=MAX_EVENTS, description="Rows a page.")]
 
 
-@router.post("/start", status_code=201, response_model=Success[SessionStarted])
-async def start(write: Write, body: StartSession) -> Any:
-    """Begin a session; only one can be active."""
-    return {"data": await service.start(write, body)}
+@router.post("/start", status_code=201)
+async def start(write: Write, body: StartSession) -> Success[SessionStarted]:
+    """Start a session. Only one can be active."""
+    return Success(data=await service.start(write, body))
 
 
-@router.get("", response_model=Page[Session])
+@router.get("")
 async def list_sessions(
     caller: CurrentUser, status: StatusFilter = None, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None
-) -> Any:
-    """List the own sessions, newest first."""
+) -> Page[Session]:
+    """List your sessions, newest first."""
     return await service.list_own(caller.user_id, status, limit, cursor)
 
 
-@router.get("/active", response_model=Success[Session])
-async def active(caller: CurrentUser) -> Any:
-    """Read the session that runs; 404 when none does."""
-    return {"data": await database().call("get_active_session", p_user_id=str(caller.user_id))}
+@router.get("/active")
+async def active(caller: CurrentUser) -> Success[Session]:
+    """Get your active session; 404 when there is none."""
+    return Success(data=await service.get_active(caller.user_id))
 
 
-@router.get("/{session_id}", response_model=Success[Session])
-async def get_session(caller: CurrentUser, session_id: UUID) -> Any:
-    """Read an own session."""
-    return {"data": await service.read("get_session", caller.user_id, session_id)}
+@router.get("/{session_id}")
+async def get_session(caller: CurrentUser, session_id: UUID) -> Success[Session]:
+    """Get one of your sessions."""
+    return Success(data=await service.get(caller.user_id, session_id))
 
 
-@router.post("/{session_id}/heartbeat", response_model=Success[HeartbeatCounted])
-async def heartbeat(write: Write, session_id: UUID, body: Heartbeat | None = None) -> Any:
-    """Say that the session goes on."""
-    return {"data": await service.record_event(write, session_id, body)}
+@router.post("/{session_id}/heartbeat")
+async def heartbeat(write: Write, session_id: UUID, body: Heartbeat | None = None) -> Success[HeartbeatCounted]:
+    """Record a heartbeat."""
+    return Success(data=await service.record_heartbeat(write, session_id, body))
 
 
-@router.post("/{session_id}/audit", response_model=Success[SessionEvent])
-async def record_event(write: Write, session_id: UUID, body: AuditEvent) -> Any:
-    """Record something that happened in the session."""
-    return {"data": await service.record_event(write, session_id, body)}
+@router.post("/{session_id}/audit")
+async def record_event(write: Write, session_id: UUID, body: AuditEvent) -> Success[SessionEvent]:
+    """Record an event of the session."""
+    return Success(data=await service.record_event(write, session_id, body))
 
 
-@router.get("/{session_id}/audit", response_model=Page[SessionEvent])
+@router.get("/{session_id}/audit")
 async def list_events(
     caller: CurrentUser, session_id: UUID, limit: EventsLimit = MAX_EVENTS, cursor: Cursor = None
-) -> Any:
-    """List every event of the session in order, the lifecycle's own too."""
+) -> Page[SessionEvent]:
+    """List the events of the session in order, with those of its lifecycle."""
     return await service.list_events(caller.user_id, session_id, limit, cursor)
 
 
-@router.post("/{session_id}/complete", response_model=Success[SessionCompleted])
-async def complete(write: Write, session_id: UUID, body: CompleteSession | None = None) -> Any:
+@router.post("/{session_id}/complete")
+async def complete(write: Write, session_id: UUID, body: CompleteSession | None = None) -> Success[SessionCompleted]:
     """End the session and earn its XP."""
-    return {"data": await service.complete(write, session_id, body)}
+    return Success(data=await service.complete(write, session_id, body))
 
 
-@router.post("/{session_id}/abandon", response_model=Success[SessionAbandoned])
-async def abandon(write: Write, session_id: UUID, body: RequestBody | None = None) -> Any:
+@router.post("/{session_id}/abandon")
+async def abandon(write: Write, session_id: UUID, body: RequestBody | None = None) -> Success[SessionAbandoned]:
     """End the session without XP."""
-    return {"data": await write.run("abandon_session", body, session_id=str(session_id))}
+    return Success(data=await write.run("abandon_session", SessionAbandoned, body, session_id=str(session_id)))

@@ -61,7 +61,7 @@ class EventOutcome(BaseModel):
     message: str | None
 
 
-class SyncResult(BaseModel):
+class BatchResult(BaseModel):
     """What became of a batch."""
 
     synced_count: int
@@ -69,7 +69,25 @@ class SyncResult(BaseModel):
     rejected_count: int
     results: list[EventOutcome] = Field(description="One a sent event, in the order sent.")
     sessions: list[SessionCompleted] = Field(description="The outcome of every session that the batch completed.")
+
+
+class SyncResult(BatchResult):
+    """What became of a batch."""
+
     cursor: str = Field(description="For `GET /api/sync/changes`.")
+
+
+class AppliedBatch(BatchResult):
+    """What the database says of a batch.
+
+    Attributes:
+        last: the number of the account's last change, where the cursor for changes goes on.
+        xp_awarded, completed_count: of this very call, not of what it repeats.
+    """
+
+    last: int
+    xp_awarded: int
+    completed_count: int
 
 
 class KeptEvent(BaseModel):
@@ -91,6 +109,13 @@ class RetriedEvent(KeptEvent):
     """What became of an event that was tried again."""
 
     sessions: list[SessionCompleted]
+
+
+class AppliedRetry(RetriedEvent):
+    """What the database says of an event that was tried again; see `AppliedBatch`."""
+
+    xp_awarded: int
+    completed_count: int
 
 
 class Change(BaseModel):

@@ -242,7 +242,7 @@ group by 1, 2, 3, 4
 on conflict (board_id, fine, bucket, shard) do update set users = b.users + excluded.users;
 
 -- step: What a second device would fetch
--- What the triggers of the migration on sync would have noted.
+-- What the triggers of user_changes would have noted.
 delete from public.user_changes where user_id in (select account_id from settings);
 delete from public.user_change_counters where user_id in (select account_id from settings);
 insert into public.user_changes (user_id, kind, entity_id, seq, deleted, changed_at)

@@ -1,4 +1,4 @@
--- Users: the profile that belongs to an account of Supabase Auth, and the record of writes that may be repeated.
+-- Users: the profile that belongs to an account of Supabase Auth, its totals, and how an account comes about.
 
 create table public.profiles (
   user_id uuid primary key references auth.users (id) on delete cascade,
@@ -6,9 +6,13 @@ create table public.profiles (
   display_name text not null check (char_length(display_name) between 1 and 80),
   timezone text not null default 'UTC',
   daily_goal_minutes integer not null default 60 check (daily_goal_minutes between 1 and 1440),
+  discoverable boolean not null default true,    -- false: in no search
+  share_activity boolean not null default true,  -- false: others do not see when this user studies
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now()
 );
+comment on table public.profiles is
+  'The profile of an account of Supabase Auth; every other table of a user hangs on it.';
 create unique index profiles_username_key on public.profiles (internal.skeleton(username));
 
 create function internal.refuse_reserved_name() returns trigger
@@ -29,6 +33,8 @@ create table internal.former_mailboxes (
   left_at timestamptz not null,
   primary key (user_id, mailbox)
 );
+comment on table internal.former_mailboxes is
+  'Hashes of the last 20 email addresses that an account had before its present one.';
 
 -- All mailboxes that an account has or had.
 create function internal.mailboxes(p_user_id uuid) returns setof bytea
@@ -39,7 +45,7 @@ language sql stable set search_path = '' as $$
 $$;
 
 -- The totals of a user, always the sum of what xp_ledger and study_sessions say (checked by the invariants).
--- Its row is also the lock that puts all writes of one user in a line: whoever changes anything of a user holds it first.
+-- Its row is also the lock that serializes all writes of one user: whoever changes anything of a user locks it first.
 create table public.user_stats (
   user_id uuid primary key references public.profiles on delete cascade,
   total_xp bigint not null default 0 check (total_xp >= 0),
@@ -52,6 +58,7 @@ create table public.user_stats (
   xp_by_source jsonb not null default '{}',
   updated_at timestamptz not null default now()
 );
+comment on table public.user_stats is 'Totals of a user. Locking the row serializes all writes of the user.';
 
 -- One row a local day with a completed session. `streak` is the length of the run of days that ends on this one.
 create table public.study_days (
@@ -67,17 +74,14 @@ create table public.study_days (
   streak integer not null,
   primary key (user_id, day)
 );
+comment on table public.study_days is 'One row per local day on which a user completed a session.';
 
--- First answers of writes that carried an Idempotency-Key.
-create table public.idempotency_keys (
-  user_id uuid not null references public.profiles on delete cascade,
-  key text not null check (char_length(key) between 1 and 255),
-  fingerprint text not null,
-  response jsonb not null,
-  expires_at timestamptz not null,
-  primary key (user_id, key)
+-- Whose writes are refused (internal.lock_user) and who cannot sign in.
+create table internal.suspensions (
+  user_id uuid primary key references public.profiles on delete cascade,
+  suspended_at timestamptz not null
 );
-create index idempotency_keys_expiry on public.idempotency_keys (expires_at);
+comment on table internal.suspensions is 'Accounts that an operator has suspended.';
 
 -- The same for registrations, whose caller has no account yet: a key belongs to the account that came of it, so that its
 -- owner may repeat the registration from anywhere, and to the network address it came from, where another registration
@@ -89,6 +93,7 @@ create table public.registration_keys (
   fingerprint text not null,
   created_at timestamptz not null default internal.clock()
 );
+comment on table public.registration_keys is 'Idempotency keys of registrations.';
 create index registration_keys_created on public.registration_keys (created_at);
 
 create policy own_profile on public.profiles for select to authenticated using (user_id = (select auth.uid()));
@@ -97,7 +102,7 @@ create policy own_days on public.study_days for select to authenticated using (u
 
 -- What an account is called that was not made through our API (the Supabase dashboard, a social login): as its metadata
 -- say, where a user could choose that, or else a name of its own.
-create function internal.name_of_foreign_account(p_wanted text, p_user_id uuid) returns text
+create function internal.default_username(p_wanted text, p_user_id uuid) returns text
 language sql stable set search_path = '' as $$
   select case when p_wanted ~ '^[A-Za-z0-9_]{3,30}$' and not internal.is_reserved(p_wanted) and not exists (
            select from public.profiles where internal.skeleton(username) = internal.skeleton(p_wanted))
@@ -113,7 +118,7 @@ declare
   v_username text := new.raw_user_meta_data ->> 'username';
 begin
   if v_registration is null then
-    v_username := internal.name_of_foreign_account(v_username, new.id);
+    v_username := internal.default_username(v_username, new.id);
   end if;
   insert into public.profiles (user_id, username, display_name) values (new.id, v_username, v_username);
   insert into public.user_stats (user_id) values (new.id);
@@ -129,28 +134,17 @@ create trigger studysync_on_account_created after insert on auth.users
 
 -- What a registration is known by has been used when its account is there, and tokens show an account's metadata. Taken
 -- out at each update: Supabase Auth writes the metadata that it began with once more when it confirms the address.
-create function internal.forget_registration() returns trigger
+create function internal.strip_registration() returns trigger
 language plpgsql set search_path = '' as $$
 begin
   new.raw_user_meta_data := new.raw_user_meta_data - 'registration';
   return new;
 end $$;
 create trigger studysync_forget_registration before update of raw_user_meta_data on auth.users
-  for each row when (new.raw_user_meta_data ? 'registration') execute function internal.forget_registration();
+  for each row when (new.raw_user_meta_data ? 'registration') execute function internal.strip_registration();
 
--- What an account stored on the last day (UTC) on which it stored anything, for its daily quota.
-create table public.account_usage (
-  user_id uuid primary key references public.profiles on delete cascade,
-  day date not null,
-  events integer not null,
-  bytes bigint not null,           -- of payloads
-  sessions integer not null,       -- begun
-  rejected_bytes bigint not null,  -- of payloads of events that can never be applied
-  rejected_events integer not null default 0
-) with (fillfactor = 50);
-
--- Take the user's line (see user_stats). A token outlives the account that it was made for by up to an hour.
--- Every write of the API takes its caller's line before any other, so the first to be taken tells who acts in this
+-- Lock the user's row of user_stats. A token outlives the account that it was made for by up to an hour.
+-- Every write of the API locks its caller's row before any other, so the first to be locked tells who acts in this
 -- transaction, which the audit trail asks for. A schedule takes many, one after another, and acts for nobody.
 create function internal.lock_user(p_user_id uuid) returns public.user_stats
 language plpgsql set search_path = '' as $$
@@ -176,6 +170,23 @@ language sql stable set search_path = '' as $$
   select user_id from public.profiles where user_id = nullif(current_setting('studysync.actor', true), '')::uuid
 $$;
 
+create function internal.require_user(p_user_id uuid) returns public.user_stats
+language plpgsql stable set search_path = '' as $$
+declare
+  v_stats public.user_stats;
+begin
+  select * into v_stats from public.user_stats where user_id = p_user_id;
+  if not found then
+    perform internal.fail('SS001', 'No such user.');
+  end if;
+  return v_stats;
+end $$;
+
+create function internal.local_today(p_user_id uuid) returns date
+language sql stable set search_path = '' as $$
+  select (internal.clock() at time zone timezone)::date from public.profiles where user_id = p_user_id
+$$;
+
 -- A run of days is alive until the end of the next local day.
 create function internal.current_streak(p_user_id uuid, p_timezone text) returns integer
 language sql stable set search_path = '' as $$
@@ -183,146 +194,6 @@ language sql stable set search_path = '' as $$
     select d.streak from public.study_days d
     where d.user_id = p_user_id and d.day >= (internal.clock() at time zone p_timezone)::date - 1
     order by d.day desc limit 1), 0)
-$$;
-
-create function internal.public_profile(p_profile public.profiles) returns jsonb
-language sql stable set search_path = '' as $$
-  select jsonb_build_object(
-    'user_id', p_profile.user_id, 'username', p_profile.username, 'display_name', p_profile.display_name,
-    'xp', s.total_xp, 'level', s.level, 'created_at', p_profile.created_at,
-    'current_streak', internal.current_streak(p_profile.user_id, p_profile.timezone))
-  from public.user_stats s where s.user_id = p_profile.user_id
-$$;
-
-create function internal.own_profile(p_profile public.profiles) returns jsonb
-language sql stable set search_path = '' as $$
-  select internal.public_profile(p_profile) || jsonb_build_object(
-    'timezone', p_profile.timezone, 'daily_goal_minutes', p_profile.daily_goal_minutes, 'email', u.email)
-  from auth.users u where u.id = p_profile.user_id
-$$;
-
-create function public.get_profile(p_caller_id uuid, p_user_id uuid) returns jsonb
-language plpgsql stable security definer set search_path = '' as $$
-declare
-  v_profile public.profiles;
-begin
-  select * into v_profile from public.profiles where user_id = p_user_id;
-  if not found then
-    perform internal.fail('SS001', 'No such user.');
-  end if;
-  if p_caller_id = p_user_id then
-    return internal.own_profile(v_profile);
-  end if;
-  return internal.public_profile(v_profile);
-end $$;
-
-create function public.update_profile(p_user_id uuid, p_args jsonb) returns jsonb
-language plpgsql security definer set search_path = '' as $$
-declare
-  v_profile public.profiles;
-begin
-  perform internal.lock_user(p_user_id);
-  -- Local days are computed here, so a zone that this database does not know must fail now and not at a completion.
-  perform now() at time zone (p_args ->> 'timezone');
-  update public.profiles set
-    username = coalesce(p_args ->> 'username', username),
-    display_name = coalesce(p_args ->> 'display_name', display_name),
-    timezone = coalesce(p_args ->> 'timezone', timezone),
-    daily_goal_minutes = coalesce((p_args ->> 'daily_goal_minutes')::integer, daily_goal_minutes),
-    updated_at = internal.clock()
-  where user_id = p_user_id returning * into v_profile;
-  return internal.own_profile(v_profile);
-exception
-  when unique_violation then
-    perform internal.fail('SS010', 'A user with this username already exists.', '{"field": "username"}');
-  when invalid_parameter_value then
-    perform internal.fail('SS004', 'timezone is not a known IANA time zone.', '{"location": "body.timezone"}');
-end $$;
-
--- However an account goes (our API, the pages of Supabase): first the user's line and their spaces, then the profile,
--- in the order of everybody else. Whoever removes this member holds a space and then asks for the profile.
-create function internal.on_account_deleted() returns trigger
-language plpgsql security definer set search_path = '' as $$
-begin
-  perform from public.user_stats where user_id = old.id for update;
-  perform internal.leave_all_spaces(old.id);
-  return old;
-end $$;
-create trigger studysync_on_account_deleted before delete on auth.users
-  for each row execute function internal.on_account_deleted();
-
--- The account and all that hangs on it. Deleting what is gone already is the same answer.
-create function public.delete_account(p_user_id uuid, p_args jsonb) returns jsonb
-language plpgsql security definer set search_path = '' as $$
-begin
-  delete from auth.users where id = p_user_id;
-  return jsonb_build_object('user_id', p_user_id, 'deleted', true);
-end $$;
-
--- Why a registration failed, asked only after it did: Supabase Auth hides the reason when the trigger above refuses.
--- `username_taken`: this or one that looks like it, by another account than that of the address. `resumable`: the account was made but its registration
--- never got as far as a token. 20 seconds are more than a function may run, so whoever began it is not at it any more.
-create function public.registration_state(p_email text, p_username text, p_key text, p_scope text) returns jsonb
-language sql stable security definer set search_path = '' as $$
-  select jsonb_build_object(
-    'key_fingerprint', coalesce(
-      (select k.fingerprint from public.registration_keys k join auth.users u on u.id = k.user_id
-       where u.email = lower(p_email) and k.key = p_key),
-      (select fingerprint from public.registration_keys where scope = p_scope)),
-    'username_taken', exists (
-      select from public.profiles p left join auth.users u on u.id = p.user_id
-      where internal.skeleton(p.username) = internal.skeleton(p_username) and u.email is distinct from lower(p_email)),
-    'username_reserved', internal.is_reserved(p_username),
-    'email_taken', exists (select from auth.users where email = lower(p_email)),
-    'resumable', exists (
-      select from auth.users where email = lower(p_email) and last_sign_in_at is null
-        and created_at < internal.clock() - interval '20 seconds'))
-$$;
-
--- The profile of an account that was there before it could sign in: made where it is missing (the account is older
--- than the trigger), named as its owner now asks.
-create function public.complete_registration(p_user_id uuid, p_args jsonb) returns jsonb
-language plpgsql security definer set search_path = '' as $$
-begin
-  insert into public.profiles (user_id, username, display_name)
-  values (p_user_id, p_args ->> 'username', p_args ->> 'username')
-  on conflict (user_id) do update set username = excluded.username, display_name = excluded.display_name;
-  insert into public.user_stats (user_id) values (p_user_id) on conflict do nothing;
-  return public.get_profile(p_user_id, p_user_id);
-exception when unique_violation then
-  perform internal.fail('SS010', 'A user with this username already exists.', '{"field": "username"}');
-end $$;
-
--- Run the write p_operation(p_user_id, p_args) once for its Idempotency-Key; a repeat gets the first answer. The answer
--- is kept in the transaction of the write itself, so there is no moment in which only one of the two exists. A write
--- that fails leaves no trace and may be tried again with the same key.
-create function public.write_once(p_user_id uuid, p_operation text, p_args jsonb, p_key text, p_fingerprint text) returns jsonb
-language plpgsql security definer set search_path = '' as $$
-declare
-  v_first public.idempotency_keys;
-  v_response jsonb;
-begin
-  perform pg_advisory_xact_lock(hashtextextended(p_user_id::text || p_key, 0));
-  select * into v_first from public.idempotency_keys where user_id = p_user_id and key = p_key;
-  if found and v_first.fingerprint <> p_fingerprint then
-    perform internal.fail('SS005', 'This Idempotency-Key was used with another request.');
-  elsif found then
-    return v_first.response;
-  end if;
-  execute format('select public.%I($1, $2)', p_operation) into v_response using p_user_id, p_args;
-  -- A week is longer than any client keeps trying. Of events there are thousands, and a day later their session is over.
-  insert into public.idempotency_keys (user_id, key, fingerprint, response, expires_at)
-  select p_user_id, p_key, p_fingerprint, v_response,
-    internal.clock() + case p_operation when 'record_session_event' then interval '1 day' else interval '7 days' end
-  where exists (select from public.profiles where user_id = p_user_id);  -- not after the account deleted itself
-  return v_response;
-end $$;
-
--- Forget the keys whose time is over.
-create function public.purge_idempotency_keys(p_limit integer default 10000) returns integer
-language sql security definer set search_path = '' as $$
-  select internal.purge('public.idempotency_keys', 'expires_at', interval '0', p_limit)
-    + internal.purge('public.registration_keys', 'created_at', interval '7 days', p_limit)
 $$;
 
 select internal.lock_down();

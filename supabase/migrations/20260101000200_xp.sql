@@ -3,6 +3,7 @@
 
 create type public.xp_source as enum (
   'session', 'focus_bonus', 'daily_bonus', 'streak_bonus', 'milestone_500', 'milestone_10000', 'correction');
+comment on type public.xp_source is 'What an entry of the XP ledger was paid for.';
 
 create table public.xp_ledger (
   user_id uuid not null references public.profiles on delete cascade,
@@ -19,6 +20,7 @@ create table public.xp_ledger (
   check (case when source = 'correction' then amount < 0 else amount > 0 end),
   check ((milestone is null) = (source not in ('milestone_500', 'milestone_10000')))
 );
+comment on table public.xp_ledger is 'Append-only ledger of all XP; totals, days and leaderboards add up to it.';
 -- A session can pay only once, and a milestone is reached only once.
 create unique index xp_ledger_session on public.xp_ledger (session_id, source, milestone) nulls not distinct;
 create unique index xp_ledger_milestone on public.xp_ledger (user_id, source, milestone) where milestone is not null;
@@ -61,7 +63,7 @@ end $$;
 
 -- What a session of p_focus_seconds on p_day pays, by source; {} when nothing. p_day already counts the session. The
 -- bonuses of a day come with the session that first brings its credited time there, however short that session is.
-create function internal.session_pay(p_focus_seconds integer, p_day public.study_days) returns jsonb
+create function internal.xp_for_session(p_focus_seconds integer, p_day public.study_days) returns jsonb
 language sql immutable set search_path = '' as $$
   select coalesce(jsonb_object_agg(source, amount) filter (where amount > 0), '{}')
   from (values
@@ -84,81 +86,11 @@ language sql immutable set search_path = '' as $$
 $$;
 
 -- The numbers of two objects, added key by key.
-create function internal.add_by_key(p_one jsonb, p_other jsonb) returns jsonb
+create function internal.sum_by_key(p_one jsonb, p_other jsonb) returns jsonb
 language sql immutable set search_path = '' as $$
   select coalesce(jsonb_object_agg(key, sum), '{}')
   from (select key, sum(value::bigint) from (
     select * from jsonb_each_text(p_one) union all select * from jsonb_each_text(p_other)) numbers group by key) added
 $$;
-
--- Pay a completed session that ended at p_ended_at, with all that hangs on it: ledger, totals, study day, leaderboards
--- and badges. The caller holds the user's line (internal.lock_user).
--- Returns {"xp_awarded", "xp_breakdown": {source: amount}, "total_xp", "level", "leveled_up", "new_badges"}.
-create function internal.pay_session(
-  p_user_id uuid, p_session_id uuid, p_space_id uuid, p_focus_seconds integer, p_ended_at timestamptz) returns jsonb
-language plpgsql set search_path = '' as $$
-declare
-  v_now timestamptz := internal.clock();
-  v_local_day date := (p_ended_at at time zone (select timezone from public.profiles where user_id = p_user_id))::date;
-  v_day public.study_days;
-  v_before public.user_stats;
-  v_after public.user_stats;
-  v_pay jsonb;
-  v_earned bigint;
-  v_milestones jsonb;
-  v_bonus bigint;
-begin
-  -- Only what a member earns counts for the space; the lock keeps whoever removes this one waiting until it stands there.
-  perform from public.space_members where space_id = p_space_id and user_id = p_user_id for key share;
-  if not found then
-    p_space_id := null;
-  end if;
-  select * into v_before from public.user_stats where user_id = p_user_id;
-  v_day := internal.record_study_day(p_user_id, v_local_day, p_focus_seconds);
-  v_pay := internal.session_pay(p_focus_seconds, v_day);
-  select coalesce(sum(value::integer), 0) into v_earned from jsonb_each_text(v_pay);
-
-  insert into public.xp_ledger (user_id, amount, source, session_id, day, space_id, occurred_at, created_at)
-  select p_user_id, value::integer, key::public.xp_source, p_session_id, v_local_day, p_space_id, p_ended_at, v_now
-  from jsonb_each_text(v_pay);
-
-  with reached as (
-    insert into public.xp_ledger
-      (user_id, amount, source, session_id, milestone, day, space_id, occurred_at, created_at)
-    select p_user_id, m.amount, m.source, p_session_id, m.milestone, v_local_day, p_space_id, p_ended_at, v_now
-    from internal.milestones_between(v_before.session_xp, v_before.session_xp + v_earned) m
-    returning source, amount
-  )
-  select coalesce(sum(amount), 0), coalesce(jsonb_object_agg(source, amount), '{}') into v_bonus, v_milestones
-  from (select source, sum(amount) as amount from reached group by source) by_source;
-
-  update public.study_days set
-    xp = xp + v_earned + v_bonus,
-    bonus_xp = bonus_xp + v_earned - coalesce((v_pay ->> 'session')::integer, 0),
-    short_sessions_paid = short_sessions_paid + (p_focus_seconds < 60 and v_pay ? 'session')::integer,
-    daily_bonus_paid = daily_bonus_paid or v_pay ? 'daily_bonus',
-    -- Decided once, also where it came to nothing: what arrives later does not rate the streak again.
-    streak_bonus_rated = focus_seconds >= 25 * 60
-  where user_id = p_user_id and day = v_local_day;
-
-  update public.user_stats set
-    total_xp = total_xp + v_earned + v_bonus,
-    session_xp = session_xp + v_earned,
-    completed_sessions = completed_sessions + 1,
-    focus_seconds = focus_seconds + p_focus_seconds,
-    -- A late day lengthens the runs after it.
-    best_streak = greatest(best_streak, (
-      select max(streak) from public.study_days where user_id = p_user_id and day >= v_local_day)),
-    best_day_seconds = greatest(best_day_seconds, v_day.focus_seconds),
-    xp_by_source = internal.add_by_key(xp_by_source, v_pay || v_milestones),
-    updated_at = v_now
-  where user_id = p_user_id returning * into v_after;
-
-  perform internal.record_scores(p_user_id, p_space_id, v_earned + v_bonus, p_ended_at, v_now);
-  return jsonb_build_object(
-    'xp_awarded', v_earned + v_bonus, 'xp_breakdown', v_pay || v_milestones,
-    'total_xp', v_after.total_xp, 'level', v_after.level, 'leveled_up', v_after.level > v_before.level,
-    'new_badges', internal.award_badges(p_user_id, p_ended_at));
-end $$;
 
 select internal.lock_down();

@@ -16,34 +16,36 @@ language sql stable set search_path = '' as $$
 $$;
 
 -- What a call paid, repeats of what was paid before aside: for the operators' figures.
-create function internal.earned(p_before public.user_stats, p_after public.user_stats) returns jsonb
+create function internal.xp_gained(p_before public.user_stats, p_after public.user_stats) returns jsonb
 language sql immutable set search_path = '' as $$
   select jsonb_build_object('xp_awarded', p_after.total_xp - p_before.total_xp,
                             'completed_count', p_after.completed_sessions - p_before.completed_sessions)
 $$;
 
 -- The events of a batch as they were sent, the first of each id only.
-create function internal.sent_events(p_args jsonb, p_now timestamptz) returns setof internal.sync_event
+create function internal.parse_batch(p_args jsonb, p_now timestamptz) returns setof internal.sync_event
 language sql stable set search_path = '' as $$
   select distinct on (value ->> 'event_id')
     (value ->> 'event_id')::uuid, (value ->> 'session_id')::uuid, value ->> 'event_type',
     coalesce(value -> 'payload', '{}'), (value ->> 'created_at')::timestamptz,
     (value ->> 'created_at')::timestamptz + internal.clock_correction(p_now - (p_args ->> 'sent_at')::timestamptz),
-    place::integer, p_args ->> 'client_id', value ->> 'fingerprint', value ->> 'error_code', value ->> 'message', p_now
-  from jsonb_array_elements(p_args -> 'events') with ordinality events (value, place)
-  order by value ->> 'event_id', place
+    position::integer, p_args ->> 'client_id', value ->> 'fingerprint', value ->> 'error_code', value ->> 'message', p_now
+  from jsonb_array_elements(p_args -> 'events') with ordinality events (value, position)
+  order by value ->> 'event_id', position
 $$;
 
 -- Whether a known event is the one that was sent, and no other with its id. Whoever sends no ids has events that are known
 -- by what they are (no fingerprint).
-create function internal.same_event(k public.session_events, e internal.sync_event) returns boolean
+create function internal.same_event(p_known public.session_events, p_event internal.sync_event) returns boolean
 language sql immutable set search_path = '' as $$
-  select k.session_id = e.session_id and k.event_type = e.event_type and k.claimed_at = e.claimed_at
-    and (e.fingerprint = '' or k.payload - '{focus_seconds,reason}'::text[] = e.payload - '{focus_seconds,reason}'::text[])
+  select p_known.session_id = p_event.session_id and p_known.event_type = p_event.event_type
+    and p_known.claimed_at = p_event.claimed_at
+    and (p_event.fingerprint = ''
+      or p_known.payload - '{focus_seconds,reason}'::text[] = p_event.payload - '{focus_seconds,reason}'::text[])
 $$;
 
 -- Which events of a batch were applied before, and whether they are the same.
-create function internal.applied_before(p_user_id uuid, p_events internal.sync_event[])
+create function internal.applied_events(p_user_id uuid, p_events internal.sync_event[])
 returns table (event_id uuid, same boolean)
 language sql stable set search_path = '' as $$
   with candidates as materialized (
@@ -64,23 +66,25 @@ language sql stable set search_path = '' as $$
 $$;
 
 -- What is known of the events of a batch, {event_id: {"status", "error_code", "message"}}: applied before, or rejected.
-create function internal.known_events(p_user_id uuid, p_events internal.sync_event[]) returns jsonb
+create function internal.known_results(p_user_id uuid, p_events internal.sync_event[]) returns jsonb
 language sql stable set search_path = '' as $$
   select coalesce(jsonb_object_agg(event_id, case when same
     then jsonb_build_object('status', status, 'error_code', error_code, 'message', message)
     else jsonb_build_object('status', 'rejected', 'error_code', 'IDEMPOTENCY_KEY_REUSED',
                             'message', 'This event_id was used with another event.') end), '{}')
   from (
-    select k.event_id, case when k.error_code is null then 'duplicate' else 'rejected' end as status, k.error_code, k.message, k.fingerprint = e.fingerprint as same
+    select k.event_id, case when k.error_code is null then 'duplicate' else 'rejected' end as status, k.error_code,
+           k.message, k.fingerprint = e.fingerprint as same
     from unnest(p_events) e join public.rejected_events k on k.user_id = p_user_id and k.event_id = e.event_id
     union all
-    select a.event_id, 'duplicate', null, null, a.same from internal.applied_before(p_user_id, p_events) a
+    select a.event_id, 'duplicate', null, null, a.same from internal.applied_events(p_user_id, p_events) a
   ) known
 $$;
 
 -- Count what a batch stores towards the account's quota; returns its events, of which those that can never be applied keep
 -- their payload up to 256 KiB a day.
-create function internal.take_quota(p_user_id uuid, p_events internal.sync_event[]) returns internal.sync_event[]
+create function internal.consume_batch_quota(p_user_id uuid, p_events internal.sync_event[])
+returns internal.sync_event[]
 language plpgsql set search_path = '' as $$
 declare
   v_useless bigint;
@@ -88,7 +92,7 @@ declare
 begin
   select coalesce(sum(octet_length(payload::text)) filter (where error_code is not null), 0) into v_useless
   from unnest(p_events);
-  select internal.use_quota(
+  select internal.consume_quota(
     p_user_id, count(*)::integer, coalesce(sum(octet_length(payload::text)) filter (where error_code is null), 0)::bigint,
     count(*) filter (where event_type = 'start')::integer, v_useless) into v_before
   from unnest(p_events);
@@ -97,12 +101,12 @@ begin
   end if;
   return array(
     select row(event_id, session_id, event_type, case when error_code is null then payload else '{}' end, claimed_at,
-               occurred_at, place, client_id, fingerprint, error_code, message, received_at)::internal.sync_event
+               occurred_at, position, client_id, fingerprint, error_code, message, received_at)::internal.sync_event
     from unnest(p_events));
 end $$;
 
 -- Tell what the server now has from a client; of an account's clients the hundred last heard of are kept.
-create function internal.note_client(
+create function internal.record_client(
   p_user_id uuid, p_client_id text, p_applied bigint, p_last_event_at timestamptz, p_now timestamptz) returns void
 language sql volatile set search_path = '' as $$
   insert into public.sync_clients as c (user_id, client_id, last_synced_at, last_event_at, applied_count)
@@ -114,6 +118,24 @@ language sql volatile set search_path = '' as $$
     select client_id from public.sync_clients where user_id = p_user_id order by last_synced_at desc offset 100)
 $$;
 
+-- One result a sent event, in the order sent: a fresh event has its own, its repeat in the batch and a known one are
+-- duplicates of it, and the same id with other content is neither.
+create function internal.batch_results(p_args jsonb, p_known jsonb, p_new jsonb) returns jsonb
+language sql stable set search_path = '' as $$
+  select jsonb_agg(jsonb_build_object('event_id', event_id) || case
+    when fingerprint <> first_fingerprint then jsonb_build_object(
+      'status', 'rejected', 'error_code', 'IDEMPOTENCY_KEY_REUSED', 'message', 'This event_id was used with another event.')
+    when result ->> 'status' = 'applied' and (nth > 1 or p_known ? event_id) then result || '{"status": "duplicate"}'
+    else result end order by position)
+  from (
+    select value ->> 'event_id' as event_id, value ->> 'fingerprint' as fingerprint, position,
+           row_number() over batch as nth, first_value(value ->> 'fingerprint') over batch as first_fingerprint,
+           coalesce(p_new -> (value ->> 'event_id'), p_known -> (value ->> 'event_id')) as result
+    from jsonb_array_elements(p_args -> 'events') with ordinality events (value, position)
+    window batch as (partition by value ->> 'event_id' order by position)
+  ) sent
+$$;
+
 -- {"events": [{"event_id", "session_id", "event_type", "payload", "created_at", "fingerprint", "error_code"?,
 -- "message"?}], "client_id"?, "sent_at"?, "mode"}. Events come checked by the service: what it could not take has an
 -- error_code and is only kept. One transaction: events, their effects and their outcomes stand or fall together.
@@ -123,14 +145,14 @@ declare
   v_before public.user_stats := internal.lock_user(p_user_id);
   v_after public.user_stats;
   v_now timestamptz := internal.clock();
-  v_sent internal.sync_event[] := array(select e from internal.sent_events(p_args, v_now) e);
-  v_known jsonb := internal.known_events(p_user_id, v_sent);
+  v_sent internal.sync_event[] := array(select e from internal.parse_batch(p_args, v_now) e);
+  v_known jsonb := internal.known_results(p_user_id, v_sent);
   v_fresh internal.sync_event[] := array(select e from unnest(v_sent) e where not v_known ? e.event_id::text);
   v_sessions uuid[];
   v_new jsonb;
   v_results jsonb;
 begin
-  v_fresh := internal.take_quota(p_user_id, v_fresh);
+  v_fresh := internal.consume_batch_quota(p_user_id, v_fresh);
   -- A start may bring the rest of its session along, and end the one that was active and had fallen silent.
   v_sessions := array(
     select session_id from unnest(v_sent)
@@ -141,19 +163,19 @@ begin
     where user_id = p_user_id and status = 'completed' and session_id in (select session_id from unnest(v_sent)));
   -- What waits for its start is looked at once more: that may have come with more than could be taken at once.
   v_new := internal.process_events(p_user_id, v_fresh || array(
-    select row(k.event_id, k.session_id, k.event_type, k.payload, k.claimed_at, k.occurred_at, k.place, k.client_id,
+    select row(k.event_id, k.session_id, k.event_type, k.payload, k.claimed_at, k.occurred_at, k.position, k.client_id,
                k.fingerprint, k.error_code, k.message, k.received_at)::internal.sync_event
     from public.rejected_events k
     where k.user_id = p_user_id and k.event_id in (
       select key::uuid from jsonb_each(v_known) where value ->> 'error_code' = 'SESSION_NOT_FOUND')), p_args ->> 'mode');
   v_results := internal.batch_results(p_args, v_known, v_new);
-  perform internal.note_client(
+  perform internal.record_client(
     p_user_id, p_args ->> 'client_id',
     (select count(*) from unnest(v_fresh) where v_new -> event_id::text ->> 'status' <> 'rejected'),
     (select max(claimed_at) from unnest(v_sent)), v_now);
 
   select * into v_after from public.user_stats where user_id = p_user_id;
-  return internal.earned(v_before, v_after) || jsonb_build_object(
+  return internal.xp_gained(v_before, v_after) || jsonb_build_object(
     'synced_count', (select count(*) from jsonb_array_elements(v_results) r where r ->> 'status' = 'applied'),
     'duplicate_count', (select count(*) from jsonb_array_elements(v_results) r where r ->> 'status' = 'duplicate'),
     'rejected_count', (select count(*) from jsonb_array_elements(v_results) r where r ->> 'status' = 'rejected'),
@@ -163,31 +185,16 @@ begin
     'sessions', internal.completed_outcomes(p_user_id, v_sessions || array(
       select session_id from unnest(v_sent) where event_type in ('start', 'complete'))));
 end $$;
+comment on function public.sync_offline is 'Apply a batch of offline events in one transaction.';
 
--- One result a sent event, in the order sent: a fresh event has its own, its repeat in the batch and a known one are
--- duplicates of it, and the same id with other content is neither.
-create function internal.batch_results(p_args jsonb, p_known jsonb, p_new jsonb) returns jsonb
-language sql stable set search_path = '' as $$
-  select jsonb_agg(jsonb_build_object('event_id', event_id) || case
-    when fingerprint <> first_fingerprint then jsonb_build_object(
-      'status', 'rejected', 'error_code', 'IDEMPOTENCY_KEY_REUSED', 'message', 'This event_id was used with another event.')
-    when result ->> 'status' = 'applied' and (nth > 1 or p_known ? event_id) then result || '{"status": "duplicate"}'
-    else result end order by place)
-  from (
-    select value ->> 'event_id' as event_id, value ->> 'fingerprint' as fingerprint, place,
-           row_number() over batch as nth, first_value(value ->> 'fingerprint') over batch as first_fingerprint,
-           coalesce(p_new -> (value ->> 'event_id'), p_known -> (value ->> 'event_id')) as result
-    from jsonb_array_elements(p_args -> 'events') with ordinality events (value, place)
-    window batch as (partition by value ->> 'event_id' order by place)
-  ) sent
-$$;
-
-create function internal.rejected_json(e public.rejected_events) returns jsonb
+create function internal.rejected_json(p_event public.rejected_events) returns jsonb
 language sql stable set search_path = '' as $$
   select jsonb_build_object(
-    'event_id', e.event_id, 'session_id', e.session_id, 'event_type', e.event_type, 'event_payload', e.payload,
-    'created_at', e.claimed_at, 'client_id', e.client_id, 'received_at', e.received_at,
-    'status', case when e.error_code is null then 'applied' else 'rejected' end, 'error_code', e.error_code, 'message', e.message)
+    'event_id', p_event.event_id, 'session_id', p_event.session_id, 'event_type', p_event.event_type,
+    'event_payload', p_event.payload,
+    'created_at', p_event.claimed_at, 'client_id', p_event.client_id, 'received_at', p_event.received_at,
+    'status', case when p_event.error_code is null then 'applied' else 'rejected' end, 'error_code', p_event.error_code,
+    'message', p_event.message)
 $$;
 
 -- Last received first, from after (p_after_at, p_after_id). One row more than p_limit where there are more.
@@ -202,6 +209,7 @@ language sql stable security definer set search_path = '' as $$
     order by received_at desc, event_id limit p_limit + 1
   ) e
 $$;
+comment on function public.get_rejected_events is 'A page of the caller''s rejected events, newest first.';
 
 -- {"event_id", "mode"}: try a rejected event again, judged as when it came. What waited for it comes with it.
 create function public.retry_rejected_event(p_user_id uuid, p_args jsonb) returns jsonb
@@ -209,29 +217,32 @@ language plpgsql security definer set search_path = '' as $$
 declare
   v_before public.user_stats := internal.lock_user(p_user_id);
   v_after public.user_stats;
-  e public.rejected_events;
+  v_event public.rejected_events;
   v_result jsonb;
 begin
-  select * into e from public.rejected_events where user_id = p_user_id and event_id = (p_args ->> 'event_id')::uuid;
+  select * into v_event from public.rejected_events
+  where user_id = p_user_id and event_id = (p_args ->> 'event_id')::uuid;
   if not found then
     perform internal.fail('SS001', 'No such event.');
   end if;
   -- What the service could not even read stays as it is; the rest is judged anew.
-  if e.error_code <> 'VALIDATION_ERROR' then
+  if v_event.error_code <> 'VALIDATION_ERROR' then
     v_result := internal.process_events(p_user_id, array[row(
-      e.event_id, e.session_id, e.event_type, e.payload, e.claimed_at, e.occurred_at, e.place, e.client_id, e.fingerprint,
-      null, null, e.received_at)::internal.sync_event], p_args ->> 'mode') -> e.event_id::text;
-    e.error_code := v_result ->> 'error_code';
-    e.message := v_result ->> 'message';
+      v_event.event_id, v_event.session_id, v_event.event_type, v_event.payload, v_event.claimed_at,
+      v_event.occurred_at, v_event.position, v_event.client_id, v_event.fingerprint, null, null,
+      v_event.received_at)::internal.sync_event], p_args ->> 'mode') -> v_event.event_id::text;
+    v_event.error_code := v_result ->> 'error_code';
+    v_event.message := v_result ->> 'message';
   end if;
   if v_result ->> 'status' <> 'rejected' then
-    insert into public.rejected_events select e.*;
-    perform internal.note_client(p_user_id, e.client_id, 1, e.claimed_at, internal.clock());
+    insert into public.rejected_events select v_event.*;
+    perform internal.record_client(p_user_id, v_event.client_id, 1, v_event.claimed_at, internal.clock());
   end if;
   select * into v_after from public.user_stats where user_id = p_user_id;
-  return internal.earned(v_before, v_after) || internal.rejected_json(e) || jsonb_build_object(
-    'sessions', internal.completed_outcomes(p_user_id, array[e.session_id]));
+  return internal.xp_gained(v_before, v_after) || internal.rejected_json(v_event) || jsonb_build_object(
+    'sessions', internal.completed_outcomes(p_user_id, array[v_event.session_id]));
 end $$;
+comment on function public.retry_rejected_event is 'Try a rejected event again.';
 
 create function public.get_sync_status(p_user_id uuid, p_client_id text default null) returns jsonb
 language sql stable security definer set search_path = '' as $$
@@ -244,11 +255,14 @@ language sql stable security definer set search_path = '' as $$
     'last', internal.change_cursor(p_user_id))
   from public.sync_clients where user_id = p_user_id and (p_client_id is null or client_id = p_client_id)
 $$;
+comment on function public.get_sync_status is 'What the server has received from the caller''s clients.';
 
 -- An event that is older than 30 days is refused for its age, so what is known of a rejected one is needed no longer.
 create function public.purge_sync_events(p_limit integer default 10000) returns integer
 language sql security definer set search_path = '' as $$
   select internal.purge('public.rejected_events', 'received_at', interval '32 days', p_limit)
 $$;
+comment on function public.purge_sync_events is
+  'Delete rejected events after 32 days, at most p_limit; returns how many.';
 
 select internal.lock_down();

@@ -17,8 +17,8 @@ from health.operations.schedules import roll_up_metrics
 from local.backends import Backends
 from resilience import PerformanceMonitor, default_store, performance_monitor
 from resilience.testing import ManualClock
-from tests.support.client import Api, Operator, Student, assert_problem
-from tests.support.outages import reconnect
+from testing.client import Api, Operator, Student, assert_problem
+from testing.outages import reconnect
 
 pytestmark = pytest.mark.usefixtures("no_wrong_tokens", "nothing_measured")
 ROUTE = "GET /api/spaces"

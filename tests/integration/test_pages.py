@@ -19,13 +19,17 @@ from resilience import CircuitBreaker, CircuitOpenError, PerformanceMonitor, per
 from resilience.testing import ManualClock
 from studysync.telemetry.error_tracker import error_tracker
 from studysync.telemetry.logging import app_logger
-from tests.support.axe import axe_core
-from tests.support.browser import PROGRAM, Browser
-from tests.support.client import Api
-from tests.support.outages import reconnect
-from tests.support.served import served
+from testing.axe import axe_core
+from testing.browser import PROGRAM, Browser
+from testing.client import Api
+from testing.outages import reconnect
+from testing.served import served
 
-pytestmark = pytest.mark.skipif(PROGRAM is None, reason="no chromium on this machine: apt-get install chromium")
+pytestmark = [
+    pytest.mark.own_servers,
+    pytest.mark.slow,
+    pytest.mark.skipif(PROGRAM is None, reason="no chromium on this machine: apt-get install chromium"),
+]
 
 PICTURES = os.environ.get("STUDYSYNC_PICTURES")
 """A folder to keep pictures of the pages in, for people; unset: none are taken."""

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.support.client import Api
-from tests.support.model import StudentModel, credited_seconds
-from tests.support.timeline import record
+from testing.client import Api
+from testing.model import StudentModel, credited_seconds
+from testing.timeline import record
 
 EPOCH = datetime(2024, 2, 25, tzinfo=UTC)  # a leap day and, in the zones below, clock changes are near
 CREDITED = "select internal.credited_seconds(progress, started_at, %s) from study_sessions where session_id = %s"
@@ -87,7 +87,7 @@ def test_pay_is_that_of_the_model_in_any_order_of_arrival(
         undo.execute("update profiles set timezone = %s where user_id = %s", [zone, user_id])
         for focus_seconds, hour in arrivals:
             ended_at = EPOCH + timedelta(hours=hour)
-            query = "select internal.pay_session(%s, %s, null, %s, %s)"
+            query = "select internal.award_session(%s, %s, null, %s, %s)"
             row = undo.execute(query, [user_id, uuid.uuid4(), focus_seconds, ended_at]).fetchone()
             assert row is not None
             assert row[0]["xp_breakdown"] == model.complete(focus_seconds, ended_at)
@@ -111,7 +111,7 @@ def test_both_milestones_are_reached_at_10_000(undo: psycopg.Connection[Any], us
     with undo.transaction(force_rollback=True):
         for day in range(15):
             ended_at = EPOCH + timedelta(days=day)
-            query = "select internal.pay_session(%s, %s, null, %s, %s)"
+            query = "select internal.award_session(%s, %s, null, %s, %s)"
             row = undo.execute(query, [user_id, uuid.uuid4(), 43200, ended_at]).fetchone()
             assert row is not None
             assert row[0]["xp_breakdown"] == model.complete(43200, ended_at)
@@ -129,7 +129,7 @@ def test_both_milestones_are_reached_at_10_000(undo: psycopg.Connection[Any], us
 def test_the_ledger_is_append_only(undo: psycopg.Connection[Any], user_id: str, statement: str) -> None:
     """Not even the owner of the database changes what was awarded."""
     with undo.transaction(force_rollback=True):
-        undo.execute("select internal.pay_session(%s, %s, null, 600, now())", [user_id, uuid.uuid4()])
+        undo.execute("select internal.award_session(%s, %s, null, 600, now())", [user_id, uuid.uuid4()])
         with pytest.raises(psycopg.errors.RestrictViolation):
             undo.execute(statement)
 
@@ -138,16 +138,16 @@ def test_a_session_pays_only_once(undo: psycopg.Connection[Any], user_id: str) -
     """The ledger itself refuses a second payment of a session."""
     session_id = uuid.uuid4()
     with undo.transaction(force_rollback=True):
-        undo.execute("select internal.pay_session(%s, %s, null, 600, now())", [user_id, session_id])
+        undo.execute("select internal.award_session(%s, %s, null, 600, now())", [user_id, session_id])
         with pytest.raises(psycopg.errors.UniqueViolation):
-            undo.execute("select internal.pay_session(%s, %s, null, 600, now())", [user_id, session_id])
+            undo.execute("select internal.award_session(%s, %s, null, 600, now())", [user_id, session_id])
 
 
 def _session(connection: psycopg.Connection[Any], user_id: str) -> uuid.UUID:
     session_id = uuid.uuid4()
     connection.execute(
         """insert into study_sessions (session_id, user_id, duration_minutes, started_at, last_activity_at, progress)
-           values (%(id)s, %(user)s, 60, %(at)s, %(at)s, internal.first_progress(%(at)s))""",
+           values (%(id)s, %(user)s, 60, %(at)s, %(at)s, internal.initial_progress(%(at)s))""",
         {"id": session_id, "user": user_id, "at": EPOCH},
     )
     return session_id

@@ -16,6 +16,8 @@ from resilience._deadline import deadline as deadline
 from resilience._deadline import remaining as remaining
 from resilience._deadline import set_deadline as set_deadline
 from resilience._deadline import timeout_for as timeout_for
+from resilience._decision import Decision as Decision
+from resilience._decision import Limit as Limit
 from resilience._degradation import Served as Served
 from resilience._degradation import degraded as degraded
 from resilience._degradation import served as served
@@ -71,8 +73,6 @@ from resilience.limits.bulkhead import ConnectionPool as ConnectionPool
 from resilience.limits.bulkhead import PoolStats as PoolStats
 from resilience.limits.bulkhead import bulkhead as bulkhead
 from resilience.limits.bulkhead import connection_pool as connection_pool
-from resilience.limits.decision import Decision as Decision
-from resilience.limits.decision import Limit as Limit
 from resilience.limits.rate_limiter import RateLimiter as RateLimiter
 from resilience.limits.rate_limiter import rate_limiter as rate_limiter
 from resilience.metrics.decorator import monitor_performance as monitor_performance

@@ -88,11 +88,6 @@ def settle(loop: asyncio.AbstractEventLoop, timeout: float) -> bool:
     return not loop.run_until_complete(asyncio.wait(waiting, timeout=timeout))[1]
 
 
-def in_event_loop() -> bool:
-    """Whether the caller runs inside an event loop, where nothing may block."""
-    return asyncio._get_running_loop() is not None  # noqa: SLF001 - the public way raises, at ten times the price
-
-
 def drain(timeout: float | None) -> bool:
     """Wait for what `soon` started.
 

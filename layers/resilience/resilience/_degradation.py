@@ -7,9 +7,11 @@ object. Outside of it nothing is noted (events are sent all the same).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Final
+
+from resilience._context import scoped
 
 
 class Served:
@@ -39,12 +41,8 @@ _current: Final[ContextVar[Served | None]] = ContextVar("resilience_served", def
 def track_served() -> Iterator[Served]:
     """Note in the yielded object what the block serves in place of fresh answers."""
     served = Served()
-    token = _current.set(served)
-    try:
+    with scoped(_current, served, "track_served()"):
         yield served
-    finally:
-        with suppress(ValueError):  # left in another context than it was entered in
-            _current.reset(token)
 
 
 def served() -> Served | None:

@@ -15,7 +15,7 @@ from types import CoroutineType
 from typing import Any, Final, ParamSpec, TypeVar, cast
 
 from resilience import _degradation, _validation, events
-from resilience._functions import is_async, mark, name_of, pipeline_name, refuse_future, refuse_unsupported
+from resilience._functions import is_async, mark, name_of, pipeline_name, refuse_pending, refuse_unsupported
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -130,7 +130,7 @@ def _plain_wrapper(
             return value
         if result.__class__ is CoroutineType:  # it is async under another decorator
             return _await(result, args, kwargs, key, on, handler)
-        refuse_future(function, result)
+        refuse_pending(function, result)
         return result
 
     return wrapper

@@ -106,7 +106,7 @@ def operators(store: DynamoStore, clock: ManualClock) -> None:
 
 EVERY: tuple[Part, ...] = (circuits, limits("api"), figures)
 PARTS: dict[str, tuple[Part, ...]] = {
-    "UsersFunction": (*EVERY, limits("registration", "sign-in", "sign-in-account")),
+    "UsersFunction": (*EVERY, limits("registration", "sign-in", "sign-in-account", "account-mail", "mail-token")),
     "SessionsFunction": EVERY,
     "GamificationFunction": (*EVERY, cache),
     "SpacesFunction": (*EVERY, limits("invite-codes")),
@@ -206,15 +206,15 @@ def test_the_secret_is_read_and_nothing_else_asked_for(
         made.add(f"{client.meta.service_model.service_name}:{operation}")
         return send(client, operation, arguments)
 
-    for name in ("SUPABASE_SERVICE_ROLE_KEY", "SUPABASE_JWT_SECRET"):
+    for name in ("SUPABASE_SECRET_KEY", "SUPABASE_SERVICE_ROLE_KEY", "SUPABASE_JWT_SECRET"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
     with mock_aws():
-        secret = json.dumps({"service_role_key": "key", "jwt_secret": "shared"})
+        secret = json.dumps({"secret_key": ["sb_secret_new", "sb_secret_old"], "jwt_secret": "shared"})
         boto3.client("secretsmanager").create_secret(Name="studysync/supabase", SecretString=secret)
         monkeypatch.setattr(BaseClient, "_make_api_call", record)
         settings = Settings(supabase_url="https://x.supabase.co", supabase_secret_name="studysync/supabase")
-        assert settings.supabase_service_role_key.get_secret_value() == "key"
+        assert settings.api_keys == ("sb_secret_new", "sb_secret_old")
     for function in functions:
         allowed = {
             action

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from resilience import MemoryStore, RateLimiter
 from resilience.testing import ManualClock
+from testing.faulty_store import FaultyStore
 
 
 def limiter(clock: ManualClock, store: MemoryStore | None = None) -> RateLimiter:
@@ -38,3 +39,41 @@ def test_nothing_comes_back_of_a_window_that_has_ended() -> None:
     clock.advance(60)
     limits.give_back("a")
     assert [limits.check("a").allowed for _ in range(11)] == [True] * 10 + [False]
+
+
+def test_what_succeeds_in_many_environments_is_no_failure() -> None:
+    """With blocks of one no tokens lie about: thirty environments with calls that go well leave the limit whole."""
+    clock = ManualClock()
+    store = MemoryStore(clock=clock)
+    fleet = [RateLimiter(per_minute=60, per_hour=None, block=1, store=store, clock=clock) for _ in range(30)]
+    for each in fleet:
+        assert all(each.check("a").allowed for _ in range(5))  # at once; the first of them on credit
+        for _ in range(5):
+            each.give_back("a")
+    assert sum(each.check("a").allowed for _ in range(5) for each in fleet) >= 60
+
+
+def test_the_count_is_that_of_the_failures() -> None:
+    """Whoever fails in another environment each time is refused after the limit, and not long before it."""
+    clock = ManualClock()
+    store = MemoryStore(clock=clock)
+    fleet = [RateLimiter(per_minute=20, per_hour=None, block=1, store=store, clock=clock) for _ in range(4)]
+    allowed = [fleet[n % 4].check("a").allowed for n in range(60)]
+    assert 20 <= sum(allowed) <= 20 + len(fleet)
+
+
+def test_what_is_more_than_a_block_goes_back_to_the_store() -> None:
+    """Another environment may use it; when the store does not answer, nothing is raised and it stays counted."""
+    clock = ManualClock()
+    store = FaultyStore(MemoryStore(clock=clock))
+    here = RateLimiter(per_minute=30, per_hour=None, block=2, store=store, clock=clock)
+    there = RateLimiter(per_minute=30, per_hour=None, block=2, store=store, clock=clock)
+    assert all(here.check("a").allowed for _ in range(30))
+    assert not here.check("a").allowed
+    for _ in range(20):
+        here.give_back("a")
+    assert sum(there.check("a").allowed for _ in range(30)) in (18, 19)
+    store.down = True
+    for _ in range(5):
+        here.give_back("a")
+    assert here.check("a").allowed

@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, ParamSpec, TypeVar, Unpack
 
 from resilience import _background, _validation
+from resilience._context import in_event_loop
 from resilience._fork import renew_in_child
 from resilience._runtime import Bound, default_store
 from resilience._shared_state import CIRCUIT, Control, control_of
@@ -113,7 +114,7 @@ class CircuitBreaker(Bound):
 
     def _command(self, state: CircuitState, seconds: float | None = None) -> None:
         control, order = self._order(state, seconds)
-        if control.store.blocking and _background.in_event_loop():
+        if control.store.blocking and in_event_loop():
             _background.soon(order, blocking=True)
         else:
             order()

@@ -77,9 +77,12 @@ class Circuit:
         renew_in_child(self)
 
     def after_fork(self) -> None:
-        """See Renewable: what this environment probes or runs for, the parent does."""
+        """See Renewable: calls under way, counts, and the lease that was won are the parent's."""
         self.lock = threading.Lock()
-        self.electing = self.mine = False
+        self.electing = False
+        self._rejected = self._total_failures = 0
+        self._last_failure_at = None
+        self._begin(self.state, self.config.clock.wall())
 
     # ------------------------------------------------------------------ before a call
 

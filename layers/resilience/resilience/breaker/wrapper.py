@@ -13,7 +13,7 @@ from collections.abc import Callable, Coroutine
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, Self, TypeVar, cast, overload
 
-from resilience._functions import FUTURES, is_async, refuse_unsupported
+from resilience._functions import GENERATORS, PENDING, is_async, refuse_pending, refuse_unsupported
 from resilience.breaker.circuit import Permit
 
 if TYPE_CHECKING:
@@ -69,9 +69,8 @@ def _wrap_plain(breaker: CircuitBreaker, function: Callable[..., Any]) -> Callab
             raise
         if (kind := result.__class__) is CoroutineType:
             return _finish(breaker, permit, result, began)
-        if kind in FUTURES:
-            result.add_done_callback(functools.partial(_finished, breaker, permit, began))
-            return result
+        if kind in PENDING:
+            return _finish_later(breaker, function, permit, began, result)
         if permit is circuit.permit and not judged:
             circuit.successes += 1
             circuit.consecutive_failures = 0
@@ -114,6 +113,17 @@ async def _finish(breaker: CircuitBreaker, permit: Permit, coroutine: Coroutine[
         await breaker.share_async(breaker.on_error(permit, error, began))
         raise
     await breaker.share_async(breaker.on_result(permit, result, began))
+    return result
+
+
+def _finish_later(
+    breaker: CircuitBreaker, function: Callable[..., Any], permit: Permit, began: float, result: Any
+) -> Any:
+    """Wait for the outcome of what a plain function returned; refuse a generator, which has none."""
+    if result.__class__ in GENERATORS:
+        breaker.circuit.abandoned(permit)
+        refuse_pending(function, result)
+    result.add_done_callback(functools.partial(_finished, breaker, permit, began))
     return result
 
 

@@ -20,7 +20,7 @@ from typing import Any, ParamSpec, TypeVar, cast
 from resilience import _background, events
 from resilience._deadline import forget_deadline
 from resilience._degradation import Served, note_all, track_served
-from resilience._functions import is_async, mark, name_of, refuse_future, refuse_unsupported
+from resilience._functions import is_async, mark, name_of, refuse_pending, refuse_unsupported
 from resilience.cache.codec import canonical, decode, encode
 from resilience.cache.entry import Entry, Rules
 from resilience.cache.function import CachedFunction
@@ -308,7 +308,7 @@ class _Plain(_Cached):
         if value.__class__ is CoroutineType:
             value.close()
             raise ConfigurationError("function", self._name[1], "returns a coroutine; decorate the async function")
-        refuse_future(self.function, value)
+        refuse_pending(self.function, value)
         return value
 
     async def _ask(self, work: Callable[[], Any]) -> Any:

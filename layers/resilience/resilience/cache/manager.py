@@ -7,6 +7,8 @@ from typing import Any, Final, NamedTuple
 
 from resilience import _background, _degradation, events
 from resilience._clock import SYSTEM, Clock
+from resilience._context import in_event_loop
+from resilience._fork import renew_in_child
 from resilience._runtime import Bound, default_store
 from resilience._shared_state import Control, control_of
 from resilience.cache.entry import Entry, Rules
@@ -84,15 +86,20 @@ class CacheManager(Bound):
     ) -> None:
         self.local = LocalLevel(max_entries, max_bytes)
         self.clock = clock
-        self.counters = Counters()
         self.single_flight = SingleFlight(clock)
-        self._refreshing: dict[str, float] = {}
+        self.after_fork()
+        renew_in_child(self)
         self._most_refreshing = max_entries
         self._given = store
         self._names: dict[str, tuple[object, object]] = {}
         self._binding: tuple[Control, SharedLevel | None] | None = None
         if store is None:
             self.follow_default()
+
+    def after_fork(self) -> None:
+        """See Renewable: refreshes under way and counts are the parent's; values stay."""
+        self.counters = Counters()
+        self._refreshing: dict[str, float] = {}
 
     def get_stats(self) -> CacheStats:
         """The figures now."""
@@ -121,7 +128,7 @@ class CacheManager(Bound):
         When the store does not answer only this environment forgets, and an event says so.
         """
         self.local.clear()
-        if self._bound()[0].store.blocking and _background.in_event_loop():
+        if self._bound()[0].store.blocking and in_event_loop():
             _background.soon(self._announce, blocking=True)
         else:
             self._announce()
@@ -158,7 +165,7 @@ class CacheManager(Bound):
         control, shared = self._bound()
         if shared is None:
             return True
-        if control.store.blocking and _background.in_event_loop():
+        if control.store.blocking and in_event_loop():
             _background.soon(lambda: self._mark(shared, key), blocking=True)
             return True
         return self._mark(shared, key)

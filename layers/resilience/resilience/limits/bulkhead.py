@@ -18,7 +18,7 @@ from resilience import _validation, events
 from resilience._clock import SYSTEM, Clock
 from resilience._deadline import remaining
 from resilience._fork import renew_in_child
-from resilience._functions import is_async, mark, refuse_future, refuse_unsupported, update
+from resilience._functions import LateAsync, is_async, mark, refuse_unsupported, update
 from resilience.errors import PoolTimeoutError
 
 if TYPE_CHECKING:
@@ -125,12 +125,12 @@ class ConnectionPool:
         self._steady = clock.steady
         self.after_fork()
         renew_in_child(self)
-        self._acquired = self._timeouts = self._peak = 0
-        self._waited = self._longest = 0.0
 
     def after_fork(self) -> None:
         """See Renewable: holders and waiters are the parent's."""
         self._lock = threading.Lock()
+        self._acquired = self._timeouts = self._peak = 0
+        self._waited = self._longest = 0.0
         self._holders: dict[_Loop | _Threads, int] = {}
         self._waiters: deque[_Waiter | _ThreadWaiter] = deque()
 
@@ -189,12 +189,14 @@ class ConnectionPool:
                 raise PoolTimeoutError(self.limit, self._steady() - began)
             waited = self._steady() - began
             self._waited, self._longest = self._waited + waited, max(self._longest, waited)
+        holders = self._holders
         try:
             yield
         finally:
             with self._lock:
-                self._drop(_THREADS)
-                self._hand_on()
+                if holders is self._holders:  # otherwise there was a fork, and the slot is the parent's
+                    self._drop(_THREADS)
+                    self._hand_on()
 
     async def release(self) -> None:
         """Give a slot back; the first in the queue gets it.
@@ -338,16 +340,22 @@ def bulkhead(
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
         refuse_unsupported(function)
+        late = LateAsync()
 
         async def asynchronous(*args: Any, **kwargs: Any) -> Any:
             async with pool:
                 return await cast("Callable[..., Any]", function)(*args, **kwargs)
 
+        async def wait_for(coroutine: Any) -> Any:
+            async with pool:
+                return await coroutine
+
         def plain(*args: Any, **kwargs: Any) -> Any:
+            if late.found:
+                return asynchronous(*args, **kwargs)
             with pool.held():
                 result = function(*args, **kwargs)
-                refuse_future(function, result)
-                return result
+            return wait_for(result) if late.is_coroutine(function, result) else result
 
         return cast("Callable[P, R]", update(asynchronous if is_async(function) else plain, function))
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from resilience.metrics.performance import Performance, SlowCall, Tally
+from resilience.metrics.readable import readable
 from resilience.metrics.written import (
     PARTITION,
     SPAN,
@@ -20,7 +21,7 @@ from resilience.metrics.written import (
     rolled_up,
     slowest,
 )
-from resilience.store.protocol import Store
+from resilience.store.protocol import Item, Store
 
 BY_MINUTE: Final = 60
 """Windows up to so many minutes are told by minute, longer ones by ten minutes."""
@@ -134,12 +135,17 @@ class Window:
         return Found(minutes, rolled)
 
     def _read_rolled(self, store: Store) -> dict[int, Written]:
-        rolled, first, current = {}, self.first // SPAN, self.now // SPAN
+        first, current = self.first // SPAN, self.now // SPAN
+
+        def read(item: Item) -> Written | None:
+            _, _, tens, generation = item.sk.split("#")
+            wanted = first <= int(tens) < current and int(generation) == self._generation
+            return Written.unpack(int(tens), item) if wanted else None
+
+        rolled = {}
         for hundred in range(first // 10, current // 10 + 1):
-            for item in store.query(PARTITION, sk_prefix=f"rolled#{hundred}#"):
-                _, _, tens, generation = item.sk.split("#")
-                if first <= int(tens) < current and int(generation) == self._generation:
-                    rolled[int(tens)] = Written.unpack(int(tens), item)
+            items = store.query(PARTITION, sk_prefix=f"rolled#{hundred}#")
+            rolled.update({each.at: each for each in readable(PARTITION, items, read) if each is not None})
         return rolled
 
     def report(self, found: Found, *, slow: int, charted: Callable[[str], bool], complete: bool) -> FleetReport:
@@ -166,12 +172,13 @@ class Window:
 
 def read_span(store: Store, tens: int, generation: int) -> list[tuple[str, Written]]:
     """Read ten minutes as environments wrote them, with the id of each; raises StoreError."""
-    found = []
-    for item in store.query(PARTITION, sk_prefix=f"{tens}#"):
+
+    def read(item: Item) -> tuple[str, Written] | None:
         _, minute, kept, environment = item.sk.split("#")
-        if int(kept) == generation:
-            found.append((environment, Written.unpack(int(minute), item)))
-    return found
+        return (environment, Written.unpack(int(minute), item)) if int(kept) == generation else None
+
+    items = store.query(PARTITION, sk_prefix=f"{tens}#")
+    return [each for each in readable(PARTITION, items, read) if each is not None]
 
 
 def roll_up(store: Store, tens: int, generation: int, *, most_names: int, most_slow: int) -> bool:

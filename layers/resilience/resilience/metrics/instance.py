@@ -10,6 +10,7 @@ import threading
 
 from resilience import _background, _runtime, _validation, events
 from resilience._clock import Clock
+from resilience._context import in_event_loop
 from resilience._fork import renew_in_child
 from resilience._shared_state import Control, control_of
 from resilience.errors import StoreError
@@ -70,7 +71,7 @@ class Member(_runtime.Bound):
     def _forget_everywhere(self) -> None:
         """Forget here at once, elsewhere within five seconds; an event loop is not made to wait for the store."""
         self._forget()
-        if self._bound().store.blocking and _background.in_event_loop():
+        if self._bound().store.blocking and in_event_loop():
             _background.soon(self._announce, blocking=True)
         else:
             self._announce()

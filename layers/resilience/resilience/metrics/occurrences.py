@@ -17,6 +17,7 @@ from resilience import _background, _runtime, _validation
 from resilience._clock import SYSTEM, Clock
 from resilience.errors import StoreError
 from resilience.metrics.instance import Member
+from resilience.metrics.readable import readable
 from resilience.store.protocol import Item, Store
 
 _SHARDS: Final = 4
@@ -115,8 +116,11 @@ class Occurrences(Member):
         except StoreError as error:
             self._tell("query", error)
             return own, False
-        others = [_load(item) for item in items if self._is_another(item.sk, generation)]
-        return _merged([list(own), *others]), True
+
+        def read(item: Item) -> list[Occurrence]:
+            return _load(item) if self._is_another(item.sk, generation) else []
+
+        return _merged([list(own), *readable(self._topic, items, read)]), True
 
     async def fleet_async(self) -> tuple[tuple[Occurrence, ...], bool]:
         """Like `fleet`, without blocking the event loop."""
@@ -192,4 +196,5 @@ def _dump(kept: dict[str, Occurrence]) -> bytes:
 
 def _load(item: Item) -> list[Occurrence]:
     data = item.attributes["data"]
-    return [Occurrence(*each) for each in json.loads(zlib.decompress(data))] if isinstance(data, bytes) else []
+    kept = json.loads(zlib.decompress(data)) if isinstance(data, bytes) else []
+    return [Occurrence(str(key), int(n), float(first), float(last), dict(rest)) for key, n, first, last, rest in kept]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NoAnswerError
@@ -11,6 +12,8 @@ from resilience._workers import Workers
 
 T = TypeVar("T")
 _TICKS: Final = 20
+_LONGEST_TICKS: Final = 4
+"""What one wait counts for at most, in ticks, however long it was."""
 # More than ever ask at once: whoever waits for one of them is a thread itself.
 _THREADS: Final = 1_000
 
@@ -33,16 +36,19 @@ class Bounded:
     def run(self, work: Callable[[], T]) -> T:
         """Do the work in a thread and wait for it; raises TimeoutError when its time is over.
 
-        The time is counted in ticks: a process that is stopped or frozen while it waits loses one of them and not all,
-        and then finds the answer that came meanwhile.
+        The time is waited in ticks: a process that is stopped or frozen meanwhile loses a few of them and not all, and
+        then finds the answer that came.
         """
         future: Future[T] = self._workers.submit(work)
-        for _ in range(_TICKS):
+        tick, left = self.deadline / _TICKS, self.deadline
+        while left > 0:
+            began = time.monotonic()
             try:
-                return future.result(self.deadline / _TICKS)
+                return future.result(min(tick, left))
             except NoAnswerError:
                 if future.done():
                     break
+            left -= min(time.monotonic() - began, _LONGEST_TICKS * tick)
         if future.done():
             return future.result()
         raise TimeoutError(f"no answer within {self.deadline:g} s")

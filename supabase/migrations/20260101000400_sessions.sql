@@ -1,0 +1,187 @@
+-- Study sessions: what is kept of them, and what their row tells (CONTRACT: "Sessions").
+
+-- What is carried forward of an active session, so that no event has to look at those before it.
+create type internal.session_progress as (
+  active_ranges tstzmultirange,  -- the five minutes after each sign of life, together
+  break_ranges tstzmultirange,
+  events integer,              -- the client's
+  breaks integer,              -- of these, beginnings and ends of breaks
+  in_order boolean,            -- each came after those before it, by the server's time and by the client's
+  intervals integer,           -- between heartbeats: how many,
+  interval_seconds float8,     -- their sum,
+  interval_squares float8,     -- the sum of their squares,
+  rapid_intervals integer,     -- and how many are under a second
+  disordered_claims integer,   -- those that lie before the one before them
+  repeated_claims integer,     -- those that were made before for the same type of event
+  skew_seconds float8,         -- the largest difference between a claim and the server's time
+  first_claim timestamptz,
+  last_claim timestamptz
+);
+comment on type internal.session_progress is
+  'Running totals of an active session, so that no event has to read those before it.';
+
+create table public.study_sessions (
+  session_id uuid primary key,
+  user_id uuid not null references public.profiles on delete cascade,
+  space_id uuid references public.spaces on delete set null,
+  started_at timestamptz not null,
+  ended_at timestamptz,
+  last_activity_at timestamptz not null,  -- the last sign of life: start, heartbeat or another event
+  last_heartbeat_at timestamptz,
+  created_at timestamptz not null default internal.clock(),
+  updated_at timestamptz not null default internal.clock(),
+  silence_check_at timestamptz default '-infinity',  -- when the schedule looks next; null once the session has ended
+  change_seq bigint,                      -- of its last change, see user_changes
+  total_xp bigint,                        -- the user's, after it was paid
+  duration_minutes smallint not null check (duration_minutes between 1 and 720),  -- as planned
+  focus_seconds integer not null default 0 check (focus_seconds between 0 and 43200),  -- credited time
+  xp_awarded integer not null default 0,
+  current_streak integer,                 -- the user's, after it was paid
+  suspicion_score smallint not null default 0 check (suspicion_score between 0 and 100),
+  flagged boolean not null default false,
+  xp_withheld boolean not null default false,  -- flagged in strict mode: pays nothing
+  replayed boolean not null default false,    -- begun offline and told of afterwards
+  background boolean not null default false,  -- replayed, and still open beside a session that began later
+  archived boolean not null default false,    -- its events are in session_trails
+  status text not null default 'active' check (status in ('active', 'completed', 'abandoned')),
+  subject text check (char_length(subject) between 1 and 100),
+  efficiency numeric(5, 2) check (efficiency between 0 and 100),
+  end_reason text check (end_reason in ('client', 'silent')),  -- null: completed by the client
+  new_badges text[],
+  progress internal.session_progress,             -- of an active session
+  -- Until when it is known to have gone on: one that runs online until now and further; of one that is replayed the rest
+  -- may still be on its way, perhaps from another phone, and only what has come is known. The last five minutes of one
+  -- that was closed for its silence are only assumed.
+  known_until timestamptz not null generated always as (
+    case when end_reason = 'silent' or (ended_at is null and replayed) then last_activity_at
+         else coalesce(ended_at, 'infinity') end) stored,
+  -- Whether no other session may overlap it: one that is undecided, or was given up for its silence, takes no time yet.
+  occupies boolean not null generated always as (
+    not (status = 'active' and replayed) and not (status = 'abandoned' and end_reason = 'silent')) stored,
+  check ((status = 'active') = (ended_at is null)),
+  check (ended_at >= started_at)
+);
+comment on table public.study_sessions is 'Study sessions, from start to outcome.';
+-- One active session a user, however many starts come at once. What an offline batch tells of the time before it may
+-- still be open beside it.
+create unique index study_sessions_one_active on public.study_sessions (user_id)
+  where status = 'active' and not background;
+create index study_sessions_user on public.study_sessions (user_id, started_at);
+-- Sessions that take time lie one after the other, so the first that ends after a moment tells all about it.
+create index study_sessions_occupied on public.study_sessions (user_id, known_until) where occupies;
+create index study_sessions_undecided on public.study_sessions (user_id, known_until) where not occupies;
+create index study_sessions_changes on public.study_sessions (user_id, change_seq);
+-- Heartbeats change no indexed column, so that they stay cheap: the schedule moves the time of its next look itself.
+create index study_sessions_silent on public.study_sessions (silence_check_at) where status = 'active';
+create index study_sessions_to_archive on public.study_sessions (updated_at) where status <> 'active' and not archived;
+create index study_sessions_space on public.study_sessions (space_id) where space_id is not null;
+create policy own_sessions on public.study_sessions for select to authenticated using (user_id = (select auth.uid()));
+
+-- The events of active sessions and of those that ended in the last day; then they go to session_trails.
+create table public.session_events (
+  user_id uuid not null references public.profiles on delete cascade,
+  event_id uuid not null default gen_random_uuid(),
+  session_id uuid not null references public.study_sessions on delete cascade,
+  seq bigint generated always as identity,  -- the order of arrival
+  occurred_at timestamptz not null,         -- by the server's clock, what counts
+  claimed_at timestamptz,                   -- by the client's clock, what feeds the suspicion score
+  source text not null check (source in ('client', 'lifecycle')),
+  event_type text not null check (event_type in (
+    'start', 'heartbeat', 'focus_start', 'focus_end', 'break_start', 'break_end', 'note', 'complete', 'abandon')),
+  payload jsonb not null default '{}',
+  primary key (user_id, event_id)
+);
+comment on table public.session_events is 'Events of sessions that are active or ended within the last day.';
+create index session_events_session on public.session_events (session_id, occurred_at, seq);
+create index session_events_breaks on public.session_events (session_id, occurred_at, seq)
+  where event_type in ('break_start', 'break_end');
+create policy own_events on public.session_events for select to authenticated using (user_id = (select auth.uid()));
+
+create function internal.session_json(p_session public.study_sessions) returns jsonb
+language sql stable set search_path = '' as $$
+  select jsonb_build_object(
+    'session_id', p_session.session_id, 'status', p_session.status, 'subject', p_session.subject,
+    'space_id', p_session.space_id,
+    'duration_minutes', p_session.duration_minutes, 'started_at', p_session.started_at, 'ended_at', p_session.ended_at,
+    'last_heartbeat_at', p_session.last_heartbeat_at, 'focus_seconds', p_session.focus_seconds,
+    'efficiency', p_session.efficiency,
+    'xp_awarded', p_session.xp_awarded, 'suspicion_score', p_session.suspicion_score, 'flagged', p_session.flagged)
+$$;
+
+-- The answer to completing or abandoning a session that has ended: what it was then, to whoever asks again.
+create function internal.session_outcome(p_session public.study_sessions) returns jsonb
+language sql stable set search_path = '' as $$
+  select jsonb_build_object(
+    'session_id', p_session.session_id, 'status', p_session.status, 'reason', p_session.end_reason,
+    'ended_at', p_session.ended_at,
+    'focus_seconds', p_session.focus_seconds, 'xp_awarded', p_session.xp_awarded)
+  || case p_session.status when 'completed' then jsonb_build_object(
+    'xp_breakdown', (
+      select coalesce(jsonb_object_agg(source, amount), '{}') from (
+        select source, sum(amount) as amount from public.xp_ledger
+        where session_id = p_session.session_id group by source) paid),
+    'total_xp', p_session.total_xp, 'level', 1 + p_session.total_xp / 100,
+    'leveled_up', p_session.total_xp / 100 > (p_session.total_xp - p_session.xp_awarded) / 100,
+    'current_streak', p_session.current_streak, 'new_badges', to_jsonb(coalesce(p_session.new_badges, '{}')),
+    'suspicion_score', p_session.suspicion_score, 'flagged', p_session.flagged,
+    'held', p_session.xp_withheld) else '{}' end
+$$;
+
+create function internal.event_json(p_event public.session_events) returns jsonb
+language sql stable set search_path = '' as $$
+  select jsonb_build_object(
+    'event_id', p_event.event_id, 'session_id', p_event.session_id, 'event_type', p_event.event_type,
+    'source', p_event.source,
+    'occurred_at', p_event.occurred_at, 'timestamp', p_event.claimed_at, 'payload', p_event.payload)
+$$;
+
+-- The caller's own session; another user's does not exist for them.
+create function internal.own_session(p_user_id uuid, p_session_id uuid) returns public.study_sessions
+language plpgsql stable set search_path = '' as $$
+declare
+  v_session public.study_sessions;
+begin
+  select * into v_session from public.study_sessions where session_id = p_session_id and user_id = p_user_id;
+  if not found then
+    perform internal.fail('SS001', 'No such session.');
+  end if;
+  return v_session;
+end $$;
+
+create function internal.require_active(p_session public.study_sessions) returns void
+language plpgsql set search_path = '' as $$
+begin
+  if p_session.status <> 'active' then
+    perform internal.fail('SS021', 'This session is not active any more.',
+                          jsonb_build_object('session_id', p_session.session_id, 'status', p_session.status));
+  end if;
+end $$;
+
+-- Now, as an active session sees it, in milliseconds: finer ones only take room. Not before its last sign of life, should
+-- the server's clock have been set back: it could not be ended otherwise, because it would have ended before it began.
+create function internal.session_now(p_session public.study_sessions) returns timestamptz
+language sql volatile set search_path = '' as $$
+  select greatest(date_trunc('milliseconds', internal.clock()), p_session.last_activity_at)
+$$;
+
+-- From when on a session is silent that gives no other sign of life: 60 minutes after its last. Of a replayed session,
+-- what it did lies in the past and the rest may be on its way: there the minutes count from when something last arrived.
+create function internal.silent_from(p_session public.study_sessions) returns timestamptz
+language sql immutable set search_path = '' as $$
+  select interval '60 minutes'
+    + greatest(p_session.last_activity_at, case when p_session.replayed then p_session.updated_at end)
+$$;
+
+create function internal.is_silent(p_session public.study_sessions) returns boolean
+language sql volatile set search_path = '' as $$
+  select p_session.status = 'active' and internal.silent_from(p_session) < internal.clock()
+$$;
+
+-- Whether a session is what the user is doing now.
+create function internal.is_running(p_session public.study_sessions) returns boolean
+language sql volatile set search_path = '' as $$
+  select p_session.status = 'active' and not p_session.background
+    and p_session.last_activity_at >= internal.clock() - interval '60 minutes'
+$$;
+
+select internal.lock_down();

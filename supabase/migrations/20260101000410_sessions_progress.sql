@@ -1,0 +1,176 @@
+-- The progress of a session: what each event adds to it, so that the work for an event does not grow with those before it
+-- (CONTRACT: "Sessions", credited time).
+
+-- An event of the client on its way into its session: a sign of life, a break, a note.
+create type internal.client_event as (
+  session_id uuid, event_id uuid, event_type text, occurred_at timestamptz, claimed_at timestamptz, payload jsonb);
+comment on type internal.client_event is 'An event of a client that is about to be recorded in its session.';
+
+-- More than anybody needs who sits 12 hours, at one event a second; and breaks, which are counted anew with each.
+create function internal.max_session_events() returns integer
+language sql immutable set search_path = '' as $$ select 50000 $$;
+
+create function internal.max_session_breaks() returns integer
+language sql immutable set search_path = '' as $$ select 2000 $$;
+
+-- Two clocks, or two batches of one clock, may differ by this much before sessions count as overlapping.
+create function internal.clock_tolerance() returns interval
+language sql immutable set search_path = '' as $$ select interval '2 minutes' $$;
+
+-- After a sign of life this much counts, whether another one comes or not.
+create function internal.credit_window(p_at timestamptz) returns tstzmultirange
+language sql immutable set search_path = '' as $$
+  select tstzmultirange(tstzrange(p_at, p_at + interval '5 minutes'))
+$$;
+
+-- A session that begins at p_at, as its client claims at p_claimed_at.
+create function internal.initial_progress(p_at timestamptz, p_claimed_at timestamptz default null)
+returns internal.session_progress
+language sql immutable set search_path = '' as $$
+  select row(internal.credit_window(p_at), '{}', 0, 0, true, 0, 0, 0, 0, 0, 0,
+             abs(extract(epoch from p_claimed_at - p_at)), p_claimed_at, p_claimed_at)::internal.session_progress
+$$;
+
+-- Credited time between two moments, in whole seconds: what a sign of life covers, less breaks; at most 12 hours.
+create function internal.credited_seconds(p_progress internal.session_progress, p_from timestamptz, p_until timestamptz)
+returns integer
+language sql immutable set search_path = '' as $$
+  select least(43200, coalesce(floor(sum(extract(epoch from upper(stretch) - lower(stretch)))), 0))::integer
+  from unnest(p_progress.active_ranges * tstzmultirange(tstzrange(p_from, greatest(p_from, p_until)))
+              - p_progress.break_ranges) stretch
+$$;
+
+-- The breaks of a session: each from its beginning to the end or beginning that comes next.
+create function internal.session_breaks(p_session_id uuid) returns tstzmultirange
+language sql stable set search_path = '' as $$
+  select coalesce(range_agg(tstzrange(at, until)) filter (where event_type = 'break_start'), '{}')
+  from (
+    select event_type, occurred_at as at, lead(occurred_at) over (order by occurred_at, seq) as until
+    from public.session_events
+    where session_id = p_session_id and event_type in ('break_start', 'break_end')
+  ) turns
+$$;
+
+-- p_progress with p_events, all of one session and in the order of time; breaks aside. p_last_at is when the session last
+-- gave a sign of life, p_last_heartbeat_at when it last sent a heartbeat.
+create function internal.advance_progress(
+  p_progress internal.session_progress, p_events internal.client_event[], p_last_at timestamptz,
+  p_last_heartbeat_at timestamptz) returns internal.session_progress
+language plpgsql immutable set search_path = '' as $$
+declare
+  v_added record;
+begin
+  select range_agg(tstzrange(at, at + interval '5 minutes')) as active_ranges, count(*) as events,
+         count(*) filter (where event_type in ('break_start', 'break_end')) as breaks,
+         bool_and(at >= at_before and (claim is null or claim_before is null or claim > claim_before)) as in_order,
+         count(gap) as intervals, coalesce(sum(gap), 0) as seconds, coalesce(sum(gap * gap), 0) as squares,
+         count(*) filter (where gap < 1) as rapid, max(abs(extract(epoch from claim - at))) as skew,
+         min(claim) as first_claim, max(claim) as last_claim
+  into v_added
+  from (
+    select m.event_type, m.occurred_at as at, m.claimed_at as claim,
+           coalesce(lag(m.occurred_at) over walk, p_last_at) as at_before,
+           greatest(p_progress.last_claim, max(m.claimed_at) over before) as claim_before,
+           case when m.event_type = 'heartbeat' then extract(epoch from m.occurred_at - coalesce(
+             max(m.occurred_at) filter (where m.event_type = 'heartbeat') over before, p_last_heartbeat_at))::float8 end as gap
+    from unnest(p_events) with ordinality m
+    window walk as (order by m.ordinality), before as (walk rows between unbounded preceding and 1 preceding)
+  ) events;
+  return row(
+    p_progress.active_ranges + v_added.active_ranges, p_progress.break_ranges, p_progress.events + v_added.events,
+    p_progress.breaks + v_added.breaks, p_progress.in_order and v_added.in_order, p_progress.intervals + v_added.intervals,
+    p_progress.interval_seconds + v_added.seconds, p_progress.interval_squares + v_added.squares,
+    p_progress.rapid_intervals + v_added.rapid, p_progress.disordered_claims, p_progress.repeated_claims,
+    greatest(p_progress.skew_seconds, v_added.skew), least(p_progress.first_claim, v_added.first_claim),
+    greatest(p_progress.last_claim, v_added.last_claim))::internal.session_progress;
+end $$;
+
+-- The progress of a session from all of its events: once in the life of a session whose events came out of order, or that
+-- goes on after it had ended.
+create function internal.recalculate_progress(p_session public.study_sessions) returns internal.session_progress
+language plpgsql stable set search_path = '' as $$
+declare
+  v_first public.session_events;
+  v_events internal.client_event[];
+  v_progress internal.session_progress;
+begin
+  select * into v_first from public.session_events
+  where session_id = p_session.session_id and event_type = 'start' order by seq limit 1;
+  select array_agg(row(session_id, event_id, event_type, occurred_at, claimed_at, payload)::internal.client_event
+                   order by occurred_at, seq)
+  into v_events from public.session_events where session_id = p_session.session_id and source = 'client';
+  v_progress := internal.initial_progress(p_session.started_at, v_first.claimed_at);
+  if v_events is null then
+    return v_progress;
+  end if;
+  v_progress := internal.advance_progress(v_progress, v_events, p_session.started_at, null);
+  v_progress.break_ranges := internal.session_breaks(p_session.session_id);
+  select count(*) filter (where claimed_at < claimed_before), count(*) - count(distinct (event_type, claimed_at))
+  into v_progress.disordered_claims, v_progress.repeated_claims
+  from (
+    select event_type, claimed_at, lag(claimed_at) over (order by occurred_at, seq) as claimed_before
+    from public.session_events
+    where session_id = p_session.session_id and claimed_at is not null and event_type not in ('complete', 'abandon')
+  ) claims;
+  return v_progress;
+end $$;
+
+-- What was carried forward is exact where all came in order; where it did not, everything is counted.
+create function internal.exact_progress(p_session public.study_sessions) returns internal.session_progress
+language plpgsql stable set search_path = '' as $$
+begin
+  if (p_session.progress).in_order then
+    return p_session.progress;
+  end if;
+  return internal.recalculate_progress(p_session);
+end $$;
+
+-- Record events of one session's client, in the order of time, and bring the session up to them; returns it.
+create function internal.record_client_events(p_session_id uuid, p_events internal.client_event[])
+returns public.study_sessions
+language plpgsql set search_path = '' as $$
+declare
+  v_session public.study_sessions;
+  v_progress internal.session_progress;
+  v_last timestamptz := p_events[cardinality(p_events)].occurred_at;
+  v_last_heartbeat timestamptz := (select max(occurred_at) from unnest(p_events) where event_type = 'heartbeat');
+begin
+  select * into v_session from public.study_sessions where session_id = p_session_id;
+  insert into public.session_events (user_id, event_id, session_id, source, event_type, occurred_at, claimed_at, payload)
+  select v_session.user_id, event_id, v_session.session_id, 'client', event_type, occurred_at, claimed_at, payload
+  from unnest(p_events) with ordinality order by ordinality;
+  v_progress := internal.advance_progress(
+    v_session.progress, p_events, v_session.last_activity_at, v_session.last_heartbeat_at);
+  if v_progress.breaks > (v_session.progress).breaks then
+    v_progress.break_ranges := internal.session_breaks(v_session.session_id);
+  end if;
+  update public.study_sessions set
+    progress = v_progress, last_activity_at = greatest(last_activity_at, v_last),
+    last_heartbeat_at = greatest(last_heartbeat_at, v_last_heartbeat),
+    focus_seconds = internal.credited_seconds(v_progress, started_at, greatest(last_activity_at, v_last)),
+    updated_at = internal.clock()
+  where session_id = v_session.session_id returning * into v_session;
+  return v_session;
+end $$;
+
+-- Whether a session has room for another event, beside so many events and breaks that are on their way.
+create function internal.has_event_capacity(
+  p_session public.study_sessions, p_event_type text, p_events integer, p_breaks integer)
+returns boolean
+language sql immutable set search_path = '' as $$
+  select (p_session.progress).events + p_events < internal.max_session_events()
+    and (p_event_type not in ('break_start', 'break_end')
+      or (p_session.progress).breaks + p_breaks < internal.max_session_breaks())
+$$;
+
+-- Fail where a session that runs online has no room for another event of this type.
+create function internal.require_event_capacity(p_session public.study_sessions, p_event_type text) returns void
+language plpgsql set search_path = '' as $$
+begin
+  if not internal.has_event_capacity(p_session, p_event_type, 0, 0) then
+    perform internal.fail('SS041', 'This session has taken all the events that a session takes.', jsonb_build_object(
+      'max_events', internal.max_session_events(), 'max_breaks', internal.max_session_breaks()));
+  end if;
+end $$;
+
+select internal.lock_down();
