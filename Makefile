@@ -8,7 +8,7 @@ SAM_VENV := .venv-sam
 SCAN_VENV := .venv-scan
 EMULATOR_VENV := .venv-emulator
 BIN := $(VENV)/bin
-SOURCES := functions layers/core/studysync layers/resilience/resilience local tools
+SOURCES := functions layers/core/studysync layers/resilience/resilience local testing tools
 export PYTHONPATH := functions:layers/core:layers/resilience:.
 PIP := python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes
 # uv does it in a tenth of the time, and shows how far it is, with the certificates of the system, as pip has them. It
@@ -18,13 +18,16 @@ define install
 	    || { echo "uv could not install it; trying with pip"; $(BIN)/$(PIP) -r $(1); }; }
 endef
 
-.PHONY: help serve demo bench chaos mutation coverage test fuzz audit lint format types template check lock openapi clean distclean package package-test package-sam package-sam-test scan sbom deploy-test
+# Two processes share the modules of tests, those marked `slow` first, so that both end together.
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder
+
+.PHONY: help serve demo bench chaos mutation coverage test fuzz audit lint format types template check lock openapi baseline clean distclean package package-test package-sam package-sam-test scan sbom deploy-test
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
 $(VENV)/local.stamp: requirements/local.txt requirements/installer.txt
-	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
-	  || { echo "StudySync needs Python 3.11 to 3.13; set PYTHON=/path/to/one"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' \
+	  || { echo "StudySync needs Python 3.11 to 3.14; set PYTHON=/path/to/one"; exit 1; }
 	@echo "The first time only: 1. a virtual environment"
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
 	@echo "2. uv, which installs the rest"
@@ -64,21 +67,11 @@ mutation: $(VENV)/mutation.stamp ## change the code, and list what no test notic
 	@$(BIN)/python -m tools.mutation $(SUITE)
 
 coverage: $(VENV)/mutation.stamp ## the branches of layers and functions that no test takes in this process, fails where one has no reason
-	@$(BIN)/python -m pytest -q -n 2 --dist loadscope $(or $(ARGS),tests/unit tests/contract tests/integration tests/security) \
-	  --ignore=tests/integration/test_pages.py \
+	@$(PYTEST) -q $(or $(ARGS),tests/unit tests/properties tests/contract tests/integration tests/security) \
 	  --cov --cov-report=term-missing:skip-covered
 
-# Tests that take servers down, drive a browser or start the whole stack: each in a process of its own; and those that
-# bring their own loops and servers apart from those that share one stack.
-OWN := tests/unit tests/integration/local tests/integration/resilience
-ALONE := tests/security/test_attacks.py tests/contract/test_health.py tests/integration/test_outages.py tests/integration/test_pages.py tests/e2e
-
 test: $(VENV)/dev.stamp ## run every test, or with ARGS=... those; needs nothing started beforehand
-	@if [ -n "$(ARGS)" ]; then exec $(BIN)/python -m pytest -n 2 --dist loadscope $(ARGS); fi; \
-	  set -e; for part in $(ALONE); do $(BIN)/python -m pytest -q $$part; done; \
-	  $(BIN)/python -m pytest -n 2 --dist loadscope $(OWN) --ignore=tests/unit/core; \
-	  $(BIN)/python -m pytest -n 2 --dist loadscope tests $(ALONE:%=--ignore=%) $(patsubst %,--ignore=%,$(filter-out tests/unit,$(OWN))) \
-	    $(patsubst %,--ignore=%,$(filter-out tests/unit/core,$(wildcard tests/unit/*)))
+	@$(PYTEST) $(or $(ARGS),tests)
 
 fuzz: $(VENV)/dev.stamp ## fuzz a stack of its own from the OpenAPI document for MINUTES=5, with new examples each time
 	@FUZZ_MINUTES=$(or $(MINUTES),5) $(BIN)/python -m pytest -q tests/e2e/test_fuzz.py
@@ -98,6 +91,9 @@ lint: $(VENV)/dev.stamp ## ruff: format and lint; import-linter: which way impor
 
 openapi: $(VENV)/dev.stamp ## write the OpenAPI document anew
 	@$(BIN)/python -m tools.openapi
+
+baseline: $(VENV)/local.stamp ## release the migrations: from then on the tests refuse to change them
+	@$(BIN)/python -m tools.baseline
 
 format: $(VENV)/dev.stamp ## let ruff format and fix what it can
 	@$(BIN)/ruff format .

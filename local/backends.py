@@ -6,9 +6,9 @@
         with backends.new_project() as project:      # in some 0.4 s: another database, copied from the template,
             project.environment, project.dsn         # with its own PostgREST and auth; dropped at the end
 
-Several may run at once, each in a home of its own. `postgres`, `project.postgrest`, `project.auth` and `dynamodb` are
-`Part`s: `kill()`, `freeze()`, `thaw()`, `restart()` one, and the others go on. Start from the main thread: the kernel
-ends the processes together with the thread that started them.
+Several may run at once, each in a home of its own. `postgres`, `project.postgrest`, `project.auth`, `project.gateway`
+and `dynamodb` are `Part`s: `kill()`, `freeze()`, `thaw()`, `restart()` one, and the others go on. Start from the main
+thread: the kernel ends the processes together with the thread that started them.
 """
 
 import itertools
@@ -37,15 +37,19 @@ from local.template import Template
 OnEvent = Callable[[str, float, str], None]
 DATABASE = "studysync"
 _TABLE = "ResilienceTable"  # its logical id in the template
-_REMOTE = ("SUPABASE_URL", "SUPABASE_SERVICE_ROLE_KEY")
-_REMOTE_OPTIONAL = ("SUPABASE_ANON_KEY", "SUPABASE_JWT_SECRET", "SUPABASE_REST_URL", "SUPABASE_AUTH_URL")
+_REMOTE_KEYS = ("SUPABASE_SECRET_KEY", "SUPABASE_SERVICE_ROLE_KEY")
+_REMOTE = ("SUPABASE_URL", *_REMOTE_KEYS, "SUPABASE_PUBLISHABLE_KEY", "SUPABASE_ANON_KEY", "SUPABASE_JWT_SECRET",
+           "SUPABASE_REST_URL", "SUPABASE_AUTH_URL")  # fmt: skip
 
 
 def remote_project() -> dict[str, str] | None:
-    """The real project that the shell points at with `SUPABASE_URL` and `SUPABASE_SERVICE_ROLE_KEY`; None without."""
-    if not all(os.environ.get(name) for name in _REMOTE):
+    """The real project that the shell points at with `SUPABASE_URL` and `SUPABASE_SECRET_KEY`; None without.
+
+    `SUPABASE_SERVICE_ROLE_KEY` is the key of an older project.
+    """
+    if not os.environ.get("SUPABASE_URL") or not any(os.environ.get(name) for name in _REMOTE_KEYS):
         return None
-    return {name: os.environ[name] for name in (*_REMOTE, *_REMOTE_OPTIONAL) if os.environ.get(name)}
+    return {name: os.environ[name] for name in _REMOTE if os.environ.get(name)}
 
 
 class Backends:
@@ -58,7 +62,9 @@ class Backends:
         migrations: the folder with the migrations.
         template: the SAM template whose tables are made.
         programs: a folder with another PostgreSQL's `postgres` and `initdb`, such as `/usr/lib/postgresql/15/bin`.
-        token_seconds: how long access tokens are valid.
+        token_seconds: how long access tokens are valid; 0: as the configuration says.
+        config: the project's `config.toml`.
+        limited: whether Auth limits calls and mails.
         remote: the environment of a real project to use instead of starting one, see `remote_project`.
         memory: what PostgreSQL may keep of its data, as `shared_buffers` has it.
     """
@@ -72,7 +78,9 @@ class Backends:
         migrations: Path = REPOSITORY / "supabase" / "migrations",
         template: Path = REPOSITORY / "template.yaml",
         programs: Path | None = None,
-        token_seconds: int = 3600,
+        token_seconds: int = 0,
+        config: Path = REPOSITORY / "supabase" / "config.toml",
+        limited: bool = True,
         remote: Mapping[str, str] | None = None,
         memory: str = "64MB",
     ) -> None:
@@ -80,6 +88,7 @@ class Backends:
         self._on_event, self._durable = on_event, durable
         self.migrations, self._template = migrations, template
         self._programs, self._token_seconds = programs, token_seconds
+        self._config, self._limited = config, limited
         self._lock = HomeLock(self.home)
         self._numbers = itertools.count(1)
         self._parts: list[Part] = []
@@ -207,12 +216,9 @@ class Backends:
         with self._timed("Migrations", lambda: f"{len(applied)} applied"):
             applied += self._prepare_database()
         self.project = self._project(DATABASE)
-        with self._timed("PostgREST", lambda: self.project.postgrest.url):
-            self._launch(self.project.postgrest)
-            self._launch(self.project.auth)
-            self.project.postgrest.wait()
-        with self._timed("Auth", lambda: f"{self.project.auth.origin}/auth/v1"):
-            self.project.auth.wait()
+        with self._timed("Supabase", lambda: f"{self.project.url}, mail at {self.project.url}/mailbox"):
+            self._parts += [self.project.postgrest, self.project.auth, self.project.gateway]
+            self.project.start()
 
     def _prepare_database(self) -> list[str]:
         if not self.postgres.has_database(DATABASE):
@@ -233,8 +239,10 @@ class Backends:
             self.postgres,
             self.keys,
             database=database,
+            config=self._config,
             suffix=suffix,
             token_seconds=self._token_seconds,
+            limited=self._limited,
         )
 
     def _launch(self, part: Part) -> None:

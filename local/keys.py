@@ -1,11 +1,12 @@
 """The secrets of one stack: made once, kept in its home with mode 0600, and the API keys signed with them."""
 
 import base64
+import hashlib
 import json
 import os
 import secrets
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import jwt
@@ -28,15 +29,25 @@ class Keys:
         signing_key: PEM of the private key that signs users' access tokens (ES256).
         key_id: how those tokens name it.
         password: of every database role that logs in.
-        anon_key, service_role_key: the project's two API keys.
+        publishable_key: the API key for clients (`sb_publishable_...`).
+        secret_keys: the API keys for servers (`sb_secret_...`), each as good as the others.
+        anon_key, service_role_key: the two of older projects, which are JWTs.
     """
 
     jwt_secret: str
     signing_key: str
     key_id: str
     password: str
+    publishable_key: str
+    secret_keys: tuple[str, ...]
     anon_key: str
     service_role_key: str
+
+    @classmethod
+    def read(cls, path: Path) -> "Keys":
+        """The keys in a file."""
+        found = json.loads(path.read_text())
+        return cls(**{**found, "secret_keys": tuple(found["secret_keys"])})
 
     @property
     def private_key(self) -> ec.EllipticCurvePrivateKey:
@@ -57,12 +68,16 @@ class Keys:
 
 
 def load_keys(path: Path) -> Keys:
-    """The keys kept at `path`, made there the first time."""
-    if path.exists():
-        return Keys(**json.loads(path.read_text()))
-    keys = _make()
+    """The keys kept at `path`, made there the first time; what older ones do not have is added."""
+    kept = json.loads(path.read_text()) if path.exists() else {}
+    if not {each.name for each in fields(Keys)} <= kept.keys():
+        write_keys(path, Keys(**{**asdict(_make()), **kept}))
+    return Keys.read(path)
+
+
+def write_keys(path: Path, keys: Keys) -> None:
+    """Keep `keys` at `path`; what runs looks for them there again."""
     _write_secret(path, json.dumps(asdict(keys)))
-    return keys
 
 
 def load_operators(path: Path) -> dict[str, str]:
@@ -106,9 +121,17 @@ def _make() -> Keys:
         signing_key=pem.decode(),
         key_id=secrets.token_hex(8),
         password=secrets.token_hex(16),
+        publishable_key=new_api_key("publishable"),
+        secret_keys=(new_api_key("secret"),),
         anon_key=_api_key("anon", jwt_secret),
         service_role_key=_api_key("service_role", jwt_secret),
     )
+
+
+def new_api_key(kind: str) -> str:
+    """An API key that is no JWT: `sb_<kind>_`, random characters, and a few more that depend on them."""
+    drawn = secrets.token_urlsafe(16)[:22]
+    return f"sb_{kind}_{drawn}_{hashlib.sha256(drawn.encode()).hexdigest()[:8]}"
 
 
 def _api_key(role: str, secret: str) -> str:

@@ -60,9 +60,9 @@ def migrate(dsn: str, folder: Path) -> list[str]:
             with connection.transaction():
                 connection.execute(read_sql(PRELUDE))
                 connection.execute(_HISTORY)
-        rows = connection.execute("select version, sha from supabase_migrations.schema_migrations").fetchall()
-        applied: dict[str, str] = dict(rows)
-        pending = [migration for migration in find_migrations(folder) if _is_pending(migration, applied)]
+        migrations = find_migrations(folder)
+        applied = _applied(connection, {migration.version: migration.name for migration in migrations})
+        pending = [migration for migration in migrations if _is_pending(migration, applied)]
         for migration in pending:
             _apply(connection, migration)
         return [migration.path.name for migration in pending]
@@ -73,13 +73,28 @@ def _has_history(connection: psycopg.Connection) -> bool:
     return bool(row and row[0])
 
 
+def _applied(connection: psycopg.Connection, names: dict[str, str]) -> dict[str, str]:
+    """The hashes of what was applied, by version; StackError when that is not the beginning of these migrations."""
+    applied = {}
+    for version, name, sha in connection.execute(
+        "select version, name, sha from supabase_migrations.schema_migrations"
+    ):
+        if names.get(version) != name:
+            raise StackError(
+                f"The local data was made from other migrations: {version}_{name}.sql is not among these. Go back to "
+                "the code that made it, or run `make clean` to start with an empty database."
+            )
+        applied[version] = sha
+    return applied
+
+
 def _is_pending(migration: Migration, applied: dict[str, str]) -> bool:
     if migration.version not in applied:
         return True
     if applied[migration.version] != migration.sha:
         raise StackError(
-            f"{migration.path.name} was changed after it had been applied here. Add a new migration, or run "
-            "`make clean` to start with an empty database."
+            f"{migration.path.name} was changed after it had been applied here. Undo that and add a new migration, or "
+            "run `make clean` to start with an empty database."
         )
     return False
 

@@ -48,7 +48,8 @@ def serve(
         remote = remote_project()
         if remote:
             terminal.say(f"  Supabase is the project at {remote['SUPABASE_URL']}")
-        with backends(home, on_event=terminal.part, template=template, remote=remote) as parts:
+        limited = os.environ.get("AUTH_RATE_LIMITS") != "off"
+        with backends(home, on_event=terminal.part, template=template, limited=limited, remote=remote) as parts:
             stack = Stack(parts, template, sockets, terminal, began=began, host=host, concurrency=concurrency)
             with suppress(KeyboardInterrupt):
                 asyncio.run(stack.run())
@@ -120,22 +121,26 @@ class Stack:
 
     def _announce(self, port: int, control: int, functions: int) -> None:
         url = f"http://localhost:{port}"
-        record = {
+        self._facts = {
             "url": url,
             "control": f"http://127.0.0.1:{control}",
             "dsn": self._backends.dsn,
             "environment": self._backends.environment,
             "logs": str(self._home.logs),
-            "pids": {"stack": os.getpid(), **{name: part.pid for name, part in self._backends.parts.items()}},
         }
-        aside = self._home.run / "stack.new"
-        aside.touch(mode=0o600)
-        aside.write_text(json.dumps(record, indent=2))
-        aside.rename(self._home.run / "stack.json")
+        self._record()
         dashboard = f"{url}/health/dashboard#token={self._backends.operator_token}"
         if not is_loopback(self._host):
             self._terminal.shared(f"http://{network_address(self._host)}:{port}")
         self._terminal.ready(url, dashboard, time.monotonic() - self._began, self._home.logs, functions)
+
+    def _record(self) -> None:
+        """Write what others may want to know of this stack; again where a part has become another process."""
+        pids = {"stack": os.getpid(), **{name: part.pid for name, part in self._backends.parts.items()}}
+        aside = self._home.run / "stack.new"
+        aside.touch(mode=0o600)
+        aside.write_text(json.dumps({**self._facts, "pids": pids}, indent=2))
+        aside.rename(self._home.run / "stack.json")
 
     def _start_watching(self, template: Template) -> None:
         self._spawn(watch_code(template, self._code_changed, self._code_stop))
@@ -193,6 +198,7 @@ class Stack:
         self._terminal.notice(f"{part.child.name} ended; starting it again. Its log: {part.child.log}")
         try:
             part.launch()  # here in the main thread, with which it shall end
+            self._record()
             await asyncio.to_thread(self._backends.recover, part)
         except StackError as error:
             self._terminal.notice(str(error))

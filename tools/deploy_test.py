@@ -101,8 +101,8 @@ def _is_unknown(resource: dict[str, Any]) -> bool:
 class Emulator:
     """AWS as far as it goes: clients of it, and what is deployed there."""
 
-    def __init__(self, url: str, rest_url: str) -> None:
-        self._url, self._rest_url = url, rest_url
+    def __init__(self, url: str) -> None:
+        self._url = url
 
     def client(self, service: str) -> Any:
         """Return a client of a service."""
@@ -132,8 +132,6 @@ class Emulator:
                 section["CodeUri"] = f"s3://{BUCKET}/one/Functions"
         for layer in LAYERS:
             document["Resources"][layer]["Properties"]["ContentUri"] = f"s3://{BUCKET}/one/{layer}"
-        # Hosted projects have PostgREST below their one address, the local stack elsewhere.
-        document["Globals"]["Function"]["Environment"]["Variables"]["SUPABASE_REST_URL"] = self._rest_url
         translated = emulable(Translator({}, Parser()).translate(document, parameters))
         key = f"{build_name}.json"
         self.client("s3").put_object(Bucket=BUCKET, Key=key, Body=json.dumps(translated).encode())
@@ -235,7 +233,7 @@ def answers(url: str) -> None:
 def run(emulator: Emulator, supabase_url: str, key: str) -> None:
     """Deploy, walk, change, deploy again, go back."""
     emulator.client("s3").create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
-    emulator.client("secretsmanager").create_secret(Name=SECRET, SecretString=json.dumps({"service_role_key": key}))
+    emulator.client("secretsmanager").create_secret(Name=SECRET, SecretString=json.dumps({"secret_key": key}))
     folder = OUTPUT / "emulated"
     build(host(), folder)
     emulator.upload(folder, "one")
@@ -275,7 +273,7 @@ def main() -> int:
         with (Path(home) / "emulator.log").open("w") as log:
             process = subprocess.Popen([sys.argv[1]], env=environment, stdout=log, stderr=subprocess.STDOUT)
         try:
-            emulator = Emulator(f"http://127.0.0.1:{port}", backends.environment["SUPABASE_REST_URL"])
+            emulator = Emulator(f"http://127.0.0.1:{port}")
             end = time.monotonic() + 60
             while True:
                 try:
@@ -285,7 +283,7 @@ def main() -> int:
                     if time.monotonic() > end:
                         raise
                     time.sleep(0.1)
-            run(emulator, backends.environment["SUPABASE_URL"], backends.environment["SUPABASE_SERVICE_ROLE_KEY"])
+            run(emulator, backends.environment["SUPABASE_URL"], backends.environment["SUPABASE_SECRET_KEY"])
         except BaseException:
             print((Path(home) / "emulator.log").read_text(encoding="utf-8")[-20000:])
             raise

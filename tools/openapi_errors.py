@@ -11,15 +11,17 @@ from typing import Any
 
 Operation = dict[str, Any]
 
-_PROBLEM = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemDetails"}}}
+_PROBLEM = {"$ref": "#/components/schemas/ProblemDetails"}
 _RETRY_AFTER = {"Retry-After": {"description": "Seconds.", "required": True, "schema": {"type": "integer"}}}
-_CHALLENGE = {"WWW-Authenticate": {"required": True, "schema": {"const": "Bearer"}}}
+_CHALLENGE = {"WWW-Authenticate": {"required": True, "schema": {"type": "string", "pattern": "^Bearer"}}}
 _HEADERS = {401: _CHALLENGE, 429: _RETRY_AFTER, 503: _RETRY_AFTER}
 
 _OF_DOMAIN = {
     "POST /api/auth/register": {409, 422},
     "POST /api/auth/login": {401},
     "POST /api/auth/refresh": {401},
+    "POST /api/auth/password/reset": {401},
+    "POST /api/auth/email/confirm": {401},
     "PATCH /api/users/me": {409},
     "GET /api/gamification/xp/history/{user_id}": {403},
     "GET /api/gamification/leaderboard/{period}": {403, 404},
@@ -85,11 +87,26 @@ def _name(status: int) -> str:
 def _response(status: int) -> dict[str, Any]:
     from studysync import errors
 
-    kinds = {
+    codes = sorted(
         kind.code for kind in vars(errors).values() if isinstance(kind, errors.ErrorKind) and kind.status == status
-    }
+    )
     return {
-        "description": ", ".join(sorted(kinds)),
+        "description": ", ".join(codes),
         **({"headers": _HEADERS[status]} if status in _HEADERS else {}),
-        "content": _PROBLEM,
+        "content": {"application/problem+json": {"schema": _PROBLEM, "example": _example(status, codes[0])}},
+    }
+
+
+def _example(status: int, code: str) -> dict[str, Any]:
+    message = "A sentence for a person."
+    return {
+        "type": f"urn:studysync:error:{code.lower().replace('_', '-')}",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": message,
+        "instance": "/api/sessions/start",
+        "error": True,
+        "error_code": code,
+        "message": message,
+        "request_id": "3f1d2c54-8a0b-4c6e-9d7f-2b1a0c9e8d7f",
     }

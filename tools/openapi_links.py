@@ -32,7 +32,16 @@ def add_links(document: dict[str, Any]) -> None:
             if f"{{{parameter}}}" in name:
                 _link(operations[source], status, target, {"parameters": {parameter: f"$response.body#/{where}"}})
     for source, status, where, name, field in _BODY_FIELDS:
-        _link(operations[source], status, operations[name], {"requestBody": {field: f"$response.body#/{where}"}})
+        _link(
+            operations[source],
+            status,
+            operations[name],
+            {
+                "description": f"`{where.replace('/', '.')}` is the `{field}` of its body.",
+                # As an extension: openapi-generator refuses an object in `requestBody`.
+                "x-body": {field: f"$response.body#/{where}"},
+            },
+        )
 
 
 def _link(source: dict[str, Any], status: str, target: dict[str, Any], what: dict[str, Any]) -> None:

@@ -100,8 +100,9 @@ def _changes(target: Target) -> Statuses:
 
 
 def _straight_to_the_database(target: Target) -> Statuses:
-    url = f"{target.environment['SUPABASE_REST_URL']}/study_sessions?subject=match.(a*)*(a*)*(a*)*(a*)*$"
-    headers = {"Authorization": f"Bearer {target.accounts[0].token}"}
+    url = f"{target.environment['SUPABASE_URL']}/rest/v1/study_sessions?subject=match.(a*)*(a*)*(a*)*(a*)*$"
+    key = target.environment["SUPABASE_PUBLISHABLE_KEY"]
+    headers = {"apikey": key, "Authorization": f"Bearer {target.accounts[0].token}"}
     return _at_once([lambda: httpx.get(url, headers=headers, timeout=30)] * 40, workers=40)
 
 

@@ -163,9 +163,9 @@ def _event(path: str, token: str) -> str:
 
 
 def _token(environment: dict[str, str]) -> str:
-    url, key = environment["SUPABASE_AUTH_URL"], environment["SUPABASE_SERVICE_ROLE_KEY"]
+    url, key = environment["SUPABASE_URL"] + "/auth/v1", environment["SUPABASE_SECRET_KEY"]
     name = f"cold_{uuid.uuid4().hex[:12]}"
-    account = {"email": f"{name}@example.test", "password": "password1"}
+    account = {"email": f"{name}@example.test", "password": "analytical1"}
     made = {**account, "email_confirm": True, "user_metadata": {"username": name}}
     with httpx.Client(headers={"apikey": key, "Authorization": f"Bearer {key}"}, timeout=30) as client:
         client.post(f"{url}/admin/users", json=made).raise_for_status()

@@ -112,7 +112,7 @@ def _answered_from_memory() -> Iterator[None]:
     )
     environment = {
         "SUPABASE_URL": "http://project.test",
-        "SUPABASE_SERVICE_ROLE_KEY": "key",
+        "SUPABASE_SECRET_KEY": "sb_secret_key",
         "SUPABASE_JWT_SECRET": _SECRET,
         "RATE_LIMIT_PER_MINUTE": "10000000",
         "RATE_LIMIT_PER_HOUR": "100000000",

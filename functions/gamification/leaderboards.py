@@ -1,4 +1,4 @@
-"""Leaderboards: a first page that everybody shares, and the caller's own place, which is never old."""
+"""Leaderboards: a shared first page from the cache, and the caller's own place, which is always current."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Question(TypedDict):
 
 
 class Place(TypedDict):
-    """A place on a board; without XP in the period there is no rank."""
+    """A place on a leaderboard; `rank` is None without XP in the period."""
 
     rank: int | None
     user_id: str
@@ -43,13 +43,13 @@ class Place(TypedDict):
 
 
 class Entry(Place):
-    """A place on a page, and when its XP was reached: part of the position that the next page starts after."""
+    """A place on a page. `reached_at`, when its XP was reached, is part of the next page's starting position."""
 
     reached_at: str
 
 
 class Standing(TypedDict):
-    """Where the caller stands, and out of how many."""
+    """The caller's place, and the number of users on the leaderboard."""
 
     period_start: str
     me: Place
@@ -57,7 +57,7 @@ class Standing(TypedDict):
 
 
 class SharedPage(TypedDict):
-    """What a page says to everybody; it holds one entry more than its limit where there are more."""
+    """The part of a page that is the same for every caller; one entry more than its limit if there are more."""
 
     period: str
     period_start: str
@@ -74,8 +74,9 @@ async def leaderboard(
 ) -> Leaderboard:
     """Return a page of a leaderboard with the caller's own place.
 
-    The first pages of current periods are the same for everybody and up to a minute old. The caller's own place never
-    is, nor a page that contradicts it. Nothing else is cached: a caller can ask for any number of other pages.
+    The first pages of current periods are shared by all callers and up to a minute old. The caller's own place is
+    always current; a cached page that contradicts it is read again. No other page is cached, because a caller can
+    request any number of them.
 
     Raises:
         ApiError: VALIDATION_ERROR, no such period begins on `period_start`; NOT_FOUND, no such space.
@@ -100,11 +101,11 @@ async def leaderboard(
 
 
 class _PageReader:
-    """Reads the page that a cache miss asks for, and keeps what it says of the caller alone.
+    """Reads a page on a cache miss and remembers the caller's own standing from it.
 
     Attributes:
-        asked: whether it was this caller who read for all that asked at the same moment.
-        standing: of the caller, where it was.
+        asked: whether this caller did the read that all concurrent callers share.
+        standing: the caller's standing if `asked`; otherwise None.
     """
 
     def __init__(self, caller: Caller, question: Question) -> None:
@@ -133,16 +134,16 @@ async def _first_page(caller: Caller, question: Question) -> Board:
     except ApiError:
         if reader.asked:
             raise
-        # Another caller's refusal, who asked at the same moment; this one may be allowed what that one is not.
+        # Another caller, who asked at the same moment, was denied; this one may be allowed.
         return await _read_board(caller, question)
     entries = shared["entries"][: limit + 1]
     standing = reader.standing
     if standing is None:
         standing = await _read_standing(caller, question)
         if _contradicts(standing, shared["period_start"], entries, limit):
-            # Read past the cache: the page is as good as before for everybody else.
+            # Bypass the cache; the cached page is still good for everyone else.
             return await _read_board(caller, question)
-    # What a rank is out of belongs to the rank.
+    # The rank and the total it refers to must come from the same read.
     return Board(
         period=shared["period"],
         period_start=shared["period_start"],
@@ -182,14 +183,14 @@ async def _shared_page(
 
 
 def _contradicts(standing: Standing, period_start: str, entries: list[Entry], limit: int) -> bool:
-    """Tell whether a cached first page is of another period, or shows the caller otherwise than they stand."""
+    """Return whether a cached first page is of another period, or contradicts the caller's standing."""
     if standing["period_start"] != period_start:
         return True
     me = standing["me"]
     shown = next((entry for entry in entries if entry["user_id"] == me["user_id"]), None)
     if shown is not None:
         return (shown["rank"], shown["xp"], shown["username"]) != (me["rank"], me["xp"], me["username"])
-    # A page with free places shows everybody; a full one those above its last line.
+    # A page with room left shows everyone; a full one shows everyone above its last entry.
     return me["rank"] is not None and (len(entries) <= limit or me["xp"] > entries[-1]["xp"])
 
 

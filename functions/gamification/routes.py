@@ -1,4 +1,4 @@
-"""HTTP in and out of the gamification domain."""
+"""HTTP routes of the gamification domain."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from studysync.web.routing import create_router
 
 router = create_router("gamification", prefix="/api/gamification")
 
-PeriodStart = Annotated[date | None, Query(description="The first day of a past period; absent: the current one.")]
+PeriodStart = Annotated[date | None, Query(description="The first day of a past period. Default: the current one.")]
 
 
 @router.get("/xp/history/{user_id}")
@@ -42,7 +42,7 @@ async def badges(_caller: CurrentUser) -> Success[list[Badge]]:
 
 @router.get("/badges/{user_id}")
 async def user_badges(caller: CurrentUser, user_id: UserInPath) -> Success[UserBadges]:
-    """Get a user's badges, and their progress towards the others."""
+    """Get a user's badges, and their progress towards those not earned yet."""
     return Success(data=await service.user_badges(caller, user_id))
 
 
@@ -61,6 +61,6 @@ async def leaderboard(
     limit: Limit = DEFAULT_LIMIT,
     cursor: Cursor = None,
 ) -> LeaderboardPage:
-    """Get the leaderboard of a period, of everybody or of one space."""
+    """Get the leaderboard of a period, for all users or for one space."""
     board = await leaderboards.leaderboard(caller, period, period_start, space_id, limit, cursor)
     return LeaderboardPage(data=board, next_cursor=board.next_cursor)

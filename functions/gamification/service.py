@@ -1,4 +1,4 @@
-"""What gamification shows. Everything here is earned elsewhere: by completing sessions."""
+"""Reads XP, badges and streaks. All of it is earned by completing sessions, in other domains."""
 
 from __future__ import annotations
 
@@ -32,12 +32,15 @@ async def user_badges(caller: Caller, user_id: UUID) -> UserBadges:
 
 
 async def streaks(caller: Caller, user_id: UUID) -> Streaks:
-    """Return a user's streak."""
-    return Streaks.model_validate(await _read(caller, "streaks", user_id))
+    """Return a user's streak. Other users see no dates if the user does not share activity."""
+    found = await _read(caller, "streaks", user_id)
+    if not found["share_activity"] and user_id != caller.user_id:
+        found |= {"last_active_date": None, "active_today": False, "at_risk": False}
+    return Streaks.model_validate(found)
 
 
 async def _read(caller: Caller, what: str, user_id: UUID) -> Any:
-    """Return what the database knows of a user; the audit trail records that somebody else looked."""
+    """Read a user's data; the audit trail records access by another user."""
     found = await database().call(f"get_{what}", p_user_id=str(user_id))
     audit_logger.log_access_by(caller.user_id, what, user_id)
     return found
@@ -47,7 +50,7 @@ async def history(caller: Caller, user_id: UUID, limit: int, cursor: str | None)
     """Return a page of the caller's own ledger, newest first.
 
     Raises:
-        ApiError: AUTHORIZATION_ERROR, it is somebody else's; NOT_FOUND, nobody's.
+        ApiError: AUTHORIZATION_ERROR, it is another user's; NOT_FOUND, no such user.
     """
     if user_id != caller.user_id:
         await database().call("get_xp", p_user_id=str(user_id))
@@ -67,7 +70,7 @@ async def catalogue() -> list[dict[str, str | int]]:
 
 
 async def backfill_badges() -> int:
-    """Give new badges to those who qualified before; the schedule calls it. Returns how many are not done yet."""
+    """Award new badges to users who already qualify, on a schedule. Returns the number of users left to do."""
     left = begun = 0
 
     async def step() -> bool:

@@ -1,4 +1,4 @@
-"""HTTP in and out of the spaces domain."""
+"""HTTP routes of the spaces domain."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ async def search(
     query: Annotated[
         SearchText | None,
         Query(
-            description="Part of a name; its beginning where there are not three letters or digits in a row. "
-            "A page may hold fewer than `limit` and still have a `next_cursor`."
+            description="Part of a name. Without three letters or digits in a row, it matches the beginning only. "
+            "A page may contain fewer than `limit` spaces and still have a `next_cursor`."
         ),
     ] = None,
     limit: Limit = DEFAULT_LIMIT,
@@ -83,19 +83,19 @@ async def change_space(write: Write, space_id: UUID, body: SpaceChanges) -> Succ
 
 @router.delete("/{space_id}")
 async def delete_space(write: Write, space_id: UUID, body: RequestBody | None = None) -> Success[SpaceDeleted]:
-    """Delete a space. The sessions that were studied in it stay."""
+    """Delete a space. Sessions studied in it are kept."""
     return Success(data=await write.run_once("delete_space", SpaceDeleted, body, space_id=str(space_id)))
 
 
 @router.post("/{space_id}/join")
 async def join(write: Write, space_id: UUID, body: JoinSpace | None = None) -> Success[Membership]:
-    """Join a space. Joining again gives the same answer."""
+    """Join a space. Joining again returns the same answer."""
     return Success(data=await service.join(write, body, space_id))
 
 
 @router.post("/{space_id}/leave")
 async def leave(write: Write, space_id: UUID, body: RequestBody | None = None) -> Success[OwnMembership]:
-    """Leave a space. An owner must hand it over first, unless nobody else is in it."""
+    """Leave a space. An owner with other members must transfer it first."""
     return Success(data=await write.run_once("leave_space", OwnMembership, body, space_id=str(space_id)))
 
 
@@ -119,7 +119,7 @@ async def renew_invite_code(write: Write, space_id: UUID, body: RequestBody | No
 
 @router.patch("/{space_id}/members/{user_id}")
 async def change_role(write: Write, space_id: UUID, user_id: UserInPath, body: RoleChange) -> Success[Membership]:
-    """Change a member's role. `owner` hands the space over."""
+    """Change a member's role. `owner` transfers the space to them."""
     return Success(data=await service.change_role(write, body, space_id, user_id))
 
 
@@ -127,7 +127,7 @@ async def change_role(write: Write, space_id: UUID, user_id: UserInPath, body: R
 async def remove_member(
     write: Write, space_id: UUID, user_id: UserInPath, ban: bool = False, body: RequestBody | None = None
 ) -> Success[Removed]:
-    """Remove a member. `ban` also keeps them out, and replaces the invite code."""
+    """Remove a member. With `ban`, they cannot rejoin, and the invite code is replaced."""
     return Success(data=await service.remove_member(write, body, space_id, user_id, ban=ban))
 
 

@@ -20,6 +20,8 @@ from studysync.web.rate_limits import Allowance, Attempt, by_network, network_of
 from_one_address = RateLimiter(per_minute=30, per_hour=60, name="sign-in", block=1)
 from_everywhere = RateLimiter(per_minute=60, per_hour=300, name="sign-in-account", block=1)
 _registrations = RateLimiter(name="registration")  # with the settings' limits
+_mails = RateLimiter(per_minute=3, per_hour=10, name="account-mail")
+_mail_tokens = RateLimiter(name="mail-token")  # with the settings' limits
 
 
 def password_attempt(email: str) -> Attempt:
@@ -43,4 +45,25 @@ def registration_attempt() -> Attempt:
         "registrations_limited",
         "Too many registrations from this address.",
         by_network(_registrations, settings.registrations_per_minute, settings.registrations_per_hour),
+    )
+
+
+def mail_attempt(email: str) -> Attempt:
+    """Return a mail that is asked for. All count, whether one is sent or not."""
+    settings = get_settings()
+    return Attempt(
+        "mails_limited",
+        "Too many mails were asked for.",
+        Allowance(_mails, keyed_hash("mail", email.lower())),
+        by_network(_mails, settings.registrations_per_minute, settings.registrations_per_hour),
+    )
+
+
+def mail_token_attempt() -> Attempt:
+    """Return a try at a token of a mail; only wrong ones count."""
+    settings = get_settings()
+    return Attempt(
+        "mail_tokens_guessed",
+        "Too many links that are not valid.",
+        by_network(_mail_tokens, settings.failed_sign_ins_per_minute, settings.failed_sign_ins_per_hour),
     )

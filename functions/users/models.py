@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import cache
+from pathlib import Path
 from typing import Annotated, Any, Literal
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -27,6 +29,15 @@ Email = Annotated[
 ]
 
 
+@cache
+def common_passwords() -> frozenset[str]:
+    """Return the passwords that are guessed first, of those that would be accepted otherwise; in lower case.
+
+    From the 20,000 most common that Django refuses as well (BSD-3-Clause).
+    """
+    return frozenset(Path(__file__).with_name("common_passwords.txt").read_text(encoding="utf-8").split())
+
+
 def _letter_and_digit(password: SecretStr) -> SecretStr:
     value = password.get_secret_value()
     if not (any(char.isalpha() for char in value) and any(char.isdigit() for char in value)):
@@ -35,6 +46,8 @@ def _letter_and_digit(password: SecretStr) -> SecretStr:
         raise ValueError("must not be longer than 72 bytes")  # what bcrypt reads, and Supabase Auth accepts
     if not writable(value):
         raise ValueError("must not contain NUL or half a character")
+    if value.lower() in common_passwords():
+        raise ValueError("is one of the most common passwords")
     return password
 
 
@@ -68,6 +81,7 @@ class Registration(RequestBody):
     username: Username
     email: Email
     password: NewPassword
+    captcha_token: str | None = Field(default=None, max_length=4096, description="Where the stage asks for a captcha.")
 
 
 class Login(RequestBody):
@@ -78,9 +92,60 @@ class Login(RequestBody):
 
 
 class Refresh(RequestBody):
-    """A refresh token, which works once."""
+    """A refresh token. It works once, but that a repeat whose answer was lost gets the same tokens."""
 
     refresh_token: SecretStr = Field(min_length=1, max_length=1024)
+
+
+class Logout(RequestBody):
+    """Which sessions to end."""
+
+    scope: Literal["local", "others", "global"] = Field(
+        default="local", description="`local`: this session; `others`: all but this one; `global`: all."
+    )
+
+
+class EmailOnly(RequestBody):
+    """An address; whether it has an account is not told."""
+
+    email: Email
+
+
+MailToken = Annotated[SecretStr, Field(min_length=1, max_length=512, description="From the link in the mail.")]
+CurrentPassword = Annotated[SecretStr, Field(max_length=1024)]
+
+
+class PasswordReset(RequestBody):
+    """A new password for who can read the account's mail."""
+
+    token: MailToken
+    password: NewPassword
+
+
+class PasswordChange(RequestBody):
+    """A new password for who knows the old one."""
+
+    password: CurrentPassword
+    new_password: NewPassword
+
+
+class EmailChange(RequestBody):
+    """Another address for who knows the password."""
+
+    email: Email
+    password: CurrentPassword
+
+
+class EmailConfirmation(RequestBody):
+    """The token of a mail that asks to confirm an address."""
+
+    token: MailToken
+
+
+class AccountDeletion(RequestBody):
+    """Who was signed in more than ten minutes ago shows the password."""
+
+    password: CurrentPassword | None = None
 
 
 class ProfileChanges(RequestBody):
@@ -90,6 +155,8 @@ class ProfileChanges(RequestBody):
     display_name: DisplayName = UNCHANGED
     timezone: TimeZone = UNCHANGED
     daily_goal_minutes: int = Field(default=UNCHANGED, ge=1, le=1440)
+    discoverable: bool = Field(default=UNCHANGED, description="Whether searches find you.")
+    share_activity: bool = Field(default=UNCHANGED, description="Whether others see when you study.")
 
 
 class Tokens(BaseModel):
@@ -99,12 +166,64 @@ class Tokens(BaseModel):
     token: str = Field(description="The access token for `Authorization: Bearer`.")
     refresh_token: str
     expires_at: datetime
+    session_id: Annotated[str, Field(exclude=True)] = ""
+    second_factor_required: bool = Field(
+        default=False,
+        description="The account has a second factor: show it at Supabase Auth, this token opens nothing yet.",
+    )
 
 
-class Registered(Tokens):
-    """A new account and its first session."""
+class Registered(BaseModel):
+    """A new account, and its first session where the address need not be confirmed first."""
 
+    user_id: UUID
     username: str
+    token: str | None
+    refresh_token: str | None
+    expires_at: datetime | None
+    confirmation_sent_at: datetime | None = None
+
+
+class Accepted(BaseModel):
+    """If there is something to do, it is done; the answer is the same if there is not."""
+
+    accepted: Literal[True] = True
+
+
+class PasswordChanged(BaseModel):
+    """The new password is the only one."""
+
+    changed: Literal[True] = True
+
+
+class EmailConfirmed(BaseModel):
+    """What a confirmation came to."""
+
+    confirmed: bool = Field(description="False: the mail to the other address has to be answered as well.")
+
+
+class SignIn(BaseModel):
+    """A session of Supabase Auth."""
+
+    session_id: UUID
+    created_at: datetime
+    last_used_at: datetime
+    user_agent: str | None
+    current: bool
+
+
+class SignInEnded(BaseModel):
+    """The session's refresh token is dead; its access token expires within an hour."""
+
+    session_id: UUID
+    ended: Literal[True]
+
+
+class ExportedRow(BaseModel):
+    """Something that is kept of the user."""
+
+    table: str = Field(examples=["study_sessions"])
+    row: dict[str, Any]
 
 
 class PublicProfile(BaseModel):
@@ -125,6 +244,9 @@ class OwnProfile(PublicProfile):
     email: str | None
     timezone: str
     daily_goal_minutes: int
+    email_confirmed: bool
+    discoverable: bool
+    share_activity: bool
 
 
 class LoggedOut(BaseModel):

@@ -13,6 +13,7 @@ $$;
 
 -- Names that would speak for the service, or mean nothing or nobody in somebody's program.
 create table internal.reserved_names (name text primary key);
+comment on table internal.reserved_names is 'Usernames that nobody may take.';
 insert into internal.reserved_names (name)
 select unnest(string_to_array(
   'admin admins administrator administrators administration sysadmin superuser root owner operator support helpdesk help '
@@ -49,6 +50,7 @@ create table internal.secret_keys (
   name text primary key,
   key bytea not null check (octet_length(key) >= 32)
 );
+comment on table internal.secret_keys is 'Keys of keyed hashes, made with the database and never shown.';
 insert into internal.secret_keys (name, key)
 select 'address', decode(replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', ''), 'hex');
 

@@ -6,9 +6,13 @@ create table public.profiles (
   display_name text not null check (char_length(display_name) between 1 and 80),
   timezone text not null default 'UTC',
   daily_goal_minutes integer not null default 60 check (daily_goal_minutes between 1 and 1440),
+  discoverable boolean not null default true,    -- false: in no search
+  share_activity boolean not null default true,  -- false: others do not see when this user studies
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now()
 );
+comment on table public.profiles is
+  'The profile of an account of Supabase Auth; every other table of a user hangs on it.';
 create unique index profiles_username_key on public.profiles (internal.skeleton(username));
 
 create function internal.refuse_reserved_name() returns trigger
@@ -29,6 +33,8 @@ create table internal.former_mailboxes (
   left_at timestamptz not null,
   primary key (user_id, mailbox)
 );
+comment on table internal.former_mailboxes is
+  'Hashes of the last 20 email addresses that an account had before its present one.';
 
 -- All mailboxes that an account has or had.
 create function internal.mailboxes(p_user_id uuid) returns setof bytea
@@ -52,6 +58,7 @@ create table public.user_stats (
   xp_by_source jsonb not null default '{}',
   updated_at timestamptz not null default now()
 );
+comment on table public.user_stats is 'Totals of a user. Locking the row serializes all writes of the user.';
 
 -- One row a local day with a completed session. `streak` is the length of the run of days that ends on this one.
 create table public.study_days (
@@ -67,12 +74,14 @@ create table public.study_days (
   streak integer not null,
   primary key (user_id, day)
 );
+comment on table public.study_days is 'One row per local day on which a user completed a session.';
 
 -- Whose writes are refused (internal.lock_user) and who cannot sign in.
 create table internal.suspensions (
   user_id uuid primary key references public.profiles on delete cascade,
   suspended_at timestamptz not null
 );
+comment on table internal.suspensions is 'Accounts that an operator has suspended.';
 
 -- The same for registrations, whose caller has no account yet: a key belongs to the account that came of it, so that its
 -- owner may repeat the registration from anywhere, and to the network address it came from, where another registration
@@ -84,6 +93,7 @@ create table public.registration_keys (
   fingerprint text not null,
   created_at timestamptz not null default internal.clock()
 );
+comment on table public.registration_keys is 'Idempotency keys of registrations.';
 create index registration_keys_created on public.registration_keys (created_at);
 
 create policy own_profile on public.profiles for select to authenticated using (user_id = (select auth.uid()));

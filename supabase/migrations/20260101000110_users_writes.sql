@@ -10,6 +10,7 @@ create table public.idempotency_keys (
   expires_at timestamptz not null,
   primary key (user_id, key)
 );
+comment on table public.idempotency_keys is 'First answers of writes that carried an Idempotency-Key.';
 create index idempotency_keys_expiry on public.idempotency_keys (expires_at);
 
 -- Run the write p_operation(p_user_id, p_args) once for its Idempotency-Key; a repeat gets the first answer. The answer
@@ -36,13 +37,17 @@ begin
   where exists (select from public.profiles where user_id = p_user_id);  -- not after the account deleted itself
   return v_response;
 end $$;
+comment on function public.write_once is 'Run a write once per Idempotency-Key; a repeat gets the first answer.';
 
 -- Forget the keys whose time is over.
 create function public.purge_idempotency_keys(p_limit integer default 10000) returns integer
 language sql security definer set search_path = '' as $$
   select internal.purge('public.idempotency_keys', 'expires_at', interval '0', p_limit)
     + internal.purge('public.registration_keys', 'created_at', interval '7 days', p_limit)
+    + internal.purge_unconfirmed_accounts(p_limit)
 $$;
+comment on function public.purge_idempotency_keys is
+  'Delete expired idempotency keys, at most p_limit of each kind; returns how many.';
 
 -- What an account stored on the last day (UTC) on which it stored anything, for its daily quota.
 create table public.account_usage (
@@ -54,6 +59,7 @@ create table public.account_usage (
   rejected_bytes bigint not null,  -- of payloads of events that can never be applied
   rejected_events integer not null default 0
 ) with (fillfactor = 50);
+comment on table public.account_usage is 'What an account stored on its last active day (UTC), for the daily quota.';
 
 -- Add to what an account has stored today (UTC), and fail once that is more than a day's quota. p_rejected_bytes is of
 -- payloads that nobody can use again; returns what of such was stored today before.

@@ -5,6 +5,7 @@ create table public.user_change_counters (
   user_id uuid primary key references public.profiles on delete cascade,
   seq bigint not null
 );
+comment on table public.user_change_counters is 'The number of the last change of each user.';
 create policy own_counter on public.user_change_counters for select to authenticated using (user_id = (select auth.uid()));
 
 -- Say beforehand of whom a transaction changes something, when that is more than one user: their counters are then taken

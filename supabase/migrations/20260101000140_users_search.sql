@@ -99,7 +99,7 @@ declare
   v_at_most integer;
   v_read public.profiles[];
   v_found public.profiles[];
-  v_page public.profiles[] := '{}';
+  v_page public.profiles[] := array[]::public.profiles[];
   v_room integer;
   v_next jsonb;
 begin
@@ -114,7 +114,8 @@ begin
     else
       v_read := array(select u from internal.users_by_username('', v_after, v_at_most) u);
     end if;
-    v_found := array(select u from unnest(v_read) u where internal.search_step(u, v_query) = v_step);
+    v_found := array(select u from unnest(v_read) u
+      where internal.search_step(u, v_query) = v_step and u.discoverable and internal.is_public(u.user_id));
     v_room := p_limit - cardinality(v_page);
     v_page := v_page || v_found[:v_room];
     if cardinality(v_found) > v_room then
@@ -128,5 +129,6 @@ begin
   return jsonb_build_object('next', v_next, 'users', (
     select coalesce(jsonb_agg(internal.public_profile(u)), '[]') from unnest(v_page) u));
 end $$;
+comment on function public.search_users is 'Search users by username or display name, page by page.';
 
 select internal.lock_down();

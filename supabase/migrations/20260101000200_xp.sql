@@ -3,6 +3,7 @@
 
 create type public.xp_source as enum (
   'session', 'focus_bonus', 'daily_bonus', 'streak_bonus', 'milestone_500', 'milestone_10000', 'correction');
+comment on type public.xp_source is 'What an entry of the XP ledger was paid for.';
 
 create table public.xp_ledger (
   user_id uuid not null references public.profiles on delete cascade,
@@ -19,6 +20,7 @@ create table public.xp_ledger (
   check (case when source = 'correction' then amount < 0 else amount > 0 end),
   check ((milestone is null) = (source not in ('milestone_500', 'milestone_10000')))
 );
+comment on table public.xp_ledger is 'Append-only ledger of all XP; totals, days and leaderboards add up to it.';
 -- A session can pay only once, and a milestone is reached only once.
 create unique index xp_ledger_session on public.xp_ledger (session_id, source, milestone) nulls not distinct;
 create unique index xp_ledger_milestone on public.xp_ledger (user_id, source, milestone) where milestone is not null;

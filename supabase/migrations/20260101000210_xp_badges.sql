@@ -12,6 +12,7 @@ create table public.badges (
   backfilled_to uuid not null default '00000000-0000-0000-0000-000000000000',
   backfill_done boolean not null default false
 );
+comment on table public.badges is 'The catalogue of badges, with a metric and a threshold each.';
 create policy everybody on public.badges for select to authenticated using (true);
 
 create table public.user_badges (
@@ -20,6 +21,7 @@ create table public.user_badges (
   earned_at timestamptz not null,
   primary key (user_id, badge_key)
 );
+comment on table public.user_badges is 'Badges that users have earned.';
 create policy own_badges on public.user_badges for select to authenticated using (user_id = (select auth.uid()));
 
 insert into public.badges (badge_key, name, description, metric, threshold, position, backfill_done) values
@@ -90,5 +92,7 @@ begin
   end if;
   return (select count(*) from public.badges where not backfill_done);
 end $$;
+comment on function public.backfill_badges is
+  'Award new badges to users who qualified before; returns how many badges are unfinished.';
 
 select internal.lock_down();

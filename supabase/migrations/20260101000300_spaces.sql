@@ -13,6 +13,7 @@ create table public.spaces (
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now()
 );
+comment on table public.spaces is 'Study groups.';
 create index spaces_newest on public.spaces (created_at desc, space_id desc) where visibility = 'public';
 create index spaces_letters on public.spaces using gin (lower(name) extensions.gin_trgm_ops) with (fastupdate = off)
   where visibility = 'public';
@@ -26,6 +27,7 @@ create table public.space_members (
   joined_at timestamptz not null,
   primary key (space_id, user_id)
 );
+comment on table public.space_members is 'Members of spaces and their roles; every space has exactly one owner.';
 -- Never two owners; never none is what leave_space and leave_all_spaces see to.
 create unique index space_members_one_owner on public.space_members (space_id) where role = 'owner';
 create index space_members_user on public.space_members (user_id, joined_at);
@@ -37,6 +39,7 @@ create table public.space_bans (
   created_at timestamptz not null,
   primary key (space_id, user_id)
 );
+comment on table public.space_bans is 'Accounts that are banned from a space.';
 create index space_bans_user on public.space_bans (user_id);
 
 -- The mailboxes of those who are banned (internal.mailbox_hash), so that a ban outlives the account: as long as the space.
@@ -46,6 +49,8 @@ create table internal.banned_mailboxes (
   banned_at timestamptz not null,
   primary key (space_id, mailbox)
 );
+comment on table internal.banned_mailboxes is
+  'Hashes of the email addresses of banned users, so that a ban outlives the account.';
 
 create table public.space_activity (
   activity_id bigint generated always as identity primary key,
@@ -56,6 +61,7 @@ create table public.space_activity (
   details jsonb not null default '{}',
   occurred_at timestamptz not null
 );
+comment on table public.space_activity is 'The activity feed of each space.';
 create index space_activity_feed on public.space_activity (space_id, activity_id desc);
 create index space_activity_user on public.space_activity (user_id);
 create index space_activity_age on public.space_activity (occurred_at);
@@ -66,6 +72,7 @@ create table internal.space_permissions (
   role text not null check (role in ('outsider', 'banned', 'member', 'moderator', 'owner')),
   primary key (action, role)
 );
+comment on table internal.space_permissions is 'Which role may do what in a space.';
 insert into internal.space_permissions (action, role)
 select action, unnest(string_to_array(roles, ' ')) from (values
   ('read', 'outsider banned member moderator owner'),

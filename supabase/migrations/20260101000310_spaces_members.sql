@@ -74,6 +74,7 @@ begin
   end if;
   return internal.membership_json(internal.add_member(v_id, p_user_id, 'member'));
 end $$;
+comment on function public.join_space is 'Join a space by id or invite code.';
 
 -- {"space_id"}. An owner who is alone takes the space with them. Leaving again is the same answer, but where the space
 -- does not exist for the caller any more.
@@ -93,6 +94,7 @@ begin
   end if;
   return jsonb_build_object('space_id', v_id, 'is_member', false, 'role', null);
 end $$;
+comment on function public.leave_space is 'Leave a space; a sole owner''s space is deleted.';
 
 create function public.get_membership(p_user_id uuid, p_space_id uuid) returns jsonb
 language sql stable security definer set search_path = '' as $$
@@ -100,6 +102,7 @@ language sql stable security definer set search_path = '' as $$
   from internal.authorize_space(p_user_id, p_space_id, 'membership') s
   left join public.space_members m on m.space_id = s.space_id and m.user_id = p_user_id
 $$;
+comment on function public.get_membership is 'The caller''s role in a space.';
 
 -- The target of an action that is for those above them only; returns their membership.
 create function internal.require_lower_role(p_user_id uuid, p_space_id uuid, p_target_id uuid)
@@ -144,6 +147,7 @@ begin
   select * into v_member from public.space_members where space_id = v_id and user_id = v_target;
   return internal.membership_json(v_member);
 end $$;
+comment on function public.change_member_role is 'Change a member''s role, or transfer ownership.';
 
 -- Keep a user, and whoever comes with one of their mailboxes, out of a space for good. They know the invite code, so there
 -- is a new one, which comes from the service like every other.
@@ -212,6 +216,7 @@ begin
   end if;
   return jsonb_build_object('space_id', v_id, 'user_id', v_target, 'is_member', false, 'banned', v_ban);
 end $$;
+comment on function public.remove_member is 'Remove a member from a space, optionally with a ban.';
 
 -- When an account goes, whichever way, its spaces pass to the longest-standing moderator, else member, or go with it
 -- when nobody is left. Every space of the user is locked, not only the owned ones: nobody can hand them one meanwhile.

@@ -17,6 +17,8 @@ create type internal.session_progress as (
   first_claim timestamptz,
   last_claim timestamptz
 );
+comment on type internal.session_progress is
+  'Running totals of an active session, so that no event has to read those before it.';
 
 create table public.study_sessions (
   session_id uuid primary key,
@@ -59,6 +61,7 @@ create table public.study_sessions (
   check ((status = 'active') = (ended_at is null)),
   check (ended_at >= started_at)
 );
+comment on table public.study_sessions is 'Study sessions, from start to outcome.';
 -- One active session a user, however many starts come at once. What an offline batch tells of the time before it may
 -- still be open beside it.
 create unique index study_sessions_one_active on public.study_sessions (user_id)
@@ -88,6 +91,7 @@ create table public.session_events (
   payload jsonb not null default '{}',
   primary key (user_id, event_id)
 );
+comment on table public.session_events is 'Events of sessions that are active or ended within the last day.';
 create index session_events_session on public.session_events (session_id, occurred_at, seq);
 create index session_events_breaks on public.session_events (session_id, occurred_at, seq)
   where event_type in ('break_start', 'break_end');

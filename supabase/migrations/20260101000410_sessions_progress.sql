@@ -4,6 +4,7 @@
 -- An event of the client on its way into its session: a sign of life, a break, a note.
 create type internal.client_event as (
   session_id uuid, event_id uuid, event_type text, occurred_at timestamptz, claimed_at timestamptz, payload jsonb);
+comment on type internal.client_event is 'An event of a client that is about to be recorded in its session.';
 
 -- More than anybody needs who sits 12 hours, at one event a second; and breaks, which are counted anew with each.
 create function internal.max_session_events() returns integer

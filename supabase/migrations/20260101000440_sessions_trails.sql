@@ -3,6 +3,7 @@
 
 -- Numbers of two bytes each, and those that need four: null in `small`, and in `large` in the same order.
 create type internal.packed_numbers as (small smallint[], large integer[]);
+comment on type internal.packed_numbers is 'Integers in two bytes each, with those that need four beside them.';
 
 create table public.session_trails (
   session_id uuid primary key references public.study_sessions on delete cascade,
@@ -15,9 +16,12 @@ create table public.session_trails (
   event_ids uuid[],                    -- of all but heartbeats, see internal.archived_id
   payloads jsonb                       -- by number, of those that have one; null: none
 );
+comment on table public.session_trails is
+  'Archived events of sessions that ended a day ago or earlier, one compact row per session.';
 create index session_trails_age on public.session_trails (archived_on);
 
 create table internal.event_letters (event_type text primary key, letter "char" not null unique);
+comment on table internal.event_letters is 'The letter that stands for an event type in session_trails.';
 insert into internal.event_letters (event_type, letter) values
   ('start', 's'), ('heartbeat', 'h'), ('focus_start', 'f'), ('focus_end', 'F'), ('break_start', 'b'), ('break_end', 'B'),
   ('note', 'n'), ('complete', 'c'), ('abandon', 'a');
@@ -176,6 +180,8 @@ begin
   end loop;
   return v_count;
 end $$;
+comment on function public.archive_sessions is
+  'Archive the events of up to p_limit sessions that ended a day ago or earlier; returns how many.';
 
 -- Trails go 90 days after they were archived; what a session came to stays in its row.
 create function public.purge_session_trails(p_limit integer default 10000) returns integer
@@ -190,5 +196,7 @@ language sql security definer set search_path = '' as $$
   )
   select count(*)::integer from gone
 $$;
+comment on function public.purge_session_trails is
+  'Delete archived events after 90 days, at most p_limit sessions; returns how many.';
 
 select internal.lock_down();

@@ -65,6 +65,7 @@ begin
   values (v_id, p_user_id, 'lifecycle', 'start', v_now);
   return internal.session_started_json(v_session);
 end $$;
+comment on function public.start_session is 'Start a study session.';
 
 -- {"event_id", "session_id", "event_type", "timestamp"?, "payload"?}: one event of the client, dated by the server. An
 -- event that is there already is left as it is, so that a call whose answer was lost can be made again.
@@ -94,6 +95,7 @@ begin
     'focus_seconds', v_session.focus_seconds, 'last_heartbeat_at', v_session.last_heartbeat_at,
     'status', v_session.status);
 end $$;
+comment on function public.record_session_event is 'Record a heartbeat or another event of an active session.';
 
 -- The caller's session that is to end as p_status: active, or ended in just this way before.
 create function internal.lock_session_to_end(p_user_id uuid, p_args jsonb, p_status text) returns public.study_sessions
@@ -123,6 +125,7 @@ begin
     v_session, internal.session_now(v_session), (p_args ->> 'completed_at')::timestamptz,
     (p_args ->> 'efficiency')::numeric, p_args ->> 'mode');
 end $$;
+comment on function public.complete_session is 'Complete a session and award its XP.';
 
 -- {"session_id"}
 create function public.abandon_session(p_user_id uuid, p_args jsonb) returns jsonb
@@ -135,11 +138,13 @@ begin
   end if;
   return internal.record_abandonment(v_session, internal.session_now(v_session), 'client');
 end $$;
+comment on function public.abandon_session is 'End a session without XP.';
 
 create function public.get_session(p_user_id uuid, p_session_id uuid) returns jsonb
 language sql stable security definer set search_path = '' as $$
   select internal.session_json(internal.own_session(p_user_id, p_session_id))
 $$;
+comment on function public.get_session is 'One of the caller''s sessions.';
 
 create function public.get_active_session(p_user_id uuid) returns jsonb
 language plpgsql stable security definer set search_path = '' as $$
@@ -152,6 +157,7 @@ begin
   end if;
   return internal.session_json(v_session);
 end $$;
+comment on function public.get_active_session is 'The caller''s active session.';
 
 -- Newest first, from after (p_after_started_at, p_after_id). One row more than p_limit where there are more.
 create function public.list_sessions(
@@ -168,6 +174,7 @@ language sql stable security definer set search_path = '' as $$
     order by started_at desc, session_id desc limit p_limit + 1
   ) s
 $$;
+comment on function public.list_sessions is 'A page of the caller''s sessions, newest first.';
 
 -- In order, from after (p_after_at, p_after_seq). One row more than p_limit where there are more.
 create function public.get_session_events(
@@ -182,6 +189,7 @@ language sql stable security definer set search_path = '' as $$
     order by occurred_at, seq limit p_limit + 1
   ) e
 $$;
+comment on function public.get_session_events is 'A page of a session''s events, oldest first.';
 
 -- What the schedule calls, until nothing is left: ends up to p_limit silent sessions, and postpones the look at those that
 -- have gone on. Users who are locked are left to the next run. One at a time: two transactions that pay several users
@@ -222,13 +230,15 @@ begin
   return jsonb_build_object(
     'completed', v_completed, 'abandoned', v_abandoned, 'postponed', v_postponed, 'xp_awarded', v_xp);
 end $$;
+comment on function public.close_silent_sessions is
+  'End up to p_limit sessions that have been silent for 60 minutes; returns counts.';
 
 -- The members of a space with what they are doing: who is studying is known to sessions, not to spaces.
 create function public.get_space_members(p_user_id uuid, p_space_id uuid) returns jsonb
 language sql stable security definer set search_path = '' as $$
   select coalesce(jsonb_agg(jsonb_build_object(
     'user_id', m.user_id, 'username', p.username, 'role', m.role, 'joined_at', m.joined_at, 'xp', u.total_xp,
-    'is_studying', exists (
+    'is_studying', (p.share_activity or m.user_id = p_user_id) and exists (
       select from public.study_sessions a
       where a.user_id = m.user_id and a.status = 'active' and internal.is_running(a)))
     order by internal.role_rank(m.role) desc, m.joined_at, m.user_id), '[]')
@@ -237,5 +247,6 @@ language sql stable security definer set search_path = '' as $$
   join public.profiles p on p.user_id = m.user_id
   join public.user_stats u on u.user_id = m.user_id
 $$;
+comment on function public.get_space_members is 'Members of a space, their XP, and who is studying now.';
 
 select internal.lock_down();

@@ -20,6 +20,8 @@ create table public.rejected_events (
   received_at timestamptz not null,
   primary key (user_id, event_id)
 );
+comment on table public.rejected_events is
+  'Events of offline batches that were rejected, kept for their client to inspect and retry.';
 create index rejected_events_newest on public.rejected_events (user_id, received_at desc, event_id)
   where error_code is not null;
 create index rejected_events_waiting on public.rejected_events (user_id, session_id)
@@ -37,15 +39,18 @@ create table public.sync_clients (
   applied_count bigint not null,
   primary key (user_id, client_id)
 );
+comment on table public.sync_clients is 'What the server has received from each client of a user.';
 create policy own_clients on public.sync_clients for select to authenticated using (user_id = (select auth.uid()));
 
 -- An event while it is judged: as rejected_events, without its user and before anything is decided.
 create type internal.sync_event as (
   event_id uuid, session_id uuid, event_type text, payload jsonb, claimed_at timestamptz, occurred_at timestamptz,
   position integer, client_id text, fingerprint text, error_code text, message text, received_at timestamptz);
+comment on type internal.sync_event is 'An event of an offline batch while it is processed.';
 
 -- What becomes of an event: applied, duplicate (what it asks for is so already) or rejected, with code and message.
 create type internal.event_result as (status text, error_code text, message text);
+comment on type internal.event_result is 'The result of an event of an offline batch: applied, duplicate or rejected.';
 
 create function internal.rejection_result(p_code text, p_message text) returns internal.event_result
 language sql immutable set search_path = '' as $$ select ('rejected', p_code, p_message)::internal.event_result $$;
@@ -279,9 +284,9 @@ declare
   v_event internal.sync_event;
   v_session public.study_sessions;
   v_result internal.event_result;
-  v_pending internal.client_event[] := '{}';
-  v_done internal.sync_event[] := '{}';
-  v_statuses text[] := '{}';
+  v_pending internal.client_event[] := array[]::internal.client_event[];
+  v_done internal.sync_event[] := array[]::internal.sync_event[];
+  v_statuses text[] := array[]::text[];
 begin
   -- Before the sessions' own rows, in the order in which whoever deletes a space takes them.
   perform from public.spaces where space_id in (

@@ -185,6 +185,7 @@ begin
     'sessions', internal.completed_outcomes(p_user_id, v_sessions || array(
       select session_id from unnest(v_sent) where event_type in ('start', 'complete'))));
 end $$;
+comment on function public.sync_offline is 'Apply a batch of offline events in one transaction.';
 
 create function internal.rejected_json(p_event public.rejected_events) returns jsonb
 language sql stable set search_path = '' as $$
@@ -208,6 +209,7 @@ language sql stable security definer set search_path = '' as $$
     order by received_at desc, event_id limit p_limit + 1
   ) e
 $$;
+comment on function public.get_rejected_events is 'A page of the caller''s rejected events, newest first.';
 
 -- {"event_id", "mode"}: try a rejected event again, judged as when it came. What waited for it comes with it.
 create function public.retry_rejected_event(p_user_id uuid, p_args jsonb) returns jsonb
@@ -240,6 +242,7 @@ begin
   return internal.xp_gained(v_before, v_after) || internal.rejected_json(v_event) || jsonb_build_object(
     'sessions', internal.completed_outcomes(p_user_id, array[v_event.session_id]));
 end $$;
+comment on function public.retry_rejected_event is 'Try a rejected event again.';
 
 create function public.get_sync_status(p_user_id uuid, p_client_id text default null) returns jsonb
 language sql stable security definer set search_path = '' as $$
@@ -252,11 +255,14 @@ language sql stable security definer set search_path = '' as $$
     'last', internal.change_cursor(p_user_id))
   from public.sync_clients where user_id = p_user_id and (p_client_id is null or client_id = p_client_id)
 $$;
+comment on function public.get_sync_status is 'What the server has received from the caller''s clients.';
 
 -- An event that is older than 30 days is refused for its age, so what is known of a rejected one is needed no longer.
 create function public.purge_sync_events(p_limit integer default 10000) returns integer
 language sql security definer set search_path = '' as $$
   select internal.purge('public.rejected_events', 'received_at', interval '32 days', p_limit)
 $$;
+comment on function public.purge_sync_events is
+  'Delete rejected events after 32 days, at most p_limit; returns how many.';
 
 select internal.lock_down();

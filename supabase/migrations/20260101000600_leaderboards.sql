@@ -10,6 +10,7 @@ create table public.leaderboards (
   period_end date not null default 'infinity',  -- the first day after it
   unique nulls not distinct (space_id, period, period_start)
 );
+comment on table public.leaderboards is 'One board per period and space; global boards have no space.';
 
 create table public.leaderboard_scores (
   board_id bigint not null references public.leaderboards on delete cascade,
@@ -18,6 +19,7 @@ create table public.leaderboard_scores (
   reached_at timestamptz not null,  -- who got to a score first stands before others with the same
   primary key (board_id, user_id)
 );
+comment on table public.leaderboard_scores is 'The XP of each user on each board.';
 create index leaderboard_scores_order on public.leaderboard_scores (board_id, xp desc, reached_at, user_id);
 create index leaderboard_scores_user on public.leaderboard_scores (user_id);
 create policy own_scores on public.leaderboard_scores for select to authenticated using (user_id = (select auth.uid()));
@@ -33,6 +35,8 @@ create table public.leaderboard_buckets (
   users integer not null,
   primary key (board_id, fine, bucket, shard)
 ) with (fillfactor = 50);
+comment on table public.leaderboard_buckets is
+  'Histograms of the scores of each board, from which exact ranks are read.';
 
 create function internal.leaderboard_shard(p_user_id uuid) returns smallint
 language sql immutable set search_path = '' as $$ select (hashtext(p_user_id::text) & 7)::smallint $$;

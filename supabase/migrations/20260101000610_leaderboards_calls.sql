@@ -89,5 +89,6 @@ begin
         'xp', coalesce(v_xp, 0), 'level', u.level)
       from public.profiles p join public.user_stats u using (user_id) where p.user_id = p_caller_id));
 end $$;
+comment on function public.get_leaderboard is 'A page of a leaderboard, with the caller''s own rank.';
 
 select internal.lock_down();

@@ -12,6 +12,8 @@ create table public.user_changes (
   changed_at timestamptz not null,
   primary key (user_id, kind, entity_id)
 );
+comment on table public.user_changes is
+  'The last change of each thing that a second device synchronizes, except sessions.';
 create index user_changes_seq on public.user_changes (user_id, seq);
 create policy own_changes on public.user_changes for select to authenticated using (user_id = (select auth.uid()));
 
@@ -97,5 +99,6 @@ begin
       order by seq limit p_limit + 1
     ) changes));
 end $$;
+comment on function public.get_changes is 'Changes after a cursor, each with the current state of what changed.';
 
 select internal.lock_down();

@@ -3,6 +3,7 @@
 -- they began and ended, so the trail is put together from both when it is read.
 
 create type internal.audit_action as enum ('authentication', 'authorization', 'data_access', 'data_modification');
+comment on type internal.audit_action is 'Categories of audit entries.';
 
 -- A student leaves many of these, so they are small: what says nothing is null, and the order of the columns leaves no gaps.
 create table public.audit_log (
@@ -19,6 +20,7 @@ create table public.audit_log (
   changes jsonb,  -- by field: the new value, of what is not secret
   primary key (user_id, entry_id)
 );
+comment on table public.audit_log is 'Append-only audit trail of each user, kept for 30 days.';
 -- For the purge. By the hour, because equal values take next to no room in an index.
 create index audit_log_age on public.audit_log (date_trunc('hour', occurred_at at time zone 'UTC'));
 create index audit_log_refusals on public.audit_log (user_id, entry_id) where not success;
@@ -153,6 +155,7 @@ create function public.record_refusal(p_user_id uuid, p_operation text, p_resour
 language sql security definer set search_path = '' as $$
   select internal.record_audit_refusal(p_user_id, 'authorization', p_operation, 'route', p_resource)
 $$;
+comment on function public.record_refusal is 'Record in a user''s audit trail that a request was denied.';
 
 -- The address is looked up here and not kept; one that nobody has leaves nothing.
 create function public.record_failed_sign_in(p_email text) returns void
@@ -160,6 +163,8 @@ language sql security definer set search_path = '' as $$
   select internal.record_audit_refusal(u.id, 'authentication', 'sign_in', 'account')
   from auth.users u where u.email = lower(p_email)
 $$;
+comment on function public.record_failed_sign_in is
+  'Record a failed sign-in in the audit trail of the account with this address.';
 
 -- What a user's sessions tell, newest first, from before (p_at, p_turn, p_session_id): that one began, and that it ended. In
 -- the same moment one ends (turn 0) before another begins (1), and one that took no time ends after it began (2).
@@ -224,6 +229,7 @@ language sql stable security definer set search_path = '' as $$
       coalesce((select min(entry_id) from page where n <= p_limit), p_before), coalesce((select place from last), p_at),
       coalesce((select turn from last), p_turn), coalesce((select session_id from last), p_session_id)) end)
 $$;
+comment on function public.get_audit is 'A page of the caller''s audit trail, newest first.';
 
 -- What lies in hours that are over for 30 days, at most p_limit.
 create function public.purge_audit_log(p_limit integer default 10000) returns integer
@@ -239,5 +245,6 @@ begin
   get diagnostics v_count = row_count;
   return v_count;
 end $$;
+comment on function public.purge_audit_log is 'Delete audit entries after 30 days, at most p_limit; returns how many.';
 
 select internal.lock_down();

@@ -23,8 +23,9 @@ begin
     perform internal.record_audit_entry(
       p_user_id, 'suspend', 'account', null, jsonb_build_object('reason', p_args ->> 'reason'));
   end if;
-  return '{}';
+  return 'true'::jsonb;
 end $$;
+comment on function public.suspend_account is 'Suspend an account: it can neither write nor sign in.';
 
 create function public.restore_account(p_user_id uuid, p_args jsonb) returns jsonb
 language plpgsql security definer set search_path = '' as $$
@@ -36,14 +37,15 @@ begin
     perform internal.record_audit_entry(
       p_user_id, 'restore', 'account', null, jsonb_build_object('reason', p_args ->> 'reason'));
   end if;
-  return '{}';
+  return 'true'::jsonb;
 end $$;
+comment on function public.restore_account is 'Lift an account''s suspension.';
 
 -- {"space_id", "reason"}: let somebody join a space again, also with the mailboxes that the ban went by.
 create function public.lift_ban(p_user_id uuid, p_args jsonb) returns jsonb
 language plpgsql security definer set search_path = '' as $$
 declare
-  v_space_id uuid := p_args ->> 'space_id';
+  v_space_id uuid := (p_args ->> 'space_id')::uuid;
 begin
   perform internal.lock_account(p_user_id);
   perform internal.lock_space(v_space_id);
@@ -57,8 +59,9 @@ begin
     perform internal.record_audit_entry(
       p_user_id, 'lift_ban', 'space', v_space_id, jsonb_build_object('reason', p_args ->> 'reason'));
   end if;
-  return '{}';
+  return 'true'::jsonb;
 end $$;
+comment on function public.lift_ban is 'Lift a user''s ban from a space.';
 
 -- Take back all that one session paid, milestones too. What counts towards milestones stays (user_stats.session_xp): each
 -- is paid once, also to those who come there again. Returns how much it was; 0 when it was taken back before.
@@ -113,5 +116,6 @@ begin
   select * into v_after from public.user_stats where user_id = p_user_id;
   return jsonb_build_object('xp_taken_back', v_taken, 'total_xp', v_after.total_xp, 'level', v_after.level);
 end $$;
+comment on function public.take_back_xp is 'Revoke the XP of forged sessions.';
 
 select internal.lock_down();

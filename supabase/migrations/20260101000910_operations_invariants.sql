@@ -1,9 +1,9 @@
 -- What always holds of XP and all that is derived from it, and how a database of any size is checked for it.
 
--- Whatever does not hold of the users after p_after and up to p_until, as rows (invariant, subject, expected, found).
--- Planned for this very range: a few thousand users are looked up, all of them are read in one go. Full joins also where a
--- left one would do: the planner takes a range of ids for a handful, and would compare each row with each.
-create function internal.violations_of_users(p_after uuid, p_until uuid)
+-- Whatever does not hold of XP, days and scores of the users after p_after and up to p_until, as rows (invariant, subject,
+-- expected, found). Planned for this very range: a few thousand users are looked up, all of them are read in one go. Full
+-- joins also where a left one would do: the planner takes a range of ids for a handful, and would compare each row with each.
+create function internal.violations_of_xp(p_after uuid, p_until uuid)
 returns table (invariant text, subject text, expected text, found text)
 language plpgsql stable set search_path = '' set plan_cache_mode = force_custom_plan as $$
 begin
@@ -16,8 +16,8 @@ begin
            date_trunc('month', l.occurred_at at time zone 'UTC')::date as month
     from public.xp_ledger l where l.user_id > p_after and l.user_id <= p_until
   ), ledger as (
-    select e.user_id, sum(e.amount) as total, coalesce(sum(e.amount) filter (where e.milestone is null and e.source <> 'correction'), 0)
-      as from_sessions
+    select e.user_id, sum(e.amount) as total,
+           coalesce(sum(e.amount) filter (where e.milestone is null and e.source <> 'correction'), 0) as from_sessions
     from entries e group by e.user_id
   ), earned as (
     select e.user_id, e.space_id, p.period, p.period_start, sum(e.amount) as xp
@@ -48,21 +48,6 @@ begin
     ) n
   ), days as (
     select r.user_id, (max(r.length))::integer as best_streak from runs r group by r.user_id
-  ), sessions as (
-    select c.session_id, c.user_id, c.xp_withheld, c.focus_seconds, c.xp_awarded as xp
-    from public.study_sessions c where c.user_id > p_after and c.user_id <= p_until and c.status = 'completed'
-  ), done as (
-    select c.user_id, count(*) as sessions, sum(c.focus_seconds) as focus_seconds from sessions c
-    where not c.xp_withheld group by c.user_id
-  ), paid as (
-    select e.session_id, sum(e.amount) as xp from entries e group by e.session_id
-  ), deserved as (
-    select s.user_id, b.badge_key from stats s
-    cross join lateral internal.badge_metrics(s.user_id) m
-    join public.badges b on b.metric = m.metric and m.value >= b.threshold and b.backfill_done
-  ), kept_badges as (
-    select u.user_id, u.badge_key from public.user_badges u join public.badges b using (badge_key)
-    where u.user_id > p_after and u.user_id <= p_until and b.backfill_done
   )
   select 'total_xp = sum of the ledger', user_id::text, coalesce(l.total, 0)::text, s.total_xp::text
   from stats s full join ledger l using (user_id) where s.total_xp is distinct from coalesce(l.total, 0)
@@ -88,15 +73,31 @@ begin
   select 'scores = ledger of the period', concat_ws(' ', board_id, user_id), e.xp::text, k.xp::text
   from scores e full join kept_scores k using (board_id, user_id) where e.xp is distinct from k.xp
   union all
-  select 'badges = rules', concat_ws(' ', user_id, badge_key), (d.user_id is not null)::text, (u.user_id is not null)::text
-  from deserved d full join kept_badges u using (user_id, badge_key) where d.user_id is null or u.user_id is null
-  union all
   select 'streak of a day = run that ends on it', concat_ws(' ', r.user_id, r.day), r.length::text, r.streak::text
   from runs r where r.streak <> r.length
   union all
   select 'best_streak = longest run', user_id::text, coalesce(d.best_streak, 0)::text, s.best_streak::text
-  from stats s full join days d using (user_id) where s.best_streak is distinct from coalesce(d.best_streak, 0)
-  union all
+  from stats s full join days d using (user_id) where s.best_streak is distinct from coalesce(d.best_streak, 0);
+end $$;
+
+-- The same of sessions: what they count for, and what they were paid.
+create function internal.violations_of_sessions(p_after uuid, p_until uuid)
+returns table (invariant text, subject text, expected text, found text)
+language plpgsql stable set search_path = '' set plan_cache_mode = force_custom_plan as $$
+begin
+  return query
+  with stats as (
+    select * from public.user_stats u where u.user_id > p_after and u.user_id <= p_until
+  ), sessions as (
+    select c.session_id, c.user_id, c.xp_withheld, c.focus_seconds, c.xp_awarded as xp
+    from public.study_sessions c where c.user_id > p_after and c.user_id <= p_until and c.status = 'completed'
+  ), done as (
+    select c.user_id, count(*) as sessions, sum(c.focus_seconds) as focus_seconds from sessions c
+    where not c.xp_withheld group by c.user_id
+  ), paid as (
+    select l.session_id, sum(l.amount) as xp from public.xp_ledger l
+    where l.user_id > p_after and l.user_id <= p_until group by l.session_id
+  )
   select 'completed sessions = sessions that count', user_id::text,
          concat_ws(' ', coalesce(d.sessions, 0), coalesce(d.focus_seconds, 0)),
          concat_ws(' ', s.completed_sessions, s.focus_seconds)
@@ -106,6 +107,35 @@ begin
   select 'paid once = outcome of the session', session_id::text, coalesce(c.xp, 0)::text, coalesce(p.xp, 0)::text
   from sessions c full join paid p using (session_id) where coalesce(c.xp, 0) <> coalesce(p.xp, 0);
 end $$;
+
+-- The same of badges.
+create function internal.violations_of_badges(p_after uuid, p_until uuid)
+returns table (invariant text, subject text, expected text, found text)
+language plpgsql stable set search_path = '' set plan_cache_mode = force_custom_plan as $$
+begin
+  return query
+  with deserved as (
+    select s.user_id, b.badge_key from public.user_stats s
+    cross join lateral internal.badge_metrics(s.user_id) m
+    join public.badges b on b.metric = m.metric and m.value >= b.threshold and b.backfill_done
+    where s.user_id > p_after and s.user_id <= p_until
+  ), kept_badges as (
+    select u.user_id, u.badge_key from public.user_badges u join public.badges b using (badge_key)
+    where u.user_id > p_after and u.user_id <= p_until and b.backfill_done
+  )
+  select 'badges = rules', concat_ws(' ', user_id, badge_key), (d.user_id is not null)::text, (u.user_id is not null)::text
+  from deserved d full join kept_badges u using (user_id, badge_key) where d.user_id is null or u.user_id is null;
+end $$;
+
+create function internal.violations_of_users(p_after uuid, p_until uuid)
+returns table (invariant text, subject text, expected text, found text)
+language sql stable set search_path = '' as $$
+  select * from internal.violations_of_xp(p_after, p_until)
+  union all
+  select * from internal.violations_of_sessions(p_after, p_until)
+  union all
+  select * from internal.violations_of_badges(p_after, p_until)
+$$;
 
 -- The same of the boards after p_after and up to p_until, whose histograms are of users from everywhere.
 create function internal.violations_of_boards(p_after bigint, p_until bigint)
@@ -136,6 +166,7 @@ language sql stable security definer set search_path = '' as $$
   union all
   select * from internal.violations_of_boards(0, 9223372036854775807)
 $$;
+comment on function public.check_invariants is 'Check every invariant in one snapshot; returns the violations.';
 
 -- How far the schedule has come on its way through all users and then all boards, and what it found: one row.
 create table internal.invariant_round (
@@ -146,6 +177,7 @@ create table internal.invariant_round (
   over boolean not null default true,
   violations jsonb not null default '{}'  -- how often, by invariant
 );
+comment on table internal.invariant_round is 'Progress and findings of the scheduled check of all invariants; one row.';
 insert into internal.invariant_round default values;
 
 -- Check the next p_users users, or boards of about as many scores, going on where the last call stopped; a round begins
@@ -160,7 +192,7 @@ declare
 begin
   select * into v_round from internal.invariant_round for update skip locked;
   if not found then
-    return '{"checked": false, "over": true, "violations": {}}';  -- another run is at it
+    return '{"checked": false, "over": true, "violations": {}}'::jsonb;  -- another run is at it
   elsif v_round.over and v_round.began_at between internal.clock() - interval '1 day' and internal.clock() then
     return jsonb_build_object('checked', false, 'over', true, 'violations', v_round.violations);
   elsif v_round.over then
@@ -192,5 +224,6 @@ begin
     boards_to = v_round.boards_to, over = v_round.over, violations = v_round.violations;
   return jsonb_build_object('checked', true, 'over', v_round.over, 'violations', v_round.violations);
 end $$;
+comment on function public.check_next_invariants is 'Check the next part of the database for violations of invariants.';
 
 select internal.lock_down();

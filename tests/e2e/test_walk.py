@@ -15,6 +15,8 @@ import pytest
 
 from tests.e2e.conftest import Stack, start_stack
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def http(stack: Stack) -> Any:
@@ -24,7 +26,7 @@ def http(stack: Stack) -> Any:
 
 def register(http: httpx.Client) -> tuple[str, dict[str, str]]:
     name = f"e_{uuid.uuid4().hex[:16]}"
-    body = {"username": name, "email": f"{name}@example.com", "password": "password1"}
+    body = {"username": name, "email": f"{name}@example.com", "password": "analytical1"}
     response = http.post("/api/auth/register", json=body)
     assert response.status_code == 201, response.text
     data = response.json()["data"]
@@ -207,7 +209,7 @@ def test_nothing_violates_the_invariants_and_no_secret_is_logged(stack: Stack) -
             assert connection.execute("select * from check_invariants()").fetchall() == []
     logs = "".join(path.read_text(errors="replace") for path in Path(facts["logs"]).rglob("*") if path.is_file())
     assert "session_completed" in logs
-    for secret in ("password1", "@example.com", "eyJhbGciOi", facts["environment"]["SUPABASE_SERVICE_ROLE_KEY"]):
+    for secret in ("analytical1", "@example.com", "eyJhbGciOi", facts["environment"]["SUPABASE_SECRET_KEY"]):
         assert secret not in logs
 
 

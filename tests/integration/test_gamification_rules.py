@@ -10,13 +10,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from local.backends import Backends
-from tests.support.client import Api
-from tests.support.model import StudentModel
-from tests.support.timeline import completed_session, violations
+from testing.client import Api
+from testing.model import StudentModel
+from testing.timeline import completed_session, violations
 
 ZONES = ["UTC", "Europe/Berlin", "America/Los_Angeles", "Pacific/Apia"]
 START = datetime(2028, 2, 20, tzinfo=UTC)  # around a leap day
@@ -26,6 +27,7 @@ arrivals = st.lists(
 )
 
 
+@pytest.mark.properties
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(arrivals=arrivals, seed=st.randoms(use_true_random=False))
 def test_the_database_and_the_model_agree(

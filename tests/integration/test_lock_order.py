@@ -13,8 +13,8 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from local.backends import Backends
+from testing.timeline import violations
 from tests.integration.test_space_rules import BROKEN_SPACES, make_accounts, make_spaces
-from tests.support.timeline import violations
 
 Work = Callable[[psycopg.Connection[Any]], object]
 ROUNDS = 25

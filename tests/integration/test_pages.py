@@ -9,20 +9,27 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+import boto3
 import pytest
+from moto.server import ThreadedMotoServer
 
+from health.operations import alarms
 from local.backends import Backends
-from resilience import CircuitBreaker, CircuitOpenError, performance_monitor
+from resilience import CircuitBreaker, CircuitOpenError, PerformanceMonitor, performance_monitor
 from resilience.testing import ManualClock
 from studysync.telemetry.error_tracker import error_tracker
 from studysync.telemetry.logging import app_logger
-from tests.support.axe import axe_core
-from tests.support.browser import PROGRAM, Browser
-from tests.support.client import Api
-from tests.support.outages import reconnect
-from tests.support.served import served
+from testing.axe import axe_core
+from testing.browser import PROGRAM, Browser
+from testing.client import Api
+from testing.outages import reconnect
+from testing.served import served
 
-pytestmark = pytest.mark.skipif(PROGRAM is None, reason="no chromium on this machine: apt-get install chromium")
+pytestmark = [
+    pytest.mark.own_servers,
+    pytest.mark.slow,
+    pytest.mark.skipif(PROGRAM is None, reason="no chromium on this machine: apt-get install chromium"),
+]
 
 PICTURES = os.environ.get("STUDYSYNC_PICTURES")
 """A folder to keep pictures of the pages in, for people; unset: none are taken."""
@@ -46,7 +53,9 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 
 @pytest.fixture(autouse=True)
 def signed_in(browser: Browser, url: str, backends: Backends) -> None:
-    """The tab holds the operator's token, from the link that `make serve` prints."""
+    """The tab holds the operator's token, from the link that `make serve` prints, and nothing of before."""
+    if browser.evaluate("location.origin").startswith("http"):
+        browser.evaluate("sessionStorage.clear()")
     open_link(browser, url, backends.operator_token)
 
 
@@ -200,19 +209,136 @@ def long_outage(backends: Backends) -> Iterator[float]:
     breaker.reset()
 
 
-def test_a_long_outage_is_shown_from_its_beginning(browser: Browser, url: str, long_outage: float) -> None:
-    """The band is open for all of its 200 seconds, however often it was probed, and the words say since when."""
+def test_a_long_outage_is_shown_from_its_beginning(
+    browser: Browser, url: str, backends: Backends, long_outage: float
+) -> None:
+    """The band is open for all of its 200 seconds, however often it was probed; the cause is first, the tab says it.
+
+    And a refresh in the middle of it leaves the keyboard where it was.
+    """
+    for _ in range(8):
+        app_logger.error("calls are not made", error_type="CircuitOpenError")
+    app_logger.error("connection refused", error_type="DatabaseDownError")
+    backends.project.postgrest.kill()
+    try:
+        browser.open(f"{url}/health/dashboard")
+        circuit = (
+            "[...document.querySelectorAll('.circuit')].find(e => e.querySelector('strong').textContent == 'outage')"
+        )
+        browser.wait_for(f"{circuit} && {circuit}.querySelector('.h-open')")
+        parts = browser.evaluate(
+            f"[...{circuit}.querySelectorAll('.history i')].map(e => [e.className, +e.style.flexGrow])"
+        )
+        away = [seconds for name, seconds in parts if name in {"h-open", "h-half_open"}]
+        assert sum(away) == pytest.approx(time.time() - long_outage, abs=15)
+        assert "h-closed" not in [name for name, _ in parts[1:]], "no gap is filled with what was not"
+        since = browser.evaluate(f"new Date({int(long_outage) * 1000}).toLocaleTimeString('en-GB')")
+        assert f"open since {since}" in browser.evaluate(f"{circuit}.textContent")
+        assert browser.evaluate("document.title").startswith("outage")
+        first = browser.evaluate("document.querySelector('#errors tbody tr').textContent")
+        assert "DatabaseDownError" in first
+        browser.evaluate("document.querySelector(\"[aria-label='Reset circuit outage']\").focus()")
+        browser.evaluate("(async () => { window.old = document.querySelector('.circuit'); await refresh() })()")
+        assert browser.evaluate("!window.old.isConnected")
+        assert browser.evaluate("document.activeElement.getAttribute('aria-label')") == "Reset circuit outage"
+    finally:
+        backends.project.postgrest.restart()
+
+
+def test_a_day_can_be_looked_at(browser: Browser, url: str) -> None:
+    """By ten minutes, with what was rolled up, deployments and orders; the choice survives a reload."""
+    now = time.time()
+    for version, minutes in (("7", 100), ("8", 80), ("8", 30)):
+        other = PerformanceMonitor(clock=ManualClock(now - 60 * minutes))
+        other.describe(service="spaces", version=version)
+        other._generation = performance_monitor._generation
+        for _ in range(30):
+            other.record("GET /api/spaces", 1.5, detail=f"request-of-{version}")
+        assert other.flush()
+        roller = PerformanceMonitor(clock=ManualClock(now - 60 * minutes + 600))
+        assert roller.roll_up() >= 1
     browser.open(f"{url}/health/dashboard")
-    circuit = "[...document.querySelectorAll('.circuit')].find(e => e.querySelector('strong').textContent == 'outage')"
-    browser.wait_for(f"{circuit} && {circuit}.querySelector('.h-open')")
-    parts = browser.evaluate(
-        f"[...{circuit}.querySelectorAll('.history i')].map(e => [e.className, +e.style.flexGrow])"
+    browser.wait_for(DONE)
+    assert "request-of-8" not in browser.text()
+    browser.click("[data-minutes='1440']")
+    browser.wait_for("document.querySelector('.window').textContent == 'last 24 hours'")
+    assert browser.evaluate("document.querySelectorAll('#traffic rect').length") == 144
+    assert "90" in browser.evaluate("document.querySelector('#tiles .tile').textContent")
+    assert "deployment: spaces 8" in browser.evaluate("document.querySelector('#marks').textContent")
+    assert browser.evaluate("document.querySelectorAll('#latency .m-deployment').length") == 1
+    assert "request-of-7" in browser.evaluate("document.querySelector('#slow').textContent")
+    browser.click("[data-order=clear-cache]")
+    browser.click("#confirm [value=yes]")
+    browser.wait_for("document.querySelector('#marks').textContent.includes('order of local: clear cache')")
+    browser.open(f"{url}/health/dashboard")
+    browser.wait_for("document.querySelector('.window').textContent == 'last 24 hours'")
+    assert browser.evaluate("document.querySelector('[aria-pressed=true]').dataset.minutes") == "1440"
+    browser.click("[data-minutes='180']")
+    browser.wait_for("document.querySelector('.window').textContent == 'last 3 hours'")
+    assert browser.evaluate("document.querySelectorAll('#traffic rect').length") == 18
+    picture(browser, "three-hours")
+    assert browser.complaints == []
+
+
+def test_environments_are_shown_on_demand(browser: Browser, url: str) -> None:
+    """They are asked for while somebody looks at them, and not before or after."""
+    performance_monitor.record("GET /api/spaces", 0.1)
+    browser.open(f"{url}/health/dashboard")
+    browser.wait_for(DONE)
+    asked = "performance.getEntriesByType('resource').filter(e => e.name.endsWith('/environments')).length"
+    assert browser.evaluate(asked) == 0
+    browser.click("#show-environments")
+    browser.wait_for("document.querySelectorAll('#environments tbody tr').length >= 1")
+    assert browser.evaluate("document.querySelector('#show-environments').getAttribute('aria-expanded')") == "true"
+    browser.click("#show-environments")
+    assert browser.evaluate("document.querySelector('#environments').textContent") == ""
+    before = browser.evaluate(asked)
+    browser.evaluate("refresh()")
+    assert browser.evaluate(asked) == before
+
+
+@pytest.fixture
+def raised_alarm(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A deployed stack's alarm is raised, in a CloudWatch by moto."""
+    server = ThreadedMotoServer(port=0)
+    server.start()
+    host, port = server.get_host_and_port()
+    monkeypatch.setenv("AWS_ENDPOINT_URL_CLOUDWATCH", f"http://{host}:{port}")
+    monkeypatch.setenv("STACK_NAME", "studysync-prod")
+    monkeypatch.setitem(alarms._kept, "until", 0.0)
+    client = boto3.client("cloudwatch")
+    client.put_metric_alarm(
+        AlarmName="studysync-prod-ThrottlesAlarm-1",
+        AlarmDescription="P1: turned away",
+        MetricName="Throttles",
+        Namespace="AWS/Lambda",
+        Period=60,
+        Statistic="Sum",
+        EvaluationPeriods=1,
+        Threshold=1,
+        ComparisonOperator="GreaterThanThreshold",
     )
-    away = [seconds for name, seconds in parts if name in {"h-open", "h-half_open"}]
-    assert sum(away) == pytest.approx(time.time() - long_outage, abs=15)
-    assert "h-closed" not in [name for name, _ in parts[1:]], "no gap is filled with what was not"
-    since = browser.evaluate(f"new Date({int(long_outage) * 1000}).toLocaleTimeString('en-GB')")
-    assert f"open since {since}" in browser.evaluate(f"{circuit}.textContent")
+    client.set_alarm_state(AlarmName="studysync-prod-ThrottlesAlarm-1", StateValue="ALARM", StateReason="a test")
+    yield
+    server.stop()
+    alarms._kept["until"] = 0.0
+
+
+def test_alarms_and_links_of_a_deployed_stack(browser: Browser, url: str, raised_alarm: None) -> None:
+    """What is raised stands there with what it means, and a request id leads to Logs Insights."""
+    performance_monitor.record("GET /api/spaces", 2.5, detail="slow-one")
+    app_logger.error("connection refused", error_type="DatabaseDownError", request_id="req-of-the-cause")
+    browser.open(f"{url}/health/dashboard")
+    browser.wait_for("document.querySelector('#alarms tbody tr')")
+    row = browser.evaluate("document.querySelector('#alarms tbody tr').innerText")
+    assert "ThrottlesAlarm-1" in row
+    assert "alarm" in row
+    assert "P1: turned away" in row
+    for place, id_ in (("#slow", "slow-one"), ("#errors", "req-of-the-cause")):
+        link = browser.evaluate(f"document.querySelector('{place} tbody a').href")
+        assert "logs-insights" in link
+        assert id_ in link
+    assert browser.complaints == []
 
 
 def test_causes_stand_before_what_follows_from_them(browser: Browser, url: str) -> None:
@@ -275,12 +401,14 @@ def test_tables_are_sorted_by_their_columns(browser: Browser, url: str) -> None:
 
 
 def test_slow_requests_are_not_the_pages_own(browser: Browser, url: str) -> None:
-    """What operators ask is not what they look for."""
+    """What operators ask is not what they look for; each of the others has its id."""
     performance_monitor.record("GET /health/detailed", 3.0)
     performance_monitor.record("GET /api/spaces", 2.0)
+    performance_monitor.record("GET /api/users", 1.5, detail="request-of-somebody")
     browser.open(f"{url}/health/dashboard")
     browser.wait_for("document.querySelector('#slow tbody tr')")
-    assert browser.evaluate("document.querySelector('#slow').textContent").count("GET ") == 1
+    shown = browser.evaluate("document.querySelector('#slow').textContent")
+    assert (shown.count("GET "), "request-of-somebody" in shown) == (2, True)
 
 
 def test_a_silent_answer_is_said(browser: Browser, url: str, backends: Backends) -> None:
@@ -294,7 +422,9 @@ def test_a_silent_answer_is_said(browser: Browser, url: str, backends: Backends)
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("width", [1200, 390])
-def test_axe_finds_nothing(browser: Browser, url: str, axe: str, dark: bool, width: int, long_outage: float) -> None:
+def test_axe_finds_nothing(
+    browser: Browser, url: str, axe: str, dark: bool, width: int, long_outage: float, raised_alarm: None
+) -> None:
     """Names, roles, order and contrast of both pages, with everything on them that there can be."""
     make_traffic()
     app_logger.error("calls are not made", error_type="CircuitOpenError")
@@ -305,6 +435,9 @@ def test_axe_finds_nothing(browser: Browser, url: str, axe: str, dark: bool, wid
     ):
         browser.open(f"{url}{path}", width=width, dark=dark)
         browser.wait_for(ready)
+        if path == "/health/dashboard":
+            browser.click("#show-environments")
+            browser.wait_for("document.querySelector('#environments tbody tr')")
         browser.evaluate("document.querySelectorAll('details').forEach((each, n) => { if (n < 5) each.open = true })")
         browser.evaluate(axe + ";0")
         found = browser.evaluate(VIOLATIONS)

@@ -10,10 +10,10 @@ import psycopg
 import pytest
 
 from studysync.settings import get_settings
-from tests.support.client import Api, Student, assert_problem
-from tests.support.clock import DatabaseClock
-from tests.support.spaces import create, join
-from tests.support.timeline import completed_session, record, violations
+from testing.client import Api, Student, assert_problem
+from testing.clock import DatabaseClock
+from testing.spaces import create, join
+from testing.timeline import completed_session, record, violations
 
 
 def close_silent_sessions(api: Api) -> dict[str, int]:

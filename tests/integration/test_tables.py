@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from studysync.compat.tables import Tables
-from tests.support.client import Api, Student
+from testing.client import Api, Student
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ import pytest
 from studysync.db.transport import http_client
 from studysync.errors import ApiError
 from studysync.settings import get_settings
-from tests.support.client import Api, Student
+from testing.client import Api, Student
 
 
 class BreakingProxy:

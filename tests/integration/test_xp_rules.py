@@ -12,9 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.support.client import Api
-from tests.support.model import StudentModel, credited_seconds
-from tests.support.timeline import record
+from testing.client import Api
+from testing.model import StudentModel, credited_seconds
+from testing.timeline import record
 
 EPOCH = datetime(2024, 2, 25, tzinfo=UTC)  # a leap day and, in the zones below, clock changes are near
 CREDITED = "select internal.credited_seconds(progress, started_at, %s) from study_sessions where session_id = %s"

@@ -7,7 +7,7 @@ they know. Both are worth a warning, neither takes the service down.
 from __future__ import annotations
 
 from health.operations.system import cpu, disk, memory
-from health.service import FIRST_CONTACT_SECONDS, ask_database
+from health.service import FIRST_CONTACT_SECONDS, ping_database
 from resilience import DynamoStore, default_store, health_checker, shared_circuits_async
 from studysync.db.transport import http_client
 from studysync.settings import get_settings
@@ -23,7 +23,7 @@ class UnhealthyError(Exception):
 
 
 async def _database() -> str:
-    await ask_database(_SECONDS)
+    await ping_database(_SECONDS)
     return "The database answers."
 
 

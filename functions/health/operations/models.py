@@ -108,7 +108,7 @@ class Endpoint(BaseModel):
 
 
 class Minute(BaseModel):
-    """All endpoints of one minute, health's own left out."""
+    """All endpoints of one minute, or of ten where `step_minutes` is that; health's own left out."""
 
     at: datetime
     requests: int
@@ -145,18 +145,71 @@ class PoolFigures(BaseModel):
     environments: int
 
 
+class Mark(BaseModel):
+    """Something that was done to the service, to be seen beside what became of it."""
+
+    at: datetime
+    kind: Literal["deployment", "order"]
+    text: str = Field(description="Which functions and versions; what was ordered.")
+    who: str | None = Field(description="The operator who gave the order.")
+
+
 class Metrics(BaseModel):
     """What the fleet measured."""
 
     window_minutes: int
-    environments: int
+    step_minutes: int = Field(description="What one of `minutes` stands for: 10 in windows over an hour.")
+    environments: int = Field(description="Those of the last hour at most.")
     complete: bool = Field(description="False: DynamoDB does not answer, and this is what one environment knows.")
     endpoints: list[Endpoint]
     dependencies: list[Endpoint]
     minutes: list[Minute]
+    marks: list[Mark] = Field(description="Deployments and orders of operators in this window, oldest first.")
     cache: CacheFigures
     pool: PoolFigures
     circuits: list[Circuit]
+
+
+class Environment(BaseModel):
+    """One execution environment: a running copy of a function."""
+
+    id: str
+    service: str = Field(description="Its function: `users`, `sessions` and so on.")
+    version: str
+    last_seen: datetime = Field(description="The minute of its last call.")
+    requests: int
+    errors: int
+    average_ms: float
+    p50_ms: float
+    p95_ms: float
+    p99_ms: float
+    connections: int = Field(description="To the database, in use when it last wrote its figures.")
+    waiting: int
+    cache_entries: int
+
+
+class Environments(BaseModel):
+    """The execution environments of the last quarter of an hour, the busiest first."""
+
+    window_minutes: int
+    complete: bool = Field(description="False: DynamoDB does not answer, and this is the one that answered.")
+    environments: list[Environment]
+
+
+class Alarm(BaseModel):
+    """An alarm of the stack."""
+
+    name: str
+    state: Literal["ALARM", "INSUFFICIENT_DATA", "OK"]
+    since: datetime
+    description: str
+
+
+class Alarms(BaseModel):
+    """The stack's alarms, those that are raised first."""
+
+    available: bool = Field(description="False: CloudWatch cannot be asked, as on the local stack.")
+    alarms: list[Alarm]
 
 
 class SlowRequest(BaseModel):
@@ -166,11 +219,14 @@ class SlowRequest(BaseModel):
     seconds: float
     at: datetime
     failed: bool
+    request_id: str
+    log_url: str | None = Field(description="A query of Logs Insights for its lines; null on the local stack.")
 
 
 class SlowRequests(BaseModel):
-    """The slowest requests of the last quarter of an hour, slowest first."""
+    """The slowest requests of a window, slowest first, health's own left out."""
 
+    window_minutes: int
     threshold_seconds: float
     recorded_from_seconds: float = Field(description="Faster ones are never listed, whatever the threshold.")
     complete: bool
@@ -190,6 +246,7 @@ class SeenError(BaseModel):
     first_seen: datetime
     last_seen: datetime
     request_id: str = Field(description="Of the last one, to find it in the logs.")
+    log_url: str | None = Field(description="A query of Logs Insights for its lines; null on the local stack.")
 
 
 class Errors(BaseModel):

@@ -7,9 +7,19 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Path, Query
 
-from health.operations import accounts, checks, service
+from health.operations import accounts, alarms, checks, service
 from health.operations.authentication import Operator, operator
-from health.operations.models import Circuits, Dependencies, Detailed, Done, Errors, Metrics, SlowRequests
+from health.operations.models import (
+    Alarms,
+    Circuits,
+    Dependencies,
+    Detailed,
+    Done,
+    Environments,
+    Errors,
+    Metrics,
+    SlowRequests,
+)
 from studysync.web.responses import Success
 from studysync.web.routing import create_router
 
@@ -18,6 +28,8 @@ router = create_router("operations", prefix="/health", dependencies=[Depends(ope
 router.include_router(accounts.router)
 
 CircuitName = Annotated[str, Path(max_length=100, description="A circuit of the fleet.")]
+
+Minutes = Annotated[int, Query(ge=1, le=service.LONGEST_WINDOW_MINUTES)]
 
 
 def _get(path: str, model: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -41,15 +53,30 @@ async def dependencies() -> Any:
 
 
 @_get("/metrics", Metrics)
-async def metrics(minutes: Annotated[int, Query(ge=1, le=60)] = service.WINDOW_MINUTES) -> Any:
-    """Tell what the fleet measured in the last minutes."""
+async def metrics(minutes: Minutes = service.WINDOW_MINUTES) -> Any:
+    """Tell what the fleet measured in the last minutes: by minute up to an hour, by ten minutes up to a day."""
     return {"data": await service.metrics(minutes)}
 
 
+@_get("/environments", Environments)
+async def environments() -> Any:
+    """Tell the execution environments of the last quarter of an hour one by one."""
+    return {"data": await service.environments()}
+
+
+@_get("/alarms", Alarms)
+async def state_of_alarms() -> Any:
+    """List the stack's alarms and their state, where CloudWatch can be asked."""
+    return {"data": await alarms.alarms()}
+
+
 @_get("/slow-requests", SlowRequests)
-async def slow_requests(threshold: Annotated[float, Query(ge=0, le=60, description="Seconds.")] = 1.0) -> Any:
-    """List the slowest requests of the last quarter of an hour."""
-    return {"data": await service.slow_requests(threshold)}
+async def slow_requests(
+    threshold: Annotated[float, Query(ge=0, le=60, description="Seconds.")] = 1.0,
+    minutes: Minutes = service.WINDOW_MINUTES,
+) -> Any:
+    """List the slowest requests of the last minutes."""
+    return {"data": await service.slow_requests(threshold, minutes)}
 
 
 @_get("/errors", Errors)

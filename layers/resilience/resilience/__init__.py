@@ -76,8 +76,8 @@ from resilience.limits.bulkhead import connection_pool as connection_pool
 from resilience.limits.rate_limiter import RateLimiter as RateLimiter
 from resilience.limits.rate_limiter import rate_limiter as rate_limiter
 from resilience.metrics.decorator import monitor_performance as monitor_performance
-from resilience.metrics.monitor import FleetReport as FleetReport
-from resilience.metrics.monitor import Minute as Minute
+from resilience.metrics.fleet import EnvironmentReport as EnvironmentReport
+from resilience.metrics.fleet import FleetReport as FleetReport
 from resilience.metrics.monitor import PerformanceMonitor as PerformanceMonitor
 from resilience.metrics.monitor import performance_monitor as performance_monitor
 from resilience.metrics.occurrences import Occurrence as Occurrence
@@ -85,6 +85,7 @@ from resilience.metrics.occurrences import Occurrences as Occurrences
 from resilience.metrics.performance import Performance as Performance
 from resilience.metrics.performance import SlowCall as SlowCall
 from resilience.metrics.sketch import Sketch as Sketch
+from resilience.metrics.written import Minute as Minute
 from resilience.pipelines import Pipeline as Pipeline
 from resilience.pipelines import pipeline as pipeline
 from resilience.query import QueryOptimizer as QueryOptimizer

@@ -20,8 +20,10 @@ from resilience import CircuitBreaker, CircuitOpenError, DynamoStore, MemoryStor
 from resilience.breaker.circuit import Permit
 from resilience.store import Item, Value
 from resilience.testing import ManualClock
-from tests.integration.resilience.forks import child_of
-from tests.integration.resilience.helpers import FaultyStore
+from testing.faulty_store import FaultyStore
+from testing.forks import child_of
+
+pytestmark = [pytest.mark.properties, pytest.mark.slow]
 
 RUNS = int(os.environ.get("MACHINE_RUNS", "300"))
 FLEET, LEASE, THRESHOLD = 3, 20.0, 3

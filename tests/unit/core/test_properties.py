@@ -26,6 +26,8 @@ from studysync.fields import DisplayText, Timestamp, clean_text
 from studysync.telemetry.logging import MASK, mask
 from studysync.web.pagination import decode_cursor, encode_cursor
 
+pytestmark = pytest.mark.properties
+
 TIMESTAMP: TypeAdapter[datetime] = TypeAdapter(Timestamp)
 DISPLAY: TypeAdapter[str] = TypeAdapter(DisplayText)
 OFFSETS = st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))

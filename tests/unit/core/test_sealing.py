@@ -15,7 +15,7 @@ from studysync.errors import ApiError
 from studysync.sealing import keyed_hash, seal, unseal
 from studysync.settings import get_settings
 from studysync.web.pagination import decode_cursor, encode_cursor
-from tests.unit.core.test_pagination import NAME
+from tests.unit.core.web.test_pagination import NAME
 
 OWNER = ("/api/sessions", "caller")
 

@@ -13,7 +13,7 @@ from resilience.breaker.publisher import Outcome
 from resilience.breaker.record import history_of
 from resilience.store import Item
 from resilience.testing import ManualClock
-from tests.integration.resilience.helpers import FaultyStore
+from testing.faulty_store import FaultyStore
 from tests.unit.resilience.dependency import DownError
 
 

@@ -22,7 +22,7 @@ from resilience import (
 )
 from resilience.cache.single_flight import PATIENCE
 from resilience.testing import ManualClock
-from tests.integration.resilience.helpers import FaultyStore
+from testing.faulty_store import FaultyStore
 from tests.unit.resilience.caching import Kit
 
 

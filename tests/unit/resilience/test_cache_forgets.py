@@ -10,7 +10,7 @@ import pytest
 
 from resilience import CacheManager, ConfigurationError, MemoryStore, cached, deadline, settle, timeout_for
 from resilience.testing import ManualClock
-from tests.integration.resilience.helpers import FaultyStore
+from testing.faulty_store import FaultyStore
 
 
 class Database:

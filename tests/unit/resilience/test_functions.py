@@ -33,6 +33,8 @@ from resilience import (
 )
 from resilience.store._connection import RefusedError
 
+pytestmark = pytest.mark.slow
+
 Decorator = Callable[[Any], Any]
 DECORATORS: dict[str, Callable[[], Decorator]] = {
     "circuit_breaker": lambda: circuit_breaker(name="f"),

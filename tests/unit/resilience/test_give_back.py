@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from resilience import MemoryStore, RateLimiter
 from resilience.testing import ManualClock
-from tests.integration.resilience.helpers import FaultyStore
+from testing.faulty_store import FaultyStore
 
 
 def limiter(clock: ManualClock, store: MemoryStore | None = None) -> RateLimiter:

@@ -10,7 +10,7 @@ import pytest
 from resilience import MemoryStore, RateLimiter
 from resilience.events import Event
 from resilience.testing import ManualClock
-from tests.integration.resilience.helpers import FaultyStore
+from testing.faulty_store import FaultyStore
 
 
 class CountingStore(FaultyStore):

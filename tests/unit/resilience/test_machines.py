@@ -10,14 +10,17 @@ import os
 from collections import Counter
 from typing import Any
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from resilience import CacheManager, MemoryStore, RateLimiter, cached, flush
 from resilience.testing import ManualClock
-from tests.integration.resilience.forks import child_of
-from tests.integration.resilience.helpers import FaultyStore
+from testing.faulty_store import FaultyStore
+from testing.forks import child_of
+
+pytestmark = pytest.mark.properties
 
 RUNS = int(os.environ.get("MACHINE_RUNS", "100"))
 FAULTS = ("down", "lose_writes", "lose_answers")

@@ -10,7 +10,7 @@ import pytest
 from resilience import CacheManager, CircuitBreaker, MemoryStore, Occurrences, PerformanceMonitor, flush
 from resilience.events import Event
 from resilience.testing import ManualClock
-from tests.integration.resilience.helpers import FaultyStore
+from testing.faulty_store import FaultyStore
 
 
 class BlockingStore(FaultyStore):

@@ -27,7 +27,7 @@ from resilience._background import soon
 from resilience.cache.single_flight import run_plain
 from resilience.store._values import load_item
 from resilience.testing import ManualClock, no_wait
-from tests.integration.resilience.helpers import FaultyStore
+from testing.faulty_store import FaultyStore
 from tests.unit.resilience.caching import Kit
 
 

@@ -13,7 +13,7 @@ _FOLDER = Path(__file__).parent
 
 
 def page(name: str) -> Response:
-    """Return the page made of ``<name>.html`` in ``frame.html``, ``<name>.css`` and ``<name>.js``."""
+    """Return the page made of ``<name>.html`` in ``frame.html``, ``<name>.css`` and ``<name>.js``, its parts first."""
     body, policy = _built(name)
     headers = {"Content-Security-Policy": policy, "Cache-Control": "no-cache"}
     return Response(body, media_type="text/html", headers=headers)
@@ -21,8 +21,9 @@ def page(name: str) -> Response:
 
 @lru_cache(maxsize=4)
 def _built(name: str) -> tuple[str, str]:
-    files = ("frame.html", f"{name}.css", f"{name}.js", f"{name}.html")
-    frame, style, script, body = ((_FOLDER / file).read_text(encoding="utf-8") for file in files)
+    files = ("frame.html", f"{name}.css", f"{name}.html")
+    frame, style, body = ((_FOLDER / file).read_text(encoding="utf-8") for file in files)
+    script = "\n".join(path.read_text(encoding="utf-8") for path in sorted(_FOLDER.glob(f"{name}*.js")))
     policy = (
         f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; connect-src 'self'; "
         "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"

@@ -1,4 +1,4 @@
-"""What a completed session brought: the answer to completing it, online or in an offline batch."""
+"""The result of completing a session, online or in an offline batch."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from pydantic import BaseModel, Field
 
 
 class SessionCompleted(BaseModel):
-    """What a completed session brought."""
+    """The XP and badges that a completed session earned."""
 
     session_id: UUID
     status: Literal["completed"]
     ended_at: datetime
     focus_seconds: int
     xp_awarded: int
-    xp_breakdown: dict[str, int] = Field(description="XP by source; its sum is xp_awarded.")
+    xp_breakdown: dict[str, int] = Field(description="XP by source; the sum is `xp_awarded`.")
     total_xp: int
     level: int
     leveled_up: bool
@@ -25,4 +25,4 @@ class SessionCompleted(BaseModel):
     new_badges: list[str]
     suspicion_score: int = Field(ge=0, le=100)
     flagged: bool
-    held: bool = Field(description="Flagged in strict mode: it pays nothing.")
+    held: bool = Field(description="Flagged in strict mode, so it earns no XP.")

@@ -21,6 +21,16 @@ from resilience.store.protocol import Item, Store
 T = TypeVar("T")
 
 
+def readable(topic: str, items: Iterable[Item], read: Callable[[Item], T]) -> Iterator[T]:
+    """What can be made of stored items; one of another shape or version is skipped, and an event says so."""
+    for item in items:
+        try:
+            yield read(item)
+        except Exception as error:  # noqa: BLE001 - whatever somebody stored
+            key = f"{item.pk} {item.sk}"
+            events.emit(events.STORE_ERROR, topic, operation="read", key=key, error=str(error))
+
+
 class Member(_runtime.Bound):
     """One environment's part of something that many keep together.
 
@@ -95,15 +105,6 @@ class Member(_runtime.Bound):
 
     def _tell(self, operation: str, error: StoreError) -> None:
         events.emit(events.STORE_ERROR, self._topic, operation=operation, error=str(error))
-
-    def _readable(self, items: Iterable[Item], read: Callable[[Item], T]) -> Iterator[T]:
-        """What can be made of stored items; one of another shape or version is skipped, and an event says so."""
-        for item in items:
-            try:
-                yield read(item)
-            except Exception as error:  # noqa: BLE001 - whatever somebody stored
-                key = f"{item.pk} {item.sk}"
-                events.emit(events.STORE_ERROR, self._topic, operation="read", key=key, error=str(error))
 
     def _check_generation(self) -> int:
         """Forget what is older than the last clear that is known; returns the generation."""

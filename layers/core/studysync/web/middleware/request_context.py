@@ -1,6 +1,6 @@
-"""The outermost layer: the request's id, its deadline, the headers of every answer, and one log line.
+"""The outermost middleware: the request's id, its deadline, the headers of every response, and one log line.
 
-A trailing slash means nothing here: `/health/` is `/health`. HEAD is GET whose body stays here.
+A trailing slash is ignored: `/health/` is `/health`. HEAD is a GET without the response body.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from studysync.telemetry.metrics import count_request
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
-# Kept back from the invocation's time for saying that it was not enough.
+# Reserved from the invocation's time for reporting that it was not enough.
 ANSWER_SECONDS = 0.3
 
 SECURITY_HEADERS = {
@@ -26,12 +26,12 @@ SECURITY_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     "Cache-Control": "no-store",
 }
-"""Set unless the route set its own (a page needs another policy than JSON does)."""
+"""Set unless the route set its own (a page needs another policy than JSON)."""
 _SECURITY_FIELDS = [(name.lower().encode(), value.encode()) for name, value in SECURITY_HEADERS.items()]
 
 
 class RequestContextMiddleware:
-    """Gives the request its id and every answer its headers, and logs the request when it is done."""
+    """Adds the request's id and the headers of every response, and logs the request when it is done."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -43,9 +43,10 @@ class RequestContextMiddleware:
             return
         path = scope["path"]
         if path.endswith("/") and path != "/":
-            scope = {**scope, "path": path[:-1]}  # the same resource: not every route twice
+            scope = {**scope, "path": path[:-1]}  # the same resource, without registering every route twice
         headers, head = Headers(scope=scope), scope["method"] == "HEAD"
         context = begin_request(scope, headers.get("x-request-id"), headers.get("traceparent"))
+        context.user_agent = headers.get("user-agent")
         if head:
             scope = {**scope, "method": "GET"}
         app_logger.sample()
@@ -67,7 +68,7 @@ class RequestContextMiddleware:
                 await self.app(scope, receive, send_with_headers)
             finally:
                 clear_deadline(deadline)
-                _note(context, route_template(scope), status)
+                _log_and_count(context, route_template(scope), status)
 
 
 def _seconds_left(scope: Scope) -> float:
@@ -89,10 +90,10 @@ def _add_headers(headers: MutableHeaders, context: RequestContext, served: Serve
         headers["X-Cache"] = "stale"
 
 
-def _note(context: RequestContext, route: str, status: int) -> None:
+def _log_and_count(context: RequestContext, route: str, status: int) -> None:
     duration, error = context.duration_seconds, status >= 500  # noqa: PLR2004
-    # A client may make methods up: figures have a place for so many names only, and a log for no texts of theirs.
+    # A client may invent methods: the number of metrics is limited, and logs contain no text from clients.
     method = context.method if context.method in _METHODS else "OTHER"
-    performance_monitor.record(f"{method} {route}", duration, error=error)
+    performance_monitor.record(f"{method} {route}", duration, error=error, detail=context.request_id)
     count_request(route, duration, error=error)
     app_logger.log_request(method=method, path=route, status_code=status, duration=duration)

@@ -1,0 +1,15 @@
+"""The TypeScript client in Node, over the real API. Without Node on the machine these tests are skipped."""
+
+from __future__ import annotations
+
+import os
+
+from tests.clients.conftest import Site
+
+FAULTS = os.environ.get("FAULTS", "1000")
+
+
+def test_its_parts_and_its_calls(site: Site, node: str) -> None:
+    """Every test of the package passes, those over a running stack included."""
+    said = site.run(node, "--test", "--test-concurrency=1", "test/unit.test.mjs", "test/stack.test.mjs")
+    assert "# fail 0" in said or "fail 0" in said
