@@ -1,4 +1,4 @@
-"""`python -m local serve`: the whole stack from its first process to its last."""
+"""`python -m local serve`: the whole stack, from start to shutdown."""
 
 import asyncio
 import json
@@ -39,7 +39,7 @@ def serve(
     host: str = "localhost",
     backends: type[Backends] = Backends,
 ) -> None:
-    """Run the stack until SIGINT or SIGTERM; StackError when it cannot."""
+    """Run the stack until SIGINT or SIGTERM; StackError if it cannot run."""
     began = time.monotonic()
     terminal = Terminal()
     sockets = take_port(port, host)
@@ -57,7 +57,7 @@ def serve(
             with suppress(KeyboardInterrupt):
                 asyncio.run(stack.run())
             for number in (signal.SIGINT, signal.SIGTERM):
-                signal.signal(number, signal.SIG_IGN)  # impatience would only leave something running
+                signal.signal(number, signal.SIG_IGN)  # a second Ctrl-C would only leave something running
             terminal.say("Stopping")
     except KeyboardInterrupt:
         terminal.say("Stopped before it was up")
@@ -71,7 +71,7 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
 
 
 class Stack:
-    """Gateway, functions, schedules and watchers over running backends."""
+    """Gateway, functions, schedules and file watchers on top of running backends."""
 
     def __init__(
         self,
@@ -92,7 +92,7 @@ class Stack:
         self._tasks: list[asyncio.Task[None]] = []
 
     async def run(self) -> None:
-        """Serve until a signal."""
+        """Serve until a signal arrives."""
         self._watch_signals()
         template = Template.load(self._path)
         limits = Limits(most=self._concurrency)
@@ -138,7 +138,7 @@ class Stack:
         self._terminal.ready(url, dashboard, time.monotonic() - self._began, self._home.logs, functions)
 
     def _record(self) -> None:
-        """Write what others may want to know of this stack; again where a part has become another process."""
+        """Write the description of this stack for other programs; again whenever a part's process changes."""
         pids = {"stack": os.getpid(), **{name: part.pid for name, part in self._backends.parts.items()}}
         aside = self._home.run / "stack.new"
         aside.touch(mode=0o600)
@@ -187,9 +187,9 @@ class Stack:
         return await self._fleet.invoke(function, payload, trace_id=new_trace_id())
 
     async def _look_after_parts(self) -> None:
-        """Start a backing part again that ended by itself, as its hosted counterpart would come back.
+        """Restart a backing part that ended unexpectedly, as its hosted counterpart would be.
 
-        Not while there is a file `<name>.held` among the records of processes: whoever put it there wants an outage.
+        Not while a file `<name>.held` exists among the process records, which requests an outage.
         """
         while True:
             await asyncio.sleep(_LOOK_AFTER)
@@ -198,7 +198,7 @@ class Stack:
                     await self._revive(part)
 
     async def _revive(self, part: Part) -> None:
-        self._terminal.notice(f"{part.child.name} ended; starting it again. Its log: {part.child.log}")
+        self._terminal.notice(f"{part.child.name} ended; restarting it. Its log: {part.child.log}")
         try:
             part.launch()  # here in the main thread, with which it shall end
             self._record()

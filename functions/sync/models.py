@@ -49,7 +49,7 @@ class SyncBatch(RequestBody):
     )
     client_id: ClientId | None = None
     sent_at: Timestamp | None = Field(default=None, description="The client's clock at sending; corrects created_at.")
-    last_sync: Any = Field(default=None, description="From old clients; the server knows better.")
+    last_sync: Any = Field(default=None, description="Sent by old clients; ignored.")
 
 
 class EventOutcome(BaseModel):
