@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, Field, StringConstraints
 
-from studysync.fields import DisplayText, RequestBody, Timestamp
+from studysync.fields import DisplayText, Integer, Number, RequestBody, Timestamp, UtcDatetime
 
 Status = Literal["active", "completed", "abandoned"]
 Subject = Annotated[DisplayText, StringConstraints(min_length=1, max_length=100)]
@@ -17,7 +16,7 @@ Subject = Annotated[DisplayText, StringConstraints(min_length=1, max_length=100)
 class StartSession(RequestBody):
     """A session to start now."""
 
-    duration_minutes: int = Field(ge=1, le=720, description="The planned duration.")
+    duration_minutes: Integer = Field(ge=1, le=720, description="The planned duration.")
     subject: Subject | None = None
     space_id: UUID | None = None
     session_id: UUID | None = Field(default=None, description="An id that you choose, so that a repeat is recognised.")
@@ -40,7 +39,7 @@ class AuditEvent(RequestBody):
 class CompleteSession(RequestBody):
     """The client's view of a completed session."""
 
-    efficiency: float | None = Field(default=None, ge=0, le=100, allow_inf_nan=False)
+    efficiency: Number | None = Field(default=None, ge=0, le=100, allow_inf_nan=False)
     completed_at: Timestamp | None = Field(default=None, description="By the client's clock; stored, but not trusted.")
 
 
@@ -49,8 +48,8 @@ class SessionStarted(BaseModel):
 
     session_id: UUID
     status: Literal["active"]
-    started_at: datetime
-    planned_end_at: datetime
+    started_at: UtcDatetime
+    planned_end_at: UtcDatetime
     duration_minutes: int
     subject: str | None
     space_id: UUID | None
@@ -62,7 +61,7 @@ class HeartbeatCounted(BaseModel):
     session_id: UUID
     status: Status
     focus_seconds: int
-    last_heartbeat_at: datetime
+    last_heartbeat_at: UtcDatetime
 
 
 class SessionEvent(BaseModel):
@@ -72,8 +71,8 @@ class SessionEvent(BaseModel):
     session_id: UUID
     event_type: str
     source: Literal["client", "lifecycle"]
-    occurred_at: datetime = Field(description="The server's clock.")
-    timestamp: datetime | None = Field(description="The client's clock.")
+    occurred_at: UtcDatetime = Field(description="The server's clock.")
+    timestamp: UtcDatetime | None = Field(description="The client's clock.")
     payload: dict[str, Any]
 
 
@@ -82,7 +81,7 @@ class SessionAbandoned(BaseModel):
 
     session_id: UUID
     status: Literal["abandoned"]
-    ended_at: datetime
+    ended_at: UtcDatetime
     focus_seconds: int
     xp_awarded: int
 
@@ -95,9 +94,9 @@ class Session(BaseModel):
     subject: str | None
     space_id: UUID | None
     duration_minutes: int
-    started_at: datetime
-    ended_at: datetime | None
-    last_heartbeat_at: datetime | None
+    started_at: UtcDatetime
+    ended_at: UtcDatetime | None
+    last_heartbeat_at: UtcDatetime | None
     focus_seconds: int
     efficiency: float | None
     xp_awarded: int

@@ -6,7 +6,6 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import Query
-from pydantic import BeforeValidator
 
 from sessions import service
 from sessions.models import (
@@ -25,13 +24,11 @@ from studysync.auth.dependencies import CurrentUser
 from studysync.fields import RequestBody
 from studysync.web.completed_session import SessionCompleted
 from studysync.web.idempotency import Write
-from studysync.web.pagination import DEFAULT_LIMIT, Cursor, Limit, absent_when_empty
+from studysync.web.pagination import DEFAULT_LIMIT, Cursor, Limit
 from studysync.web.responses import Page, Success
 from studysync.web.routing import create_router
 
 router = create_router("sessions", prefix="/api/sessions")
-
-StatusFilter = Annotated[Status | None, BeforeValidator(absent_when_empty)]
 
 MAX_EVENTS = 1000
 """Rows per page, also by default, because old clients read only the first page. It fits all events of any real session;
@@ -47,7 +44,7 @@ async def start(write: Write, body: StartSession) -> Success[SessionStarted]:
 
 @router.get("")
 async def list_sessions(
-    caller: CurrentUser, status: StatusFilter = None, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None
+    caller: CurrentUser, status: Status | None = None, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None
 ) -> Page[Session]:
     """List your sessions, newest first."""
     return await service.list_own(caller.user_id, status, limit, cursor)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, Field, StringConstraints
 
-from studysync.fields import DisplayText, RequestBody, Timestamp
+from studysync.fields import DisplayText, Integer, Number, RequestBody, Timestamp, UtcDatetime
 from studysync.web.completed_session import SessionCompleted
 
 MAX_EVENTS = 500
@@ -29,7 +28,7 @@ class OfflineEvent(BaseModel):
 class StartPayload(BaseModel):
     """The payload of a `start` event."""
 
-    duration_minutes: int | None = Field(default=None, ge=1, le=720)
+    duration_minutes: Integer | None = Field(default=None, ge=1, le=720)
     subject: Annotated[DisplayText, StringConstraints(min_length=1, max_length=100)] | None = None
     space_id: UUID | None = None
 
@@ -37,7 +36,7 @@ class StartPayload(BaseModel):
 class CompletePayload(BaseModel):
     """The payload of a `complete` event."""
 
-    efficiency: float | None = Field(default=None, ge=0, le=100, allow_inf_nan=False)
+    efficiency: Number | None = Field(default=None, ge=0, le=100, allow_inf_nan=False)
 
 
 class SyncBatch(RequestBody):
@@ -74,7 +73,9 @@ class BatchResult(BaseModel):
 class SyncResult(BatchResult):
     """The outcome of a batch."""
 
-    cursor: str = Field(description="For `GET /api/sync/changes`.")
+    cursor: str = Field(
+        description="Where the account stood. Go on in `GET /api/sync/changes` from its own cursors, not from here."
+    )
 
 
 class AppliedBatch(BatchResult):
@@ -97,9 +98,9 @@ class KeptEvent(BaseModel):
     session_id: UUID | None
     event_type: str | None
     event_payload: dict[str, Any]
-    created_at: datetime | None
+    created_at: UtcDatetime | None
     client_id: str | None
-    received_at: datetime
+    received_at: UtcDatetime
     status: Literal["applied", "rejected"]
     error_code: str | None
     message: str | None
@@ -124,7 +125,7 @@ class Change(BaseModel):
     kind: Literal["session", "xp", "badge", "membership", "profile"]
     id: str = Field(description="The id of the session, badge or space; `me` for XP and profile.")
     deleted: bool
-    changed_at: datetime
+    changed_at: UtcDatetime
     data: dict[str, Any] | None = Field(description="Its current state; null if it was deleted.")
 
 
@@ -141,8 +142,8 @@ class SyncStatus(BaseModel):
     """What the server has received from a client."""
 
     client_id: str | None
-    last_synced_at: datetime | None
-    last_event_at: datetime | None = Field(description="By the client's clock.")
+    last_synced_at: UtcDatetime | None
+    last_event_at: UtcDatetime | None = Field(description="By the client's clock.")
     applied_count: int
     rejected_count: int
     cursor: str

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from studysync.auth.dependencies import CurrentUser
 from studysync.fields import RequestBody
+from studysync.web.conditional import conditional_get
 from studysync.web.idempotency import Write
 from studysync.web.pagination import DEFAULT_LIMIT, Cursor, Limit
 from studysync.web.responses import Page, Success
@@ -34,7 +35,7 @@ async def retry(write: Write, event_id: UUID, body: RequestBody | None = None) -
     return Success(data=await service.retry(write, event_id, body))
 
 
-@router.get("/changes")
+@conditional_get(router, "/changes")
 async def changes(caller: CurrentUser, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None) -> Changes:
     """List what changed for you since a cursor, so that your other devices can catch up."""
     return await service.changes(caller, limit, cursor)

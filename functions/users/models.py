@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -12,7 +11,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BaseModel, Field, SecretStr, StringConstraints
 
 from studysync.display_names import clean_name
-from studysync.fields import UNCHANGED, DisplayText, RequestBody, writable
+from studysync.fields import UNCHANGED, DisplayText, Integer, RequestBody, UtcDatetime, writable
 
 Username = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]{3,30}$")]
 
@@ -154,7 +153,7 @@ class ProfileChanges(RequestBody):
     username: Username = UNCHANGED
     display_name: DisplayName = UNCHANGED
     timezone: TimeZone = UNCHANGED
-    daily_goal_minutes: int = Field(default=UNCHANGED, ge=1, le=1440)
+    daily_goal_minutes: Integer = Field(default=UNCHANGED, ge=1, le=1440)
     discoverable: bool = Field(default=UNCHANGED, description="Whether other users can find you by searching.")
     share_activity: bool = Field(default=UNCHANGED, description="Whether other users can see when you study.")
 
@@ -165,7 +164,7 @@ class Tokens(BaseModel):
     user_id: UUID
     token: str = Field(description="The access token for `Authorization: Bearer`.")
     refresh_token: str
-    expires_at: datetime
+    expires_at: UtcDatetime
     session_id: Annotated[str, Field(exclude=True)] = ""
     second_factor_required: bool = Field(
         default=False,
@@ -180,8 +179,8 @@ class Registered(BaseModel):
     username: str
     token: str | None
     refresh_token: str | None
-    expires_at: datetime | None
-    confirmation_sent_at: datetime | None = None
+    expires_at: UtcDatetime | None
+    confirmation_sent_at: UtcDatetime | None = None
 
 
 class Accepted(BaseModel):
@@ -206,8 +205,8 @@ class SignIn(BaseModel):
     """A session of Supabase Auth."""
 
     session_id: UUID
-    created_at: datetime
-    last_used_at: datetime
+    created_at: UtcDatetime
+    last_used_at: UtcDatetime
     user_agent: str | None
     current: bool
 
@@ -235,7 +234,7 @@ class PublicProfile(BaseModel):
     xp: int
     level: int
     current_streak: int = Field(description="In days.")
-    created_at: datetime
+    created_at: UtcDatetime
 
 
 class OwnProfile(PublicProfile):
@@ -272,4 +271,4 @@ class AuditEntry(BaseModel):
     resource_id: str | None
     success: bool
     changes: dict[str, Any] = Field(description="The new values by field.")
-    occurred_at: datetime
+    occurred_at: UtcDatetime

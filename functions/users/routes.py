@@ -8,6 +8,7 @@ from fastapi import Query
 
 from studysync.auth.dependencies import CurrentUser, UserInPath
 from studysync.fields import SearchText
+from studysync.web.conditional import conditional_get
 from studysync.web.idempotency import Write
 from studysync.web.pagination import DEFAULT_LIMIT, Cursor, Limit
 from studysync.web.responses import Page, Success
@@ -46,13 +47,13 @@ async def audit_trail(caller: CurrentUser, limit: Limit = DEFAULT_LIMIT, cursor:
     return await service.audit_trail(caller, limit, cursor)
 
 
-@router.get("/api/users/me")
+@conditional_get(router, "/api/users/me")
 async def get_own_profile(caller: CurrentUser) -> Success[OwnProfile]:
     """Get your profile."""
     return Success(data=await service.own_profile(caller))
 
 
-@router.get("/api/users/{user_id}")
+@conditional_get(router, "/api/users/{user_id}")
 async def get_user(caller: CurrentUser, user_id: UserInPath) -> Success[OwnProfile | PublicProfile]:
     """Get a profile: your own in full, or the public part of another user's."""
     return Success(data=await service.profile(caller, user_id))

@@ -18,6 +18,8 @@ from testing.client import Api, Student, assert_problem
 from testing.operations import ALL
 from tests.contract.conftest import Lines
 
+pytestmark = pytest.mark.own_servers
+
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 
 

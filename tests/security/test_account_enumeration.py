@@ -22,9 +22,9 @@ Ask = Callable[[str], tuple[str, dict[str, str]]]
 
 @pytest.fixture(autouse=True)
 def stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A stage that asks for confirmed addresses, and answers what may send a mail in 0.5 s."""
+    """A stage that asks for confirmed addresses, and answers what may send a mail in 0.8 s."""
     monkeypatch.setenv("EMAIL_CONFIRMATION", "required")
-    monkeypatch.setenv("MAIL_ANSWER_SECONDS", "0.5")
+    monkeypatch.setenv("MAIL_ANSWER_SECONDS", "0.8")
     get_settings.cache_clear()
     yield
     monkeypatch.undo()

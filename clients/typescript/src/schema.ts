@@ -133,21 +133,21 @@ export interface paths {
         };
         /**
          * Get own profile
-         * @description Read the own profile.
+         * @description Get your profile.
          */
         get: operations["getOwnProfile"];
         put?: never;
         post?: never;
         /**
          * Delete account
-         * @description Delete the account and everything personal.
+         * @description Delete your account and all your personal data.
          */
         delete: operations["deleteAccount"];
         options?: never;
         head?: never;
         /**
          * Change profile
-         * @description Change the own profile; what is absent stays.
+         * @description Update your profile. Fields that you leave out keep their values.
          */
         patch: operations["changeProfile"];
         trace?: never;
@@ -161,7 +161,7 @@ export interface paths {
         };
         /**
          * Get user
-         * @description Read a profile: the own one whole, others' public part.
+         * @description Get a profile: all of your own, the public part of anybody else's.
          */
         get: operations["getUser"];
         put?: never;
@@ -183,7 +183,7 @@ export interface paths {
         put?: never;
         /**
          * Start session
-         * @description Begin a session; only one can be active.
+         * @description Start a session. Only one can be active.
          */
         post: operations["startSession"];
         delete?: never;
@@ -201,7 +201,7 @@ export interface paths {
         };
         /**
          * List sessions
-         * @description List the own sessions, newest first.
+         * @description List your sessions, newest first.
          */
         get: operations["listSessions"];
         put?: never;
@@ -221,7 +221,7 @@ export interface paths {
         };
         /**
          * Get active session
-         * @description Read the session that runs; 404 when none does.
+         * @description Get your active session; 404 when there is none.
          */
         get: operations["getActiveSession"];
         put?: never;
@@ -241,7 +241,7 @@ export interface paths {
         };
         /**
          * Get session
-         * @description Read an own session.
+         * @description Get one of your sessions.
          */
         get: operations["getSession"];
         put?: never;
@@ -263,7 +263,7 @@ export interface paths {
         put?: never;
         /**
          * Send heartbeat
-         * @description Say that the session goes on.
+         * @description Record a heartbeat.
          */
         post: operations["sendHeartbeat"];
         delete?: never;
@@ -281,13 +281,13 @@ export interface paths {
         };
         /**
          * List session events
-         * @description List every event of the session in order, the lifecycle's own too.
+         * @description List the events of the session in order, with those of its lifecycle.
          */
         get: operations["listSessionEvents"];
         put?: never;
         /**
          * Record session event
-         * @description Record something that happened in the session.
+         * @description Record an event of the session.
          */
         post: operations["recordSessionEvent"];
         delete?: never;
@@ -345,7 +345,7 @@ export interface paths {
         };
         /**
          * List xp history
-         * @description List the own awards, newest first.
+         * @description List your awards, newest first.
          */
         get: operations["listXpHistory"];
         put?: never;
@@ -365,7 +365,7 @@ export interface paths {
         };
         /**
          * Get xp
-         * @description Sum up a user's XP.
+         * @description Get a user's XP, level and tier.
          */
         get: operations["getXp"];
         put?: never;
@@ -385,7 +385,7 @@ export interface paths {
         };
         /**
          * List badges
-         * @description List all badges that there are.
+         * @description List all badges.
          */
         get: operations["listBadges"];
         put?: never;
@@ -405,7 +405,7 @@ export interface paths {
         };
         /**
          * Get user badges
-         * @description List a user's badges, and how far they are with the others.
+         * @description Get a user's badges, and their progress towards the others.
          */
         get: operations["getUserBadges"];
         put?: never;
@@ -425,7 +425,7 @@ export interface paths {
         };
         /**
          * Get streaks
-         * @description Tell a user's streak.
+         * @description Get a user's streak.
          */
         get: operations["getStreaks"];
         put?: never;
@@ -445,7 +445,7 @@ export interface paths {
         };
         /**
          * Get leaderboard
-         * @description Rank users by the XP of a period, everywhere or within a space.
+         * @description Get the leaderboard of a period, of everybody or of one space.
          */
         get: operations["getLeaderboard"];
         put?: never;
@@ -467,7 +467,7 @@ export interface paths {
         put?: never;
         /**
          * Create space
-         * @description Make a space and become its owner.
+         * @description Create a space. You become its owner.
          */
         post: operations["createSpace"];
         delete?: never;
@@ -485,7 +485,7 @@ export interface paths {
         };
         /**
          * Search spaces
-         * @description Find public spaces.
+         * @description Search public spaces.
          */
         get: operations["searchSpaces"];
         put?: never;
@@ -505,7 +505,7 @@ export interface paths {
         };
         /**
          * List own spaces
-         * @description List the spaces that the caller belongs to.
+         * @description List the spaces that you belong to.
          */
         get: operations["listOwnSpaces"];
         put?: never;
@@ -527,7 +527,7 @@ export interface paths {
         put?: never;
         /**
          * Join space by code
-         * @description Join the space that has this code.
+         * @description Join the space that has this invite code.
          */
         post: operations["joinSpaceByCode"];
         delete?: never;
@@ -545,21 +545,21 @@ export interface paths {
         };
         /**
          * Get space
-         * @description Read a space.
+         * @description Get a space.
          */
         get: operations["getSpace"];
         put?: never;
         post?: never;
         /**
          * Delete space
-         * @description Delete a space; the sessions that were studied in it stay.
+         * @description Delete a space. The sessions that were studied in it stay.
          */
         delete: operations["deleteSpace"];
         options?: never;
         head?: never;
         /**
          * Change space
-         * @description Change a space; what is absent stays.
+         * @description Update a space. Fields that you leave out keep their values.
          */
         patch: operations["changeSpace"];
         trace?: never;
@@ -575,7 +575,7 @@ export interface paths {
         put?: never;
         /**
          * Join space
-         * @description Join a space; joining again is the same answer.
+         * @description Join a space. Joining again gives the same answer.
          */
         post: operations["joinSpace"];
         delete?: never;
@@ -595,7 +595,7 @@ export interface paths {
         put?: never;
         /**
          * Leave space
-         * @description Leave a space; an owner must hand it over first, unless alone.
+         * @description Leave a space. An owner must hand it over first, unless nobody else is in it.
          */
         post: operations["leaveSpace"];
         delete?: never;
@@ -613,7 +613,7 @@ export interface paths {
         };
         /**
          * List members
-         * @description List the members and who is studying now.
+         * @description List the members, and who is studying now.
          */
         get: operations["listMembers"];
         put?: never;
@@ -633,7 +633,7 @@ export interface paths {
         };
         /**
          * Get membership
-         * @description Tell whether the caller belongs to a space.
+         * @description Get your membership of a space.
          */
         get: operations["getMembership"];
         put?: never;
@@ -655,7 +655,7 @@ export interface paths {
         put?: never;
         /**
          * Renew invite code
-         * @description Make a new invite code; the old one is dead.
+         * @description Replace the invite code. The old one stops working.
          */
         post: operations["renewInviteCode"];
         delete?: never;
@@ -676,14 +676,14 @@ export interface paths {
         post?: never;
         /**
          * Remove member
-         * @description Remove a member, or with `ban` keep them out as well, which renews the invite code.
+         * @description Remove a member. `ban` also keeps them out, and replaces the invite code.
          */
         delete: operations["removeMember"];
         options?: never;
         head?: never;
         /**
          * Change role
-         * @description Change a member's role; `owner` hands the space over.
+         * @description Change a member's role. `owner` hands the space over.
          */
         patch: operations["changeRole"];
         trace?: never;
@@ -697,7 +697,7 @@ export interface paths {
         };
         /**
          * List activity
-         * @description Read what happened in a space, newest first.
+         * @description List what happened in a space, newest first.
          */
         get: operations["listActivity"];
         put?: never;
@@ -719,7 +719,7 @@ export interface paths {
         put?: never;
         /**
          * Sync offline
-         * @description Apply what happened offline, each event exactly once.
+         * @description Upload events that happened offline. Each is applied exactly once.
          */
         post: operations["syncOffline"];
         delete?: never;
@@ -737,7 +737,7 @@ export interface paths {
         };
         /**
          * List rejected events
-         * @description List the events that were rejected, with the reason of each.
+         * @description List your rejected events, each with its reason.
          */
         get: operations["listRejectedEvents"];
         put?: never;
@@ -759,7 +759,7 @@ export interface paths {
         put?: never;
         /**
          * Retry rejected event
-         * @description Try a rejected event again; what waited for it comes with it.
+         * @description Retry a rejected event, with those that waited for it.
          */
         post: operations["retryRejectedEvent"];
         delete?: never;
@@ -777,7 +777,7 @@ export interface paths {
         };
         /**
          * List changes
-         * @description List what changed for the caller, so that a second device catches up.
+         * @description List what changed for you since a cursor, so that another device catches up.
          */
         get: operations["listChanges"];
         put?: never;
@@ -797,7 +797,7 @@ export interface paths {
         };
         /**
          * Get sync status
-         * @description Tell what the server has from a client.
+         * @description Get what the server has received from a client.
          */
         get: operations["getSyncStatus"];
         put?: never;
@@ -1530,8 +1530,8 @@ export interface components {
             description?: string | null;
             /** @enum {string} */
             visibility: "public" | "private";
-            /** @default 50 */
-            capacity: number;
+            /** @description Without it: 50. */
+            capacity?: number;
         };
         /**
          * Dependencies
@@ -1580,8 +1580,8 @@ export interface components {
          * @description An operator's action. Busy environments follow within five seconds, idle ones with their second request.
          */
         Done: {
-            /** @default true */
-            done: boolean;
+            /** @description Without it: true. */
+            done?: boolean;
         };
         /** DoneResponse */
         DoneResponse: {
@@ -1639,16 +1639,10 @@ export interface components {
          * @description What a program can use; which fields there are goes with the error code.
          */
         ErrorDetails: {
-            /**
-             * @description The first fields that are wrong.
-             * @default []
-             */
-            validation_errors: components["schemas"]["ValidationDetail"][];
-            /**
-             * @description How many are wrong.
-             * @default 0
-             */
-            error_count: number;
+            /** @description The first fields that are wrong. Without it: []. */
+            validation_errors?: components["schemas"]["ValidationDetail"][];
+            /** @description How many are wrong. Without it: 0. */
+            error_count?: number;
             /**
              * Format: uuid
              * @description SESSION_ALREADY_ACTIVE, CONFLICT: the session in the way.
@@ -1705,15 +1699,15 @@ export interface components {
          */
         Health: {
             /**
-             * @default healthy
+             * @description Without it: "healthy".
              * @enum {string}
              */
-            status: "healthy";
+            status?: "healthy";
             /**
-             * @default studysync
+             * @description Without it: "studysync".
              * @enum {string}
              */
-            service: "studysync";
+            service?: "studysync";
         };
         /** HealthResponse */
         HealthResponse: {
@@ -1909,10 +1903,10 @@ export interface components {
          */
         Liveness: {
             /**
-             * @default alive
+             * @description Without it: "alive".
              * @enum {string}
              */
-            status: "alive";
+            status?: "alive";
         };
         /** LivenessResponse */
         LivenessResponse: {
@@ -1924,8 +1918,8 @@ export interface components {
          * @description The refresh token is dead.
          */
         LoggedOut: {
-            /** @default true */
-            logged_out: boolean;
+            /** @description Without it: true. */
+            logged_out?: boolean;
         };
         /** LoggedOutResponse */
         LoggedOutResponse: {
@@ -2298,10 +2292,10 @@ export interface components {
          */
         Readiness: {
             /**
-             * @default ready
+             * @description Without it: "ready".
              * @enum {string}
              */
-            status: "ready";
+            status?: "ready";
         };
         /** ReadinessResponse */
         ReadinessResponse: {
@@ -2834,7 +2828,7 @@ export interface components {
             results: components["schemas"]["EventOutcome"][];
             /** @description The outcome of every session that the batch completed. */
             sessions: components["schemas"]["SessionCompleted"][];
-            /** @description For `GET /api/sync/changes`. */
+            /** @description Where the account stood. Go on in `GET /api/sync/changes` from its own cursors, not from here. */
             cursor: string;
         };
         /** SyncResultResponse */
@@ -3552,7 +3546,10 @@ export interface operations {
     getOwnProfile: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `ETag` of the answer that you have. */
+                "If-None-Match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -3561,6 +3558,8 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    /** @description Send it as `If-None-Match`. */
+                    ETag: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3584,6 +3583,16 @@ export interface operations {
                     "application/json": components["schemas"]["OwnProfileResponse"];
                 };
             };
+            /** @description What `If-None-Match` names is still what is there. */
+            304: {
+                headers: {
+                    /** @description Send it as `If-None-Match`. */
+                    ETag: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalError"];
@@ -3701,7 +3710,10 @@ export interface operations {
     getUser: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `ETag` of the answer that you have. */
+                "If-None-Match"?: string;
+            };
             path: {
                 /**
                  * @description A user's id, or `me` for the caller.
@@ -3716,6 +3728,8 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    /** @description Send it as `If-None-Match`. */
+                    ETag: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3738,6 +3752,15 @@ export interface operations {
                      */
                     "application/json": components["schemas"]["ProfileResponse"];
                 };
+            };
+            /** @description What `If-None-Match` names is still what is there. */
+            304: {
+                headers: {
+                    /** @description Send it as `If-None-Match`. */
+                    ETag: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
@@ -4361,7 +4384,10 @@ export interface operations {
     listBadges: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `ETag` of the answer that you have. */
+                "If-None-Match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -4370,6 +4396,8 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    /** @description Send it as `If-None-Match`. */
+                    ETag: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4390,6 +4418,16 @@ export interface operations {
                     "application/json": components["schemas"]["BadgeListResponse"];
                 };
             };
+            /** @description What `If-None-Match` names is still what is there. */
+            304: {
+                headers: {
+                    /** @description Send it as `If-None-Match`. */
+                    ETag: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalError"];
@@ -4399,7 +4437,10 @@ export interface operations {
     getUserBadges: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `ETag` of the answer that you have. */
+                "If-None-Match"?: string;
+            };
             path: {
                 /**
                  * @description A user's id, or `me` for the caller.
@@ -4414,6 +4455,8 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    /** @description Send it as `If-None-Match`. */
+                    ETag: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4446,6 +4489,15 @@ export interface operations {
                      */
                     "application/json": components["schemas"]["UserBadgesResponse"];
                 };
+            };
+            /** @description What `If-None-Match` names is still what is there. */
+            304: {
+                headers: {
+                    /** @description Send it as `If-None-Match`. */
+                    ETag: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
@@ -4513,7 +4565,10 @@ export interface operations {
                 /** @description From `next_cursor` of the page before. */
                 cursor?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The `ETag` of the answer that you have. */
+                "If-None-Match"?: string;
+            };
             path: {
                 /** @example weekly */
                 period: components["schemas"]["Period"];
@@ -4525,6 +4580,8 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    /** @description Send it as `If-None-Match`. */
+                    ETag: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4559,6 +4616,15 @@ export interface operations {
                      */
                     "application/json": components["schemas"]["LeaderboardPage"];
                 };
+            };
+            /** @description What `If-None-Match` names is still what is there. */
+            304: {
+                headers: {
+                    /** @description Send it as `If-None-Match`. */
+                    ETag: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
@@ -5610,7 +5676,10 @@ export interface operations {
                 /** @description From `next_cursor` of the page before. */
                 cursor?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The `ETag` of the answer that you have. */
+                "If-None-Match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -5619,6 +5688,8 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    /** @description Send it as `If-None-Match`. */
+                    ETag: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5654,6 +5725,15 @@ export interface operations {
                      */
                     "application/json": components["schemas"]["Changes"];
                 };
+            };
+            /** @description What `If-None-Match` names is still what is there. */
+            304: {
+                headers: {
+                    /** @description Send it as `If-None-Match`. */
+                    ETag: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
@@ -5805,11 +5885,22 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    /** @description Send it as `If-None-Match`. */
+                    ETag: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": unknown;
                 };
+            };
+            /** @description What `If-None-Match` names is still what is there. */
+            304: {
+                headers: {
+                    /** @description Send it as `If-None-Match`. */
+                    ETag: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalError"];
@@ -5828,11 +5919,22 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    /** @description Send it as `If-None-Match`. */
+                    ETag: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "text/html": string;
                 };
+            };
+            /** @description What `If-None-Match` names is still what is there. */
+            304: {
+                headers: {
+                    /** @description Send it as `If-None-Match`. */
+                    ETag: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalError"];
@@ -5851,11 +5953,22 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    /** @description Send it as `If-None-Match`. */
+                    ETag: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "text/html": string;
                 };
+            };
+            /** @description What `If-None-Match` names is still what is there. */
+            304: {
+                headers: {
+                    /** @description Send it as `If-None-Match`. */
+                    ETag: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             500: components["responses"]["InternalError"];
             503: components["responses"]["ServiceUnavailable"];

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Literal
 
 from pydantic import BaseModel, Field
+
+from studysync.fields import UtcDatetime
 
 Status = Literal["pass", "warn", "fail"]
 CircuitStateName = Literal["closed", "open", "half_open"]
@@ -24,13 +25,13 @@ class Dependencies(BaseModel):
 
     status: Status
     checks: dict[str, Check]
-    checked_at: datetime
+    checked_at: UtcDatetime
 
 
 class CircuitChange(BaseModel):
     """One change of a circuit."""
 
-    at: datetime
+    at: UtcDatetime
     state: CircuitStateName
     reason: str
 
@@ -44,7 +45,7 @@ class Circuit(BaseModel):
     opens: int = Field(description="How often it opened without closing in between.")
     retry_after_seconds: float
     forced: bool = Field(description="Opened manually, until it is reset.")
-    since: datetime | None = Field(description="When it left the closed state, in which it has not been since.")
+    since: UtcDatetime | None = Field(description="When it left the closed state, in which it has not been since.")
     history: list[CircuitChange] = Field(
         description="Its last changes, oldest first; a current outage from its beginning."
     )
@@ -110,7 +111,7 @@ class Endpoint(BaseModel):
 class Minute(BaseModel):
     """All endpoints in one minute (or ten, see `step_minutes`), except health's own."""
 
-    at: datetime
+    at: UtcDatetime
     requests: int
     errors: int
     average_ms: float
@@ -148,7 +149,7 @@ class PoolFigures(BaseModel):
 class Mark(BaseModel):
     """A deployment or an operator's action, for charts."""
 
-    at: datetime
+    at: UtcDatetime
     kind: Literal["deployment", "order"]
     text: str = Field(description="The functions and versions, or the action.")
     who: str | None = Field(description="The operator who requested the action.")
@@ -176,7 +177,7 @@ class Environment(BaseModel):
     id: str
     service: str = Field(description="Its function: `users`, `sessions` and so on.")
     version: str
-    last_seen: datetime = Field(description="The minute of its last call.")
+    last_seen: UtcDatetime = Field(description="The minute of its last call.")
     requests: int
     errors: int
     average_ms: float
@@ -201,7 +202,7 @@ class Alarm(BaseModel):
 
     name: str
     state: Literal["ALARM", "INSUFFICIENT_DATA", "OK"]
-    since: datetime
+    since: UtcDatetime
     description: str
 
 
@@ -217,7 +218,7 @@ class SlowRequest(BaseModel):
 
     name: str
     seconds: float
-    at: datetime
+    at: UtcDatetime
     failed: bool
     request_id: str
     log_url: str | None = Field(description="A query of Logs Insights for its lines; null on the local stack.")
@@ -243,8 +244,8 @@ class SeenError(BaseModel):
     message: str = Field(description="The message without numbers and ids; never an exception's own text.")
     where: str
     count: int
-    first_seen: datetime
-    last_seen: datetime
+    first_seen: UtcDatetime
+    last_seen: UtcDatetime
     request_id: str = Field(description="The id of the last request with this error, to find it in the logs.")
     log_url: str | None = Field(description="A query of Logs Insights for its lines; null on the local stack.")
 

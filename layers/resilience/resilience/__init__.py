@@ -31,6 +31,7 @@ from resilience._runtime import prepare as prepare
 from resilience._runtime import settle as settle
 from resilience._runtime import warm_up as warm_up
 from resilience.breaker.breaker import CircuitBreaker as CircuitBreaker
+from resilience.breaker.breaker import ProtectedFunction as ProtectedFunction
 from resilience.breaker.config import CircuitConfig as CircuitConfig
 from resilience.breaker.decorator import circuit_breaker as circuit_breaker
 from resilience.breaker.fleet import SharedCircuit as SharedCircuit
@@ -42,7 +43,6 @@ from resilience.breaker.record import CircuitChange as CircuitChange
 from resilience.breaker.states import CircuitSnapshot as CircuitSnapshot
 from resilience.breaker.states import CircuitState as CircuitState
 from resilience.breaker.states import CircuitTransition as CircuitTransition
-from resilience.breaker.wrapper import ProtectedFunction as ProtectedFunction
 from resilience.cache.codec import register_type as register_type
 from resilience.cache.decorator import cached as cached
 from resilience.cache.function import CachedFunction as CachedFunction

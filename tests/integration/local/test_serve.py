@@ -80,7 +80,7 @@ class Served:
                 stack.update(json.loads(path.read_text()))
             return bool(stack) and stack["pids"]["stack"] == self.process.pid
 
-        until(is_there, 30)
+        until(is_there, 60)
         return stack
 
     def family(self) -> list[psutil.Process]:

@@ -67,7 +67,8 @@ def test_the_same_pythons_are_named_everywhere() -> None:
     versions = [f"3.{minor}" for minor in range(first, last + 1)]
     workflow = (REPOSITORY / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8")
     assert f"python: {json.dumps(versions)}" in workflow
-    assert f"{', '.join(versions[:-1])} or {versions[-1]}" in (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    for page in ("README.md", "docs/deploy.md"):
+        assert f"Python {versions[0]} to {versions[-1]}" in (REPOSITORY / page).read_text(encoding="utf-8"), page
 
 
 def test_clean_keeps_downloads_and_distclean_does_not(clone: Path) -> None:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
 
 from resilience import _background, _runtime, _validation, events
 from resilience._clock import Clock
@@ -14,7 +16,19 @@ from resilience._context import in_event_loop
 from resilience._fork import renew_in_child
 from resilience._shared_state import Control, control_of
 from resilience.errors import StoreError
-from resilience.store.protocol import Store
+from resilience.store.protocol import Item, Store
+
+T = TypeVar("T")
+
+
+def readable(topic: str, items: Iterable[Item], read: Callable[[Item], T]) -> Iterator[T]:
+    """What can be made of stored items; one of another shape or version is skipped, and an event says so."""
+    for item in items:
+        try:
+            yield read(item)
+        except Exception as error:  # noqa: BLE001 - whatever somebody stored
+            key = f"{item.pk} {item.sk}"
+            events.emit(events.STORE_ERROR, topic, operation="read", key=key, error=str(error))
 
 
 class Member(_runtime.Bound):

@@ -16,8 +16,7 @@ from typing import Final
 from resilience import _background, _runtime, _validation
 from resilience._clock import SYSTEM, Clock
 from resilience.errors import StoreError
-from resilience.metrics.instance import Member
-from resilience.metrics.readable import readable
+from resilience.metrics.instance import Member, readable
 from resilience.store.protocol import Item, Store
 
 _SHARDS: Final = 4
@@ -120,7 +119,7 @@ class Occurrences(Member):
         def read(item: Item) -> list[Occurrence]:
             return _load(item) if self._is_another(item.sk, generation) else []
 
-        return _merged([list(own), *readable(self._topic, items, read)]), True
+        return _merged([list(own), *readable(self.name, items, read)]), True
 
     async def fleet_async(self) -> tuple[tuple[Occurrence, ...], bool]:
         """Like `fleet`, without blocking the event loop."""
