@@ -14,37 +14,37 @@ Subject = Annotated[DisplayText, StringConstraints(min_length=1, max_length=100)
 
 
 class StartSession(RequestBody):
-    """A session to begin now."""
+    """A session to start now."""
 
-    duration_minutes: Integer = Field(ge=1, le=720, description="As planned.")
+    duration_minutes: Integer = Field(ge=1, le=720, description="The planned duration.")
     subject: Subject | None = None
     space_id: UUID | None = None
-    session_id: UUID | None = Field(default=None, description="Chosen by the client, so that a repeat is recognised.")
+    session_id: UUID | None = Field(default=None, description="An id that you choose, so that a repeat is recognised.")
 
 
 class Heartbeat(RequestBody):
-    """A sign of life."""
+    """A heartbeat of the active session."""
 
-    timestamp: Timestamp | None = Field(default=None, description="The client's clock; kept as a claim.")
+    timestamp: Timestamp | None = Field(default=None, description="By the client's clock; stored, but not trusted.")
 
 
 class AuditEvent(RequestBody):
-    """Something that happened in a session."""
+    """An event of a session."""
 
     event_type: Literal["focus_start", "focus_end", "break_start", "break_end", "heartbeat", "note"]
-    timestamp: Timestamp | None = Field(default=None, description="The client's clock; kept as a claim.")
+    timestamp: Timestamp | None = Field(default=None, description="By the client's clock; stored, but not trusted.")
     payload: dict[str, Any] = Field(default_factory=dict, description="At most 4 KiB.")
 
 
 class CompleteSession(RequestBody):
-    """The end of a session, as the client sees it."""
+    """The client's view of a completed session."""
 
     efficiency: Number | None = Field(default=None, ge=0, le=100, allow_inf_nan=False)
-    completed_at: Timestamp | None = Field(default=None, description="The client's clock; kept as a claim.")
+    completed_at: Timestamp | None = Field(default=None, description="By the client's clock; stored, but not trusted.")
 
 
 class SessionStarted(BaseModel):
-    """A session that runs."""
+    """An active session."""
 
     session_id: UUID
     status: Literal["active"]
@@ -56,7 +56,7 @@ class SessionStarted(BaseModel):
 
 
 class HeartbeatCounted(BaseModel):
-    """What the heartbeat did."""
+    """The result of a heartbeat."""
 
     session_id: UUID
     status: Status
@@ -65,7 +65,7 @@ class HeartbeatCounted(BaseModel):
 
 
 class SessionEvent(BaseModel):
-    """One event of a session."""
+    """A recorded event of a session."""
 
     event_id: UUID
     session_id: UUID
@@ -87,7 +87,7 @@ class SessionAbandoned(BaseModel):
 
 
 class Session(BaseModel):
-    """A session as it stands."""
+    """The current state of a session."""
 
     session_id: UUID
     status: Status

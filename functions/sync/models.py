@@ -16,7 +16,7 @@ ClientId = Annotated[DisplayText, StringConstraints(min_length=1, max_length=100
 
 
 class OfflineEvent(BaseModel):
-    """An event that happened without a connection. Fields that we do not know are let pass: old phones send them."""
+    """An event that happened offline. Unknown fields are ignored, because old clients send them."""
 
     event_id: UUID | None = None
     session_id: UUID
@@ -26,7 +26,7 @@ class OfflineEvent(BaseModel):
 
 
 class StartPayload(BaseModel):
-    """What the start of a session may say."""
+    """The payload of a `start` event."""
 
     duration_minutes: Integer | None = Field(default=None, ge=1, le=720)
     subject: Annotated[DisplayText, StringConstraints(min_length=1, max_length=100)] | None = None
@@ -34,13 +34,13 @@ class StartPayload(BaseModel):
 
 
 class CompletePayload(BaseModel):
-    """What the completion of a session may say."""
+    """The payload of a `complete` event."""
 
     efficiency: Number | None = Field(default=None, ge=0, le=100, allow_inf_nan=False)
 
 
 class SyncBatch(RequestBody):
-    """A batch of events. Each is judged by itself: one that is no event is rejected, and the others are applied."""
+    """A batch of events. An invalid event is rejected; the others are applied."""
 
     events: list[Any] = Field(
         min_length=1,
@@ -48,11 +48,11 @@ class SyncBatch(RequestBody):
     )
     client_id: ClientId | None = None
     sent_at: Timestamp | None = Field(default=None, description="The client's clock at sending; corrects created_at.")
-    last_sync: Any = Field(default=None, description="From old clients; the server knows better.")
+    last_sync: Any = Field(default=None, description="Sent by old clients; ignored.")
 
 
 class EventOutcome(BaseModel):
-    """What became of an event."""
+    """The outcome of an event."""
 
     event_id: UUID
     status: Literal["applied", "duplicate", "rejected"]
@@ -61,17 +61,17 @@ class EventOutcome(BaseModel):
 
 
 class BatchResult(BaseModel):
-    """What became of a batch."""
+    """The outcome of a batch."""
 
     synced_count: int
     duplicate_count: int
     rejected_count: int
-    results: list[EventOutcome] = Field(description="One a sent event, in the order sent.")
+    results: list[EventOutcome] = Field(description="One per event, in the order sent.")
     sessions: list[SessionCompleted] = Field(description="The outcome of every session that the batch completed.")
 
 
 class SyncResult(BatchResult):
-    """What became of a batch."""
+    """The outcome of a batch."""
 
     cursor: str = Field(
         description="Where the account stood. Go on in `GET /api/sync/changes` from its own cursors, not from here."
@@ -92,7 +92,7 @@ class AppliedBatch(BatchResult):
 
 
 class KeptEvent(BaseModel):
-    """A rejected event, or one that was retried."""
+    """A rejected event, including one that was retried."""
 
     event_id: UUID
     session_id: UUID | None
@@ -107,7 +107,7 @@ class KeptEvent(BaseModel):
 
 
 class RetriedEvent(KeptEvent):
-    """What became of an event that was tried again."""
+    """The outcome of a retried event."""
 
     sessions: list[SessionCompleted]
 
@@ -120,17 +120,17 @@ class AppliedRetry(RetriedEvent):
 
 
 class Change(BaseModel):
-    """Something that changed for the caller."""
+    """A change that affects you."""
 
     kind: Literal["session", "xp", "badge", "membership", "profile"]
-    id: str = Field(description="Of the session, badge or space; `me` for XP and profile.")
+    id: str = Field(description="The id of the session, badge or space; `me` for XP and profile.")
     deleted: bool
     changed_at: UtcDatetime
-    data: dict[str, Any] | None = Field(description="How it stands now; null when it is gone.")
+    data: dict[str, Any] | None = Field(description="Its current state; null if it was deleted.")
 
 
 class Changes(BaseModel):
-    """A page of changes. `next_cursor` is null when there are no more for now; `cursor` is where to go on next time."""
+    """A page of changes. `next_cursor` is null if there are no more; use `cursor` for the next poll."""
 
     success: Literal[True] = True
     data: list[Change]
@@ -139,7 +139,7 @@ class Changes(BaseModel):
 
 
 class SyncStatus(BaseModel):
-    """What the server has from a client."""
+    """What the server has received from a client."""
 
     client_id: str | None
     last_synced_at: UtcDatetime | None

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import os
 
+import pytest
+
 from tests.clients.conftest import Site
+
+pytestmark = [pytest.mark.own_servers, pytest.mark.slow]
 
 FAULTS = os.environ.get("FAULTS", "1000")
 

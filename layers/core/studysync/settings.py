@@ -56,7 +56,7 @@ class Settings(BaseModel):
     captcha_url: str = ""
     """Where captchas are verified (``siteverify`` of hCaptcha, Turnstile, reCAPTCHA); if empty, none is required."""
     captcha_secret: SecretStr = SecretStr("")
-    mail_answer_seconds: float = Field(default=1.0, ge=0, le=5)
+    mail_answer_seconds: float = Field(default=2.0, ge=0, le=5)
     """How long every call takes that may send an email, so that its duration does not reveal whether it did."""
     suspicion_mode: Literal["soft", "strict"] = "soft"
     live_updates: bool = False

@@ -1,7 +1,7 @@
 """Pages to look at: each one self-contained, its policy allowing its own style and script by their hashes alone.
 
-That of the API is Swagger UI's. `local.docs_page` puts its files into `vendor/` when the stack is built or served;
-without them the page leads to the document.
+The API reference is Swagger UI. `local.docs_page` puts its files into `vendor/` when the stack is built or served;
+without them the page links to the document.
 """
 
 from __future__ import annotations
