@@ -116,11 +116,11 @@ $(CLIENTS_VENV)/clients.stamp: requirements/clients.txt local/requirements-node.
 	  || $(CLIENTS_VENV)/bin/$(PIP) -r requirements/clients.txt -r local/requirements-node.txt
 	@touch $@
 
-clients: $(CLIENTS_VENV)/clients.stamp ## generate and compile clients in every way people do, and check that ours are those of the document
+clients: $(CLIENTS_VENV)/clients.stamp ## check that the committed clients are up to date, and generate and compile clients with every common generator
 	@$(BIN)/python -m tools.clients --check
 	@$(BIN)/python -m tools.clients --try
 
-clients-write: $(CLIENTS_VENV)/clients.stamp ## write the clients anew
+clients-write: $(CLIENTS_VENV)/clients.stamp ## regenerate the clients
 	@$(BIN)/python -m tools.clients
 
 check: lint types template document clients test ## run all checks that a change must pass

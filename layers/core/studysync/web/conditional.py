@@ -17,7 +17,7 @@ from studysync.web.middleware.compression import accepts_gzip
 F = TypeVar("F", bound=Callable[..., Any])
 
 _TAG = {
-    "ETag": {"description": "Send it as `If-None-Match` next time.", "required": True, "schema": {"type": "string"}}
+    "ETag": {"description": "Send it as `If-None-Match`.", "required": True, "schema": {"type": "string"}}
 }
 TAGGED: dict[int | str, dict[str, Any]] = {
     200: {"headers": _TAG},
