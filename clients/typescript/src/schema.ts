@@ -15,7 +15,7 @@ export interface paths {
         put?: never;
         /**
          * Register user
-         * @description Make an account and sign in to it.
+         * @description Register; where the stage asks for a confirmed address, confirm it before you sign in.
          */
         post: operations["registerUser"];
         delete?: never;
@@ -55,7 +55,10 @@ export interface paths {
         put?: never;
         /**
          * Refresh tokens
-         * @description Exchange a refresh token for a new session; it works once.
+         * @description Exchange a refresh token for new tokens.
+         *
+         *     It works once. A repeat within 10 seconds, or with the token just before the current one, gets the session's current
+         *     tokens; an older one ends the session.
          */
         post: operations["refreshTokens"];
         delete?: never;
@@ -75,13 +78,221 @@ export interface paths {
         put?: never;
         /**
          * Sign out
-         * @description End the session; its refresh token is dead afterwards.
+         * @description Sign out; the refresh tokens of the sessions that end are dead.
          */
         post: operations["signOut"];
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
+        trace?: never;
+    };
+    "/api/auth/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List sign ins
+         * @description List where you are signed in.
+         */
+        get: operations["listSignIns"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/sessions/{auth_session_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * End sign in
+         * @description Sign out somewhere else, or here.
+         */
+        delete: operations["endSignIn"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/password/forgot": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Forgot password
+         * @description Ask for a mail with a link to choose a new password.
+         */
+        post: operations["forgotPassword"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/password/reset": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Reset password
+         * @description Choose a new password with the token of the mail; every other session ends.
+         */
+        post: operations["resetPassword"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/password/change": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Change password
+         * @description Change your password; every other session ends.
+         */
+        post: operations["changePassword"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/email/change": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Change email
+         * @description Change your address: mails to the new one and the old one ask to confirm it.
+         */
+        post: operations["changeEmail"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/email/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Confirm email
+         * @description Confirm an address with the token of the mail.
+         */
+        post: operations["confirmEmail"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/email/resend": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Resend confirmation
+         * @description Ask for the mail once more that confirms an address.
+         */
+        post: operations["resendConfirmation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/users/me/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export account
+         * @description Get everything that is kept about you, page by page.
+         */
+        get: operations["exportAccount"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/users/me": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get own profile
+         * @description Get your profile.
+         */
+        get: operations["getOwnProfile"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete account
+         * @description Delete your account and everything personal.
+         */
+        delete: operations["deleteAccount"];
+        options?: never;
+        head?: never;
+        /**
+         * Change profile
+         * @description Update your profile. Fields that you leave out keep their values.
+         */
+        patch: operations["changeProfile"];
         trace?: never;
     };
     "/api/users": {
@@ -122,34 +333,6 @@ export interface paths {
         options?: never;
         head?: never;
         patch?: never;
-        trace?: never;
-    };
-    "/api/users/me": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Get own profile
-         * @description Get your profile.
-         */
-        get: operations["getOwnProfile"];
-        put?: never;
-        post?: never;
-        /**
-         * Delete account
-         * @description Delete your account and all your personal data.
-         */
-        delete: operations["deleteAccount"];
-        options?: never;
-        head?: never;
-        /**
-         * Change profile
-         * @description Update your profile. Fields that you leave out keep their values.
-         */
-        patch: operations["changeProfile"];
         trace?: never;
     };
     "/api/users/{user_id}": {
@@ -405,7 +588,7 @@ export interface paths {
         };
         /**
          * Get user badges
-         * @description Get a user's badges, and their progress towards the others.
+         * @description Get a user's badges, and their progress towards those not earned yet.
          */
         get: operations["getUserBadges"];
         put?: never;
@@ -445,7 +628,7 @@ export interface paths {
         };
         /**
          * Get leaderboard
-         * @description Get the leaderboard of a period, of everybody or of one space.
+         * @description Get the leaderboard of a period, for all users or for one space.
          */
         get: operations["getLeaderboard"];
         put?: never;
@@ -552,7 +735,7 @@ export interface paths {
         post?: never;
         /**
          * Delete space
-         * @description Delete a space. The sessions that were studied in it stay.
+         * @description Delete a space. Sessions studied in it are kept.
          */
         delete: operations["deleteSpace"];
         options?: never;
@@ -575,7 +758,7 @@ export interface paths {
         put?: never;
         /**
          * Join space
-         * @description Join a space. Joining again gives the same answer.
+         * @description Join a space. Joining again returns the same answer.
          */
         post: operations["joinSpace"];
         delete?: never;
@@ -595,7 +778,7 @@ export interface paths {
         put?: never;
         /**
          * Leave space
-         * @description Leave a space. An owner must hand it over first, unless nobody else is in it.
+         * @description Leave a space. An owner with other members must transfer it first.
          */
         post: operations["leaveSpace"];
         delete?: never;
@@ -676,14 +859,14 @@ export interface paths {
         post?: never;
         /**
          * Remove member
-         * @description Remove a member. `ban` also keeps them out, and replaces the invite code.
+         * @description Remove a member. With `ban`, they cannot rejoin, and the invite code is replaced.
          */
         delete: operations["removeMember"];
         options?: never;
         head?: never;
         /**
          * Change role
-         * @description Change a member's role. `owner` hands the space over.
+         * @description Change a member's role. `owner` transfers the space to them.
          */
         patch: operations["changeRole"];
         trace?: never;
@@ -817,7 +1000,7 @@ export interface paths {
         };
         /**
          * Get health
-         * @description Tell that the service is there.
+         * @description Check that the service is running.
          */
         get: operations["getHealth"];
         put?: never;
@@ -837,7 +1020,7 @@ export interface paths {
         };
         /**
          * Get liveness
-         * @description Tell that the process is alive; touches nothing.
+         * @description Check that the process is alive. Checks no dependency.
          */
         get: operations["getLiveness"];
         put?: never;
@@ -857,7 +1040,7 @@ export interface paths {
         };
         /**
          * Get readiness
-         * @description Tell that requests can be served; 503 when the database cannot be reached.
+         * @description Check that the service can handle requests. Returns 503 when the database cannot be reached.
          */
         get: operations["getReadiness"];
         put?: never;
@@ -877,7 +1060,7 @@ export interface paths {
         };
         /**
          * Get openapi
-         * @description Return the OpenAPI document of the whole API.
+         * @description Get the OpenAPI document of the whole API.
          */
         get: operations["getOpenapi"];
         put?: never;
@@ -897,7 +1080,7 @@ export interface paths {
         };
         /**
          * Get docs
-         * @description Show the OpenAPI document.
+         * @description Show the API reference.
          */
         get: operations["getDocs"];
         put?: never;
@@ -917,7 +1100,7 @@ export interface paths {
         };
         /**
          * Get dashboard
-         * @description Show how the service is. The page holds nothing itself: it asks the paths below, with the operator's token.
+         * @description Show the dashboard. The page contains no data: it calls the operators' endpoints with the operator's token.
          */
         get: operations["getDashboard"];
         put?: never;
@@ -1057,9 +1240,49 @@ export interface paths {
         };
         /**
          * Get metrics
-         * @description Tell what the fleet measured in the last minutes.
+         * @description Tell what the fleet measured in the last minutes: by minute up to an hour, by ten minutes up to a day.
          */
         get: operations["getMetrics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/health/environments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List environments
+         * @description Tell the execution environments of the last quarter of an hour one by one.
+         */
+        get: operations["listEnvironments"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/health/alarms": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get alarms
+         * @description List the stack's alarms and their state, where CloudWatch can be asked.
+         */
+        get: operations["getAlarms"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1077,7 +1300,7 @@ export interface paths {
         };
         /**
          * List slow requests
-         * @description List the slowest requests of the last quarter of an hour.
+         * @description List the slowest requests of the last minutes.
          */
         get: operations["listSlowRequests"];
         put?: never;
@@ -1233,6 +1456,19 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         /**
+         * Accepted
+         * @description If there is something to do, it is done; the answer is the same if there is not.
+         */
+        Accepted: {
+            /** @description Without it: true. */
+            accepted?: boolean;
+        };
+        /** AcceptedResponse */
+        AcceptedResponse: {
+            success: boolean;
+            data: components["schemas"]["Accepted"];
+        };
+        /**
          * AccountDeleted
          * @description The account and everything personal is gone.
          */
@@ -1247,8 +1483,19 @@ export interface components {
             data: components["schemas"]["AccountDeleted"];
         };
         /**
+         * AccountDeletion
+         * @description Who was signed in more than ten minutes ago shows the password.
+         */
+        AccountDeletion: {
+            /** @description Sent by old clients: your own id. */
+            user_id?: string | null;
+            /** @description Sent by old clients: your own id. */
+            created_by?: string | null;
+            password?: string | null;
+        };
+        /**
          * Activity
-         * @description Something that happened in a space.
+         * @description An event in a space.
          */
         Activity: {
             activity_id: number;
@@ -1267,8 +1514,34 @@ export interface components {
         ActivityPage: {
             success: boolean;
             data: components["schemas"]["Activity"][];
-            /** @description Opaque; give it back as `cursor` for the next page. */
+            /** @description Opaque. Pass it as `cursor` to get the next page. */
             next_cursor: string | null;
+        };
+        /**
+         * Alarm
+         * @description An alarm of the stack.
+         */
+        Alarm: {
+            name: string;
+            /** @enum {string} */
+            state: "ALARM" | "INSUFFICIENT_DATA" | "OK";
+            /** Format: date-time */
+            since: string;
+            description: string;
+        };
+        /**
+         * Alarms
+         * @description The stack's alarms, those that are raised first.
+         */
+        Alarms: {
+            /** @description False: CloudWatch cannot be asked, as on the local stack. */
+            available: boolean;
+            alarms: components["schemas"]["Alarm"][];
+        };
+        /** AlarmsResponse */
+        AlarmsResponse: {
+            success: boolean;
+            data: components["schemas"]["Alarms"];
         };
         /**
          * AuditEntry
@@ -1303,7 +1576,7 @@ export interface components {
         AuditEntryPage: {
             success: boolean;
             data: components["schemas"]["AuditEntry"][];
-            /** @description Opaque; give it back as `cursor` for the next page. */
+            /** @description Opaque. Pass it as `cursor` to get the next page. */
             next_cursor: string | null;
         };
         /**
@@ -1311,15 +1584,9 @@ export interface components {
          * @description Something that happened in a session.
          */
         AuditEvent: {
-            /**
-             * @deprecated
-             * @description From old clients: the caller's own id.
-             */
+            /** @description Sent by old clients: your own id. */
             user_id?: string | null;
-            /**
-             * @deprecated
-             * @description From old clients: the caller's own id.
-             */
+            /** @description Sent by old clients: your own id. */
             created_by?: string | null;
             /** @enum {string} */
             event_type: "focus_start" | "focus_end" | "break_start" | "break_end" | "heartbeat" | "note";
@@ -1332,7 +1599,7 @@ export interface components {
         };
         /**
          * AvailableBadge
-         * @description A badge that the user does not have yet.
+         * @description A badge that the user has not earned yet.
          */
         AvailableBadge: {
             key: string;
@@ -1344,7 +1611,7 @@ export interface components {
         };
         /**
          * Badge
-         * @description A badge of the catalogue: earned when `metric` reaches `threshold`.
+         * @description A badge, earned when `metric` reaches `threshold`.
          */
         Badge: {
             key: string;
@@ -1481,7 +1748,7 @@ export interface components {
             event_payload?: components["schemas"]["CompletePayload"];
             /**
              * Format: date-time
-             * @description From 1970 to 2200; without an offset it is UTC.
+             * @description From 1970 to 2200; without an offset, UTC.
              */
             created_at: string;
         };
@@ -1497,15 +1764,9 @@ export interface components {
          * @description The end of a session, as the client sees it.
          */
         CompleteSession: {
-            /**
-             * @deprecated
-             * @description From old clients: the caller's own id.
-             */
+            /** @description Sent by old clients: your own id. */
             user_id?: string | null;
-            /**
-             * @deprecated
-             * @description From old clients: the caller's own id.
-             */
+            /** @description Sent by old clients: your own id. */
             created_by?: string | null;
             efficiency?: number | null;
             /** @description The client's clock; kept as a claim. */
@@ -1513,18 +1774,12 @@ export interface components {
         };
         /**
          * CreateSpace
-         * @description A new space; the caller becomes its owner.
+         * @description A new space. The caller becomes its owner.
          */
         CreateSpace: {
-            /**
-             * @deprecated
-             * @description From old clients: the caller's own id.
-             */
+            /** @description Sent by old clients: your own id. */
             user_id?: string | null;
-            /**
-             * @deprecated
-             * @description From old clients: the caller's own id.
-             */
+            /** @description Sent by old clients: your own id. */
             created_by?: string | null;
             name: string;
             description?: string | null;
@@ -1590,7 +1845,7 @@ export interface components {
         };
         /**
          * EarnedBadge
-         * @description A badge that the user has.
+         * @description A badge that the user has earned.
          */
         EarnedBadge: {
             key: string;
@@ -1602,19 +1857,65 @@ export interface components {
             earned_at: string;
         };
         /**
+         * EmailChange
+         * @description Another address for who knows the password.
+         */
+        EmailChange: {
+            /** @description Sent by old clients: your own id. */
+            user_id?: string | null;
+            /** @description Sent by old clients: your own id. */
+            created_by?: string | null;
+            email: string;
+            /** Format: password */
+            password: string;
+        };
+        /**
+         * EmailConfirmation
+         * @description The token of a mail that asks to confirm an address.
+         */
+        EmailConfirmation: {
+            /** @description Sent by old clients: your own id. */
+            user_id?: string | null;
+            /** @description Sent by old clients: your own id. */
+            created_by?: string | null;
+            /**
+             * Format: password
+             * @description From the link in the mail.
+             */
+            token: string;
+        };
+        /**
+         * EmailConfirmed
+         * @description What a confirmation came to.
+         */
+        EmailConfirmed: {
+            /** @description False: the mail to the other address has to be answered as well. */
+            confirmed: boolean;
+        };
+        /** EmailConfirmedResponse */
+        EmailConfirmedResponse: {
+            success: boolean;
+            data: components["schemas"]["EmailConfirmed"];
+        };
+        /**
+         * EmailOnly
+         * @description An address; whether it has an account is not told.
+         */
+        EmailOnly: {
+            /** @description Sent by old clients: your own id. */
+            user_id?: string | null;
+            /** @description Sent by old clients: your own id. */
+            created_by?: string | null;
+            email: string;
+        };
+        /**
          * EmptyBody
          * @description Nothing has to be said.
          */
         EmptyBody: {
-            /**
-             * @deprecated
-             * @description From old clients: the caller's own id.
-             */
+            /** @description Sent by old clients: your own id. */
             user_id?: string | null;
-            /**
-             * @deprecated
-             * @description From old clients: the caller's own id.
-             */
+            /** @description Sent by old clients: your own id. */
             created_by?: string | null;
         };
         /**
@@ -1635,13 +1936,53 @@ export interface components {
             slow: number;
         };
         /**
+         * Environment
+         * @description One execution environment: a running copy of a function.
+         */
+        Environment: {
+            id: string;
+            /** @description Its function: `users`, `sessions` and so on. */
+            service: string;
+            version: string;
+            /**
+             * Format: date-time
+             * @description The minute of its last call.
+             */
+            last_seen: string;
+            requests: number;
+            errors: number;
+            average_ms: number;
+            p50_ms: number;
+            p95_ms: number;
+            p99_ms: number;
+            /** @description To the database, in use when it last wrote its figures. */
+            connections: number;
+            waiting: number;
+            cache_entries: number;
+        };
+        /**
+         * Environments
+         * @description The execution environments of the last quarter of an hour, the busiest first.
+         */
+        Environments: {
+            window_minutes: number;
+            /** @description False: DynamoDB does not answer, and this is the one that answered. */
+            complete: boolean;
+            environments: components["schemas"]["Environment"][];
+        };
+        /** EnvironmentsResponse */
+        EnvironmentsResponse: {
+            success: boolean;
+            data: components["schemas"]["Environments"];
+        };
+        /**
          * ErrorDetails
-         * @description What a program can use; which fields there are goes with the error code.
+         * @description Details for programs; the fields depend on the error code.
          */
         ErrorDetails: {
-            /** @description The first fields that are wrong. Without it: []. */
+            /** @description The first invalid fields. Without it: []. */
             validation_errors?: components["schemas"]["ValidationDetail"][];
-            /** @description How many are wrong. Without it: 0. */
+            /** @description The total number of invalid fields. Without it: 0. */
             error_count?: number;
             /**
              * Format: uuid
@@ -1694,8 +2035,26 @@ export interface components {
             message: string | null;
         };
         /**
+         * ExportedRow
+         * @description Something that is kept of the user.
+         */
+        ExportedRow: {
+            /** @example study_sessions */
+            table: string;
+            row: {
+                [key: string]: unknown;
+            };
+        };
+        /** ExportedRowPage */
+        ExportedRowPage: {
+            success: boolean;
+            data: components["schemas"]["ExportedRow"][];
+            /** @description Opaque. Pass it as `cursor` to get the next page. */
+            next_cursor: string | null;
+        };
+        /**
          * Health
-         * @description The function runs.
+         * @description The function is running.
          */
         Health: {
             /**
@@ -1719,15 +2078,9 @@ export interface components {
          * @description A sign of life.
          */
         Heartbeat: {
-            /**
-             * @deprecated
-             * @description From old clients: the caller's own id.
-             */
+            /** @description Sent by old clients: your own id. */
             user_id?: string | null;
-            /**
-             * @deprecated
-             * @description From old clients: the caller's own id.
-             */
+            /** @description Sent by old clients: your own id. */
             created_by?: string | null;
             /** @description The client's clock; kept as a claim. */
             timestamp?: string | null;
@@ -1752,35 +2105,23 @@ export interface components {
         };
         /**
          * JoinByCode
-         * @description Joining by code alone.
+         * @description Joins a space by invite code alone.
          */
         JoinByCode: {
-            /**
-             * @deprecated
-             * @description From old clients: the caller's own id.
-             */
+            /** @description Sent by old clients: your own id. */
             user_id?: string | null;
-            /**
-             * @deprecated
-             * @description From old clients: the caller's own id.
-             */
+            /** @description Sent by old clients: your own id. */
             created_by?: string | null;
             invite_code: string;
         };
         /**
          * JoinSpace
-         * @description Joining by id; a private space asks for its code.
+         * @description Joins a space by id. A private space requires its invite code.
          */
         JoinSpace: {
-            /**
-             * @deprecated
-             * @description From old clients: the caller's own id.
-             */
+            /** @description Sent by old clients: your own id. */
             user_id?: string | null;
-            /**
-             * @deprecated
-             * @description From old clients: the caller's own id.
-             */
+            /** @description Sent by old clients: your own id. */
             created_by?: string | null;
             invite_code?: string | null;
         };
@@ -1809,12 +2150,12 @@ export interface components {
         KeptEventPage: {
             success: boolean;
             data: components["schemas"]["KeptEvent"][];
-            /** @description Opaque; give it back as `cursor` for the next page. */
+            /** @description Opaque. Pass it as `cursor` to get the next page. */
             next_cursor: string | null;
         };
         /**
          * Leaderboard
-         * @description A page of a leaderboard; equal XP shares the higher rank.
+         * @description A page of a leaderboard. Users with equal XP share the higher rank.
          */
         Leaderboard: {
             period: components["schemas"]["Period"];
@@ -1842,7 +2183,7 @@ export interface components {
         };
         /**
          * LeaderboardPage
-         * @description A page has its cursor beside `data`, as all lists do; old clients read the one within.
+         * @description A page has its cursor next to `data`, as all lists do; older clients read the one inside.
          */
         LeaderboardPage: {
             success: boolean;
@@ -1859,7 +2200,7 @@ export interface components {
             source: string;
             /** Format: uuid */
             session_id: string;
-            /** @description The XP from sessions that a milestone stands for. */
+            /** @description The XP from sessions that reached the milestone. */
             milestone: number | null;
             /**
              * Format: date
@@ -1875,7 +2216,7 @@ export interface components {
         LedgerEntryPage: {
             success: boolean;
             data: components["schemas"]["LedgerEntry"][];
-            /** @description Opaque; give it back as `cursor` for the next page. */
+            /** @description Opaque. Pass it as `cursor` to get the next page. */
             next_cursor: string | null;
         };
         /**
@@ -1883,15 +2224,9 @@ export interface components {
          * @description Where somebody was banned.
          */
         LiftBan: {
-            /**
-             * @deprecated
-             * @description From old clients: the caller's own id.
-             */
+            /** @description Sent by old clients: your own id. */
             user_id?: string | null;
-            /**
-             * @deprecated
-             * @description From old clients: the caller's own id.
-             */
+            /** @description Sent by old clients: your own id. */
             created_by?: string | null;
             reason: string;
             /** Format: uuid */
@@ -1899,7 +2234,7 @@ export interface components {
         };
         /**
          * Liveness
-         * @description The process runs; nothing else was asked.
+         * @description The process is running. No dependency was checked.
          */
         Liveness: {
             /**
@@ -1931,19 +2266,42 @@ export interface components {
          * @description Address and password; their form is not judged, so that every wrong pair gets the same answer.
          */
         Login: {
-            /**
-             * @deprecated
-             * @description From old clients: the caller's own id.
-             */
+            /** @description Sent by old clients: your own id. */
             user_id?: string | null;
-            /**
-             * @deprecated
-             * @description From old clients: the caller's own id.
-             */
+            /** @description Sent by old clients: your own id. */
             created_by?: string | null;
             email: string;
             /** Format: password */
             password: string;
+        };
+        /**
+         * Logout
+         * @description Which sessions to end.
+         */
+        Logout: {
+            /** @description Sent by old clients: your own id. */
+            user_id?: string | null;
+            /** @description Sent by old clients: your own id. */
+            created_by?: string | null;
+            /**
+             * @description `local`: this session; `others`: all but this one; `global`: all. Without it: "local".
+             * @enum {string}
+             */
+            scope?: "local" | "others" | "global";
+        };
+        /**
+         * Mark
+         * @description Something that was done to the service, to be seen beside what became of it.
+         */
+        Mark: {
+            /** Format: date-time */
+            at: string;
+            /** @enum {string} */
+            kind: "deployment" | "order";
+            /** @description Which functions and versions; what was ordered. */
+            text: string;
+            /** @description The operator who gave the order. */
+            who: string | null;
         };
         /**
          * MarkEvent
@@ -1968,7 +2326,7 @@ export interface components {
             };
             /**
              * Format: date-time
-             * @description From 1970 to 2200; without an offset it is UTC.
+             * @description From 1970 to 2200; without an offset, UTC.
              */
             created_at: string;
         };
@@ -1985,7 +2343,7 @@ export interface components {
             /** Format: date-time */
             joined_at: string;
             xp: number;
-            /** @description A session of theirs runs. */
+            /** @description Whether the member has an active session. */
             is_studying: boolean;
         };
         /** MemberListResponse */
@@ -1995,7 +2353,7 @@ export interface components {
         };
         /**
          * Membership
-         * @description Somebody's place in a space.
+         * @description A user's membership of a space.
          */
         Membership: {
             /** Format: uuid */
@@ -2037,12 +2395,17 @@ export interface components {
          */
         Metrics: {
             window_minutes: number;
+            /** @description What one of `minutes` stands for: 10 in windows over an hour. */
+            step_minutes: number;
+            /** @description Those of the last hour at most. */
             environments: number;
             /** @description False: DynamoDB does not answer, and this is what one environment knows. */
             complete: boolean;
             endpoints: components["schemas"]["Endpoint"][];
             dependencies: components["schemas"]["Endpoint"][];
             minutes: components["schemas"]["Minute"][];
+            /** @description Deployments and orders of operators in this window, oldest first. */
+            marks: components["schemas"]["Mark"][];
             cache: components["schemas"]["CacheFigures"];
             pool: components["schemas"]["PoolFigures"];
             circuits: components["schemas"]["Circuit"][];
@@ -2054,7 +2417,7 @@ export interface components {
         };
         /**
          * Minute
-         * @description All endpoints of one minute, health's own left out.
+         * @description All endpoints of one minute, or of ten where `step_minutes` is that; health's own left out.
          */
         Minute: {
             /** Format: date-time */
@@ -2076,21 +2439,15 @@ export interface components {
          * @description An order about an account.
          */
         Order: {
-            /**
-             * @deprecated
-             * @description From old clients: the caller's own id.
-             */
+            /** @description Sent by old clients: your own id. */
             user_id?: string | null;
-            /**
-             * @deprecated
-             * @description From old clients: the caller's own id.
-             */
+            /** @description Sent by old clients: your own id. */
             created_by?: string | null;
             reason: string;
         };
         /**
          * OwnMembership
-         * @description Whether the caller belongs to a space.
+         * @description Whether the caller is a member of a space.
          */
         OwnMembership: {
             /** Format: uuid */
@@ -2105,7 +2462,7 @@ export interface components {
         };
         /**
          * OwnPlace
-         * @description The caller's own place; without XP in the period there is no rank.
+         * @description The caller's own place; `rank` is null without XP in the period.
          */
         OwnPlace: {
             rank: number | null;
@@ -2134,6 +2491,9 @@ export interface components {
             email: string | null;
             timezone: string;
             daily_goal_minutes: number;
+            email_confirmed: boolean;
+            discoverable: boolean;
+            share_activity: boolean;
         };
         /** OwnProfileResponse */
         OwnProfileResponse: {
@@ -2142,7 +2502,7 @@ export interface components {
         };
         /**
          * OwnSpace
-         * @description A space that the caller belongs to.
+         * @description A space that the caller is a member of.
          */
         OwnSpace: {
             /** Format: uuid */
@@ -2158,9 +2518,9 @@ export interface components {
             /** Format: uuid */
             owner_id: string;
             is_member: boolean;
-            /** @description The caller's; null for outsiders. */
+            /** @description The caller's role; null for non-members. */
             role: ("member" | "moderator" | "owner") | null;
-            /** @description For owner and moderators; null for others. */
+            /** @description Visible to the owner and moderators; null for others. */
             invite_code: string | null;
             /** Format: date-time */
             joined_at: string;
@@ -2169,12 +2529,56 @@ export interface components {
         OwnSpacePage: {
             success: boolean;
             data: components["schemas"]["OwnSpace"][];
-            /** @description Opaque; give it back as `cursor` for the next page. */
+            /** @description Opaque. Pass it as `cursor` to get the next page. */
             next_cursor: string | null;
         };
         /**
+         * PasswordChange
+         * @description A new password for who knows the old one.
+         */
+        PasswordChange: {
+            /** @description Sent by old clients: your own id. */
+            user_id?: string | null;
+            /** @description Sent by old clients: your own id. */
+            created_by?: string | null;
+            /** Format: password */
+            password: string;
+            /** Format: password */
+            new_password: string;
+        };
+        /**
+         * PasswordChanged
+         * @description The new password is the only one.
+         */
+        PasswordChanged: {
+            /** @description Without it: true. */
+            changed?: boolean;
+        };
+        /** PasswordChangedResponse */
+        PasswordChangedResponse: {
+            success: boolean;
+            data: components["schemas"]["PasswordChanged"];
+        };
+        /**
+         * PasswordReset
+         * @description A new password for who can read the account's mail.
+         */
+        PasswordReset: {
+            /** @description Sent by old clients: your own id. */
+            user_id?: string | null;
+            /** @description Sent by old clients: your own id. */
+            created_by?: string | null;
+            /**
+             * Format: password
+             * @description From the link in the mail.
+             */
+            token: string;
+            /** Format: password */
+            password: string;
+        };
+        /**
          * Period
-         * @description What a leaderboard covers: an ISO week, a calendar month (both in UTC), or everything.
+         * @description The period of a leaderboard: an ISO week, a calendar month (both in UTC), or all time.
          * @enum {string}
          */
         Period: "weekly" | "monthly" | "all-time";
@@ -2203,7 +2607,7 @@ export interface components {
             detail: string;
             /**
              * Format: uri-reference
-             * @description The path that was asked, percent-encoded; of a long one the beginning.
+             * @description The requested path, percent-encoded and possibly truncated.
              */
             instance: string;
             error: boolean;
@@ -2243,20 +2647,18 @@ export interface components {
          * @description What to change of the own profile; what is absent stays.
          */
         ProfileChanges: {
-            /**
-             * @deprecated
-             * @description From old clients: the caller's own id.
-             */
+            /** @description Sent by old clients: your own id. */
             user_id?: string | null;
-            /**
-             * @deprecated
-             * @description From old clients: the caller's own id.
-             */
+            /** @description Sent by old clients: your own id. */
             created_by?: string | null;
             username?: string;
             display_name?: string;
             timezone?: string;
             daily_goal_minutes?: number;
+            /** @description Whether searches find you. */
+            discoverable?: boolean;
+            /** @description Whether others see when you study. */
+            share_activity?: boolean;
         };
         /** ProfileResponse */
         ProfileResponse: {
@@ -2283,12 +2685,12 @@ export interface components {
         PublicProfilePage: {
             success: boolean;
             data: components["schemas"]["PublicProfile"][];
-            /** @description Opaque; give it back as `cursor` for the next page. */
+            /** @description Opaque. Pass it as `cursor` to get the next page. */
             next_cursor: string | null;
         };
         /**
          * Readiness
-         * @description Requests can be served: the database answers.
+         * @description The service can handle requests: the database responds.
          */
         Readiness: {
             /**
@@ -2304,35 +2706,28 @@ export interface components {
         };
         /**
          * Refresh
-         * @description A refresh token, which works once.
+         * @description A refresh token. It works once, but that a repeat whose answer was lost gets the same tokens.
          */
         Refresh: {
-            /**
-             * @deprecated
-             * @description From old clients: the caller's own id.
-             */
+            /** @description Sent by old clients: your own id. */
             user_id?: string | null;
-            /**
-             * @deprecated
-             * @description From old clients: the caller's own id.
-             */
+            /** @description Sent by old clients: your own id. */
             created_by?: string | null;
             /** Format: password */
             refresh_token: string;
         };
         /**
          * Registered
-         * @description A new account and its first session.
+         * @description A new account, and its first session where the address need not be confirmed first.
          */
         Registered: {
             /** Format: uuid */
             user_id: string;
-            /** @description The access token for `Authorization: Bearer`. */
-            token: string;
-            refresh_token: string;
-            /** Format: date-time */
-            expires_at: string;
             username: string;
+            token: string | null;
+            refresh_token: string | null;
+            expires_at: string | null;
+            confirmation_sent_at?: string | null;
         };
         /** RegisteredResponse */
         RegisteredResponse: {
@@ -2344,24 +2739,20 @@ export interface components {
          * @description A new account.
          */
         Registration: {
-            /**
-             * @deprecated
-             * @description From old clients: the caller's own id.
-             */
+            /** @description Sent by old clients: your own id. */
             user_id?: string | null;
-            /**
-             * @deprecated
-             * @description From old clients: the caller's own id.
-             */
+            /** @description Sent by old clients: your own id. */
             created_by?: string | null;
             username: string;
             email: string;
             /** Format: password */
             password: string;
+            /** @description Where the stage asks for a captcha. */
+            captcha_token?: string | null;
         };
         /**
          * Removed
-         * @description Somebody who does not belong to the space any more.
+         * @description A user who is no longer a member of the space.
          */
         Removed: {
             /** Format: uuid */
@@ -2378,7 +2769,7 @@ export interface components {
         };
         /**
          * RenewedCode
-         * @description A new code; the old one is dead.
+         * @description The new invite code. The old one no longer works.
          */
         RenewedCode: {
             /** Format: uuid */
@@ -2419,18 +2810,12 @@ export interface components {
         };
         /**
          * RoleChange
-         * @description A member's new role; `owner` hands the space over.
+         * @description A member's new role. `owner` transfers the space to them.
          */
         RoleChange: {
-            /**
-             * @deprecated
-             * @description From old clients: the caller's own id.
-             */
+            /** @description Sent by old clients: your own id. */
             user_id?: string | null;
-            /**
-             * @deprecated
-             * @description From old clients: the caller's own id.
-             */
+            /** @description Sent by old clients: your own id. */
             created_by?: string | null;
             /** @enum {string} */
             role: "member" | "moderator" | "owner";
@@ -2454,6 +2839,8 @@ export interface components {
             last_seen: string;
             /** @description Of the last one, to find it in the logs. */
             request_id: string;
+            /** @description A query of Logs Insights for its lines; null on the local stack. */
+            log_url: string | null;
         };
         /**
          * Session
@@ -2516,7 +2903,7 @@ export interface components {
         };
         /**
          * SessionCompleted
-         * @description What a completed session brought.
+         * @description The XP and badges that a completed session earned.
          */
         SessionCompleted: {
             /** Format: uuid */
@@ -2527,7 +2914,7 @@ export interface components {
             ended_at: string;
             focus_seconds: number;
             xp_awarded: number;
-            /** @description XP by source; its sum is xp_awarded. */
+            /** @description XP by source; the sum is `xp_awarded`. */
             xp_breakdown: {
                 [key: string]: number;
             };
@@ -2539,7 +2926,7 @@ export interface components {
             new_badges: string[];
             suspicion_score: number;
             flagged: boolean;
-            /** @description Flagged in strict mode: it pays nothing. */
+            /** @description Flagged in strict mode, so it earns no XP. */
             held: boolean;
         };
         /** SessionCompletedResponse */
@@ -2574,7 +2961,7 @@ export interface components {
         SessionEventPage: {
             success: boolean;
             data: components["schemas"]["SessionEvent"][];
-            /** @description Opaque; give it back as `cursor` for the next page. */
+            /** @description Opaque. Pass it as `cursor` to get the next page. */
             next_cursor: string | null;
         };
         /** SessionEventResponse */
@@ -2586,7 +2973,7 @@ export interface components {
         SessionPage: {
             success: boolean;
             data: components["schemas"]["Session"][];
-            /** @description Opaque; give it back as `cursor` for the next page. */
+            /** @description Opaque. Pass it as `cursor` to get the next page. */
             next_cursor: string | null;
         };
         /** SessionResponse */
@@ -2617,6 +3004,39 @@ export interface components {
             data: components["schemas"]["SessionStarted"];
         };
         /**
+         * SignIn
+         * @description A session of Supabase Auth.
+         */
+        SignIn: {
+            /** Format: uuid */
+            session_id: string;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            last_used_at: string;
+            user_agent: string | null;
+            current: boolean;
+        };
+        /**
+         * SignInEnded
+         * @description The session's refresh token is dead; its access token expires within an hour.
+         */
+        SignInEnded: {
+            /** Format: uuid */
+            session_id: string;
+            ended: boolean;
+        };
+        /** SignInEndedResponse */
+        SignInEndedResponse: {
+            success: boolean;
+            data: components["schemas"]["SignInEnded"];
+        };
+        /** SignInListResponse */
+        SignInListResponse: {
+            success: boolean;
+            data: components["schemas"]["SignIn"][];
+        };
+        /**
          * SlowRequest
          * @description A request over the threshold.
          */
@@ -2626,12 +3046,16 @@ export interface components {
             /** Format: date-time */
             at: string;
             failed: boolean;
+            request_id: string;
+            /** @description A query of Logs Insights for its lines; null on the local stack. */
+            log_url: string | null;
         };
         /**
          * SlowRequests
-         * @description The slowest requests of the last quarter of an hour, slowest first.
+         * @description The slowest requests of a window, slowest first, health's own left out.
          */
         SlowRequests: {
+            window_minutes: number;
             threshold_seconds: number;
             /** @description Faster ones are never listed, whatever the threshold. */
             recorded_from_seconds: number;
@@ -2661,25 +3085,19 @@ export interface components {
             /** Format: uuid */
             owner_id: string;
             is_member: boolean;
-            /** @description The caller's; null for outsiders. */
+            /** @description The caller's role; null for non-members. */
             role: ("member" | "moderator" | "owner") | null;
-            /** @description For owner and moderators; null for others. */
+            /** @description Visible to the owner and moderators; null for others. */
             invite_code: string | null;
         };
         /**
          * SpaceChanges
-         * @description What to change of a space; what is absent stays.
+         * @description The fields to change. Omitted fields keep their values.
          */
         SpaceChanges: {
-            /**
-             * @deprecated
-             * @description From old clients: the caller's own id.
-             */
+            /** @description Sent by old clients: your own id. */
             user_id?: string | null;
-            /**
-             * @deprecated
-             * @description From old clients: the caller's own id.
-             */
+            /** @description Sent by old clients: your own id. */
             created_by?: string | null;
             name?: string;
             description?: string | null;
@@ -2689,7 +3107,7 @@ export interface components {
         };
         /**
          * SpaceDeleted
-         * @description The space is gone.
+         * @description Confirms that the space was deleted.
          */
         SpaceDeleted: {
             /** Format: uuid */
@@ -2705,7 +3123,7 @@ export interface components {
         SpacePage: {
             success: boolean;
             data: components["schemas"]["Space"][];
-            /** @description Opaque; give it back as `cursor` for the next page. */
+            /** @description Opaque. Pass it as `cursor` to get the next page. */
             next_cursor: string | null;
         };
         /** SpaceResponse */
@@ -2733,7 +3151,7 @@ export interface components {
             event_payload?: components["schemas"]["StartPayload"];
             /**
              * Format: date-time
-             * @description From 1970 to 2200; without an offset it is UTC.
+             * @description From 1970 to 2200; without an offset, UTC.
              */
             created_at: string;
         };
@@ -2751,15 +3169,9 @@ export interface components {
          * @description A session to begin now.
          */
         StartSession: {
-            /**
-             * @deprecated
-             * @description From old clients: the caller's own id.
-             */
+            /** @description Sent by old clients: your own id. */
             user_id?: string | null;
-            /**
-             * @deprecated
-             * @description From old clients: the caller's own id.
-             */
+            /** @description Sent by old clients: your own id. */
             created_by?: string | null;
             /** @description As planned. */
             duration_minutes: number;
@@ -2779,11 +3191,11 @@ export interface components {
             best_streak: number;
             last_active_date: string | null;
             active_today: boolean;
-            /** @description The streak ends tonight unless a session is completed. */
+            /** @description True if the streak ends tonight unless you complete a session. */
             at_risk: boolean;
-            /** @description What the streak adds to a session. */
+            /** @description The XP that the streak adds to each session. */
             bonus_xp: number;
-            /** @description The next streak length with a badge; null past the last. */
+            /** @description The next streak length that earns a badge; null after the last. */
             next_milestone: number | null;
         };
         /** StreaksResponse */
@@ -2796,15 +3208,9 @@ export interface components {
          * @description A batch of events. Each is judged by itself: one that is no event is rejected, and the others are applied.
          */
         SyncBatch: {
-            /**
-             * @deprecated
-             * @description From old clients: the caller's own id.
-             */
+            /** @description Sent by old clients: your own id. */
             user_id?: string | null;
-            /**
-             * @deprecated
-             * @description From old clients: the caller's own id.
-             */
+            /** @description Sent by old clients: your own id. */
             created_by?: string | null;
             events: components["schemas"]["OfflineEvent"][];
             client_id?: string | null;
@@ -2868,15 +3274,9 @@ export interface components {
          * @description Which completed sessions were forged.
          */
         TakeBack: {
-            /**
-             * @deprecated
-             * @description From old clients: the caller's own id.
-             */
+            /** @description Sent by old clients: your own id. */
             user_id?: string | null;
-            /**
-             * @deprecated
-             * @description From old clients: the caller's own id.
-             */
+            /** @description Sent by old clients: your own id. */
             created_by?: string | null;
             reason: string;
             session_ids: string[];
@@ -2908,6 +3308,10 @@ export interface components {
             refresh_token: string;
             /** Format: date-time */
             expires_at: string;
+            /** @description Without it: "". */
+            session_id?: string;
+            /** @description The account has a second factor: show it at Supabase Auth, this token opens nothing yet. Without it: false. */
+            second_factor_required?: boolean;
         };
         /** TokensResponse */
         TokensResponse: {
@@ -2938,7 +3342,7 @@ export interface components {
         };
         /**
          * ValidationDetail
-         * @description What is wrong with one field.
+         * @description An invalid field.
          */
         ValidationDetail: {
             /** @example body.duration_minutes */
@@ -2972,7 +3376,7 @@ export interface components {
             user_id: string;
             total_xp: number;
             level: number;
-            /** @description How much of the current level is done. */
+            /** @description Progress within the current level. */
             level_progress: number;
             /** @description The total XP at which the next level begins. */
             next_level_xp: number;
@@ -3023,7 +3427,7 @@ export interface components {
         /** @description AUTHENTICATION_ERROR */
         Unauthorized: {
             headers: {
-                "WWW-Authenticate": "Bearer";
+                "WWW-Authenticate": string;
                 [name: string]: unknown;
             };
             content: {
@@ -3043,7 +3447,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["ProblemDetails"];
             };
         };
-        /** @description AUTHORIZATION_ERROR */
+        /** @description AUTHORIZATION_ERROR, REAUTHENTICATION_REQUIRED */
         Forbidden: {
             headers: {
                 [name: string]: unknown;
@@ -3257,7 +3661,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Chosen by the client; a repeat with the same key gets the first answer and changes nothing. */
+                /** @description Any key you choose. A repeat with the same key returns the first answer and changes nothing. */
                 "Idempotency-Key"?: string;
             };
             path?: never;
@@ -3267,9 +3671,12 @@ export interface operations {
             content: {
                 /**
                  * @example {
+                 *       "user_id": "text",
+                 *       "created_by": "text",
                  *       "username": "ada_l",
                  *       "email": "ada@example.com",
-                 *       "password": "correct horse 1"
+                 *       "password": "correct horse 1",
+                 *       "captcha_token": "text"
                  *     }
                  */
                 "application/json": components["schemas"]["Registration"];
@@ -3287,10 +3694,11 @@ export interface operations {
                      *       "success": true,
                      *       "data": {
                      *         "user_id": "3f1d2c54-8a0b-4c6e-9d7f-2b1a0c9e8d7f",
+                     *         "username": "ada_l",
                      *         "token": "eyJhbGciOiJFUzI1NiJ9.e30.c2ln",
                      *         "refresh_token": "v1.MRjRkZ3dXw",
                      *         "expires_at": "2026-01-31T12:00:00.000000Z",
-                     *         "username": "ada_l"
+                     *         "confirmation_sent_at": "2026-01-31T12:00:00.000000Z"
                      *       }
                      *     }
                      */
@@ -3319,6 +3727,8 @@ export interface operations {
             content: {
                 /**
                  * @example {
+                 *       "user_id": "text",
+                 *       "created_by": "text",
                  *       "email": "ada@example.com",
                  *       "password": "correct horse 1"
                  *     }
@@ -3340,7 +3750,9 @@ export interface operations {
                      *         "user_id": "3f1d2c54-8a0b-4c6e-9d7f-2b1a0c9e8d7f",
                      *         "token": "eyJhbGciOiJFUzI1NiJ9.e30.c2ln",
                      *         "refresh_token": "v1.MRjRkZ3dXw",
-                     *         "expires_at": "2026-01-31T12:00:00.000000Z"
+                     *         "expires_at": "2026-01-31T12:00:00.000000Z",
+                     *         "session_id": "text",
+                     *         "second_factor_required": false
                      *       }
                      *     }
                      */
@@ -3368,6 +3780,8 @@ export interface operations {
             content: {
                 /**
                  * @example {
+                 *       "user_id": "text",
+                 *       "created_by": "text",
                  *       "refresh_token": "v1.MRjRkZ3dXw"
                  *     }
                  */
@@ -3388,7 +3802,9 @@ export interface operations {
                      *         "user_id": "3f1d2c54-8a0b-4c6e-9d7f-2b1a0c9e8d7f",
                      *         "token": "eyJhbGciOiJFUzI1NiJ9.e30.c2ln",
                      *         "refresh_token": "v1.MRjRkZ3dXw",
-                     *         "expires_at": "2026-01-31T12:00:00.000000Z"
+                     *         "expires_at": "2026-01-31T12:00:00.000000Z",
+                     *         "session_id": "text",
+                     *         "second_factor_required": false
                      *       }
                      *     }
                      */
@@ -3414,8 +3830,14 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                /** @example {} */
-                "application/json": components["schemas"]["EmptyBody"];
+                /**
+                 * @example {
+                 *       "user_id": "text",
+                 *       "created_by": "text",
+                 *       "scope": "local"
+                 *     }
+                 */
+                "application/json": components["schemas"]["Logout"];
             };
         };
         responses: {
@@ -3446,14 +3868,607 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
+    listSignIns: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "data": [
+                     *         {
+                     *           "session_id": "3f1d2c54-8a0b-4c6e-9d7f-2b1a0c9e8d7f",
+                     *           "created_at": "2026-01-31T12:00:00.000000Z",
+                     *           "last_used_at": "2026-01-31T12:00:00.000000Z",
+                     *           "user_agent": "text",
+                     *           "current": false
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["SignInListResponse"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    endSignIn: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Any key you choose. A repeat with the same key returns the first answer and changes nothing. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @example 3f1d2c54-8a0b-4c6e-9d7f-2b1a0c9e8d7f */
+                auth_session_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "data": {
+                     *         "session_id": "3f1d2c54-8a0b-4c6e-9d7f-2b1a0c9e8d7f",
+                     *         "ended": false
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["SignInEndedResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            413: components["responses"]["RequestEntityTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    forgotPassword: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "user_id": "text",
+                 *       "created_by": "text",
+                 *       "email": "ada@example.com"
+                 *     }
+                 */
+                "application/json": components["schemas"]["EmailOnly"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "data": {
+                     *         "accepted": false
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["AcceptedResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            403: components["responses"]["Forbidden"];
+            413: components["responses"]["RequestEntityTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    resetPassword: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "user_id": "text",
+                 *       "created_by": "text",
+                 *       "token": "eyJhbGciOiJFUzI1NiJ9.e30.c2ln",
+                 *       "password": "correct horse 1"
+                 *     }
+                 */
+                "application/json": components["schemas"]["PasswordReset"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "data": {
+                     *         "user_id": "3f1d2c54-8a0b-4c6e-9d7f-2b1a0c9e8d7f",
+                     *         "token": "eyJhbGciOiJFUzI1NiJ9.e30.c2ln",
+                     *         "refresh_token": "v1.MRjRkZ3dXw",
+                     *         "expires_at": "2026-01-31T12:00:00.000000Z",
+                     *         "session_id": "text",
+                     *         "second_factor_required": false
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["TokensResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            413: components["responses"]["RequestEntityTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    changePassword: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "user_id": "text",
+                 *       "created_by": "text",
+                 *       "password": "correct horse 1",
+                 *       "new_password": "correct horse 2"
+                 *     }
+                 */
+                "application/json": components["schemas"]["PasswordChange"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "data": {
+                     *         "changed": false
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PasswordChangedResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            413: components["responses"]["RequestEntityTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    changeEmail: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "user_id": "text",
+                 *       "created_by": "text",
+                 *       "email": "ada@example.com",
+                 *       "password": "correct horse 1"
+                 *     }
+                 */
+                "application/json": components["schemas"]["EmailChange"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "data": {
+                     *         "accepted": false
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["AcceptedResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            413: components["responses"]["RequestEntityTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    confirmEmail: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "user_id": "text",
+                 *       "created_by": "text",
+                 *       "token": "eyJhbGciOiJFUzI1NiJ9.e30.c2ln"
+                 *     }
+                 */
+                "application/json": components["schemas"]["EmailConfirmation"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "data": {
+                     *         "confirmed": false
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["EmailConfirmedResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            413: components["responses"]["RequestEntityTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    resendConfirmation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "user_id": "text",
+                 *       "created_by": "text",
+                 *       "email": "ada@example.com"
+                 *     }
+                 */
+                "application/json": components["schemas"]["EmailOnly"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "data": {
+                     *         "accepted": false
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["AcceptedResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            403: components["responses"]["Forbidden"];
+            413: components["responses"]["RequestEntityTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    exportAccount: {
+        parameters: {
+            query?: {
+                /** @description The maximum number of rows on the page. */
+                limit?: number;
+                /** @description The `next_cursor` of the previous page. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "data": [
+                     *         {
+                     *           "table": "study_sessions",
+                     *           "row": {}
+                     *         }
+                     *       ],
+                     *       "next_cursor": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ExportedRowPage"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    getOwnProfile: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The `ETag` of the answer that you have. */
+                "If-None-Match"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    /** @description Send it as `If-None-Match`. */
+                    ETag: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "data": {
+                     *         "user_id": "3f1d2c54-8a0b-4c6e-9d7f-2b1a0c9e8d7f",
+                     *         "username": "ada_l",
+                     *         "display_name": "Ada",
+                     *         "xp": 320,
+                     *         "level": 4,
+                     *         "current_streak": 3,
+                     *         "created_at": "2026-01-31T12:00:00.000000Z",
+                     *         "email": "ada@example.com",
+                     *         "timezone": "Europe/Berlin",
+                     *         "daily_goal_minutes": 120,
+                     *         "email_confirmed": false,
+                     *         "discoverable": false,
+                     *         "share_activity": false
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["OwnProfileResponse"];
+                };
+            };
+            /** @description What `If-None-Match` names is still what is there. */
+            304: {
+                headers: {
+                    /** @description Send it as `If-None-Match`. */
+                    ETag: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    deleteAccount: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Any key you choose. A repeat with the same key returns the first answer and changes nothing. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                /**
+                 * @example {
+                 *       "user_id": "text",
+                 *       "created_by": "text",
+                 *       "password": "correct horse 1"
+                 *     }
+                 */
+                "application/json": components["schemas"]["AccountDeletion"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "data": {
+                     *         "user_id": "3f1d2c54-8a0b-4c6e-9d7f-2b1a0c9e8d7f",
+                     *         "deleted": false
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["AccountDeletedResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            413: components["responses"]["RequestEntityTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    changeProfile: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Any key you choose. A repeat with the same key returns the first answer and changes nothing. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "user_id": "text",
+                 *       "created_by": "text",
+                 *       "username": "ada_l",
+                 *       "display_name": "Ada",
+                 *       "timezone": "Europe/Berlin",
+                 *       "daily_goal_minutes": 120,
+                 *       "discoverable": false,
+                 *       "share_activity": false
+                 *     }
+                 */
+                "application/json": components["schemas"]["ProfileChanges"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "data": {
+                     *         "user_id": "3f1d2c54-8a0b-4c6e-9d7f-2b1a0c9e8d7f",
+                     *         "username": "ada_l",
+                     *         "display_name": "Ada",
+                     *         "xp": 320,
+                     *         "level": 4,
+                     *         "current_streak": 3,
+                     *         "created_at": "2026-01-31T12:00:00.000000Z",
+                     *         "email": "ada@example.com",
+                     *         "timezone": "Europe/Berlin",
+                     *         "daily_goal_minutes": 120,
+                     *         "email_confirmed": false,
+                     *         "discoverable": false,
+                     *         "share_activity": false
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["OwnProfileResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["RequestEntityTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
     searchUsers: {
         parameters: {
             query?: {
                 /** @description Beginning of a user name or display name, which come first, or, with three letters or digits in a row, any part of one. A page may hold fewer than `limit` and still have a `next_cursor`. */
                 query?: string;
-                /** @description Rows a page, at most. */
+                /** @description The maximum number of rows on the page. */
                 limit?: number;
-                /** @description From `next_cursor` of the page before. */
+                /** @description The `next_cursor` of the previous page. */
                 cursor?: string;
             };
             header?: never;
@@ -3498,9 +4513,9 @@ export interface operations {
     listAuditTrail: {
         parameters: {
             query?: {
-                /** @description Rows a page, at most. */
+                /** @description The maximum number of rows on the page. */
                 limit?: number;
-                /** @description From `next_cursor` of the page before. */
+                /** @description The `next_cursor` of the previous page. */
                 cursor?: string;
             };
             header?: never;
@@ -3543,170 +4558,6 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
-    getOwnProfile: {
-        parameters: {
-            query?: never;
-            header?: {
-                /** @description The `ETag` of the answer that you have. */
-                "If-None-Match"?: string;
-            };
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    /** @description Send it as `If-None-Match`. */
-                    ETag: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "success": true,
-                     *       "data": {
-                     *         "user_id": "3f1d2c54-8a0b-4c6e-9d7f-2b1a0c9e8d7f",
-                     *         "username": "ada_l",
-                     *         "display_name": "Ada",
-                     *         "xp": 320,
-                     *         "level": 4,
-                     *         "current_streak": 3,
-                     *         "created_at": "2026-01-31T12:00:00.000000Z",
-                     *         "email": "ada@example.com",
-                     *         "timezone": "Europe/Berlin",
-                     *         "daily_goal_minutes": 120
-                     *       }
-                     *     }
-                     */
-                    "application/json": components["schemas"]["OwnProfileResponse"];
-                };
-            };
-            /** @description What `If-None-Match` names is still what is there. */
-            304: {
-                headers: {
-                    /** @description Send it as `If-None-Match`. */
-                    ETag: string;
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            400: components["responses"]["BadRequest"];
-            401: components["responses"]["Unauthorized"];
-            429: components["responses"]["TooManyRequests"];
-            500: components["responses"]["InternalError"];
-            503: components["responses"]["ServiceUnavailable"];
-        };
-    };
-    deleteAccount: {
-        parameters: {
-            query?: never;
-            header?: {
-                /** @description Chosen by the client; a repeat with the same key gets the first answer and changes nothing. */
-                "Idempotency-Key"?: string;
-            };
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: {
-            content: {
-                /** @example {} */
-                "application/json": components["schemas"]["EmptyBody"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "success": true,
-                     *       "data": {
-                     *         "user_id": "3f1d2c54-8a0b-4c6e-9d7f-2b1a0c9e8d7f",
-                     *         "deleted": false
-                     *       }
-                     *     }
-                     */
-                    "application/json": components["schemas"]["AccountDeletedResponse"];
-                };
-            };
-            400: components["responses"]["BadRequest"];
-            401: components["responses"]["Unauthorized"];
-            403: components["responses"]["Forbidden"];
-            413: components["responses"]["RequestEntityTooLarge"];
-            415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["UnprocessableEntity"];
-            429: components["responses"]["TooManyRequests"];
-            500: components["responses"]["InternalError"];
-            503: components["responses"]["ServiceUnavailable"];
-        };
-    };
-    changeProfile: {
-        parameters: {
-            query?: never;
-            header?: {
-                /** @description Chosen by the client; a repeat with the same key gets the first answer and changes nothing. */
-                "Idempotency-Key"?: string;
-            };
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                /**
-                 * @example {
-                 *       "username": "ada_l",
-                 *       "display_name": "Ada",
-                 *       "timezone": "Europe/Berlin",
-                 *       "daily_goal_minutes": 120
-                 *     }
-                 */
-                "application/json": components["schemas"]["ProfileChanges"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "success": true,
-                     *       "data": {
-                     *         "user_id": "3f1d2c54-8a0b-4c6e-9d7f-2b1a0c9e8d7f",
-                     *         "username": "ada_l",
-                     *         "display_name": "Ada",
-                     *         "xp": 320,
-                     *         "level": 4,
-                     *         "current_streak": 3,
-                     *         "created_at": "2026-01-31T12:00:00.000000Z",
-                     *         "email": "ada@example.com",
-                     *         "timezone": "Europe/Berlin",
-                     *         "daily_goal_minutes": 120
-                     *       }
-                     *     }
-                     */
-                    "application/json": components["schemas"]["OwnProfileResponse"];
-                };
-            };
-            400: components["responses"]["BadRequest"];
-            401: components["responses"]["Unauthorized"];
-            403: components["responses"]["Forbidden"];
-            409: components["responses"]["Conflict"];
-            413: components["responses"]["RequestEntityTooLarge"];
-            415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["UnprocessableEntity"];
-            429: components["responses"]["TooManyRequests"];
-            500: components["responses"]["InternalError"];
-            503: components["responses"]["ServiceUnavailable"];
-        };
-    };
     getUser: {
         parameters: {
             query?: never;
@@ -3716,7 +4567,7 @@ export interface operations {
             };
             path: {
                 /**
-                 * @description A user's id, or `me` for the caller.
+                 * @description The id of a user, or `me` for yourself.
                  * @example me
                  */
                 user_id: string;
@@ -3746,7 +4597,10 @@ export interface operations {
                      *         "created_at": "2026-01-31T12:00:00.000000Z",
                      *         "email": "ada@example.com",
                      *         "timezone": "Europe/Berlin",
-                     *         "daily_goal_minutes": 120
+                     *         "daily_goal_minutes": 120,
+                     *         "email_confirmed": false,
+                     *         "discoverable": false,
+                     *         "share_activity": false
                      *       }
                      *     }
                      */
@@ -3774,7 +4628,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Chosen by the client; a repeat with the same key gets the first answer and changes nothing. */
+                /** @description Any key you choose. A repeat with the same key returns the first answer and changes nothing. */
                 "Idempotency-Key"?: string;
             };
             path?: never;
@@ -3784,6 +4638,8 @@ export interface operations {
             content: {
                 /**
                  * @example {
+                 *       "user_id": "text",
+                 *       "created_by": "text",
                  *       "duration_minutes": 25,
                  *       "subject": "Linear algebra",
                  *       "space_id": "3f1d2c54-8a0b-4c6e-9d7f-2b1a0c9e8d7f",
@@ -3834,9 +4690,9 @@ export interface operations {
         parameters: {
             query?: {
                 status?: "active" | "completed" | "abandoned";
-                /** @description Rows a page, at most. */
+                /** @description The maximum number of rows on the page. */
                 limit?: number;
-                /** @description From `next_cursor` of the page before. */
+                /** @description The `next_cursor` of the previous page. */
                 cursor?: string;
             };
             header?: never;
@@ -3982,7 +4838,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Chosen by the client; a repeat with the same key gets the first answer and changes nothing. */
+                /** @description Any key you choose. A repeat with the same key returns the first answer and changes nothing. */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -3995,6 +4851,8 @@ export interface operations {
             content: {
                 /**
                  * @example {
+                 *       "user_id": "text",
+                 *       "created_by": "text",
                  *       "timestamp": "2026-01-31T12:00:00.000000Z"
                  *     }
                  */
@@ -4040,7 +4898,7 @@ export interface operations {
             query?: {
                 /** @description Rows a page. */
                 limit?: number;
-                /** @description From `next_cursor` of the page before. */
+                /** @description The `next_cursor` of the previous page. */
                 cursor?: string;
             };
             header?: never;
@@ -4090,7 +4948,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Chosen by the client; a repeat with the same key gets the first answer and changes nothing. */
+                /** @description Any key you choose. A repeat with the same key returns the first answer and changes nothing. */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -4103,6 +4961,8 @@ export interface operations {
             content: {
                 /**
                  * @example {
+                 *       "user_id": "text",
+                 *       "created_by": "text",
                  *       "event_type": "focus_start",
                  *       "timestamp": "2026-01-31T12:00:00.000000Z",
                  *       "payload": {}
@@ -4152,7 +5012,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Chosen by the client; a repeat with the same key gets the first answer and changes nothing. */
+                /** @description Any key you choose. A repeat with the same key returns the first answer and changes nothing. */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -4165,6 +5025,8 @@ export interface operations {
             content: {
                 /**
                  * @example {
+                 *       "user_id": "text",
+                 *       "created_by": "text",
                  *       "efficiency": 90,
                  *       "completed_at": "2026-01-31T12:00:00.000000Z"
                  *     }
@@ -4225,7 +5087,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Chosen by the client; a repeat with the same key gets the first answer and changes nothing. */
+                /** @description Any key you choose. A repeat with the same key returns the first answer and changes nothing. */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -4236,7 +5098,12 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                /** @example {} */
+                /**
+                 * @example {
+                 *       "user_id": "text",
+                 *       "created_by": "text"
+                 *     }
+                 */
                 "application/json": components["schemas"]["EmptyBody"];
             };
         };
@@ -4278,15 +5145,15 @@ export interface operations {
     listXpHistory: {
         parameters: {
             query?: {
-                /** @description Rows a page, at most. */
+                /** @description The maximum number of rows on the page. */
                 limit?: number;
-                /** @description From `next_cursor` of the page before. */
+                /** @description The `next_cursor` of the previous page. */
                 cursor?: string;
             };
             header?: never;
             path: {
                 /**
-                 * @description A user's id, or `me` for the caller.
+                 * @description The id of a user, or `me` for yourself.
                  * @example me
                  */
                 user_id: string;
@@ -4337,7 +5204,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description A user's id, or `me` for the caller.
+                 * @description The id of a user, or `me` for yourself.
                  * @example me
                  */
                 user_id: string;
@@ -4443,7 +5310,7 @@ export interface operations {
             };
             path: {
                 /**
-                 * @description A user's id, or `me` for the caller.
+                 * @description The id of a user, or `me` for yourself.
                  * @example me
                  */
                 user_id: string;
@@ -4513,7 +5380,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description A user's id, or `me` for the caller.
+                 * @description The id of a user, or `me` for yourself.
                  * @example me
                  */
                 user_id: string;
@@ -4557,12 +5424,12 @@ export interface operations {
     getLeaderboard: {
         parameters: {
             query?: {
-                /** @description The first day of a past period; absent: the current one. */
+                /** @description The first day of a past period. Default: the current one. */
                 period_start?: string;
                 space_id?: string;
-                /** @description Rows a page, at most. */
+                /** @description The maximum number of rows on the page. */
                 limit?: number;
-                /** @description From `next_cursor` of the page before. */
+                /** @description The `next_cursor` of the previous page. */
                 cursor?: string;
             };
             header?: {
@@ -4639,7 +5506,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Chosen by the client; a repeat with the same key gets the first answer and changes nothing. */
+                /** @description Any key you choose. A repeat with the same key returns the first answer and changes nothing. */
                 "Idempotency-Key"?: string;
             };
             path?: never;
@@ -4649,6 +5516,8 @@ export interface operations {
             content: {
                 /**
                  * @example {
+                 *       "user_id": "text",
+                 *       "created_by": "text",
                  *       "name": "Analysis II",
                  *       "description": "Mornings at eight",
                  *       "visibility": "public",
@@ -4701,11 +5570,11 @@ export interface operations {
     searchSpaces: {
         parameters: {
             query?: {
-                /** @description Part of a name; its beginning where there are not three letters or digits in a row. A page may hold fewer than `limit` and still have a `next_cursor`. */
+                /** @description Part of a name. Without three letters or digits in a row, it matches the beginning only. A page may contain fewer than `limit` spaces and still have a `next_cursor`. */
                 query?: string;
-                /** @description Rows a page, at most. */
+                /** @description The maximum number of rows on the page. */
                 limit?: number;
-                /** @description From `next_cursor` of the page before. */
+                /** @description The `next_cursor` of the previous page. */
                 cursor?: string;
             };
             header?: never;
@@ -4754,9 +5623,9 @@ export interface operations {
     listOwnSpaces: {
         parameters: {
             query?: {
-                /** @description Rows a page, at most. */
+                /** @description The maximum number of rows on the page. */
                 limit?: number;
-                /** @description From `next_cursor` of the page before. */
+                /** @description The `next_cursor` of the previous page. */
                 cursor?: string;
             };
             header?: never;
@@ -4807,7 +5676,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Chosen by the client; a repeat with the same key gets the first answer and changes nothing. */
+                /** @description Any key you choose. A repeat with the same key returns the first answer and changes nothing. */
                 "Idempotency-Key"?: string;
             };
             path?: never;
@@ -4817,6 +5686,8 @@ export interface operations {
             content: {
                 /**
                  * @example {
+                 *       "user_id": "text",
+                 *       "created_by": "text",
                  *       "invite_code": "K7QM-2XWD"
                  *     }
                  */
@@ -4909,7 +5780,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Chosen by the client; a repeat with the same key gets the first answer and changes nothing. */
+                /** @description Any key you choose. A repeat with the same key returns the first answer and changes nothing. */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -4920,7 +5791,12 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                /** @example {} */
+                /**
+                 * @example {
+                 *       "user_id": "text",
+                 *       "created_by": "text"
+                 *     }
+                 */
                 "application/json": components["schemas"]["EmptyBody"];
             };
         };
@@ -4959,7 +5835,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Chosen by the client; a repeat with the same key gets the first answer and changes nothing. */
+                /** @description Any key you choose. A repeat with the same key returns the first answer and changes nothing. */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -4972,6 +5848,8 @@ export interface operations {
             content: {
                 /**
                  * @example {
+                 *       "user_id": "text",
+                 *       "created_by": "text",
                  *       "name": "Analysis II",
                  *       "description": "Mornings at eight",
                  *       "visibility": "public",
@@ -5026,7 +5904,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Chosen by the client; a repeat with the same key gets the first answer and changes nothing. */
+                /** @description Any key you choose. A repeat with the same key returns the first answer and changes nothing. */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -5039,6 +5917,8 @@ export interface operations {
             content: {
                 /**
                  * @example {
+                 *       "user_id": "text",
+                 *       "created_by": "text",
                  *       "invite_code": "K7QM-2XWD"
                  *     }
                  */
@@ -5084,7 +5964,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Chosen by the client; a repeat with the same key gets the first answer and changes nothing. */
+                /** @description Any key you choose. A repeat with the same key returns the first answer and changes nothing. */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -5095,7 +5975,12 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                /** @example {} */
+                /**
+                 * @example {
+                 *       "user_id": "text",
+                 *       "created_by": "text"
+                 *     }
+                 */
                 "application/json": components["schemas"]["EmptyBody"];
             };
         };
@@ -5220,7 +6105,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Chosen by the client; a repeat with the same key gets the first answer and changes nothing. */
+                /** @description Any key you choose. A repeat with the same key returns the first answer and changes nothing. */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -5231,7 +6116,12 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                /** @example {} */
+                /**
+                 * @example {
+                 *       "user_id": "text",
+                 *       "created_by": "text"
+                 *     }
+                 */
                 "application/json": components["schemas"]["EmptyBody"];
             };
         };
@@ -5272,14 +6162,14 @@ export interface operations {
                 ban?: boolean;
             };
             header?: {
-                /** @description Chosen by the client; a repeat with the same key gets the first answer and changes nothing. */
+                /** @description Any key you choose. A repeat with the same key returns the first answer and changes nothing. */
                 "Idempotency-Key"?: string;
             };
             path: {
                 /** @example 3f1d2c54-8a0b-4c6e-9d7f-2b1a0c9e8d7f */
                 space_id: string;
                 /**
-                 * @description A user's id, or `me` for the caller.
+                 * @description The id of a user, or `me` for yourself.
                  * @example me
                  */
                 user_id: string;
@@ -5288,7 +6178,12 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                /** @example {} */
+                /**
+                 * @example {
+                 *       "user_id": "text",
+                 *       "created_by": "text"
+                 *     }
+                 */
                 "application/json": components["schemas"]["EmptyBody"];
             };
         };
@@ -5330,14 +6225,14 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Chosen by the client; a repeat with the same key gets the first answer and changes nothing. */
+                /** @description Any key you choose. A repeat with the same key returns the first answer and changes nothing. */
                 "Idempotency-Key"?: string;
             };
             path: {
                 /** @example 3f1d2c54-8a0b-4c6e-9d7f-2b1a0c9e8d7f */
                 space_id: string;
                 /**
-                 * @description A user's id, or `me` for the caller.
+                 * @description The id of a user, or `me` for yourself.
                  * @example me
                  */
                 user_id: string;
@@ -5348,6 +6243,8 @@ export interface operations {
             content: {
                 /**
                  * @example {
+                 *       "user_id": "text",
+                 *       "created_by": "text",
                  *       "role": "member"
                  *     }
                  */
@@ -5392,9 +6289,9 @@ export interface operations {
     listActivity: {
         parameters: {
             query?: {
-                /** @description Rows a page, at most. */
+                /** @description The maximum number of rows on the page. */
                 limit?: number;
-                /** @description From `next_cursor` of the page before. */
+                /** @description The `next_cursor` of the previous page. */
                 cursor?: string;
             };
             header?: never;
@@ -5444,7 +6341,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Chosen by the client; a repeat with the same key gets the first answer and changes nothing. */
+                /** @description Any key you choose. A repeat with the same key returns the first answer and changes nothing. */
                 "Idempotency-Key"?: string;
             };
             path?: never;
@@ -5454,6 +6351,8 @@ export interface operations {
             content: {
                 /**
                  * @example {
+                 *       "user_id": "text",
+                 *       "created_by": "text",
                  *       "events": [
                  *         {
                  *           "event_id": "3f1d2c54-8a0b-4c6e-9d7f-2b1a0c9e8d7f",
@@ -5540,9 +6439,9 @@ export interface operations {
     listRejectedEvents: {
         parameters: {
             query?: {
-                /** @description Rows a page, at most. */
+                /** @description The maximum number of rows on the page. */
                 limit?: number;
-                /** @description From `next_cursor` of the page before. */
+                /** @description The `next_cursor` of the previous page. */
                 cursor?: string;
             };
             header?: never;
@@ -5591,7 +6490,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Chosen by the client; a repeat with the same key gets the first answer and changes nothing. */
+                /** @description Any key you choose. A repeat with the same key returns the first answer and changes nothing. */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -5602,7 +6501,12 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                /** @example {} */
+                /**
+                 * @example {
+                 *       "user_id": "text",
+                 *       "created_by": "text"
+                 *     }
+                 */
                 "application/json": components["schemas"]["EmptyBody"];
             };
         };
@@ -5671,9 +6575,9 @@ export interface operations {
     listChanges: {
         parameters: {
             query?: {
-                /** @description Rows a page, at most. */
+                /** @description The maximum number of rows on the page. */
                 limit?: number;
-                /** @description From `next_cursor` of the page before. */
+                /** @description The `next_cursor` of the previous page. */
                 cursor?: string;
             };
             header?: {
@@ -5988,6 +6892,8 @@ export interface operations {
             content: {
                 /**
                  * @example {
+                 *       "user_id": "text",
+                 *       "created_by": "text",
                  *       "reason": "text"
                  *     }
                  */
@@ -6037,6 +6943,8 @@ export interface operations {
             content: {
                 /**
                  * @example {
+                 *       "user_id": "text",
+                 *       "created_by": "text",
                  *       "reason": "text"
                  *     }
                  */
@@ -6086,6 +6994,8 @@ export interface operations {
             content: {
                 /**
                  * @example {
+                 *       "user_id": "text",
+                 *       "created_by": "text",
                  *       "reason": "text",
                  *       "session_ids": [
                  *         "3f1d2c54-8a0b-4c6e-9d7f-2b1a0c9e8d7f"
@@ -6140,6 +7050,8 @@ export interface operations {
             content: {
                 /**
                  * @example {
+                 *       "user_id": "text",
+                 *       "created_by": "text",
                  *       "reason": "text",
                  *       "space_id": "3f1d2c54-8a0b-4c6e-9d7f-2b1a0c9e8d7f"
                  *     }
@@ -6307,6 +7219,7 @@ export interface operations {
                      *       "success": true,
                      *       "data": {
                      *         "window_minutes": 1,
+                     *         "step_minutes": 1,
                      *         "environments": 1,
                      *         "complete": false,
                      *         "endpoints": [
@@ -6346,6 +7259,14 @@ export interface operations {
                      *             "p50_ms": 1,
                      *             "p95_ms": 1,
                      *             "p99_ms": 1
+                     *           }
+                     *         ],
+                     *         "marks": [
+                     *           {
+                     *             "at": "2026-01-31T12:00:00.000000Z",
+                     *             "kind": "deployment",
+                     *             "text": "text",
+                     *             "who": "text"
                      *           }
                      *         ],
                      *         "cache": {
@@ -6401,11 +7322,104 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
+    listEnvironments: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "data": {
+                     *         "window_minutes": 1,
+                     *         "complete": false,
+                     *         "environments": [
+                     *           {
+                     *             "id": "me",
+                     *             "service": "text",
+                     *             "version": "1.0.0",
+                     *             "last_seen": "2026-01-31T12:00:00.000000Z",
+                     *             "requests": 1,
+                     *             "errors": 1,
+                     *             "average_ms": 1,
+                     *             "p50_ms": 1,
+                     *             "p95_ms": 1,
+                     *             "p99_ms": 1,
+                     *             "connections": 1,
+                     *             "waiting": 1,
+                     *             "cache_entries": 1
+                     *           }
+                     *         ]
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["EnvironmentsResponse"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    getAlarms: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "data": {
+                     *         "available": false,
+                     *         "alarms": [
+                     *           {
+                     *             "name": "Analysis II",
+                     *             "state": "ALARM",
+                     *             "since": "2026-01-31T12:00:00.000000Z",
+                     *             "description": "Mornings at eight"
+                     *           }
+                     *         ]
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["AlarmsResponse"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
     listSlowRequests: {
         parameters: {
             query?: {
                 /** @description Seconds. */
                 threshold?: number;
+                minutes?: number;
             };
             header?: never;
             path?: never;
@@ -6423,6 +7437,7 @@ export interface operations {
                      * @example {
                      *       "success": true,
                      *       "data": {
+                     *         "window_minutes": 1,
                      *         "threshold_seconds": 1,
                      *         "recorded_from_seconds": 1,
                      *         "complete": false,
@@ -6431,7 +7446,9 @@ export interface operations {
                      *             "name": "Analysis II",
                      *             "seconds": 1,
                      *             "at": "2026-01-31T12:00:00.000000Z",
-                     *             "failed": false
+                     *             "failed": false,
+                     *             "request_id": "text",
+                     *             "log_url": "text"
                      *           }
                      *         ]
                      *       }
@@ -6484,7 +7501,8 @@ export interface operations {
                      *             "count": 1,
                      *             "first_seen": "2026-01-31T12:00:00.000000Z",
                      *             "last_seen": "2026-01-31T12:00:00.000000Z",
-                     *             "request_id": "text"
+                     *             "request_id": "text",
+                     *             "log_url": "text"
                      *           }
                      *         ]
                      *       }

@@ -32,9 +32,9 @@ class AuditEvent:
 
     event_type: AuditEventEventType
     user_id: None | str | Unset = UNSET
-    """ From old clients: the caller's own id. """
+    """ Sent by old clients: your own id. """
     created_by: None | str | Unset = UNSET
-    """ From old clients: the caller's own id. """
+    """ Sent by old clients: your own id. """
     timestamp: datetime.datetime | None | Unset = UNSET
     """ The client's clock; kept as a claim. """
     payload: AuditEventPayload | Unset = UNSET

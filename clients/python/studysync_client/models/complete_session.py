@@ -28,9 +28,9 @@ class CompleteSession:
      """
 
     user_id: None | str | Unset = UNSET
-    """ From old clients: the caller's own id. """
+    """ Sent by old clients: your own id. """
     created_by: None | str | Unset = UNSET
-    """ From old clients: the caller's own id. """
+    """ Sent by old clients: your own id. """
     efficiency: float | None | Unset = UNSET
     completed_at: datetime.datetime | None | Unset = UNSET
     """ The client's clock; kept as a claim. """

@@ -25,14 +25,14 @@ T = TypeVar("T", bound="ErrorDetails")
 
 @_attrs_define
 class ErrorDetails:
-    """ What a program can use; which fields there are goes with the error code.
+    """ Details for programs; the fields depend on the error code.
 
      """
 
     validation_errors: list[ValidationDetail] | Unset = UNSET
-    """ The first fields that are wrong. Without it: []. """
+    """ The first invalid fields. Without it: []. """
     error_count: int | Unset = UNSET
-    """ How many are wrong. Without it: 0. """
+    """ The total number of invalid fields. Without it: 0. """
     session_id: UUID | Unset = UNSET
     """ SESSION_ALREADY_ACTIVE, CONFLICT: the session in the way. """
     field: str | Unset = UNSET

@@ -38,6 +38,8 @@ class SeenError:
     last_seen: datetime.datetime
     request_id: str
     """ Of the last one, to find it in the logs. """
+    log_url: None | str
+    """ A query of Logs Insights for its lines; null on the local stack. """
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
 
@@ -63,6 +65,9 @@ class SeenError:
 
         request_id = self.request_id
 
+        log_url: None | str
+        log_url = self.log_url
+
 
         field_dict: dict[str, Any] = {}
         field_dict.update(self.additional_properties)
@@ -76,6 +81,7 @@ class SeenError:
             "first_seen": first_seen,
             "last_seen": last_seen,
             "request_id": request_id,
+            "log_url": log_url,
         })
 
         return field_dict
@@ -109,6 +115,14 @@ class SeenError:
 
         request_id = d.pop("request_id")
 
+        def _parse_log_url(data: object) -> None | str:
+            if data is None:
+                return data
+            return cast(None | str, data)
+
+        log_url = _parse_log_url(d.pop("log_url"))
+
+
         seen_error = cls(
             consequence=consequence,
             fingerprint=fingerprint,
@@ -119,6 +133,7 @@ class SeenError:
             first_seen=first_seen,
             last_seen=last_seen,
             request_id=request_id,
+            log_url=log_url,
         )
 
 

@@ -34,7 +34,7 @@ class StartEvent:
     session_id: UUID
     event_type: StartEventEventType
     created_at: datetime.datetime
-    """ From 1970 to 2200; without an offset it is UTC. """
+    """ From 1970 to 2200; without an offset, UTC. """
     event_id: UUID | Unset = UNSET
     """ Made when it happens. """
     event_payload: StartPayload | Unset = UNSET

@@ -30,9 +30,9 @@ class StartSession:
     duration_minutes: int
     """ As planned. """
     user_id: None | str | Unset = UNSET
-    """ From old clients: the caller's own id. """
+    """ Sent by old clients: your own id. """
     created_by: None | str | Unset = UNSET
-    """ From old clients: the caller's own id. """
+    """ Sent by old clients: your own id. """
     subject: None | str | Unset = UNSET
     space_id: None | Unset | UUID = UNSET
     session_id: None | Unset | UUID = UNSET

@@ -33,9 +33,9 @@ class SyncBatch:
 
     events: list[CompleteEvent | MarkEvent | StartEvent]
     user_id: None | str | Unset = UNSET
-    """ From old clients: the caller's own id. """
+    """ Sent by old clients: your own id. """
     created_by: None | str | Unset = UNSET
-    """ From old clients: the caller's own id. """
+    """ Sent by old clients: your own id. """
     client_id: None | str | Unset = UNSET
     sent_at: datetime.datetime | None | Unset = UNSET
     """ The client's clock at sending; corrects created_at. """

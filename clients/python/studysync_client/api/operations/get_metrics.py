@@ -116,7 +116,8 @@ def sync_detailed(
 ) -> Response[MetricsResponse | ProblemDetails]:
     """ Get metrics
 
-     Tell what the fleet measured in the last minutes.
+     Tell what the fleet measured in the last minutes: by minute up to an hour, by ten minutes up to a
+    day.
 
     Args:
         minutes (int | Unset):  Default: 15.
@@ -149,7 +150,8 @@ def sync(
 ) -> MetricsResponse | ProblemDetails | None:
     """ Get metrics
 
-     Tell what the fleet measured in the last minutes.
+     Tell what the fleet measured in the last minutes: by minute up to an hour, by ten minutes up to a
+    day.
 
     Args:
         minutes (int | Unset):  Default: 15.
@@ -177,7 +179,8 @@ async def asyncio_detailed(
 ) -> Response[MetricsResponse | ProblemDetails]:
     """ Get metrics
 
-     Tell what the fleet measured in the last minutes.
+     Tell what the fleet measured in the last minutes: by minute up to an hour, by ten minutes up to a
+    day.
 
     Args:
         minutes (int | Unset):  Default: 15.
@@ -210,7 +213,8 @@ async def asyncio(
 ) -> MetricsResponse | ProblemDetails | None:
     """ Get metrics
 
-     Tell what the fleet measured in the last minutes.
+     Tell what the fleet measured in the last minutes: by minute up to an hour, by ten minutes up to a
+    day.
 
     Args:
         minutes (int | Unset):  Default: 15.

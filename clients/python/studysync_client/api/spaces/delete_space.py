@@ -153,7 +153,7 @@ def sync_detailed(
 ) -> Response[ProblemDetails | SpaceDeletedResponse]:
     """ Delete space
 
-     Delete a space. The sessions that were studied in it stay.
+     Delete a space. Sessions studied in it are kept.
 
     Args:
         space_id (UUID):
@@ -192,7 +192,7 @@ def sync(
 ) -> ProblemDetails | SpaceDeletedResponse | None:
     """ Delete space
 
-     Delete a space. The sessions that were studied in it stay.
+     Delete a space. Sessions studied in it are kept.
 
     Args:
         space_id (UUID):
@@ -226,7 +226,7 @@ async def asyncio_detailed(
 ) -> Response[ProblemDetails | SpaceDeletedResponse]:
     """ Delete space
 
-     Delete a space. The sessions that were studied in it stay.
+     Delete a space. Sessions studied in it are kept.
 
     Args:
         space_id (UUID):
@@ -265,7 +265,7 @@ async def asyncio(
 ) -> ProblemDetails | SpaceDeletedResponse | None:
     """ Delete space
 
-     Delete a space. The sessions that were studied in it stay.
+     Delete a space. Sessions studied in it are kept.
 
     Args:
         space_id (UUID):

@@ -160,7 +160,7 @@ def sync_detailed(
 ) -> Response[OwnMembershipResponse | ProblemDetails]:
     """ Leave space
 
-     Leave a space. An owner must hand it over first, unless nobody else is in it.
+     Leave a space. An owner with other members must transfer it first.
 
     Args:
         space_id (UUID):
@@ -199,7 +199,7 @@ def sync(
 ) -> OwnMembershipResponse | ProblemDetails | None:
     """ Leave space
 
-     Leave a space. An owner must hand it over first, unless nobody else is in it.
+     Leave a space. An owner with other members must transfer it first.
 
     Args:
         space_id (UUID):
@@ -233,7 +233,7 @@ async def asyncio_detailed(
 ) -> Response[OwnMembershipResponse | ProblemDetails]:
     """ Leave space
 
-     Leave a space. An owner must hand it over first, unless nobody else is in it.
+     Leave a space. An owner with other members must transfer it first.
 
     Args:
         space_id (UUID):
@@ -272,7 +272,7 @@ async def asyncio(
 ) -> OwnMembershipResponse | ProblemDetails | None:
     """ Leave space
 
-     Leave a space. An owner must hand it over first, unless nobody else is in it.
+     Leave a space. An owner with other members must transfer it first.
 
     Args:
         space_id (UUID):

@@ -171,7 +171,7 @@ def sync_detailed(
 ) -> Response[ProblemDetails | RemovedResponse]:
     """ Remove member
 
-     Remove a member. `ban` also keeps them out, and replaces the invite code.
+     Remove a member. With `ban`, they cannot rejoin, and the invite code is replaced.
 
     Args:
         space_id (UUID):
@@ -216,7 +216,7 @@ def sync(
 ) -> ProblemDetails | RemovedResponse | None:
     """ Remove member
 
-     Remove a member. `ban` also keeps them out, and replaces the invite code.
+     Remove a member. With `ban`, they cannot rejoin, and the invite code is replaced.
 
     Args:
         space_id (UUID):
@@ -256,7 +256,7 @@ async def asyncio_detailed(
 ) -> Response[ProblemDetails | RemovedResponse]:
     """ Remove member
 
-     Remove a member. `ban` also keeps them out, and replaces the invite code.
+     Remove a member. With `ban`, they cannot rejoin, and the invite code is replaced.
 
     Args:
         space_id (UUID):
@@ -301,7 +301,7 @@ async def asyncio(
 ) -> ProblemDetails | RemovedResponse | None:
     """ Remove member
 
-     Remove a member. `ban` also keeps them out, and replaces the invite code.
+     Remove a member. With `ban`, they cannot rejoin, and the invite code is replaced.
 
     Args:
         space_id (UUID):
