@@ -16,9 +16,7 @@ from studysync.web.middleware.compression import accepts_gzip
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_TAG = {
-    "ETag": {"description": "Send it as `If-None-Match`.", "required": True, "schema": {"type": "string"}}
-}
+_TAG = {"ETag": {"description": "Send it as `If-None-Match`.", "required": True, "schema": {"type": "string"}}}
 TAGGED: dict[int | str, dict[str, Any]] = {
     200: {"headers": _TAG},
     304: {"description": "The response has not changed since the one named in `If-None-Match`.", "headers": _TAG},
