@@ -108,7 +108,8 @@ def make_traffic() -> None:
                     + (0.9 if n % 71 == 70 else 0)
                     + (1.4 if n == 40 and minute % 4 == 0 else 0)
                 )
-                performance_monitor.record(routes[n % 3], seconds, error=minute in {5, 6} and n % 9 == 0)
+                failed = minute in {5, 6} and n % 9 == 0
+                performance_monitor.record(routes[n % 3], seconds, error=failed, detail=f"Q2x8-{minute:02}{n:03}")
                 performance_monitor.record("database get_profile", seconds / 3)
     finally:
         performance_monitor._clock = clock
@@ -129,10 +130,13 @@ def test_a_busy_dashboard_shows_what_happens(browser: Browser, url: str) -> None
     """Charts, endpoints, slow requests and errors are there, also on a phone and in the dark."""
     make_traffic()
     for _ in range(3):
-        app_logger.error("the leaderboard could not be read", error_type="DatabaseDownError")
+        app_logger.error("the leaderboard could not be read", error_type="DatabaseDownError", request_id="Q2x8-06063")
     browser.open(f"{url}/health/dashboard", height=1500)
     browser.wait_for("document.querySelectorAll('#traffic rect').length >= 14")
-    assert browser.evaluate("document.querySelectorAll('#latency polyline').length") == 3
+    dashes = "e => getComputedStyle(e).strokeDasharray"
+    assert len(set(browser.evaluate(f"[...document.querySelectorAll('#latency polyline')].map({dashes})"))) == 3
+    styles = "e => getComputedStyle(e).borderTopStyle"
+    assert len(set(browser.evaluate(f"[...document.querySelectorAll('#latency .key i')].map({styles})"))) == 3
     text = browser.text()
     assert "POST /api/sync/offline" in text
     assert "DatabaseDownError the leaderboard could not be read" in text
