@@ -40,7 +40,8 @@ def run(*command: str | Path, folder: Path = ROOT, **environment: str) -> None:
     done = subprocess.run(
         command,
         cwd=folder,
-        env={**os.environ, "PATH": path, **environment},
+        # With the certificates of the system, as pip and uv have them here: a wheel's Node brings its own.
+        env={**os.environ, "PATH": path, "NODE_OPTIONS": "--use-system-ca", **environment},
         capture_output=True,
         text=True,
         check=False,
