@@ -7,6 +7,7 @@ VENV := .venv
 SAM_VENV := .venv-sam
 SCAN_VENV := .venv-scan
 EMULATOR_VENV := .venv-emulator
+CLIENTS_VENV := .venv-clients
 BIN := $(VENV)/bin
 SOURCES := functions layers/core/studysync layers/resilience/resilience local testing tools
 export PYTHONPATH := functions:layers/core:layers/resilience:.
@@ -21,7 +22,7 @@ endef
 # Two processes share the test modules, those marked `slow` first, so that both finish together.
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder
 
-.PHONY: help serve demo bench chaos mutation coverage test fuzz audit lint format types template check lock openapi baseline clean distclean package package-test package-sam package-sam-test scan sbom deploy-test
+.PHONY: help clients clients-write serve demo bench chaos mutation coverage test fuzz audit lint format types template check lock openapi baseline clean distclean package package-test package-sam package-sam-test scan sbom deploy-test
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
@@ -108,7 +109,21 @@ template: $(VENV)/dev.stamp ## check template.yaml with cfn-lint
 document: $(VENV)/dev.stamp ## check that the OpenAPI document is up to date
 	@$(BIN)/python -m tools.openapi --check
 
-check: lint types template document test ## run all checks that a change must pass
+$(CLIENTS_VENV)/clients.stamp: requirements/clients.txt local/requirements-node.txt $(VENV)/dev.stamp
+	@echo "Installing the generators of clients (once)"
+	@$(CLIENTS_VENV)/bin/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(CLIENTS_VENV)
+	@$(BIN)/uv pip install --system-certs --python $(CLIENTS_VENV)/bin/python --no-deps --require-hashes -r requirements/clients.txt -r local/requirements-node.txt \
+	  || $(CLIENTS_VENV)/bin/$(PIP) -r requirements/clients.txt -r local/requirements-node.txt
+	@touch $@
+
+clients: $(CLIENTS_VENV)/clients.stamp ## generate and compile clients in every way people do, and check that ours are those of the document
+	@$(BIN)/python -m tools.clients --check
+	@$(BIN)/python -m tools.clients --try
+
+clients-write: $(CLIENTS_VENV)/clients.stamp ## write the clients anew
+	@$(BIN)/python -m tools.clients
+
+check: lint types template document clients test ## run all checks that a change must pass
 
 package: $(VENV)/dev.stamp ## build what is deployed (python3.13, arm64) into .aws-sam/build, and print its size
 	@$(BIN)/python -m tools.package
@@ -146,12 +161,14 @@ deploy-test: $(VENV)/dev.stamp $(EMULATOR_VENV)/emulator.stamp ## deploy to an A
 	@$(BIN)/python -m tools.deploy_test $(EMULATOR_VENV)/bin/ministack
 
 package-sam: $(VENV)/dev.stamp $(SAM_VENV)/sam.stamp ## as package, but with `sam build` (needs python3.13 on the PATH)
+	@$(BIN)/python -m local.docs_page
 	@SAM_CLI_TELEMETRY=0 $(SAM_VENV)/bin/sam validate --lint
 	@SAM_CLI_TELEMETRY=0 $(SAM_VENV)/bin/sam build
 	@$(BIN)/python -m tools.package --finish .aws-sam/build
 
 package-sam-test: $(VENV)/dev.stamp $(SAM_VENV)/sam.stamp ## as package-test, but with `sam build` (PYTHON=python3.13 VENV=.venv-3.13)
 	@chmod -R u+w .aws-sam/sam 2>/dev/null || true
+	@$(BIN)/python -m local.docs_page
 	@$(BIN)/python -m tools.package --template-here .aws-sam/here.yaml
 	@SAM_CLI_TELEMETRY=0 $(SAM_VENV)/bin/sam build --template .aws-sam/here.yaml --base-dir . --build-dir .aws-sam/sam
 	@$(BIN)/python -m tools.package --host --finish .aws-sam/sam
@@ -172,6 +189,7 @@ lock: ## compile the requirements files from pyproject.toml
 	  compile --group sam -o requirements/sam.txt; \
 	  compile --group scan -o requirements/scan.txt; \
 	  compile --group emulator -o requirements/emulator.txt; \
+  compile --group clients -c requirements/dev.txt -o requirements/clients.txt; \
 	  compile --group core -c requirements/dev.txt -o layers/core/requirements.txt; \
 	  compile --group resilience -c requirements/dev.txt -o layers/resilience/requirements.txt
 

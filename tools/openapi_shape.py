@@ -6,6 +6,7 @@ openapi-typescript, hey-api and orval (`make clients`).
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -75,6 +76,9 @@ def _simplify_field(schema: Node, name: str, field: Node) -> None:
     field.pop("title", None)  # some generators name types by it, and titles are not unique
     if field.get("default", ...) is None:
         del field["default"]
+    elif "default" in field and name != "success":  # openapi-typescript demands what has one
+        told = f"Without it: {json.dumps(field.pop('default'))}."
+        field["description"] = f"{field['description']} {told}" if "description" in field else told
     if name == "success" and field.pop("default", None):  # always present in responses
         schema["required"] = ["success", *schema.get("required", [])]
     if str(field.get("description", "")).startswith("Sent by old clients"):

@@ -23,6 +23,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
+from local.docs_page import fetch_docs_page
 from tools.package_authorities import AUTHORITIES, write_authorities
 from tools.package_trim import Target, compile_tree, interpreter, leave_out, size_of, trim
 
@@ -50,6 +51,7 @@ def build(target: Target, folder: Path) -> dict[str, int]:
     """Build into `folder`, which is replaced; returns the unzipped size of each part in bytes."""
     remove(folder)
     folder.mkdir(parents=True)
+    fetch_docs_page()
     shutil.copytree(ROOT / "functions", folder / "Functions", ignore=_SOURCES)
     for name, source in LAYERS.items():
         packages = folder / name / "python"

@@ -110,9 +110,7 @@ class Sandbox:
         transport, _ = await loop.subprocess_exec(
             lambda: _Process(self._lines, self._ended),
             sys.executable,
-            *(
-                ("-S",) if self.spec.runtime else ()
-            ),  # a build brings its own packages
+            *(("-S",) if self.spec.runtime else ()),  # a build brings its own packages
             "-m",
             "awslambdaric",
             self.spec.handler,

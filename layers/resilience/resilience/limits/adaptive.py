@@ -16,7 +16,7 @@ from typing import Any, Final, ParamSpec, TypeVar, cast
 
 from resilience import _validation
 from resilience._clock import SYSTEM, Clock
-from resilience._fork import renew_in_child
+from resilience._fork import register_after_fork
 from resilience._functions import LateAsync, is_async, mark, refuse_unsupported, update
 from resilience.errors import ConcurrencyLimitError
 
@@ -61,10 +61,10 @@ class AdaptiveLimit:
         self._overload, self._steady = _validation.exceptions("overload", overload), clock.steady
         self._usual = self._recent = 0.0
         self.after_fork()
-        renew_in_child(self)
+        register_after_fork(self)
 
     def after_fork(self) -> None:
-        """See Renewable: calls under way are the parent's."""
+        """See ForkAware: calls under way are the parent's."""
         self._lock = threading.Lock()
         self._active = 0
 
