@@ -6,6 +6,7 @@ of a release. The tests refuse any other change of a migration that is in it.
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
@@ -43,13 +44,9 @@ def problems(folder: Path = FOLDER, baseline: Path = BASELINE) -> list[str]:
         *(
             f"{name} needs a timestamp (YYYYMMDDhhmmss) after {newest}."
             for name, migration in found.items()
-            if name not in released and not (_is_timestamp(migration.version) and migration.version > newest)
+            if name not in released and not (re.fullmatch(r"\d{14}", migration.version) and migration.version > newest)
         ),
     ]
-
-
-def _is_timestamp(version: str) -> bool:
-    return len(version) == 14 and version.isdecimal()  # noqa: PLR2004
 
 
 if __name__ == "__main__":

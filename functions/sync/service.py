@@ -11,7 +11,7 @@ from studysync.auth.tokens import Caller
 from studysync.aws.schedules import purge
 from studysync.db.client import database
 from studysync.errors import REQUEST_TOO_LARGE, ApiError
-from studysync.fields import RequestBody, Timestamp
+from studysync.fields import RequestBody, Timestamp, spell_times
 from studysync.settings import get_settings
 from studysync.telemetry.logging import app_logger, log_name
 from studysync.web.idempotency import WriteRequest
@@ -90,7 +90,9 @@ async def changes(caller: Caller, limit: int, cursor: str | None) -> Changes:
     rows = fitting(found["changes"][:limit])
     reached = _cursor(rows[-1]["seq"] if rows else after)
     more = len(found["changes"]) > len(rows)
-    return Changes.model_validate({"data": rows, "next_cursor": reached if more else None, "cursor": reached})
+    return Changes.model_validate(
+        {"data": spell_times(rows), "next_cursor": reached if more else None, "cursor": reached}
+    )
 
 
 async def status(caller: Caller, client_id: str | None) -> SyncStatus:

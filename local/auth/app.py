@@ -62,8 +62,8 @@ def create_app(settings: Settings) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        yield
-        await parts.pool.close()
+        async with parts.pool:
+            yield
 
     spoken = Starlette(
         routes=[Route(path, _serve(parts, handler), methods=[method]) for method, path, handler in _ROUTES],

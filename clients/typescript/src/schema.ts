@@ -15,7 +15,7 @@ export interface paths {
         put?: never;
         /**
          * Register user
-         * @description Make an account and sign in to it.
+         * @description Register; where the stage asks for a confirmed address, confirm it before you sign in.
          */
         post: operations["registerUser"];
         delete?: never;
@@ -55,7 +55,10 @@ export interface paths {
         put?: never;
         /**
          * Refresh tokens
-         * @description Exchange a refresh token for a new session; it works once.
+         * @description Exchange a refresh token for new tokens.
+         *
+         *     It works once. A repeat within 10 seconds, or with the token just before the current one, gets the session's current
+         *     tokens; an older one ends the session.
          */
         post: operations["refreshTokens"];
         delete?: never;
@@ -75,13 +78,221 @@ export interface paths {
         put?: never;
         /**
          * Sign out
-         * @description End the session; its refresh token is dead afterwards.
+         * @description Sign out; the refresh tokens of the sessions that end are dead.
          */
         post: operations["signOut"];
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
+        trace?: never;
+    };
+    "/api/auth/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List sign ins
+         * @description List where you are signed in.
+         */
+        get: operations["listSignIns"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/sessions/{auth_session_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * End sign in
+         * @description Sign out somewhere else, or here.
+         */
+        delete: operations["endSignIn"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/password/forgot": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Forgot password
+         * @description Ask for a mail with a link to choose a new password.
+         */
+        post: operations["forgotPassword"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/password/reset": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Reset password
+         * @description Choose a new password with the token of the mail; every other session ends.
+         */
+        post: operations["resetPassword"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/password/change": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Change password
+         * @description Change your password; every other session ends.
+         */
+        post: operations["changePassword"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/email/change": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Change email
+         * @description Change your address: mails to the new one and the old one ask to confirm it.
+         */
+        post: operations["changeEmail"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/email/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Confirm email
+         * @description Confirm an address with the token of the mail.
+         */
+        post: operations["confirmEmail"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/email/resend": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Resend confirmation
+         * @description Ask for the mail once more that confirms an address.
+         */
+        post: operations["resendConfirmation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/users/me/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export account
+         * @description Get everything that is kept about you, page by page.
+         */
+        get: operations["exportAccount"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/users/me": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get own profile
+         * @description Get your profile.
+         */
+        get: operations["getOwnProfile"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete account
+         * @description Delete your account and everything personal.
+         */
+        delete: operations["deleteAccount"];
+        options?: never;
+        head?: never;
+        /**
+         * Change profile
+         * @description Update your profile. Fields that you leave out keep their values.
+         */
+        patch: operations["changeProfile"];
         trace?: never;
     };
     "/api/users": {
@@ -124,34 +335,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/users/me": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Get own profile
-         * @description Read the own profile.
-         */
-        get: operations["getOwnProfile"];
-        put?: never;
-        post?: never;
-        /**
-         * Delete account
-         * @description Delete the account and everything personal.
-         */
-        delete: operations["deleteAccount"];
-        options?: never;
-        head?: never;
-        /**
-         * Change profile
-         * @description Change the own profile; what is absent stays.
-         */
-        patch: operations["changeProfile"];
-        trace?: never;
-    };
     "/api/users/{user_id}": {
         parameters: {
             query?: never;
@@ -161,7 +344,7 @@ export interface paths {
         };
         /**
          * Get user
-         * @description Read a profile: the own one whole, others' public part.
+         * @description Get a profile: all of your own, the public part of anybody else's.
          */
         get: operations["getUser"];
         put?: never;
@@ -183,7 +366,7 @@ export interface paths {
         put?: never;
         /**
          * Start session
-         * @description Begin a session; only one can be active.
+         * @description Start a session. Only one can be active.
          */
         post: operations["startSession"];
         delete?: never;
@@ -201,7 +384,7 @@ export interface paths {
         };
         /**
          * List sessions
-         * @description List the own sessions, newest first.
+         * @description List your sessions, newest first.
          */
         get: operations["listSessions"];
         put?: never;
@@ -221,7 +404,7 @@ export interface paths {
         };
         /**
          * Get active session
-         * @description Read the session that runs; 404 when none does.
+         * @description Get your active session; 404 when there is none.
          */
         get: operations["getActiveSession"];
         put?: never;
@@ -241,7 +424,7 @@ export interface paths {
         };
         /**
          * Get session
-         * @description Read an own session.
+         * @description Get one of your sessions.
          */
         get: operations["getSession"];
         put?: never;
@@ -263,7 +446,7 @@ export interface paths {
         put?: never;
         /**
          * Send heartbeat
-         * @description Say that the session goes on.
+         * @description Record a heartbeat.
          */
         post: operations["sendHeartbeat"];
         delete?: never;
@@ -281,13 +464,13 @@ export interface paths {
         };
         /**
          * List session events
-         * @description List every event of the session in order, the lifecycle's own too.
+         * @description List the events of the session in order, with those of its lifecycle.
          */
         get: operations["listSessionEvents"];
         put?: never;
         /**
          * Record session event
-         * @description Record something that happened in the session.
+         * @description Record an event of the session.
          */
         post: operations["recordSessionEvent"];
         delete?: never;
@@ -345,7 +528,7 @@ export interface paths {
         };
         /**
          * List xp history
-         * @description List the own awards, newest first.
+         * @description List your awards, newest first.
          */
         get: operations["listXpHistory"];
         put?: never;
@@ -365,7 +548,7 @@ export interface paths {
         };
         /**
          * Get xp
-         * @description Sum up a user's XP.
+         * @description Get a user's XP, level and tier.
          */
         get: operations["getXp"];
         put?: never;
@@ -385,7 +568,7 @@ export interface paths {
         };
         /**
          * List badges
-         * @description List all badges that there are.
+         * @description List all badges.
          */
         get: operations["listBadges"];
         put?: never;
@@ -405,7 +588,7 @@ export interface paths {
         };
         /**
          * Get user badges
-         * @description List a user's badges, and how far they are with the others.
+         * @description Get a user's badges, and their progress towards those not earned yet.
          */
         get: operations["getUserBadges"];
         put?: never;
@@ -425,7 +608,7 @@ export interface paths {
         };
         /**
          * Get streaks
-         * @description Tell a user's streak.
+         * @description Get a user's streak.
          */
         get: operations["getStreaks"];
         put?: never;
@@ -445,7 +628,7 @@ export interface paths {
         };
         /**
          * Get leaderboard
-         * @description Rank users by the XP of a period, everywhere or within a space.
+         * @description Get the leaderboard of a period, for all users or for one space.
          */
         get: operations["getLeaderboard"];
         put?: never;
@@ -467,7 +650,7 @@ export interface paths {
         put?: never;
         /**
          * Create space
-         * @description Make a space and become its owner.
+         * @description Create a space. You become its owner.
          */
         post: operations["createSpace"];
         delete?: never;
@@ -485,7 +668,7 @@ export interface paths {
         };
         /**
          * Search spaces
-         * @description Find public spaces.
+         * @description Search public spaces.
          */
         get: operations["searchSpaces"];
         put?: never;
@@ -505,7 +688,7 @@ export interface paths {
         };
         /**
          * List own spaces
-         * @description List the spaces that the caller belongs to.
+         * @description List the spaces that you belong to.
          */
         get: operations["listOwnSpaces"];
         put?: never;
@@ -527,7 +710,7 @@ export interface paths {
         put?: never;
         /**
          * Join space by code
-         * @description Join the space that has this code.
+         * @description Join the space that has this invite code.
          */
         post: operations["joinSpaceByCode"];
         delete?: never;
@@ -545,21 +728,21 @@ export interface paths {
         };
         /**
          * Get space
-         * @description Read a space.
+         * @description Get a space.
          */
         get: operations["getSpace"];
         put?: never;
         post?: never;
         /**
          * Delete space
-         * @description Delete a space; the sessions that were studied in it stay.
+         * @description Delete a space. Sessions studied in it are kept.
          */
         delete: operations["deleteSpace"];
         options?: never;
         head?: never;
         /**
          * Change space
-         * @description Change a space; what is absent stays.
+         * @description Update a space. Fields that you leave out keep their values.
          */
         patch: operations["changeSpace"];
         trace?: never;
@@ -575,7 +758,7 @@ export interface paths {
         put?: never;
         /**
          * Join space
-         * @description Join a space; joining again is the same answer.
+         * @description Join a space. Joining again returns the same answer.
          */
         post: operations["joinSpace"];
         delete?: never;
@@ -595,7 +778,7 @@ export interface paths {
         put?: never;
         /**
          * Leave space
-         * @description Leave a space; an owner must hand it over first, unless alone.
+         * @description Leave a space. An owner with other members must transfer it first.
          */
         post: operations["leaveSpace"];
         delete?: never;
@@ -613,7 +796,7 @@ export interface paths {
         };
         /**
          * List members
-         * @description List the members and who is studying now.
+         * @description List the members, and who is studying now.
          */
         get: operations["listMembers"];
         put?: never;
@@ -633,7 +816,7 @@ export interface paths {
         };
         /**
          * Get membership
-         * @description Tell whether the caller belongs to a space.
+         * @description Get your membership of a space.
          */
         get: operations["getMembership"];
         put?: never;
@@ -655,7 +838,7 @@ export interface paths {
         put?: never;
         /**
          * Renew invite code
-         * @description Make a new invite code; the old one is dead.
+         * @description Replace the invite code. The old one stops working.
          */
         post: operations["renewInviteCode"];
         delete?: never;
@@ -676,14 +859,14 @@ export interface paths {
         post?: never;
         /**
          * Remove member
-         * @description Remove a member, or with `ban` keep them out as well, which renews the invite code.
+         * @description Remove a member. With `ban`, they cannot rejoin, and the invite code is replaced.
          */
         delete: operations["removeMember"];
         options?: never;
         head?: never;
         /**
          * Change role
-         * @description Change a member's role; `owner` hands the space over.
+         * @description Change a member's role. `owner` transfers the space to them.
          */
         patch: operations["changeRole"];
         trace?: never;
@@ -697,7 +880,7 @@ export interface paths {
         };
         /**
          * List activity
-         * @description Read what happened in a space, newest first.
+         * @description List what happened in a space, newest first.
          */
         get: operations["listActivity"];
         put?: never;
@@ -719,7 +902,7 @@ export interface paths {
         put?: never;
         /**
          * Sync offline
-         * @description Apply what happened offline, each event exactly once.
+         * @description Upload events that happened offline. Each is applied exactly once.
          */
         post: operations["syncOffline"];
         delete?: never;
@@ -737,7 +920,7 @@ export interface paths {
         };
         /**
          * List rejected events
-         * @description List the events that were rejected, with the reason of each.
+         * @description List your rejected events, each with its reason.
          */
         get: operations["listRejectedEvents"];
         put?: never;
@@ -759,7 +942,7 @@ export interface paths {
         put?: never;
         /**
          * Retry rejected event
-         * @description Try a rejected event again; what waited for it comes with it.
+         * @description Retry a rejected event, with those that waited for it.
          */
         post: operations["retryRejectedEvent"];
         delete?: never;
@@ -777,7 +960,7 @@ export interface paths {
         };
         /**
          * List changes
-         * @description List what changed for the caller, so that a second device catches up.
+         * @description List what changed for you since a cursor, so that another device catches up.
          */
         get: operations["listChanges"];
         put?: never;
@@ -797,7 +980,7 @@ export interface paths {
         };
         /**
          * Get sync status
-         * @description Tell what the server has from a client.
+         * @description Get what the server has received from a client.
          */
         get: operations["getSyncStatus"];
         put?: never;
@@ -817,7 +1000,7 @@ export interface paths {
         };
         /**
          * Get health
-         * @description Tell that the service is there.
+         * @description Check that the service is running.
          */
         get: operations["getHealth"];
         put?: never;
@@ -837,7 +1020,7 @@ export interface paths {
         };
         /**
          * Get liveness
-         * @description Tell that the process is alive; touches nothing.
+         * @description Check that the process is alive. Checks no dependency.
          */
         get: operations["getLiveness"];
         put?: never;
@@ -857,7 +1040,7 @@ export interface paths {
         };
         /**
          * Get readiness
-         * @description Tell that requests can be served; 503 when the database cannot be reached.
+         * @description Check that the service can handle requests. Returns 503 when the database cannot be reached.
          */
         get: operations["getReadiness"];
         put?: never;
@@ -877,7 +1060,7 @@ export interface paths {
         };
         /**
          * Get openapi
-         * @description Return the OpenAPI document of the whole API.
+         * @description Get the OpenAPI document of the whole API.
          */
         get: operations["getOpenapi"];
         put?: never;
@@ -897,7 +1080,7 @@ export interface paths {
         };
         /**
          * Get docs
-         * @description Show the OpenAPI document.
+         * @description Show the API reference.
          */
         get: operations["getDocs"];
         put?: never;
@@ -917,7 +1100,7 @@ export interface paths {
         };
         /**
          * Get dashboard
-         * @description Show how the service is. The page holds nothing itself: it asks the paths below, with the operator's token.
+         * @description Show the dashboard. The page contains no data: it calls the operators' endpoints with the operator's token.
          */
         get: operations["getDashboard"];
         put?: never;
@@ -1057,9 +1240,49 @@ export interface paths {
         };
         /**
          * Get metrics
-         * @description Tell what the fleet measured in the last minutes.
+         * @description Tell what the fleet measured in the last minutes: by minute up to an hour, by ten minutes up to a day.
          */
         get: operations["getMetrics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/health/environments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List environments
+         * @description Tell the execution environments of the last quarter of an hour one by one.
+         */
+        get: operations["listEnvironments"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/health/alarms": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get alarms
+         * @description List the stack's alarms and their state, where CloudWatch can be asked.
+         */
+        get: operations["getAlarms"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1077,7 +1300,7 @@ export interface paths {
         };
         /**
          * List slow requests
-         * @description List the slowest requests of the last quarter of an hour.
+         * @description List the slowest requests of the last minutes.
          */
         get: operations["listSlowRequests"];
         put?: never;
@@ -1233,6 +1456,19 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         /**
+         * Accepted
+         * @description If there is something to do, it is done; the answer is the same if there is not.
+         */
+        Accepted: {
+            /** @description Without it: true. */
+            accepted?: boolean;
+        };
+        /** AcceptedResponse */
+        AcceptedResponse: {
+            success: boolean;
+            data: components["schemas"]["Accepted"];
+        };
+        /**
          * AccountDeleted
          * @description The account and everything personal is gone.
          */
@@ -1247,8 +1483,19 @@ export interface components {
             data: components["schemas"]["AccountDeleted"];
         };
         /**
+         * AccountDeletion
+         * @description Who was signed in more than ten minutes ago shows the password.
+         */
+        AccountDeletion: {
+            /** @description Sent by old clients: your own id. */
+            user_id?: string | null;
+            /** @description Sent by old clients: your own id. */
+            created_by?: string | null;
+            password?: string | null;
+        };
+        /**
          * Activity
-         * @description Something that happened in a space.
+         * @description An event in a space.
          */
         Activity: {
             activity_id: number;
@@ -1267,8 +1514,34 @@ export interface components {
         ActivityPage: {
             success: boolean;
             data: components["schemas"]["Activity"][];
-            /** @description Opaque; give it back as `cursor` for the next page. */
+            /** @description Opaque. Pass it as `cursor` to get the next page. */
             next_cursor: string | null;
+        };
+        /**
+         * Alarm
+         * @description An alarm of the stack.
+         */
+        Alarm: {
+            name: string;
+            /** @enum {string} */
+            state: "ALARM" | "INSUFFICIENT_DATA" | "OK";
+            /** Format: date-time */
+            since: string;
+            description: string;
+        };
+        /**
+         * Alarms
+         * @description The stack's alarms, those that are raised first.
+         */
+        Alarms: {
+            /** @description False: CloudWatch cannot be asked, as on the local stack. */
+            available: boolean;
+            alarms: components["schemas"]["Alarm"][];
+        };
+        /** AlarmsResponse */
+        AlarmsResponse: {
+            success: boolean;
+            data: components["schemas"]["Alarms"];
         };
         /**
          * AuditEntry
@@ -1303,7 +1576,7 @@ export interface components {
         AuditEntryPage: {
             success: boolean;
             data: components["schemas"]["AuditEntry"][];
-            /** @description Opaque; give it back as `cursor` for the next page. */
+            /** @description Opaque. Pass it as `cursor` to get the next page. */
             next_cursor: string | null;
         };
         /**
@@ -1311,15 +1584,9 @@ export interface components {
          * @description Something that happened in a session.
          */
         AuditEvent: {
-            /**
-             * @deprecated
-             * @description From old clients: the caller's own id.
-             */
+            /** @description Sent by old clients: your own id. */
             user_id?: string | null;
-            /**
-             * @deprecated
-             * @description From old clients: the caller's own id.
-             */
+            /** @description Sent by old clients: your own id. */
             created_by?: string | null;
             /** @enum {string} */
             event_type: "focus_start" | "focus_end" | "break_start" | "break_end" | "heartbeat" | "note";
@@ -1332,7 +1599,7 @@ export interface components {
         };
         /**
          * AvailableBadge
-         * @description A badge that the user does not have yet.
+         * @description A badge that the user has not earned yet.
          */
         AvailableBadge: {
             key: string;
@@ -1344,7 +1611,7 @@ export interface components {
         };
         /**
          * Badge
-         * @description A badge of the catalogue: earned when `metric` reaches `threshold`.
+         * @description A badge, earned when `metric` reaches `threshold`.
          */
         Badge: {
             key: string;
@@ -1481,7 +1748,7 @@ export interface components {
             event_payload?: components["schemas"]["CompletePayload"];
             /**
              * Format: date-time
-             * @description From 1970 to 2200; without an offset it is UTC.
+             * @description From 1970 to 2200; without an offset, UTC.
              */
             created_at: string;
         };
@@ -1497,15 +1764,9 @@ export interface components {
          * @description The end of a session, as the client sees it.
          */
         CompleteSession: {
-            /**
-             * @deprecated
-             * @description From old clients: the caller's own id.
-             */
+            /** @description Sent by old clients: your own id. */
             user_id?: string | null;
-            /**
-             * @deprecated
-             * @description From old clients: the caller's own id.
-             */
+            /** @description Sent by old clients: your own id. */
             created_by?: string | null;
             efficiency?: number | null;
             /** @description The client's clock; kept as a claim. */
@@ -1513,25 +1774,19 @@ export interface components {
         };
         /**
          * CreateSpace
-         * @description A new space; the caller becomes its owner.
+         * @description A new space. The caller becomes its owner.
          */
         CreateSpace: {
-            /**
-             * @deprecated
-             * @description From old clients: the caller's own id.
-             */
+            /** @description Sent by old clients: your own id. */
             user_id?: string | null;
-            /**
-             * @deprecated
-             * @description From old clients: the caller's own id.
-             */
+            /** @description Sent by old clients: your own id. */
             created_by?: string | null;
             name: string;
             description?: string | null;
             /** @enum {string} */
             visibility: "public" | "private";
-            /** @default 50 */
-            capacity: number;
+            /** @description Without it: 50. */
+            capacity?: number;
         };
         /**
          * Dependencies
@@ -1580,8 +1835,8 @@ export interface components {
          * @description An operator's action. Busy environments follow within five seconds, idle ones with their second request.
          */
         Done: {
-            /** @default true */
-            done: boolean;
+            /** @description Without it: true. */
+            done?: boolean;
         };
         /** DoneResponse */
         DoneResponse: {
@@ -1590,7 +1845,7 @@ export interface components {
         };
         /**
          * EarnedBadge
-         * @description A badge that the user has.
+         * @description A badge that the user has earned.
          */
         EarnedBadge: {
             key: string;
@@ -1602,19 +1857,65 @@ export interface components {
             earned_at: string;
         };
         /**
+         * EmailChange
+         * @description Another address for who knows the password.
+         */
+        EmailChange: {
+            /** @description Sent by old clients: your own id. */
+            user_id?: string | null;
+            /** @description Sent by old clients: your own id. */
+            created_by?: string | null;
+            email: string;
+            /** Format: password */
+            password: string;
+        };
+        /**
+         * EmailConfirmation
+         * @description The token of a mail that asks to confirm an address.
+         */
+        EmailConfirmation: {
+            /** @description Sent by old clients: your own id. */
+            user_id?: string | null;
+            /** @description Sent by old clients: your own id. */
+            created_by?: string | null;
+            /**
+             * Format: password
+             * @description From the link in the mail.
+             */
+            token: string;
+        };
+        /**
+         * EmailConfirmed
+         * @description What a confirmation came to.
+         */
+        EmailConfirmed: {
+            /** @description False: the mail to the other address has to be answered as well. */
+            confirmed: boolean;
+        };
+        /** EmailConfirmedResponse */
+        EmailConfirmedResponse: {
+            success: boolean;
+            data: components["schemas"]["EmailConfirmed"];
+        };
+        /**
+         * EmailOnly
+         * @description An address; whether it has an account is not told.
+         */
+        EmailOnly: {
+            /** @description Sent by old clients: your own id. */
+            user_id?: string | null;
+            /** @description Sent by old clients: your own id. */
+            created_by?: string | null;
+            email: string;
+        };
+        /**
          * EmptyBody
          * @description Nothing has to be said.
          */
         EmptyBody: {
-            /**
-             * @deprecated
-             * @description From old clients: the caller's own id.
-             */
+            /** @description Sent by old clients: your own id. */
             user_id?: string | null;
-            /**
-             * @deprecated
-             * @description From old clients: the caller's own id.
-             */
+            /** @description Sent by old clients: your own id. */
             created_by?: string | null;
         };
         /**
@@ -1635,20 +1936,54 @@ export interface components {
             slow: number;
         };
         /**
+         * Environment
+         * @description One execution environment: a running copy of a function.
+         */
+        Environment: {
+            id: string;
+            /** @description Its function: `users`, `sessions` and so on. */
+            service: string;
+            version: string;
+            /**
+             * Format: date-time
+             * @description The minute of its last call.
+             */
+            last_seen: string;
+            requests: number;
+            errors: number;
+            average_ms: number;
+            p50_ms: number;
+            p95_ms: number;
+            p99_ms: number;
+            /** @description To the database, in use when it last wrote its figures. */
+            connections: number;
+            waiting: number;
+            cache_entries: number;
+        };
+        /**
+         * Environments
+         * @description The execution environments of the last quarter of an hour, the busiest first.
+         */
+        Environments: {
+            window_minutes: number;
+            /** @description False: DynamoDB does not answer, and this is the one that answered. */
+            complete: boolean;
+            environments: components["schemas"]["Environment"][];
+        };
+        /** EnvironmentsResponse */
+        EnvironmentsResponse: {
+            success: boolean;
+            data: components["schemas"]["Environments"];
+        };
+        /**
          * ErrorDetails
-         * @description What a program can use; which fields there are goes with the error code.
+         * @description Details for programs; the fields depend on the error code.
          */
         ErrorDetails: {
-            /**
-             * @description The first fields that are wrong.
-             * @default []
-             */
-            validation_errors: components["schemas"]["ValidationDetail"][];
-            /**
-             * @description How many are wrong.
-             * @default 0
-             */
-            error_count: number;
+            /** @description The first invalid fields. Without it: []. */
+            validation_errors?: components["schemas"]["ValidationDetail"][];
+            /** @description The total number of invalid fields. Without it: 0. */
+            error_count?: number;
             /**
              * Format: uuid
              * @description SESSION_ALREADY_ACTIVE, CONFLICT: the session in the way.
@@ -1700,20 +2035,38 @@ export interface components {
             message: string | null;
         };
         /**
+         * ExportedRow
+         * @description Something that is kept of the user.
+         */
+        ExportedRow: {
+            /** @example study_sessions */
+            table: string;
+            row: {
+                [key: string]: unknown;
+            };
+        };
+        /** ExportedRowPage */
+        ExportedRowPage: {
+            success: boolean;
+            data: components["schemas"]["ExportedRow"][];
+            /** @description Opaque. Pass it as `cursor` to get the next page. */
+            next_cursor: string | null;
+        };
+        /**
          * Health
-         * @description The function runs.
+         * @description The function is running.
          */
         Health: {
             /**
-             * @default healthy
+             * @description Without it: "healthy".
              * @enum {string}
              */
-            status: "healthy";
+            status?: "healthy";
             /**
-             * @default studysync
+             * @description Without it: "studysync".
              * @enum {string}
              */
-            service: "studysync";
+            service?: "studysync";
         };
         /** HealthResponse */
         HealthResponse: {
@@ -1725,15 +2078,9 @@ export interface components {
          * @description A sign of life.
          */
         Heartbeat: {
-            /**
-             * @deprecated
-             * @description From old clients: the caller's own id.
-             */
+            /** @description Sent by old clients: your own id. */
             user_id?: string | null;
-            /**
-             * @deprecated
-             * @description From old clients: the caller's own id.
-             */
+            /** @description Sent by old clients: your own id. */
             created_by?: string | null;
             /** @description The client's clock; kept as a claim. */
             timestamp?: string | null;
@@ -1758,35 +2105,23 @@ export interface components {
         };
         /**
          * JoinByCode
-         * @description Joining by code alone.
+         * @description Joins a space by invite code alone.
          */
         JoinByCode: {
-            /**
-             * @deprecated
-             * @description From old clients: the caller's own id.
-             */
+            /** @description Sent by old clients: your own id. */
             user_id?: string | null;
-            /**
-             * @deprecated
-             * @description From old clients: the caller's own id.
-             */
+            /** @description Sent by old clients: your own id. */
             created_by?: string | null;
             invite_code: string;
         };
         /**
          * JoinSpace
-         * @description Joining by id; a private space asks for its code.
+         * @description Joins a space by id. A private space requires its invite code.
          */
         JoinSpace: {
-            /**
-             * @deprecated
-             * @description From old clients: the caller's own id.
-             */
+            /** @description Sent by old clients: your own id. */
             user_id?: string | null;
-            /**
-             * @deprecated
-             * @description From old clients: the caller's own id.
-             */
+            /** @description Sent by old clients: your own id. */
             created_by?: string | null;
             invite_code?: string | null;
         };
@@ -1815,12 +2150,12 @@ export interface components {
         KeptEventPage: {
             success: boolean;
             data: components["schemas"]["KeptEvent"][];
-            /** @description Opaque; give it back as `cursor` for the next page. */
+            /** @description Opaque. Pass it as `cursor` to get the next page. */
             next_cursor: string | null;
         };
         /**
          * Leaderboard
-         * @description A page of a leaderboard; equal XP shares the higher rank.
+         * @description A page of a leaderboard. Users with equal XP share the higher rank.
          */
         Leaderboard: {
             period: components["schemas"]["Period"];
@@ -1848,7 +2183,7 @@ export interface components {
         };
         /**
          * LeaderboardPage
-         * @description A page has its cursor beside `data`, as all lists do; old clients read the one within.
+         * @description A page has its cursor next to `data`, as all lists do; older clients read the one inside.
          */
         LeaderboardPage: {
             success: boolean;
@@ -1865,7 +2200,7 @@ export interface components {
             source: string;
             /** Format: uuid */
             session_id: string;
-            /** @description The XP from sessions that a milestone stands for. */
+            /** @description The XP from sessions that reached the milestone. */
             milestone: number | null;
             /**
              * Format: date
@@ -1881,7 +2216,7 @@ export interface components {
         LedgerEntryPage: {
             success: boolean;
             data: components["schemas"]["LedgerEntry"][];
-            /** @description Opaque; give it back as `cursor` for the next page. */
+            /** @description Opaque. Pass it as `cursor` to get the next page. */
             next_cursor: string | null;
         };
         /**
@@ -1889,15 +2224,9 @@ export interface components {
          * @description Where somebody was banned.
          */
         LiftBan: {
-            /**
-             * @deprecated
-             * @description From old clients: the caller's own id.
-             */
+            /** @description Sent by old clients: your own id. */
             user_id?: string | null;
-            /**
-             * @deprecated
-             * @description From old clients: the caller's own id.
-             */
+            /** @description Sent by old clients: your own id. */
             created_by?: string | null;
             reason: string;
             /** Format: uuid */
@@ -1905,14 +2234,14 @@ export interface components {
         };
         /**
          * Liveness
-         * @description The process runs; nothing else was asked.
+         * @description The process is running. No dependency was checked.
          */
         Liveness: {
             /**
-             * @default alive
+             * @description Without it: "alive".
              * @enum {string}
              */
-            status: "alive";
+            status?: "alive";
         };
         /** LivenessResponse */
         LivenessResponse: {
@@ -1924,8 +2253,8 @@ export interface components {
          * @description The refresh token is dead.
          */
         LoggedOut: {
-            /** @default true */
-            logged_out: boolean;
+            /** @description Without it: true. */
+            logged_out?: boolean;
         };
         /** LoggedOutResponse */
         LoggedOutResponse: {
@@ -1937,19 +2266,42 @@ export interface components {
          * @description Address and password; their form is not judged, so that every wrong pair gets the same answer.
          */
         Login: {
-            /**
-             * @deprecated
-             * @description From old clients: the caller's own id.
-             */
+            /** @description Sent by old clients: your own id. */
             user_id?: string | null;
-            /**
-             * @deprecated
-             * @description From old clients: the caller's own id.
-             */
+            /** @description Sent by old clients: your own id. */
             created_by?: string | null;
             email: string;
             /** Format: password */
             password: string;
+        };
+        /**
+         * Logout
+         * @description Which sessions to end.
+         */
+        Logout: {
+            /** @description Sent by old clients: your own id. */
+            user_id?: string | null;
+            /** @description Sent by old clients: your own id. */
+            created_by?: string | null;
+            /**
+             * @description `local`: this session; `others`: all but this one; `global`: all. Without it: "local".
+             * @enum {string}
+             */
+            scope?: "local" | "others" | "global";
+        };
+        /**
+         * Mark
+         * @description Something that was done to the service, to be seen beside what became of it.
+         */
+        Mark: {
+            /** Format: date-time */
+            at: string;
+            /** @enum {string} */
+            kind: "deployment" | "order";
+            /** @description Which functions and versions; what was ordered. */
+            text: string;
+            /** @description The operator who gave the order. */
+            who: string | null;
         };
         /**
          * MarkEvent
@@ -1974,7 +2326,7 @@ export interface components {
             };
             /**
              * Format: date-time
-             * @description From 1970 to 2200; without an offset it is UTC.
+             * @description From 1970 to 2200; without an offset, UTC.
              */
             created_at: string;
         };
@@ -1991,7 +2343,7 @@ export interface components {
             /** Format: date-time */
             joined_at: string;
             xp: number;
-            /** @description A session of theirs runs. */
+            /** @description Whether the member has an active session. */
             is_studying: boolean;
         };
         /** MemberListResponse */
@@ -2001,7 +2353,7 @@ export interface components {
         };
         /**
          * Membership
-         * @description Somebody's place in a space.
+         * @description A user's membership of a space.
          */
         Membership: {
             /** Format: uuid */
@@ -2043,12 +2395,17 @@ export interface components {
          */
         Metrics: {
             window_minutes: number;
+            /** @description What one of `minutes` stands for: 10 in windows over an hour. */
+            step_minutes: number;
+            /** @description Those of the last hour at most. */
             environments: number;
             /** @description False: DynamoDB does not answer, and this is what one environment knows. */
             complete: boolean;
             endpoints: components["schemas"]["Endpoint"][];
             dependencies: components["schemas"]["Endpoint"][];
             minutes: components["schemas"]["Minute"][];
+            /** @description Deployments and orders of operators in this window, oldest first. */
+            marks: components["schemas"]["Mark"][];
             cache: components["schemas"]["CacheFigures"];
             pool: components["schemas"]["PoolFigures"];
             circuits: components["schemas"]["Circuit"][];
@@ -2060,7 +2417,7 @@ export interface components {
         };
         /**
          * Minute
-         * @description All endpoints of one minute, health's own left out.
+         * @description All endpoints of one minute, or of ten where `step_minutes` is that; health's own left out.
          */
         Minute: {
             /** Format: date-time */
@@ -2082,21 +2439,15 @@ export interface components {
          * @description An order about an account.
          */
         Order: {
-            /**
-             * @deprecated
-             * @description From old clients: the caller's own id.
-             */
+            /** @description Sent by old clients: your own id. */
             user_id?: string | null;
-            /**
-             * @deprecated
-             * @description From old clients: the caller's own id.
-             */
+            /** @description Sent by old clients: your own id. */
             created_by?: string | null;
             reason: string;
         };
         /**
          * OwnMembership
-         * @description Whether the caller belongs to a space.
+         * @description Whether the caller is a member of a space.
          */
         OwnMembership: {
             /** Format: uuid */
@@ -2111,7 +2462,7 @@ export interface components {
         };
         /**
          * OwnPlace
-         * @description The caller's own place; without XP in the period there is no rank.
+         * @description The caller's own place; `rank` is null without XP in the period.
          */
         OwnPlace: {
             rank: number | null;
@@ -2140,6 +2491,9 @@ export interface components {
             email: string | null;
             timezone: string;
             daily_goal_minutes: number;
+            email_confirmed: boolean;
+            discoverable: boolean;
+            share_activity: boolean;
         };
         /** OwnProfileResponse */
         OwnProfileResponse: {
@@ -2148,7 +2502,7 @@ export interface components {
         };
         /**
          * OwnSpace
-         * @description A space that the caller belongs to.
+         * @description A space that the caller is a member of.
          */
         OwnSpace: {
             /** Format: uuid */
@@ -2164,9 +2518,9 @@ export interface components {
             /** Format: uuid */
             owner_id: string;
             is_member: boolean;
-            /** @description The caller's; null for outsiders. */
+            /** @description The caller's role; null for non-members. */
             role: ("member" | "moderator" | "owner") | null;
-            /** @description For owner and moderators; null for others. */
+            /** @description Visible to the owner and moderators; null for others. */
             invite_code: string | null;
             /** Format: date-time */
             joined_at: string;
@@ -2175,12 +2529,56 @@ export interface components {
         OwnSpacePage: {
             success: boolean;
             data: components["schemas"]["OwnSpace"][];
-            /** @description Opaque; give it back as `cursor` for the next page. */
+            /** @description Opaque. Pass it as `cursor` to get the next page. */
             next_cursor: string | null;
         };
         /**
+         * PasswordChange
+         * @description A new password for who knows the old one.
+         */
+        PasswordChange: {
+            /** @description Sent by old clients: your own id. */
+            user_id?: string | null;
+            /** @description Sent by old clients: your own id. */
+            created_by?: string | null;
+            /** Format: password */
+            password: string;
+            /** Format: password */
+            new_password: string;
+        };
+        /**
+         * PasswordChanged
+         * @description The new password is the only one.
+         */
+        PasswordChanged: {
+            /** @description Without it: true. */
+            changed?: boolean;
+        };
+        /** PasswordChangedResponse */
+        PasswordChangedResponse: {
+            success: boolean;
+            data: components["schemas"]["PasswordChanged"];
+        };
+        /**
+         * PasswordReset
+         * @description A new password for who can read the account's mail.
+         */
+        PasswordReset: {
+            /** @description Sent by old clients: your own id. */
+            user_id?: string | null;
+            /** @description Sent by old clients: your own id. */
+            created_by?: string | null;
+            /**
+             * Format: password
+             * @description From the link in the mail.
+             */
+            token: string;
+            /** Format: password */
+            password: string;
+        };
+        /**
          * Period
-         * @description What a leaderboard covers: an ISO week, a calendar month (both in UTC), or everything.
+         * @description The period of a leaderboard: an ISO week, a calendar month (both in UTC), or all time.
          * @enum {string}
          */
         Period: "weekly" | "monthly" | "all-time";
@@ -2209,7 +2607,7 @@ export interface components {
             detail: string;
             /**
              * Format: uri-reference
-             * @description The path that was asked, percent-encoded; of a long one the beginning.
+             * @description The requested path, percent-encoded and possibly truncated.
              */
             instance: string;
             error: boolean;
@@ -2249,20 +2647,18 @@ export interface components {
          * @description What to change of the own profile; what is absent stays.
          */
         ProfileChanges: {
-            /**
-             * @deprecated
-             * @description From old clients: the caller's own id.
-             */
+            /** @description Sent by old clients: your own id. */
             user_id?: string | null;
-            /**
-             * @deprecated
-             * @description From old clients: the caller's own id.
-             */
+            /** @description Sent by old clients: your own id. */
             created_by?: string | null;
             username?: string;
             display_name?: string;
             timezone?: string;
             daily_goal_minutes?: number;
+            /** @description Whether searches find you. */
+            discoverable?: boolean;
+            /** @description Whether others see when you study. */
+            share_activity?: boolean;
         };
         /** ProfileResponse */
         ProfileResponse: {
@@ -2289,19 +2685,19 @@ export interface components {
         PublicProfilePage: {
             success: boolean;
             data: components["schemas"]["PublicProfile"][];
-            /** @description Opaque; give it back as `cursor` for the next page. */
+            /** @description Opaque. Pass it as `cursor` to get the next page. */
             next_cursor: string | null;
         };
         /**
          * Readiness
-         * @description Requests can be served: the database answers.
+         * @description The service can handle requests: the database responds.
          */
         Readiness: {
             /**
-             * @default ready
+             * @description Without it: "ready".
              * @enum {string}
              */
-            status: "ready";
+            status?: "ready";
         };
         /** ReadinessResponse */
         ReadinessResponse: {
@@ -2310,35 +2706,28 @@ export interface components {
         };
         /**
          * Refresh
-         * @description A refresh token, which works once.
+         * @description A refresh token. It works once, but that a repeat whose answer was lost gets the same tokens.
          */
         Refresh: {
-            /**
-             * @deprecated
-             * @description From old clients: the caller's own id.
-             */
+            /** @description Sent by old clients: your own id. */
             user_id?: string | null;
-            /**
-             * @deprecated
-             * @description From old clients: the caller's own id.
-             */
+            /** @description Sent by old clients: your own id. */
             created_by?: string | null;
             /** Format: password */
             refresh_token: string;
         };
         /**
          * Registered
-         * @description A new account and its first session.
+         * @description A new account, and its first session where the address need not be confirmed first.
          */
         Registered: {
             /** Format: uuid */
             user_id: string;
-            /** @description The access token for `Authorization: Bearer`. */
-            token: string;
-            refresh_token: string;
-            /** Format: date-time */
-            expires_at: string;
             username: string;
+            token: string | null;
+            refresh_token: string | null;
+            expires_at: string | null;
+            confirmation_sent_at?: string | null;
         };
         /** RegisteredResponse */
         RegisteredResponse: {
@@ -2350,24 +2739,20 @@ export interface components {
          * @description A new account.
          */
         Registration: {
-            /**
-             * @deprecated
-             * @description From old clients: the caller's own id.
-             */
+            /** @description Sent by old clients: your own id. */
             user_id?: string | null;
-            /**
-             * @deprecated
-             * @description From old clients: the caller's own id.
-             */
+            /** @description Sent by old clients: your own id. */
             created_by?: string | null;
             username: string;
             email: string;
             /** Format: password */
             password: string;
+            /** @description Where the stage asks for a captcha. */
+            captcha_token?: string | null;
         };
         /**
          * Removed
-         * @description Somebody who does not belong to the space any more.
+         * @description A user who is no longer a member of the space.
          */
         Removed: {
             /** Format: uuid */
@@ -2384,7 +2769,7 @@ export interface components {
         };
         /**
          * RenewedCode
-         * @description A new code; the old one is dead.
+         * @description The new invite code. The old one no longer works.
          */
         RenewedCode: {
             /** Format: uuid */
@@ -2425,18 +2810,12 @@ export interface components {
         };
         /**
          * RoleChange
-         * @description A member's new role; `owner` hands the space over.
+         * @description A member's new role. `owner` transfers the space to them.
          */
         RoleChange: {
-            /**
-             * @deprecated
-             * @description From old clients: the caller's own id.
-             */
+            /** @description Sent by old clients: your own id. */
             user_id?: string | null;
-            /**
-             * @deprecated
-             * @description From old clients: the caller's own id.
-             */
+            /** @description Sent by old clients: your own id. */
             created_by?: string | null;
             /** @enum {string} */
             role: "member" | "moderator" | "owner";
@@ -2460,6 +2839,8 @@ export interface components {
             last_seen: string;
             /** @description Of the last one, to find it in the logs. */
             request_id: string;
+            /** @description A query of Logs Insights for its lines; null on the local stack. */
+            log_url: string | null;
         };
         /**
          * Session
@@ -2522,7 +2903,7 @@ export interface components {
         };
         /**
          * SessionCompleted
-         * @description What a completed session brought.
+         * @description The XP and badges that a completed session earned.
          */
         SessionCompleted: {
             /** Format: uuid */
@@ -2533,7 +2914,7 @@ export interface components {
             ended_at: string;
             focus_seconds: number;
             xp_awarded: number;
-            /** @description XP by source; its sum is xp_awarded. */
+            /** @description XP by source; the sum is `xp_awarded`. */
             xp_breakdown: {
                 [key: string]: number;
             };
@@ -2545,7 +2926,7 @@ export interface components {
             new_badges: string[];
             suspicion_score: number;
             flagged: boolean;
-            /** @description Flagged in strict mode: it pays nothing. */
+            /** @description Flagged in strict mode, so it earns no XP. */
             held: boolean;
         };
         /** SessionCompletedResponse */
@@ -2580,7 +2961,7 @@ export interface components {
         SessionEventPage: {
             success: boolean;
             data: components["schemas"]["SessionEvent"][];
-            /** @description Opaque; give it back as `cursor` for the next page. */
+            /** @description Opaque. Pass it as `cursor` to get the next page. */
             next_cursor: string | null;
         };
         /** SessionEventResponse */
@@ -2592,7 +2973,7 @@ export interface components {
         SessionPage: {
             success: boolean;
             data: components["schemas"]["Session"][];
-            /** @description Opaque; give it back as `cursor` for the next page. */
+            /** @description Opaque. Pass it as `cursor` to get the next page. */
             next_cursor: string | null;
         };
         /** SessionResponse */
@@ -2623,6 +3004,39 @@ export interface components {
             data: components["schemas"]["SessionStarted"];
         };
         /**
+         * SignIn
+         * @description A session of Supabase Auth.
+         */
+        SignIn: {
+            /** Format: uuid */
+            session_id: string;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            last_used_at: string;
+            user_agent: string | null;
+            current: boolean;
+        };
+        /**
+         * SignInEnded
+         * @description The session's refresh token is dead; its access token expires within an hour.
+         */
+        SignInEnded: {
+            /** Format: uuid */
+            session_id: string;
+            ended: boolean;
+        };
+        /** SignInEndedResponse */
+        SignInEndedResponse: {
+            success: boolean;
+            data: components["schemas"]["SignInEnded"];
+        };
+        /** SignInListResponse */
+        SignInListResponse: {
+            success: boolean;
+            data: components["schemas"]["SignIn"][];
+        };
+        /**
          * SlowRequest
          * @description A request over the threshold.
          */
@@ -2632,12 +3046,16 @@ export interface components {
             /** Format: date-time */
             at: string;
             failed: boolean;
+            request_id: string;
+            /** @description A query of Logs Insights for its lines; null on the local stack. */
+            log_url: string | null;
         };
         /**
          * SlowRequests
-         * @description The slowest requests of the last quarter of an hour, slowest first.
+         * @description The slowest requests of a window, slowest first, health's own left out.
          */
         SlowRequests: {
+            window_minutes: number;
             threshold_seconds: number;
             /** @description Faster ones are never listed, whatever the threshold. */
             recorded_from_seconds: number;
@@ -2667,25 +3085,19 @@ export interface components {
             /** Format: uuid */
             owner_id: string;
             is_member: boolean;
-            /** @description The caller's; null for outsiders. */
+            /** @description The caller's role; null for non-members. */
             role: ("member" | "moderator" | "owner") | null;
-            /** @description For owner and moderators; null for others. */
+            /** @description Visible to the owner and moderators; null for others. */
             invite_code: string | null;
         };
         /**
          * SpaceChanges
-         * @description What to change of a space; what is absent stays.
+         * @description The fields to change. Omitted fields keep their values.
          */
         SpaceChanges: {
-            /**
-             * @deprecated
-             * @description From old clients: the caller's own id.
-             */
+            /** @description Sent by old clients: your own id. */
             user_id?: string | null;
-            /**
-             * @deprecated
-             * @description From old clients: the caller's own id.
-             */
+            /** @description Sent by old clients: your own id. */
             created_by?: string | null;
             name?: string;
             description?: string | null;
@@ -2695,7 +3107,7 @@ export interface components {
         };
         /**
          * SpaceDeleted
-         * @description The space is gone.
+         * @description Confirms that the space was deleted.
          */
         SpaceDeleted: {
             /** Format: uuid */
@@ -2711,7 +3123,7 @@ export interface components {
         SpacePage: {
             success: boolean;
             data: components["schemas"]["Space"][];
-            /** @description Opaque; give it back as `cursor` for the next page. */
+            /** @description Opaque. Pass it as `cursor` to get the next page. */
             next_cursor: string | null;
         };
         /** SpaceResponse */
@@ -2739,7 +3151,7 @@ export interface components {
             event_payload?: components["schemas"]["StartPayload"];
             /**
              * Format: date-time
-             * @description From 1970 to 2200; without an offset it is UTC.
+             * @description From 1970 to 2200; without an offset, UTC.
              */
             created_at: string;
         };
@@ -2757,15 +3169,9 @@ export interface components {
          * @description A session to begin now.
          */
         StartSession: {
-            /**
-             * @deprecated
-             * @description From old clients: the caller's own id.
-             */
+            /** @description Sent by old clients: your own id. */
             user_id?: string | null;
-            /**
-             * @deprecated
-             * @description From old clients: the caller's own id.
-             */
+            /** @description Sent by old clients: your own id. */
             created_by?: string | null;
             /** @description As planned. */
             duration_minutes: number;
@@ -2785,11 +3191,11 @@ export interface components {
             best_streak: number;
             last_active_date: string | null;
             active_today: boolean;
-            /** @description The streak ends tonight unless a session is completed. */
+            /** @description True if the streak ends tonight unless you complete a session. */
             at_risk: boolean;
-            /** @description What the streak adds to a session. */
+            /** @description The XP that the streak adds to each session. */
             bonus_xp: number;
-            /** @description The next streak length with a badge; null past the last. */
+            /** @description The next streak length that earns a badge; null after the last. */
             next_milestone: number | null;
         };
         /** StreaksResponse */
@@ -2802,15 +3208,9 @@ export interface components {
          * @description A batch of events. Each is judged by itself: one that is no event is rejected, and the others are applied.
          */
         SyncBatch: {
-            /**
-             * @deprecated
-             * @description From old clients: the caller's own id.
-             */
+            /** @description Sent by old clients: your own id. */
             user_id?: string | null;
-            /**
-             * @deprecated
-             * @description From old clients: the caller's own id.
-             */
+            /** @description Sent by old clients: your own id. */
             created_by?: string | null;
             events: components["schemas"]["OfflineEvent"][];
             client_id?: string | null;
@@ -2834,7 +3234,7 @@ export interface components {
             results: components["schemas"]["EventOutcome"][];
             /** @description The outcome of every session that the batch completed. */
             sessions: components["schemas"]["SessionCompleted"][];
-            /** @description For `GET /api/sync/changes`. */
+            /** @description Where the account stood. Go on in `GET /api/sync/changes` from its own cursors, not from here. */
             cursor: string;
         };
         /** SyncResultResponse */
@@ -2874,15 +3274,9 @@ export interface components {
          * @description Which completed sessions were forged.
          */
         TakeBack: {
-            /**
-             * @deprecated
-             * @description From old clients: the caller's own id.
-             */
+            /** @description Sent by old clients: your own id. */
             user_id?: string | null;
-            /**
-             * @deprecated
-             * @description From old clients: the caller's own id.
-             */
+            /** @description Sent by old clients: your own id. */
             created_by?: string | null;
             reason: string;
             session_ids: string[];
@@ -2914,6 +3308,10 @@ export interface components {
             refresh_token: string;
             /** Format: date-time */
             expires_at: string;
+            /** @description Without it: "". */
+            session_id?: string;
+            /** @description The account has a second factor: show it at Supabase Auth, this token opens nothing yet. Without it: false. */
+            second_factor_required?: boolean;
         };
         /** TokensResponse */
         TokensResponse: {
@@ -2944,7 +3342,7 @@ export interface components {
         };
         /**
          * ValidationDetail
-         * @description What is wrong with one field.
+         * @description An invalid field.
          */
         ValidationDetail: {
             /** @example body.duration_minutes */
@@ -2978,7 +3376,7 @@ export interface components {
             user_id: string;
             total_xp: number;
             level: number;
-            /** @description How much of the current level is done. */
+            /** @description Progress within the current level. */
             level_progress: number;
             /** @description The total XP at which the next level begins. */
             next_level_xp: number;
@@ -3029,7 +3427,7 @@ export interface components {
         /** @description AUTHENTICATION_ERROR */
         Unauthorized: {
             headers: {
-                "WWW-Authenticate": "Bearer";
+                "WWW-Authenticate": string;
                 [name: string]: unknown;
             };
             content: {
@@ -3049,7 +3447,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["ProblemDetails"];
             };
         };
-        /** @description AUTHORIZATION_ERROR */
+        /** @description AUTHORIZATION_ERROR, REAUTHENTICATION_REQUIRED */
         Forbidden: {
             headers: {
                 [name: string]: unknown;
@@ -3263,7 +3661,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Chosen by the client; a repeat with the same key gets the first answer and changes nothing. */
+                /** @description Any key you choose. A repeat with the same key returns the first answer and changes nothing. */
                 "Idempotency-Key"?: string;
             };
             path?: never;
@@ -3273,9 +3671,12 @@ export interface operations {
             content: {
                 /**
                  * @example {
+                 *       "user_id": "text",
+                 *       "created_by": "text",
                  *       "username": "ada_l",
                  *       "email": "ada@example.com",
-                 *       "password": "correct horse 1"
+                 *       "password": "correct horse 1",
+                 *       "captcha_token": "text"
                  *     }
                  */
                 "application/json": components["schemas"]["Registration"];
@@ -3293,10 +3694,11 @@ export interface operations {
                      *       "success": true,
                      *       "data": {
                      *         "user_id": "3f1d2c54-8a0b-4c6e-9d7f-2b1a0c9e8d7f",
+                     *         "username": "ada_l",
                      *         "token": "eyJhbGciOiJFUzI1NiJ9.e30.c2ln",
                      *         "refresh_token": "v1.MRjRkZ3dXw",
                      *         "expires_at": "2026-01-31T12:00:00.000000Z",
-                     *         "username": "ada_l"
+                     *         "confirmation_sent_at": "2026-01-31T12:00:00.000000Z"
                      *       }
                      *     }
                      */
@@ -3325,6 +3727,8 @@ export interface operations {
             content: {
                 /**
                  * @example {
+                 *       "user_id": "text",
+                 *       "created_by": "text",
                  *       "email": "ada@example.com",
                  *       "password": "correct horse 1"
                  *     }
@@ -3346,7 +3750,9 @@ export interface operations {
                      *         "user_id": "3f1d2c54-8a0b-4c6e-9d7f-2b1a0c9e8d7f",
                      *         "token": "eyJhbGciOiJFUzI1NiJ9.e30.c2ln",
                      *         "refresh_token": "v1.MRjRkZ3dXw",
-                     *         "expires_at": "2026-01-31T12:00:00.000000Z"
+                     *         "expires_at": "2026-01-31T12:00:00.000000Z",
+                     *         "session_id": "text",
+                     *         "second_factor_required": false
                      *       }
                      *     }
                      */
@@ -3374,6 +3780,8 @@ export interface operations {
             content: {
                 /**
                  * @example {
+                 *       "user_id": "text",
+                 *       "created_by": "text",
                  *       "refresh_token": "v1.MRjRkZ3dXw"
                  *     }
                  */
@@ -3394,7 +3802,9 @@ export interface operations {
                      *         "user_id": "3f1d2c54-8a0b-4c6e-9d7f-2b1a0c9e8d7f",
                      *         "token": "eyJhbGciOiJFUzI1NiJ9.e30.c2ln",
                      *         "refresh_token": "v1.MRjRkZ3dXw",
-                     *         "expires_at": "2026-01-31T12:00:00.000000Z"
+                     *         "expires_at": "2026-01-31T12:00:00.000000Z",
+                     *         "session_id": "text",
+                     *         "second_factor_required": false
                      *       }
                      *     }
                      */
@@ -3420,8 +3830,14 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                /** @example {} */
-                "application/json": components["schemas"]["EmptyBody"];
+                /**
+                 * @example {
+                 *       "user_id": "text",
+                 *       "created_by": "text",
+                 *       "scope": "local"
+                 *     }
+                 */
+                "application/json": components["schemas"]["Logout"];
             };
         };
         responses: {
@@ -3452,14 +3868,607 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
+    listSignIns: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "data": [
+                     *         {
+                     *           "session_id": "3f1d2c54-8a0b-4c6e-9d7f-2b1a0c9e8d7f",
+                     *           "created_at": "2026-01-31T12:00:00.000000Z",
+                     *           "last_used_at": "2026-01-31T12:00:00.000000Z",
+                     *           "user_agent": "text",
+                     *           "current": false
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["SignInListResponse"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    endSignIn: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Any key you choose. A repeat with the same key returns the first answer and changes nothing. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @example 3f1d2c54-8a0b-4c6e-9d7f-2b1a0c9e8d7f */
+                auth_session_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "data": {
+                     *         "session_id": "3f1d2c54-8a0b-4c6e-9d7f-2b1a0c9e8d7f",
+                     *         "ended": false
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["SignInEndedResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            413: components["responses"]["RequestEntityTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    forgotPassword: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "user_id": "text",
+                 *       "created_by": "text",
+                 *       "email": "ada@example.com"
+                 *     }
+                 */
+                "application/json": components["schemas"]["EmailOnly"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "data": {
+                     *         "accepted": false
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["AcceptedResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            403: components["responses"]["Forbidden"];
+            413: components["responses"]["RequestEntityTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    resetPassword: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "user_id": "text",
+                 *       "created_by": "text",
+                 *       "token": "eyJhbGciOiJFUzI1NiJ9.e30.c2ln",
+                 *       "password": "correct horse 1"
+                 *     }
+                 */
+                "application/json": components["schemas"]["PasswordReset"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "data": {
+                     *         "user_id": "3f1d2c54-8a0b-4c6e-9d7f-2b1a0c9e8d7f",
+                     *         "token": "eyJhbGciOiJFUzI1NiJ9.e30.c2ln",
+                     *         "refresh_token": "v1.MRjRkZ3dXw",
+                     *         "expires_at": "2026-01-31T12:00:00.000000Z",
+                     *         "session_id": "text",
+                     *         "second_factor_required": false
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["TokensResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            413: components["responses"]["RequestEntityTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    changePassword: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "user_id": "text",
+                 *       "created_by": "text",
+                 *       "password": "correct horse 1",
+                 *       "new_password": "correct horse 2"
+                 *     }
+                 */
+                "application/json": components["schemas"]["PasswordChange"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "data": {
+                     *         "changed": false
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PasswordChangedResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            413: components["responses"]["RequestEntityTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    changeEmail: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "user_id": "text",
+                 *       "created_by": "text",
+                 *       "email": "ada@example.com",
+                 *       "password": "correct horse 1"
+                 *     }
+                 */
+                "application/json": components["schemas"]["EmailChange"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "data": {
+                     *         "accepted": false
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["AcceptedResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            413: components["responses"]["RequestEntityTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    confirmEmail: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "user_id": "text",
+                 *       "created_by": "text",
+                 *       "token": "eyJhbGciOiJFUzI1NiJ9.e30.c2ln"
+                 *     }
+                 */
+                "application/json": components["schemas"]["EmailConfirmation"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "data": {
+                     *         "confirmed": false
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["EmailConfirmedResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            413: components["responses"]["RequestEntityTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    resendConfirmation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "user_id": "text",
+                 *       "created_by": "text",
+                 *       "email": "ada@example.com"
+                 *     }
+                 */
+                "application/json": components["schemas"]["EmailOnly"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "data": {
+                     *         "accepted": false
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["AcceptedResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            403: components["responses"]["Forbidden"];
+            413: components["responses"]["RequestEntityTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    exportAccount: {
+        parameters: {
+            query?: {
+                /** @description The maximum number of rows on the page. */
+                limit?: number;
+                /** @description The `next_cursor` of the previous page. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "data": [
+                     *         {
+                     *           "table": "study_sessions",
+                     *           "row": {}
+                     *         }
+                     *       ],
+                     *       "next_cursor": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ExportedRowPage"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    getOwnProfile: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The `ETag` of the answer that you have. */
+                "If-None-Match"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    /** @description Send it as `If-None-Match`. */
+                    ETag: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "data": {
+                     *         "user_id": "3f1d2c54-8a0b-4c6e-9d7f-2b1a0c9e8d7f",
+                     *         "username": "ada_l",
+                     *         "display_name": "Ada",
+                     *         "xp": 320,
+                     *         "level": 4,
+                     *         "current_streak": 3,
+                     *         "created_at": "2026-01-31T12:00:00.000000Z",
+                     *         "email": "ada@example.com",
+                     *         "timezone": "Europe/Berlin",
+                     *         "daily_goal_minutes": 120,
+                     *         "email_confirmed": false,
+                     *         "discoverable": false,
+                     *         "share_activity": false
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["OwnProfileResponse"];
+                };
+            };
+            /** @description What `If-None-Match` names is still what is there. */
+            304: {
+                headers: {
+                    /** @description Send it as `If-None-Match`. */
+                    ETag: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    deleteAccount: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Any key you choose. A repeat with the same key returns the first answer and changes nothing. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                /**
+                 * @example {
+                 *       "user_id": "text",
+                 *       "created_by": "text",
+                 *       "password": "correct horse 1"
+                 *     }
+                 */
+                "application/json": components["schemas"]["AccountDeletion"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "data": {
+                     *         "user_id": "3f1d2c54-8a0b-4c6e-9d7f-2b1a0c9e8d7f",
+                     *         "deleted": false
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["AccountDeletedResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            413: components["responses"]["RequestEntityTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    changeProfile: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Any key you choose. A repeat with the same key returns the first answer and changes nothing. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "user_id": "text",
+                 *       "created_by": "text",
+                 *       "username": "ada_l",
+                 *       "display_name": "Ada",
+                 *       "timezone": "Europe/Berlin",
+                 *       "daily_goal_minutes": 120,
+                 *       "discoverable": false,
+                 *       "share_activity": false
+                 *     }
+                 */
+                "application/json": components["schemas"]["ProfileChanges"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "data": {
+                     *         "user_id": "3f1d2c54-8a0b-4c6e-9d7f-2b1a0c9e8d7f",
+                     *         "username": "ada_l",
+                     *         "display_name": "Ada",
+                     *         "xp": 320,
+                     *         "level": 4,
+                     *         "current_streak": 3,
+                     *         "created_at": "2026-01-31T12:00:00.000000Z",
+                     *         "email": "ada@example.com",
+                     *         "timezone": "Europe/Berlin",
+                     *         "daily_goal_minutes": 120,
+                     *         "email_confirmed": false,
+                     *         "discoverable": false,
+                     *         "share_activity": false
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["OwnProfileResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["RequestEntityTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
     searchUsers: {
         parameters: {
             query?: {
                 /** @description Beginning of a user name or display name, which come first, or, with three letters or digits in a row, any part of one. A page may hold fewer than `limit` and still have a `next_cursor`. */
                 query?: string;
-                /** @description Rows a page, at most. */
+                /** @description The maximum number of rows on the page. */
                 limit?: number;
-                /** @description From `next_cursor` of the page before. */
+                /** @description The `next_cursor` of the previous page. */
                 cursor?: string;
             };
             header?: never;
@@ -3504,9 +4513,9 @@ export interface operations {
     listAuditTrail: {
         parameters: {
             query?: {
-                /** @description Rows a page, at most. */
+                /** @description The maximum number of rows on the page. */
                 limit?: number;
-                /** @description From `next_cursor` of the page before. */
+                /** @description The `next_cursor` of the previous page. */
                 cursor?: string;
             };
             header?: never;
@@ -3549,162 +4558,16 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
-    getOwnProfile: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "success": true,
-                     *       "data": {
-                     *         "user_id": "3f1d2c54-8a0b-4c6e-9d7f-2b1a0c9e8d7f",
-                     *         "username": "ada_l",
-                     *         "display_name": "Ada",
-                     *         "xp": 320,
-                     *         "level": 4,
-                     *         "current_streak": 3,
-                     *         "created_at": "2026-01-31T12:00:00.000000Z",
-                     *         "email": "ada@example.com",
-                     *         "timezone": "Europe/Berlin",
-                     *         "daily_goal_minutes": 120
-                     *       }
-                     *     }
-                     */
-                    "application/json": components["schemas"]["OwnProfileResponse"];
-                };
-            };
-            401: components["responses"]["Unauthorized"];
-            429: components["responses"]["TooManyRequests"];
-            500: components["responses"]["InternalError"];
-            503: components["responses"]["ServiceUnavailable"];
-        };
-    };
-    deleteAccount: {
-        parameters: {
-            query?: never;
-            header?: {
-                /** @description Chosen by the client; a repeat with the same key gets the first answer and changes nothing. */
-                "Idempotency-Key"?: string;
-            };
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: {
-            content: {
-                /** @example {} */
-                "application/json": components["schemas"]["EmptyBody"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "success": true,
-                     *       "data": {
-                     *         "user_id": "3f1d2c54-8a0b-4c6e-9d7f-2b1a0c9e8d7f",
-                     *         "deleted": false
-                     *       }
-                     *     }
-                     */
-                    "application/json": components["schemas"]["AccountDeletedResponse"];
-                };
-            };
-            400: components["responses"]["BadRequest"];
-            401: components["responses"]["Unauthorized"];
-            403: components["responses"]["Forbidden"];
-            413: components["responses"]["RequestEntityTooLarge"];
-            415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["UnprocessableEntity"];
-            429: components["responses"]["TooManyRequests"];
-            500: components["responses"]["InternalError"];
-            503: components["responses"]["ServiceUnavailable"];
-        };
-    };
-    changeProfile: {
-        parameters: {
-            query?: never;
-            header?: {
-                /** @description Chosen by the client; a repeat with the same key gets the first answer and changes nothing. */
-                "Idempotency-Key"?: string;
-            };
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                /**
-                 * @example {
-                 *       "username": "ada_l",
-                 *       "display_name": "Ada",
-                 *       "timezone": "Europe/Berlin",
-                 *       "daily_goal_minutes": 120
-                 *     }
-                 */
-                "application/json": components["schemas"]["ProfileChanges"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "success": true,
-                     *       "data": {
-                     *         "user_id": "3f1d2c54-8a0b-4c6e-9d7f-2b1a0c9e8d7f",
-                     *         "username": "ada_l",
-                     *         "display_name": "Ada",
-                     *         "xp": 320,
-                     *         "level": 4,
-                     *         "current_streak": 3,
-                     *         "created_at": "2026-01-31T12:00:00.000000Z",
-                     *         "email": "ada@example.com",
-                     *         "timezone": "Europe/Berlin",
-                     *         "daily_goal_minutes": 120
-                     *       }
-                     *     }
-                     */
-                    "application/json": components["schemas"]["OwnProfileResponse"];
-                };
-            };
-            400: components["responses"]["BadRequest"];
-            401: components["responses"]["Unauthorized"];
-            403: components["responses"]["Forbidden"];
-            409: components["responses"]["Conflict"];
-            413: components["responses"]["RequestEntityTooLarge"];
-            415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["UnprocessableEntity"];
-            429: components["responses"]["TooManyRequests"];
-            500: components["responses"]["InternalError"];
-            503: components["responses"]["ServiceUnavailable"];
-        };
-    };
     getUser: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `ETag` of the answer that you have. */
+                "If-None-Match"?: string;
+            };
             path: {
                 /**
-                 * @description A user's id, or `me` for the caller.
+                 * @description The id of a user, or `me` for yourself.
                  * @example me
                  */
                 user_id: string;
@@ -3716,6 +4579,8 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    /** @description Send it as `If-None-Match`. */
+                    ETag: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3732,12 +4597,24 @@ export interface operations {
                      *         "created_at": "2026-01-31T12:00:00.000000Z",
                      *         "email": "ada@example.com",
                      *         "timezone": "Europe/Berlin",
-                     *         "daily_goal_minutes": 120
+                     *         "daily_goal_minutes": 120,
+                     *         "email_confirmed": false,
+                     *         "discoverable": false,
+                     *         "share_activity": false
                      *       }
                      *     }
                      */
                     "application/json": components["schemas"]["ProfileResponse"];
                 };
+            };
+            /** @description What `If-None-Match` names is still what is there. */
+            304: {
+                headers: {
+                    /** @description Send it as `If-None-Match`. */
+                    ETag: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
@@ -3751,7 +4628,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Chosen by the client; a repeat with the same key gets the first answer and changes nothing. */
+                /** @description Any key you choose. A repeat with the same key returns the first answer and changes nothing. */
                 "Idempotency-Key"?: string;
             };
             path?: never;
@@ -3761,6 +4638,8 @@ export interface operations {
             content: {
                 /**
                  * @example {
+                 *       "user_id": "text",
+                 *       "created_by": "text",
                  *       "duration_minutes": 25,
                  *       "subject": "Linear algebra",
                  *       "space_id": "3f1d2c54-8a0b-4c6e-9d7f-2b1a0c9e8d7f",
@@ -3811,9 +4690,9 @@ export interface operations {
         parameters: {
             query?: {
                 status?: "active" | "completed" | "abandoned";
-                /** @description Rows a page, at most. */
+                /** @description The maximum number of rows on the page. */
                 limit?: number;
-                /** @description From `next_cursor` of the page before. */
+                /** @description The `next_cursor` of the previous page. */
                 cursor?: string;
             };
             header?: never;
@@ -3959,7 +4838,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Chosen by the client; a repeat with the same key gets the first answer and changes nothing. */
+                /** @description Any key you choose. A repeat with the same key returns the first answer and changes nothing. */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -3972,6 +4851,8 @@ export interface operations {
             content: {
                 /**
                  * @example {
+                 *       "user_id": "text",
+                 *       "created_by": "text",
                  *       "timestamp": "2026-01-31T12:00:00.000000Z"
                  *     }
                  */
@@ -4017,7 +4898,7 @@ export interface operations {
             query?: {
                 /** @description Rows a page. */
                 limit?: number;
-                /** @description From `next_cursor` of the page before. */
+                /** @description The `next_cursor` of the previous page. */
                 cursor?: string;
             };
             header?: never;
@@ -4067,7 +4948,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Chosen by the client; a repeat with the same key gets the first answer and changes nothing. */
+                /** @description Any key you choose. A repeat with the same key returns the first answer and changes nothing. */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -4080,6 +4961,8 @@ export interface operations {
             content: {
                 /**
                  * @example {
+                 *       "user_id": "text",
+                 *       "created_by": "text",
                  *       "event_type": "focus_start",
                  *       "timestamp": "2026-01-31T12:00:00.000000Z",
                  *       "payload": {}
@@ -4129,7 +5012,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Chosen by the client; a repeat with the same key gets the first answer and changes nothing. */
+                /** @description Any key you choose. A repeat with the same key returns the first answer and changes nothing. */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -4142,6 +5025,8 @@ export interface operations {
             content: {
                 /**
                  * @example {
+                 *       "user_id": "text",
+                 *       "created_by": "text",
                  *       "efficiency": 90,
                  *       "completed_at": "2026-01-31T12:00:00.000000Z"
                  *     }
@@ -4202,7 +5087,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Chosen by the client; a repeat with the same key gets the first answer and changes nothing. */
+                /** @description Any key you choose. A repeat with the same key returns the first answer and changes nothing. */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -4213,7 +5098,12 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                /** @example {} */
+                /**
+                 * @example {
+                 *       "user_id": "text",
+                 *       "created_by": "text"
+                 *     }
+                 */
                 "application/json": components["schemas"]["EmptyBody"];
             };
         };
@@ -4255,15 +5145,15 @@ export interface operations {
     listXpHistory: {
         parameters: {
             query?: {
-                /** @description Rows a page, at most. */
+                /** @description The maximum number of rows on the page. */
                 limit?: number;
-                /** @description From `next_cursor` of the page before. */
+                /** @description The `next_cursor` of the previous page. */
                 cursor?: string;
             };
             header?: never;
             path: {
                 /**
-                 * @description A user's id, or `me` for the caller.
+                 * @description The id of a user, or `me` for yourself.
                  * @example me
                  */
                 user_id: string;
@@ -4314,7 +5204,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description A user's id, or `me` for the caller.
+                 * @description The id of a user, or `me` for yourself.
                  * @example me
                  */
                 user_id: string;
@@ -4361,7 +5251,10 @@ export interface operations {
     listBadges: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `ETag` of the answer that you have. */
+                "If-None-Match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -4370,6 +5263,8 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    /** @description Send it as `If-None-Match`. */
+                    ETag: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4390,6 +5285,16 @@ export interface operations {
                     "application/json": components["schemas"]["BadgeListResponse"];
                 };
             };
+            /** @description What `If-None-Match` names is still what is there. */
+            304: {
+                headers: {
+                    /** @description Send it as `If-None-Match`. */
+                    ETag: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalError"];
@@ -4399,10 +5304,13 @@ export interface operations {
     getUserBadges: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `ETag` of the answer that you have. */
+                "If-None-Match"?: string;
+            };
             path: {
                 /**
-                 * @description A user's id, or `me` for the caller.
+                 * @description The id of a user, or `me` for yourself.
                  * @example me
                  */
                 user_id: string;
@@ -4414,6 +5322,8 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    /** @description Send it as `If-None-Match`. */
+                    ETag: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4447,6 +5357,15 @@ export interface operations {
                     "application/json": components["schemas"]["UserBadgesResponse"];
                 };
             };
+            /** @description What `If-None-Match` names is still what is there. */
+            304: {
+                headers: {
+                    /** @description Send it as `If-None-Match`. */
+                    ETag: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
             404: components["responses"]["NotFound"];
@@ -4461,7 +5380,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description A user's id, or `me` for the caller.
+                 * @description The id of a user, or `me` for yourself.
                  * @example me
                  */
                 user_id: string;
@@ -4505,15 +5424,18 @@ export interface operations {
     getLeaderboard: {
         parameters: {
             query?: {
-                /** @description The first day of a past period; absent: the current one. */
+                /** @description The first day of a past period. Default: the current one. */
                 period_start?: string;
                 space_id?: string;
-                /** @description Rows a page, at most. */
+                /** @description The maximum number of rows on the page. */
                 limit?: number;
-                /** @description From `next_cursor` of the page before. */
+                /** @description The `next_cursor` of the previous page. */
                 cursor?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The `ETag` of the answer that you have. */
+                "If-None-Match"?: string;
+            };
             path: {
                 /** @example weekly */
                 period: components["schemas"]["Period"];
@@ -4525,6 +5447,8 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    /** @description Send it as `If-None-Match`. */
+                    ETag: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4560,6 +5484,15 @@ export interface operations {
                     "application/json": components["schemas"]["LeaderboardPage"];
                 };
             };
+            /** @description What `If-None-Match` names is still what is there. */
+            304: {
+                headers: {
+                    /** @description Send it as `If-None-Match`. */
+                    ETag: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
@@ -4573,7 +5506,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Chosen by the client; a repeat with the same key gets the first answer and changes nothing. */
+                /** @description Any key you choose. A repeat with the same key returns the first answer and changes nothing. */
                 "Idempotency-Key"?: string;
             };
             path?: never;
@@ -4583,6 +5516,8 @@ export interface operations {
             content: {
                 /**
                  * @example {
+                 *       "user_id": "text",
+                 *       "created_by": "text",
                  *       "name": "Analysis II",
                  *       "description": "Mornings at eight",
                  *       "visibility": "public",
@@ -4635,11 +5570,11 @@ export interface operations {
     searchSpaces: {
         parameters: {
             query?: {
-                /** @description Part of a name; its beginning where there are not three letters or digits in a row. A page may hold fewer than `limit` and still have a `next_cursor`. */
+                /** @description Part of a name. Without three letters or digits in a row, it matches the beginning only. A page may contain fewer than `limit` spaces and still have a `next_cursor`. */
                 query?: string;
-                /** @description Rows a page, at most. */
+                /** @description The maximum number of rows on the page. */
                 limit?: number;
-                /** @description From `next_cursor` of the page before. */
+                /** @description The `next_cursor` of the previous page. */
                 cursor?: string;
             };
             header?: never;
@@ -4688,9 +5623,9 @@ export interface operations {
     listOwnSpaces: {
         parameters: {
             query?: {
-                /** @description Rows a page, at most. */
+                /** @description The maximum number of rows on the page. */
                 limit?: number;
-                /** @description From `next_cursor` of the page before. */
+                /** @description The `next_cursor` of the previous page. */
                 cursor?: string;
             };
             header?: never;
@@ -4741,7 +5676,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Chosen by the client; a repeat with the same key gets the first answer and changes nothing. */
+                /** @description Any key you choose. A repeat with the same key returns the first answer and changes nothing. */
                 "Idempotency-Key"?: string;
             };
             path?: never;
@@ -4751,6 +5686,8 @@ export interface operations {
             content: {
                 /**
                  * @example {
+                 *       "user_id": "text",
+                 *       "created_by": "text",
                  *       "invite_code": "K7QM-2XWD"
                  *     }
                  */
@@ -4843,7 +5780,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Chosen by the client; a repeat with the same key gets the first answer and changes nothing. */
+                /** @description Any key you choose. A repeat with the same key returns the first answer and changes nothing. */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -4854,7 +5791,12 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                /** @example {} */
+                /**
+                 * @example {
+                 *       "user_id": "text",
+                 *       "created_by": "text"
+                 *     }
+                 */
                 "application/json": components["schemas"]["EmptyBody"];
             };
         };
@@ -4893,7 +5835,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Chosen by the client; a repeat with the same key gets the first answer and changes nothing. */
+                /** @description Any key you choose. A repeat with the same key returns the first answer and changes nothing. */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -4906,6 +5848,8 @@ export interface operations {
             content: {
                 /**
                  * @example {
+                 *       "user_id": "text",
+                 *       "created_by": "text",
                  *       "name": "Analysis II",
                  *       "description": "Mornings at eight",
                  *       "visibility": "public",
@@ -4960,7 +5904,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Chosen by the client; a repeat with the same key gets the first answer and changes nothing. */
+                /** @description Any key you choose. A repeat with the same key returns the first answer and changes nothing. */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -4973,6 +5917,8 @@ export interface operations {
             content: {
                 /**
                  * @example {
+                 *       "user_id": "text",
+                 *       "created_by": "text",
                  *       "invite_code": "K7QM-2XWD"
                  *     }
                  */
@@ -5018,7 +5964,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Chosen by the client; a repeat with the same key gets the first answer and changes nothing. */
+                /** @description Any key you choose. A repeat with the same key returns the first answer and changes nothing. */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -5029,7 +5975,12 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                /** @example {} */
+                /**
+                 * @example {
+                 *       "user_id": "text",
+                 *       "created_by": "text"
+                 *     }
+                 */
                 "application/json": components["schemas"]["EmptyBody"];
             };
         };
@@ -5154,7 +6105,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Chosen by the client; a repeat with the same key gets the first answer and changes nothing. */
+                /** @description Any key you choose. A repeat with the same key returns the first answer and changes nothing. */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -5165,7 +6116,12 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                /** @example {} */
+                /**
+                 * @example {
+                 *       "user_id": "text",
+                 *       "created_by": "text"
+                 *     }
+                 */
                 "application/json": components["schemas"]["EmptyBody"];
             };
         };
@@ -5206,14 +6162,14 @@ export interface operations {
                 ban?: boolean;
             };
             header?: {
-                /** @description Chosen by the client; a repeat with the same key gets the first answer and changes nothing. */
+                /** @description Any key you choose. A repeat with the same key returns the first answer and changes nothing. */
                 "Idempotency-Key"?: string;
             };
             path: {
                 /** @example 3f1d2c54-8a0b-4c6e-9d7f-2b1a0c9e8d7f */
                 space_id: string;
                 /**
-                 * @description A user's id, or `me` for the caller.
+                 * @description The id of a user, or `me` for yourself.
                  * @example me
                  */
                 user_id: string;
@@ -5222,7 +6178,12 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                /** @example {} */
+                /**
+                 * @example {
+                 *       "user_id": "text",
+                 *       "created_by": "text"
+                 *     }
+                 */
                 "application/json": components["schemas"]["EmptyBody"];
             };
         };
@@ -5264,14 +6225,14 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Chosen by the client; a repeat with the same key gets the first answer and changes nothing. */
+                /** @description Any key you choose. A repeat with the same key returns the first answer and changes nothing. */
                 "Idempotency-Key"?: string;
             };
             path: {
                 /** @example 3f1d2c54-8a0b-4c6e-9d7f-2b1a0c9e8d7f */
                 space_id: string;
                 /**
-                 * @description A user's id, or `me` for the caller.
+                 * @description The id of a user, or `me` for yourself.
                  * @example me
                  */
                 user_id: string;
@@ -5282,6 +6243,8 @@ export interface operations {
             content: {
                 /**
                  * @example {
+                 *       "user_id": "text",
+                 *       "created_by": "text",
                  *       "role": "member"
                  *     }
                  */
@@ -5326,9 +6289,9 @@ export interface operations {
     listActivity: {
         parameters: {
             query?: {
-                /** @description Rows a page, at most. */
+                /** @description The maximum number of rows on the page. */
                 limit?: number;
-                /** @description From `next_cursor` of the page before. */
+                /** @description The `next_cursor` of the previous page. */
                 cursor?: string;
             };
             header?: never;
@@ -5378,7 +6341,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Chosen by the client; a repeat with the same key gets the first answer and changes nothing. */
+                /** @description Any key you choose. A repeat with the same key returns the first answer and changes nothing. */
                 "Idempotency-Key"?: string;
             };
             path?: never;
@@ -5388,6 +6351,8 @@ export interface operations {
             content: {
                 /**
                  * @example {
+                 *       "user_id": "text",
+                 *       "created_by": "text",
                  *       "events": [
                  *         {
                  *           "event_id": "3f1d2c54-8a0b-4c6e-9d7f-2b1a0c9e8d7f",
@@ -5474,9 +6439,9 @@ export interface operations {
     listRejectedEvents: {
         parameters: {
             query?: {
-                /** @description Rows a page, at most. */
+                /** @description The maximum number of rows on the page. */
                 limit?: number;
-                /** @description From `next_cursor` of the page before. */
+                /** @description The `next_cursor` of the previous page. */
                 cursor?: string;
             };
             header?: never;
@@ -5525,7 +6490,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Chosen by the client; a repeat with the same key gets the first answer and changes nothing. */
+                /** @description Any key you choose. A repeat with the same key returns the first answer and changes nothing. */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -5536,7 +6501,12 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                /** @example {} */
+                /**
+                 * @example {
+                 *       "user_id": "text",
+                 *       "created_by": "text"
+                 *     }
+                 */
                 "application/json": components["schemas"]["EmptyBody"];
             };
         };
@@ -5605,12 +6575,15 @@ export interface operations {
     listChanges: {
         parameters: {
             query?: {
-                /** @description Rows a page, at most. */
+                /** @description The maximum number of rows on the page. */
                 limit?: number;
-                /** @description From `next_cursor` of the page before. */
+                /** @description The `next_cursor` of the previous page. */
                 cursor?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The `ETag` of the answer that you have. */
+                "If-None-Match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -5619,6 +6592,8 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    /** @description Send it as `If-None-Match`. */
+                    ETag: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5654,6 +6629,15 @@ export interface operations {
                      */
                     "application/json": components["schemas"]["Changes"];
                 };
+            };
+            /** @description What `If-None-Match` names is still what is there. */
+            304: {
+                headers: {
+                    /** @description Send it as `If-None-Match`. */
+                    ETag: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
@@ -5805,11 +6789,22 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    /** @description Send it as `If-None-Match`. */
+                    ETag: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": unknown;
                 };
+            };
+            /** @description What `If-None-Match` names is still what is there. */
+            304: {
+                headers: {
+                    /** @description Send it as `If-None-Match`. */
+                    ETag: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalError"];
@@ -5828,11 +6823,22 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    /** @description Send it as `If-None-Match`. */
+                    ETag: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "text/html": string;
                 };
+            };
+            /** @description What `If-None-Match` names is still what is there. */
+            304: {
+                headers: {
+                    /** @description Send it as `If-None-Match`. */
+                    ETag: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalError"];
@@ -5851,11 +6857,22 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    /** @description Send it as `If-None-Match`. */
+                    ETag: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "text/html": string;
                 };
+            };
+            /** @description What `If-None-Match` names is still what is there. */
+            304: {
+                headers: {
+                    /** @description Send it as `If-None-Match`. */
+                    ETag: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             500: components["responses"]["InternalError"];
             503: components["responses"]["ServiceUnavailable"];
@@ -5875,6 +6892,8 @@ export interface operations {
             content: {
                 /**
                  * @example {
+                 *       "user_id": "text",
+                 *       "created_by": "text",
                  *       "reason": "text"
                  *     }
                  */
@@ -5924,6 +6943,8 @@ export interface operations {
             content: {
                 /**
                  * @example {
+                 *       "user_id": "text",
+                 *       "created_by": "text",
                  *       "reason": "text"
                  *     }
                  */
@@ -5973,6 +6994,8 @@ export interface operations {
             content: {
                 /**
                  * @example {
+                 *       "user_id": "text",
+                 *       "created_by": "text",
                  *       "reason": "text",
                  *       "session_ids": [
                  *         "3f1d2c54-8a0b-4c6e-9d7f-2b1a0c9e8d7f"
@@ -6027,6 +7050,8 @@ export interface operations {
             content: {
                 /**
                  * @example {
+                 *       "user_id": "text",
+                 *       "created_by": "text",
                  *       "reason": "text",
                  *       "space_id": "3f1d2c54-8a0b-4c6e-9d7f-2b1a0c9e8d7f"
                  *     }
@@ -6194,6 +7219,7 @@ export interface operations {
                      *       "success": true,
                      *       "data": {
                      *         "window_minutes": 1,
+                     *         "step_minutes": 1,
                      *         "environments": 1,
                      *         "complete": false,
                      *         "endpoints": [
@@ -6233,6 +7259,14 @@ export interface operations {
                      *             "p50_ms": 1,
                      *             "p95_ms": 1,
                      *             "p99_ms": 1
+                     *           }
+                     *         ],
+                     *         "marks": [
+                     *           {
+                     *             "at": "2026-01-31T12:00:00.000000Z",
+                     *             "kind": "deployment",
+                     *             "text": "text",
+                     *             "who": "text"
                      *           }
                      *         ],
                      *         "cache": {
@@ -6288,11 +7322,104 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
+    listEnvironments: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "data": {
+                     *         "window_minutes": 1,
+                     *         "complete": false,
+                     *         "environments": [
+                     *           {
+                     *             "id": "me",
+                     *             "service": "text",
+                     *             "version": "1.0.0",
+                     *             "last_seen": "2026-01-31T12:00:00.000000Z",
+                     *             "requests": 1,
+                     *             "errors": 1,
+                     *             "average_ms": 1,
+                     *             "p50_ms": 1,
+                     *             "p95_ms": 1,
+                     *             "p99_ms": 1,
+                     *             "connections": 1,
+                     *             "waiting": 1,
+                     *             "cache_entries": 1
+                     *           }
+                     *         ]
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["EnvironmentsResponse"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    getAlarms: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "data": {
+                     *         "available": false,
+                     *         "alarms": [
+                     *           {
+                     *             "name": "Analysis II",
+                     *             "state": "ALARM",
+                     *             "since": "2026-01-31T12:00:00.000000Z",
+                     *             "description": "Mornings at eight"
+                     *           }
+                     *         ]
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["AlarmsResponse"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
     listSlowRequests: {
         parameters: {
             query?: {
                 /** @description Seconds. */
                 threshold?: number;
+                minutes?: number;
             };
             header?: never;
             path?: never;
@@ -6310,6 +7437,7 @@ export interface operations {
                      * @example {
                      *       "success": true,
                      *       "data": {
+                     *         "window_minutes": 1,
                      *         "threshold_seconds": 1,
                      *         "recorded_from_seconds": 1,
                      *         "complete": false,
@@ -6318,7 +7446,9 @@ export interface operations {
                      *             "name": "Analysis II",
                      *             "seconds": 1,
                      *             "at": "2026-01-31T12:00:00.000000Z",
-                     *             "failed": false
+                     *             "failed": false,
+                     *             "request_id": "text",
+                     *             "log_url": "text"
                      *           }
                      *         ]
                      *       }
@@ -6371,7 +7501,8 @@ export interface operations {
                      *             "count": 1,
                      *             "first_seen": "2026-01-31T12:00:00.000000Z",
                      *             "last_seen": "2026-01-31T12:00:00.000000Z",
-                     *             "request_id": "text"
+                     *             "request_id": "text",
+                     *             "log_url": "text"
                      *           }
                      *         ]
                      *       }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import email.message
+import io
 import time
 import urllib.error
 from collections.abc import Iterator
@@ -47,7 +48,9 @@ def test_what_is_no_form_is_nothing(value: str) -> None:
 def urllib_error() -> Exception:
     headers = email.message.Message()
     headers["Retry-After"] = "7"
-    return urllib.error.HTTPError("http://x", 503, "busy", headers, None)
+    error = urllib.error.HTTPError("http://x", 503, "busy", headers, io.BytesIO())
+    error.close()
+    return error
 
 
 def httpx_error() -> Exception:

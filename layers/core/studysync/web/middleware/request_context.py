@@ -1,6 +1,7 @@
 """The outermost middleware: the request's id, its deadline, the headers of every response, and one log line.
 
-A trailing slash is ignored: `/health/` is `/health`. HEAD is a GET without the response body.
+A trailing slash is ignored: `/health/` is `/health`. So is an empty query parameter: `?cursor=` is none. HEAD is a GET
+without the response body.
 """
 
 from __future__ import annotations
@@ -44,6 +45,8 @@ class RequestContextMiddleware:
         path = scope["path"]
         if path.endswith("/") and path != "/":
             scope = {**scope, "path": path[:-1]}  # the same resource, without registering every route twice
+        if scope["query_string"]:
+            scope = {**scope, "query_string": _without_empty(scope["query_string"])}
         headers, head = Headers(scope=scope), scope["method"] == "HEAD"
         context = begin_request(scope, headers.get("x-request-id"), headers.get("traceparent"))
         context.user_agent = headers.get("user-agent")
@@ -69,6 +72,11 @@ class RequestContextMiddleware:
             finally:
                 clear_deadline(deadline)
                 _log_and_count(context, route_template(scope), status)
+
+
+def _without_empty(query: bytes) -> bytes:
+    # Clients that always name their parameters leave them empty.
+    return b"&".join(pair for pair in query.split(b"&") if pair.partition(b"=")[2])
 
 
 def _seconds_left(scope: Scope) -> float:
