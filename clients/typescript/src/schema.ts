@@ -4415,7 +4415,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The `ETag` of the answer that you have. */
+                /** @description The `ETag` of the response that you have. */
                 "If-None-Match"?: string;
             };
             path?: never;
@@ -4454,7 +4454,7 @@ export interface operations {
                     "application/json": components["schemas"]["OwnProfileResponse"];
                 };
             };
-            /** @description What `If-None-Match` names is still what is there. */
+            /** @description The response has not changed since the one named in `If-None-Match`. */
             304: {
                 headers: {
                     /** @description Send it as `If-None-Match`. */
@@ -4688,7 +4688,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The `ETag` of the answer that you have. */
+                /** @description The `ETag` of the response that you have. */
                 "If-None-Match"?: string;
             };
             path: {
@@ -4733,7 +4733,7 @@ export interface operations {
                     "application/json": components["schemas"]["ProfileResponse"];
                 };
             };
-            /** @description What `If-None-Match` names is still what is there. */
+            /** @description The response has not changed since the one named in `If-None-Match`. */
             304: {
                 headers: {
                     /** @description Send it as `If-None-Match`. */
@@ -5365,7 +5365,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The `ETag` of the answer that you have. */
+                /** @description The `ETag` of the response that you have. */
                 "If-None-Match"?: string;
             };
             path?: never;
@@ -5398,7 +5398,7 @@ export interface operations {
                     "application/json": components["schemas"]["BadgeListResponse"];
                 };
             };
-            /** @description What `If-None-Match` names is still what is there. */
+            /** @description The response has not changed since the one named in `If-None-Match`. */
             304: {
                 headers: {
                     /** @description Send it as `If-None-Match`. */
@@ -5418,7 +5418,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The `ETag` of the answer that you have. */
+                /** @description The `ETag` of the response that you have. */
                 "If-None-Match"?: string;
             };
             path: {
@@ -5470,7 +5470,7 @@ export interface operations {
                     "application/json": components["schemas"]["UserBadgesResponse"];
                 };
             };
-            /** @description What `If-None-Match` names is still what is there. */
+            /** @description The response has not changed since the one named in `If-None-Match`. */
             304: {
                 headers: {
                     /** @description Send it as `If-None-Match`. */
@@ -5546,7 +5546,7 @@ export interface operations {
                 cursor?: string;
             };
             header?: {
-                /** @description The `ETag` of the answer that you have. */
+                /** @description The `ETag` of the response that you have. */
                 "If-None-Match"?: string;
             };
             path: {
@@ -5597,7 +5597,7 @@ export interface operations {
                     "application/json": components["schemas"]["LeaderboardPage"];
                 };
             };
-            /** @description What `If-None-Match` names is still what is there. */
+            /** @description The response has not changed since the one named in `If-None-Match`. */
             304: {
                 headers: {
                     /** @description Send it as `If-None-Match`. */
@@ -6657,7 +6657,7 @@ export interface operations {
                 cursor?: string;
             };
             header?: {
-                /** @description The `ETag` of the answer that you have. */
+                /** @description The `ETag` of the response that you have. */
                 "If-None-Match"?: string;
             };
             path?: never;
@@ -6706,7 +6706,7 @@ export interface operations {
                     "application/json": components["schemas"]["Changes"];
                 };
             };
-            /** @description What `If-None-Match` names is still what is there. */
+            /** @description The response has not changed since the one named in `If-None-Match`. */
             304: {
                 headers: {
                     /** @description Send it as `If-None-Match`. */
@@ -6873,7 +6873,7 @@ export interface operations {
                     "application/json": unknown;
                 };
             };
-            /** @description What `If-None-Match` names is still what is there. */
+            /** @description The response has not changed since the one named in `If-None-Match`. */
             304: {
                 headers: {
                     /** @description Send it as `If-None-Match`. */
@@ -6907,7 +6907,7 @@ export interface operations {
                     "text/html": string;
                 };
             };
-            /** @description What `If-None-Match` names is still what is there. */
+            /** @description The response has not changed since the one named in `If-None-Match`. */
             304: {
                 headers: {
                     /** @description Send it as `If-None-Match`. */
@@ -6941,7 +6941,7 @@ export interface operations {
                     "text/html": string;
                 };
             };
-            /** @description What `If-None-Match` names is still what is there. */
+            /** @description The response has not changed since the one named in `If-None-Match`. */
             304: {
                 headers: {
                     /** @description Send it as `If-None-Match`. */
