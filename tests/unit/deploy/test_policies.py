@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -129,6 +130,7 @@ def guarded(dynamodb: DynamoDB, monkeypatch: pytest.MonkeyPatch) -> Iterator[Dyn
         KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
     )
     dynamodb.allow(Template.load(ROOT / "template.yaml"))
+    os.truncate(dynamodb.child.log, 0)  # of other tests' calls
     yield dynamodb
     client.delete_table(TableName=TABLE)
 
