@@ -12,7 +12,10 @@ import pytest
 from testing.browser import PROGRAM, Browser
 from tests.clients.conftest import Site
 
-pytestmark = pytest.mark.skipif(PROGRAM is None, reason="no chromium on this machine: apt-get install chromium")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(PROGRAM is None, reason="no chromium on this machine: apt-get install chromium"),
+]
 
 OFFLINE = {"latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
 

@@ -18,10 +18,9 @@ from resilience._deadline import set_deadline as set_deadline
 from resilience._deadline import timeout_for as timeout_for
 from resilience._decision import Decision as Decision
 from resilience._decision import Limit as Limit
-from resilience._degradation import Served as Served
-from resilience._degradation import degraded as degraded
-from resilience._degradation import served as served
-from resilience._degradation import track_served as track_served
+from resilience._degradation import Degradation as Degradation
+from resilience._degradation import current_degradation as current_degradation
+from resilience._degradation import track_degradation as track_degradation
 from resilience._runtime import begin as begin
 from resilience._runtime import configure as configure
 from resilience._runtime import default_store as default_store
@@ -69,8 +68,8 @@ from resilience.health import health_checker as health_checker
 from resilience.limits.adaptive import AdaptiveLimit as AdaptiveLimit
 from resilience.limits.adaptive import adaptive_limit as adaptive_limit
 from resilience.limits.bulkhead import Bulkhead as Bulkhead
+from resilience.limits.bulkhead import BulkheadStats as BulkheadStats
 from resilience.limits.bulkhead import ConnectionPool as ConnectionPool
-from resilience.limits.bulkhead import PoolStats as PoolStats
 from resilience.limits.bulkhead import bulkhead as bulkhead
 from resilience.limits.bulkhead import connection_pool as connection_pool
 from resilience.limits.rate_limiter import RateLimiter as RateLimiter

@@ -1,11 +1,18 @@
 """ Contains all the data models used in inputs/outputs """
 
+from .accepted import Accepted
+from .accepted_response import AcceptedResponse
 from .account_deleted import AccountDeleted
 from .account_deleted_response import AccountDeletedResponse
+from .account_deletion import AccountDeletion
 from .activity import Activity
 from .activity_activity_type import ActivityActivityType
 from .activity_details import ActivityDetails
 from .activity_page import ActivityPage
+from .alarm import Alarm
+from .alarm_state import AlarmState
+from .alarms import Alarms
+from .alarms_response import AlarmsResponse
 from .audit_entry import AuditEntry
 from .audit_entry_action import AuditEntryAction
 from .audit_entry_changes import AuditEntryChanges
@@ -45,14 +52,25 @@ from .detailed_status import DetailedStatus
 from .done import Done
 from .done_response import DoneResponse
 from .earned_badge import EarnedBadge
+from .email_change import EmailChange
+from .email_confirmation import EmailConfirmation
+from .email_confirmed import EmailConfirmed
+from .email_confirmed_response import EmailConfirmedResponse
+from .email_only import EmailOnly
 from .empty_body import EmptyBody
 from .endpoint import Endpoint
+from .environment import Environment
+from .environments import Environments
+from .environments_response import EnvironmentsResponse
 from .error_details import ErrorDetails
 from .errors import Errors
 from .errors_errors_by_type import ErrorsErrorsByType
 from .errors_response import ErrorsResponse
 from .event_outcome import EventOutcome
 from .event_outcome_status import EventOutcomeStatus
+from .exported_row import ExportedRow
+from .exported_row_page import ExportedRowPage
+from .exported_row_row import ExportedRowRow
 from .health import Health
 from .health_response import HealthResponse
 from .health_service import HealthService
@@ -80,9 +98,13 @@ from .liveness_status import LivenessStatus
 from .logged_out import LoggedOut
 from .logged_out_response import LoggedOutResponse
 from .login import Login
+from .logout import Logout
+from .logout_scope import LogoutScope
+from .mark import Mark
 from .mark_event import MarkEvent
 from .mark_event_event_payload import MarkEventEventPayload
 from .mark_event_event_type import MarkEventEventType
+from .mark_kind import MarkKind
 from .member import Member
 from .member_list_response import MemberListResponse
 from .member_role import MemberRole
@@ -105,6 +127,10 @@ from .own_space import OwnSpace
 from .own_space_page import OwnSpacePage
 from .own_space_role_type_0 import OwnSpaceRoleType0
 from .own_space_visibility import OwnSpaceVisibility
+from .password_change import PasswordChange
+from .password_changed import PasswordChanged
+from .password_changed_response import PasswordChangedResponse
+from .password_reset import PasswordReset
 from .period import Period
 from .pool_figures import PoolFigures
 from .problem_details import ProblemDetails
@@ -154,6 +180,10 @@ from .session_started import SessionStarted
 from .session_started_response import SessionStartedResponse
 from .session_started_status import SessionStartedStatus
 from .session_status import SessionStatus
+from .sign_in import SignIn
+from .sign_in_ended import SignInEnded
+from .sign_in_ended_response import SignInEndedResponse
+from .sign_in_list_response import SignInListResponse
 from .slow_request import SlowRequest
 from .slow_requests import SlowRequests
 from .slow_requests_response import SlowRequestsResponse
@@ -196,12 +226,19 @@ from .xp_summary_xp_by_source import XpSummaryXpBySource
 from .xp_total import XpTotal
 
 __all__ = (
+    "Accepted",
+    "AcceptedResponse",
     "AccountDeleted",
     "AccountDeletedResponse",
+    "AccountDeletion",
     "Activity",
     "ActivityActivityType",
     "ActivityDetails",
     "ActivityPage",
+    "Alarm",
+    "Alarms",
+    "AlarmsResponse",
+    "AlarmState",
     "AuditEntry",
     "AuditEntryAction",
     "AuditEntryChanges",
@@ -241,14 +278,25 @@ __all__ = (
     "Done",
     "DoneResponse",
     "EarnedBadge",
+    "EmailChange",
+    "EmailConfirmation",
+    "EmailConfirmed",
+    "EmailConfirmedResponse",
+    "EmailOnly",
     "EmptyBody",
     "Endpoint",
+    "Environment",
+    "Environments",
+    "EnvironmentsResponse",
     "ErrorDetails",
     "Errors",
     "ErrorsErrorsByType",
     "ErrorsResponse",
     "EventOutcome",
     "EventOutcomeStatus",
+    "ExportedRow",
+    "ExportedRowPage",
+    "ExportedRowRow",
     "Health",
     "HealthResponse",
     "HealthService",
@@ -276,9 +324,13 @@ __all__ = (
     "LoggedOut",
     "LoggedOutResponse",
     "Login",
+    "Logout",
+    "LogoutScope",
+    "Mark",
     "MarkEvent",
     "MarkEventEventPayload",
     "MarkEventEventType",
+    "MarkKind",
     "Member",
     "MemberListResponse",
     "MemberRole",
@@ -301,6 +353,10 @@ __all__ = (
     "OwnSpacePage",
     "OwnSpaceRoleType0",
     "OwnSpaceVisibility",
+    "PasswordChange",
+    "PasswordChanged",
+    "PasswordChangedResponse",
+    "PasswordReset",
     "Period",
     "PoolFigures",
     "ProblemDetails",
@@ -350,6 +406,10 @@ __all__ = (
     "SessionStartedResponse",
     "SessionStartedStatus",
     "SessionStatus",
+    "SignIn",
+    "SignInEnded",
+    "SignInEndedResponse",
+    "SignInListResponse",
     "SlowRequest",
     "SlowRequests",
     "SlowRequestsResponse",

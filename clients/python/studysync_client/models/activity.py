@@ -26,7 +26,7 @@ T = TypeVar("T", bound="Activity")
 
 @_attrs_define
 class Activity:
-    """ Something that happened in a space.
+    """ An event in a space.
 
      """
 

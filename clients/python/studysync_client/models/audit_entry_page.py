@@ -28,7 +28,7 @@ class AuditEntryPage:
     success: bool
     data: list[AuditEntry]
     next_cursor: None | str
-    """ Opaque; give it back as `cursor` for the next page. """
+    """ Opaque. Pass it as `cursor` to get the next page. """
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
 

@@ -26,17 +26,17 @@ T = TypeVar("T", bound="AuditEvent")
 
 @_attrs_define
 class AuditEvent:
-    """ Something that happened in a session.
+    """ An event of a session.
 
      """
 
     event_type: AuditEventEventType
     user_id: None | str | Unset = UNSET
-    """ From old clients: the caller's own id. """
+    """ Sent by old clients: your own id. """
     created_by: None | str | Unset = UNSET
-    """ From old clients: the caller's own id. """
+    """ Sent by old clients: your own id. """
     timestamp: datetime.datetime | None | Unset = UNSET
-    """ The client's clock; kept as a claim. """
+    """ By the client's clock; stored, but not trusted. """
     payload: AuditEventPayload | Unset = UNSET
     """ At most 4 KiB. """
 

@@ -20,7 +20,7 @@ T = TypeVar("T", bound="AvailableBadge")
 
 @_attrs_define
 class AvailableBadge:
-    """ A badge that the user does not have yet.
+    """ A badge that the user has not earned yet.
 
      """
 

@@ -20,7 +20,7 @@ T = TypeVar("T", bound="Badge")
 
 @_attrs_define
 class Badge:
-    """ A badge of the catalogue: earned when `metric` reaches `threshold`.
+    """ A badge, earned when `metric` reaches `threshold`.
 
      """
 

@@ -23,17 +23,17 @@ T = TypeVar("T", bound="CompleteSession")
 
 @_attrs_define
 class CompleteSession:
-    """ The end of a session, as the client sees it.
+    """ The client's view of a completed session.
 
      """
 
     user_id: None | str | Unset = UNSET
-    """ From old clients: the caller's own id. """
+    """ Sent by old clients: your own id. """
     created_by: None | str | Unset = UNSET
-    """ From old clients: the caller's own id. """
+    """ Sent by old clients: your own id. """
     efficiency: float | None | Unset = UNSET
     completed_at: datetime.datetime | None | Unset = UNSET
-    """ The client's clock; kept as a claim. """
+    """ By the client's clock; stored, but not trusted. """
 
 
 

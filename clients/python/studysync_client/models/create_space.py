@@ -23,16 +23,16 @@ T = TypeVar("T", bound="CreateSpace")
 
 @_attrs_define
 class CreateSpace:
-    """ A new space; the caller becomes its owner.
+    """ A new space. The caller becomes its owner.
 
      """
 
     name: str
     visibility: CreateSpaceVisibility
     user_id: None | str | Unset = UNSET
-    """ From old clients: the caller's own id. """
+    """ Sent by old clients: your own id. """
     created_by: None | str | Unset = UNSET
-    """ From old clients: the caller's own id. """
+    """ Sent by old clients: your own id. """
     description: None | str | Unset = UNSET
     capacity: int | Unset = UNSET
     """ Without it: 50. """

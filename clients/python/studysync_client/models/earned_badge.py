@@ -22,7 +22,7 @@ T = TypeVar("T", bound="EarnedBadge")
 
 @_attrs_define
 class EarnedBadge:
-    """ A badge that the user has.
+    """ A badge that the user has earned.
 
      """
 

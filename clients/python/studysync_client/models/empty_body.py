@@ -22,14 +22,14 @@ T = TypeVar("T", bound="EmptyBody")
 
 @_attrs_define
 class EmptyBody:
-    """ Nothing has to be said.
+    """ An empty body.
 
      """
 
     user_id: None | str | Unset = UNSET
-    """ From old clients: the caller's own id. """
+    """ Sent by old clients: your own id. """
     created_by: None | str | Unset = UNSET
-    """ From old clients: the caller's own id. """
+    """ Sent by old clients: your own id. """
 
 
 

@@ -23,7 +23,7 @@ T = TypeVar("T", bound="Health")
 
 @_attrs_define
 class Health:
-    """ The function runs.
+    """ The function is running.
 
      """
 

@@ -27,7 +27,7 @@ class HealthResponse:
 
     success: bool
     data: Health
-    """ The function runs. """
+    """ The function is running. """
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
 

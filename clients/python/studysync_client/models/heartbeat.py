@@ -23,16 +23,16 @@ T = TypeVar("T", bound="Heartbeat")
 
 @_attrs_define
 class Heartbeat:
-    """ A sign of life.
+    """ A heartbeat of the active session.
 
      """
 
     user_id: None | str | Unset = UNSET
-    """ From old clients: the caller's own id. """
+    """ Sent by old clients: your own id. """
     created_by: None | str | Unset = UNSET
-    """ From old clients: the caller's own id. """
+    """ Sent by old clients: your own id. """
     timestamp: datetime.datetime | None | Unset = UNSET
-    """ The client's clock; kept as a claim. """
+    """ By the client's clock; stored, but not trusted. """
 
 
 

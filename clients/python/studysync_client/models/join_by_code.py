@@ -22,15 +22,15 @@ T = TypeVar("T", bound="JoinByCode")
 
 @_attrs_define
 class JoinByCode:
-    """ Joining by code alone.
+    """ Joins a space by invite code alone.
 
      """
 
     invite_code: str
     user_id: None | str | Unset = UNSET
-    """ From old clients: the caller's own id. """
+    """ Sent by old clients: your own id. """
     created_by: None | str | Unset = UNSET
-    """ From old clients: the caller's own id. """
+    """ Sent by old clients: your own id. """
 
 
 

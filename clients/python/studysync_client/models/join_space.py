@@ -22,14 +22,14 @@ T = TypeVar("T", bound="JoinSpace")
 
 @_attrs_define
 class JoinSpace:
-    """ Joining by id; a private space asks for its code.
+    """ Joins a space by id. A private space requires its invite code.
 
      """
 
     user_id: None | str | Unset = UNSET
-    """ From old clients: the caller's own id. """
+    """ Sent by old clients: your own id. """
     created_by: None | str | Unset = UNSET
-    """ From old clients: the caller's own id. """
+    """ Sent by old clients: your own id. """
     invite_code: None | str | Unset = UNSET
 
 

@@ -26,16 +26,16 @@ T = TypeVar("T", bound="Leaderboard")
 
 @_attrs_define
 class Leaderboard:
-    """ A page of a leaderboard; equal XP shares the higher rank.
+    """ A page of a leaderboard. Users with equal XP share the higher rank.
 
      """
 
     period: Period
-    """ What a leaderboard covers: an ISO week, a calendar month (both in UTC), or everything. """
+    """ The period of a leaderboard: an ISO week, a calendar month (both in UTC), or all time. """
     period_start: datetime.date
     entries: list[LeaderboardEntry]
     me: OwnPlace
-    """ The caller's own place; without XP in the period there is no rank. """
+    """ The caller's own place; `rank` is null without XP in the period. """
     total_users: int
     generated_at: datetime.datetime
     next_cursor: None | str

@@ -23,13 +23,13 @@ T = TypeVar("T", bound="LeaderboardPage")
 
 @_attrs_define
 class LeaderboardPage:
-    """ A page has its cursor beside `data`, as all lists do; old clients read the one within.
+    """ A page has its cursor next to `data`, as all lists do; older clients read the one inside.
 
      """
 
     success: bool
     data: Leaderboard
-    """ A page of a leaderboard; equal XP shares the higher rank. """
+    """ A page of a leaderboard. Users with equal XP share the higher rank. """
     next_cursor: None | str
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 

@@ -32,7 +32,7 @@ class LedgerEntry:
     source: str
     session_id: UUID
     milestone: int | None
-    """ The XP from sessions that a milestone stands for. """
+    """ The XP from sessions that reached the milestone. """
     day: datetime.date
     """ The user's local day. """
     occurred_at: datetime.datetime

@@ -23,16 +23,16 @@ T = TypeVar("T", bound="LiftBan")
 
 @_attrs_define
 class LiftBan:
-    """ Where somebody was banned.
+    """ The space that the user was banned from.
 
      """
 
     reason: str
     space_id: UUID
     user_id: None | str | Unset = UNSET
-    """ From old clients: the caller's own id. """
+    """ Sent by old clients: your own id. """
     created_by: None | str | Unset = UNSET
-    """ From old clients: the caller's own id. """
+    """ Sent by old clients: your own id. """
 
 
 

@@ -22,7 +22,7 @@ T = TypeVar("T", bound="Liveness")
 
 @_attrs_define
 class Liveness:
-    """ The process runs; nothing else was asked.
+    """ The process is running. No dependency was checked.
 
      """
 

@@ -27,7 +27,7 @@ class LivenessResponse:
 
     success: bool
     data: Liveness
-    """ The process runs; nothing else was asked. """
+    """ The process is running. No dependency was checked. """
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
 

@@ -22,16 +22,16 @@ T = TypeVar("T", bound="Login")
 
 @_attrs_define
 class Login:
-    """ Address and password; their form is not judged, so that every wrong pair gets the same answer.
+    """ Email address and password. Their format is not validated, so that every wrong pair gets the same answer.
 
      """
 
     email: str
     password: str
     user_id: None | str | Unset = UNSET
-    """ From old clients: the caller's own id. """
+    """ Sent by old clients: your own id. """
     created_by: None | str | Unset = UNSET
-    """ From old clients: the caller's own id. """
+    """ Sent by old clients: your own id. """
 
 
 

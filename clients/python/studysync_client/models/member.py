@@ -34,7 +34,7 @@ class Member:
     joined_at: datetime.datetime
     xp: int
     is_studying: bool
-    """ A session of theirs runs. """
+    """ Whether the member has an active session. """
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
 

@@ -24,7 +24,7 @@ T = TypeVar("T", bound="Membership")
 
 @_attrs_define
 class Membership:
-    """ Somebody's place in a space.
+    """ A user's membership of a space.
 
      """
 

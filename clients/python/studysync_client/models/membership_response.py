@@ -27,7 +27,7 @@ class MembershipResponse:
 
     success: bool
     data: Membership
-    """ Somebody's place in a space. """
+    """ A user's membership of a space. """
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
   from ..models.cache_figures import CacheFigures
   from ..models.circuit import Circuit
   from ..models.endpoint import Endpoint
+  from ..models.mark import Mark
   from ..models.minute import Minute
   from ..models.pool_figures import PoolFigures
 
@@ -27,21 +28,26 @@ T = TypeVar("T", bound="Metrics")
 
 @_attrs_define
 class Metrics:
-    """ What the fleet measured.
+    """ The metrics of the fleet.
 
      """
 
     window_minutes: int
+    step_minutes: int
+    """ The length of each entry of `minutes`: 10 in windows over an hour. """
     environments: int
+    """ At most those of the last hour. """
     complete: bool
-    """ False: DynamoDB does not answer, and this is what one environment knows. """
+    """ False if DynamoDB does not answer; then this covers only one environment. """
     endpoints: list[Endpoint]
     dependencies: list[Endpoint]
     minutes: list[Minute]
+    marks: list[Mark]
+    """ Deployments and operators' actions in this window, oldest first. """
     cache: CacheFigures
-    """ The caches of all environments together, since each began. """
+    """ The caches of all environments combined, since each started. """
     pool: PoolFigures
-    """ The connection pools of all environments together. """
+    """ The connection pools of all environments combined. """
     circuits: list[Circuit]
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
@@ -53,9 +59,12 @@ class Metrics:
         from ..models.cache_figures import CacheFigures # noqa: PLC0415
         from ..models.circuit import Circuit # noqa: PLC0415
         from ..models.endpoint import Endpoint # noqa: PLC0415
+        from ..models.mark import Mark # noqa: PLC0415
         from ..models.minute import Minute # noqa: PLC0415
         from ..models.pool_figures import PoolFigures # noqa: PLC0415
         window_minutes = self.window_minutes
+
+        step_minutes = self.step_minutes
 
         environments = self.environments
 
@@ -82,6 +91,13 @@ class Metrics:
 
 
 
+        marks = []
+        for marks_item_data in self.marks:
+            marks_item = marks_item_data.to_dict()
+            marks.append(marks_item)
+
+
+
         cache = self.cache.to_dict()
 
         pool = self.pool.to_dict()
@@ -98,11 +114,13 @@ class Metrics:
         field_dict.update(self.additional_properties)
         field_dict.update({
             "window_minutes": window_minutes,
+            "step_minutes": step_minutes,
             "environments": environments,
             "complete": complete,
             "endpoints": endpoints,
             "dependencies": dependencies,
             "minutes": minutes,
+            "marks": marks,
             "cache": cache,
             "pool": pool,
             "circuits": circuits,
@@ -117,10 +135,13 @@ class Metrics:
         from ..models.cache_figures import CacheFigures # noqa: PLC0415
         from ..models.circuit import Circuit # noqa: PLC0415
         from ..models.endpoint import Endpoint # noqa: PLC0415
+        from ..models.mark import Mark # noqa: PLC0415
         from ..models.minute import Minute # noqa: PLC0415
         from ..models.pool_figures import PoolFigures # noqa: PLC0415
         d = dict(src_dict)
         window_minutes = d.pop("window_minutes")
+
+        step_minutes = d.pop("step_minutes")
 
         environments = d.pop("environments")
 
@@ -156,6 +177,16 @@ class Metrics:
             minutes.append(minutes_item)
 
 
+        marks = []
+        _marks = d.pop("marks")
+        for marks_item_data in (_marks):
+            marks_item = Mark.from_dict(marks_item_data)
+
+
+
+            marks.append(marks_item)
+
+
         cache = CacheFigures.from_dict(d.pop("cache"))
 
 
@@ -178,11 +209,13 @@ class Metrics:
 
         metrics = cls(
             window_minutes=window_minutes,
+            step_minutes=step_minutes,
             environments=environments,
             complete=complete,
             endpoints=endpoints,
             dependencies=dependencies,
             minutes=minutes,
+            marks=marks,
             cache=cache,
             pool=pool,
             circuits=circuits,

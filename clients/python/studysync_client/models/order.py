@@ -22,15 +22,15 @@ T = TypeVar("T", bound="Order")
 
 @_attrs_define
 class Order:
-    """ An order about an account.
+    """ An action on an account.
 
      """
 
     reason: str
     user_id: None | str | Unset = UNSET
-    """ From old clients: the caller's own id. """
+    """ Sent by old clients: your own id. """
     created_by: None | str | Unset = UNSET
-    """ From old clients: the caller's own id. """
+    """ Sent by old clients: your own id. """
 
 
 

@@ -23,7 +23,7 @@ T = TypeVar("T", bound="OwnMembership")
 
 @_attrs_define
 class OwnMembership:
-    """ Whether the caller belongs to a space.
+    """ Whether the caller is a member of a space.
 
      """
 

@@ -27,7 +27,7 @@ class OwnMembershipResponse:
 
     success: bool
     data: OwnMembership
-    """ Whether the caller belongs to a space. """
+    """ Whether the caller is a member of a space. """
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
 

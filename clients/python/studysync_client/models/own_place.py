@@ -22,7 +22,7 @@ T = TypeVar("T", bound="OwnPlace")
 
 @_attrs_define
 class OwnPlace:
-    """ The caller's own place; without XP in the period there is no rank.
+    """ The caller's own place; `rank` is null without XP in the period.
 
      """
 

@@ -23,7 +23,7 @@ T = TypeVar("T", bound="OwnProfile")
 
 @_attrs_define
 class OwnProfile:
-    """ What only the user sees of themselves.
+    """ Your own profile, including its private part.
 
      """
 
@@ -33,11 +33,14 @@ class OwnProfile:
     xp: int
     level: int
     current_streak: int
-    """ Days. """
+    """ In days. """
     created_at: datetime.datetime
     email: None | str
     timezone: str
     daily_goal_minutes: int
+    email_confirmed: bool
+    discoverable: bool
+    share_activity: bool
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
 
@@ -66,6 +69,12 @@ class OwnProfile:
 
         daily_goal_minutes = self.daily_goal_minutes
 
+        email_confirmed = self.email_confirmed
+
+        discoverable = self.discoverable
+
+        share_activity = self.share_activity
+
 
         field_dict: dict[str, Any] = {}
         field_dict.update(self.additional_properties)
@@ -80,6 +89,9 @@ class OwnProfile:
             "email": email,
             "timezone": timezone,
             "daily_goal_minutes": daily_goal_minutes,
+            "email_confirmed": email_confirmed,
+            "discoverable": discoverable,
+            "share_activity": share_activity,
         })
 
         return field_dict
@@ -121,6 +133,12 @@ class OwnProfile:
 
         daily_goal_minutes = d.pop("daily_goal_minutes")
 
+        email_confirmed = d.pop("email_confirmed")
+
+        discoverable = d.pop("discoverable")
+
+        share_activity = d.pop("share_activity")
+
         own_profile = cls(
             user_id=user_id,
             username=username,
@@ -132,6 +150,9 @@ class OwnProfile:
             email=email,
             timezone=timezone,
             daily_goal_minutes=daily_goal_minutes,
+            email_confirmed=email_confirmed,
+            discoverable=discoverable,
+            share_activity=share_activity,
         )
 
 

@@ -25,7 +25,7 @@ T = TypeVar("T", bound="OwnSpace")
 
 @_attrs_define
 class OwnSpace:
-    """ A space that the caller belongs to.
+    """ A space that the caller is a member of.
 
      """
 
@@ -39,9 +39,9 @@ class OwnSpace:
     owner_id: UUID
     is_member: bool
     role: None | OwnSpaceRoleType0
-    """ The caller's; null for outsiders. """
+    """ The caller's role; null for non-members. """
     invite_code: None | str
-    """ For owner and moderators; null for others. """
+    """ Visible to the owner and moderators; null for others. """
     joined_at: datetime.datetime
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 

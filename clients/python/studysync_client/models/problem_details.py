@@ -33,7 +33,7 @@ class ProblemDetails:
     status: int
     detail: str
     instance: str
-    """ The path that was asked, percent-encoded; of a long one the beginning. """
+    """ The requested path, percent-encoded and possibly truncated. """
     error: bool
     error_code: str
     message: str

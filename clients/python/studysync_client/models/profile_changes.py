@@ -22,18 +22,22 @@ T = TypeVar("T", bound="ProfileChanges")
 
 @_attrs_define
 class ProfileChanges:
-    """ What to change of the own profile; what is absent stays.
+    """ The fields to change. Omitted fields keep their values.
 
      """
 
     user_id: None | str | Unset = UNSET
-    """ From old clients: the caller's own id. """
+    """ Sent by old clients: your own id. """
     created_by: None | str | Unset = UNSET
-    """ From old clients: the caller's own id. """
+    """ Sent by old clients: your own id. """
     username: str | Unset = UNSET
     display_name: str | Unset = UNSET
     timezone: str | Unset = UNSET
     daily_goal_minutes: int | Unset = UNSET
+    discoverable: bool | Unset = UNSET
+    """ Whether other users can find you by searching. """
+    share_activity: bool | Unset = UNSET
+    """ Whether other users can see when you study. """
 
 
 
@@ -60,6 +64,10 @@ class ProfileChanges:
 
         daily_goal_minutes = self.daily_goal_minutes
 
+        discoverable = self.discoverable
+
+        share_activity = self.share_activity
+
 
         field_dict: dict[str, Any] = {}
 
@@ -77,6 +85,10 @@ class ProfileChanges:
             field_dict["timezone"] = timezone
         if daily_goal_minutes is not UNSET:
             field_dict["daily_goal_minutes"] = daily_goal_minutes
+        if discoverable is not UNSET:
+            field_dict["discoverable"] = discoverable
+        if share_activity is not UNSET:
+            field_dict["share_activity"] = share_activity
 
         return field_dict
 
@@ -113,6 +125,10 @@ class ProfileChanges:
 
         daily_goal_minutes = d.pop("daily_goal_minutes", UNSET)
 
+        discoverable = d.pop("discoverable", UNSET)
+
+        share_activity = d.pop("share_activity", UNSET)
+
         profile_changes = cls(
             user_id=user_id,
             created_by=created_by,
@@ -120,6 +136,8 @@ class ProfileChanges:
             display_name=display_name,
             timezone=timezone,
             daily_goal_minutes=daily_goal_minutes,
+            discoverable=discoverable,
+            share_activity=share_activity,
         )
 
         return profile_changes

@@ -22,7 +22,7 @@ T = TypeVar("T", bound="Readiness")
 
 @_attrs_define
 class Readiness:
-    """ Requests can be served: the database answers.
+    """ The service can handle requests: the database responds.
 
      """
 

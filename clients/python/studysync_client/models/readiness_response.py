@@ -27,7 +27,7 @@ class ReadinessResponse:
 
     success: bool
     data: Readiness
-    """ Requests can be served: the database answers. """
+    """ The service can handle requests: the database responds. """
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
 

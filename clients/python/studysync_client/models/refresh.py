@@ -22,15 +22,15 @@ T = TypeVar("T", bound="Refresh")
 
 @_attrs_define
 class Refresh:
-    """ A refresh token, which works once.
+    """ A refresh token. It works once; a repeat because of a lost answer returns the same tokens.
 
      """
 
     refresh_token: str
     user_id: None | str | Unset = UNSET
-    """ From old clients: the caller's own id. """
+    """ Sent by old clients: your own id. """
     created_by: None | str | Unset = UNSET
-    """ From old clients: the caller's own id. """
+    """ Sent by old clients: your own id. """
 
 
 

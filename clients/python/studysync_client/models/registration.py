@@ -30,9 +30,11 @@ class Registration:
     email: str
     password: str
     user_id: None | str | Unset = UNSET
-    """ From old clients: the caller's own id. """
+    """ Sent by old clients: your own id. """
     created_by: None | str | Unset = UNSET
-    """ From old clients: the caller's own id. """
+    """ Sent by old clients: your own id. """
+    captcha_token: None | str | Unset = UNSET
+    """ Required if the stage uses captchas. """
 
 
 
@@ -57,6 +59,12 @@ class Registration:
         else:
             created_by = self.created_by
 
+        captcha_token: None | str | Unset
+        if isinstance(self.captcha_token, Unset):
+            captcha_token = UNSET
+        else:
+            captcha_token = self.captcha_token
+
 
         field_dict: dict[str, Any] = {}
 
@@ -69,6 +77,8 @@ class Registration:
             field_dict["user_id"] = user_id
         if created_by is not UNSET:
             field_dict["created_by"] = created_by
+        if captcha_token is not UNSET:
+            field_dict["captcha_token"] = captcha_token
 
         return field_dict
 
@@ -103,12 +113,23 @@ class Registration:
         created_by = _parse_created_by(d.pop("created_by", UNSET))
 
 
+        def _parse_captcha_token(data: object) -> None | str | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            return cast(None | str | Unset, data)
+
+        captcha_token = _parse_captcha_token(d.pop("captcha_token", UNSET))
+
+
         registration = cls(
             username=username,
             email=email,
             password=password,
             user_id=user_id,
             created_by=created_by,
+            captcha_token=captcha_token,
         )
 
         return registration

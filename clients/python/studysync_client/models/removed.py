@@ -21,7 +21,7 @@ T = TypeVar("T", bound="Removed")
 
 @_attrs_define
 class Removed:
-    """ Somebody who does not belong to the space any more.
+    """ A user who is no longer a member of the space.
 
      """
 

@@ -27,7 +27,7 @@ class RemovedResponse:
 
     success: bool
     data: Removed
-    """ Somebody who does not belong to the space any more. """
+    """ A user who is no longer a member of the space. """
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
 

@@ -21,7 +21,7 @@ T = TypeVar("T", bound="RenewedCode")
 
 @_attrs_define
 class RenewedCode:
-    """ A new code; the old one is dead.
+    """ The new invite code. The old one no longer works.
 
      """
 

@@ -27,7 +27,7 @@ class RenewedCodeResponse:
 
     success: bool
     data: RenewedCode
-    """ A new code; the old one is dead. """
+    """ The new invite code. The old one no longer works. """
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
 

@@ -23,15 +23,15 @@ T = TypeVar("T", bound="RoleChange")
 
 @_attrs_define
 class RoleChange:
-    """ A member's new role; `owner` hands the space over.
+    """ A member's new role. `owner` transfers the space to them.
 
      """
 
     role: RoleChangeRole
     user_id: None | str | Unset = UNSET
-    """ From old clients: the caller's own id. """
+    """ Sent by old clients: your own id. """
     created_by: None | str | Unset = UNSET
-    """ From old clients: the caller's own id. """
+    """ Sent by old clients: your own id. """
 
 
 

@@ -27,17 +27,19 @@ class SeenError:
      """
 
     consequence: bool
-    """ It only says that something is known to be down; look at the others first. """
+    """ A consequence of a known outage; look at the other errors first. """
     fingerprint: str
     error_type: str
     message: str
-    """ Without the numbers and ids in it; never an exception's own text. """
+    """ The message without numbers and ids; never an exception's own text. """
     where: str
     count: int
     first_seen: datetime.datetime
     last_seen: datetime.datetime
     request_id: str
-    """ Of the last one, to find it in the logs. """
+    """ The id of the last request with this error, to find it in the logs. """
+    log_url: None | str
+    """ A query of Logs Insights for its lines; null on the local stack. """
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
 
@@ -63,6 +65,9 @@ class SeenError:
 
         request_id = self.request_id
 
+        log_url: None | str
+        log_url = self.log_url
+
 
         field_dict: dict[str, Any] = {}
         field_dict.update(self.additional_properties)
@@ -76,6 +81,7 @@ class SeenError:
             "first_seen": first_seen,
             "last_seen": last_seen,
             "request_id": request_id,
+            "log_url": log_url,
         })
 
         return field_dict
@@ -109,6 +115,14 @@ class SeenError:
 
         request_id = d.pop("request_id")
 
+        def _parse_log_url(data: object) -> None | str:
+            if data is None:
+                return data
+            return cast(None | str, data)
+
+        log_url = _parse_log_url(d.pop("log_url"))
+
+
         seen_error = cls(
             consequence=consequence,
             fingerprint=fingerprint,
@@ -119,6 +133,7 @@ class SeenError:
             first_seen=first_seen,
             last_seen=last_seen,
             request_id=request_id,
+            log_url=log_url,
         )
 
 

@@ -26,7 +26,7 @@ T = TypeVar("T", bound="SessionCompleted")
 
 @_attrs_define
 class SessionCompleted:
-    """ What a completed session brought.
+    """ The XP and badges that a completed session earned.
 
      """
 
@@ -36,7 +36,7 @@ class SessionCompleted:
     focus_seconds: int
     xp_awarded: int
     xp_breakdown: SessionCompletedXpBreakdown
-    """ XP by source; its sum is xp_awarded. """
+    """ XP by source; the sum is `xp_awarded`. """
     total_xp: int
     level: int
     leveled_up: bool
@@ -46,7 +46,7 @@ class SessionCompleted:
     suspicion_score: int
     flagged: bool
     held: bool
-    """ Flagged in strict mode: it pays nothing. """
+    """ Flagged in strict mode, so it earns no XP. """
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
 

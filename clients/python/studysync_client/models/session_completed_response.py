@@ -27,7 +27,7 @@ class SessionCompletedResponse:
 
     success: bool
     data: SessionCompleted
-    """ What a completed session brought. """
+    """ The XP and badges that a completed session earned. """
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
 

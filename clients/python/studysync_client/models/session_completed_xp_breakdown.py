@@ -20,7 +20,7 @@ T = TypeVar("T", bound="SessionCompletedXpBreakdown")
 
 @_attrs_define
 class SessionCompletedXpBreakdown:
-    """ XP by source; its sum is xp_awarded.
+    """ XP by source; the sum is `xp_awarded`.
 
      """
 

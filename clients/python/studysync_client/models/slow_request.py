@@ -30,6 +30,9 @@ class SlowRequest:
     seconds: float
     at: datetime.datetime
     failed: bool
+    request_id: str
+    log_url: None | str
+    """ A query of Logs Insights for its lines; null on the local stack. """
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
 
@@ -45,6 +48,11 @@ class SlowRequest:
 
         failed = self.failed
 
+        request_id = self.request_id
+
+        log_url: None | str
+        log_url = self.log_url
+
 
         field_dict: dict[str, Any] = {}
         field_dict.update(self.additional_properties)
@@ -53,6 +61,8 @@ class SlowRequest:
             "seconds": seconds,
             "at": at,
             "failed": failed,
+            "request_id": request_id,
+            "log_url": log_url,
         })
 
         return field_dict
@@ -73,11 +83,23 @@ class SlowRequest:
 
         failed = d.pop("failed")
 
+        request_id = d.pop("request_id")
+
+        def _parse_log_url(data: object) -> None | str:
+            if data is None:
+                return data
+            return cast(None | str, data)
+
+        log_url = _parse_log_url(d.pop("log_url"))
+
+
         slow_request = cls(
             name=name,
             seconds=seconds,
             at=at,
             failed=failed,
+            request_id=request_id,
+            log_url=log_url,
         )
 
 

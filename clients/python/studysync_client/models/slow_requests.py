@@ -23,13 +23,14 @@ T = TypeVar("T", bound="SlowRequests")
 
 @_attrs_define
 class SlowRequests:
-    """ The slowest requests of the last quarter of an hour, slowest first.
+    """ The slowest requests of a window, slowest first, except health's own.
 
      """
 
+    window_minutes: int
     threshold_seconds: float
     recorded_from_seconds: float
-    """ Faster ones are never listed, whatever the threshold. """
+    """ Faster requests are never listed, whatever the threshold. """
     complete: bool
     requests: list[SlowRequest]
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
@@ -40,6 +41,8 @@ class SlowRequests:
 
     def to_dict(self) -> dict[str, Any]:
         from ..models.slow_request import SlowRequest # noqa: PLC0415
+        window_minutes = self.window_minutes
+
         threshold_seconds = self.threshold_seconds
 
         recorded_from_seconds = self.recorded_from_seconds
@@ -57,6 +60,7 @@ class SlowRequests:
         field_dict: dict[str, Any] = {}
         field_dict.update(self.additional_properties)
         field_dict.update({
+            "window_minutes": window_minutes,
             "threshold_seconds": threshold_seconds,
             "recorded_from_seconds": recorded_from_seconds,
             "complete": complete,
@@ -71,6 +75,8 @@ class SlowRequests:
     def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
         from ..models.slow_request import SlowRequest # noqa: PLC0415
         d = dict(src_dict)
+        window_minutes = d.pop("window_minutes")
+
         threshold_seconds = d.pop("threshold_seconds")
 
         recorded_from_seconds = d.pop("recorded_from_seconds")
@@ -88,6 +94,7 @@ class SlowRequests:
 
 
         slow_requests = cls(
+            window_minutes=window_minutes,
             threshold_seconds=threshold_seconds,
             recorded_from_seconds=recorded_from_seconds,
             complete=complete,

@@ -39,9 +39,9 @@ class Space:
     owner_id: UUID
     is_member: bool
     role: None | SpaceRoleType0
-    """ The caller's; null for outsiders. """
+    """ The caller's role; null for non-members. """
     invite_code: None | str
-    """ For owner and moderators; null for others. """
+    """ Visible to the owner and moderators; null for others. """
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
 

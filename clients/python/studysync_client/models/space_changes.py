@@ -23,14 +23,14 @@ T = TypeVar("T", bound="SpaceChanges")
 
 @_attrs_define
 class SpaceChanges:
-    """ What to change of a space; what is absent stays.
+    """ The fields to change. Omitted fields keep their values.
 
      """
 
     user_id: None | str | Unset = UNSET
-    """ From old clients: the caller's own id. """
+    """ Sent by old clients: your own id. """
     created_by: None | str | Unset = UNSET
-    """ From old clients: the caller's own id. """
+    """ Sent by old clients: your own id. """
     name: str | Unset = UNSET
     description: None | str | Unset = UNSET
     visibility: SpaceChangesVisibility | Unset = UNSET

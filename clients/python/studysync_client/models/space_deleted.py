@@ -21,7 +21,7 @@ T = TypeVar("T", bound="SpaceDeleted")
 
 @_attrs_define
 class SpaceDeleted:
-    """ The space is gone.
+    """ Confirms that the space was deleted.
 
      """
 

@@ -27,7 +27,7 @@ class SpaceDeletedResponse:
 
     success: bool
     data: SpaceDeleted
-    """ The space is gone. """
+    """ Confirms that the space was deleted. """
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
 

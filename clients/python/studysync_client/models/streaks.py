@@ -33,11 +33,11 @@ class Streaks:
     last_active_date: datetime.date | None
     active_today: bool
     at_risk: bool
-    """ The streak ends tonight unless a session is completed. """
+    """ True if the streak ends tonight unless you complete a session. """
     bonus_xp: int
-    """ What the streak adds to a session. """
+    """ The XP that the streak adds to each session. """
     next_milestone: int | None
-    """ The next streak length with a badge; null past the last. """
+    """ The next streak length that earns a badge; null after the last. """
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
 

@@ -27,20 +27,20 @@ T = TypeVar("T", bound="SyncBatch")
 
 @_attrs_define
 class SyncBatch:
-    """ A batch of events. Each is judged by itself: one that is no event is rejected, and the others are applied.
+    """ A batch of events. An invalid event is rejected; the others are applied.
 
      """
 
     events: list[CompleteEvent | MarkEvent | StartEvent]
     user_id: None | str | Unset = UNSET
-    """ From old clients: the caller's own id. """
+    """ Sent by old clients: your own id. """
     created_by: None | str | Unset = UNSET
-    """ From old clients: the caller's own id. """
+    """ Sent by old clients: your own id. """
     client_id: None | str | Unset = UNSET
     sent_at: datetime.datetime | None | Unset = UNSET
     """ The client's clock at sending; corrects created_at. """
     last_sync: Any | Unset = UNSET
-    """ From old clients; the server knows better. """
+    """ Sent by old clients; ignored. """
 
 
 

@@ -23,16 +23,16 @@ T = TypeVar("T", bound="TakeBack")
 
 @_attrs_define
 class TakeBack:
-    """ Which completed sessions were forged.
+    """ The completed sessions that were forged.
 
      """
 
     reason: str
     session_ids: list[UUID]
     user_id: None | str | Unset = UNSET
-    """ From old clients: the caller's own id. """
+    """ Sent by old clients: your own id. """
     created_by: None | str | Unset = UNSET
-    """ From old clients: the caller's own id. """
+    """ Sent by old clients: your own id. """
 
 
 

@@ -8,6 +8,7 @@ from attrs import field as _attrs_field
 
 from ..types import UNSET, Unset
 
+from ..types import UNSET, Unset
 from typing import cast
 from uuid import UUID
 import datetime
@@ -32,6 +33,11 @@ class Tokens:
     """ The access token for `Authorization: Bearer`. """
     refresh_token: str
     expires_at: datetime.datetime
+    session_id: str | Unset = UNSET
+    """ Without it: "". """
+    second_factor_required: bool | Unset = UNSET
+    """ The account has a second factor: verify it with Supabase Auth before you use this token. Without it: false.
+    """
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
 
@@ -47,6 +53,10 @@ class Tokens:
 
         expires_at = self.expires_at.isoformat()
 
+        session_id = self.session_id
+
+        second_factor_required = self.second_factor_required
+
 
         field_dict: dict[str, Any] = {}
         field_dict.update(self.additional_properties)
@@ -56,6 +66,10 @@ class Tokens:
             "refresh_token": refresh_token,
             "expires_at": expires_at,
         })
+        if session_id is not UNSET:
+            field_dict["session_id"] = session_id
+        if second_factor_required is not UNSET:
+            field_dict["second_factor_required"] = second_factor_required
 
         return field_dict
 
@@ -78,11 +92,17 @@ class Tokens:
 
 
 
+        session_id = d.pop("session_id", UNSET)
+
+        second_factor_required = d.pop("second_factor_required", UNSET)
+
         tokens = cls(
             user_id=user_id,
             token=token,
             refresh_token=refresh_token,
             expires_at=expires_at,
+            session_id=session_id,
+            second_factor_required=second_factor_required,
         )
 
 

@@ -20,7 +20,7 @@ T = TypeVar("T", bound="ValidationDetail")
 
 @_attrs_define
 class ValidationDetail:
-    """ What is wrong with one field.
+    """ An invalid field.
 
      """
 

@@ -33,7 +33,7 @@ class XpSummary:
     total_xp: int
     level: int
     level_progress: float
-    """ How much of the current level is done. """
+    """ Progress within the current level. """
     next_level_xp: int
     """ The total XP at which the next level begins. """
     xp_by_source: XpSummaryXpBySource

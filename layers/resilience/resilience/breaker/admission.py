@@ -11,9 +11,9 @@ import threading
 from typing import Final, Unpack
 
 from resilience import _background, _validation
-from resilience._fork import renew_in_child
-from resilience._runtime import Bound, default_store
-from resilience._shared_state import CIRCUIT, Control, control_of
+from resilience._fork import register_after_fork
+from resilience._runtime import StoreBound, default_store
+from resilience._shared_state import CIRCUIT, SharedState, shared_state_of
 from resilience.breaker.circuit import ELECTION, Circuit, Permit
 from resilience.breaker.config import CircuitConfig, CircuitSettings
 from resilience.breaker.publisher import Publisher
@@ -26,7 +26,7 @@ NO_RESULT: Final = object()
 _ATTEMPTS = 3
 
 
-class Admission(Bound):
+class Admission(StoreBound):
     """Binds a circuit to a store, and lets calls through it.
 
     Args:
@@ -41,14 +41,14 @@ class Admission(Bound):
         self.name = _validation.text("name", name)
         self.config = CircuitConfig(**settings)
         self.circuit = Circuit(name, self.config)
-        self._binding: tuple[Control, Publisher] | None = None
+        self._binding: tuple[SharedState, Publisher] | None = None
         self._bind_lock = threading.Lock()
-        renew_in_child(self)
+        register_after_fork(self)
         if self.config.store is None:
             self.follow_default()
 
     def after_fork(self) -> None:
-        """See Renewable."""
+        """See ForkAware."""
         self._bind_lock = threading.Lock()
 
     def rebind(self) -> None:
@@ -61,26 +61,26 @@ class Admission(Bound):
     def restored(self) -> None:
         """Know nothing of the others until they are asked: a snapshot may be of any age."""
         self.circuit.forget()
-        self.circuit.changes.tell()
+        self.circuit.notifier.notify()
 
     def learn(self, item: Item) -> None:
         """Believe what another environment wrote, if it is newer than what is known."""
         self.circuit.learn(item)
-        self.circuit.changes.tell()
+        self.circuit.notifier.notify()
 
-    def _bound(self) -> tuple[Control, Publisher]:
+    def _bound(self) -> tuple[SharedState, Publisher]:
         binding = self._binding
         if binding is None:
             with self._bind_lock:
-                control = control_of(self.config.store or default_store(), self.config.refresh_seconds)
-                binding = self._binding = (control, Publisher(self.circuit, control))
-            control.listen(CIRCUIT + self.name, self.learn)
+                shared_state = shared_state_of(self.config.store or default_store(), self.config.refresh_seconds)
+                binding = self._binding = (shared_state, Publisher(self.circuit, shared_state))
+            shared_state.listen(CIRCUIT + self.name, self.learn)
         return binding
 
     def _refresh(self) -> tuple[float, float]:
-        control = self._bound()[0]
-        control.refresh_soon(self.config.clock)
-        return control.valid()
+        shared_state = self._bound()[0]
+        shared_state.refresh_soon(self.config.clock)
+        return shared_state.valid()
 
     def enter(self, now: float) -> Permit:
         """Admit a plain call that the fast path did not, or raise CircuitOpenError."""
@@ -89,7 +89,7 @@ class Admission(Bound):
             if permit is not ELECTION:
                 return permit
             won = self._bound()[1].elect()
-            self.circuit.changes.tell()
+            self.circuit.notifier.notify()
             if won is not None:
                 return won
         raise CircuitOpenError(self.name, self.config.refresh_seconds)
@@ -100,9 +100,11 @@ class Admission(Bound):
             permit = self.circuit.enter(now, self._refresh())
             if permit is not ELECTION:
                 return permit
-            control, publisher = self._bound()
-            won = await _background.run(publisher.elect, blocking=control.store.blocking, unclaimed=self._unclaimed)
-            self.circuit.changes.tell()
+            shared_state, publisher = self._bound()
+            won = await _background.run(
+                publisher.elect, blocking=shared_state.store.blocking, unclaimed=self._unclaimed
+            )
+            self.circuit.notifier.notify()
             if won is not None:
                 return won
         raise CircuitOpenError(self.name, self.config.refresh_seconds)
@@ -121,7 +123,7 @@ class Admission(Bound):
 
     def on_error(self, permit: Permit, error: BaseException, started: float) -> Record | None:
         """Count what an error says; returns what must be shared."""
-        verdict = self.circuit.judge.verdict(error)
+        verdict = self.circuit.classifier.classify(error)
         if verdict is None:
             self.circuit.abandoned(permit)
             return None
@@ -133,7 +135,7 @@ class Admission(Bound):
     def on_result(self, permit: Permit, result: object, started: float) -> Record | None:
         """Count what a result says; returns what must be shared."""
         now, slow = self.config.clock.wall(), self._slow(started)
-        if result is not NO_RESULT and self.circuit.judge.fails(result):
+        if result is not NO_RESULT and self.circuit.classifier.is_failed_result(result):
             return self.circuit.failed(permit, now, error=None, slow=slow)
         return self.circuit.succeeded(permit, now, slow=slow)
 
@@ -144,21 +146,21 @@ class Admission(Bound):
     def share(self, record: Record | None) -> None:
         """Share a change from a plain call."""
         if record is not None:
-            self.circuit.changes.tell()
+            self.circuit.notifier.notify()
             self._bound()[1].publish(record)
-            self.circuit.changes.tell()
+            self.circuit.notifier.notify()
 
     def share_soon(self, record: Record | None) -> None:
         """Share a change from where nothing may wait."""
         if record is not None:
-            self.circuit.changes.tell()
-            control, publisher = self._bound()
-            _background.soon(lambda: publisher.publish(record), blocking=control.store.blocking)
+            self.circuit.notifier.notify()
+            shared_state, publisher = self._bound()
+            _background.submit(lambda: publisher.publish(record), blocking=shared_state.store.blocking)
 
     async def share_async(self, record: Record | None) -> None:
         """Share a change from an async call."""
         if record is not None:
-            self.circuit.changes.tell()
-            control, publisher = self._bound()
-            await _background.run(lambda: publisher.publish(record), blocking=control.store.blocking)
-            self.circuit.changes.tell()
+            self.circuit.notifier.notify()
+            shared_state, publisher = self._bound()
+            await _background.run(lambda: publisher.publish(record), blocking=shared_state.store.blocking)
+            self.circuit.notifier.notify()

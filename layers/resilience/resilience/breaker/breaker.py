@@ -8,7 +8,7 @@ from typing import Any, Concatenate, ParamSpec, Protocol, Self, TypeVar, cast, o
 
 from resilience import _background, _validation
 from resilience._context import in_event_loop
-from resilience._shared_state import Control
+from resilience._shared_state import SharedState
 from resilience.breaker.admission import NO_RESULT, Admission
 from resilience.breaker.publisher import Outcome
 from resilience.breaker.states import CircuitSnapshot, CircuitState
@@ -104,22 +104,22 @@ class CircuitBreaker(Admission):
         self._command(CircuitState.OPEN, seconds)
 
     def _command(self, state: CircuitState, seconds: float | None = None) -> None:
-        control, order = self._order(state, seconds)
-        if control.store.blocking and in_event_loop():
-            _background.soon(order, blocking=True)
+        shared_state, order = self._order(state, seconds)
+        if shared_state.store.blocking and in_event_loop():
+            _background.submit(order, blocking=True)
         else:
             order()
 
     async def command_async(self, state: CircuitState, seconds: float | None = None) -> bool:
         """Carry out an order and wait until it is written; False when the store did not answer."""
-        control, order = self._order(state, seconds)
-        return await _background.run(order, blocking=control.store.blocking)
+        shared_state, order = self._order(state, seconds)
+        return await _background.run(order, blocking=shared_state.store.blocking)
 
-    def _order(self, state: CircuitState, seconds: float | None) -> tuple[Control, Callable[[], bool]]:
-        control, publisher = self._bound()
+    def _order(self, state: CircuitState, seconds: float | None) -> tuple[SharedState, Callable[[], bool]]:
+        shared_state, publisher = self._bound()
         record = self.circuit.command(state, self.config.clock.wall(), seconds)
-        self.circuit.changes.tell()
-        return control, lambda: publisher.publish(record, insist=True) is Outcome.WRITTEN
+        self.circuit.notifier.notify()
+        return shared_state, lambda: publisher.publish(record, insist=True) is Outcome.WRITTEN
 
     # ------------------------------------------------------------------ as a context manager
 

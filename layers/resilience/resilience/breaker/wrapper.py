@@ -101,7 +101,7 @@ def _finish_later(breaker: Admission, function: Callable[..., Any], permit: Perm
 
 
 def _finished(breaker: Admission, permit: Permit, began: float, future: Any) -> None:
-    """Judge what a plain function returned: a future, and only now there is an outcome."""
+    """OutcomeClassifier what a plain function returned: a future, and only now there is an outcome."""
     error = asyncio.CancelledError() if future.cancelled() else future.exception()
     if error is not None:
         record = breaker.on_error(permit, error, began)

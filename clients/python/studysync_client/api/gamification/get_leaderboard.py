@@ -157,11 +157,11 @@ def sync_detailed(
 ) -> Response[Any | LeaderboardPage | ProblemDetails]:
     """ Get leaderboard
 
-     Get the leaderboard of a period, of everybody or of one space.
+     Get the leaderboard of a period, for all users or for one space.
 
     Args:
-        period (Period): What a leaderboard covers: an ISO week, a calendar month (both in UTC),
-            or everything.
+        period (Period): The period of a leaderboard: an ISO week, a calendar month (both in UTC),
+            or all time.
         period_start (datetime.date | Unset):
         space_id (UUID | Unset):
         limit (int | Unset):  Default: 50.
@@ -206,11 +206,11 @@ def sync(
 ) -> Any | LeaderboardPage | ProblemDetails | None:
     """ Get leaderboard
 
-     Get the leaderboard of a period, of everybody or of one space.
+     Get the leaderboard of a period, for all users or for one space.
 
     Args:
-        period (Period): What a leaderboard covers: an ISO week, a calendar month (both in UTC),
-            or everything.
+        period (Period): The period of a leaderboard: an ISO week, a calendar month (both in UTC),
+            or all time.
         period_start (datetime.date | Unset):
         space_id (UUID | Unset):
         limit (int | Unset):  Default: 50.
@@ -250,11 +250,11 @@ async def asyncio_detailed(
 ) -> Response[Any | LeaderboardPage | ProblemDetails]:
     """ Get leaderboard
 
-     Get the leaderboard of a period, of everybody or of one space.
+     Get the leaderboard of a period, for all users or for one space.
 
     Args:
-        period (Period): What a leaderboard covers: an ISO week, a calendar month (both in UTC),
-            or everything.
+        period (Period): The period of a leaderboard: an ISO week, a calendar month (both in UTC),
+            or all time.
         period_start (datetime.date | Unset):
         space_id (UUID | Unset):
         limit (int | Unset):  Default: 50.
@@ -299,11 +299,11 @@ async def asyncio(
 ) -> Any | LeaderboardPage | ProblemDetails | None:
     """ Get leaderboard
 
-     Get the leaderboard of a period, of everybody or of one space.
+     Get the leaderboard of a period, for all users or for one space.
 
     Args:
-        period (Period): What a leaderboard covers: an ISO week, a calendar month (both in UTC),
-            or everything.
+        period (Period): The period of a leaderboard: an ISO week, a calendar month (both in UTC),
+            or all time.
         period_start (datetime.date | Unset):
         space_id (UUID | Unset):
         limit (int | Unset):  Default: 50.

@@ -120,7 +120,7 @@ def sync_detailed(
 ) -> Response[Any | ProblemDetails | UserBadgesResponse]:
     """ Get user badges
 
-     Get a user's badges, and their progress towards the others.
+     Get a user's badges, and their progress towards those not earned yet.
 
     Args:
         user_id (str):
@@ -156,7 +156,7 @@ def sync(
 ) -> Any | ProblemDetails | UserBadgesResponse | None:
     """ Get user badges
 
-     Get a user's badges, and their progress towards the others.
+     Get a user's badges, and their progress towards those not earned yet.
 
     Args:
         user_id (str):
@@ -187,7 +187,7 @@ async def asyncio_detailed(
 ) -> Response[Any | ProblemDetails | UserBadgesResponse]:
     """ Get user badges
 
-     Get a user's badges, and their progress towards the others.
+     Get a user's badges, and their progress towards those not earned yet.
 
     Args:
         user_id (str):
@@ -223,7 +223,7 @@ async def asyncio(
 ) -> Any | ProblemDetails | UserBadgesResponse | None:
     """ Get user badges
 
-     Get a user's badges, and their progress towards the others.
+     Get a user's badges, and their progress towards those not earned yet.
 
     Args:
         user_id (str):

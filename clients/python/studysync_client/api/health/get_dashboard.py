@@ -77,7 +77,7 @@ def sync_detailed(
 ) -> Response[Any | ProblemDetails | str]:
     """ Get dashboard
 
-     Show how the service is. The page holds nothing itself: it asks the paths below, with the operator's
+     Show the dashboard. The page contains no data: it calls the operators' endpoints with the operator's
     token.
 
     Raises:
@@ -106,7 +106,7 @@ def sync(
 ) -> Any | ProblemDetails | str | None:
     """ Get dashboard
 
-     Show how the service is. The page holds nothing itself: it asks the paths below, with the operator's
+     Show the dashboard. The page contains no data: it calls the operators' endpoints with the operator's
     token.
 
     Raises:
@@ -130,7 +130,7 @@ async def asyncio_detailed(
 ) -> Response[Any | ProblemDetails | str]:
     """ Get dashboard
 
-     Show how the service is. The page holds nothing itself: it asks the paths below, with the operator's
+     Show the dashboard. The page contains no data: it calls the operators' endpoints with the operator's
     token.
 
     Raises:
@@ -159,7 +159,7 @@ async def asyncio(
 ) -> Any | ProblemDetails | str | None:
     """ Get dashboard
 
-     Show how the service is. The page holds nothing itself: it asks the paths below, with the operator's
+     Show the dashboard. The page contains no data: it calls the operators' endpoints with the operator's
     token.
 
     Raises:

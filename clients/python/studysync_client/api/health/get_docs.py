@@ -84,7 +84,7 @@ def sync_detailed(
 ) -> Response[Any | ProblemDetails | str]:
     """ Get docs
 
-     Show the OpenAPI document.
+     Show the API reference.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -112,7 +112,7 @@ def sync(
 ) -> Any | ProblemDetails | str | None:
     """ Get docs
 
-     Show the OpenAPI document.
+     Show the API reference.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -135,7 +135,7 @@ async def asyncio_detailed(
 ) -> Response[Any | ProblemDetails | str]:
     """ Get docs
 
-     Show the OpenAPI document.
+     Show the API reference.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -163,7 +163,7 @@ async def asyncio(
 ) -> Any | ProblemDetails | str | None:
     """ Get docs
 
-     Show the OpenAPI document.
+     Show the API reference.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.

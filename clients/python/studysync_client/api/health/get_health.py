@@ -77,7 +77,7 @@ def sync_detailed(
 ) -> Response[HealthResponse | ProblemDetails]:
     """ Get health
 
-     Tell that the service is there.
+     Check that the service is running.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -105,7 +105,7 @@ def sync(
 ) -> HealthResponse | ProblemDetails | None:
     """ Get health
 
-     Tell that the service is there.
+     Check that the service is running.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -128,7 +128,7 @@ async def asyncio_detailed(
 ) -> Response[HealthResponse | ProblemDetails]:
     """ Get health
 
-     Tell that the service is there.
+     Check that the service is running.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -156,7 +156,7 @@ async def asyncio(
 ) -> HealthResponse | ProblemDetails | None:
     """ Get health
 
-     Tell that the service is there.
+     Check that the service is running.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.

@@ -77,7 +77,7 @@ def sync_detailed(
 ) -> Response[LivenessResponse | ProblemDetails]:
     """ Get liveness
 
-     Tell that the process is alive; touches nothing.
+     Check that the process is alive. Checks no dependency.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -105,7 +105,7 @@ def sync(
 ) -> LivenessResponse | ProblemDetails | None:
     """ Get liveness
 
-     Tell that the process is alive; touches nothing.
+     Check that the process is alive. Checks no dependency.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -128,7 +128,7 @@ async def asyncio_detailed(
 ) -> Response[LivenessResponse | ProblemDetails]:
     """ Get liveness
 
-     Tell that the process is alive; touches nothing.
+     Check that the process is alive. Checks no dependency.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -156,7 +156,7 @@ async def asyncio(
 ) -> LivenessResponse | ProblemDetails | None:
     """ Get liveness
 
-     Tell that the process is alive; touches nothing.
+     Check that the process is alive. Checks no dependency.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.

@@ -84,7 +84,7 @@ def sync_detailed(
 ) -> Response[Any | ProblemDetails]:
     """ Get openapi
 
-     Return the OpenAPI document of the whole API.
+     Get the OpenAPI document of the whole API.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -112,7 +112,7 @@ def sync(
 ) -> Any | ProblemDetails | None:
     """ Get openapi
 
-     Return the OpenAPI document of the whole API.
+     Get the OpenAPI document of the whole API.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -135,7 +135,7 @@ async def asyncio_detailed(
 ) -> Response[Any | ProblemDetails]:
     """ Get openapi
 
-     Return the OpenAPI document of the whole API.
+     Get the OpenAPI document of the whole API.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -163,7 +163,7 @@ async def asyncio(
 ) -> Any | ProblemDetails | None:
     """ Get openapi
 
-     Return the OpenAPI document of the whole API.
+     Get the OpenAPI document of the whole API.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.

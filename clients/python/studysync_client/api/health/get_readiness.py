@@ -77,7 +77,7 @@ def sync_detailed(
 ) -> Response[ProblemDetails | ReadinessResponse]:
     """ Get readiness
 
-     Tell that requests can be served; 503 when the database cannot be reached.
+     Check that the service can handle requests. Returns 503 when the database cannot be reached.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -105,7 +105,7 @@ def sync(
 ) -> ProblemDetails | ReadinessResponse | None:
     """ Get readiness
 
-     Tell that requests can be served; 503 when the database cannot be reached.
+     Check that the service can handle requests. Returns 503 when the database cannot be reached.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -128,7 +128,7 @@ async def asyncio_detailed(
 ) -> Response[ProblemDetails | ReadinessResponse]:
     """ Get readiness
 
-     Tell that requests can be served; 503 when the database cannot be reached.
+     Check that the service can handle requests. Returns 503 when the database cannot be reached.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -156,7 +156,7 @@ async def asyncio(
 ) -> ProblemDetails | ReadinessResponse | None:
     """ Get readiness
 
-     Tell that requests can be served; 503 when the database cannot be reached.
+     Check that the service can handle requests. Returns 503 when the database cannot be reached.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.

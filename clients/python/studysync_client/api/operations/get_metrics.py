@@ -116,7 +116,7 @@ def sync_detailed(
 ) -> Response[MetricsResponse | ProblemDetails]:
     """ Get metrics
 
-     Tell what the fleet measured in the last minutes.
+     Get the fleet's metrics of the last minutes, per minute up to an hour, per ten minutes up to a day.
 
     Args:
         minutes (int | Unset):  Default: 15.
@@ -149,7 +149,7 @@ def sync(
 ) -> MetricsResponse | ProblemDetails | None:
     """ Get metrics
 
-     Tell what the fleet measured in the last minutes.
+     Get the fleet's metrics of the last minutes, per minute up to an hour, per ten minutes up to a day.
 
     Args:
         minutes (int | Unset):  Default: 15.
@@ -177,7 +177,7 @@ async def asyncio_detailed(
 ) -> Response[MetricsResponse | ProblemDetails]:
     """ Get metrics
 
-     Tell what the fleet measured in the last minutes.
+     Get the fleet's metrics of the last minutes, per minute up to an hour, per ten minutes up to a day.
 
     Args:
         minutes (int | Unset):  Default: 15.
@@ -210,7 +210,7 @@ async def asyncio(
 ) -> MetricsResponse | ProblemDetails | None:
     """ Get metrics
 
-     Tell what the fleet measured in the last minutes.
+     Get the fleet's metrics of the last minutes, per minute up to an hour, per ten minutes up to a day.
 
     Args:
         minutes (int | Unset):  Default: 15.

@@ -18,6 +18,7 @@ from typing import cast
 def _get_kwargs(
     *,
     threshold: float | Unset = 1.0,
+    minutes: int | Unset = 15,
 
 ) -> dict[str, Any]:
     
@@ -27,6 +28,8 @@ def _get_kwargs(
     params: dict[str, Any] = {}
 
     params["threshold"] = threshold
+
+    params["minutes"] = minutes
 
 
     params = {k: v for k, v in params.items() if v is not UNSET and v is not None}
@@ -112,14 +115,16 @@ def sync_detailed(
     *,
     client: AuthenticatedClient,
     threshold: float | Unset = 1.0,
+    minutes: int | Unset = 15,
 
 ) -> Response[ProblemDetails | SlowRequestsResponse]:
     """ List slow requests
 
-     List the slowest requests of the last quarter of an hour.
+     List the slowest requests of the last minutes.
 
     Args:
         threshold (float | Unset):  Default: 1.0.
+        minutes (int | Unset):  Default: 15.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -132,6 +137,7 @@ def sync_detailed(
 
     kwargs = _get_kwargs(
         threshold=threshold,
+minutes=minutes,
 
     )
 
@@ -145,14 +151,16 @@ def sync(
     *,
     client: AuthenticatedClient,
     threshold: float | Unset = 1.0,
+    minutes: int | Unset = 15,
 
 ) -> ProblemDetails | SlowRequestsResponse | None:
     """ List slow requests
 
-     List the slowest requests of the last quarter of an hour.
+     List the slowest requests of the last minutes.
 
     Args:
         threshold (float | Unset):  Default: 1.0.
+        minutes (int | Unset):  Default: 15.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -166,6 +174,7 @@ def sync(
     return sync_detailed(
         client=client,
 threshold=threshold,
+minutes=minutes,
 
     ).parsed
 
@@ -173,14 +182,16 @@ async def asyncio_detailed(
     *,
     client: AuthenticatedClient,
     threshold: float | Unset = 1.0,
+    minutes: int | Unset = 15,
 
 ) -> Response[ProblemDetails | SlowRequestsResponse]:
     """ List slow requests
 
-     List the slowest requests of the last quarter of an hour.
+     List the slowest requests of the last minutes.
 
     Args:
         threshold (float | Unset):  Default: 1.0.
+        minutes (int | Unset):  Default: 15.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -193,6 +204,7 @@ async def asyncio_detailed(
 
     kwargs = _get_kwargs(
         threshold=threshold,
+minutes=minutes,
 
     )
 
@@ -206,14 +218,16 @@ async def asyncio(
     *,
     client: AuthenticatedClient,
     threshold: float | Unset = 1.0,
+    minutes: int | Unset = 15,
 
 ) -> ProblemDetails | SlowRequestsResponse | None:
     """ List slow requests
 
-     List the slowest requests of the last quarter of an hour.
+     List the slowest requests of the last minutes.
 
     Args:
         threshold (float | Unset):  Default: 1.0.
+        minutes (int | Unset):  Default: 15.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -227,5 +241,6 @@ async def asyncio(
     return (await asyncio_detailed(
         client=client,
 threshold=threshold,
+minutes=minutes,
 
     )).parsed

@@ -160,13 +160,13 @@ def sync_detailed(
 ) -> Response[MembershipResponse | ProblemDetails]:
     """ Change role
 
-     Change a member's role. `owner` hands the space over.
+     Change a member's role. `owner` transfers the space to them.
 
     Args:
         space_id (UUID):
         user_id (str):
         idempotency_key (str | Unset):
-        body (RoleChange): A member's new role; `owner` hands the space over.
+        body (RoleChange): A member's new role. `owner` transfers the space to them.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -202,13 +202,13 @@ def sync(
 ) -> MembershipResponse | ProblemDetails | None:
     """ Change role
 
-     Change a member's role. `owner` hands the space over.
+     Change a member's role. `owner` transfers the space to them.
 
     Args:
         space_id (UUID):
         user_id (str):
         idempotency_key (str | Unset):
-        body (RoleChange): A member's new role; `owner` hands the space over.
+        body (RoleChange): A member's new role. `owner` transfers the space to them.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -239,13 +239,13 @@ async def asyncio_detailed(
 ) -> Response[MembershipResponse | ProblemDetails]:
     """ Change role
 
-     Change a member's role. `owner` hands the space over.
+     Change a member's role. `owner` transfers the space to them.
 
     Args:
         space_id (UUID):
         user_id (str):
         idempotency_key (str | Unset):
-        body (RoleChange): A member's new role; `owner` hands the space over.
+        body (RoleChange): A member's new role. `owner` transfers the space to them.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -281,13 +281,13 @@ async def asyncio(
 ) -> MembershipResponse | ProblemDetails | None:
     """ Change role
 
-     Change a member's role. `owner` hands the space over.
+     Change a member's role. `owner` transfers the space to them.
 
     Args:
         space_id (UUID):
         user_id (str):
         idempotency_key (str | Unset):
-        body (RoleChange): A member's new role; `owner` hands the space over.
+        body (RoleChange): A member's new role. `owner` transfers the space to them.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.

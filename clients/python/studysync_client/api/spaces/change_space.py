@@ -163,7 +163,7 @@ def sync_detailed(
     Args:
         space_id (UUID):
         idempotency_key (str | Unset):
-        body (SpaceChanges): What to change of a space; what is absent stays.
+        body (SpaceChanges): The fields to change. Omitted fields keep their values.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -202,7 +202,7 @@ def sync(
     Args:
         space_id (UUID):
         idempotency_key (str | Unset):
-        body (SpaceChanges): What to change of a space; what is absent stays.
+        body (SpaceChanges): The fields to change. Omitted fields keep their values.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -236,7 +236,7 @@ async def asyncio_detailed(
     Args:
         space_id (UUID):
         idempotency_key (str | Unset):
-        body (SpaceChanges): What to change of a space; what is absent stays.
+        body (SpaceChanges): The fields to change. Omitted fields keep their values.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -275,7 +275,7 @@ async def asyncio(
     Args:
         space_id (UUID):
         idempotency_key (str | Unset):
-        body (SpaceChanges): What to change of a space; what is absent stays.
+        body (SpaceChanges): The fields to change. Omitted fields keep their values.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.

@@ -153,12 +153,12 @@ def sync_detailed(
 ) -> Response[ProblemDetails | SpaceDeletedResponse]:
     """ Delete space
 
-     Delete a space. The sessions that were studied in it stay.
+     Delete a space. Sessions studied in it are kept.
 
     Args:
         space_id (UUID):
         idempotency_key (str | Unset):
-        body (EmptyBody | Unset): Nothing has to be said.
+        body (EmptyBody | Unset): An empty body.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -192,12 +192,12 @@ def sync(
 ) -> ProblemDetails | SpaceDeletedResponse | None:
     """ Delete space
 
-     Delete a space. The sessions that were studied in it stay.
+     Delete a space. Sessions studied in it are kept.
 
     Args:
         space_id (UUID):
         idempotency_key (str | Unset):
-        body (EmptyBody | Unset): Nothing has to be said.
+        body (EmptyBody | Unset): An empty body.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -226,12 +226,12 @@ async def asyncio_detailed(
 ) -> Response[ProblemDetails | SpaceDeletedResponse]:
     """ Delete space
 
-     Delete a space. The sessions that were studied in it stay.
+     Delete a space. Sessions studied in it are kept.
 
     Args:
         space_id (UUID):
         idempotency_key (str | Unset):
-        body (EmptyBody | Unset): Nothing has to be said.
+        body (EmptyBody | Unset): An empty body.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -265,12 +265,12 @@ async def asyncio(
 ) -> ProblemDetails | SpaceDeletedResponse | None:
     """ Delete space
 
-     Delete a space. The sessions that were studied in it stay.
+     Delete a space. Sessions studied in it are kept.
 
     Args:
         space_id (UUID):
         idempotency_key (str | Unset):
-        body (EmptyBody | Unset): Nothing has to be said.
+        body (EmptyBody | Unset): An empty body.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.

@@ -160,12 +160,12 @@ def sync_detailed(
 ) -> Response[MembershipResponse | ProblemDetails]:
     """ Join space
 
-     Join a space. Joining again gives the same answer.
+     Join a space. Joining again returns the same answer.
 
     Args:
         space_id (UUID):
         idempotency_key (str | Unset):
-        body (JoinSpace | Unset): Joining by id; a private space asks for its code.
+        body (JoinSpace | Unset): Joins a space by id. A private space requires its invite code.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -199,12 +199,12 @@ def sync(
 ) -> MembershipResponse | ProblemDetails | None:
     """ Join space
 
-     Join a space. Joining again gives the same answer.
+     Join a space. Joining again returns the same answer.
 
     Args:
         space_id (UUID):
         idempotency_key (str | Unset):
-        body (JoinSpace | Unset): Joining by id; a private space asks for its code.
+        body (JoinSpace | Unset): Joins a space by id. A private space requires its invite code.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -233,12 +233,12 @@ async def asyncio_detailed(
 ) -> Response[MembershipResponse | ProblemDetails]:
     """ Join space
 
-     Join a space. Joining again gives the same answer.
+     Join a space. Joining again returns the same answer.
 
     Args:
         space_id (UUID):
         idempotency_key (str | Unset):
-        body (JoinSpace | Unset): Joining by id; a private space asks for its code.
+        body (JoinSpace | Unset): Joins a space by id. A private space requires its invite code.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -272,12 +272,12 @@ async def asyncio(
 ) -> MembershipResponse | ProblemDetails | None:
     """ Join space
 
-     Join a space. Joining again gives the same answer.
+     Join a space. Joining again returns the same answer.
 
     Args:
         space_id (UUID):
         idempotency_key (str | Unset):
-        body (JoinSpace | Unset): Joining by id; a private space asks for its code.
+        body (JoinSpace | Unset): Joins a space by id. A private space requires its invite code.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.

@@ -160,12 +160,12 @@ def sync_detailed(
 ) -> Response[OwnMembershipResponse | ProblemDetails]:
     """ Leave space
 
-     Leave a space. An owner must hand it over first, unless nobody else is in it.
+     Leave a space. An owner with other members must transfer it first.
 
     Args:
         space_id (UUID):
         idempotency_key (str | Unset):
-        body (EmptyBody | Unset): Nothing has to be said.
+        body (EmptyBody | Unset): An empty body.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -199,12 +199,12 @@ def sync(
 ) -> OwnMembershipResponse | ProblemDetails | None:
     """ Leave space
 
-     Leave a space. An owner must hand it over first, unless nobody else is in it.
+     Leave a space. An owner with other members must transfer it first.
 
     Args:
         space_id (UUID):
         idempotency_key (str | Unset):
-        body (EmptyBody | Unset): Nothing has to be said.
+        body (EmptyBody | Unset): An empty body.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -233,12 +233,12 @@ async def asyncio_detailed(
 ) -> Response[OwnMembershipResponse | ProblemDetails]:
     """ Leave space
 
-     Leave a space. An owner must hand it over first, unless nobody else is in it.
+     Leave a space. An owner with other members must transfer it first.
 
     Args:
         space_id (UUID):
         idempotency_key (str | Unset):
-        body (EmptyBody | Unset): Nothing has to be said.
+        body (EmptyBody | Unset): An empty body.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -272,12 +272,12 @@ async def asyncio(
 ) -> OwnMembershipResponse | ProblemDetails | None:
     """ Leave space
 
-     Leave a space. An owner must hand it over first, unless nobody else is in it.
+     Leave a space. An owner with other members must transfer it first.
 
     Args:
         space_id (UUID):
         idempotency_key (str | Unset):
-        body (EmptyBody | Unset): Nothing has to be said.
+        body (EmptyBody | Unset): An empty body.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.

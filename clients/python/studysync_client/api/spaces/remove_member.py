@@ -171,14 +171,14 @@ def sync_detailed(
 ) -> Response[ProblemDetails | RemovedResponse]:
     """ Remove member
 
-     Remove a member. `ban` also keeps them out, and replaces the invite code.
+     Remove a member. With `ban`, they cannot rejoin, and the invite code is replaced.
 
     Args:
         space_id (UUID):
         user_id (str):
         ban (bool | Unset):  Default: False.
         idempotency_key (str | Unset):
-        body (EmptyBody | Unset): Nothing has to be said.
+        body (EmptyBody | Unset): An empty body.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -216,14 +216,14 @@ def sync(
 ) -> ProblemDetails | RemovedResponse | None:
     """ Remove member
 
-     Remove a member. `ban` also keeps them out, and replaces the invite code.
+     Remove a member. With `ban`, they cannot rejoin, and the invite code is replaced.
 
     Args:
         space_id (UUID):
         user_id (str):
         ban (bool | Unset):  Default: False.
         idempotency_key (str | Unset):
-        body (EmptyBody | Unset): Nothing has to be said.
+        body (EmptyBody | Unset): An empty body.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -256,14 +256,14 @@ async def asyncio_detailed(
 ) -> Response[ProblemDetails | RemovedResponse]:
     """ Remove member
 
-     Remove a member. `ban` also keeps them out, and replaces the invite code.
+     Remove a member. With `ban`, they cannot rejoin, and the invite code is replaced.
 
     Args:
         space_id (UUID):
         user_id (str):
         ban (bool | Unset):  Default: False.
         idempotency_key (str | Unset):
-        body (EmptyBody | Unset): Nothing has to be said.
+        body (EmptyBody | Unset): An empty body.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -301,14 +301,14 @@ async def asyncio(
 ) -> ProblemDetails | RemovedResponse | None:
     """ Remove member
 
-     Remove a member. `ban` also keeps them out, and replaces the invite code.
+     Remove a member. With `ban`, they cannot rejoin, and the invite code is replaced.
 
     Args:
         space_id (UUID):
         user_id (str):
         ban (bool | Unset):  Default: False.
         idempotency_key (str | Unset):
-        body (EmptyBody | Unset): Nothing has to be said.
+        body (EmptyBody | Unset): An empty body.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.

@@ -9,7 +9,7 @@ from ...types import Response, UNSET
 from ... import errors
 
 from ...models.account_deleted_response import AccountDeletedResponse
-from ...models.empty_body import EmptyBody
+from ...models.account_deletion import AccountDeletion
 from ...models.problem_details import ProblemDetails
 from ...types import UNSET, Unset
 from typing import cast
@@ -18,7 +18,7 @@ from typing import cast
 
 def _get_kwargs(
     *,
-    body: EmptyBody | Unset = UNSET,
+    body: AccountDeletion | Unset = UNSET,
     idempotency_key: str | Unset = UNSET,
 
 ) -> dict[str, Any]:
@@ -137,17 +137,18 @@ def _build_response(*, client: AuthenticatedClient | Client, response: httpx.Res
 def sync_detailed(
     *,
     client: AuthenticatedClient,
-    body: EmptyBody | Unset = UNSET,
+    body: AccountDeletion | Unset = UNSET,
     idempotency_key: str | Unset = UNSET,
 
 ) -> Response[AccountDeletedResponse | ProblemDetails]:
     """ Delete account
 
-     Delete your account and all your personal data.
+     Delete your account and all personal data.
 
     Args:
         idempotency_key (str | Unset):
-        body (EmptyBody | Unset): Nothing has to be said.
+        body (AccountDeletion | Unset): The current password, required if you signed in more than
+            ten minutes ago.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -173,17 +174,18 @@ idempotency_key=idempotency_key,
 def sync(
     *,
     client: AuthenticatedClient,
-    body: EmptyBody | Unset = UNSET,
+    body: AccountDeletion | Unset = UNSET,
     idempotency_key: str | Unset = UNSET,
 
 ) -> AccountDeletedResponse | ProblemDetails | None:
     """ Delete account
 
-     Delete your account and all your personal data.
+     Delete your account and all personal data.
 
     Args:
         idempotency_key (str | Unset):
-        body (EmptyBody | Unset): Nothing has to be said.
+        body (AccountDeletion | Unset): The current password, required if you signed in more than
+            ten minutes ago.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -204,17 +206,18 @@ idempotency_key=idempotency_key,
 async def asyncio_detailed(
     *,
     client: AuthenticatedClient,
-    body: EmptyBody | Unset = UNSET,
+    body: AccountDeletion | Unset = UNSET,
     idempotency_key: str | Unset = UNSET,
 
 ) -> Response[AccountDeletedResponse | ProblemDetails]:
     """ Delete account
 
-     Delete your account and all your personal data.
+     Delete your account and all personal data.
 
     Args:
         idempotency_key (str | Unset):
-        body (EmptyBody | Unset): Nothing has to be said.
+        body (AccountDeletion | Unset): The current password, required if you signed in more than
+            ten minutes ago.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -240,17 +243,18 @@ idempotency_key=idempotency_key,
 async def asyncio(
     *,
     client: AuthenticatedClient,
-    body: EmptyBody | Unset = UNSET,
+    body: AccountDeletion | Unset = UNSET,
     idempotency_key: str | Unset = UNSET,
 
 ) -> AccountDeletedResponse | ProblemDetails | None:
     """ Delete account
 
-     Delete your account and all your personal data.
+     Delete your account and all personal data.
 
     Args:
         idempotency_key (str | Unset):
-        body (EmptyBody | Unset): Nothing has to be said.
+        body (AccountDeletion | Unset): The current password, required if you signed in more than
+            ten minutes ago.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.

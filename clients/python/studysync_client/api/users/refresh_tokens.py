@@ -128,10 +128,15 @@ def sync_detailed(
 ) -> Response[ProblemDetails | TokensResponse]:
     """ Refresh tokens
 
-     Exchange a refresh token for a new session; it works once.
+     Exchange a refresh token for new tokens.
+
+    Each refresh token works once. A repeat within 10 seconds, or with the token just before the current
+    one, returns
+    the session's current tokens. An older token ends the session.
 
     Args:
-        body (Refresh): A refresh token, which works once.
+        body (Refresh): A refresh token. It works once; a repeat because of a lost answer returns
+            the same tokens.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -161,10 +166,15 @@ def sync(
 ) -> ProblemDetails | TokensResponse | None:
     """ Refresh tokens
 
-     Exchange a refresh token for a new session; it works once.
+     Exchange a refresh token for new tokens.
+
+    Each refresh token works once. A repeat within 10 seconds, or with the token just before the current
+    one, returns
+    the session's current tokens. An older token ends the session.
 
     Args:
-        body (Refresh): A refresh token, which works once.
+        body (Refresh): A refresh token. It works once; a repeat because of a lost answer returns
+            the same tokens.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -189,10 +199,15 @@ async def asyncio_detailed(
 ) -> Response[ProblemDetails | TokensResponse]:
     """ Refresh tokens
 
-     Exchange a refresh token for a new session; it works once.
+     Exchange a refresh token for new tokens.
+
+    Each refresh token works once. A repeat within 10 seconds, or with the token just before the current
+    one, returns
+    the session's current tokens. An older token ends the session.
 
     Args:
-        body (Refresh): A refresh token, which works once.
+        body (Refresh): A refresh token. It works once; a repeat because of a lost answer returns
+            the same tokens.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -222,10 +237,15 @@ async def asyncio(
 ) -> ProblemDetails | TokensResponse | None:
     """ Refresh tokens
 
-     Exchange a refresh token for a new session; it works once.
+     Exchange a refresh token for new tokens.
+
+    Each refresh token works once. A repeat within 10 seconds, or with the token just before the current
+    one, returns
+    the session's current tokens. An older token ends the session.
 
     Args:
-        body (Refresh): A refresh token, which works once.
+        body (Refresh): A refresh token. It works once; a repeat because of a lost answer returns
+            the same tokens.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.

@@ -8,8 +8,8 @@ from ...client import AuthenticatedClient, Client
 from ...types import Response, UNSET
 from ... import errors
 
-from ...models.empty_body import EmptyBody
 from ...models.logged_out_response import LoggedOutResponse
+from ...models.logout import Logout
 from ...models.problem_details import ProblemDetails
 from ...types import UNSET, Unset
 from typing import cast
@@ -18,7 +18,7 @@ from typing import cast
 
 def _get_kwargs(
     *,
-    body: EmptyBody | Unset = UNSET,
+    body: Logout | Unset = UNSET,
 
 ) -> dict[str, Any]:
     headers: dict[str, Any] = {}
@@ -126,15 +126,15 @@ def _build_response(*, client: AuthenticatedClient | Client, response: httpx.Res
 def sync_detailed(
     *,
     client: AuthenticatedClient,
-    body: EmptyBody | Unset = UNSET,
+    body: Logout | Unset = UNSET,
 
 ) -> Response[LoggedOutResponse | ProblemDetails]:
     """ Sign out
 
-     End the session; its refresh token is dead afterwards.
+     Sign out. The refresh tokens of the sessions that end no longer work.
 
     Args:
-        body (EmptyBody | Unset): Nothing has to be said.
+        body (Logout | Unset): Which sessions to end.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -159,15 +159,15 @@ def sync_detailed(
 def sync(
     *,
     client: AuthenticatedClient,
-    body: EmptyBody | Unset = UNSET,
+    body: Logout | Unset = UNSET,
 
 ) -> LoggedOutResponse | ProblemDetails | None:
     """ Sign out
 
-     End the session; its refresh token is dead afterwards.
+     Sign out. The refresh tokens of the sessions that end no longer work.
 
     Args:
-        body (EmptyBody | Unset): Nothing has to be said.
+        body (Logout | Unset): Which sessions to end.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -187,15 +187,15 @@ body=body,
 async def asyncio_detailed(
     *,
     client: AuthenticatedClient,
-    body: EmptyBody | Unset = UNSET,
+    body: Logout | Unset = UNSET,
 
 ) -> Response[LoggedOutResponse | ProblemDetails]:
     """ Sign out
 
-     End the session; its refresh token is dead afterwards.
+     Sign out. The refresh tokens of the sessions that end no longer work.
 
     Args:
-        body (EmptyBody | Unset): Nothing has to be said.
+        body (Logout | Unset): Which sessions to end.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -220,15 +220,15 @@ async def asyncio_detailed(
 async def asyncio(
     *,
     client: AuthenticatedClient,
-    body: EmptyBody | Unset = UNSET,
+    body: Logout | Unset = UNSET,
 
 ) -> LoggedOutResponse | ProblemDetails | None:
     """ Sign out
 
-     End the session; its refresh token is dead afterwards.
+     Sign out. The refresh tokens of the sessions that end no longer work.
 
     Args:
-        body (EmptyBody | Unset): Nothing has to be said.
+        body (Logout | Unset): Which sessions to end.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.

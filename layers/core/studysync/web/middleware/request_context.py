@@ -9,7 +9,7 @@ from __future__ import annotations
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from resilience import Served, clear_deadline, performance_monitor, set_deadline, track_served
+from resilience import Degradation, clear_deadline, performance_monitor, set_deadline, track_degradation
 from studysync.context import RequestContext, begin_request, route_template
 from studysync.telemetry.logging import app_logger
 from studysync.telemetry.metrics import count_request
@@ -55,7 +55,7 @@ class RequestContextMiddleware:
         app_logger.sample()
         status = 500
 
-        with track_served() as served:
+        with track_degradation() as served:
 
             async def send_with_headers(message: Message) -> None:
                 nonlocal status
@@ -87,12 +87,12 @@ def _seconds_left(scope: Scope) -> float:
     return max(0.1, milliseconds / 1000 - ANSWER_SECONDS)
 
 
-def _add_headers(headers: MutableHeaders, context: RequestContext, served: Served) -> None:
+def _add_headers(headers: MutableHeaders, context: RequestContext, served: Degradation) -> None:
     headers["X-Request-Id"] = context.request_id
     present = {name for name, _ in headers.raw}
     headers.raw.extend(field for field in _SECURITY_FIELDS if field[0] not in present)
-    if served.degraded:
-        headers["X-Degraded"] = ", ".join(served.degraded)
+    if served.fallbacks:
+        headers["X-Degraded"] = ", ".join(served.fallbacks)
     if served.stale:
         headers["Age"] = str(int(served.age or 0))
         headers["X-Cache"] = "stale"

@@ -16,7 +16,7 @@ def test_what_is_given_back_does_not_count() -> None:
     limits = limiter(ManualClock())
     for _ in range(1000):
         assert limits.check("a").allowed
-        limits.give_back("a")
+        limits.refund("a")
     assert [limits.check("a").allowed for _ in range(11)] == [True] * 10 + [False]
 
 
@@ -27,7 +27,7 @@ def test_another_environment_is_not_given_more() -> None:
     here, there = limiter(clock, store), limiter(clock, store)
     for _ in range(20):
         here.check("a")
-        here.give_back("a")
+        here.refund("a")
     assert sum(each.check("a").allowed for _ in range(30) for each in (here, there)) <= 11
 
 
@@ -37,7 +37,7 @@ def test_nothing_comes_back_of_a_window_that_has_ended() -> None:
     limits = limiter(clock)
     limits.check("a")
     clock.advance(60)
-    limits.give_back("a")
+    limits.refund("a")
     assert [limits.check("a").allowed for _ in range(11)] == [True] * 10 + [False]
 
 
@@ -49,7 +49,7 @@ def test_what_succeeds_in_many_environments_is_no_failure() -> None:
     for each in fleet:
         assert all(each.check("a").allowed for _ in range(5))  # at once; the first of them on credit
         for _ in range(5):
-            each.give_back("a")
+            each.refund("a")
     assert sum(each.check("a").allowed for _ in range(5) for each in fleet) >= 60
 
 
@@ -71,9 +71,9 @@ def test_what_is_more_than_a_block_goes_back_to_the_store() -> None:
     assert all(here.check("a").allowed for _ in range(30))
     assert not here.check("a").allowed
     for _ in range(20):
-        here.give_back("a")
+        here.refund("a")
     assert sum(there.check("a").allowed for _ in range(30)) in (18, 19)
     store.down = True
     for _ in range(5):
-        here.give_back("a")
+        here.refund("a")
     assert here.check("a").allowed

@@ -67,7 +67,7 @@ def test_a_read_between_the_halves_of_an_invalidation_is_forgotten(clock: Manual
         blocking = True
 
         def put_if(self, *arguments: Any, **options: Any) -> bool:
-            if arguments[2].get("gone"):
+            if arguments[2].get("tombstone"):
                 writing.set()
                 go.wait(5)
             return super().put_if(*arguments, **options)
@@ -150,7 +150,7 @@ def test_functions_of_one_name_are_told_apart(clock: ManualClock) -> None:
     cached(60, manager=manager)(lambda: 1)
     with pytest.raises(ConfigurationError, match="another function has this name"):
         cached(60, manager=manager)(lambda: 2)
-    cached(120, manager=manager)(alice.__wrapped__)  # the same function may be kept by other rules
+    cached(120, manager=manager)(alice.__wrapped__)  # the same function may be kept by other policy
 
 
 def test_a_refresh_is_done_when_the_invocation_ends(clock: ManualClock) -> None:

@@ -23,19 +23,19 @@ logger = logging.getLogger("resilience")
 SAYS_NOTHING = (CircuitOpenError, ConcurrencyLimitError, DeadlineExceededError, PoolTimeoutError, RateLimitedError)
 
 
-class Judge:
+class OutcomeClassifier:
     """The rules of one circuit."""
 
     def __init__(self, name: str, config: CircuitConfig) -> None:
         self._name, self._config = name, config
 
-    def verdict(self, error: BaseException) -> bool | None:
+    def classify(self, error: BaseException) -> bool | None:
         """True: the dependency failed; False: it answered; None: the error says nothing about it.
 
         A group failed when any of its errors says so.
         """
         if isinstance(error, BaseExceptionGroup):
-            verdicts = {self.verdict(each) for each in error.exceptions}
+            verdicts = {self.classify(each) for each in error.exceptions}
             return next((verdict for verdict in (True, False) if verdict in verdicts), None)
         if isinstance(error, SAYS_NOTHING):
             return None
@@ -45,7 +45,7 @@ class Judge:
             return True
         return False if isinstance(error, Exception) else None
 
-    def fails(self, result: object) -> bool:
+    def is_failed_result(self, result: object) -> bool:
         """Whether a returned value is a failure."""
         judge = self._config.is_failure
         if judge is None:
@@ -56,16 +56,18 @@ class Judge:
             logger.warning("is_failure of circuit %s raised; ignored", self._name, exc_info=True)
             return False
 
-    def may_be_callers(self, error: BaseException | None) -> bool:
+    def may_be_callers_doing(self, error: BaseException | None) -> bool:
         """Whether a failure may be its caller's own doing; of a group, all that failed must be."""
         if isinstance(error, BaseExceptionGroup):
-            return all(self.may_be_callers(each) for each in error.exceptions if self.verdict(each))
+            return all(self.may_be_callers_doing(each) for each in error.exceptions if self.classify(each))
         return isinstance(error, self._config.caller_failures)
 
-    def asked(self, error: BaseException) -> float | None:
+    def retry_after(self, error: BaseException) -> float | None:
         """Seconds that the dependency asks to be left alone, or None."""
         if isinstance(error, BaseExceptionGroup):
-            return max((asked for each in error.exceptions if (asked := self.asked(each)) is not None), default=None)
+            return max(
+                (asked for each in error.exceptions if (asked := self.retry_after(each)) is not None), default=None
+            )
         try:
             return self._config.retry_after(error)
         except Exception:

@@ -15,12 +15,11 @@ from resilience import (
     MemoryStore,
     cached,
     deadline,
-    degraded,
     flush,
-    track_served,
+    track_degradation,
     with_fallback,
 )
-from resilience.cache.single_flight import PATIENCE
+from resilience.cache.single_flight import LONGEST_WAIT
 from resilience.testing import ManualClock
 from testing.faulty_store import FaultyStore
 from tests.unit.resilience.caching import Kit
@@ -158,7 +157,7 @@ def test_a_computation_that_hangs_disables_no_key(clock: ManualClock) -> None:
         hung = asyncio.ensure_future(slow())
         await asyncio.sleep(0)
         await asyncio.sleep(0)
-        clock.advance(PATIENCE)
+        clock.advance(LONGEST_WAIT)
         assert await slow() == 42
         hung.cancel()
 
@@ -176,7 +175,7 @@ def test_a_computation_that_hangs_disables_no_key(clock: ManualClock) -> None:
     thread = threading.Thread(target=plain, daemon=True)
     thread.start()
     assert started.wait(5)
-    clock.advance(PATIENCE)
+    clock.advance(LONGEST_WAIT)
     assert plain() == 42
     never.set()
     thread.join(5)
@@ -216,8 +215,8 @@ def test_every_waiter_is_told_that_it_got_a_fallback(clock: ManualClock) -> None
         return 42
 
     async def one() -> tuple[int, tuple[str, ...]]:
-        with track_served():
-            return await fetch(), degraded()
+        with track_degradation(), track_degradation() as served:
+            return await fetch(), tuple(served.fallbacks)
 
     async def scenario() -> None:
         assert await asyncio.gather(*(one() for _ in range(3))) == [(7, ("spare",))] * 3
@@ -303,7 +302,7 @@ def test_no_version_comes_twice(clock: ManualClock) -> None:
 
     late = Entry('"computed long ago"', clock.wall(), 0, clock.wall())
     assert seen.put(key, late, before, clock.wall() + 60) is False
-    assert seen.get(key, 0, clock.wall()).gone
+    assert seen.get(key, 0, clock.wall()).invalidated
 
 
 @pytest.mark.parametrize("attributes", [{"text": '{"~unknown": 1}', "created": 1e12}, {"text": 5}, {"other": "x"}])

@@ -8,7 +8,7 @@ from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NoAnswerError
 from typing import Final, TypeVar
 
-from resilience._workers import Workers
+from resilience._thread_pool import DaemonThreadPool
 
 T = TypeVar("T")
 _TICKS: Final = 20
@@ -18,7 +18,7 @@ _LONGEST_TICKS: Final = 4
 _THREADS: Final = 1_000
 
 
-class Bounded:
+class TimeLimiter:
     """Runs requests in threads, and stops waiting for them when their time is over.
 
     Clients know timeouts for a connection and for each read. An answer that drips, a name that is not resolved,
@@ -31,7 +31,7 @@ class Bounded:
 
     def __init__(self, name: str, deadline: float) -> None:
         self.deadline = deadline
-        self._workers = Workers(name, _THREADS, idle_seconds=10.0)
+        self._workers = DaemonThreadPool(name, _THREADS, idle_seconds=10.0)
 
     def run(self, work: Callable[[], T]) -> T:
         """Do the work in a thread and wait for it; raises TimeoutError when its time is over.

@@ -8,14 +8,14 @@ from collections import deque
 from collections.abc import Callable
 
 from resilience import events
-from resilience._fork import renew_in_child
+from resilience._fork import register_after_fork
 from resilience.breaker.states import CircuitTransition
 
 logger = logging.getLogger("resilience")
 
 
-class Changes:
-    """Changes that were not told of yet.
+class TransitionNotifier:
+    """TransitionNotifier that were not told of yet.
 
     One thread tells at a time: a slow hook keeps nobody but that thread, and hooks may use any circuit.
 
@@ -26,27 +26,27 @@ class Changes:
     def __init__(self, hook: Callable[[CircuitTransition], object] | None) -> None:
         self._hook = hook
         self.after_fork()
-        renew_in_child(self)
+        register_after_fork(self)
 
     def after_fork(self) -> None:
-        """See Renewable: what was not told of is the parent's."""
+        """See ForkAware: what was not told of is the parent's."""
         self._waiting: deque[CircuitTransition] = deque()
-        self._telling = threading.Lock()
+        self._notifying = threading.Lock()
 
-    def note(self, transition: CircuitTransition) -> None:
+    def add(self, transition: CircuitTransition) -> None:
         """Remember a change; only keeps it, so that a circuit may call this under its lock."""
         self._waiting.append(transition)
 
-    def tell(self) -> None:
+    def notify(self) -> None:
         """Tell of the changes since the last time."""
-        while self._waiting and self._telling.acquire(blocking=False):
+        while self._waiting and self._notifying.acquire(blocking=False):
             try:
                 while self._waiting:
-                    self._tell(self._waiting.popleft())
+                    self._notify_of(self._waiting.popleft())
             finally:
-                self._telling.release()
+                self._notifying.release()
 
-    def _tell(self, transition: CircuitTransition) -> None:
+    def _notify_of(self, transition: CircuitTransition) -> None:
         """Failure policy: a hook that raises is logged and ignored."""
         name, before, after, reason, wait = transition
         events.emit(events.CIRCUIT_TRANSITION, name, before=before, after=after, reason=reason, retry_after=wait)

@@ -12,13 +12,13 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
-from resilience._fork import renew_in_child
+from resilience._fork import register_after_fork
 
 T = TypeVar("T")
 _Job = tuple["Future[Any]", Callable[[], Any]]
 
 
-class Workers:
+class DaemonThreadPool:
     """Threads that do what is submitted, in order.
 
     Args:
@@ -30,10 +30,10 @@ class Workers:
     def __init__(self, name: str, most: int, *, idle_seconds: float = 60.0) -> None:
         self._name, self._most, self._idle_seconds = name, most, idle_seconds
         self.after_fork()
-        renew_in_child(self)
+        register_after_fork(self)
 
     def after_fork(self) -> None:
-        """See Renewable."""
+        """See ForkAware."""
         self._ready = threading.Condition(threading.Lock())
         self._jobs: deque[_Job] = deque()
         self._idle = self._threads = 0
