@@ -532,7 +532,7 @@ def test_the_docs_show_every_operation(browser: Browser, url: str) -> None:
 def test_the_docs_try_a_call_with_a_token(browser: Browser, url: str) -> None:
     """Whoever pastes an access token gets the real answer on the page."""
     token = register(browser, url)
-    browser.open(f"{url}/api/docs#/users/getOwnProfile")
+    browser.open(f"{url}/api/docs?from=a-link#/users/getOwnProfile")
     browser.wait_for(f"{OPERATION}.classList.contains('is-open')")  # the link leads to the operation
     browser.click(".auth-wrapper .authorize")
     browser.wait_for("document.querySelector('#auth-bearer-value')")
@@ -548,7 +548,7 @@ def test_the_docs_try_a_call_with_a_token(browser: Browser, url: str) -> None:
 
 def test_the_docs_are_readable_on_a_phone(browser: Browser, url: str) -> None:
     """At 390 pixels nothing sticks out sideways, with an operation open."""
-    browser.open(f"{url}/api/docs#/sync/syncOffline", width=390)
+    browser.open(f"{url}/api/docs?phone#/sync/syncOffline", width=390)
     browser.wait_for("document.querySelector('#operations-sync-syncOffline').classList.contains('is-open')")
     browser.wait_for("document.querySelector('#operations-sync-syncOffline .responses-table')")
     picture(browser, "docs-phone")

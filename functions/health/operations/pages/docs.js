@@ -1,6 +1,6 @@
 "use strict";
 
-const place = document.getElementById("operations");
+const place = document.getElementById("page");
 
 /** Names what Swagger UI leaves without a name, for those who do not see the page. */
 function nameParts() {
@@ -18,6 +18,21 @@ function nameParts() {
       if (!node.getAttribute("aria-label")) node.setAttribute("aria-label", name);
     }
   }
+  for (const [tag, level] of [["h2", 2], ["h3", 2], ["h4", 3], ["h5", 4]]) {
+    for (const node of place.querySelectorAll(tag)) {
+      node.setAttribute("role", "heading");
+      node.setAttribute("aria-level", level);
+    }
+  }
+  const regions = { ".information-container": "About", ".schemes-server-container": "Server", ".filter-container": "Find" };
+  for (const [selector, name] of Object.entries(regions)) {
+    for (const node of place.querySelectorAll(selector)) {
+      node.setAttribute("role", "region");
+      node.setAttribute("aria-label", name);
+    }
+  }
+  // A link inside a button: the button leads there as well.
+  for (const node of place.querySelectorAll("button a[href]")) node.removeAttribute("href");
   for (const node of place.querySelectorAll("pre, .highlight-code, .table-container, .model-box")) node.tabIndex = 0;
 }
 
