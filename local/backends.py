@@ -1,4 +1,4 @@
-"""Everything the functions talk to, as real processes on free ports of 127.0.0.1.
+"""Everything the functions connect to, as real processes on free ports of 127.0.0.1.
 
     with Backends(tmp_path, durable=False) as backends:
         os.environ.update(backends.environment)      # SUPABASE_*, AWS_*, RESILIENCE_TABLE
@@ -6,9 +6,9 @@
         with backends.new_project() as project:      # in some 0.4 s: another database, copied from the template,
             project.environment, project.dsn         # with its own PostgREST and auth; dropped at the end
 
-Several may run at once, each in a home of its own. `postgres`, `project.postgrest`, `project.auth`, `project.gateway`
-and `dynamodb` are `Part`s: `kill()`, `freeze()`, `thaw()`, `restart()` one, and the others go on. Start from the main
-thread: the kernel ends the processes together with the thread that started them.
+Several can run at once, each in its own home. `postgres`, `project.postgrest`, `project.auth`, `project.gateway` and
+`dynamodb` are `Part`s: you can `kill()`, `freeze()`, `thaw()` or `restart()` one while the others keep running. Start
+from the main thread, because the kernel ends the processes when the thread that started them ends.
 """
 
 import itertools
@@ -43,7 +43,7 @@ _REMOTE = ("SUPABASE_URL", *_REMOTE_KEYS, "SUPABASE_PUBLISHABLE_KEY", "SUPABASE_
 
 
 def remote_project() -> dict[str, str] | None:
-    """The real project that the shell points at with `SUPABASE_URL` and `SUPABASE_SECRET_KEY`; None without.
+    """The real project that `SUPABASE_URL` and `SUPABASE_SECRET_KEY` of the shell name; None without.
 
     `SUPABASE_SERVICE_ROLE_KEY` is the key of an older project.
     """
@@ -56,17 +56,18 @@ class Backends:
     """PostgreSQL, PostgREST, auth and DynamoDB below one home folder.
 
     Args:
-        home: the folder, made when it is not there.
-        on_event: called with a part's name, the seconds it took to start, and where it is.
-        durable: False for tests: quicker, and the database is deleted at the end.
+        home: the folder, created if it does not exist.
+        on_event: called with a part's name, the seconds it took to start, and its address.
+        durable: False for tests: faster, and the database is deleted at the end.
         migrations: the folder with the migrations.
-        template: the SAM template whose tables are made.
+        template: the SAM template whose tables are created.
         programs: a folder with another PostgreSQL's `postgres` and `initdb`, such as `/usr/lib/postgresql/15/bin`.
-        token_seconds: how long access tokens are valid; 0: as the configuration says.
+        token_seconds: validity of access tokens; 0: as configured.
         config: the project's `config.toml`.
-        limited: whether Auth limits calls and mails.
+        limited: whether Auth enforces rate limits.
+        old_keys: whether the functions get the JWT keys of an older project.
         remote: the environment of a real project to use instead of starting one, see `remote_project`.
-        memory: what PostgreSQL may keep of its data, as `shared_buffers` has it.
+        memory: PostgreSQL's `shared_buffers`.
     """
 
     def __init__(
@@ -81,6 +82,7 @@ class Backends:
         token_seconds: int = 0,
         config: Path = REPOSITORY / "supabase" / "config.toml",
         limited: bool = True,
+        old_keys: bool = False,
         remote: Mapping[str, str] | None = None,
         memory: str = "64MB",
     ) -> None:
@@ -88,7 +90,7 @@ class Backends:
         self._on_event, self._durable = on_event, durable
         self.migrations, self._template = migrations, template
         self._programs, self._token_seconds = programs, token_seconds
-        self._config, self._limited = config, limited
+        self._config, self._limited, self._old_keys = config, limited, old_keys
         self._lock = HomeLock(self.home)
         self._numbers = itertools.count(1)
         self._parts: list[Part] = []
@@ -96,7 +98,7 @@ class Backends:
         self._remote, self._memory = remote, memory
 
     def start(self) -> Self:
-        """Bring everything up; what is up already goes down again when a part fails."""
+        """Start everything; if a part fails, those already running are stopped."""
         self.home.make()
         self._lock.acquire()
         try:
@@ -109,7 +111,7 @@ class Backends:
         return self
 
     def stop(self) -> None:
-        """End everything, the last started first."""
+        """Stop everything, in reverse order."""
         while self._parts:
             self._parts.pop().stop()
         if not self._durable and not self._remote and hasattr(self, "postgres"):
@@ -126,13 +128,15 @@ class Backends:
 
     @property
     def dsn(self) -> str | None:
-        """The superuser's connection string of the database; None when the stack points at a real project."""
+        """The superuser's connection string of the database; None with a real project."""
         return None if self._remote else self.project.dsn
 
     @property
     def environment(self) -> dict[str, str]:
-        """What the functions need to find all of it."""
-        project = self._remote or self.project.environment
+        """The environment variables with which the functions find all of it."""
+        local = None if self._remote else self.project
+        given = local and (local.legacy_environment if self._old_keys else local.environment)
+        project = self._remote or given or {}
         table = {"RESILIENCE_TABLE": self._tables[_TABLE]} if _TABLE in self._tables else {}
         return {
             **project,
@@ -144,17 +148,17 @@ class Backends:
 
     @property
     def operator_token(self) -> str:
-        """The token of one who may operate the stack."""
+        """An operator's token."""
         return next(iter(self._operators.values()))
 
     @property
     def parts(self) -> dict[str, Part]:
-        """Every running part by name."""
+        """All running parts by name."""
         return {part.child.name: part for part in self._parts}
 
     @contextmanager
     def new_project(self) -> Iterator[Project]:
-        """A project of its own for the length of the block: an empty copy of the migrated database."""
+        """A separate project for the duration of the block: an empty copy of the migrated database."""
         number = next(self._numbers)
         database = f"{DATABASE}_{number}"
         self.postgres.create_database(database, template=template_database(self.postgres, self.migrations))
@@ -165,13 +169,13 @@ class Backends:
             self.postgres.drop_database(database)
 
     def recover(self, part: Part) -> None:
-        """Wait for a part that was launched again, and give it back what it had kept in memory."""
+        """Wait for a restarted part, and restore what it had in memory."""
         part.wait()
         if part is self.dynamodb:
             self._tables = self.dynamodb.create_tables(Template.load(self._template))
 
     def migrate(self) -> list[str]:
-        """Apply migrations that are new and have PostgREST read the schema again; their names."""
+        """Apply new migrations and make PostgREST reload the schema; returns their names."""
         if self._remote:
             return []
         applied = migrate(self.project.dsn, self.migrations)
@@ -180,7 +184,7 @@ class Backends:
         return applied
 
     def allow(self, template: Template) -> None:
-        """Hold the functions to the policies of a template that has changed."""
+        """Enforce the policies of a changed template."""
         self.dynamodb.allow(template)
 
     def _start(self) -> None:
@@ -188,7 +192,7 @@ class Backends:
         self.keys = load_keys(self.home.data / "keys.json")
         self.ports = ports
         self._operators = load_operators(self.home.data / "operator-token")
-        # The slowest to start goes first and is waited for last.
+        # The slowest part starts first and is awaited last.
         self.dynamodb = DynamoDB(self.home, ports)
         launched = time.monotonic()
         self._launch(self.dynamodb)

@@ -1,4 +1,4 @@
-"""One Supabase project: a database, PostgREST and the auth stand-in in front of it, and one address for both."""
+"""A Supabase project: a database, PostgREST and the auth stand-in in front of it, and one URL for both."""
 
 from pathlib import Path
 from types import TracebackType
@@ -15,14 +15,14 @@ from local.supabase.settings import Settings as GatewaySettings
 
 
 class Project:
-    """A project on a database that exists already. `postgrest`, `auth` and `gateway` can be broken one at a time.
+    """A project on an existing database. `postgrest`, `auth` and `gateway` can be broken one at a time.
 
     Args:
-        database: its name, and what its processes and logs are called after.
-        suffix: set for projects beside the main one.
+        database: its name, also used for its processes and logs.
+        suffix: set for projects other than the main one.
         config: the project's `config.toml`.
-        token_seconds: how long access tokens are valid; 0: as the configuration says.
-        limited: whether Auth limits calls and mails.
+        token_seconds: validity of access tokens; 0: as configured.
+        limited: whether Auth enforces rate limits.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class Project:
 
     @property
     def url(self) -> str:
-        """The project's one address."""
+        """The project's URL."""
         return self.gateway.origin
 
     @property
@@ -68,7 +68,7 @@ class Project:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What `studysync` needs to find the project, and what its clients need."""
+        """The environment variables with which `studysync` and clients find the project."""
         return {
             "SUPABASE_URL": self.url,
             "SUPABASE_PUBLISHABLE_KEY": self._keys.publishable_key,
@@ -77,7 +77,7 @@ class Project:
 
     @property
     def legacy_environment(self) -> dict[str, str]:
-        """The same with the keys of older projects."""
+        """The same, with the keys of older projects."""
         return {
             "SUPABASE_URL": self.url,
             "SUPABASE_ANON_KEY": self._keys.anon_key,
@@ -97,7 +97,7 @@ class Project:
         self.launch()
         rest_port = self.postgrest.port
         self.postgrest.wait()
-        if self.postgrest.port != rest_port:  # lost to somebody, and replaced
+        if self.postgrest.port != rest_port:  # taken by another program, and replaced
             self.gateway.configure(
                 GatewaySettings(self._keys_file, self.postgrest.port, self.auth.port).as_environment()
             )
@@ -106,7 +106,7 @@ class Project:
         self.gateway.wait()
 
     def stop(self) -> None:
-        """End all of it."""
+        """Stop all of it."""
         self.gateway.stop()
         self.auth.stop()
         self.postgrest.stop()

@@ -62,6 +62,6 @@ def child_of(parent: T, *same: object) -> T:
     for each in list(_fork._registered):
         copied = memo.get(id(each), each)
         if copied is not each:
-            _fork.renew_in_child(copied)
+            _fork.register_after_fork(copied)
             copied.after_fork()
     return child

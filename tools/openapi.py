@@ -1,6 +1,6 @@
-"""The one OpenAPI 3.1 document, merged from the apps of all functions.
+"""The single OpenAPI 3.1 document, merged from the apps of all functions.
 
-`python -m tools.openapi` writes it, `--check` fails when the committed one is stale.
+`python -m tools.openapi` writes it, `--check` fails if the committed one is stale.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def build() -> dict[str, Any]:
     schemas |= schemas["ProblemDetails"].pop("$defs")
     add_events(schemas)
     for unused in ("HTTPValidationError", "ValidationError"):
-        schemas.pop(unused, None)  # FastAPI's own, which ours take the place of
+        schemas.pop(unused, None)  # FastAPI's own schemas, which ours replace
     add_errors(document)
     add_names(document)
     add_links(document)
@@ -58,7 +58,7 @@ def build() -> dict[str, Any]:
 
 
 def main() -> int:
-    """Write the document, or with ``--check`` compare it; returns the exit status."""
+    """Write the document, or compare it with ``--check``; returns the exit status."""
     text = json.dumps(build(), indent=2, ensure_ascii=False) + "\n"
     if "--check" not in sys.argv:
         DOCUMENT.write_text(text, encoding="utf-8")

@@ -1,7 +1,7 @@
-"""Which errors each operation of the OpenAPI document may answer with, so that no status comes as a surprise.
+"""The errors that each operation of the OpenAPI document may return, so that clients can expect every status.
 
-What follows from an operation's shape (it takes a body, it needs a token) is worked out; what its domain decides is
-listed in `_OF_DOMAIN`. Every answer that a test gets is held against the outcome.
+Errors that follow from an operation's shape (it has a body, it requires a token) are derived; errors of the domains are
+listed in `_OF_DOMAIN`. Tests check every response against the result.
 """
 
 from __future__ import annotations
@@ -44,12 +44,12 @@ _OF_DOMAIN = {
 
 
 def add_errors(document: dict[str, Any]) -> None:
-    """Name every operation's errors in `document`, and describe each once."""
+    """Add every operation's errors to `document`, and describe each once."""
     used: set[int] = set()
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
             statuses = _statuses(method.upper(), path, operation)
-            for unknown in ("default", "422"):  # FastAPI documents a 422 of its own; ours is a 400
+            for unknown in ("default", "422"):  # FastAPI documents its own 422; ours is a 400
                 operation["responses"].pop(unknown, None)
             for status in sorted(statuses):
                 operation["responses"][str(status)] = {"$ref": f"#/components/responses/{_name(status)}"}
@@ -62,7 +62,7 @@ def _statuses(method: str, path: str, operation: Operation) -> set[int]:
     parameters = operation.get("parameters", [])
     places = {parameter["in"] for parameter in parameters}
     found = {500, 503} | _OF_DOMAIN.get(f"{method} {path}", set())
-    if not path.startswith("/health") or "operations" in operation["tags"]:  # whose wrong tokens are limited
+    if not path.startswith("/health") or "operations" in operation["tags"]:  # wrong operator tokens are rate limited
         found.add(429)
     if parameters or "requestBody" in operation:
         found.add(400)
@@ -70,7 +70,7 @@ def _statuses(method: str, path: str, operation: Operation) -> set[int]:
         found.add(401)
     if writes:
         found |= {413, 415}
-    # A body may name a user, a suspended account writes nothing, and an operator's path may have no operator.
+    # A body may name a user, a suspended account cannot write, and an operators' endpoint may have no operator.
     if "requestBody" in operation or "operations" in operation["tags"] or (writes and operation.get("security")):
         found.add(403)
     if "path" in places:

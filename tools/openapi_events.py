@@ -1,4 +1,4 @@
-"""What no single function knows: the payload of each kind of event, the data of each kind of change, error details."""
+"""Schemas that span several functions: payloads of events, data of changes, error details."""
 
 from __future__ import annotations
 
@@ -15,12 +15,15 @@ _CHANGED = {
 }
 _PAYLOADS = {"start": ("StartEvent", "StartPayload"), "complete": ("CompleteEvent", "CompletePayload")}
 _DETAILS: dict[str, tuple[dict[str, Any], str]] = {
-    "session_id": ({"type": "string", "format": "uuid"}, "SESSION_ALREADY_ACTIVE, CONFLICT: the session in the way."),
-    "field": ({"type": "string"}, "CONFLICT, USER_ALREADY_EXISTS and others: which field it is about."),
-    "capacity": ({"type": "integer"}, "SPACE_FULL: how many members the space takes."),
-    "max_spaces": ({"type": "integer"}, "TOO_MANY_SPACES: how many an account can be in."),
-    "max_events": ({"type": "integer"}, "REQUEST_TOO_LARGE: how many a batch takes."),
-    "max_request_bytes": ({"type": "integer"}, "REQUEST_TOO_LARGE: how many a body takes."),
+    "session_id": (
+        {"type": "string", "format": "uuid"},
+        "SESSION_ALREADY_ACTIVE, CONFLICT: the session in conflict.",
+    ),
+    "field": ({"type": "string"}, "CONFLICT, USER_ALREADY_EXISTS and others: the conflicting field."),
+    "capacity": ({"type": "integer"}, "SPACE_FULL: the maximum number of members."),
+    "max_spaces": ({"type": "integer"}, "TOO_MANY_SPACES: the maximum number of spaces per account."),
+    "max_events": ({"type": "integer"}, "REQUEST_TOO_LARGE: the maximum number of events in a batch."),
+    "max_request_bytes": ({"type": "integer"}, "REQUEST_TOO_LARGE: the maximum size of a body in bytes."),
 }
 
 
@@ -33,7 +36,7 @@ def add_events(schemas: Schemas) -> None:
     _split(schemas, "OfflineEvent", OfflineEvent.model_json_schema())
     schemas["XpTotal"] = {
         "type": "object",
-        "description": "A user's XP as a change tells it.",
+        "description": "A user's XP in a change.",
         "required": ["total_xp", "level"],
         "properties": {"total_xp": {"type": "integer"}, "level": {"type": "integer"}},
     }
@@ -43,16 +46,20 @@ def add_events(schemas: Schemas) -> None:
 
 
 def _split(schemas: Schemas, name: str, event: dict[str, Any]) -> None:
-    """Make one schema a kind of payload of the one that Python has for all events."""
+    """Create the schema of one kind of event from the model of all events."""
     kinds = event["properties"]["event_type"]["enum"]
     named = {kind: _PAYLOADS.get(kind, ("MarkEvent", None)) for kind in kinds}
     for variant, payload in dict.fromkeys(named.values()):
         own = [kind for kind in kinds if named[kind][0] == variant]
         properties = {**event["properties"], "event_type": {"type": "string", "enum": own}}
         properties["event_payload"] = {"$ref": f"#/components/schemas/{payload}"} if payload else {
-            "type": "object", "additionalProperties": True, "description": "Whatever the client wants to keep; 4 KiB.",
+            "type": "object", "additionalProperties": True, "description": "Free-form data, at most 4 KiB.",
         }  # fmt: skip
-        properties["event_id"] = {"type": "string", "format": "uuid", "description": "Made when it happens."}
+        properties["event_id"] = {
+            "type": "string",
+            "format": "uuid",
+            "description": "Generate it when the event happens.",
+        }
         schemas[variant] = {**event, "title": variant, "properties": properties}
     schemas[name] = _one_of({kind: variant for kind, (variant, _) in named.items()}, "event_type", event["description"])
 

@@ -1,4 +1,4 @@
-"""An example for every request and every answer, made from the schemas and from what fields are called."""
+"""Examples for every request and response, from the schemas and the names of fields."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _VALUES: dict[str, Any] = {
     "xp_breakdown": {"focus": 25, "session_bonus": 10}, "xp_by_source": {"focus": 310, "session_bonus": 10},
     "client_id": "Ada's phone", "next_cursor": None, "cursor": "c1.Zm9yIGxhdGVy", "id": "me", "version": "1.0.0",
 }  # fmt: skip
-"""By field. What is not of the schema's type is not taken."""
+"""By field name. Examples that do not match the schema's type are skipped."""
 _BY_FORMAT = {
     "uuid": _ID,
     "date-time": _TIME,
@@ -34,7 +34,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
 
 
 def add_examples(document: Node) -> None:
-    """Put an example beside every schema of a JSON body and an answer, and of a parameter in a path."""
+    """Add an example to every schema of a JSON body and response, and of a path parameter."""
     for methods in document["paths"].values():
         for operation in methods.values():
             bodies = [operation["requestBody"]] if "requestBody" in operation else []
@@ -52,7 +52,7 @@ def _add(document: Node, holder: Node) -> None:
 
 
 def example(document: Node, schema: Node, name: str = "") -> Any:
-    """Return a value that `schema` allows, as it might be in the field `name`."""
+    """Return a value that matches `schema` and is plausible for the field `name`."""
     if "$ref" in schema:
         schema = document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
     if "examples" in schema:

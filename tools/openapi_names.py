@@ -1,4 +1,4 @@
-"""What generators name methods, types and groups by: operationIds, summaries, names of schemas, tags and servers."""
+"""The names that client generators use: operationIds, summaries, names of schemas, tags and servers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 Document = dict[str, Any]
 
-# The routes whose function is named by what is clear where it stands, such as `start` among sessions.
+# The routes whose function has a name that is clear only in its module, such as `start` in sessions.
 _OPERATIONS = {
     "POST /api/auth/register": "registerUser",
     "POST /api/auth/login": "signIn",
@@ -50,6 +50,10 @@ _OPERATIONS = {
     "GET /health/detailed": "getDetailedHealth",
     "GET /health/dependencies": "getDependencies",
     "GET /health/metrics": "getMetrics",
+    "GET /api/users/me/export": "exportAccount",
+    "GET /health/environments": "listEnvironments",
+    "GET /health/alarms": "getAlarms",
+    "DELETE /api/auth/sessions/{auth_session_id}": "endSignIn",
     "GET /health/slow-requests": "listSlowRequests",
     "GET /health/errors": "listErrors",
     "GET /health/circuits": "listCircuits",
@@ -59,24 +63,24 @@ _OPERATIONS = {
     "POST /health/accounts/{user_id}/restore": "restoreAccount",
 }
 _TAGS = {
-    "auth": "Signing in and out, and what belongs to an account's safety.",
-    "users": "Profiles, and the account itself.",
+    "auth": "Signing in and out, and account security.",
+    "users": "Profiles and accounts.",
     "sessions": "Study sessions, from start to end.",
     "gamification": "XP, badges, streaks and leaderboards.",
-    "spaces": "Spaces, in which people study together.",
-    "sync": "What happened offline, and what changed elsewhere.",
-    "health": "How the service is; open to everybody.",
+    "spaces": "Groups that study together.",
+    "sync": "Uploading offline events and downloading changes.",
+    "health": "The public health checks.",
     "operations": "For operators.",
-    "pages": "Pages for people.",
+    "pages": "Web pages.",
 }
-_SERVERS = [{"url": "/", "description": "Where this document came from."}]
+_SERVERS = [{"url": "/", "description": "The server of this document."}]
 _RENAMED = {"Success_Union_OwnProfile__PublicProfile__": "ProfileResponse", "RequestBody": "EmptyBody"}
 _SUCCESS = re.compile(r"Success_(?:(?P<list>list)_)?(?P<name>\w+?)_+$")
 _PAGE = re.compile(r"Page_(?P<name>\w+?)_+$")
 
 
 def add_names(document: Document) -> None:
-    """Name operations by what they do, tell of tags and servers, and say where a relative URL begins."""
+    """Add names to operations, describe tags and servers, and define the base of relative URLs."""
     taken: dict[str, str] = {}
     tags: set[str] = set()
     for path, methods in document["paths"].items():
@@ -84,7 +88,7 @@ def add_names(document: Document) -> None:
             route = f"{method.upper()} {path}"
             name = _OPERATIONS.get(route) or _camel(operation["operationId"].partition("_api_")[0], route)
             if name in taken:
-                raise ValueError(f"{route} and {taken[name]} are both {name}: name one in tools/openapi_names.py")
+                raise ValueError(f"{route} and {taken[name]} are both {name}: rename one in tools/openapi_names.py")
             taken[name] = route
             operation["operationId"] = name
             operation["summary"] = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name).capitalize()
@@ -96,7 +100,7 @@ def add_names(document: Document) -> None:
 
 
 def _camel(identifier: str, route: str) -> str:
-    # FastAPI's own identifier is the function's name, the path and the method.
+    # FastAPI's own identifier consists of the function's name, the path and the method.
     path = re.sub(r"\W", "_", route.partition(" ")[2])
     first, *rest = identifier.removesuffix(f"{path}_{route.partition(' ')[0].lower()}").split("_")
     return first + "".join(word.capitalize() for word in rest)

@@ -1,11 +1,12 @@
-"""Says the same in the words that every generator understands.
+"""Rewrites the document in terms that every client generator understands.
 
-What is left out here is still enforced by the API, and was tried with openapi-generator, openapi-python-client,
+The API still enforces what is omitted here. This was tested with openapi-generator, openapi-python-client,
 openapi-typescript, hey-api and orval (`make clients`).
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,7 +21,7 @@ def simplify(document: Node) -> None:
         _simplify_inputs(operation)
     for node in _nodes(document):
         _simplify_schema(node)
-    document["components"]["schemas"]["RequestBody"]["description"] = "Nothing has to be said."
+    document["components"]["schemas"]["RequestBody"]["description"] = "An empty body."
     for schema in document["components"]["schemas"].values():
         for name, field in schema.get("properties", {}).items():
             _simplify_field(schema, name, field)
@@ -37,7 +38,7 @@ def _nodes(node: Any) -> Iterator[Node]:
 
 
 def _simplify_inputs(operation: Node) -> None:
-    """A parameter or a body that may be left out is optional; that it may be null as well helps nobody."""
+    """Make optional parameters and bodies non-nullable: that they may also be null helps nobody."""
     for parameter in operation.get("parameters", []):
         schema = parameter["schema"]
         parameter["schema"] = _without_null(schema)
@@ -66,16 +67,19 @@ def _simplify_schema(node: Node) -> None:
         node.pop("const", None)
     if isinstance(node.get("const"), str):
         node["type"], node["enum"] = "string", [node.pop("const")]
-    for bound in ("minimum", "maximum"):  # 1.0 for a whole number
+    for bound in ("minimum", "maximum"):  # 1.0 for an integer
         if node.get("type") == "integer" and isinstance(node.get(bound), float):
             node[bound] = int(node[bound])
 
 
 def _simplify_field(schema: Node, name: str, field: Node) -> None:
-    field.pop("title", None)  # some name types by it, and there are many of one title
+    field.pop("title", None)  # some generators name types by it, and titles are not unique
     if field.get("default", ...) is None:
         del field["default"]
-    if name == "success" and field.pop("default", None):  # an answer always has it
+    elif "default" in field and name != "success":  # openapi-typescript demands what has one
+        told = f"Without it: {json.dumps(field.pop('default'))}."
+        field["description"] = f"{field['description']} {told}" if "description" in field else told
+    if name == "success" and field.pop("default", None):  # always present in responses
         schema["required"] = ["success", *schema.get("required", [])]
-    if str(field.get("description", "")).startswith("From old clients"):
+    if str(field.get("description", "")).startswith("Sent by old clients"):
         field["deprecated"] = True

@@ -17,8 +17,8 @@ from local.project import Project
 Connection = psycopg.Connection[Any]
 MILLION = 1_000_000
 WARM = (
-    "Round trip on a warm connection included; random users, so rows are cold as often as in life. "
-    "PostgreSQL may keep 1 GB in memory."
+    "Includes the round trip on a warm connection. Users are random, so rows are as cold as in production. "
+    "PostgreSQL has 1 GB of shared buffers."
 )
 # What a session of 30 minutes looks like before it is completed: started half an hour ago, a heartbeat every 5 minutes.
 _SESSION = """

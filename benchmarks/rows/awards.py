@@ -25,25 +25,25 @@ def run(stage: Stage) -> list[Row]:
     """Awards to many users, to twelve users, and whole sessions begun and completed."""
     with students(stage, 10_000) as (project, connection):
         many = random_users(connection, 5_000)
-        awards, errors = _rates(stage, "Awards to 5,000 users", project.dsn, many, whole=False)
-        few, more = _rates(stage, "Awards to 12 users", project.dsn, many[:12], whole=False)
-        sessions, yet_more = _rates(stage, "Whole sessions", project.dsn, many, whole=True)
+        awards, errors = _rates(stage, "awards to 5,000 users", project.dsn, many, whole=False)
+        few, more = _rates(stage, "awards to 12 users", project.dsn, many[:12], whole=False)
+        sessions, yet_more = _rates(stage, "whole sessions", project.dsn, many, whole=True)
         row = connection.execute(_WRONG).fetchone()
     assert row is not None
     wrong = errors + more + yet_more
     return [
         Row(
-            f"awards a second with {WORKERS} workers",
-            "at least 500, without an error",
+            f"awards per second with {WORKERS} workers",
+            "at least 500, without errors",
             0.0 if wrong or row[0] else awards.median,
             500,
-            "a second",
+            "per second",
             [awards, few, sessions],
             at_least=True,
             note=f"{len(wrong)} errors {sorted(set(wrong)) or ''}; {row[0]} violations of the invariants afterwards. "
-            f"{BATCHES} batches of "
-            f"{SECONDS:.0f} s each, the {WORKERS} clients on the same two cores. An award writes ledger, totals, study "
-            "day, boards, badges and change log; a whole session is begun with 7 heartbeats and completed.",
+            f"{BATCHES} batches of {SECONDS:.0f} s each, with the {WORKERS} clients on the same two cores. "
+            "An award writes ledger, totals, study "
+            "day, boards, badges and change log; a whole session is started, sends 7 heartbeats and is completed.",
         )
     ]
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date
 from enum import StrEnum
 from typing import Literal
 from uuid import UUID
 
 from pydantic import BaseModel, Field
 
+from studysync.fields import UtcDatetime
 from studysync.web.responses import Success
 
 
@@ -48,8 +49,8 @@ class LedgerEntry(BaseModel):
     session_id: UUID
     milestone: int | None = Field(description="The XP from sessions that reached the milestone.")
     day: date = Field(description="The user's local day.")
-    occurred_at: datetime
-    created_at: datetime
+    occurred_at: UtcDatetime
+    created_at: UtcDatetime
 
 
 class Badge(BaseModel):
@@ -65,7 +66,7 @@ class Badge(BaseModel):
 class EarnedBadge(Badge):
     """A badge that the user has earned."""
 
-    earned_at: datetime
+    earned_at: UtcDatetime
 
 
 class AvailableBadge(Badge):
@@ -118,7 +119,7 @@ class Leaderboard(BaseModel):
     entries: list[LeaderboardEntry]
     me: OwnPlace
     total_users: int
-    generated_at: datetime
+    generated_at: UtcDatetime
     next_cursor: str | None
 
 

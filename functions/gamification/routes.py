@@ -11,6 +11,7 @@ from fastapi import Query
 from gamification import leaderboards, service
 from gamification.models import Badge, LeaderboardPage, LedgerEntry, Period, Streaks, UserBadges, XpSummary
 from studysync.auth.dependencies import CurrentUser, UserInPath
+from studysync.web.conditional import conditional_get
 from studysync.web.pagination import DEFAULT_LIMIT, Cursor, Limit
 from studysync.web.responses import Page, Success
 from studysync.web.routing import create_router
@@ -34,13 +35,13 @@ async def xp(caller: CurrentUser, user_id: UserInPath) -> Success[XpSummary]:
     return Success(data=await service.xp(caller, user_id))
 
 
-@router.get("/badges")
+@conditional_get(router, "/badges")
 async def badges(_caller: CurrentUser) -> Success[list[Badge]]:
     """List all badges."""
     return Success[list[Badge]].model_validate({"data": await service.catalogue()})
 
 
-@router.get("/badges/{user_id}")
+@conditional_get(router, "/badges/{user_id}")
 async def user_badges(caller: CurrentUser, user_id: UserInPath) -> Success[UserBadges]:
     """Get a user's badges, and their progress towards those not earned yet."""
     return Success(data=await service.user_badges(caller, user_id))
@@ -52,7 +53,7 @@ async def streaks(caller: CurrentUser, user_id: UserInPath) -> Success[Streaks]:
     return Success(data=await service.streaks(caller, user_id))
 
 
-@router.get("/leaderboard/{period}")
+@conditional_get(router, "/leaderboard/{period}")
 async def leaderboard(
     caller: CurrentUser,
     period: Period,

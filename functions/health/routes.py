@@ -5,11 +5,13 @@ from __future__ import annotations
 from functools import lru_cache
 from pathlib import Path
 
+from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from health import service
 from health.models import Health, Liveness, Readiness
 from health.operations.pages import page
+from studysync.web.conditional import TAGGED, StaticAnswer
 from studysync.web.responses import Success
 from studysync.web.routing import create_router
 
@@ -43,23 +45,24 @@ async def readiness() -> Success[Readiness]:
 
 
 @lru_cache(maxsize=1)
-def _document() -> bytes:
-    return Path(__file__).with_name("openapi.json").read_bytes()
+def _document() -> StaticAnswer:
+    headers = {"Cache-Control": "public, max-age=300"}
+    return StaticAnswer(Path(__file__).with_name("openapi.json").read_bytes(), "application/json", headers)
 
 
-@router.get("/api/openapi.json", response_model=None)
-async def openapi() -> Response:
+@router.get("/api/openapi.json", response_model=None, responses=TAGGED)
+async def openapi(request: Request) -> Response:
     """Get the OpenAPI document of the whole API."""
-    return Response(_document(), media_type="application/json", headers={"Cache-Control": "public, max-age=300"})
+    return _document().to(request)
 
 
-@router.get("/api/docs", response_class=HTMLResponse)
-async def docs() -> Response:
+@router.get("/api/docs", response_class=HTMLResponse, responses=TAGGED)
+async def docs(request: Request) -> Response:
     """Show the API reference."""
-    return page("docs")
+    return page("docs").to(request)
 
 
-@router.get("/health/dashboard", response_class=HTMLResponse)
-async def dashboard() -> Response:
+@router.get("/health/dashboard", response_class=HTMLResponse, responses=TAGGED)
+async def dashboard(request: Request) -> Response:
     """Show the dashboard. The page contains no data: it calls the operators' endpoints with the operator's token."""
-    return page("dashboard")
+    return page("dashboard").to(request)

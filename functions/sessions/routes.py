@@ -1,4 +1,4 @@
-"""HTTP in and out of the sessions domain."""
+"""HTTP routes of the sessions domain."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import Query
-from pydantic import BeforeValidator
 
 from sessions import service
 from sessions.models import (
@@ -25,18 +24,16 @@ from studysync.auth.dependencies import CurrentUser
 from studysync.fields import RequestBody
 from studysync.web.completed_session import SessionCompleted
 from studysync.web.idempotency import Write
-from studysync.web.pagination import DEFAULT_LIMIT, Cursor, Limit, absent_when_empty
+from studysync.web.pagination import DEFAULT_LIMIT, Cursor, Limit
 from studysync.web.responses import Page, Success
 from studysync.web.routing import create_router
 
 router = create_router("sessions", prefix="/api/sessions")
 
-StatusFilter = Annotated[Status | None, BeforeValidator(absent_when_empty)]
-
 MAX_EVENTS = 1000
-"""Rows a page, also where none are asked for: old clients take the first page for all there is. It is the events of any
-session that somebody sat through; fewer where their payloads would be too large for one answer."""
-EventsLimit = Annotated[int, Query(ge=1, le=MAX_EVENTS, description="Rows a page.")]
+"""Rows per page, also by default, because old clients read only the first page. It fits all events of any real session;
+fewer if their payloads would be too large for one response."""
+EventsLimit = Annotated[int, Query(ge=1, le=MAX_EVENTS, description="The maximum number of rows on the page.")]
 
 
 @router.post("/start", status_code=201)
@@ -47,7 +44,7 @@ async def start(write: Write, body: StartSession) -> Success[SessionStarted]:
 
 @router.get("")
 async def list_sessions(
-    caller: CurrentUser, status: StatusFilter = None, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None
+    caller: CurrentUser, status: Status | None = None, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None
 ) -> Page[Session]:
     """List your sessions, newest first."""
     return await service.list_own(caller.user_id, status, limit, cursor)
@@ -55,7 +52,7 @@ async def list_sessions(
 
 @router.get("/active")
 async def active(caller: CurrentUser) -> Success[Session]:
-    """Get your active session; 404 when there is none."""
+    """Get your active session. Returns 404 if there is none."""
     return Success(data=await service.get_active(caller.user_id))
 
 
@@ -81,7 +78,7 @@ async def record_event(write: Write, session_id: UUID, body: AuditEvent) -> Succ
 async def list_events(
     caller: CurrentUser, session_id: UUID, limit: EventsLimit = MAX_EVENTS, cursor: Cursor = None
 ) -> Page[SessionEvent]:
-    """List the events of the session in order, with those of its lifecycle."""
+    """List the events of the session in order, including its start and end."""
     return await service.list_events(caller.user_id, session_id, limit, cursor)
 
 

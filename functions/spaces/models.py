@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, Field, StringConstraints
 
-from studysync.fields import UNCHANGED, DisplayText, RequestBody
+from studysync.fields import UNCHANGED, DisplayText, Integer, MultilineText, RequestBody, UtcDatetime
 
 Role = Literal["member", "moderator", "owner"]
 Visibility = Literal["public", "private"]
 SpaceName = Annotated[DisplayText, StringConstraints(min_length=1, max_length=80)]
-Description = Annotated[DisplayText, StringConstraints(max_length=1000)]
-Capacity = Annotated[int, Field(ge=2, le=500)]
+Description = Annotated[MultilineText, StringConstraints(max_length=1000)]
+Capacity = Annotated[Integer, Field(ge=2, le=500)]
 InviteCode = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z-]{1,40}$")]
 
 
@@ -63,7 +62,7 @@ class Space(BaseModel):
     visibility: Visibility
     capacity: int
     member_count: int
-    created_at: datetime
+    created_at: UtcDatetime
     owner_id: UUID
     is_member: bool
     role: Role | None = Field(description="The caller's role; null for non-members.")
@@ -73,7 +72,7 @@ class Space(BaseModel):
 class OwnSpace(Space):
     """A space that the caller is a member of."""
 
-    joined_at: datetime
+    joined_at: UtcDatetime
 
 
 class Membership(BaseModel):
@@ -83,7 +82,7 @@ class Membership(BaseModel):
     user_id: UUID
     is_member: Literal[True]
     role: Role
-    joined_at: datetime
+    joined_at: UtcDatetime
 
 
 class OwnMembership(BaseModel):
@@ -109,7 +108,7 @@ class Member(BaseModel):
     user_id: UUID
     username: str
     role: Role
-    joined_at: datetime
+    joined_at: UtcDatetime
     xp: int
     is_studying: bool = Field(description="Whether the member has an active session.")
 
@@ -122,7 +121,7 @@ class Activity(BaseModel):
     user_id: UUID
     username: str
     details: dict[str, Any]
-    occurred_at: datetime
+    occurred_at: UtcDatetime
 
 
 class RenewedCode(BaseModel):

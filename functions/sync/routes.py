@@ -1,4 +1,4 @@
-"""HTTP in and out of the sync domain."""
+"""HTTP routes of the sync domain."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from uuid import UUID
 
 from studysync.auth.dependencies import CurrentUser
 from studysync.fields import RequestBody
+from studysync.web.conditional import conditional_get
 from studysync.web.idempotency import Write
 from studysync.web.pagination import DEFAULT_LIMIT, Cursor, Limit
 from studysync.web.responses import Page, Success
@@ -30,13 +31,13 @@ async def list_rejected(caller: CurrentUser, limit: Limit = DEFAULT_LIMIT, curso
 
 @router.post("/rejected/{event_id}/retry")
 async def retry(write: Write, event_id: UUID, body: RequestBody | None = None) -> Success[RetriedEvent]:
-    """Retry a rejected event, with those that waited for it."""
+    """Retry a rejected event, and the events that waited for it."""
     return Success(data=await service.retry(write, event_id, body))
 
 
-@router.get("/changes")
+@conditional_get(router, "/changes")
 async def changes(caller: CurrentUser, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None) -> Changes:
-    """List what changed for you since a cursor, so that another device catches up."""
+    """List what changed for you since a cursor, so that your other devices can catch up."""
     return await service.changes(caller, limit, cursor)
 
 

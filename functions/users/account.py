@@ -1,4 +1,4 @@
-"""What an account's owner does with it: password, address, deletion, and taking everything along."""
+"""What users can do with their account: change password and email address, delete it, export its data."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ from users.service import own_profile
 from users.sign_in import describe_session, log_sign_in, require_password, supabase_auth
 from users.timing import steady_time
 
-# A table, and the key of the row of it that came last, each value as text.
+# A table, and the key of its last exported row, each value as text.
 _POSITION: TypeAdapter[tuple[str, list[str]]] = TypeAdapter(
     tuple[Annotated[str, Field(max_length=100)], list[str]], config=DEFERRED
 )
-# What mails ask to confirm: the address of a new account, another address of an old one.
+# What an email asks to confirm: the address of a new account, or a new address of an existing one.
 _CONFIRMATIONS = ("signup", "email_change", "magiclink")
 
 
 async def send_reset(email: str) -> None:
-    """Mail a link to choose a new password, if the address has an account; nobody is told."""
+    """Email a link to choose a new password, if the address has an account. The response never reveals that."""
     await mail_attempt(email).count()
     async with steady_time():
         await supabase_auth().send_mail("/recover", email=email)
 
 
 async def send_confirmation(email: str) -> None:
-    """Mail once more what is to be confirmed, if anything is; nobody is told."""
+    """Send the pending confirmation email again, if any. The response never reveals whether there is one."""
     await mail_attempt(email).count()
     async with steady_time():
         kind = await database().call("awaited_confirmation", p_email=email)
@@ -45,13 +45,13 @@ async def send_confirmation(email: str) -> None:
 
 
 async def reset_password(token: str, password: str) -> Tokens:
-    """Set a new password for who holds the token of a mail; every other session ends.
+    """Set a new password with the token from an email. All other sessions end.
 
     Raises:
-        ApiError: AUTHENTICATION_ERROR, the token is not good; AUTHORIZATION_ERROR, the account has a second factor.
+        ApiError: AUTHENTICATION_ERROR, the token is invalid; AUTHORIZATION_ERROR, the account has a second factor.
     """
     tokens = await _take("recovery", token)
-    if tokens is None:  # pragma: no cover - a recovery has one mail
+    if tokens is None:  # pragma: no cover - a recovery needs only one email
         raise unauthenticated()
     auth = supabase_auth()
     try:
@@ -66,7 +66,7 @@ async def reset_password(token: str, password: str) -> Tokens:
 
 
 async def change_password(caller: Caller, password: str, new_password: str) -> None:
-    """Set a new password for who knows the old one; every other session ends.
+    """Set a new password, given the old one. All other sessions end.
 
     Raises:
         ApiError: REAUTHENTICATION_REQUIRED, the old one is wrong; AUTHENTICATION_ERROR, the session has ended.
@@ -78,7 +78,7 @@ async def change_password(caller: Caller, password: str, new_password: str) -> N
 
 
 async def change_email(caller: Caller, email: str, password: str) -> None:
-    """Have the new address confirmed, and the old one; one that is taken is not told of.
+    """Request confirmation from the new address and the old one; whether the new one is taken is not revealed.
 
     Raises:
         ApiError: as `change_password`.
@@ -90,10 +90,10 @@ async def change_email(caller: Caller, email: str, password: str) -> None:
 
 
 async def confirm_email(token: str) -> EmailConfirmed:
-    """Take the token of a mail that asks to confirm an address.
+    """Confirm an address with the token from an email.
 
     Raises:
-        ApiError: AUTHENTICATION_ERROR, the token is not good.
+        ApiError: AUTHENTICATION_ERROR, the token is invalid.
     """
     for kind in _CONFIRMATIONS[:-1]:
         try:
@@ -107,15 +107,15 @@ async def confirm_email(token: str) -> EmailConfirmed:
     if tokens is None:
         return EmailConfirmed(confirmed=False)
     await database().call("confirm_email", p_user_id=str(tokens.user_id))
-    await supabase_auth().sign_out(tokens.token)  # a link in a mail is no sign-in
+    await supabase_auth().sign_out(tokens.token)  # a link in an email must not sign anyone in
     return EmailConfirmed(confirmed=True)
 
 
 async def delete_account(request: WriteRequest, password: str | None) -> AccountDeleted:
-    """Delete the caller's account and everything personal.
+    """Delete the caller's account and all personal data.
 
     Raises:
-        ApiError: REAUTHENTICATION_REQUIRED, the password is wrong, or there is none and the session is not new;
+        ApiError: REAUTHENTICATION_REQUIRED, the password is wrong, or it is missing and the session is not new;
             AUTHENTICATION_ERROR, the session has ended.
     """
     caller, verified = request.caller, False
@@ -126,7 +126,7 @@ async def delete_account(request: WriteRequest, password: str | None) -> Account
             )
         except ApiError as error:
             if error.kind is not NOT_FOUND:
-                raise  # one that is gone already is deleted once more, with the same answer
+                raise  # deleting a deleted account again returns the same answer
         else:
             await require_password(profile["email"] or "", password)
             verified = True
@@ -135,7 +135,7 @@ async def delete_account(request: WriteRequest, password: str | None) -> Account
 
 
 async def export(caller: Caller, limit: int, cursor: str | None) -> Page[ExportedRow]:
-    """Return a page of everything that is kept of the caller, table by table."""
+    """Return a page of all data stored about the caller, table by table."""
     table, after = decode_cursor(cursor, _POSITION) or (None, None)
     rows = await database().call(
         "export_account", p_user_id=str(caller.user_id), p_table=table, p_after=after, p_limit=limit + 1
@@ -146,7 +146,7 @@ async def export(caller: Caller, limit: int, cursor: str | None) -> Page[Exporte
 
 
 async def _take(kind: str, token: str, *, last: bool = True) -> Tokens | None:
-    """Use a token of a mail up; a wrong one counts once, whatever it is tried as."""
+    """Use up the token of an email; a wrong token counts once, whatever it is tried as."""
     attempt = mail_token_attempt()
     await attempt.count()
     try:

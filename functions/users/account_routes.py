@@ -1,4 +1,4 @@
-"""HTTP in and out of accounts and sign-in."""
+"""HTTP routes of accounts and sign-in."""
 
 from __future__ import annotations
 
@@ -40,15 +40,15 @@ router = create_router("users")
 
 @router.post("/api/auth/register", status_code=201)
 async def register(body: Registration, idempotency_key: IdempotencyKey = None) -> Success[Registered]:
-    """Register; where the stage asks for a confirmed address, confirm it before you sign in."""
+    """Register an account. If this stage requires it, confirm your email address before you sign in."""
     if body.user_id is not None or body.created_by is not None:
-        raise forbidden("An account gets its id from the server.")
+        raise forbidden("The server assigns the user id.")
     return Success(data=await registration.register(body, idempotency_key))
 
 
 @router.post("/api/auth/login")
 async def login(body: Login) -> Success[Tokens]:
-    """Sign in with address and password."""
+    """Sign in with email address and password."""
     email = body.email.strip().lower()
     tokens = await sign_in.sign_in(email, body.password.get_secret_value())
     await sign_in.describe_session(tokens)
@@ -59,8 +59,8 @@ async def login(body: Login) -> Success[Tokens]:
 async def refresh(body: Refresh) -> Success[Tokens]:
     """Exchange a refresh token for new tokens.
 
-    It works once. A repeat within 10 seconds, or with the token just before the current one, gets the session's current
-    tokens; an older one ends the session.
+    Each refresh token works once. A repeat within 10 seconds, or with the token just before the current one, returns
+    the session's current tokens. An older token ends the session.
     """
     return Success(data=_own(await sign_in.refresh(body.refresh_token.get_secret_value()), body))
 
@@ -72,7 +72,7 @@ def _own(tokens: Tokens, body: RequestBody) -> Tokens:
 
 @router.post("/api/auth/logout")
 async def logout(caller: FirstFactorUser, body: Logout | None = None) -> Success[LoggedOut]:
-    """Sign out; the refresh tokens of the sessions that end are dead."""
+    """Sign out. The refresh tokens of the sessions that end no longer work."""
     refuse_other_user(caller.user_id, body)
     await sign_in.sign_out(caller, body.scope if body else "local")
     return Success(data=LoggedOut())
@@ -80,32 +80,32 @@ async def logout(caller: FirstFactorUser, body: Logout | None = None) -> Success
 
 @router.get("/api/auth/sessions")
 async def list_sessions(caller: CurrentUser) -> Success[list[SignIn]]:
-    """List where you are signed in."""
+    """List your active sign-ins."""
     return Success(data=await sign_in.list_sessions(caller))
 
 
 @router.delete("/api/auth/sessions/{auth_session_id}")
 async def end_session(request: Write, auth_session_id: UUID) -> Success[SignInEnded]:
-    """Sign out somewhere else, or here."""
+    """End one of your sign-ins: this one, or one on another device."""
     return Success(data=await request.run("end_auth_session", SignInEnded, auth_session=str(auth_session_id)))
 
 
 @router.post("/api/auth/password/forgot", status_code=202)
 async def forgot_password(body: EmailOnly) -> Success[Accepted]:
-    """Ask for a mail with a link to choose a new password."""
+    """Request an email with a link to choose a new password."""
     await account.send_reset(body.email)
     return Success(data=Accepted())
 
 
 @router.post("/api/auth/password/reset")
 async def reset_password(body: PasswordReset) -> Success[Tokens]:
-    """Choose a new password with the token of the mail; every other session ends."""
+    """Choose a new password with the token from the email. All other sessions end."""
     return Success(data=await account.reset_password(body.token.get_secret_value(), body.password.get_secret_value()))
 
 
 @router.post("/api/auth/password/change")
 async def change_password(caller: CurrentUser, body: PasswordChange) -> Success[PasswordChanged]:
-    """Change your password; every other session ends."""
+    """Change your password. All other sessions end."""
     refuse_other_user(caller.user_id, body)
     await account.change_password(caller, body.password.get_secret_value(), body.new_password.get_secret_value())
     return Success(data=PasswordChanged())
@@ -113,7 +113,7 @@ async def change_password(caller: CurrentUser, body: PasswordChange) -> Success[
 
 @router.post("/api/auth/email/change", status_code=202)
 async def change_email(caller: CurrentUser, body: EmailChange) -> Success[Accepted]:
-    """Change your address: mails to the new one and the old one ask to confirm it."""
+    """Change your email address. Emails to the new and the old address ask for confirmation."""
     refuse_other_user(caller.user_id, body)
     await account.change_email(caller, body.email, body.password.get_secret_value())
     return Success(data=Accepted())
@@ -121,26 +121,26 @@ async def change_email(caller: CurrentUser, body: EmailChange) -> Success[Accept
 
 @router.post("/api/auth/email/confirm")
 async def confirm_email(body: EmailConfirmation) -> Success[EmailConfirmed]:
-    """Confirm an address with the token of the mail."""
+    """Confirm an email address with the token from the email."""
     return Success(data=await account.confirm_email(body.token.get_secret_value()))
 
 
 @router.post("/api/auth/email/resend", status_code=202)
 async def resend_confirmation(body: EmailOnly) -> Success[Accepted]:
-    """Ask for the mail once more that confirms an address."""
+    """Request the confirmation email again."""
     await account.send_confirmation(body.email)
     return Success(data=Accepted())
 
 
 @router.get("/api/users/me/export")
 async def export(caller: CurrentUser, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None) -> Page[ExportedRow]:
-    """Get everything that is kept about you, page by page."""
+    """Export all data stored about you, page by page."""
     return await account.export(caller, limit, cursor)
 
 
 @router.delete("/api/users/me")
 async def delete_account(request: Write, body: AccountDeletion | None = None) -> Success[AccountDeleted]:
-    """Delete your account and everything personal."""
+    """Delete your account and all personal data."""
     refuse_other_user(request.caller.user_id, body)
     password = body.password.get_secret_value() if body and body.password else None
     return Success(data=await account.delete_account(request, password))

@@ -1,4 +1,4 @@
-"""Supabase Auth: accounts, sessions and mails, with its refusals put into the contract's words."""
+"""Supabase Auth: accounts, sessions and emails. Its errors become errors of the contract."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from studysync.settings import Settings, get_settings
 from users.auth_client import AuthClient, AuthRefusedError, auth_unavailable
 from users.models import Tokens
 
-# Wrong address and wrong password must not be told apart; the others say that a token or session is not good any more.
+# A wrong address and a wrong password must be indistinguishable; the others mean that a token or session is no longer
+# valid.
 _UNAUTHENTICATED = frozenset(
     {
         "invalid_credentials",
@@ -35,40 +36,40 @@ _UNAUTHENTICATED = frozenset(
         "otp_expired",
     }
 )
-# What signing out may hear: the session has ended already, or went with its account.
+# Possible errors when signing out: the session has ended already, or was deleted with its account.
 _ENDED = frozenset({"session_not_found", "session_expired", "user_not_found"})
 _WRONG_CREDENTIALS = "The email address or the password is wrong."
 _REFRESH_REFUSED = "The refresh token is not valid."
 _TOKEN_REFUSED = "The access token is not valid."  # noqa: S105 - a message
-_LINK_REFUSED = "The link is not valid, or was used before."
+_LINK_REFUSED = "The link is invalid or was used before."
 
 
 class AccountRefusedError(Exception):
-    """Supabase Auth would not make an account. Why is found out in the database, because it does not always say."""
+    """Supabase Auth rejected an account. The reason is read from the database, as Auth does not always give it."""
 
 
 class SupabaseAuth:
     """Accounts and tokens.
 
     Args:
-        settings: where Supabase Auth is, and the keys.
-        client: the HTTP pool to use.
+        settings: Supabase Auth's URL, and the keys.
+        client: the HTTP client.
     """
 
     def __init__(self, settings: Settings, client: httpx.AsyncClient) -> None:
         self._client = AuthClient(settings, client)
 
     async def create_account(self, email: str, password: str, metadata: dict[str, Any], *, confirmed: bool) -> None:
-        """Make an account; the database makes its profile from `metadata` in the same transaction.
+        """Create an account; the database creates its profile from `metadata` in the same transaction.
 
         Args:
             email: its address.
             password: its password.
-            metadata: what the database's trigger reads.
-            confirmed: whether the address counts as confirmed; one that does not may not sign in.
+            metadata: read by the database's trigger.
+            confirmed: whether the address counts as confirmed; otherwise the account cannot sign in.
 
         Raises:
-            AccountRefusedError: there is one already, or the database refused the profile.
+            AccountRefusedError: it exists already, or the database rejected the profile.
             ApiError: SERVICE_UNAVAILABLE.
         """
         account = {"email": email, "password": password, "email_confirm": confirmed, "user_metadata": metadata}
@@ -83,33 +84,33 @@ class SupabaseAuth:
         """Return a new session.
 
         Raises:
-            ApiError: AUTHENTICATION_ERROR, in the same words whether the address or the password is wrong.
+            ApiError: AUTHENTICATION_ERROR, with the same message whether the address or the password is wrong.
         """
         if not email or not password or not writable(email + password):
-            raise unauthenticated(_WRONG_CREDENTIALS)  # nobody's; the database would stumble over them
+            raise unauthenticated(_WRONG_CREDENTIALS)  # cannot belong to an account, and would cause a database error
         return await self._session("sign_in", "password", _WRONG_CREDENTIALS, email=email, password=password)
 
     async def refresh(self, refresh_token: str) -> Tokens:
-        """Return the session's tokens for a refresh token, which is used up.
+        """Return the session's new tokens for a refresh token, which is used up.
 
-        One that comes again because its answer was lost gets the tokens of that answer.
+        A repeat because of a lost answer returns the same tokens.
 
         Raises:
-            ApiError: AUTHENTICATION_ERROR, it was used before or never was one.
+            ApiError: AUTHENTICATION_ERROR, it was used before or is not a refresh token.
         """
         if not writable(refresh_token):
-            raise unauthenticated(_REFRESH_REFUSED)  # the database would stumble over it
+            raise unauthenticated(_REFRESH_REFUSED)  # it would cause a database error
         return await self._session("refresh", "refresh_token", _REFRESH_REFUSED, refresh_token=refresh_token)
 
     async def verify(self, kind: str, token: str) -> Tokens | None:
-        """Take the token of a mail, which is used up, and return a session; ``None``: another mail has to be answered.
+        """Use up the token of an email and return a session; ``None``: another email has to be confirmed too.
 
         Args:
-            kind: what the mail was for: `recovery`, `signup`, `magiclink`, `email_change`.
+            kind: the purpose of the email: `recovery`, `signup`, `magiclink`, `email_change`.
             token: from its link.
 
         Raises:
-            ApiError: AUTHENTICATION_ERROR, it is too old, was used before or never was one.
+            ApiError: AUTHENTICATION_ERROR, it has expired, was used before or is not such a token.
         """
         if not writable(token):
             raise unauthenticated(_LINK_REFUSED)
@@ -124,24 +125,24 @@ class SupabaseAuth:
         raise auth_unavailable(ValueError("the answer is empty"))
 
     async def change_password(self, access_token: str, password: str) -> None:
-        """Set another password, in the name of the user whose token it is.
+        """Set a new password on behalf of the user of the token.
 
         Raises:
-            ApiError: AUTHENTICATION_ERROR; VALIDATION_ERROR, the project's rules do not take the password.
+            ApiError: AUTHENTICATION_ERROR; VALIDATION_ERROR, the password violates the project's rules.
         """
         try:
             await self._client.call(
                 "change_password", "PUT /user", {"password": password}, token=access_token, holds="id"
             )
         except AuthRefusedError as error:
-            if error.code == "same_password":  # or it was changed by a call whose answer was lost
+            if error.code == "same_password":  # or a call whose answer was lost changed it
                 return
             if error.code == "weak_password":
                 raise ApiError(VALIDATION_ERROR, "The password was not accepted.") from error
             _refuse(error, _TOKEN_REFUSED)
 
     async def change_email(self, access_token: str, email: str) -> None:
-        """Have the mails sent that confirm another address; one that is taken gets none, and nobody is told.
+        """Send the emails that confirm a new address; a taken address gets none, and nobody learns that.
 
         Raises:
             ApiError: AUTHENTICATION_ERROR.
@@ -153,22 +154,22 @@ class SupabaseAuth:
                 _refuse(error, _TOKEN_REFUSED)
 
     async def send_mail(self, path: str, **fields: Any) -> None:
-        """Have a mail sent to an address, if it has an account that waits for one; nobody is told whether it has."""
+        """Send a pending email to an address, if it has an account that waits for one; nobody learns whether it has."""
         try:
             await self._client.call("send_mail", f"POST {path}", fields)
         except AuthRefusedError as error:
-            if error.code == "over_request_rate_limit":  # counts calls, whomever they are about
+            if error.code == "over_request_rate_limit":  # this limit counts all calls together
                 _refuse(error, "")
 
     async def sign_out(self, access_token: str, scope: str = "local") -> None:
-        """End sessions of the user whose token it is; one that has ended already is fine.
+        """End sessions of the token's user; one that has ended already is no error.
 
         Args:
-            access_token: of the session at hand.
+            access_token: of the current session.
             scope: `local`, this session; `others`, all but this one; `global`, all.
 
         Raises:
-            ApiError: AUTHENTICATION_ERROR, Supabase Auth does not take the token; the session may go on.
+            ApiError: AUTHENTICATION_ERROR, Supabase Auth rejects the token; the session may stay active.
         """
         try:
             await self._client.call("sign_out", f"POST /logout?scope={scope}", token=access_token)
@@ -201,7 +202,7 @@ def _tokens(answer: dict[str, Any]) -> Tokens:
 
 
 def session_of(access_token: str) -> str:
-    """Return the session that a token of Supabase Auth's own answer names; it needs no check."""
+    """Return the session id in a token that Supabase Auth just issued; it needs no verification."""
     claims: dict[str, Any] = jwt.decode(access_token, options={"verify_signature": False})
     return str(claims["session_id"])
 
@@ -210,7 +211,7 @@ def _refuse(error: AuthRefusedError, message: str) -> NoReturn:
     if error.code in _UNAUTHENTICATED:
         raise unauthenticated(message) from error
     if error.code == "insufficient_aal":
-        raise forbidden("This account has a second factor, which this session has not shown.") from error
+        raise forbidden("Verify your second factor to continue.") from error
     if error.code == "over_request_rate_limit":
         raise ApiError(RATE_LIMIT_EXCEEDED, "Too many attempts.", headers={"Retry-After": "60"}) from error
     raise auth_unavailable(error) from error

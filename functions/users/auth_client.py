@@ -1,9 +1,8 @@
-"""Calls to Supabase Auth: one request each, and what its answer means.
+"""Calls to Supabase Auth: one request each, and the interpretation of the response.
 
-Failure policy: what Supabase Auth refuses shows that it works, and is raised as AuthRefusedError with its code.
-Whatever else comes back (a gateway's page, a status of a platform that is not well, a success without what it should
-hold) is an outage: a 503 for the client and a failure for the breaker `auth`. What takes too long counts only when
-several callers have it.
+Failure policy: an error of Supabase Auth itself shows that it works, and is raised as AuthRefusedError with its code.
+Anything else (a gateway's page, a status of an unhealthy platform, an incomplete success) is an outage: a 503 for the
+client and a failure for the breaker `auth`. Timeouts count only when several callers have them.
 """
 
 from __future__ import annotations
@@ -25,18 +24,18 @@ from studysync.settings import Settings
 from studysync.telemetry.logging import app_logger
 from studysync.telemetry.tracing import trace_call
 
-_UNAVAILABLE = "Sign-in is unavailable for a moment."
-_TIMEOUT_SECONDS = 8.0  # passwords are slow to check on purpose
+_UNAVAILABLE = "Sign-in is temporarily unavailable."
+_TIMEOUT_SECONDS = 8.0  # checking passwords is slow on purpose
 _SERVER_ERROR, _UNAUTHORIZED, _NO_CONTENT = 500, 401, 204
 _WAITED_IN_VAIN = frozenset({408, 504, 524, 544})
-_API_VERSION = "2024-01-01"  # the first whose errors have their code in one place
+_API_VERSION = "2024-01-01"  # the first version with the error code in one place
 _CODE = re.compile(r"[a-z][a-z0-9_]*")
-# Its word for a database that would not take an account: the one failure inside that is an answer.
+# Its code for a database that rejected an account: the only internal error that is an answer.
 _DATABASE_REFUSED = "unexpected_failure"
 
 
 class AuthRefusedError(Exception):
-    """Supabase Auth answers that it will not.
+    """Supabase Auth answered with an error.
 
     Attributes:
         code: GoTrue's, such as ``invalid_credentials``.
@@ -48,10 +47,10 @@ class AuthRefusedError(Exception):
 
 
 class AuthDownError(Exception):
-    """No answer of Supabase Auth's, or none that can be used."""
+    """Supabase Auth did not answer, or its answer cannot be used."""
 
 
-# Supabase Auth can be down while the database is well, and the other way round.
+# Supabase Auth can be down while the database works, and vice versa.
 breaker = CircuitBreaker(
     "auth",
     failure_threshold=5,
@@ -59,10 +58,10 @@ breaker = CircuitBreaker(
     max_recovery_timeout=10.0,
     minimum_calls=20,
     lease_seconds=10.0,
-    # A mistake of ours on the way there, such as a body that cannot be written, must not shut sign-in for everybody.
+    # Our own bugs, such as a body that cannot be serialised, must not disable sign-in for everyone.
     handled_exceptions=(AuthDownError, httpx.HTTPError, TimeoutError),
     excluded_exceptions=(AuthRefusedError,),
-    # A sign-in that takes too long may be its caller's own doing.
+    # A slow sign-in may be its caller's own fault.
     minimum_callers=3,
     caller_failures=(TimeoutError,),
     caller=current_caller,
@@ -73,8 +72,8 @@ class AuthClient:
     """Sends requests to Supabase Auth with the project's API key.
 
     Args:
-        settings: where Supabase Auth is, and the keys.
-        client: the HTTP pool to use. It sends again what broke with its connection, but what says `once`.
+        settings: Supabase Auth's URL, and the keys.
+        client: the HTTP client. It retries after a broken connection, except requests marked `once`.
     """
 
     def __init__(self, settings: Settings, client: httpx.AsyncClient) -> None:
@@ -91,18 +90,18 @@ class AuthClient:
         holds: str | None = None,
         once: bool = False,
     ) -> dict[str, Any]:
-        """Send one request and return its answer.
+        """Send one request and return its response.
 
         Args:
-            name: for figures and traces.
+            name: for metrics and traces.
             request: method and path, such as ``POST /logout?scope=local``.
             body: sent as JSON.
-            token: a user's, to speak for them; ``None``: as the service role.
-            holds: a field without which an answer is none.
-            once: never send it a second time.
+            token: a user's, to act on their behalf; ``None``: as the service role.
+            holds: a field that a valid response has.
+            once: never retry.
 
         Raises:
-            AuthRefusedError: Supabase Auth refuses.
+            AuthRefusedError: Supabase Auth returned an error.
             ApiError: SERVICE_UNAVAILABLE.
         """
         started, failed = time.perf_counter(), True
@@ -153,13 +152,13 @@ class AuthClient:
             self._api_keys.refuse(key)
             if not left:
                 break
-        raise AuthDownError("the API key was refused")
+        raise AuthDownError("the API key was rejected")
 
     def _headers(self, token: str | None) -> dict[str, str]:
         context = request_context()
         headers = {**self._api_keys.headers(), "X-Supabase-Api-Version": _API_VERSION, "User-Agent": "StudySync"}
         if context is not None and context.has_ip_address:
-            # Counted there in place of ours, where the project allows it.
+            # Counted per client instead of for us, if the project allows it.
             headers["Sb-Forwarded-For"] = str(context.address)
         return headers | ({"Authorization": f"Bearer {token}"} if token else {})
 
@@ -170,7 +169,7 @@ def _read(response: httpx.Response) -> dict[str, Any]:
     if response.is_success:
         found = _json_of(response)
         if found is None:
-            raise AuthDownError("the answer is no JSON object")
+            raise AuthDownError("the answer is not a JSON object")
         return found
     code = _code_of(response)
     if code is not None and (response.status_code < _SERVER_ERROR or code == _DATABASE_REFUSED):
@@ -189,14 +188,14 @@ def _json_of(response: httpx.Response) -> dict[str, Any] | None:
 
 
 def _code_of(response: httpx.Response) -> str | None:
-    """Return GoTrue's code of a refusal; ``None``: it is none of GoTrue's."""
+    """Return GoTrue's error code; ``None`` if the response is not one of GoTrue's errors."""
     found = _json_of(response) or {}
     code = found.get("error_code", found.get("code"))
     return code if isinstance(code, str) and _CODE.fullmatch(code) else None
 
 
 def auth_unavailable(error: Exception) -> ApiError:
-    """Log why Supabase Auth cannot be used, and return what the client is told."""
+    """Log why Supabase Auth cannot be used, and return the client's error."""
     code = getattr(error, "code", None)
     app_logger.warning("supabase auth failed", kind="auth", error_type=type(error).__name__, auth_code=code)
     return unavailable(_UNAVAILABLE)

@@ -1,4 +1,4 @@
-"""The captcha of registrations, where a stage has one."""
+"""The captcha of registrations, if a stage requires one."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _SECONDS = 3.0
 
 
 async def check_captcha(token: str | None) -> None:
-    """Have the captcha's service judge what a client solved; nothing where the stage asks for none.
+    """Verify a solved captcha with its provider; does nothing if the stage requires none.
 
     Raises:
-        ApiError: VALIDATION_ERROR, it was not solved; SERVICE_UNAVAILABLE, the service does not answer.
+        ApiError: VALIDATION_ERROR, it was not solved; SERVICE_UNAVAILABLE, the provider does not answer.
     """
     settings, context = get_settings(), request_context()
     if not settings.captcha_url:
@@ -31,6 +31,6 @@ async def check_captcha(token: str | None) -> None:
         answer.raise_for_status()
         solved = answer.json().get("success") is True
     except (httpx.HTTPError, ValueError, AttributeError) as error:
-        raise unavailable("The captcha cannot be checked for a moment.") from error
+        raise unavailable("The captcha cannot be verified at the moment.") from error
     if not solved:
-        raise invalid("The captcha was not solved.", "body.captcha_token")
+        raise invalid("The captcha was not solved correctly.", "body.captcha_token")

@@ -1,4 +1,4 @@
-"""Registration, which leaves nothing half done."""
+"""Registration, which never leaves a half-made account."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ from users.timing import steady_time
 
 
 async def register(body: Registration, key: str | None) -> Registered:
-    """Make account and profile, in one transaction of Supabase Auth, and sign in.
+    """Create account and profile, in one transaction of Supabase Auth, and sign in.
 
-    A repeat with the same Idempotency-Key, or of a registration that broke off before it had a token, signs in to the
-    account that is there, provided that the password is right.
+    A repeat with the same Idempotency-Key, or of a registration that was interrupted before it returned a token, signs
+    in to the existing account, if the password is right.
 
-    Where addresses must be confirmed, the answer for one that is taken is that for a new one.
+    If addresses must be confirmed, a taken address gets the same response as a new one.
 
     Raises:
-        ApiError: USER_ALREADY_EXISTS, IDEMPOTENCY_KEY_REUSED, SERVICE_UNAVAILABLE; VALIDATION_ERROR where the name is
-            reserved or the captcha was not solved; RATE_LIMIT_EXCEEDED, too many came from the same network.
+        ApiError: USER_ALREADY_EXISTS, IDEMPOTENCY_KEY_REUSED, SERVICE_UNAVAILABLE; VALIDATION_ERROR, the name is
+            reserved or the captcha was not solved; RATE_LIMIT_EXCEEDED, too many registrations from the same network.
     """
     attempt = registration_attempt()
     await attempt.count()
@@ -56,13 +56,13 @@ async def register(body: Registration, key: str | None) -> Registered:
 
 
 async def _register(body: Registration, key: str | None) -> Registered:
-    # The password is left out: nothing that could help to guess it is kept. It is checked by signing in.
+    # Without the password: nothing that could help to guess it is stored. Signing in checks it.
     request = fingerprint("register", {"username": body.username, "email": body.email})
-    # Without a key from the client one is made up here, by which a call that our own transport repeats is recognised.
+    # Without a key from the client, one is generated, so that retries of our own transport are recognised.
     key = key or f"once:{uuid4()}"
     context = request_context()
-    # With a key of ours: there are so few addresses that all could be tried. Nobody but the database sees it, and only
-    # until it has taken it out of the account's metadata, which tokens show.
+    # Keyed, because there are so few addresses that all could be tried. Only the database sees it, and only until it
+    # has removed it from the account's metadata, which is part of tokens.
     scope = keyed_hash("registration", f"{key} {context.address if context else None}")
     registration = {"key": key, "scope": scope, "fingerprint": request}
     from users.auth import AccountRefusedError
@@ -82,7 +82,7 @@ async def _create_account(body: Registration, registration: Mapping[str, str]) -
 
 
 async def _registered(body: Registration) -> Registered:
-    """Return the answer for an account that was just made."""
+    """Return the response for an account that was just created."""
     mode, auth = get_settings().email_confirmation, supabase_auth()
     if mode == "required":
         await auth.send_mail("/resend", type="signup", email=body.email)
@@ -105,11 +105,11 @@ async def _register_again(body: Registration, registration: Mapping[str, str]) -
     if get_settings().email_confirmation == "required":
         return await _register_unconfirmed(body, registration, state)
     if known is not None:
-        # Another password is another request. It is in no fingerprint, and shows when it does not open the account.
+        # Another password makes it another request. The fingerprint does not contain it, but signing in fails.
         return _signed_in(await _sign_in_to_own(body, _key_reused()), body.username)
     if state["username_reserved"]:
         raise invalid("This username is reserved.", "body.username")
-    if state["resumable"] and not state["username_taken"]:  # its one chance is not to be used up by a taken name
+    if state["resumable"] and not state["username_taken"]:  # it has one attempt, which a taken name must not use up
         tokens = await _sign_in_to_own(body, _already_exists("email address"))
         await database().write("complete_registration", tokens.user_id, {"username": body.username})
         _log_profile(tokens.user_id)
@@ -118,14 +118,14 @@ async def _register_again(body: Registration, registration: Mapping[str, str]) -
         raise _already_exists("email address")
     if state["username_taken"]:
         raise _already_exists("username")
-    # Neither is taken (any more): what stood in the way has gone, and the client may try again.
+    # Neither is taken any more: the conflicting account is gone, and the client may retry.
     raise unavailable()  # pragma: no cover - a name that is given up between two calls to the database
 
 
 async def _register_unconfirmed(
     body: Registration, registration: Mapping[str, str], state: Mapping[str, Any]
 ) -> Registered:
-    """Answer where addresses must be confirmed: names are told of, since everybody sees them, and addresses never."""
+    """Answer if addresses must be confirmed. A taken name is reported, because names are public; an address never."""
     if state["key_fingerprint"] is not None:
         return _to_be_confirmed(body, UUID(state["user_id"]))
     if state["username_reserved"]:
@@ -133,7 +133,7 @@ async def _register_unconfirmed(
     if state["username_known"]:
         raise _already_exists("username")
     if await database().call("drop_unconfirmed_account", p_email=body.email):
-        # Nobody has answered its mail in time: whoever made it may not have been able to.
+        # Nobody confirmed its address in time; whoever registered it may not have been able to.
         await _create_account(body, registration)
         return await _registered(body)
     return _to_be_confirmed(body, _nobody(body.email))
@@ -188,7 +188,7 @@ def _to_be_confirmed(body: Registration, user_id: UUID) -> Registered:
 
 
 def _log_profile(user_id: UUID) -> None:
-    """Log a profile that a registration made or completed."""
+    """Log the profile that a registration created or completed."""
     audit_logger.log_data_modification(
         user_id=str(user_id), resource_type="profile", resource_id=str(user_id), operation="register"
     )

@@ -1,4 +1,4 @@
-"""HTTP in and out of the users domain."""
+"""HTTP routes of the users domain."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from fastapi import Query
 
 from studysync.auth.dependencies import CurrentUser, UserInPath
 from studysync.fields import SearchText
+from studysync.web.conditional import conditional_get
 from studysync.web.idempotency import Write
 from studysync.web.pagination import DEFAULT_LIMIT, Cursor, Limit
 from studysync.web.responses import Page, Success
@@ -29,8 +30,8 @@ async def search_users(
     query: Annotated[
         SearchText | None,
         Query(
-            description="Beginning of a user name or display name, which come first, or, with three letters or digits "
-            "in a row, any part of one. A page may hold fewer than `limit` and still have a `next_cursor`."
+            description="Beginning of a user name or display name; with three letters or digits in a row, any part "
+            "of one. A page may contain fewer than `limit` users and still have a `next_cursor`."
         ),
     ] = None,
     limit: Limit = DEFAULT_LIMIT,
@@ -42,19 +43,19 @@ async def search_users(
 
 @router.get("/api/users/me/audit")
 async def audit_trail(caller: CurrentUser, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None) -> Page[AuditEntry]:
-    """List what was done by the caller and to what is theirs, newest first; kept for 30 days."""
+    """List your audit trail of the last 30 days, newest first: what you did, and what others did to your data."""
     return await service.audit_trail(caller, limit, cursor)
 
 
-@router.get("/api/users/me")
+@conditional_get(router, "/api/users/me")
 async def get_own_profile(caller: CurrentUser) -> Success[OwnProfile]:
     """Get your profile."""
     return Success(data=await service.own_profile(caller))
 
 
-@router.get("/api/users/{user_id}")
+@conditional_get(router, "/api/users/{user_id}")
 async def get_user(caller: CurrentUser, user_id: UserInPath) -> Success[OwnProfile | PublicProfile]:
-    """Get a profile: all of your own, the public part of anybody else's."""
+    """Get a profile: your own in full, or the public part of another user's."""
     return Success(data=await service.profile(caller, user_id))
 
 

@@ -1,4 +1,4 @@
-"""Profiles: read, found by name, and with the trail of what was done to them."""
+"""Profiles: reading, searching, and their audit trail."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from users.models import AuditEntry, OwnProfile, PublicProfile
 _POSITION: TypeAdapter[tuple[int, str]] = TypeAdapter(
     tuple[Annotated[int, Field(ge=0, le=2)], Annotated[str, Field(pattern=r"^[a-z0-9_]{0,30}$")]], config=DEFERRED
 )
-# The last entry of each of the two lists that a trail is woven of; null where it has not begun.
+# The last entry of each of the two lists that are merged into a trail; null if none was returned yet.
 _ENTRY: TypeAdapter[tuple[int | None, datetime | None, int | None, UUID | None]] = TypeAdapter(
     tuple[BigCount | None, Timestamp | None, Count | None, UUID | None], config=DEFERRED
 )
@@ -47,7 +47,7 @@ async def audit_trail(caller: Caller, limit: int, cursor: str | None) -> Page[Au
 
 
 async def profile(caller: Caller, user_id: UUID) -> OwnProfile | PublicProfile:
-    """Return the profile of `user_id`: all of it to themselves, the public part to others."""
+    """Return the profile of `user_id`: in full to the user, the public part to others."""
     if user_id == caller.user_id:
         return await own_profile(caller)
     found = await _get_profile(caller, user_id)
@@ -59,7 +59,7 @@ async def own_profile(caller: Caller) -> OwnProfile:
     """Return the caller's own profile.
 
     Raises:
-        ApiError: AUTHENTICATION_ERROR, the token has outlived its account.
+        ApiError: AUTHENTICATION_ERROR, the account was deleted after the token was issued.
     """
     try:
         return OwnProfile.model_validate(await _get_profile(caller, caller.user_id))
@@ -76,7 +76,8 @@ async def _get_profile(caller: Caller, user_id: UUID) -> Any:
 async def search(query: str | None, limit: int, cursor: str | None) -> Page[PublicProfile]:
     """Return a page of public profiles whose user name or display name contains `query`.
 
-    The database reads a bounded number of names a call, so a page may hold fewer than there are; its cursor goes on.
+    The database reads a bounded number of names per call, so a page may have fewer than `limit` rows before the last
+    one.
     """
     step, name = decode_cursor(cursor, _POSITION) or (0, "")
     query = one_spelling(query) if query else None

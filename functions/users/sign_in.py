@@ -1,4 +1,4 @@
-"""Signing in and out, and the sessions that an account has."""
+"""Signing in and out, and the sessions of an account."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _MAX_USER_AGENT = 300
 
 
 def supabase_auth() -> SupabaseAuth:
-    """Return the client of Supabase Auth; it loads only for an account or a token."""
+    """Return the client of Supabase Auth; it is loaded only when needed."""
     from users import auth
 
     return auth.supabase_auth()
@@ -31,8 +31,8 @@ async def sign_in(email: str, password: str) -> Tokens:
     """Return a new session.
 
     Raises:
-        ApiError: as `SupabaseAuth.sign_in`; a refusal is in the audit trail of the address's owner.
-            RATE_LIMIT_EXCEEDED, too many passwords were tried.
+        ApiError: as `SupabaseAuth.sign_in`; a failure is recorded in the audit trail of the address's owner.
+            RATE_LIMIT_EXCEEDED, too many failed sign-ins.
     """
     attempt = password_attempt(email)
     await attempt.count()
@@ -50,10 +50,10 @@ async def sign_in(email: str, password: str) -> Tokens:
 
 
 async def describe_session(tokens: Tokens) -> None:
-    """Keep what the client of a new session calls itself, for the list of sessions.
+    """Store the user agent of a new session, for the list of sign-ins.
 
-    Supabase Auth sees our name. The client's cannot be sent on: secret keys are refused where a browser's is on the
-    call.
+    Supabase Auth sees ours. The client's cannot be passed on, because secret keys are rejected with a browser's user
+    agent.
     """
     context = request_context()
     if context is not None and context.user_agent:
@@ -81,7 +81,7 @@ async def require_password(email: str, password: str) -> None:
 
 
 async def refresh(refresh_token: str) -> Tokens:
-    """Return the session's tokens for a refresh token, which is used up; raises as `SupabaseAuth.refresh`."""
+    """Return the session's new tokens for a refresh token, which is used up; raises as `SupabaseAuth.refresh`."""
     tokens = await supabase_auth().refresh(refresh_token)
     log_sign_in("refresh", tokens.user_id)
     return tokens
@@ -94,14 +94,14 @@ async def sign_out(caller: Caller, scope: str) -> None:
 
 
 async def list_sessions(caller: Caller) -> list[SignIn]:
-    """Return the sessions of the caller's account, the one used last first."""
+    """Return the sessions of the caller's account, the most recently used first."""
     current = str(caller.session_id) if caller.session_id else None
     found = await database().call("list_auth_sessions", p_user_id=str(caller.user_id), p_session_id=current)
     return [SignIn.model_validate(row) for row in found]
 
 
 def log_sign_in(method: str, user_id: UUID) -> None:
-    """Log what Supabase Auth did; what it refused, `studysync.auth.denials` does."""
+    """Log what Supabase Auth did; failures are logged by `studysync.auth.denials`."""
     context = request_context()
     address = context.address if context else None
     audit_logger.log_authentication(user_id=str(user_id), success=True, method=method, ip_address=address)

@@ -1,4 +1,4 @@
-"""The same time for every call that may send a mail: one that is quicker would tell who has no account."""
+"""A constant duration for all calls that may send an email: otherwise a faster call would reveal a missing account."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from studysync.settings import get_settings
 
 @asynccontextmanager
 async def steady_time() -> AsyncIterator[None]:
-    """Have the block, however it ends, take a whole number of `mail_answer_seconds`."""
+    """Make the block, however it ends, take a whole number of `mail_answer_seconds`."""
     began, unit = time.monotonic(), get_settings().mail_answer_seconds
     try:
         yield

@@ -1,1 +1,1 @@
-"""The one address of a local Supabase project: API keys, CORS, and PostgREST and Auth behind it."""
+"""The gateway of a local Supabase project: API keys and CORS, in front of PostgREST and Auth."""

@@ -1,4 +1,4 @@
-"""API keys as Supabase's gateway has them: who may pass, and the token that a key stands for behind it."""
+"""API keys as Supabase's gateway handles them: which are valid, and which token they are replaced by."""
 
 from pathlib import Path
 
@@ -9,17 +9,17 @@ _KEY_PREFIX = "sb_"
 
 
 class RefusedError(Exception):
-    """A request that does not pass; the message is for its sender."""
+    """A rejected request; the message is for its sender."""
 
 
 class ApiKeys:
-    """The keys of a project, read again whenever their file changes, so that one may be added or taken away."""
+    """The keys of a project, read again whenever their file changes, so that keys can be added and removed."""
 
     def __init__(self, path: Path) -> None:
         self._path, self._read_at = path, -1
 
     def admit(self, head: Head) -> None:
-        """Let a request pass, with the token that its key stands for where it brought none of a user.
+        """Accept a request, and add the key's token if it has none of a user.
 
         Raises:
             RefusedError: without a key, with a wrong one, or with a secret one from a browser.
@@ -36,7 +36,7 @@ class ApiKeys:
         if sent.startswith(_KEY_PREFIX):
             self._translate(head, sent, keys.service_role_key if secret else keys.anon_key)
         if not secret:
-            head.set("sb-forwarded-for", None)  # only a server tells whom it calls for
+            head.set("sb-forwarded-for", None)  # only servers may choose whom they act for
 
     def _translate(self, head: Head, sent: str, token: str) -> None:
         scheme, _, bearer = (head.get("authorization") or "").partition(" ")

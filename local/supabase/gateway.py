@@ -1,4 +1,4 @@
-"""The gateway: each client's connection gets one of its own behind it, and answers pass through as they come."""
+"""The gateway: each client connection gets one to the part behind it, and responses are streamed unchanged."""
 
 import asyncio
 from contextlib import suppress
@@ -10,7 +10,7 @@ from local.web_pages import is_own_host
 
 HEALTH = "/-/health"
 _REST, _AUTH, _MAILBOX = "/rest/v1", "/auth/v1", "/mailbox"
-# What is asked for by links in mails, and by whoever checks tokens.
+# Opened by links in emails, and by anyone who verifies tokens.
 _OPEN = ("/auth/v1/verify", "/auth/v1/callback", "/auth/v1/authorize", "/auth/v1/.well-known/")
 _PREFLIGHT = {
     "access-control-allow-methods": "GET,HEAD,PUT,PATCH,POST,DELETE",
@@ -20,7 +20,7 @@ _PREFLIGHT = {
 
 
 class _DoneError(Exception):
-    """The answer was given here; nothing is passed on."""
+    """The response was sent here; nothing is passed on."""
 
     def __init__(self, sent: bytes) -> None:
         super().__init__()
@@ -55,9 +55,9 @@ class Gateway:
                 writer.close()
 
     def _route(self, head: Head, client: str) -> int:
-        """The port that a request goes to; its head is made ready for it."""
+        """Return the port for a request, and prepare its head."""
         if not is_own_host(head.get("host")):
-            raise _DoneError(answer(403, {"message": "Only localhost and addresses are answered here"}))
+            raise _DoneError(answer(403, {"message": "Use localhost or an IP address"}))
         if head.path == HEALTH:
             raise _DoneError(answer(200, {"status": "ok"}))
         if head.method == "OPTIONS" and head.get("origin") is not None:
@@ -84,7 +84,7 @@ class Gateway:
 
 
 class _Behind:
-    """The connection behind a client's, to one part at a time: a client that asks again has had its answer."""
+    """The connection behind a client's, to one part at a time: a client's next request follows its last response."""
 
     def __init__(self, client: asyncio.StreamWriter) -> None:
         self._client, self._port = client, 0
@@ -109,10 +109,10 @@ class _Behind:
                 self._client.write(data)
                 await self._client.drain()
         with suppress(ConnectionError):
-            self._client.close()  # a client sees what happened behind, and asks again on another connection
+            self._client.close()  # the client notices what happened behind, and retries on another connection
 
     def close(self) -> None:
-        """Let the part go."""
+        """Close the connection."""
         if self._passing is not None:
             self._passing.cancel()
         if self._upstream is not None:

@@ -1,4 +1,4 @@
-"""The heads of HTTP/1.1 requests, read and written by hand: what stands before every call must cost next to none."""
+"""Heads of HTTP/1.1 requests, parsed and written by hand: the overhead of every call must be minimal."""
 
 import asyncio
 import json
@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from http import HTTPStatus
 
 _MAX_HEAD = 64 * 1024
-# What a header may say of where a body ends. Anything else is refused, and nobody downstream reads it otherwise.
+# The allowed values of headers that determine a body's end. Anything else is rejected, so that nobody downstream reads
+# it differently.
 _LENGTHS = ("content-length", "transfer-encoding")
 
 
@@ -23,11 +24,11 @@ class Head:
     headers: list[tuple[str, str]]
 
     def get(self, name: str) -> str | None:
-        """The first header with a name."""
+        """Return the first header with a name."""
         return next((value for each, value in self.headers if each == name), None)
 
     def set(self, name: str, value: str | None) -> None:
-        """Put one header in place of all with its name; None: leave them out."""
+        """Replace all headers of a name by one; None: remove them."""
         self.headers = [pair for pair in self.headers if pair[0] != name]
         if value is not None:
             self.headers.append((name, value))
@@ -38,16 +39,16 @@ class Head:
         return self.target.partition("?")[0]
 
     def encode(self) -> bytes:
-        """The head as it is sent."""
+        """Return the head as sent."""
         lines = [f"{self.method} {self.target} HTTP/1.1", *(f"{name}: {value}" for name, value in self.headers)]
         return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
 
 
 async def read_head(reader: asyncio.StreamReader) -> Head | None:
-    """The next head on a connection; None where the client has gone.
+    """Return the next head on a connection; None if the client has disconnected.
 
     Raises:
-        BadRequestError: it is none.
+        BadRequestError: it is not a valid head.
     """
     try:
         raw = await reader.readuntil(b"\r\n\r\n")
@@ -61,7 +62,7 @@ async def read_head(reader: asyncio.StreamReader) -> Head | None:
         raise BadRequestError("Not a request of HTTP/1.1 for a path")
     headers = [_header(line) for line in lines]
     if len([name for name, _ in headers if name in _LENGTHS]) > 1:
-        raise BadRequestError("Where the body ends is said twice")
+        raise BadRequestError("The length of the body is given twice")
     return Head(parts[0], parts[1], headers)
 
 
@@ -76,7 +77,7 @@ async def copy_body(head: Head, reader: asyncio.StreamReader, writer: asyncio.St
     """Pass on the body that belongs to a head.
 
     Raises:
-        BadRequestError: it does not say where it ends.
+        BadRequestError: its length is unclear.
     """
     if head.get("transfer-encoding") is not None:
         await _copy_chunks(reader, writer)
@@ -96,7 +97,7 @@ async def _copy_chunks(reader: asyncio.StreamReader, writer: asyncio.StreamWrite
     while size:
         line = await reader.readuntil(b"\r\n")
         size = _number(line.decode("latin-1").partition(";")[0].strip(), 16)
-        # The last one has no content, and trailers are not for us: none of our clients sends any.
+        # The last chunk is empty, and trailers are not supported: none of our clients sends any.
         writer.write(line + await reader.readexactly(size + 2))
         await writer.drain()
 
@@ -107,12 +108,12 @@ def _number(text: str, base: int) -> int:
     except ValueError:
         found = -1
     if found < 0:
-        raise BadRequestError("The length of the body is no number")
+        raise BadRequestError("The length of the body is not a number")
     return found
 
 
 def answer(status: int, body: dict[str, str] | None = None, headers: dict[str, str] | None = None) -> bytes:
-    """An answer of the gateway's own, which pages may read; the last on its connection."""
+    """Return a response of the gateway itself, readable for pages; the last one on its connection."""
     content = b"" if body is None else json.dumps(body).encode()
     lines = [
         f"HTTP/1.1 {status} {HTTPStatus(status).phrase}",
@@ -126,4 +127,4 @@ def answer(status: int, body: dict[str, str] | None = None, headers: dict[str, s
 
 
 LIMIT = _MAX_HEAD
-"""What a reader of heads may hold."""
+"""The maximum size of a head."""

@@ -14,11 +14,10 @@ from moto import mock_aws
 
 from health.operations import alarms, logs, marks
 from health.operations.schedules import roll_up_metrics
-from local.backends import Backends
 from resilience import PerformanceMonitor, default_store, performance_monitor
 from resilience.testing import ManualClock
 from testing.client import Api, Operator, Student, assert_problem
-from testing.outages import reconnect
+from tests.contract.conftest import ask
 
 pytestmark = pytest.mark.usefixtures("no_wrong_tokens", "nothing_measured")
 ROUTE = "GET /api/spaces"
@@ -36,13 +35,6 @@ def nothing_measured(api: Api) -> Iterator[None]:
     forget()
     yield
     forget()
-
-
-def ask(operator: Operator, path: str) -> dict[str, Any]:
-    response = operator.get(f"/health/{path}")
-    assert response.status_code == 200, response.text
-    data: dict[str, Any] = response.json()["data"]
-    return data
 
 
 def elsewhere(seconds_ago: float, *, version: str, calls: int = 1) -> None:
@@ -128,20 +120,6 @@ def test_orders_are_marks(operator: Operator, student: Student) -> None:
     ]
     assert {(mark["kind"], mark["who"]) for mark in found} == {("order", "local")}
     assert student.user_id not in str(found)
-
-
-def test_an_order_is_given_although_it_cannot_be_a_mark(operator: Operator, backends: Backends) -> None:
-    """Without DynamoDB it is the 503 that it was, and figures have no marks."""
-    backends.dynamodb.kill()
-    try:
-        assert_problem(operator.post("/health/clear-cache"), 503, "SERVICE_UNAVAILABLE")
-        data = ask(operator, "metrics?minutes=1440")
-        assert (data["complete"], data["marks"]) == (False, [])
-        assert ask(operator, "environments")["complete"] is False
-    finally:
-        backends.dynamodb.restart()
-        backends.recover(backends.dynamodb)
-        reconnect()
 
 
 def test_environments_are_told_one_by_one(operator: Operator, student: Student) -> None:

@@ -17,6 +17,8 @@ from studysync.web.app import create_app
 from testing.client import Api, Student, assert_problem
 from users.auth_client import breaker
 
+pytestmark = pytest.mark.own_servers
+
 
 @pytest.fixture
 def limited(api: Api, monkeypatch: pytest.MonkeyPatch) -> Iterator[httpx.AsyncClient]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -54,6 +55,22 @@ def test_a_student_registers_studies_and_earns(http: httpx.Client, stack: Stack)
     assert [e["event_type"] for e in ok(http.get(f"{path}/audit", headers=me))] == [
         "start", "heartbeat", "note", "complete",
     ]  # fmt: skip
+
+
+def test_a_forgotten_password_is_chosen_anew(http: httpx.Client, stack: Stack) -> None:
+    """With the link of the mail, which the local mailbox shows."""
+    user_id, me = register(http)
+    email = ok(http.get("/api/users/me", headers=me))["email"]
+    ok(http.post("/api/auth/password/forgot", json={"email": email}), 202)
+    site = stack.facts["environment"]["SUPABASE_URL"]
+    page = httpx.get(f"{site}/mailbox").text
+    found = re.search(rf'href="(/mailbox/[0-9]+\.eml)">[^<]*{re.escape(email)}', page)
+    assert found
+    token = re.search(r"reset\?token=([0-9a-f]+)", httpx.get(f"{site}{found[1]}").text)
+    assert token
+    body = {"token": token[1], "password": "battery staple 2"}
+    assert ok(http.post("/api/auth/password/reset", json=body))["user_id"] == user_id
+    ok(http.post("/api/auth/login", json={"email": email, "password": "battery staple 2"}))
 
 
 def test_students_meet_in_a_space(http: httpx.Client, stack: Stack) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+import uuid
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -15,13 +16,14 @@ from moto.server import ThreadedMotoServer
 
 from health.operations import alarms
 from local.backends import Backends
+from local.docs_page import fetch_docs_page
 from resilience import CircuitBreaker, CircuitOpenError, PerformanceMonitor, performance_monitor
 from resilience.testing import ManualClock
 from studysync.telemetry.error_tracker import error_tracker
 from studysync.telemetry.logging import app_logger
 from testing.axe import axe_core
 from testing.browser import PROGRAM, Browser
-from testing.client import Api
+from testing.client import Api, openapi
 from testing.outages import reconnect
 from testing.served import served
 
@@ -41,6 +43,7 @@ DONE = "document.querySelector('#status').textContent != 'connecting'"
 @pytest.fixture(scope="module")
 def url(api: Api) -> Iterator[str]:
     """The API over HTTP; no test in here uses `api` meanwhile."""
+    fetch_docs_page()
     with served(api) as url:
         yield url
 
@@ -435,7 +438,7 @@ def test_axe_finds_nothing(
     app_logger.error("connection refused", error_type="DatabaseDownError")
     for path, ready in (
         ("/health/dashboard", "document.querySelector('.h-open')"),
-        ("/api/docs", "document.querySelector('details')"),
+        ("/api/docs#/sync/syncOffline", "document.querySelector('.is-open .responses-table')"),
     ):
         browser.open(f"{url}{path}", width=width, dark=dark)
         browser.wait_for(ready)
@@ -506,16 +509,58 @@ def test_a_link_signs_in_and_leaves_no_token_behind(browser: Browser, url: str, 
     browser.wait_for("!document.querySelector('#login').hidden && !location.hash")
 
 
+OPERATION = "document.querySelector('#operations-users-getOwnProfile')"
+
+
 def test_the_docs_show_every_operation(browser: Browser, url: str) -> None:
-    """All paths of the document, found by a word, and nothing from elsewhere."""
+    """All paths of the document, their nested fields and examples, and nothing from elsewhere."""
     browser.open(f"{url}/api/docs")
-    browser.wait_for("document.querySelectorAll('details').length > 40")
-    browser.evaluate("document.querySelector('details:has(summary code)').open = true")
-    picture(browser, "docs")
+    browser.wait_for("document.querySelectorAll('.opblock-tag-section').length > 5")
     browser.evaluate(
-        "(s => { s.value = 'offline'; s.dispatchEvent(new Event('input')) })(document.querySelector('#search'))"
+        "document.querySelectorAll('.opblock-tag-section:not(.is-open) .opblock-tag').forEach(e => e.click())"
     )
-    assert browser.evaluate("document.querySelectorAll('details:not([hidden])').length") in range(1, 10)
+    operations = sum(len(methods) for methods in openapi()["paths"].values())
+    browser.wait_for(f"document.querySelectorAll('.opblock').length == {operations}")
+    browser.evaluate("document.querySelector('#operations-sync-syncOffline .opblock-summary-control').click()")
+    browser.wait_for("document.querySelector('#operations-sync-syncOffline textarea').value.includes('event_payload')")
+    picture(browser, "docs")
     outside = "performance.getEntriesByType('resource').filter(e => !e.name.startsWith(location.origin)).length"
     assert browser.evaluate(outside) == 0
     assert browser.complaints == []
+
+
+def test_the_docs_try_a_call_with_a_token(browser: Browser, url: str) -> None:
+    """Whoever pastes an access token gets the real answer on the page."""
+    token = register(browser, url)
+    browser.open(f"{url}/api/docs#/users/getOwnProfile")
+    browser.wait_for(f"{OPERATION}.classList.contains('is-open')")  # the link leads to the operation
+    browser.click(".auth-wrapper .authorize")
+    browser.wait_for("document.querySelector('#auth-bearer-value')")
+    browser.evaluate("document.querySelector('#auth-bearer-value').focus()")
+    browser.send("Input.insertText", text=token)
+    browser.click(".auth-container .auth-btn-wrapper .authorize")
+    browser.wait_for("document.querySelector('.auth-container .auth-btn-wrapper').textContent.includes('Logout')")
+    browser.click(".btn-done")
+    browser.evaluate(f"{OPERATION}.querySelector('.execute').click()")
+    browser.wait_for(f"{OPERATION}.querySelector('.live-responses-table')?.textContent.includes('daily_goal_minutes')")
+    picture(browser, "docs-tried")
+
+
+def test_the_docs_are_readable_on_a_phone(browser: Browser, url: str) -> None:
+    """At 390 pixels nothing sticks out sideways, with an operation open."""
+    browser.open(f"{url}/api/docs#/sync/syncOffline", width=390)
+    browser.wait_for("document.querySelector('#operations-sync-syncOffline').classList.contains('is-open')")
+    browser.wait_for("document.querySelector('#operations-sync-syncOffline .responses-table')")
+    picture(browser, "docs-phone")
+    assert browser.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def register(browser: Browser, url: str) -> str:
+    """Make an account from the page, and return its access token."""
+    browser.open(f"{url}/api/docs")
+    browser.wait_for("document.querySelector('h1')")
+    name = f"d_{uuid.uuid4().hex[:12]}"
+    body = json.dumps({"username": name, "email": f"{name}@example.test", "password": "correct horse 1"})
+    options = f"{{method: 'POST', body: {json.dumps(body)}, headers: {{'Content-Type': 'application/json'}}}}"
+    asked = f"fetch('/api/auth/register', {options}).then(answer => answer.json())"
+    return str(browser.evaluate(f"{asked}.then(answer => answer.data.token)"))

@@ -15,7 +15,7 @@ export interface paths {
         put?: never;
         /**
          * Register user
-         * @description Make an account and sign in to it.
+         * @description Register an account. If this stage requires it, confirm your email address before you sign in.
          */
         post: operations["registerUser"];
         delete?: never;
@@ -35,7 +35,7 @@ export interface paths {
         put?: never;
         /**
          * Sign in
-         * @description Sign in with address and password.
+         * @description Sign in with email address and password.
          */
         post: operations["signIn"];
         delete?: never;
@@ -55,7 +55,10 @@ export interface paths {
         put?: never;
         /**
          * Refresh tokens
-         * @description Exchange a refresh token for a new session; it works once.
+         * @description Exchange a refresh token for new tokens.
+         *
+         *     Each refresh token works once. A repeat within 10 seconds, or with the token just before the current one, returns
+         *     the session's current tokens. An older token ends the session.
          */
         post: operations["refreshTokens"];
         delete?: never;
@@ -75,13 +78,221 @@ export interface paths {
         put?: never;
         /**
          * Sign out
-         * @description End the session; its refresh token is dead afterwards.
+         * @description Sign out. The refresh tokens of the sessions that end no longer work.
          */
         post: operations["signOut"];
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
+        trace?: never;
+    };
+    "/api/auth/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List sign ins
+         * @description List your active sign-ins.
+         */
+        get: operations["listSignIns"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/sessions/{auth_session_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * End sign in
+         * @description End one of your sign-ins: this one, or one on another device.
+         */
+        delete: operations["endSignIn"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/password/forgot": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Forgot password
+         * @description Request an email with a link to choose a new password.
+         */
+        post: operations["forgotPassword"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/password/reset": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Reset password
+         * @description Choose a new password with the token from the email. All other sessions end.
+         */
+        post: operations["resetPassword"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/password/change": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Change password
+         * @description Change your password. All other sessions end.
+         */
+        post: operations["changePassword"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/email/change": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Change email
+         * @description Change your email address. Emails to the new and the old address ask for confirmation.
+         */
+        post: operations["changeEmail"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/email/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Confirm email
+         * @description Confirm an email address with the token from the email.
+         */
+        post: operations["confirmEmail"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/email/resend": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Resend confirmation
+         * @description Request the confirmation email again.
+         */
+        post: operations["resendConfirmation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/users/me/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export account
+         * @description Export all data stored about you, page by page.
+         */
+        get: operations["exportAccount"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/users/me": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get own profile
+         * @description Get your profile.
+         */
+        get: operations["getOwnProfile"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete account
+         * @description Delete your account and all personal data.
+         */
+        delete: operations["deleteAccount"];
+        options?: never;
+        head?: never;
+        /**
+         * Change profile
+         * @description Update your profile. Fields that you leave out keep their values.
+         */
+        patch: operations["changeProfile"];
         trace?: never;
     };
     "/api/users": {
@@ -113,7 +324,7 @@ export interface paths {
         };
         /**
          * List audit trail
-         * @description List what was done by the caller and to what is theirs, newest first; kept for 30 days.
+         * @description List your audit trail of the last 30 days, newest first: what you did, and what others did to your data.
          */
         get: operations["listAuditTrail"];
         put?: never;
@@ -122,34 +333,6 @@ export interface paths {
         options?: never;
         head?: never;
         patch?: never;
-        trace?: never;
-    };
-    "/api/users/me": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Get own profile
-         * @description Read the own profile.
-         */
-        get: operations["getOwnProfile"];
-        put?: never;
-        post?: never;
-        /**
-         * Delete account
-         * @description Delete the account and everything personal.
-         */
-        delete: operations["deleteAccount"];
-        options?: never;
-        head?: never;
-        /**
-         * Change profile
-         * @description Change the own profile; what is absent stays.
-         */
-        patch: operations["changeProfile"];
         trace?: never;
     };
     "/api/users/{user_id}": {
@@ -161,7 +344,7 @@ export interface paths {
         };
         /**
          * Get user
-         * @description Read a profile: the own one whole, others' public part.
+         * @description Get a profile: your own in full, or the public part of another user's.
          */
         get: operations["getUser"];
         put?: never;
@@ -183,7 +366,7 @@ export interface paths {
         put?: never;
         /**
          * Start session
-         * @description Begin a session; only one can be active.
+         * @description Start a session. Only one can be active.
          */
         post: operations["startSession"];
         delete?: never;
@@ -201,7 +384,7 @@ export interface paths {
         };
         /**
          * List sessions
-         * @description List the own sessions, newest first.
+         * @description List your sessions, newest first.
          */
         get: operations["listSessions"];
         put?: never;
@@ -221,7 +404,7 @@ export interface paths {
         };
         /**
          * Get active session
-         * @description Read the session that runs; 404 when none does.
+         * @description Get your active session. Returns 404 if there is none.
          */
         get: operations["getActiveSession"];
         put?: never;
@@ -241,7 +424,7 @@ export interface paths {
         };
         /**
          * Get session
-         * @description Read an own session.
+         * @description Get one of your sessions.
          */
         get: operations["getSession"];
         put?: never;
@@ -263,7 +446,7 @@ export interface paths {
         put?: never;
         /**
          * Send heartbeat
-         * @description Say that the session goes on.
+         * @description Record a heartbeat.
          */
         post: operations["sendHeartbeat"];
         delete?: never;
@@ -281,13 +464,13 @@ export interface paths {
         };
         /**
          * List session events
-         * @description List every event of the session in order, the lifecycle's own too.
+         * @description List the events of the session in order, including its start and end.
          */
         get: operations["listSessionEvents"];
         put?: never;
         /**
          * Record session event
-         * @description Record something that happened in the session.
+         * @description Record an event of the session.
          */
         post: operations["recordSessionEvent"];
         delete?: never;
@@ -345,7 +528,7 @@ export interface paths {
         };
         /**
          * List xp history
-         * @description List the own awards, newest first.
+         * @description List your awards, newest first.
          */
         get: operations["listXpHistory"];
         put?: never;
@@ -365,7 +548,7 @@ export interface paths {
         };
         /**
          * Get xp
-         * @description Sum up a user's XP.
+         * @description Get a user's XP, level and tier.
          */
         get: operations["getXp"];
         put?: never;
@@ -385,7 +568,7 @@ export interface paths {
         };
         /**
          * List badges
-         * @description List all badges that there are.
+         * @description List all badges.
          */
         get: operations["listBadges"];
         put?: never;
@@ -405,7 +588,7 @@ export interface paths {
         };
         /**
          * Get user badges
-         * @description List a user's badges, and how far they are with the others.
+         * @description Get a user's badges, and their progress towards those not earned yet.
          */
         get: operations["getUserBadges"];
         put?: never;
@@ -425,7 +608,7 @@ export interface paths {
         };
         /**
          * Get streaks
-         * @description Tell a user's streak.
+         * @description Get a user's streak.
          */
         get: operations["getStreaks"];
         put?: never;
@@ -445,7 +628,7 @@ export interface paths {
         };
         /**
          * Get leaderboard
-         * @description Rank users by the XP of a period, everywhere or within a space.
+         * @description Get the leaderboard of a period, for all users or for one space.
          */
         get: operations["getLeaderboard"];
         put?: never;
@@ -467,7 +650,7 @@ export interface paths {
         put?: never;
         /**
          * Create space
-         * @description Make a space and become its owner.
+         * @description Create a space. You become its owner.
          */
         post: operations["createSpace"];
         delete?: never;
@@ -485,7 +668,7 @@ export interface paths {
         };
         /**
          * Search spaces
-         * @description Find public spaces.
+         * @description Search public spaces.
          */
         get: operations["searchSpaces"];
         put?: never;
@@ -505,7 +688,7 @@ export interface paths {
         };
         /**
          * List own spaces
-         * @description List the spaces that the caller belongs to.
+         * @description List the spaces that you belong to.
          */
         get: operations["listOwnSpaces"];
         put?: never;
@@ -527,7 +710,7 @@ export interface paths {
         put?: never;
         /**
          * Join space by code
-         * @description Join the space that has this code.
+         * @description Join the space that has this invite code.
          */
         post: operations["joinSpaceByCode"];
         delete?: never;
@@ -545,21 +728,21 @@ export interface paths {
         };
         /**
          * Get space
-         * @description Read a space.
+         * @description Get a space.
          */
         get: operations["getSpace"];
         put?: never;
         post?: never;
         /**
          * Delete space
-         * @description Delete a space; the sessions that were studied in it stay.
+         * @description Delete a space. Sessions studied in it are kept.
          */
         delete: operations["deleteSpace"];
         options?: never;
         head?: never;
         /**
          * Change space
-         * @description Change a space; what is absent stays.
+         * @description Update a space. Fields that you leave out keep their values.
          */
         patch: operations["changeSpace"];
         trace?: never;
@@ -575,7 +758,7 @@ export interface paths {
         put?: never;
         /**
          * Join space
-         * @description Join a space; joining again is the same answer.
+         * @description Join a space. Joining again returns the same answer.
          */
         post: operations["joinSpace"];
         delete?: never;
@@ -595,7 +778,7 @@ export interface paths {
         put?: never;
         /**
          * Leave space
-         * @description Leave a space; an owner must hand it over first, unless alone.
+         * @description Leave a space. An owner with other members must transfer it first.
          */
         post: operations["leaveSpace"];
         delete?: never;
@@ -613,7 +796,7 @@ export interface paths {
         };
         /**
          * List members
-         * @description List the members and who is studying now.
+         * @description List the members, and who is studying now.
          */
         get: operations["listMembers"];
         put?: never;
@@ -633,7 +816,7 @@ export interface paths {
         };
         /**
          * Get membership
-         * @description Tell whether the caller belongs to a space.
+         * @description Get your membership of a space.
          */
         get: operations["getMembership"];
         put?: never;
@@ -655,7 +838,7 @@ export interface paths {
         put?: never;
         /**
          * Renew invite code
-         * @description Make a new invite code; the old one is dead.
+         * @description Replace the invite code. The old one stops working.
          */
         post: operations["renewInviteCode"];
         delete?: never;
@@ -676,14 +859,14 @@ export interface paths {
         post?: never;
         /**
          * Remove member
-         * @description Remove a member, or with `ban` keep them out as well, which renews the invite code.
+         * @description Remove a member. With `ban`, they cannot rejoin, and the invite code is replaced.
          */
         delete: operations["removeMember"];
         options?: never;
         head?: never;
         /**
          * Change role
-         * @description Change a member's role; `owner` hands the space over.
+         * @description Change a member's role. `owner` transfers the space to them.
          */
         patch: operations["changeRole"];
         trace?: never;
@@ -697,7 +880,7 @@ export interface paths {
         };
         /**
          * List activity
-         * @description Read what happened in a space, newest first.
+         * @description List what happened in a space, newest first.
          */
         get: operations["listActivity"];
         put?: never;
@@ -719,7 +902,7 @@ export interface paths {
         put?: never;
         /**
          * Sync offline
-         * @description Apply what happened offline, each event exactly once.
+         * @description Upload events that happened offline. Each is applied exactly once.
          */
         post: operations["syncOffline"];
         delete?: never;
@@ -737,7 +920,7 @@ export interface paths {
         };
         /**
          * List rejected events
-         * @description List the events that were rejected, with the reason of each.
+         * @description List your rejected events, each with its reason.
          */
         get: operations["listRejectedEvents"];
         put?: never;
@@ -759,7 +942,7 @@ export interface paths {
         put?: never;
         /**
          * Retry rejected event
-         * @description Try a rejected event again; what waited for it comes with it.
+         * @description Retry a rejected event, and the events that waited for it.
          */
         post: operations["retryRejectedEvent"];
         delete?: never;
@@ -777,7 +960,7 @@ export interface paths {
         };
         /**
          * List changes
-         * @description List what changed for the caller, so that a second device catches up.
+         * @description List what changed for you since a cursor, so that your other devices can catch up.
          */
         get: operations["listChanges"];
         put?: never;
@@ -797,7 +980,7 @@ export interface paths {
         };
         /**
          * Get sync status
-         * @description Tell what the server has from a client.
+         * @description Get what the server has received from a client.
          */
         get: operations["getSyncStatus"];
         put?: never;
@@ -817,7 +1000,7 @@ export interface paths {
         };
         /**
          * Get health
-         * @description Tell that the service is there.
+         * @description Check that the service is running.
          */
         get: operations["getHealth"];
         put?: never;
@@ -837,7 +1020,7 @@ export interface paths {
         };
         /**
          * Get liveness
-         * @description Tell that the process is alive; touches nothing.
+         * @description Check that the process is alive. Checks no dependency.
          */
         get: operations["getLiveness"];
         put?: never;
@@ -857,7 +1040,7 @@ export interface paths {
         };
         /**
          * Get readiness
-         * @description Tell that requests can be served; 503 when the database cannot be reached.
+         * @description Check that the service can handle requests. Returns 503 when the database cannot be reached.
          */
         get: operations["getReadiness"];
         put?: never;
@@ -877,7 +1060,7 @@ export interface paths {
         };
         /**
          * Get openapi
-         * @description Return the OpenAPI document of the whole API.
+         * @description Get the OpenAPI document of the whole API.
          */
         get: operations["getOpenapi"];
         put?: never;
@@ -897,7 +1080,7 @@ export interface paths {
         };
         /**
          * Get docs
-         * @description Show the OpenAPI document.
+         * @description Show the API reference.
          */
         get: operations["getDocs"];
         put?: never;
@@ -917,7 +1100,7 @@ export interface paths {
         };
         /**
          * Get dashboard
-         * @description Show how the service is. The page holds nothing itself: it asks the paths below, with the operator's token.
+         * @description Show the dashboard. The page contains no data: it calls the operators' endpoints with the operator's token.
          */
         get: operations["getDashboard"];
         put?: never;
@@ -939,7 +1122,7 @@ export interface paths {
         put?: never;
         /**
          * Suspend account
-         * @description Keep an account out: it cannot sign in, and whatever it writes is refused with a 403.
+         * @description Suspend an account: it cannot sign in, and its writes are rejected with a 403.
          */
         post: operations["suspendAccount"];
         delete?: never;
@@ -959,7 +1142,7 @@ export interface paths {
         put?: never;
         /**
          * Restore account
-         * @description Let a suspended account in again.
+         * @description Restore a suspended account.
          */
         post: operations["restoreAccount"];
         delete?: never;
@@ -979,7 +1162,7 @@ export interface paths {
         put?: never;
         /**
          * Take back xp
-         * @description Take back what forged sessions paid; boards that are still open and badges for XP and levels follow.
+         * @description Revoke the XP of forged sessions. Current leaderboards, and badges for XP and levels, are updated.
          */
         post: operations["takeBackXp"];
         delete?: never;
@@ -999,7 +1182,7 @@ export interface paths {
         put?: never;
         /**
          * Lift ban
-         * @description Let somebody join a space again that they were banned from.
+         * @description Lift a user's ban from a space.
          */
         post: operations["liftBan"];
         delete?: never;
@@ -1017,7 +1200,7 @@ export interface paths {
         };
         /**
          * Get detailed health
-         * @description Check everything: 200 with `warn` when degraded, 503 when a critical check failed.
+         * @description Run all checks. Returns 200 with `warn` when degraded, 503 when a critical check fails.
          */
         get: operations["getDetailedHealth"];
         put?: never;
@@ -1037,7 +1220,7 @@ export interface paths {
         };
         /**
          * Get dependencies
-         * @description Check what the service stands on.
+         * @description Check the dependencies of the service.
          */
         get: operations["getDependencies"];
         put?: never;
@@ -1057,9 +1240,49 @@ export interface paths {
         };
         /**
          * Get metrics
-         * @description Tell what the fleet measured in the last minutes.
+         * @description Get the fleet's metrics of the last minutes, per minute up to an hour, per ten minutes up to a day.
          */
         get: operations["getMetrics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/health/environments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List environments
+         * @description List the execution environments of the last 15 minutes.
+         */
+        get: operations["listEnvironments"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/health/alarms": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get alarms
+         * @description List the stack's alarms and their state, if CloudWatch is available.
+         */
+        get: operations["getAlarms"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1077,7 +1300,7 @@ export interface paths {
         };
         /**
          * List slow requests
-         * @description List the slowest requests of the last quarter of an hour.
+         * @description List the slowest requests of the last minutes.
          */
         get: operations["listSlowRequests"];
         put?: never;
@@ -1097,7 +1320,7 @@ export interface paths {
         };
         /**
          * List errors
-         * @description List the errors of the last 24 hours, the most frequent first.
+         * @description List the errors of the last 24 hours, most frequent first.
          */
         get: operations["listErrors"];
         put?: never;
@@ -1117,7 +1340,7 @@ export interface paths {
         };
         /**
          * List circuits
-         * @description List the circuits and what became of them.
+         * @description List the circuits and their history.
          */
         get: operations["listCircuits"];
         put?: never;
@@ -1179,7 +1402,7 @@ export interface paths {
         put?: never;
         /**
          * Clear cache
-         * @description Empty the caches of every environment.
+         * @description Clear the caches of every environment.
          */
         post: operations["clearCache"];
         delete?: never;
@@ -1199,7 +1422,7 @@ export interface paths {
         put?: never;
         /**
          * Reset metrics
-         * @description Begin to measure anew in every environment.
+         * @description Reset the metrics of every environment.
          */
         post: operations["resetMetrics"];
         delete?: never;
@@ -1219,7 +1442,7 @@ export interface paths {
         put?: never;
         /**
          * Clear errors
-         * @description Forget the errors seen, in every environment.
+         * @description Clear the recorded errors of every environment.
          */
         post: operations["clearErrors"];
         delete?: never;
@@ -1233,8 +1456,21 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         /**
+         * Accepted
+         * @description The request was accepted. The response is the same whether there was something to do or not.
+         */
+        Accepted: {
+            /** @description Without it: true. */
+            accepted?: boolean;
+        };
+        /** AcceptedResponse */
+        AcceptedResponse: {
+            success: boolean;
+            data: components["schemas"]["Accepted"];
+        };
+        /**
          * AccountDeleted
-         * @description The account and everything personal is gone.
+         * @description Confirms that the account and all personal data were deleted.
          */
         AccountDeleted: {
             /** Format: uuid */
@@ -1247,8 +1483,25 @@ export interface components {
             data: components["schemas"]["AccountDeleted"];
         };
         /**
+         * AccountDeletion
+         * @description The current password, required if you signed in more than ten minutes ago.
+         */
+        AccountDeletion: {
+            /**
+             * @deprecated
+             * @description Sent by old clients: your own id.
+             */
+            user_id?: string | null;
+            /**
+             * @deprecated
+             * @description Sent by old clients: your own id.
+             */
+            created_by?: string | null;
+            password?: string | null;
+        };
+        /**
          * Activity
-         * @description Something that happened in a space.
+         * @description An event in a space.
          */
         Activity: {
             activity_id: number;
@@ -1267,15 +1520,41 @@ export interface components {
         ActivityPage: {
             success: boolean;
             data: components["schemas"]["Activity"][];
-            /** @description Opaque; give it back as `cursor` for the next page. */
+            /** @description Opaque. Pass it as `cursor` to get the next page. */
             next_cursor: string | null;
         };
         /**
+         * Alarm
+         * @description An alarm of the stack.
+         */
+        Alarm: {
+            name: string;
+            /** @enum {string} */
+            state: "ALARM" | "INSUFFICIENT_DATA" | "OK";
+            /** Format: date-time */
+            since: string;
+            description: string;
+        };
+        /**
+         * Alarms
+         * @description The stack's alarms, raised ones first.
+         */
+        Alarms: {
+            /** @description False if CloudWatch is not available, as on the local stack. */
+            available: boolean;
+            alarms: components["schemas"]["Alarm"][];
+        };
+        /** AlarmsResponse */
+        AlarmsResponse: {
+            success: boolean;
+            data: components["schemas"]["Alarms"];
+        };
+        /**
          * AuditEntry
-         * @description Something that was done by the user, or to what is theirs.
+         * @description An action of the user, or a change to the user's data.
          */
         AuditEntry: {
-            /** @description Unique; below zero for what sessions tell. The order is that of time. */
+            /** @description Unique; negative for entries about sessions. Sorted by time, not by id. */
             entry_id: number;
             /** @enum {string} */
             action: "authentication" | "authorization" | "data_access" | "data_modification";
@@ -1292,7 +1571,7 @@ export interface components {
             resource_type: string;
             resource_id: string | null;
             success: boolean;
-            /** @description The new values, by field. */
+            /** @description The new values by field. */
             changes: {
                 [key: string]: unknown;
             };
@@ -1303,27 +1582,27 @@ export interface components {
         AuditEntryPage: {
             success: boolean;
             data: components["schemas"]["AuditEntry"][];
-            /** @description Opaque; give it back as `cursor` for the next page. */
+            /** @description Opaque. Pass it as `cursor` to get the next page. */
             next_cursor: string | null;
         };
         /**
          * AuditEvent
-         * @description Something that happened in a session.
+         * @description An event of a session.
          */
         AuditEvent: {
             /**
              * @deprecated
-             * @description From old clients: the caller's own id.
+             * @description Sent by old clients: your own id.
              */
             user_id?: string | null;
             /**
              * @deprecated
-             * @description From old clients: the caller's own id.
+             * @description Sent by old clients: your own id.
              */
             created_by?: string | null;
             /** @enum {string} */
             event_type: "focus_start" | "focus_end" | "break_start" | "break_end" | "heartbeat" | "note";
-            /** @description The client's clock; kept as a claim. */
+            /** @description By the client's clock; stored, but not trusted. */
             timestamp?: string | null;
             /** @description At most 4 KiB. */
             payload?: {
@@ -1332,7 +1611,7 @@ export interface components {
         };
         /**
          * AvailableBadge
-         * @description A badge that the user does not have yet.
+         * @description A badge that the user has not earned yet.
          */
         AvailableBadge: {
             key: string;
@@ -1344,7 +1623,7 @@ export interface components {
         };
         /**
          * Badge
-         * @description A badge of the catalogue: earned when `metric` reaches `threshold`.
+         * @description A badge, earned when `metric` reaches `threshold`.
          */
         Badge: {
             key: string;
@@ -1355,7 +1634,7 @@ export interface components {
         };
         /**
          * BadgeChange
-         * @description Something that changed for the caller.
+         * @description A change that affects you.
          */
         BadgeChange: {
             /**
@@ -1363,12 +1642,12 @@ export interface components {
              * @enum {string}
              */
             kind: "badge";
-            /** @description Of the session, badge or space; `me` for XP and profile. */
+            /** @description The id of the session, badge or space; `me` for XP and profile. */
             id: string;
             deleted: boolean;
             /** Format: date-time */
             changed_at: string;
-            /** @description How it stands now; null when it is gone. */
+            /** @description Its current state; null if it was deleted. */
             data: components["schemas"]["EarnedBadge"] | null;
         };
         /** BadgeListResponse */
@@ -1378,7 +1657,7 @@ export interface components {
         };
         /**
          * CacheFigures
-         * @description The caches of all environments together, since each began.
+         * @description The caches of all environments combined, since each started.
          */
         CacheFigures: {
             hit_rate: number;
@@ -1392,12 +1671,12 @@ export interface components {
         };
         /**
          * Change
-         * @description Something that changed for the caller.
+         * @description A change that affects you.
          */
         Change: components["schemas"]["SessionChange"] | components["schemas"]["XpChange"] | components["schemas"]["BadgeChange"] | components["schemas"]["MembershipChange"] | components["schemas"]["ProfileChange"];
         /**
          * Changes
-         * @description A page of changes. `next_cursor` is null when there are no more for now; `cursor` is where to go on next time.
+         * @description A page of changes. `next_cursor` is null if there are no more; use `cursor` for the next poll.
          */
         Changes: {
             success: boolean;
@@ -1417,23 +1696,23 @@ export interface components {
         };
         /**
          * Circuit
-         * @description A circuit as the fleet knows it.
+         * @description The state of a circuit in the fleet.
          */
         Circuit: {
             name: string;
             /** @enum {string} */
             state: "closed" | "open" | "half_open";
             reason: string;
-            /** @description How often it opened without closing between. */
+            /** @description How often it opened without closing in between. */
             opens: number;
             retry_after_seconds: number;
-            /** @description Opened by hand, until it is reset. */
+            /** @description Opened manually, until it is reset. */
             forced: boolean;
             /** @description When it left the closed state, in which it has not been since. */
             since: string | null;
-            /** @description Its last changes, oldest first; an outage that lasts is told from its beginning. */
+            /** @description Its last changes, oldest first; a current outage from its beginning. */
             history: components["schemas"]["CircuitChange"][];
-            /** @description False: there may have been changes before those. */
+            /** @description False if there may have been earlier changes. */
             history_complete: boolean;
         };
         /**
@@ -1452,7 +1731,7 @@ export interface components {
          * @description All circuits.
          */
         Circuits: {
-            /** @description False: DynamoDB does not answer, and this is what one environment knows. */
+            /** @description False if DynamoDB does not answer; then this covers only one environment. */
             complete: boolean;
             circuits: components["schemas"]["Circuit"][];
         };
@@ -1463,12 +1742,12 @@ export interface components {
         };
         /**
          * CompleteEvent
-         * @description An event that happened without a connection. Fields that we do not know are let pass: old phones send them.
+         * @description An event that happened offline. Unknown fields are ignored, because old clients send them.
          */
         CompleteEvent: {
             /**
              * Format: uuid
-             * @description Made when it happens.
+             * @description Generate it when the event happens.
              */
             event_id?: string;
             /** Format: uuid */
@@ -1481,61 +1760,61 @@ export interface components {
             event_payload?: components["schemas"]["CompletePayload"];
             /**
              * Format: date-time
-             * @description From 1970 to 2200; without an offset it is UTC.
+             * @description From 1970 to 2200; without an offset, UTC.
              */
             created_at: string;
         };
         /**
          * CompletePayload
-         * @description What the completion of a session may say.
+         * @description The payload of a `complete` event.
          */
         CompletePayload: {
             efficiency?: number | null;
         };
         /**
          * CompleteSession
-         * @description The end of a session, as the client sees it.
+         * @description The client's view of a completed session.
          */
         CompleteSession: {
             /**
              * @deprecated
-             * @description From old clients: the caller's own id.
+             * @description Sent by old clients: your own id.
              */
             user_id?: string | null;
             /**
              * @deprecated
-             * @description From old clients: the caller's own id.
+             * @description Sent by old clients: your own id.
              */
             created_by?: string | null;
             efficiency?: number | null;
-            /** @description The client's clock; kept as a claim. */
+            /** @description By the client's clock; stored, but not trusted. */
             completed_at?: string | null;
         };
         /**
          * CreateSpace
-         * @description A new space; the caller becomes its owner.
+         * @description A new space. The caller becomes its owner.
          */
         CreateSpace: {
             /**
              * @deprecated
-             * @description From old clients: the caller's own id.
+             * @description Sent by old clients: your own id.
              */
             user_id?: string | null;
             /**
              * @deprecated
-             * @description From old clients: the caller's own id.
+             * @description Sent by old clients: your own id.
              */
             created_by?: string | null;
             name: string;
             description?: string | null;
             /** @enum {string} */
             visibility: "public" | "private";
-            /** @default 50 */
-            capacity: number;
+            /** @description Without it: 50. */
+            capacity?: number;
         };
         /**
          * Dependencies
-         * @description What the service stands on.
+         * @description The dependencies of the service.
          */
         Dependencies: {
             /** @enum {string} */
@@ -1553,7 +1832,7 @@ export interface components {
         };
         /**
          * Detailed
-         * @description Everything that was checked; `warn`: degraded, and still serving.
+         * @description The results of all checks. `warn` means degraded, but still serving.
          */
         Detailed: {
             /** @enum {string} */
@@ -1577,11 +1856,11 @@ export interface components {
         };
         /**
          * Done
-         * @description An operator's action. Busy environments follow within five seconds, idle ones with their second request.
+         * @description An operator's action. Busy environments apply it within five seconds, idle ones with their second request.
          */
         Done: {
-            /** @default true */
-            done: boolean;
+            /** @description Without it: true. */
+            done?: boolean;
         };
         /** DoneResponse */
         DoneResponse: {
@@ -1590,7 +1869,7 @@ export interface components {
         };
         /**
          * EarnedBadge
-         * @description A badge that the user has.
+         * @description A badge that the user has earned.
          */
         EarnedBadge: {
             key: string;
@@ -1602,24 +1881,94 @@ export interface components {
             earned_at: string;
         };
         /**
-         * EmptyBody
-         * @description Nothing has to be said.
+         * EmailChange
+         * @description A new email address, with the current password.
          */
-        EmptyBody: {
+        EmailChange: {
             /**
              * @deprecated
-             * @description From old clients: the caller's own id.
+             * @description Sent by old clients: your own id.
              */
             user_id?: string | null;
             /**
              * @deprecated
-             * @description From old clients: the caller's own id.
+             * @description Sent by old clients: your own id.
+             */
+            created_by?: string | null;
+            email: string;
+            /** Format: password */
+            password: string;
+        };
+        /**
+         * EmailConfirmation
+         * @description The token from the email that asks to confirm an address.
+         */
+        EmailConfirmation: {
+            /**
+             * @deprecated
+             * @description Sent by old clients: your own id.
+             */
+            user_id?: string | null;
+            /**
+             * @deprecated
+             * @description Sent by old clients: your own id.
+             */
+            created_by?: string | null;
+            /**
+             * Format: password
+             * @description From the link in the email.
+             */
+            token: string;
+        };
+        /**
+         * EmailConfirmed
+         * @description The result of a confirmation.
+         */
+        EmailConfirmed: {
+            /** @description False if the other address must be confirmed too. */
+            confirmed: boolean;
+        };
+        /** EmailConfirmedResponse */
+        EmailConfirmedResponse: {
+            success: boolean;
+            data: components["schemas"]["EmailConfirmed"];
+        };
+        /**
+         * EmailOnly
+         * @description An email address. The response does not reveal whether it has an account.
+         */
+        EmailOnly: {
+            /**
+             * @deprecated
+             * @description Sent by old clients: your own id.
+             */
+            user_id?: string | null;
+            /**
+             * @deprecated
+             * @description Sent by old clients: your own id.
+             */
+            created_by?: string | null;
+            email: string;
+        };
+        /**
+         * EmptyBody
+         * @description An empty body.
+         */
+        EmptyBody: {
+            /**
+             * @deprecated
+             * @description Sent by old clients: your own id.
+             */
+            user_id?: string | null;
+            /**
+             * @deprecated
+             * @description Sent by old clients: your own id.
              */
             created_by?: string | null;
         };
         /**
          * Endpoint
-         * @description One endpoint, or one kind of call to a dependency, over the window.
+         * @description An endpoint, or a kind of call to a dependency, over the window.
          */
         Endpoint: {
             name: string;
@@ -1631,38 +1980,72 @@ export interface components {
             p95_ms: number;
             p99_ms: number;
             max_ms: number;
-            /** @description Of them, those over a second. */
+            /** @description The number of requests over a second. */
             slow: number;
         };
         /**
+         * Environment
+         * @description An execution environment: a running copy of a function.
+         */
+        Environment: {
+            id: string;
+            /** @description Its function: `users`, `sessions` and so on. */
+            service: string;
+            version: string;
+            /**
+             * Format: date-time
+             * @description The minute of its last call.
+             */
+            last_seen: string;
+            requests: number;
+            errors: number;
+            average_ms: number;
+            p50_ms: number;
+            p95_ms: number;
+            p99_ms: number;
+            /** @description Database connections in use when it last wrote its metrics. */
+            connections: number;
+            waiting: number;
+            cache_entries: number;
+        };
+        /**
+         * Environments
+         * @description The execution environments of the last 15 minutes, busiest first.
+         */
+        Environments: {
+            window_minutes: number;
+            /** @description False if DynamoDB does not answer; then this covers only one environment. */
+            complete: boolean;
+            environments: components["schemas"]["Environment"][];
+        };
+        /** EnvironmentsResponse */
+        EnvironmentsResponse: {
+            success: boolean;
+            data: components["schemas"]["Environments"];
+        };
+        /**
          * ErrorDetails
-         * @description What a program can use; which fields there are goes with the error code.
+         * @description Details for programs; the fields depend on the error code.
          */
         ErrorDetails: {
-            /**
-             * @description The first fields that are wrong.
-             * @default []
-             */
-            validation_errors: components["schemas"]["ValidationDetail"][];
-            /**
-             * @description How many are wrong.
-             * @default 0
-             */
-            error_count: number;
+            /** @description The first invalid fields. Without it: []. */
+            validation_errors?: components["schemas"]["ValidationDetail"][];
+            /** @description The total number of invalid fields. Without it: 0. */
+            error_count?: number;
             /**
              * Format: uuid
-             * @description SESSION_ALREADY_ACTIVE, CONFLICT: the session in the way.
+             * @description SESSION_ALREADY_ACTIVE, CONFLICT: the session in conflict.
              */
             session_id?: string;
-            /** @description CONFLICT, USER_ALREADY_EXISTS and others: which field it is about. */
+            /** @description CONFLICT, USER_ALREADY_EXISTS and others: the conflicting field. */
             field?: string;
-            /** @description SPACE_FULL: how many members the space takes. */
+            /** @description SPACE_FULL: the maximum number of members. */
             capacity?: number;
-            /** @description TOO_MANY_SPACES: how many an account can be in. */
+            /** @description TOO_MANY_SPACES: the maximum number of spaces per account. */
             max_spaces?: number;
-            /** @description REQUEST_TOO_LARGE: how many a batch takes. */
+            /** @description REQUEST_TOO_LARGE: the maximum number of events in a batch. */
             max_events?: number;
-            /** @description REQUEST_TOO_LARGE: how many a body takes. */
+            /** @description REQUEST_TOO_LARGE: the maximum size of a body in bytes. */
             max_request_bytes?: number;
         } & {
             [key: string]: unknown;
@@ -1673,7 +2056,7 @@ export interface components {
          */
         Errors: {
             complete: boolean;
-            /** @description Where to look for a request id: a query for Logs Insights, locally a file. */
+            /** @description Where to look for a request id: a Logs Insights query, or a file on the local stack. */
             log: string;
             total_errors: number;
             unique_errors: number;
@@ -1689,7 +2072,7 @@ export interface components {
         };
         /**
          * EventOutcome
-         * @description What became of an event.
+         * @description The outcome of an event.
          */
         EventOutcome: {
             /** Format: uuid */
@@ -1700,20 +2083,38 @@ export interface components {
             message: string | null;
         };
         /**
+         * ExportedRow
+         * @description A row of data stored about you.
+         */
+        ExportedRow: {
+            /** @example study_sessions */
+            table: string;
+            row: {
+                [key: string]: unknown;
+            };
+        };
+        /** ExportedRowPage */
+        ExportedRowPage: {
+            success: boolean;
+            data: components["schemas"]["ExportedRow"][];
+            /** @description Opaque. Pass it as `cursor` to get the next page. */
+            next_cursor: string | null;
+        };
+        /**
          * Health
-         * @description The function runs.
+         * @description The function is running.
          */
         Health: {
             /**
-             * @default healthy
+             * @description Without it: "healthy".
              * @enum {string}
              */
-            status: "healthy";
+            status?: "healthy";
             /**
-             * @default studysync
+             * @description Without it: "studysync".
              * @enum {string}
              */
-            service: "studysync";
+            service?: "studysync";
         };
         /** HealthResponse */
         HealthResponse: {
@@ -1722,25 +2123,25 @@ export interface components {
         };
         /**
          * Heartbeat
-         * @description A sign of life.
+         * @description A heartbeat of the active session.
          */
         Heartbeat: {
             /**
              * @deprecated
-             * @description From old clients: the caller's own id.
+             * @description Sent by old clients: your own id.
              */
             user_id?: string | null;
             /**
              * @deprecated
-             * @description From old clients: the caller's own id.
+             * @description Sent by old clients: your own id.
              */
             created_by?: string | null;
-            /** @description The client's clock; kept as a claim. */
+            /** @description By the client's clock; stored, but not trusted. */
             timestamp?: string | null;
         };
         /**
          * HeartbeatCounted
-         * @description What the heartbeat did.
+         * @description The result of a heartbeat.
          */
         HeartbeatCounted: {
             /** Format: uuid */
@@ -1758,41 +2159,41 @@ export interface components {
         };
         /**
          * JoinByCode
-         * @description Joining by code alone.
+         * @description Joins a space by invite code alone.
          */
         JoinByCode: {
             /**
              * @deprecated
-             * @description From old clients: the caller's own id.
+             * @description Sent by old clients: your own id.
              */
             user_id?: string | null;
             /**
              * @deprecated
-             * @description From old clients: the caller's own id.
+             * @description Sent by old clients: your own id.
              */
             created_by?: string | null;
             invite_code: string;
         };
         /**
          * JoinSpace
-         * @description Joining by id; a private space asks for its code.
+         * @description Joins a space by id. A private space requires its invite code.
          */
         JoinSpace: {
             /**
              * @deprecated
-             * @description From old clients: the caller's own id.
+             * @description Sent by old clients: your own id.
              */
             user_id?: string | null;
             /**
              * @deprecated
-             * @description From old clients: the caller's own id.
+             * @description Sent by old clients: your own id.
              */
             created_by?: string | null;
             invite_code?: string | null;
         };
         /**
          * KeptEvent
-         * @description A rejected event, or one that was retried.
+         * @description A rejected event, including one that was retried.
          */
         KeptEvent: {
             /** Format: uuid */
@@ -1815,12 +2216,12 @@ export interface components {
         KeptEventPage: {
             success: boolean;
             data: components["schemas"]["KeptEvent"][];
-            /** @description Opaque; give it back as `cursor` for the next page. */
+            /** @description Opaque. Pass it as `cursor` to get the next page. */
             next_cursor: string | null;
         };
         /**
          * Leaderboard
-         * @description A page of a leaderboard; equal XP shares the higher rank.
+         * @description A page of a leaderboard. Users with equal XP share the higher rank.
          */
         Leaderboard: {
             period: components["schemas"]["Period"];
@@ -1848,7 +2249,7 @@ export interface components {
         };
         /**
          * LeaderboardPage
-         * @description A page has its cursor beside `data`, as all lists do; old clients read the one within.
+         * @description A page has its cursor next to `data`, as all lists do; older clients read the one inside.
          */
         LeaderboardPage: {
             success: boolean;
@@ -1865,7 +2266,7 @@ export interface components {
             source: string;
             /** Format: uuid */
             session_id: string;
-            /** @description The XP from sessions that a milestone stands for. */
+            /** @description The XP from sessions that reached the milestone. */
             milestone: number | null;
             /**
              * Format: date
@@ -1881,22 +2282,22 @@ export interface components {
         LedgerEntryPage: {
             success: boolean;
             data: components["schemas"]["LedgerEntry"][];
-            /** @description Opaque; give it back as `cursor` for the next page. */
+            /** @description Opaque. Pass it as `cursor` to get the next page. */
             next_cursor: string | null;
         };
         /**
          * LiftBan
-         * @description Where somebody was banned.
+         * @description The space that the user was banned from.
          */
         LiftBan: {
             /**
              * @deprecated
-             * @description From old clients: the caller's own id.
+             * @description Sent by old clients: your own id.
              */
             user_id?: string | null;
             /**
              * @deprecated
-             * @description From old clients: the caller's own id.
+             * @description Sent by old clients: your own id.
              */
             created_by?: string | null;
             reason: string;
@@ -1905,14 +2306,14 @@ export interface components {
         };
         /**
          * Liveness
-         * @description The process runs; nothing else was asked.
+         * @description The process is running. No dependency was checked.
          */
         Liveness: {
             /**
-             * @default alive
+             * @description Without it: "alive".
              * @enum {string}
              */
-            status: "alive";
+            status?: "alive";
         };
         /** LivenessResponse */
         LivenessResponse: {
@@ -1921,11 +2322,11 @@ export interface components {
         };
         /**
          * LoggedOut
-         * @description The refresh token is dead.
+         * @description The refresh token no longer works.
          */
         LoggedOut: {
-            /** @default true */
-            logged_out: boolean;
+            /** @description Without it: true. */
+            logged_out?: boolean;
         };
         /** LoggedOutResponse */
         LoggedOutResponse: {
@@ -1934,17 +2335,17 @@ export interface components {
         };
         /**
          * Login
-         * @description Address and password; their form is not judged, so that every wrong pair gets the same answer.
+         * @description Email address and password. Their format is not validated, so that every wrong pair gets the same answer.
          */
         Login: {
             /**
              * @deprecated
-             * @description From old clients: the caller's own id.
+             * @description Sent by old clients: your own id.
              */
             user_id?: string | null;
             /**
              * @deprecated
-             * @description From old clients: the caller's own id.
+             * @description Sent by old clients: your own id.
              */
             created_by?: string | null;
             email: string;
@@ -1952,13 +2353,48 @@ export interface components {
             password: string;
         };
         /**
+         * Logout
+         * @description Which sessions to end.
+         */
+        Logout: {
+            /**
+             * @deprecated
+             * @description Sent by old clients: your own id.
+             */
+            user_id?: string | null;
+            /**
+             * @deprecated
+             * @description Sent by old clients: your own id.
+             */
+            created_by?: string | null;
+            /**
+             * @description `local`: this session; `others`: all but this one; `global`: all. Without it: "local".
+             * @enum {string}
+             */
+            scope?: "local" | "others" | "global";
+        };
+        /**
+         * Mark
+         * @description A deployment or an operator's action, for charts.
+         */
+        Mark: {
+            /** Format: date-time */
+            at: string;
+            /** @enum {string} */
+            kind: "deployment" | "order";
+            /** @description The functions and versions, or the action. */
+            text: string;
+            /** @description The operator who requested the action. */
+            who: string | null;
+        };
+        /**
          * MarkEvent
-         * @description An event that happened without a connection. Fields that we do not know are let pass: old phones send them.
+         * @description An event that happened offline. Unknown fields are ignored, because old clients send them.
          */
         MarkEvent: {
             /**
              * Format: uuid
-             * @description Made when it happens.
+             * @description Generate it when the event happens.
              */
             event_id?: string;
             /** Format: uuid */
@@ -1968,13 +2404,13 @@ export interface components {
              * @enum {string}
              */
             event_type: "heartbeat" | "focus_start" | "focus_end" | "break_start" | "break_end" | "abandon";
-            /** @description Whatever the client wants to keep; 4 KiB. */
+            /** @description Free-form data, at most 4 KiB. */
             event_payload?: {
                 [key: string]: unknown;
             };
             /**
              * Format: date-time
-             * @description From 1970 to 2200; without an offset it is UTC.
+             * @description From 1970 to 2200; without an offset, UTC.
              */
             created_at: string;
         };
@@ -1991,7 +2427,7 @@ export interface components {
             /** Format: date-time */
             joined_at: string;
             xp: number;
-            /** @description A session of theirs runs. */
+            /** @description Whether the member has an active session. */
             is_studying: boolean;
         };
         /** MemberListResponse */
@@ -2001,7 +2437,7 @@ export interface components {
         };
         /**
          * Membership
-         * @description Somebody's place in a space.
+         * @description A user's membership of a space.
          */
         Membership: {
             /** Format: uuid */
@@ -2016,7 +2452,7 @@ export interface components {
         };
         /**
          * MembershipChange
-         * @description Something that changed for the caller.
+         * @description A change that affects you.
          */
         MembershipChange: {
             /**
@@ -2024,12 +2460,12 @@ export interface components {
              * @enum {string}
              */
             kind: "membership";
-            /** @description Of the session, badge or space; `me` for XP and profile. */
+            /** @description The id of the session, badge or space; `me` for XP and profile. */
             id: string;
             deleted: boolean;
             /** Format: date-time */
             changed_at: string;
-            /** @description How it stands now; null when it is gone. */
+            /** @description Its current state; null if it was deleted. */
             data: components["schemas"]["Membership"] | null;
         };
         /** MembershipResponse */
@@ -2039,16 +2475,21 @@ export interface components {
         };
         /**
          * Metrics
-         * @description What the fleet measured.
+         * @description The metrics of the fleet.
          */
         Metrics: {
             window_minutes: number;
+            /** @description The length of each entry of `minutes`: 10 in windows over an hour. */
+            step_minutes: number;
+            /** @description At most those of the last hour. */
             environments: number;
-            /** @description False: DynamoDB does not answer, and this is what one environment knows. */
+            /** @description False if DynamoDB does not answer; then this covers only one environment. */
             complete: boolean;
             endpoints: components["schemas"]["Endpoint"][];
             dependencies: components["schemas"]["Endpoint"][];
             minutes: components["schemas"]["Minute"][];
+            /** @description Deployments and operators' actions in this window, oldest first. */
+            marks: components["schemas"]["Mark"][];
             cache: components["schemas"]["CacheFigures"];
             pool: components["schemas"]["PoolFigures"];
             circuits: components["schemas"]["Circuit"][];
@@ -2060,7 +2501,7 @@ export interface components {
         };
         /**
          * Minute
-         * @description All endpoints of one minute, health's own left out.
+         * @description All endpoints in one minute (or ten, see `step_minutes`), except health's own.
          */
         Minute: {
             /** Format: date-time */
@@ -2074,29 +2515,29 @@ export interface components {
         };
         /**
          * OfflineEvent
-         * @description An event that happened without a connection. Fields that we do not know are let pass: old phones send them.
+         * @description An event that happened offline. Unknown fields are ignored, because old clients send them.
          */
         OfflineEvent: components["schemas"]["StartEvent"] | components["schemas"]["MarkEvent"] | components["schemas"]["CompleteEvent"];
         /**
          * Order
-         * @description An order about an account.
+         * @description An action on an account.
          */
         Order: {
             /**
              * @deprecated
-             * @description From old clients: the caller's own id.
+             * @description Sent by old clients: your own id.
              */
             user_id?: string | null;
             /**
              * @deprecated
-             * @description From old clients: the caller's own id.
+             * @description Sent by old clients: your own id.
              */
             created_by?: string | null;
             reason: string;
         };
         /**
          * OwnMembership
-         * @description Whether the caller belongs to a space.
+         * @description Whether the caller is a member of a space.
          */
         OwnMembership: {
             /** Format: uuid */
@@ -2111,7 +2552,7 @@ export interface components {
         };
         /**
          * OwnPlace
-         * @description The caller's own place; without XP in the period there is no rank.
+         * @description The caller's own place; `rank` is null without XP in the period.
          */
         OwnPlace: {
             rank: number | null;
@@ -2124,7 +2565,7 @@ export interface components {
         };
         /**
          * OwnProfile
-         * @description What only the user sees of themselves.
+         * @description Your own profile, including its private part.
          */
         OwnProfile: {
             /** Format: uuid */
@@ -2133,13 +2574,16 @@ export interface components {
             display_name: string;
             xp: number;
             level: number;
-            /** @description Days. */
+            /** @description In days. */
             current_streak: number;
             /** Format: date-time */
             created_at: string;
             email: string | null;
             timezone: string;
             daily_goal_minutes: number;
+            email_confirmed: boolean;
+            discoverable: boolean;
+            share_activity: boolean;
         };
         /** OwnProfileResponse */
         OwnProfileResponse: {
@@ -2148,7 +2592,7 @@ export interface components {
         };
         /**
          * OwnSpace
-         * @description A space that the caller belongs to.
+         * @description A space that the caller is a member of.
          */
         OwnSpace: {
             /** Format: uuid */
@@ -2164,9 +2608,9 @@ export interface components {
             /** Format: uuid */
             owner_id: string;
             is_member: boolean;
-            /** @description The caller's; null for outsiders. */
+            /** @description The caller's role; null for non-members. */
             role: ("member" | "moderator" | "owner") | null;
-            /** @description For owner and moderators; null for others. */
+            /** @description Visible to the owner and moderators; null for others. */
             invite_code: string | null;
             /** Format: date-time */
             joined_at: string;
@@ -2175,18 +2619,74 @@ export interface components {
         OwnSpacePage: {
             success: boolean;
             data: components["schemas"]["OwnSpace"][];
-            /** @description Opaque; give it back as `cursor` for the next page. */
+            /** @description Opaque. Pass it as `cursor` to get the next page. */
             next_cursor: string | null;
         };
         /**
+         * PasswordChange
+         * @description A new password, with the current one.
+         */
+        PasswordChange: {
+            /**
+             * @deprecated
+             * @description Sent by old clients: your own id.
+             */
+            user_id?: string | null;
+            /**
+             * @deprecated
+             * @description Sent by old clients: your own id.
+             */
+            created_by?: string | null;
+            /** Format: password */
+            password: string;
+            /** Format: password */
+            new_password: string;
+        };
+        /**
+         * PasswordChanged
+         * @description The password was changed.
+         */
+        PasswordChanged: {
+            /** @description Without it: true. */
+            changed?: boolean;
+        };
+        /** PasswordChangedResponse */
+        PasswordChangedResponse: {
+            success: boolean;
+            data: components["schemas"]["PasswordChanged"];
+        };
+        /**
+         * PasswordReset
+         * @description A new password, with the token from an email.
+         */
+        PasswordReset: {
+            /**
+             * @deprecated
+             * @description Sent by old clients: your own id.
+             */
+            user_id?: string | null;
+            /**
+             * @deprecated
+             * @description Sent by old clients: your own id.
+             */
+            created_by?: string | null;
+            /**
+             * Format: password
+             * @description From the link in the email.
+             */
+            token: string;
+            /** Format: password */
+            password: string;
+        };
+        /**
          * Period
-         * @description What a leaderboard covers: an ISO week, a calendar month (both in UTC), or everything.
+         * @description The period of a leaderboard: an ISO week, a calendar month (both in UTC), or all time.
          * @enum {string}
          */
         Period: "weekly" | "monthly" | "all-time";
         /**
          * PoolFigures
-         * @description The connection pools of all environments together.
+         * @description The connection pools of all environments combined.
          */
         PoolFigures: {
             active: number;
@@ -2209,7 +2709,7 @@ export interface components {
             detail: string;
             /**
              * Format: uri-reference
-             * @description The path that was asked, percent-encoded; of a long one the beginning.
+             * @description The requested path, percent-encoded and possibly truncated.
              */
             instance: string;
             error: boolean;
@@ -2228,7 +2728,7 @@ export interface components {
         };
         /**
          * ProfileChange
-         * @description Something that changed for the caller.
+         * @description A change that affects you.
          */
         ProfileChange: {
             /**
@@ -2236,33 +2736,37 @@ export interface components {
              * @enum {string}
              */
             kind: "profile";
-            /** @description Of the session, badge or space; `me` for XP and profile. */
+            /** @description The id of the session, badge or space; `me` for XP and profile. */
             id: string;
             deleted: boolean;
             /** Format: date-time */
             changed_at: string;
-            /** @description How it stands now; null when it is gone. */
+            /** @description Its current state; null if it was deleted. */
             data: components["schemas"]["OwnProfile"] | null;
         };
         /**
          * ProfileChanges
-         * @description What to change of the own profile; what is absent stays.
+         * @description The fields to change. Omitted fields keep their values.
          */
         ProfileChanges: {
             /**
              * @deprecated
-             * @description From old clients: the caller's own id.
+             * @description Sent by old clients: your own id.
              */
             user_id?: string | null;
             /**
              * @deprecated
-             * @description From old clients: the caller's own id.
+             * @description Sent by old clients: your own id.
              */
             created_by?: string | null;
             username?: string;
             display_name?: string;
             timezone?: string;
             daily_goal_minutes?: number;
+            /** @description Whether other users can find you by searching. */
+            discoverable?: boolean;
+            /** @description Whether other users can see when you study. */
+            share_activity?: boolean;
         };
         /** ProfileResponse */
         ProfileResponse: {
@@ -2271,7 +2775,7 @@ export interface components {
         };
         /**
          * PublicProfile
-         * @description What everybody sees of a user.
+         * @description The public part of a user's profile.
          */
         PublicProfile: {
             /** Format: uuid */
@@ -2280,7 +2784,7 @@ export interface components {
             display_name: string;
             xp: number;
             level: number;
-            /** @description Days. */
+            /** @description In days. */
             current_streak: number;
             /** Format: date-time */
             created_at: string;
@@ -2289,19 +2793,19 @@ export interface components {
         PublicProfilePage: {
             success: boolean;
             data: components["schemas"]["PublicProfile"][];
-            /** @description Opaque; give it back as `cursor` for the next page. */
+            /** @description Opaque. Pass it as `cursor` to get the next page. */
             next_cursor: string | null;
         };
         /**
          * Readiness
-         * @description Requests can be served: the database answers.
+         * @description The service can handle requests: the database responds.
          */
         Readiness: {
             /**
-             * @default ready
+             * @description Without it: "ready".
              * @enum {string}
              */
-            status: "ready";
+            status?: "ready";
         };
         /** ReadinessResponse */
         ReadinessResponse: {
@@ -2310,17 +2814,17 @@ export interface components {
         };
         /**
          * Refresh
-         * @description A refresh token, which works once.
+         * @description A refresh token. It works once; a repeat because of a lost answer returns the same tokens.
          */
         Refresh: {
             /**
              * @deprecated
-             * @description From old clients: the caller's own id.
+             * @description Sent by old clients: your own id.
              */
             user_id?: string | null;
             /**
              * @deprecated
-             * @description From old clients: the caller's own id.
+             * @description Sent by old clients: your own id.
              */
             created_by?: string | null;
             /** Format: password */
@@ -2328,17 +2832,16 @@ export interface components {
         };
         /**
          * Registered
-         * @description A new account and its first session.
+         * @description A new account, and its first session unless the email address must be confirmed first.
          */
         Registered: {
             /** Format: uuid */
             user_id: string;
-            /** @description The access token for `Authorization: Bearer`. */
-            token: string;
-            refresh_token: string;
-            /** Format: date-time */
-            expires_at: string;
             username: string;
+            token: string | null;
+            refresh_token: string | null;
+            expires_at: string | null;
+            confirmation_sent_at?: string | null;
         };
         /** RegisteredResponse */
         RegisteredResponse: {
@@ -2352,22 +2855,24 @@ export interface components {
         Registration: {
             /**
              * @deprecated
-             * @description From old clients: the caller's own id.
+             * @description Sent by old clients: your own id.
              */
             user_id?: string | null;
             /**
              * @deprecated
-             * @description From old clients: the caller's own id.
+             * @description Sent by old clients: your own id.
              */
             created_by?: string | null;
             username: string;
             email: string;
             /** Format: password */
             password: string;
+            /** @description Required if the stage uses captchas. */
+            captcha_token?: string | null;
         };
         /**
          * Removed
-         * @description Somebody who does not belong to the space any more.
+         * @description A user who is no longer a member of the space.
          */
         Removed: {
             /** Format: uuid */
@@ -2384,7 +2889,7 @@ export interface components {
         };
         /**
          * RenewedCode
-         * @description A new code; the old one is dead.
+         * @description The new invite code. The old one no longer works.
          */
         RenewedCode: {
             /** Format: uuid */
@@ -2398,7 +2903,7 @@ export interface components {
         };
         /**
          * RetriedEvent
-         * @description What became of an event that was tried again.
+         * @description The outcome of a retried event.
          */
         RetriedEvent: {
             /** Format: uuid */
@@ -2425,17 +2930,17 @@ export interface components {
         };
         /**
          * RoleChange
-         * @description A member's new role; `owner` hands the space over.
+         * @description A member's new role. `owner` transfers the space to them.
          */
         RoleChange: {
             /**
              * @deprecated
-             * @description From old clients: the caller's own id.
+             * @description Sent by old clients: your own id.
              */
             user_id?: string | null;
             /**
              * @deprecated
-             * @description From old clients: the caller's own id.
+             * @description Sent by old clients: your own id.
              */
             created_by?: string | null;
             /** @enum {string} */
@@ -2446,11 +2951,11 @@ export interface components {
          * @description One kind of error.
          */
         SeenError: {
-            /** @description It only says that something is known to be down; look at the others first. */
+            /** @description A consequence of a known outage; look at the other errors first. */
             consequence: boolean;
             fingerprint: string;
             error_type: string;
-            /** @description Without the numbers and ids in it; never an exception's own text. */
+            /** @description The message without numbers and ids; never an exception's own text. */
             message: string;
             where: string;
             count: number;
@@ -2458,12 +2963,14 @@ export interface components {
             first_seen: string;
             /** Format: date-time */
             last_seen: string;
-            /** @description Of the last one, to find it in the logs. */
+            /** @description The id of the last request with this error, to find it in the logs. */
             request_id: string;
+            /** @description A query of Logs Insights for its lines; null on the local stack. */
+            log_url: string | null;
         };
         /**
          * Session
-         * @description A session as it stands.
+         * @description The current state of a session.
          */
         Session: {
             /** Format: uuid */
@@ -2504,7 +3011,7 @@ export interface components {
         };
         /**
          * SessionChange
-         * @description Something that changed for the caller.
+         * @description A change that affects you.
          */
         SessionChange: {
             /**
@@ -2512,17 +3019,17 @@ export interface components {
              * @enum {string}
              */
             kind: "session";
-            /** @description Of the session, badge or space; `me` for XP and profile. */
+            /** @description The id of the session, badge or space; `me` for XP and profile. */
             id: string;
             deleted: boolean;
             /** Format: date-time */
             changed_at: string;
-            /** @description How it stands now; null when it is gone. */
+            /** @description Its current state; null if it was deleted. */
             data: components["schemas"]["Session"] | null;
         };
         /**
          * SessionCompleted
-         * @description What a completed session brought.
+         * @description The XP and badges that a completed session earned.
          */
         SessionCompleted: {
             /** Format: uuid */
@@ -2533,7 +3040,7 @@ export interface components {
             ended_at: string;
             focus_seconds: number;
             xp_awarded: number;
-            /** @description XP by source; its sum is xp_awarded. */
+            /** @description XP by source; the sum is `xp_awarded`. */
             xp_breakdown: {
                 [key: string]: number;
             };
@@ -2545,7 +3052,7 @@ export interface components {
             new_badges: string[];
             suspicion_score: number;
             flagged: boolean;
-            /** @description Flagged in strict mode: it pays nothing. */
+            /** @description Flagged in strict mode, so it earns no XP. */
             held: boolean;
         };
         /** SessionCompletedResponse */
@@ -2555,7 +3062,7 @@ export interface components {
         };
         /**
          * SessionEvent
-         * @description One event of a session.
+         * @description A recorded event of a session.
          */
         SessionEvent: {
             /** Format: uuid */
@@ -2580,7 +3087,7 @@ export interface components {
         SessionEventPage: {
             success: boolean;
             data: components["schemas"]["SessionEvent"][];
-            /** @description Opaque; give it back as `cursor` for the next page. */
+            /** @description Opaque. Pass it as `cursor` to get the next page. */
             next_cursor: string | null;
         };
         /** SessionEventResponse */
@@ -2592,7 +3099,7 @@ export interface components {
         SessionPage: {
             success: boolean;
             data: components["schemas"]["Session"][];
-            /** @description Opaque; give it back as `cursor` for the next page. */
+            /** @description Opaque. Pass it as `cursor` to get the next page. */
             next_cursor: string | null;
         };
         /** SessionResponse */
@@ -2602,7 +3109,7 @@ export interface components {
         };
         /**
          * SessionStarted
-         * @description A session that runs.
+         * @description An active session.
          */
         SessionStarted: {
             /** Format: uuid */
@@ -2623,6 +3130,39 @@ export interface components {
             data: components["schemas"]["SessionStarted"];
         };
         /**
+         * SignIn
+         * @description A session of Supabase Auth.
+         */
+        SignIn: {
+            /** Format: uuid */
+            session_id: string;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            last_used_at: string;
+            user_agent: string | null;
+            current: boolean;
+        };
+        /**
+         * SignInEnded
+         * @description The refresh token of the session no longer works; its access token expires within an hour.
+         */
+        SignInEnded: {
+            /** Format: uuid */
+            session_id: string;
+            ended: boolean;
+        };
+        /** SignInEndedResponse */
+        SignInEndedResponse: {
+            success: boolean;
+            data: components["schemas"]["SignInEnded"];
+        };
+        /** SignInListResponse */
+        SignInListResponse: {
+            success: boolean;
+            data: components["schemas"]["SignIn"][];
+        };
+        /**
          * SlowRequest
          * @description A request over the threshold.
          */
@@ -2632,14 +3172,18 @@ export interface components {
             /** Format: date-time */
             at: string;
             failed: boolean;
+            request_id: string;
+            /** @description A query of Logs Insights for its lines; null on the local stack. */
+            log_url: string | null;
         };
         /**
          * SlowRequests
-         * @description The slowest requests of the last quarter of an hour, slowest first.
+         * @description The slowest requests of a window, slowest first, except health's own.
          */
         SlowRequests: {
+            window_minutes: number;
             threshold_seconds: number;
-            /** @description Faster ones are never listed, whatever the threshold. */
+            /** @description Faster requests are never listed, whatever the threshold. */
             recorded_from_seconds: number;
             complete: boolean;
             requests: components["schemas"]["SlowRequest"][];
@@ -2667,24 +3211,24 @@ export interface components {
             /** Format: uuid */
             owner_id: string;
             is_member: boolean;
-            /** @description The caller's; null for outsiders. */
+            /** @description The caller's role; null for non-members. */
             role: ("member" | "moderator" | "owner") | null;
-            /** @description For owner and moderators; null for others. */
+            /** @description Visible to the owner and moderators; null for others. */
             invite_code: string | null;
         };
         /**
          * SpaceChanges
-         * @description What to change of a space; what is absent stays.
+         * @description The fields to change. Omitted fields keep their values.
          */
         SpaceChanges: {
             /**
              * @deprecated
-             * @description From old clients: the caller's own id.
+             * @description Sent by old clients: your own id.
              */
             user_id?: string | null;
             /**
              * @deprecated
-             * @description From old clients: the caller's own id.
+             * @description Sent by old clients: your own id.
              */
             created_by?: string | null;
             name?: string;
@@ -2695,7 +3239,7 @@ export interface components {
         };
         /**
          * SpaceDeleted
-         * @description The space is gone.
+         * @description Confirms that the space was deleted.
          */
         SpaceDeleted: {
             /** Format: uuid */
@@ -2711,7 +3255,7 @@ export interface components {
         SpacePage: {
             success: boolean;
             data: components["schemas"]["Space"][];
-            /** @description Opaque; give it back as `cursor` for the next page. */
+            /** @description Opaque. Pass it as `cursor` to get the next page. */
             next_cursor: string | null;
         };
         /** SpaceResponse */
@@ -2721,12 +3265,12 @@ export interface components {
         };
         /**
          * StartEvent
-         * @description An event that happened without a connection. Fields that we do not know are let pass: old phones send them.
+         * @description An event that happened offline. Unknown fields are ignored, because old clients send them.
          */
         StartEvent: {
             /**
              * Format: uuid
-             * @description Made when it happens.
+             * @description Generate it when the event happens.
              */
             event_id?: string;
             /** Format: uuid */
@@ -2739,13 +3283,13 @@ export interface components {
             event_payload?: components["schemas"]["StartPayload"];
             /**
              * Format: date-time
-             * @description From 1970 to 2200; without an offset it is UTC.
+             * @description From 1970 to 2200; without an offset, UTC.
              */
             created_at: string;
         };
         /**
          * StartPayload
-         * @description What the start of a session may say.
+         * @description The payload of a `start` event.
          */
         StartPayload: {
             duration_minutes?: number | null;
@@ -2754,24 +3298,24 @@ export interface components {
         };
         /**
          * StartSession
-         * @description A session to begin now.
+         * @description A session to start now.
          */
         StartSession: {
             /**
              * @deprecated
-             * @description From old clients: the caller's own id.
+             * @description Sent by old clients: your own id.
              */
             user_id?: string | null;
             /**
              * @deprecated
-             * @description From old clients: the caller's own id.
+             * @description Sent by old clients: your own id.
              */
             created_by?: string | null;
-            /** @description As planned. */
+            /** @description The planned duration. */
             duration_minutes: number;
             subject?: string | null;
             space_id?: string | null;
-            /** @description Chosen by the client, so that a repeat is recognised. */
+            /** @description An id that you choose, so that a repeat is recognised. */
             session_id?: string | null;
         };
         /**
@@ -2785,11 +3329,11 @@ export interface components {
             best_streak: number;
             last_active_date: string | null;
             active_today: boolean;
-            /** @description The streak ends tonight unless a session is completed. */
+            /** @description True if the streak ends tonight unless you complete a session. */
             at_risk: boolean;
-            /** @description What the streak adds to a session. */
+            /** @description The XP that the streak adds to each session. */
             bonus_xp: number;
-            /** @description The next streak length with a badge; null past the last. */
+            /** @description The next streak length that earns a badge; null after the last. */
             next_milestone: number | null;
         };
         /** StreaksResponse */
@@ -2799,17 +3343,17 @@ export interface components {
         };
         /**
          * SyncBatch
-         * @description A batch of events. Each is judged by itself: one that is no event is rejected, and the others are applied.
+         * @description A batch of events. An invalid event is rejected; the others are applied.
          */
         SyncBatch: {
             /**
              * @deprecated
-             * @description From old clients: the caller's own id.
+             * @description Sent by old clients: your own id.
              */
             user_id?: string | null;
             /**
              * @deprecated
-             * @description From old clients: the caller's own id.
+             * @description Sent by old clients: your own id.
              */
             created_by?: string | null;
             events: components["schemas"]["OfflineEvent"][];
@@ -2818,23 +3362,23 @@ export interface components {
             sent_at?: string | null;
             /**
              * @deprecated
-             * @description From old clients; the server knows better.
+             * @description Sent by old clients; ignored.
              */
             last_sync?: unknown;
         };
         /**
          * SyncResult
-         * @description What became of a batch.
+         * @description The outcome of a batch.
          */
         SyncResult: {
             synced_count: number;
             duplicate_count: number;
             rejected_count: number;
-            /** @description One a sent event, in the order sent. */
+            /** @description One per event, in the order sent. */
             results: components["schemas"]["EventOutcome"][];
             /** @description The outcome of every session that the batch completed. */
             sessions: components["schemas"]["SessionCompleted"][];
-            /** @description For `GET /api/sync/changes`. */
+            /** @description Where the account stood. Go on in `GET /api/sync/changes` from its own cursors, not from here. */
             cursor: string;
         };
         /** SyncResultResponse */
@@ -2844,7 +3388,7 @@ export interface components {
         };
         /**
          * SyncStatus
-         * @description What the server has from a client.
+         * @description What the server has received from a client.
          */
         SyncStatus: {
             client_id: string | null;
@@ -2871,17 +3415,17 @@ export interface components {
         };
         /**
          * TakeBack
-         * @description Which completed sessions were forged.
+         * @description The completed sessions that were forged.
          */
         TakeBack: {
             /**
              * @deprecated
-             * @description From old clients: the caller's own id.
+             * @description Sent by old clients: your own id.
              */
             user_id?: string | null;
             /**
              * @deprecated
-             * @description From old clients: the caller's own id.
+             * @description Sent by old clients: your own id.
              */
             created_by?: string | null;
             reason: string;
@@ -2889,10 +3433,10 @@ export interface components {
         };
         /**
          * TakenBack
-         * @description What was taken back, and what is left.
+         * @description The XP that was revoked, and the XP that is left.
          */
         TakenBack: {
-            /** @description 0 when all of it had been taken back before. */
+            /** @description 0 if all of it had already been revoked. */
             xp_taken_back: number;
             total_xp: number;
             level: number;
@@ -2914,6 +3458,10 @@ export interface components {
             refresh_token: string;
             /** Format: date-time */
             expires_at: string;
+            /** @description Without it: "". */
+            session_id?: string;
+            /** @description The account has a second factor: verify it with Supabase Auth before you use this token. Without it: false. */
+            second_factor_required?: boolean;
         };
         /** TokensResponse */
         TokensResponse: {
@@ -2944,7 +3492,7 @@ export interface components {
         };
         /**
          * ValidationDetail
-         * @description What is wrong with one field.
+         * @description An invalid field.
          */
         ValidationDetail: {
             /** @example body.duration_minutes */
@@ -2953,7 +3501,7 @@ export interface components {
         };
         /**
          * XpChange
-         * @description Something that changed for the caller.
+         * @description A change that affects you.
          */
         XpChange: {
             /**
@@ -2961,12 +3509,12 @@ export interface components {
              * @enum {string}
              */
             kind: "xp";
-            /** @description Of the session, badge or space; `me` for XP and profile. */
+            /** @description The id of the session, badge or space; `me` for XP and profile. */
             id: string;
             deleted: boolean;
             /** Format: date-time */
             changed_at: string;
-            /** @description How it stands now; null when it is gone. */
+            /** @description Its current state; null if it was deleted. */
             data: components["schemas"]["XpTotal"] | null;
         };
         /**
@@ -2978,7 +3526,7 @@ export interface components {
             user_id: string;
             total_xp: number;
             level: number;
-            /** @description How much of the current level is done. */
+            /** @description Progress within the current level. */
             level_progress: number;
             /** @description The total XP at which the next level begins. */
             next_level_xp: number;
@@ -2996,7 +3544,7 @@ export interface components {
         };
         /**
          * XpTotal
-         * @description A user's XP as a change tells it.
+         * @description A user's XP in a change.
          */
         XpTotal: {
             total_xp: number;
@@ -3029,7 +3577,7 @@ export interface components {
         /** @description AUTHENTICATION_ERROR */
         Unauthorized: {
             headers: {
-                "WWW-Authenticate": "Bearer";
+                "WWW-Authenticate": string;
                 [name: string]: unknown;
             };
             content: {
@@ -3049,7 +3597,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["ProblemDetails"];
             };
         };
-        /** @description AUTHORIZATION_ERROR */
+        /** @description AUTHORIZATION_ERROR, REAUTHENTICATION_REQUIRED */
         Forbidden: {
             headers: {
                 [name: string]: unknown;
@@ -3263,7 +3811,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Chosen by the client; a repeat with the same key gets the first answer and changes nothing. */
+                /** @description Any key you choose. A repeat with the same key returns the first answer and changes nothing. */
                 "Idempotency-Key"?: string;
             };
             path?: never;
@@ -3275,7 +3823,8 @@ export interface operations {
                  * @example {
                  *       "username": "ada_l",
                  *       "email": "ada@example.com",
-                 *       "password": "correct horse 1"
+                 *       "password": "correct horse 1",
+                 *       "captcha_token": "text"
                  *     }
                  */
                 "application/json": components["schemas"]["Registration"];
@@ -3293,10 +3842,11 @@ export interface operations {
                      *       "success": true,
                      *       "data": {
                      *         "user_id": "3f1d2c54-8a0b-4c6e-9d7f-2b1a0c9e8d7f",
+                     *         "username": "ada_l",
                      *         "token": "eyJhbGciOiJFUzI1NiJ9.e30.c2ln",
                      *         "refresh_token": "v1.MRjRkZ3dXw",
                      *         "expires_at": "2026-01-31T12:00:00.000000Z",
-                     *         "username": "ada_l"
+                     *         "confirmation_sent_at": "2026-01-31T12:00:00.000000Z"
                      *       }
                      *     }
                      */
@@ -3346,7 +3896,9 @@ export interface operations {
                      *         "user_id": "3f1d2c54-8a0b-4c6e-9d7f-2b1a0c9e8d7f",
                      *         "token": "eyJhbGciOiJFUzI1NiJ9.e30.c2ln",
                      *         "refresh_token": "v1.MRjRkZ3dXw",
-                     *         "expires_at": "2026-01-31T12:00:00.000000Z"
+                     *         "expires_at": "2026-01-31T12:00:00.000000Z",
+                     *         "session_id": "text",
+                     *         "second_factor_required": false
                      *       }
                      *     }
                      */
@@ -3394,7 +3946,9 @@ export interface operations {
                      *         "user_id": "3f1d2c54-8a0b-4c6e-9d7f-2b1a0c9e8d7f",
                      *         "token": "eyJhbGciOiJFUzI1NiJ9.e30.c2ln",
                      *         "refresh_token": "v1.MRjRkZ3dXw",
-                     *         "expires_at": "2026-01-31T12:00:00.000000Z"
+                     *         "expires_at": "2026-01-31T12:00:00.000000Z",
+                     *         "session_id": "text",
+                     *         "second_factor_required": false
                      *       }
                      *     }
                      */
@@ -3420,8 +3974,12 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                /** @example {} */
-                "application/json": components["schemas"]["EmptyBody"];
+                /**
+                 * @example {
+                 *       "scope": "local"
+                 *     }
+                 */
+                "application/json": components["schemas"]["Logout"];
             };
         };
         responses: {
@@ -3452,14 +4010,591 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
+    listSignIns: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "data": [
+                     *         {
+                     *           "session_id": "3f1d2c54-8a0b-4c6e-9d7f-2b1a0c9e8d7f",
+                     *           "created_at": "2026-01-31T12:00:00.000000Z",
+                     *           "last_used_at": "2026-01-31T12:00:00.000000Z",
+                     *           "user_agent": "text",
+                     *           "current": false
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["SignInListResponse"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    endSignIn: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Any key you choose. A repeat with the same key returns the first answer and changes nothing. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @example 3f1d2c54-8a0b-4c6e-9d7f-2b1a0c9e8d7f */
+                auth_session_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "data": {
+                     *         "session_id": "3f1d2c54-8a0b-4c6e-9d7f-2b1a0c9e8d7f",
+                     *         "ended": false
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["SignInEndedResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            413: components["responses"]["RequestEntityTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    forgotPassword: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "email": "ada@example.com"
+                 *     }
+                 */
+                "application/json": components["schemas"]["EmailOnly"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "data": {
+                     *         "accepted": false
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["AcceptedResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            403: components["responses"]["Forbidden"];
+            413: components["responses"]["RequestEntityTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    resetPassword: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "token": "eyJhbGciOiJFUzI1NiJ9.e30.c2ln",
+                 *       "password": "correct horse 1"
+                 *     }
+                 */
+                "application/json": components["schemas"]["PasswordReset"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "data": {
+                     *         "user_id": "3f1d2c54-8a0b-4c6e-9d7f-2b1a0c9e8d7f",
+                     *         "token": "eyJhbGciOiJFUzI1NiJ9.e30.c2ln",
+                     *         "refresh_token": "v1.MRjRkZ3dXw",
+                     *         "expires_at": "2026-01-31T12:00:00.000000Z",
+                     *         "session_id": "text",
+                     *         "second_factor_required": false
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["TokensResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            413: components["responses"]["RequestEntityTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    changePassword: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "password": "correct horse 1",
+                 *       "new_password": "correct horse 2"
+                 *     }
+                 */
+                "application/json": components["schemas"]["PasswordChange"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "data": {
+                     *         "changed": false
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PasswordChangedResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            413: components["responses"]["RequestEntityTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    changeEmail: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "email": "ada@example.com",
+                 *       "password": "correct horse 1"
+                 *     }
+                 */
+                "application/json": components["schemas"]["EmailChange"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "data": {
+                     *         "accepted": false
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["AcceptedResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            413: components["responses"]["RequestEntityTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    confirmEmail: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "token": "eyJhbGciOiJFUzI1NiJ9.e30.c2ln"
+                 *     }
+                 */
+                "application/json": components["schemas"]["EmailConfirmation"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "data": {
+                     *         "confirmed": false
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["EmailConfirmedResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            413: components["responses"]["RequestEntityTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    resendConfirmation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "email": "ada@example.com"
+                 *     }
+                 */
+                "application/json": components["schemas"]["EmailOnly"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "data": {
+                     *         "accepted": false
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["AcceptedResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            403: components["responses"]["Forbidden"];
+            413: components["responses"]["RequestEntityTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    exportAccount: {
+        parameters: {
+            query?: {
+                /** @description The maximum number of rows on the page. */
+                limit?: number;
+                /** @description The `next_cursor` of the previous page. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "data": [
+                     *         {
+                     *           "table": "study_sessions",
+                     *           "row": {}
+                     *         }
+                     *       ],
+                     *       "next_cursor": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ExportedRowPage"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    getOwnProfile: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The `ETag` of the answer that you have. */
+                "If-None-Match"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    /** @description Send it as `If-None-Match`. */
+                    ETag: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "data": {
+                     *         "user_id": "3f1d2c54-8a0b-4c6e-9d7f-2b1a0c9e8d7f",
+                     *         "username": "ada_l",
+                     *         "display_name": "Ada",
+                     *         "xp": 320,
+                     *         "level": 4,
+                     *         "current_streak": 3,
+                     *         "created_at": "2026-01-31T12:00:00.000000Z",
+                     *         "email": "ada@example.com",
+                     *         "timezone": "Europe/Berlin",
+                     *         "daily_goal_minutes": 120,
+                     *         "email_confirmed": false,
+                     *         "discoverable": false,
+                     *         "share_activity": false
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["OwnProfileResponse"];
+                };
+            };
+            /** @description What `If-None-Match` names is still what is there. */
+            304: {
+                headers: {
+                    /** @description Send it as `If-None-Match`. */
+                    ETag: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    deleteAccount: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Any key you choose. A repeat with the same key returns the first answer and changes nothing. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                /**
+                 * @example {
+                 *       "password": "correct horse 1"
+                 *     }
+                 */
+                "application/json": components["schemas"]["AccountDeletion"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "data": {
+                     *         "user_id": "3f1d2c54-8a0b-4c6e-9d7f-2b1a0c9e8d7f",
+                     *         "deleted": false
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["AccountDeletedResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            413: components["responses"]["RequestEntityTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    changeProfile: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Any key you choose. A repeat with the same key returns the first answer and changes nothing. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "username": "ada_l",
+                 *       "display_name": "Ada",
+                 *       "timezone": "Europe/Berlin",
+                 *       "daily_goal_minutes": 120,
+                 *       "discoverable": false,
+                 *       "share_activity": false
+                 *     }
+                 */
+                "application/json": components["schemas"]["ProfileChanges"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "data": {
+                     *         "user_id": "3f1d2c54-8a0b-4c6e-9d7f-2b1a0c9e8d7f",
+                     *         "username": "ada_l",
+                     *         "display_name": "Ada",
+                     *         "xp": 320,
+                     *         "level": 4,
+                     *         "current_streak": 3,
+                     *         "created_at": "2026-01-31T12:00:00.000000Z",
+                     *         "email": "ada@example.com",
+                     *         "timezone": "Europe/Berlin",
+                     *         "daily_goal_minutes": 120,
+                     *         "email_confirmed": false,
+                     *         "discoverable": false,
+                     *         "share_activity": false
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["OwnProfileResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["RequestEntityTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
     searchUsers: {
         parameters: {
             query?: {
-                /** @description Beginning of a user name or display name, which come first, or, with three letters or digits in a row, any part of one. A page may hold fewer than `limit` and still have a `next_cursor`. */
+                /** @description Beginning of a user name or display name; with three letters or digits in a row, any part of one. A page may contain fewer than `limit` users and still have a `next_cursor`. */
                 query?: string;
-                /** @description Rows a page, at most. */
+                /** @description The maximum number of rows on the page. */
                 limit?: number;
-                /** @description From `next_cursor` of the page before. */
+                /** @description The `next_cursor` of the previous page. */
                 cursor?: string;
             };
             header?: never;
@@ -3504,9 +4639,9 @@ export interface operations {
     listAuditTrail: {
         parameters: {
             query?: {
-                /** @description Rows a page, at most. */
+                /** @description The maximum number of rows on the page. */
                 limit?: number;
-                /** @description From `next_cursor` of the page before. */
+                /** @description The `next_cursor` of the previous page. */
                 cursor?: string;
             };
             header?: never;
@@ -3549,162 +4684,16 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
-    getOwnProfile: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "success": true,
-                     *       "data": {
-                     *         "user_id": "3f1d2c54-8a0b-4c6e-9d7f-2b1a0c9e8d7f",
-                     *         "username": "ada_l",
-                     *         "display_name": "Ada",
-                     *         "xp": 320,
-                     *         "level": 4,
-                     *         "current_streak": 3,
-                     *         "created_at": "2026-01-31T12:00:00.000000Z",
-                     *         "email": "ada@example.com",
-                     *         "timezone": "Europe/Berlin",
-                     *         "daily_goal_minutes": 120
-                     *       }
-                     *     }
-                     */
-                    "application/json": components["schemas"]["OwnProfileResponse"];
-                };
-            };
-            401: components["responses"]["Unauthorized"];
-            429: components["responses"]["TooManyRequests"];
-            500: components["responses"]["InternalError"];
-            503: components["responses"]["ServiceUnavailable"];
-        };
-    };
-    deleteAccount: {
-        parameters: {
-            query?: never;
-            header?: {
-                /** @description Chosen by the client; a repeat with the same key gets the first answer and changes nothing. */
-                "Idempotency-Key"?: string;
-            };
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: {
-            content: {
-                /** @example {} */
-                "application/json": components["schemas"]["EmptyBody"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "success": true,
-                     *       "data": {
-                     *         "user_id": "3f1d2c54-8a0b-4c6e-9d7f-2b1a0c9e8d7f",
-                     *         "deleted": false
-                     *       }
-                     *     }
-                     */
-                    "application/json": components["schemas"]["AccountDeletedResponse"];
-                };
-            };
-            400: components["responses"]["BadRequest"];
-            401: components["responses"]["Unauthorized"];
-            403: components["responses"]["Forbidden"];
-            413: components["responses"]["RequestEntityTooLarge"];
-            415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["UnprocessableEntity"];
-            429: components["responses"]["TooManyRequests"];
-            500: components["responses"]["InternalError"];
-            503: components["responses"]["ServiceUnavailable"];
-        };
-    };
-    changeProfile: {
-        parameters: {
-            query?: never;
-            header?: {
-                /** @description Chosen by the client; a repeat with the same key gets the first answer and changes nothing. */
-                "Idempotency-Key"?: string;
-            };
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                /**
-                 * @example {
-                 *       "username": "ada_l",
-                 *       "display_name": "Ada",
-                 *       "timezone": "Europe/Berlin",
-                 *       "daily_goal_minutes": 120
-                 *     }
-                 */
-                "application/json": components["schemas"]["ProfileChanges"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "success": true,
-                     *       "data": {
-                     *         "user_id": "3f1d2c54-8a0b-4c6e-9d7f-2b1a0c9e8d7f",
-                     *         "username": "ada_l",
-                     *         "display_name": "Ada",
-                     *         "xp": 320,
-                     *         "level": 4,
-                     *         "current_streak": 3,
-                     *         "created_at": "2026-01-31T12:00:00.000000Z",
-                     *         "email": "ada@example.com",
-                     *         "timezone": "Europe/Berlin",
-                     *         "daily_goal_minutes": 120
-                     *       }
-                     *     }
-                     */
-                    "application/json": components["schemas"]["OwnProfileResponse"];
-                };
-            };
-            400: components["responses"]["BadRequest"];
-            401: components["responses"]["Unauthorized"];
-            403: components["responses"]["Forbidden"];
-            409: components["responses"]["Conflict"];
-            413: components["responses"]["RequestEntityTooLarge"];
-            415: components["responses"]["UnsupportedMediaType"];
-            422: components["responses"]["UnprocessableEntity"];
-            429: components["responses"]["TooManyRequests"];
-            500: components["responses"]["InternalError"];
-            503: components["responses"]["ServiceUnavailable"];
-        };
-    };
     getUser: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `ETag` of the answer that you have. */
+                "If-None-Match"?: string;
+            };
             path: {
                 /**
-                 * @description A user's id, or `me` for the caller.
+                 * @description The id of a user, or `me` for yourself.
                  * @example me
                  */
                 user_id: string;
@@ -3716,6 +4705,8 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    /** @description Send it as `If-None-Match`. */
+                    ETag: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3732,12 +4723,24 @@ export interface operations {
                      *         "created_at": "2026-01-31T12:00:00.000000Z",
                      *         "email": "ada@example.com",
                      *         "timezone": "Europe/Berlin",
-                     *         "daily_goal_minutes": 120
+                     *         "daily_goal_minutes": 120,
+                     *         "email_confirmed": false,
+                     *         "discoverable": false,
+                     *         "share_activity": false
                      *       }
                      *     }
                      */
                     "application/json": components["schemas"]["ProfileResponse"];
                 };
+            };
+            /** @description What `If-None-Match` names is still what is there. */
+            304: {
+                headers: {
+                    /** @description Send it as `If-None-Match`. */
+                    ETag: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
@@ -3751,7 +4754,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Chosen by the client; a repeat with the same key gets the first answer and changes nothing. */
+                /** @description Any key you choose. A repeat with the same key returns the first answer and changes nothing. */
                 "Idempotency-Key"?: string;
             };
             path?: never;
@@ -3811,9 +4814,9 @@ export interface operations {
         parameters: {
             query?: {
                 status?: "active" | "completed" | "abandoned";
-                /** @description Rows a page, at most. */
+                /** @description The maximum number of rows on the page. */
                 limit?: number;
-                /** @description From `next_cursor` of the page before. */
+                /** @description The `next_cursor` of the previous page. */
                 cursor?: string;
             };
             header?: never;
@@ -3959,7 +4962,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Chosen by the client; a repeat with the same key gets the first answer and changes nothing. */
+                /** @description Any key you choose. A repeat with the same key returns the first answer and changes nothing. */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -4015,9 +5018,9 @@ export interface operations {
     listSessionEvents: {
         parameters: {
             query?: {
-                /** @description Rows a page. */
+                /** @description The maximum number of rows on the page. */
                 limit?: number;
-                /** @description From `next_cursor` of the page before. */
+                /** @description The `next_cursor` of the previous page. */
                 cursor?: string;
             };
             header?: never;
@@ -4067,7 +5070,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Chosen by the client; a repeat with the same key gets the first answer and changes nothing. */
+                /** @description Any key you choose. A repeat with the same key returns the first answer and changes nothing. */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -4129,7 +5132,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Chosen by the client; a repeat with the same key gets the first answer and changes nothing. */
+                /** @description Any key you choose. A repeat with the same key returns the first answer and changes nothing. */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -4202,7 +5205,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Chosen by the client; a repeat with the same key gets the first answer and changes nothing. */
+                /** @description Any key you choose. A repeat with the same key returns the first answer and changes nothing. */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -4255,15 +5258,15 @@ export interface operations {
     listXpHistory: {
         parameters: {
             query?: {
-                /** @description Rows a page, at most. */
+                /** @description The maximum number of rows on the page. */
                 limit?: number;
-                /** @description From `next_cursor` of the page before. */
+                /** @description The `next_cursor` of the previous page. */
                 cursor?: string;
             };
             header?: never;
             path: {
                 /**
-                 * @description A user's id, or `me` for the caller.
+                 * @description The id of a user, or `me` for yourself.
                  * @example me
                  */
                 user_id: string;
@@ -4314,7 +5317,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description A user's id, or `me` for the caller.
+                 * @description The id of a user, or `me` for yourself.
                  * @example me
                  */
                 user_id: string;
@@ -4361,7 +5364,10 @@ export interface operations {
     listBadges: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `ETag` of the answer that you have. */
+                "If-None-Match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -4370,6 +5376,8 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    /** @description Send it as `If-None-Match`. */
+                    ETag: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4390,6 +5398,16 @@ export interface operations {
                     "application/json": components["schemas"]["BadgeListResponse"];
                 };
             };
+            /** @description What `If-None-Match` names is still what is there. */
+            304: {
+                headers: {
+                    /** @description Send it as `If-None-Match`. */
+                    ETag: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalError"];
@@ -4399,10 +5417,13 @@ export interface operations {
     getUserBadges: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `ETag` of the answer that you have. */
+                "If-None-Match"?: string;
+            };
             path: {
                 /**
-                 * @description A user's id, or `me` for the caller.
+                 * @description The id of a user, or `me` for yourself.
                  * @example me
                  */
                 user_id: string;
@@ -4414,6 +5435,8 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    /** @description Send it as `If-None-Match`. */
+                    ETag: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4447,6 +5470,15 @@ export interface operations {
                     "application/json": components["schemas"]["UserBadgesResponse"];
                 };
             };
+            /** @description What `If-None-Match` names is still what is there. */
+            304: {
+                headers: {
+                    /** @description Send it as `If-None-Match`. */
+                    ETag: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
             404: components["responses"]["NotFound"];
@@ -4461,7 +5493,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description A user's id, or `me` for the caller.
+                 * @description The id of a user, or `me` for yourself.
                  * @example me
                  */
                 user_id: string;
@@ -4505,15 +5537,18 @@ export interface operations {
     getLeaderboard: {
         parameters: {
             query?: {
-                /** @description The first day of a past period; absent: the current one. */
+                /** @description The first day of a past period. Default: the current one. */
                 period_start?: string;
                 space_id?: string;
-                /** @description Rows a page, at most. */
+                /** @description The maximum number of rows on the page. */
                 limit?: number;
-                /** @description From `next_cursor` of the page before. */
+                /** @description The `next_cursor` of the previous page. */
                 cursor?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The `ETag` of the answer that you have. */
+                "If-None-Match"?: string;
+            };
             path: {
                 /** @example weekly */
                 period: components["schemas"]["Period"];
@@ -4525,6 +5560,8 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    /** @description Send it as `If-None-Match`. */
+                    ETag: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4560,6 +5597,15 @@ export interface operations {
                     "application/json": components["schemas"]["LeaderboardPage"];
                 };
             };
+            /** @description What `If-None-Match` names is still what is there. */
+            304: {
+                headers: {
+                    /** @description Send it as `If-None-Match`. */
+                    ETag: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
@@ -4573,7 +5619,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Chosen by the client; a repeat with the same key gets the first answer and changes nothing. */
+                /** @description Any key you choose. A repeat with the same key returns the first answer and changes nothing. */
                 "Idempotency-Key"?: string;
             };
             path?: never;
@@ -4635,11 +5681,11 @@ export interface operations {
     searchSpaces: {
         parameters: {
             query?: {
-                /** @description Part of a name; its beginning where there are not three letters or digits in a row. A page may hold fewer than `limit` and still have a `next_cursor`. */
+                /** @description Part of a name. Without three letters or digits in a row, it matches the beginning only. A page may contain fewer than `limit` spaces and still have a `next_cursor`. */
                 query?: string;
-                /** @description Rows a page, at most. */
+                /** @description The maximum number of rows on the page. */
                 limit?: number;
-                /** @description From `next_cursor` of the page before. */
+                /** @description The `next_cursor` of the previous page. */
                 cursor?: string;
             };
             header?: never;
@@ -4688,9 +5734,9 @@ export interface operations {
     listOwnSpaces: {
         parameters: {
             query?: {
-                /** @description Rows a page, at most. */
+                /** @description The maximum number of rows on the page. */
                 limit?: number;
-                /** @description From `next_cursor` of the page before. */
+                /** @description The `next_cursor` of the previous page. */
                 cursor?: string;
             };
             header?: never;
@@ -4741,7 +5787,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Chosen by the client; a repeat with the same key gets the first answer and changes nothing. */
+                /** @description Any key you choose. A repeat with the same key returns the first answer and changes nothing. */
                 "Idempotency-Key"?: string;
             };
             path?: never;
@@ -4843,7 +5889,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Chosen by the client; a repeat with the same key gets the first answer and changes nothing. */
+                /** @description Any key you choose. A repeat with the same key returns the first answer and changes nothing. */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -4893,7 +5939,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Chosen by the client; a repeat with the same key gets the first answer and changes nothing. */
+                /** @description Any key you choose. A repeat with the same key returns the first answer and changes nothing. */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -4960,7 +6006,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Chosen by the client; a repeat with the same key gets the first answer and changes nothing. */
+                /** @description Any key you choose. A repeat with the same key returns the first answer and changes nothing. */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -5018,7 +6064,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Chosen by the client; a repeat with the same key gets the first answer and changes nothing. */
+                /** @description Any key you choose. A repeat with the same key returns the first answer and changes nothing. */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -5154,7 +6200,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Chosen by the client; a repeat with the same key gets the first answer and changes nothing. */
+                /** @description Any key you choose. A repeat with the same key returns the first answer and changes nothing. */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -5206,14 +6252,14 @@ export interface operations {
                 ban?: boolean;
             };
             header?: {
-                /** @description Chosen by the client; a repeat with the same key gets the first answer and changes nothing. */
+                /** @description Any key you choose. A repeat with the same key returns the first answer and changes nothing. */
                 "Idempotency-Key"?: string;
             };
             path: {
                 /** @example 3f1d2c54-8a0b-4c6e-9d7f-2b1a0c9e8d7f */
                 space_id: string;
                 /**
-                 * @description A user's id, or `me` for the caller.
+                 * @description The id of a user, or `me` for yourself.
                  * @example me
                  */
                 user_id: string;
@@ -5264,14 +6310,14 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Chosen by the client; a repeat with the same key gets the first answer and changes nothing. */
+                /** @description Any key you choose. A repeat with the same key returns the first answer and changes nothing. */
                 "Idempotency-Key"?: string;
             };
             path: {
                 /** @example 3f1d2c54-8a0b-4c6e-9d7f-2b1a0c9e8d7f */
                 space_id: string;
                 /**
-                 * @description A user's id, or `me` for the caller.
+                 * @description The id of a user, or `me` for yourself.
                  * @example me
                  */
                 user_id: string;
@@ -5326,9 +6372,9 @@ export interface operations {
     listActivity: {
         parameters: {
             query?: {
-                /** @description Rows a page, at most. */
+                /** @description The maximum number of rows on the page. */
                 limit?: number;
-                /** @description From `next_cursor` of the page before. */
+                /** @description The `next_cursor` of the previous page. */
                 cursor?: string;
             };
             header?: never;
@@ -5378,7 +6424,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Chosen by the client; a repeat with the same key gets the first answer and changes nothing. */
+                /** @description Any key you choose. A repeat with the same key returns the first answer and changes nothing. */
                 "Idempotency-Key"?: string;
             };
             path?: never;
@@ -5474,9 +6520,9 @@ export interface operations {
     listRejectedEvents: {
         parameters: {
             query?: {
-                /** @description Rows a page, at most. */
+                /** @description The maximum number of rows on the page. */
                 limit?: number;
-                /** @description From `next_cursor` of the page before. */
+                /** @description The `next_cursor` of the previous page. */
                 cursor?: string;
             };
             header?: never;
@@ -5525,7 +6571,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Chosen by the client; a repeat with the same key gets the first answer and changes nothing. */
+                /** @description Any key you choose. A repeat with the same key returns the first answer and changes nothing. */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -5605,12 +6651,15 @@ export interface operations {
     listChanges: {
         parameters: {
             query?: {
-                /** @description Rows a page, at most. */
+                /** @description The maximum number of rows on the page. */
                 limit?: number;
-                /** @description From `next_cursor` of the page before. */
+                /** @description The `next_cursor` of the previous page. */
                 cursor?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The `ETag` of the answer that you have. */
+                "If-None-Match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -5619,6 +6668,8 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    /** @description Send it as `If-None-Match`. */
+                    ETag: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5654,6 +6705,15 @@ export interface operations {
                      */
                     "application/json": components["schemas"]["Changes"];
                 };
+            };
+            /** @description What `If-None-Match` names is still what is there. */
+            304: {
+                headers: {
+                    /** @description Send it as `If-None-Match`. */
+                    ETag: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
@@ -5805,11 +6865,22 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    /** @description Send it as `If-None-Match`. */
+                    ETag: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": unknown;
                 };
+            };
+            /** @description What `If-None-Match` names is still what is there. */
+            304: {
+                headers: {
+                    /** @description Send it as `If-None-Match`. */
+                    ETag: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalError"];
@@ -5828,11 +6899,22 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    /** @description Send it as `If-None-Match`. */
+                    ETag: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "text/html": string;
                 };
+            };
+            /** @description What `If-None-Match` names is still what is there. */
+            304: {
+                headers: {
+                    /** @description Send it as `If-None-Match`. */
+                    ETag: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalError"];
@@ -5851,11 +6933,22 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    /** @description Send it as `If-None-Match`. */
+                    ETag: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "text/html": string;
                 };
+            };
+            /** @description What `If-None-Match` names is still what is there. */
+            304: {
+                headers: {
+                    /** @description Send it as `If-None-Match`. */
+                    ETag: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             500: components["responses"]["InternalError"];
             503: components["responses"]["ServiceUnavailable"];
@@ -6194,6 +7287,7 @@ export interface operations {
                      *       "success": true,
                      *       "data": {
                      *         "window_minutes": 1,
+                     *         "step_minutes": 1,
                      *         "environments": 1,
                      *         "complete": false,
                      *         "endpoints": [
@@ -6233,6 +7327,14 @@ export interface operations {
                      *             "p50_ms": 1,
                      *             "p95_ms": 1,
                      *             "p99_ms": 1
+                     *           }
+                     *         ],
+                     *         "marks": [
+                     *           {
+                     *             "at": "2026-01-31T12:00:00.000000Z",
+                     *             "kind": "deployment",
+                     *             "text": "text",
+                     *             "who": "text"
                      *           }
                      *         ],
                      *         "cache": {
@@ -6288,11 +7390,104 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
+    listEnvironments: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "data": {
+                     *         "window_minutes": 1,
+                     *         "complete": false,
+                     *         "environments": [
+                     *           {
+                     *             "id": "me",
+                     *             "service": "text",
+                     *             "version": "1.0.0",
+                     *             "last_seen": "2026-01-31T12:00:00.000000Z",
+                     *             "requests": 1,
+                     *             "errors": 1,
+                     *             "average_ms": 1,
+                     *             "p50_ms": 1,
+                     *             "p95_ms": 1,
+                     *             "p99_ms": 1,
+                     *             "connections": 1,
+                     *             "waiting": 1,
+                     *             "cache_entries": 1
+                     *           }
+                     *         ]
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["EnvironmentsResponse"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    getAlarms: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "data": {
+                     *         "available": false,
+                     *         "alarms": [
+                     *           {
+                     *             "name": "Analysis II",
+                     *             "state": "ALARM",
+                     *             "since": "2026-01-31T12:00:00.000000Z",
+                     *             "description": "Mornings at eight"
+                     *           }
+                     *         ]
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["AlarmsResponse"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
     listSlowRequests: {
         parameters: {
             query?: {
                 /** @description Seconds. */
                 threshold?: number;
+                minutes?: number;
             };
             header?: never;
             path?: never;
@@ -6310,6 +7505,7 @@ export interface operations {
                      * @example {
                      *       "success": true,
                      *       "data": {
+                     *         "window_minutes": 1,
                      *         "threshold_seconds": 1,
                      *         "recorded_from_seconds": 1,
                      *         "complete": false,
@@ -6318,7 +7514,9 @@ export interface operations {
                      *             "name": "Analysis II",
                      *             "seconds": 1,
                      *             "at": "2026-01-31T12:00:00.000000Z",
-                     *             "failed": false
+                     *             "failed": false,
+                     *             "request_id": "text",
+                     *             "log_url": "text"
                      *           }
                      *         ]
                      *       }
@@ -6371,7 +7569,8 @@ export interface operations {
                      *             "count": 1,
                      *             "first_seen": "2026-01-31T12:00:00.000000Z",
                      *             "last_seen": "2026-01-31T12:00:00.000000Z",
-                     *             "request_id": "text"
+                     *             "request_id": "text",
+                     *             "log_url": "text"
                      *           }
                      *         ]
                      *       }
@@ -6446,7 +7645,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description A circuit of the fleet.
+                 * @description The name of a circuit.
                  * @example Analysis II
                  */
                 name: string;
@@ -6486,13 +7685,13 @@ export interface operations {
     openCircuit: {
         parameters: {
             query?: {
-                /** @description Absent: until it is reset. */
+                /** @description Default: until it is reset. */
                 seconds?: number;
             };
             header?: never;
             path: {
                 /**
-                 * @description A circuit of the fleet.
+                 * @description The name of a circuit.
                  * @example Analysis II
                  */
                 name: string;

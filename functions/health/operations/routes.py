@@ -1,4 +1,4 @@
-"""HTTP in and out of the health domain: the paths of operators."""
+"""HTTP routes of the health domain for operators."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ checks.register()
 router = create_router("operations", prefix="/health", dependencies=[Depends(operator)])
 router.include_router(accounts.router)
 
-CircuitName = Annotated[str, Path(max_length=100, description="A circuit of the fleet.")]
+CircuitName = Annotated[str, Path(max_length=100, description="The name of a circuit.")]
 
 Minutes = Annotated[int, Query(ge=1, le=service.LONGEST_WINDOW_MINUTES)]
 
@@ -42,31 +42,31 @@ def _post(path: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
 
 @_get("/detailed", Detailed)
 async def detailed() -> Any:
-    """Check everything: 200 with `warn` when degraded, 503 when a critical check failed."""
+    """Run all checks. Returns 200 with `warn` when degraded, 503 when a critical check fails."""
     return {"data": await service.detailed()}
 
 
 @_get("/dependencies", Dependencies)
 async def dependencies() -> Any:
-    """Check what the service stands on."""
+    """Check the dependencies of the service."""
     return {"data": await service.dependencies()}
 
 
 @_get("/metrics", Metrics)
 async def metrics(minutes: Minutes = service.WINDOW_MINUTES) -> Any:
-    """Tell what the fleet measured in the last minutes: by minute up to an hour, by ten minutes up to a day."""
+    """Get the fleet's metrics of the last minutes, per minute up to an hour, per ten minutes up to a day."""
     return {"data": await service.metrics(minutes)}
 
 
 @_get("/environments", Environments)
 async def environments() -> Any:
-    """Tell the execution environments of the last quarter of an hour one by one."""
+    """List the execution environments of the last 15 minutes."""
     return {"data": await service.environments()}
 
 
 @_get("/alarms", Alarms)
 async def state_of_alarms() -> Any:
-    """List the stack's alarms and their state, where CloudWatch can be asked."""
+    """List the stack's alarms and their state, if CloudWatch is available."""
     return {"data": await alarms.alarms()}
 
 
@@ -81,13 +81,13 @@ async def slow_requests(
 
 @_get("/errors", Errors)
 async def errors(limit: Annotated[int, Query(ge=1, le=100)] = 20) -> Any:
-    """List the errors of the last 24 hours, the most frequent first."""
+    """List the errors of the last 24 hours, most frequent first."""
     return {"data": await service.errors(limit)}
 
 
 @_get("/circuits", Circuits)
 async def circuits() -> Any:
-    """List the circuits and what became of them."""
+    """List the circuits and their history."""
     return {"data": await service.circuits()}
 
 
@@ -102,7 +102,7 @@ async def reset_circuit(who: Operator, name: CircuitName) -> Any:
 async def open_circuit(
     who: Operator,
     name: CircuitName,
-    seconds: Annotated[float | None, Query(gt=0, le=86_400, description="Absent: until it is reset.")] = None,
+    seconds: Annotated[float | None, Query(gt=0, le=86_400, description="Default: until it is reset.")] = None,
 ) -> Any:
     """Open a circuit in every environment."""
     await service.open_circuit(who, name, seconds)
@@ -111,20 +111,20 @@ async def open_circuit(
 
 @_post("/clear-cache")
 async def clear_cache(who: Operator) -> Any:
-    """Empty the caches of every environment."""
+    """Clear the caches of every environment."""
     await service.clear_cache(who)
     return {"data": {}}
 
 
 @_post("/reset-metrics")
 async def reset_metrics(who: Operator) -> Any:
-    """Begin to measure anew in every environment."""
+    """Reset the metrics of every environment."""
     await service.reset_metrics(who)
     return {"data": {}}
 
 
 @_post("/clear-errors")
 async def clear_errors(who: Operator) -> Any:
-    """Forget the errors seen, in every environment."""
+    """Clear the recorded errors of every environment."""
     await service.clear_errors(who)
     return {"data": {}}

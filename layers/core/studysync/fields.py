@@ -32,20 +32,32 @@ _BLANK_LETTERS = frozenset("\u115f\u1160\u3164\uffa0\u2800")
 
 
 _FIRST_YEAR, _LAST_YEAR = 1970, 2200
+_LEAP_SECOND = re.compile(r"^(.{10}[Tt ]\d\d:\d\d):60(?:[.,]\d*)?")
 
 
-def clean_text(value: str) -> str:
+def clean_text(value: str, *, allowed: str = "") -> str:
     """Return `value` in Unicode NFC without surrounding white space.
+
+    Args:
+        value: as it was sent.
+        allowed: control characters that it may hold all the same.
 
     Raises:
         ValueError: it contains control characters or direction overrides, or nothing visible.
     """
     value = unicodedata.normalize("NFC", value).strip()
-    if any(unicodedata.category(char) in {"Cc", "Cs", "Zl", "Zp"} or char in _DIRECTION_OVERRIDES for char in value):
+    if any(
+        (unicodedata.category(char) in {"Cc", "Cs", "Zl", "Zp"} and char not in allowed) or char in _DIRECTION_OVERRIDES
+        for char in value
+    ):
         raise ValueError("must not contain control characters")
     if value and all(unicodedata.category(c) in _INVISIBLE_CATEGORIES or c in _BLANK_LETTERS for c in value):
         raise ValueError("must contain a visible character")
     return value
+
+
+def _clean_lines(value: str) -> str:
+    return clean_text(value.replace("\r\n", "\n").replace("\r", "\n"), allowed="\n\t")
 
 
 def _in_utc(value: datetime) -> datetime:
@@ -66,11 +78,37 @@ def _not_a_number(value: Any) -> Any:
         isinstance(value, str) and not re.match(r"\d{4}-\d\d-\d\d[Tt ]", value)
     ):
         raise ValueError("must be an RFC 3339 time, such as 2026-01-31T12:00:00Z")
+    # A leap second, which no clock of ours has, is the last instant before it.
+    return _LEAP_SECOND.sub(r"\1:59.999999", value) if isinstance(value, str) else value
+
+
+def _spell_time(value: datetime) -> str:
+    return value.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+
+
+def spell_times(value: Any) -> Any:
+    """Return JSON from the database with its times, which it has in fields named ``..._at``, spelled as everywhere."""
+    if isinstance(value, list):
+        return [spell_times(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        name: _spell_time(datetime.fromisoformat(each))
+        if name.endswith("_at") and isinstance(each, str)
+        else spell_times(each)
+        for name, each in value.items()
+    }
+
+
+def _not_a_truth(value: Any) -> Any:
+    if isinstance(value, bool):  # which Python takes for 0 or 1
+        raise ValueError("must be a number")  # noqa: TRY004 - pydantic's way to refuse
     return value
 
 
 # For the OpenAPI document: the control characters that `clean_text` rejects. Client generators fail on the others.
 _WRITABLE = "^[^\\x00-\\x1f\\x7f-\\x9f]*$"
+_WRITABLE_LINES = "^[^\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f-\\x9f]*$"
 
 
 def writable(text: str) -> bool:
@@ -90,11 +128,23 @@ DisplayText = Annotated[str, AfterValidator(clean_text), Field(json_schema_extra
 checked after cleaning.
 """
 
+MultilineText = Annotated[str, AfterValidator(_clean_lines), Field(json_schema_extra={"pattern": _WRITABLE_LINES})]
+"""As `DisplayText`, but with line breaks and tabs; every line break becomes ``\\n``."""
+
+Integer = Annotated[int, BeforeValidator(_not_a_truth)]
+"""A whole number in a request; ``true`` is none."""
+
+Number = Annotated[float, BeforeValidator(_not_a_truth)]
+"""A number in a request; ``true`` is none."""
+
+UtcDatetime = Annotated[datetime, PlainSerializer(_spell_time, return_type=str, when_used="json")]
+"""A time in an answer: in UTC, with ``Z`` and six digits of a second."""
+
 Timestamp = Annotated[
     datetime,
     BeforeValidator(_not_a_number, json_schema_input_type=str),
     AfterValidator(_in_utc),
-    PlainSerializer(lambda value: value.isoformat().replace("+00:00", "Z"), return_type=str, when_used="json"),
+    PlainSerializer(_spell_time, return_type=str, when_used="json"),
     Field(
         json_schema_extra={"format": "date-time"},
         description=f"From {_FIRST_YEAR} to {_LAST_YEAR}; without an offset, UTC.",

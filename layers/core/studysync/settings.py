@@ -56,9 +56,11 @@ class Settings(BaseModel):
     captcha_url: str = ""
     """Where captchas are verified (``siteverify`` of hCaptcha, Turnstile, reCAPTCHA); if empty, none is required."""
     captcha_secret: SecretStr = SecretStr("")
-    mail_answer_seconds: float = Field(default=1.0, ge=0, le=5)
+    mail_answer_seconds: float = Field(default=2.0, ge=0, le=5)
     """How long every call takes that may send an email, so that its duration does not reveal whether it did."""
     suspicion_mode: Literal["soft", "strict"] = "soft"
+    live_updates: bool = False
+    """Whether the database broadcasts changes of a space to its members over Supabase Realtime."""
     max_request_bytes: int = Field(default=3 * 1024 * 1024, ge=1024)
     """Bodies over this many bytes get a 413; a batch of 500 events of 4 KiB each fits."""
     rate_limit_per_minute: int = Field(default=100, ge=1)

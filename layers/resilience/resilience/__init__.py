@@ -18,10 +18,9 @@ from resilience._deadline import set_deadline as set_deadline
 from resilience._deadline import timeout_for as timeout_for
 from resilience._decision import Decision as Decision
 from resilience._decision import Limit as Limit
-from resilience._degradation import Served as Served
-from resilience._degradation import degraded as degraded
-from resilience._degradation import served as served
-from resilience._degradation import track_served as track_served
+from resilience._degradation import Degradation as Degradation
+from resilience._degradation import current_degradation as current_degradation
+from resilience._degradation import track_degradation as track_degradation
 from resilience._runtime import begin as begin
 from resilience._runtime import configure as configure
 from resilience._runtime import default_store as default_store
@@ -31,6 +30,7 @@ from resilience._runtime import prepare as prepare
 from resilience._runtime import settle as settle
 from resilience._runtime import warm_up as warm_up
 from resilience.breaker.breaker import CircuitBreaker as CircuitBreaker
+from resilience.breaker.breaker import ProtectedFunction as ProtectedFunction
 from resilience.breaker.config import CircuitConfig as CircuitConfig
 from resilience.breaker.decorator import circuit_breaker as circuit_breaker
 from resilience.breaker.fleet import SharedCircuit as SharedCircuit
@@ -42,7 +42,6 @@ from resilience.breaker.record import CircuitChange as CircuitChange
 from resilience.breaker.states import CircuitSnapshot as CircuitSnapshot
 from resilience.breaker.states import CircuitState as CircuitState
 from resilience.breaker.states import CircuitTransition as CircuitTransition
-from resilience.breaker.wrapper import ProtectedFunction as ProtectedFunction
 from resilience.cache.codec import register_type as register_type
 from resilience.cache.decorator import cached as cached
 from resilience.cache.function import CachedFunction as CachedFunction
@@ -69,8 +68,8 @@ from resilience.health import health_checker as health_checker
 from resilience.limits.adaptive import AdaptiveLimit as AdaptiveLimit
 from resilience.limits.adaptive import adaptive_limit as adaptive_limit
 from resilience.limits.bulkhead import Bulkhead as Bulkhead
+from resilience.limits.bulkhead import BulkheadStats as BulkheadStats
 from resilience.limits.bulkhead import ConnectionPool as ConnectionPool
-from resilience.limits.bulkhead import PoolStats as PoolStats
 from resilience.limits.bulkhead import bulkhead as bulkhead
 from resilience.limits.bulkhead import connection_pool as connection_pool
 from resilience.limits.rate_limiter import RateLimiter as RateLimiter

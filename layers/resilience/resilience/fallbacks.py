@@ -74,7 +74,7 @@ def with_fallback(
         handler: Where the fallback is registered.
 
     Returns:
-        A decorator. A served fallback is noted in `track_served` and sent as an event.
+        A decorator. A served fallback is noted in `track_degradation` and sent as an event.
 
     Raises:
         ConfigurationError: The key is empty, or `on` holds something else than exception types.
@@ -98,7 +98,7 @@ def fallback(
 
     Args:
         value: A value or a function; see `FallbackHandler.register_fallback`.
-        name: What `track_served` and events say was served. None takes the pipeline's name, or the function's.
+        name: What `track_degradation` and events say was served. None takes the pipeline's name, or the function's.
         on: The errors that it stands in for. Default every Exception.
 
     Returns:
@@ -180,7 +180,7 @@ class _original:  # noqa: N801 - used as a statement
 
 
 def _note(key: str, error: Exception) -> None:
-    _degradation.note_fallback(key)
+    _degradation.record_fallback(key)
     events.emit(events.FALLBACK_SERVED, key, error=type(error).__name__)
 
 

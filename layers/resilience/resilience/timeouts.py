@@ -16,13 +16,13 @@ from typing import Any, Final, ParamSpec, TypeVar, cast
 from resilience import _validation
 from resilience._deadline import clear_deadline, remaining, set_deadline
 from resilience._functions import PENDING, is_async, mark, name_of, refuse_pending, refuse_unsupported, update
-from resilience._workers import Workers
+from resilience._thread_pool import DaemonThreadPool
 from resilience.errors import DeadlineExceededError
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_threads: Final = Workers("resilience-timeout", 1_000, idle_seconds=10.0)
+_threads: Final = DaemonThreadPool("resilience-timeout", 1_000, idle_seconds=10.0)
 
 
 def timeout(seconds: float, *, thread: bool = False) -> Callable[[Callable[P, R]], Callable[P, R]]:

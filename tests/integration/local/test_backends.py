@@ -172,7 +172,7 @@ def test_a_changed_migration_is_a_clear_error(tmp_path: Path) -> None:
     with pytest.raises(StackError, match=r"1_a\.sql was changed .*make clean"):
         backends.start()
     (folder / "1_a.sql").rename(folder / "1_base.sql")
-    with pytest.raises(StackError, match=r"made from other migrations: 1_a\.sql is not among these.*make clean"):
+    with pytest.raises(StackError, match=r"created by other migrations: 1_a\.sql does not exist here.*make clean"):
         backends.start()
     assert not backends.postgres.child.running
     backends.postgres.remove()

@@ -41,7 +41,8 @@ class Ledger:
 
     def __init__(self, inner: Store) -> None:
         self.inner = inner
-        self.accepted: list[tuple[int | None, Mapping[str, Value]]] = []
+        self.elapsed = 0.0
+        self.accepted: list[tuple[int | None, Mapping[str, Value], float]] = []
 
     def __getattr__(self, name: str) -> object:
         return getattr(self.inner, name)
@@ -58,7 +59,7 @@ class Ledger:
     ) -> bool:
         done = self.inner.put_if(pk, sk, attributes, expected_version=expected_version, ttl=ttl)
         if done:
-            self.accepted.append((expected_version, attributes))
+            self.accepted.append((expected_version, attributes, self.elapsed))
         return done
 
 
@@ -104,7 +105,6 @@ class Fleet(RuleBasedStateMachine):
         self.ledger = Ledger(self.make_store())
         self.fleet = [Environment(self.ledger) for _ in range(FLEET)]  # type: ignore[arg-type]
         self.down = False
-        self.elapsed = 0.0
         self.leases: list[tuple[Environment, float]] = []
         self.probers: dict[str, Environment] = {}
 
@@ -158,7 +158,7 @@ class Fleet(RuleBasedStateMachine):
 
     def let_pass(self, seconds: float) -> None:
         """Time passes for everybody."""
-        self.elapsed += seconds
+        self.ledger.elapsed += seconds
         for environment in self.fleet:
             environment.clock.advance(seconds)
 
@@ -166,12 +166,12 @@ class Fleet(RuleBasedStateMachine):
     def step_clock(self, n: int, seconds: float) -> None:
         self.fleet[n].clock.step(seconds)
         if seconds > 0:
-            self.fleet[n].hurried_at = self.elapsed
+            self.fleet[n].hurried_at = self.ledger.elapsed
 
     @rule(n=environments, seconds=st.sampled_from([5.0, 30.0, 100.0]))
     def sleep(self, n: int, seconds: float) -> None:
         """Lambda freezes one of them."""
-        self.elapsed += seconds
+        self.ledger.elapsed += seconds
         for m, environment in enumerate(self.fleet):
             (environment.clock.freeze if m == n else environment.clock.advance)(seconds)
 
@@ -213,21 +213,21 @@ class Fleet(RuleBasedStateMachine):
 
         But for those whose wall clock was set forward meanwhile: they think that it is over.
         """
-        for expected, attributes in self.ledger.accepted[before:]:
+        for expected, attributes, at in self.ledger.accepted[before:]:
             if attributes["state"] != "half_open":
                 continue
             last = self.ledger.accepted[-2][1] if len(self.ledger.accepted) > 1 else {}
             if self.leases and last.get("state") == "half_open" and expected:
                 owner, since = self.leases[-1]
-                early = self.elapsed - since < LEASE - 1e-6 and self.fleet[n].hurried_at < since
+                early = at - since < LEASE - 1e-6 and self.fleet[n].hurried_at < since
                 assert owner is self.fleet[n] or not early, "two environments probe in one lease"
-            self.leases.append((self.fleet[n], self.elapsed))
+            self.leases.append((self.fleet[n], at))
 
     @invariant()
     def every_write_follows_the_last(self) -> None:
         """No write from an old generation is ever accepted."""
         if hasattr(self, "ledger"):
-            versions = [(expected or 0) + 1 for expected, _ in self.ledger.accepted]
+            versions = [(expected or 0) + 1 for expected, *_ in self.ledger.accepted]
             assert versions == list(range(1, len(versions) + 1))
 
     def teardown(self) -> None:

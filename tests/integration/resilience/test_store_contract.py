@@ -184,7 +184,7 @@ def test_parts_meet_over_redis(redis_url: str) -> None:
     """A circuit that one environment opened is open for the other, and a limit is shared."""
     one, other = (RedisStore(redis_url, prefix="parts:", deadline=10.0) for _ in range(2))
     CircuitBreaker("meets", store=one).force_open()
-    assert resilience._shared_state.control_of(other).refresh(resilience.Clock())
+    assert resilience._shared_state.shared_state_of(other).refresh(resilience.Clock())
     assert CircuitBreaker("meets", store=other).get_state() == "open"
     limiters = [RateLimiter(per_minute=10, per_hour=None, store=store) for store in (one, other)]
     assert sum(limiter.check("u").allowed for _ in range(20) for limiter in limiters) <= 12

@@ -231,9 +231,9 @@ def test_a_circuit_of_another_shape_hides_no_other(table: str) -> None:
     other = DynamoStore(table, read_timeout=5, deadline=10)
     poisoned, forced = CircuitBreaker("a", store=other), CircuitBreaker("forced", store=other)
     poisoned.snapshot()
-    from resilience._shared_state import control_of
+    from resilience._shared_state import shared_state_of
 
-    assert control_of(other).refresh(other._clock)
+    assert shared_state_of(other).refresh(other._clock)
     assert forced.get_state() == "open"
     assert poisoned.call(lambda: "probed at once") == "probed at once"
 

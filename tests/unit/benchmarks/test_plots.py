@@ -22,13 +22,13 @@ def test_a_line_goes_through_the_figures_of_its_row() -> None:
     ((plot, chart),) = plots.charts({"load": {"rows": [found]}})
     assert (plot.name, plot.row) == ("load-rate", found["name"])
     assert isinstance(chart, Lines)
-    assert chart.series == {"answers a second": [(1.0, 50.0), (1000.0, 400.0)]}
+    assert chart.series == {"responses per second": [(1.0, 50.0), (1000.0, 400.0)]}
 
 
 def test_a_bar_is_made_of_its_parts() -> None:
     """What importing leaves of a cold start is the first request."""
-    whole = row("cold start, time to the first answer", ours=500.0, peer=1100.0)
-    imports = row("cold start, time of importing", ours=400.0, peer=900.0)
+    whole = row("cold start, time to the first response", ours=500.0, peer=1100.0)
+    imports = row("cold start, import time", ours=400.0, peer=900.0)
     ((_, chart),) = plots.charts({"cold_start": {"rows": [whole, imports]}})
     assert isinstance(chart, Bars)
     assert chart.rows == {"ours": [400.0, 100.0], "peer": [900.0, 200.0]}

@@ -33,9 +33,9 @@ def make(clone: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 def test_the_first_start_says_what_it_does(clone: Path) -> None:
     """Each of its steps before it is taken, and how much there is to install."""
     planned = make(clone, "--dry-run", "serve").stdout
-    steps = re.findall(r'^echo "((?:The first time only: )?\d\. .*?)"$', planned, re.MULTILINE)
+    steps = re.findall(r'^echo "((?:First run only: )?\d\. .*?)"$', planned, re.MULTILINE)
     assert len(steps) == 3
-    assert [step.removeprefix("The first time only: ")[0] for step in steps] == ["1", "2", "3"]
+    assert [step.removeprefix("First run only: ")[0] for step in steps] == ["1", "2", "3"]
     assert planned.index(steps[0]) < planned.index("-m venv") < planned.index(steps[1]) < planned.index(steps[2])
 
 

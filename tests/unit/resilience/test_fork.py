@@ -190,7 +190,7 @@ def test_places_of_the_parent_are_not_given_back() -> None:
     @limit
     @breaker
     def fork_inside() -> str:
-        with pool.held():
+        with pool.slot():
             reading, writing = os.pipe()
             child = os.fork()
             if child == 0:

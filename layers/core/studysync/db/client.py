@@ -99,6 +99,7 @@ class Database:
         self._url = settings.supabase_rest_url
         self._api_keys = ApiKeys(settings)
         self._headers: dict[str, httpx.Headers] = {}
+        self._wishes = {"X-Live-Updates": "true"} if settings.live_updates else {}
         self._urls: dict[str, httpx.URL] = {}
         self._seconds = settings.database_timeout_seconds
         self._timeout: Any = httpx.Timeout(self._seconds, connect=2.0).as_dict()
@@ -131,7 +132,7 @@ class Database:
     def _headers_with(self, key: str) -> httpx.Headers:
         headers = self._headers.get(key)
         if headers is None:
-            kinds = {"Content-Type": "application/json", "Accept": "application/json"}
+            kinds = {"Content-Type": "application/json", "Accept": "application/json", **self._wishes}
             headers = self._headers[key] = httpx.Headers({**self._api_keys.headers(), **kinds})
         return headers
 
@@ -236,9 +237,9 @@ async def _attempt(execute: Call, seconds: float) -> Any:
 
 
 def _meaning(error: DatabaseRefusalError) -> Exception:
-    told = client_error(error)
-    if told is not None:
-        return told
+    for_client = client_error(error)
+    if for_client is not None:
+        return for_client
     if is_slow(error.code):
         return DatabaseSlowError(error.code)
     if shows_life(error.code):

@@ -12,6 +12,7 @@ from resilience import prepare
 from studysync.settings import Settings
 from studysync.telemetry.metrics import observe
 from studysync.web.middleware import (
+    CompressionMiddleware,
     ErrorHandlerMiddleware,
     RateLimitMiddleware,
     RequestContextMiddleware,
@@ -41,6 +42,7 @@ def create_app(title: str, routers: Sequence[APIRouter], *lazy: LazyRoutes) -> F
         routes=[*(route for router in routers for route in router.routes), *lazy],
         middleware=[
             Middleware(RequestContextMiddleware),
+            Middleware(CompressionMiddleware),
             Middleware(ErrorHandlerMiddleware),
             Middleware(RequestValidationMiddleware, max_request_size=settings.max_request_bytes),
             Middleware(

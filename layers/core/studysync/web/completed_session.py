@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
 from pydantic import BaseModel, Field
+
+from studysync.fields import UtcDatetime
 
 
 class SessionCompleted(BaseModel):
@@ -14,7 +15,7 @@ class SessionCompleted(BaseModel):
 
     session_id: UUID
     status: Literal["completed"]
-    ended_at: datetime
+    ended_at: UtcDatetime
     focus_seconds: int
     xp_awarded: int
     xp_breakdown: dict[str, int] = Field(description="XP by source; the sum is `xp_awarded`.")

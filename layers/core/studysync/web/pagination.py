@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Annotated, Any, TypeVar
 
 from fastapi import Query
-from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints, TypeAdapter
+from pydantic import ConfigDict, Field, StringConstraints, TypeAdapter
 
 from studysync.context import request_context
 from studysync.errors import invalid
@@ -22,11 +22,6 @@ from studysync.web.responses import Page
 T = TypeVar("T")
 Row = dict[str, Any]
 """A row as parsed from the database's JSON."""
-
-
-def absent_when_empty(value: Any) -> Any:
-    """Treat an empty ``?cursor=`` as no cursor: some clients always send all parameters."""
-    return None if value == "" else value
 
 
 DEFAULT_LIMIT = 50
@@ -44,7 +39,6 @@ DEFERRED = ConfigDict(defer_build=True)
 Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT, description="The maximum number of rows on the page.")]
 Cursor = Annotated[
     Annotated[str, StringConstraints(max_length=512)] | None,
-    BeforeValidator(absent_when_empty),
     Query(description="The `next_cursor` of the previous page."),
 ]
 

@@ -65,7 +65,7 @@ def _begin(work: Coroutine[Any, Any, Decision]) -> Awaitable[Decision]:
 def uncount(*allowances: Allowance) -> None:
     """Undo the count of a call that was allowed."""
     for limiter, subject, limits in allowances:
-        limiter.give_back(subject, limits=limits)
+        limiter.refund(subject, limits=limits)
 
 
 @lru_cache(maxsize=1024)

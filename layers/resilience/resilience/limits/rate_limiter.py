@@ -24,8 +24,8 @@ from cachetools import LRUCache
 from resilience import _background, _validation, events
 from resilience._clock import SYSTEM, Clock
 from resilience._decision import Decision, Limit
-from resilience._fork import renew_in_child
-from resilience._runtime import Bound, default_store
+from resilience._fork import register_after_fork
+from resilience._runtime import StoreBound, default_store
 from resilience.errors import ConfigurationError, RateLimitedError, StoreError
 from resilience.limits.window import WINDOWS_AN_ITEM, Window
 from resilience.store.protocol import Store, StoreThrottledError
@@ -34,7 +34,7 @@ _LONGEST_SUBJECT: Final = 200
 _PAUSE_SECONDS: Final = 1.0
 
 
-class RateLimiter(Bound):
+class RateLimiter(StoreBound):
     """A limiter; ask it with `check` or `check_async`.
 
     Args:
@@ -78,11 +78,11 @@ class RateLimiter(Bound):
         self._given = self._store = store
         self._remembered = _validation.whole("max_subjects", max_subjects) * len(self.limits)
         self.after_fork()
-        renew_in_child(self)
+        register_after_fork(self)
         self.follow_default()
 
     def after_fork(self) -> None:
-        """See Renewable: tokens that were taken are the parent's."""
+        """See ForkAware: tokens that were taken are the parent's."""
         self._lock = threading.Lock()
         self._writer = os.urandom(4).hex()
         self._windows: LRUCache[tuple[str, str, int], Window] = LRUCache(self._remembered)
@@ -125,7 +125,7 @@ class RateLimiter(Bound):
             raise RateLimitedError(decision)
         return decision
 
-    def give_back(self, subject: str, *, limits: Sequence[Limit] | None = None) -> None:
+    def refund(self, subject: str, *, limits: Sequence[Limit] | None = None) -> None:
         """Uncount a call that `check` let through; for limits of what fails, where it is known only afterwards.
 
         This environment spends what was given back on the subject's next call; what is more than a block goes back to
@@ -142,7 +142,7 @@ class RateLimiter(Bound):
                 if self._surplus(window):
                     crowded.append(window)
         for window in crowded:
-            _background.soon(partial(self._return, subject, window), blocking=self._bound().blocking)
+            _background.submit(partial(self._return, subject, window), blocking=self._bound().blocking)
 
     def _surplus(self, window: Window) -> int:
         """Tokens that are more than a block; a request that had no answer must be cleared up first."""

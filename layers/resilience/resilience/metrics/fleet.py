@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
+from resilience.metrics.instance import readable
 from resilience.metrics.performance import Performance, SlowCall, Tally
-from resilience.metrics.readable import readable
 from resilience.metrics.written import (
     PARTITION,
     SPAN,
@@ -136,16 +136,16 @@ class Window:
 
     def _read_rolled(self, store: Store) -> dict[int, Written]:
         first, current = self.first // SPAN, self.now // SPAN
+        rolled: dict[int, Written] = {}
 
-        def read(item: Item) -> Written | None:
+        def read(item: Item) -> dict[int, Written]:
             _, _, tens, generation = item.sk.split("#")
             wanted = first <= int(tens) < current and int(generation) == self._generation
-            return Written.unpack(int(tens), item) if wanted else None
+            return {int(tens): Written.unpack(int(tens), item)} if wanted else {}
 
-        rolled = {}
         for hundred in range(first // 10, current // 10 + 1):
-            items = store.query(PARTITION, sk_prefix=f"rolled#{hundred}#")
-            rolled.update({each.at: each for each in readable(PARTITION, items, read) if each is not None})
+            for each in readable(PARTITION, store.query(PARTITION, sk_prefix=f"rolled#{hundred}#"), read):
+                rolled |= each
         return rolled
 
     def report(self, found: Found, *, slow: int, charted: Callable[[str], bool], complete: bool) -> FleetReport:
@@ -173,12 +173,12 @@ class Window:
 def read_span(store: Store, tens: int, generation: int) -> list[tuple[str, Written]]:
     """Read ten minutes as environments wrote them, with the id of each; raises StoreError."""
 
-    def read(item: Item) -> tuple[str, Written] | None:
+    def read(item: Item) -> list[tuple[str, Written]]:
         _, minute, kept, environment = item.sk.split("#")
-        return (environment, Written.unpack(int(minute), item)) if int(kept) == generation else None
+        return [(environment, Written.unpack(int(minute), item))] if int(kept) == generation else []
 
-    items = store.query(PARTITION, sk_prefix=f"{tens}#")
-    return [each for each in readable(PARTITION, items, read) if each is not None]
+    found = readable(PARTITION, store.query(PARTITION, sk_prefix=f"{tens}#"), read)
+    return [each for written in found for each in written]
 
 
 def roll_up(store: Store, tens: int, generation: int, *, most_names: int, most_slow: int) -> bool:

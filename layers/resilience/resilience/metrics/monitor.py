@@ -247,10 +247,10 @@ class PerformanceMonitor(Member):
         with self._lock:
             if not self._slots or (only_if_due and not self._due(now, self._slot(int(now // 60)))):
                 return
-        _background.soon(self.flush, blocking=self._bound().store.blocking)
+        _background.submit(self.flush, blocking=self._bound().store.blocking)
 
     def _flush(self) -> bool:
-        control, generation = self._bound(), self._check_generation()
+        shared_state, generation = self._bound(), self._check_generation()
         figures = self._figures()
         with self._lock:
             waiting = [
@@ -260,7 +260,9 @@ class PerformanceMonitor(Member):
             ]
         for minute, slot, dirty, packed in waiting:
             try:
-                control.store.put(PARTITION, key(minute, generation, self._id), {"data": packed}, ttl=expiry(minute))
+                shared_state.store.put(
+                    PARTITION, key(minute, generation, self._id), {"data": packed}, ttl=expiry(minute)
+                )
             except StoreError as error:
                 self._tell("flush", error)
                 return False

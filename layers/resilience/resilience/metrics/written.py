@@ -54,15 +54,9 @@ class Written:
         packed = item.attributes["data"]
         data: dict[str, Any] = json.loads(zlib.decompress(packed if isinstance(packed, bytes) else b""))
         tallies = {name: Tally.load(each) for name, each in data["names"].items()}
-        slow = [
-            SlowCall(str(name), float(seconds), float(when), bool(failed), *map(str, detail))
-            for name, seconds, when, failed, *detail in data["slow"]
-        ]
-        reports: dict[str, Figures] = {
-            name: {key: float(value) for key, value in figures.items()}
-            for name, figures in data.get("reports", {}).items()
-        }
-        return cls(at, tallies, slow, reports, [(dict(about), int(first)) for about, first in data.get("seen", [])])
+        slow = [SlowCall(str(name), float(s), float(end), bool(f), detail) for name, s, end, f, detail in data["slow"]]
+        reports = {name: {key: float(n) for key, n in figures.items()} for name, figures in data["reports"].items()}
+        return cls(at, tallies, slow, dict(reports), [(dict(about), int(first)) for about, first in data["seen"]])
 
 
 class Minute(NamedTuple):

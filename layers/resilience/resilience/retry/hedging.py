@@ -15,7 +15,7 @@ from typing import Any, Final, ParamSpec, TypeVar, cast
 from resilience import _validation, events
 from resilience._clock import SYSTEM, Clock
 from resilience._functions import LateAsync, is_async, mark, name_of, refuse_unsupported, update
-from resilience._workers import Workers
+from resilience._thread_pool import DaemonThreadPool
 from resilience.metrics.sketch import Sketch
 from resilience.retry.budget import RetryBudget
 
@@ -25,7 +25,7 @@ R = TypeVar("R")
 _KNOWN_CALLS: Final = 20
 _MOST_CALLS: Final = 10_000
 _SHARE: Final = 0.95
-_threads: Final = Workers("resilience-hedge", 1_000, idle_seconds=10.0)
+_threads: Final = DaemonThreadPool("resilience-hedge", 1_000, idle_seconds=10.0)
 
 
 class _Latency:

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from resilience import _sleep
-from resilience._fork import renew_in_child
+from resilience._fork import register_after_fork
 from resilience.errors import StoreError
-from resilience.store._bounded import Bounded
+from resilience.store._time_limiter import TimeLimiter
 
 _BETWEEN_ATTEMPTS: Final = 0.05
 _SERVER_ERROR: Final = 500
@@ -91,12 +91,12 @@ class Connection:
     ) -> None:
         self._settings, self._attempts = settings, attempts
         self._timeouts = (connect_timeout, read_timeout)
-        self._bounded = Bounded("resilience-dynamodb", deadline)
+        self._time_limiter = TimeLimiter("resilience-dynamodb", deadline)
         self.after_fork()
-        renew_in_child(self)
+        register_after_fork(self)
 
     def after_fork(self) -> None:
-        """See Renewable: sockets, and the sequence of the signer's random numbers, are the parent's."""
+        """See ForkAware: sockets, and the sequence of the signer's random numbers, are the parent's."""
         self._lock = threading.Lock()
         self._client: Any = None
         self._keys: tuple[str | None, ...] = ()
@@ -128,7 +128,7 @@ class Connection:
 
     def _within_deadline(self, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         try:
-            return self._bounded.run(work)
+            return self._time_limiter.run(work)
         except TimeoutError as error:
             if self._client is None:
                 raise NotReadyError("the client is not made yet; see prepare()") from error

@@ -16,7 +16,7 @@ from typing import Any
 
 from resilience import _validation, events
 from resilience._clock import SYSTEM, Clock
-from resilience._fork import renew_in_child
+from resilience._fork import register_after_fork
 from resilience.errors import StoreError
 from resilience.store._connection import Connection, NotReadyError, RefusedError, ThrottledError, UnreachableError
 from resilience.store._values import dump, dump_item, load_item
@@ -262,10 +262,10 @@ class _Writers:
 
     def __init__(self) -> None:
         self.after_fork()
-        renew_in_child(self)
+        register_after_fork(self)
 
     def after_fork(self) -> None:
-        """See Renewable: the parent's are its own."""
+        """See ForkAware: the parent's are its own."""
         self._process = os.urandom(4).hex()
         self._free: list[str] = []  # append and pop are atomic
         self._numbers = itertools.count()

@@ -263,3 +263,66 @@ def test_the_token_is_never_shown() -> None:
     """A caller in a log line or traceback does not show their token."""
     signed = token()
     assert signed not in repr(verify(verifier(), signed))
+
+
+ODD_KEYS: list[Any] = [
+    {"kty": "OKP", "crv": "Ed25519", "kid": "okp", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo", "alg": "EdDSA"},
+    {"kty": "EC", "crv": "P-999", "kid": "curve", "x": "AA", "y": "AA", "alg": "ES999"},
+    {"kty": "EC", "crv": "secp256k1", "kid": "coin", "x": "AA", "y": "AA"},
+    {"kty": "RSA", "kid": "broken", "n": "AA"},
+    {"kty": "lattice", "kid": "tomorrow"},
+    {"kty": "oct", "kid": "secret", "k": "c2VjcmV0", "alg": "HS256"},
+    {**jwk(OTHER_KEY, "encrypts"), "use": "enc"},
+    {"kid": "nothing"},
+    "a text",
+    None,
+    7,
+]
+
+
+@pytest.mark.parametrize("odd", ODD_KEYS, ids=range(len(ODD_KEYS)))
+@pytest.mark.parametrize("place", [0, 2])
+def test_a_key_of_no_use_stands_in_nobody_s_way(odd: Any, place: int) -> None:
+    """Of another type, curve or use, or no key at all, before a good one or behind it."""
+    keys = Keys()
+    keys.keys.insert(place, odd)
+    checking = verifier(keys)
+    assert verify(checking, token()).user_id == USER_ID
+    assert verify(checking, token(RSA_KEY, "RS256", "rsa")).user_id == USER_ID
+
+
+def test_a_key_for_encryption_signs_nothing() -> None:
+    """Its token is refused, though its signature would be good."""
+    keys = Keys()
+    keys.keys.append({**jwk(OTHER_KEY, "encrypts"), "use": "enc"})
+    assert refused(verifier(keys), token(OTHER_KEY, kid="encrypts")).kind.code == "AUTHENTICATION_ERROR"
+
+
+def test_a_standby_key_takes_over() -> None:
+    """Published before it signs, it is known with its first token; the old one goes within ten minutes."""
+    keys, clock = Keys(), Clock()
+    keys.keys = [jwk(EC_KEY, "ec"), jwk(OTHER_KEY, "standby")]
+    checking = verifier(keys, clock=clock)
+    verify(checking, token())
+    assert verify(checking, token(OTHER_KEY, kid="standby")).user_id == USER_ID
+    assert keys.asked == 1
+    keys.keys = [jwk(OTHER_KEY, "standby")]
+    clock.now += JWKS_KEPT_SECONDS
+    assert refused(checking, token()).kind.code == "AUTHENTICATION_ERROR"
+    assert verify(checking, token(OTHER_KEY, kid="standby")).user_id == USER_ID
+
+
+@pytest.mark.parametrize(
+    ("changes", "needed"),
+    [
+        ({}, False),
+        ({"aal": "aal1"}, False),
+        ({"aal": "aal1", "app_metadata": {"mfa": True}}, True),
+        ({"app_metadata": {"mfa": True}}, True),
+        ({"aal": "aal2", "app_metadata": {"mfa": True}}, False),
+        ({"aal": "aal1", "user_metadata": {"mfa": True}, "app_metadata": {}}, False),
+    ],
+)
+def test_a_token_tells_whether_a_second_factor_is_missing(changes: dict[str, Any], needed: bool) -> None:
+    """By what Supabase Auth says of the account and of the session."""
+    assert verify(verifier(), token(**changes)).needs_second_factor is needed

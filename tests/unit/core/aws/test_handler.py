@@ -11,7 +11,7 @@ import pytest
 from fastapi import FastAPI
 
 from resilience import flush
-from resilience._background import soon
+from resilience._background import submit
 from studysync.aws.handler import create_handler
 
 
@@ -30,7 +30,7 @@ def test_a_client_does_not_wait_for_a_table_that_hangs(table_that_hangs: threadi
     """The answer goes out a moment later, and what was to be shared is still under way."""
 
     async def work() -> str:
-        soon(table_that_hangs.wait, blocking=True)
+        submit(table_that_hangs.wait, blocking=True)
         return "done"
 
     handler = create_handler(FastAPI(), {"work": work})

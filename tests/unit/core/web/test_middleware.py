@@ -22,7 +22,7 @@ from resilience import (
     StoreError,
     performance_monitor,
 )
-from resilience._degradation import note_cached, note_fallback
+from resilience._degradation import record_cached, record_fallback
 from studysync.errors import forbidden
 from studysync.web.middleware import ErrorHandlerMiddleware, RequestContextMiddleware, RequestValidationMiddleware
 from testing.client import assert_problem
@@ -93,12 +93,12 @@ def test_an_answer_says_when_it_is_old_or_makes_do() -> None:
     """Stale values and fallbacks are marked, fresh ones are not."""
 
     async def old() -> str:
-        note_cached(42.9, stale=True)
-        note_fallback("recommendations")
+        record_cached(42.9, stale=True)
+        record_fallback("recommendations")
         return "old"
 
     async def fresh() -> str:
-        note_cached(3.0, stale=False)
+        record_cached(3.0, stale=False)
         return "fresh"
 
     headers = answer(old).headers

@@ -1,6 +1,7 @@
 """The outermost middleware: the request's id, its deadline, the headers of every response, and one log line.
 
-A trailing slash is ignored: `/health/` is `/health`. HEAD is a GET without the response body.
+A trailing slash is ignored: `/health/` is `/health`. So is an empty query parameter: `?cursor=` is none. HEAD is a GET
+without the response body.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from resilience import Served, clear_deadline, performance_monitor, set_deadline, track_served
+from resilience import Degradation, clear_deadline, performance_monitor, set_deadline, track_degradation
 from studysync.context import RequestContext, begin_request, route_template
 from studysync.telemetry.logging import app_logger
 from studysync.telemetry.metrics import count_request
@@ -44,6 +45,8 @@ class RequestContextMiddleware:
         path = scope["path"]
         if path.endswith("/") and path != "/":
             scope = {**scope, "path": path[:-1]}  # the same resource, without registering every route twice
+        if scope["query_string"]:
+            scope = {**scope, "query_string": _without_empty(scope["query_string"])}
         headers, head = Headers(scope=scope), scope["method"] == "HEAD"
         context = begin_request(scope, headers.get("x-request-id"), headers.get("traceparent"))
         context.user_agent = headers.get("user-agent")
@@ -52,7 +55,7 @@ class RequestContextMiddleware:
         app_logger.sample()
         status = 500
 
-        with track_served() as served:
+        with track_degradation() as served:
 
             async def send_with_headers(message: Message) -> None:
                 nonlocal status
@@ -71,6 +74,11 @@ class RequestContextMiddleware:
                 _log_and_count(context, route_template(scope), status)
 
 
+def _without_empty(query: bytes) -> bytes:
+    # Clients that always name their parameters leave them empty.
+    return b"&".join(pair for pair in query.split(b"&") if pair.partition(b"=")[2])
+
+
 def _seconds_left(scope: Scope) -> float:
     lambda_context = scope.get("aws.context")
     if lambda_context is None:
@@ -79,12 +87,12 @@ def _seconds_left(scope: Scope) -> float:
     return max(0.1, milliseconds / 1000 - ANSWER_SECONDS)
 
 
-def _add_headers(headers: MutableHeaders, context: RequestContext, served: Served) -> None:
+def _add_headers(headers: MutableHeaders, context: RequestContext, served: Degradation) -> None:
     headers["X-Request-Id"] = context.request_id
     present = {name for name, _ in headers.raw}
     headers.raw.extend(field for field in _SECURITY_FIELDS if field[0] not in present)
-    if served.degraded:
-        headers["X-Degraded"] = ", ".join(served.degraded)
+    if served.fallbacks:
+        headers["X-Degraded"] = ", ".join(served.fallbacks)
     if served.stale:
         headers["Age"] = str(int(served.age or 0))
         headers["X-Cache"] = "stale"
