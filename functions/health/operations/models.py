@@ -1,4 +1,4 @@
-"""Answers to operators (docs/contract.md: "Health and operations"). Times are in milliseconds unless named otherwise."""
+"""Answers to operators (docs/contract.md: "Health and operations"). In milliseconds unless named otherwise."""
 
 from __future__ import annotations
 
