@@ -1,4 +1,4 @@
-"""Responses of the gamification domain (CONTRACT: "Gamification")."""
+"""Responses of the gamification domain (docs/contract.md: "Gamification")."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Responses of the public health routes (CONTRACT: "Health and operations"); operators' are in `health.operations`."""
+"""Answers of the public health endpoints (docs/contract.md: "Health and operations")."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Requests and answers of the sessions domain (CONTRACT: "Sessions")."""
+"""Requests and answers of the sessions domain (docs/contract.md: "Sessions")."""
 
 from __future__ import annotations
 

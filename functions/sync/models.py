@@ -1,4 +1,4 @@
-"""Requests and answers of the sync domain (CONTRACT: "Offline sync")."""
+"""Requests and answers of the sync domain (docs/contract.md: "Offline sync")."""
 
 from __future__ import annotations
 

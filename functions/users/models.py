@@ -1,4 +1,4 @@
-"""Requests and responses of the users domain (CONTRACT: "Users and authentication")."""
+"""Requests and responses of the users domain (docs/contract.md: "Users and authentication")."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from psycopg_pool import AsyncConnectionPool
 
 Connection = psycopg.AsyncConnection[DictRow]
 # Seconds that a request waits for a connection; without a server it is then an error.
-_PATIENCE = 2.0
+_PATIENCE = 10.0
 
 
 class Pool(AsyncConnectionPool[Connection]):

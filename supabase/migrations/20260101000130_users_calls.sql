@@ -1,4 +1,4 @@
--- What clients ask of accounts and profiles (CONTRACT: "Users").
+-- What clients ask of accounts and profiles (docs/contract.md: "Users").
 
 create function internal.public_profile(p_profile public.profiles) returns jsonb
 language sql stable set search_path = '' as $$

@@ -1,5 +1,5 @@
 -- XP: the append-only ledger, and what a completed session pays. One implementation for sessions that end online, by
--- schedule or in an offline batch (CONTRACT: "XP").
+-- schedule or in an offline batch (docs/contract.md: "XP").
 
 create type public.xp_source as enum (
   'session', 'focus_bonus', 'daily_bonus', 'streak_bonus', 'milestone_500', 'milestone_10000', 'correction');

@@ -1,4 +1,4 @@
--- What a completed session pays, whichever way it ended (CONTRACT: "XP").
+-- What a completed session pays, whichever way it ended (docs/contract.md: "XP").
 
 -- Pay a completed session that ended at p_ended_at, with all that hangs on it: totals, study day, ledger and badges, and
 -- by the ledger's trigger the leaderboards. p_space_id is the space that it counts for, null for none. The caller has

@@ -1,4 +1,4 @@
--- What clients ask of XP, badges and streaks (CONTRACT: "Gamification").
+-- What clients ask of XP, badges and streaks (docs/contract.md: "Gamification").
 
 create function internal.tier(p_total_xp bigint, p_best_streak integer) returns text
 language sql immutable set search_path = '' as $$

@@ -1,4 +1,4 @@
--- Spaces: groups that study together (CONTRACT: "Spaces"). What is kept of them, and who may do what.
+-- Spaces: groups that study together (docs/contract.md: "Spaces"). What is kept of them, and who may do what.
 -- Locks, in this order: the row of the user who acts (lock_user), then the space's row, `for no key update` so that
 -- sessions and feed entries that only point at the space never wait.
 

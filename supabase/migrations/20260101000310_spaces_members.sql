@@ -1,4 +1,4 @@
--- Who belongs to a space: joining, leaving, roles, bans, and what becomes of the spaces of an account that goes (CONTRACT:
+-- Who belongs to a space: joining, leaving, roles, bans, and what becomes of the spaces of an account that goes (docs/contract.md:
 -- "Spaces"). There is always one owner.
 
 create function internal.membership_json(p_member public.space_members) returns jsonb

@@ -1,4 +1,4 @@
--- Study sessions: what is kept of them, and what their row tells (CONTRACT: "Sessions").
+-- Study sessions: what is kept of them, and what their row tells (docs/contract.md: "Sessions").
 
 -- What is carried forward of an active session, so that no event has to look at those before it.
 create type internal.session_progress as (

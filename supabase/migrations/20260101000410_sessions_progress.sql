@@ -1,5 +1,5 @@
 -- The progress of a session: what each event adds to it, so that the work for an event does not grow with those before it
--- (CONTRACT: "Sessions", credited time).
+-- (docs/contract.md: "Sessions", credited time).
 
 -- An event of the client on its way into its session: a sign of life, a break, a note.
 create type internal.client_event as (

@@ -1,4 +1,4 @@
--- Which sessions of a user lie beside each other (CONTRACT: "Sessions" and "Offline sync"). Sessions that take time never
+-- Which sessions of a user lie beside each other (docs/contract.md: "Sessions" and "Offline sync"). Sessions that take time never
 -- overlap, so whichever ends first after a moment tells all about it: each question looks at a handful of rows, however
 -- long the student's history is.
 

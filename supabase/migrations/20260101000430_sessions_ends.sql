@@ -1,4 +1,4 @@
--- How sessions end: what time they are credited, how they are judged and paid, and what the spaces are told (CONTRACT:
+-- How sessions end: what time they are credited, how they are judged and paid, and what the spaces are told (docs/contract.md:
 -- "Sessions").
 
 -- What a day's credited time, number of sessions and bonuses add to the score: more than somebody studies who sleeps, more

@@ -1,4 +1,4 @@
--- What clients and the schedule do with study sessions (CONTRACT: "Sessions").
+-- What clients and the schedule do with study sessions (docs/contract.md: "Sessions").
 
 -- The answer to a start, the same at any later time.
 create function internal.session_started_json(p_session public.study_sessions) returns jsonb

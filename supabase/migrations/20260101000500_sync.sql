@@ -1,4 +1,4 @@
--- Offline sync: events that happened without a connection, applied exactly once (CONTRACT: "Offline sync"). What is kept
+-- Offline sync: events that happened without a connection, applied exactly once (docs/contract.md: "Offline sync"). What is kept
 -- of them, and how each is judged and applied.
 -- An applied event is a row of session_events, and later a place in session_trails: a repeat is known by it.
 

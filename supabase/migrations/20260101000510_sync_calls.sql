@@ -1,4 +1,4 @@
--- What clients and the schedule ask of offline sync (CONTRACT: "Offline sync").
+-- What clients and the schedule ask of offline sync (docs/contract.md: "Offline sync").
 
 -- By how much a client's times are corrected. A clock within half a minute is right, the rest is how long the batch was
 -- under way; and whole seconds, so that batches of the same clock are corrected alike.

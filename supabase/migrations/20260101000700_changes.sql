@@ -1,4 +1,4 @@
--- What changed for a user since they last looked, so that a second device catches up (CONTRACT: "Offline sync").
+-- What changed for a user since they last looked, so that a second device catches up (docs/contract.md: "Offline sync").
 
 -- One row a thing: its last change. `seq` is handed out under a lock that lasts to the commit,
 -- by triggers that run at the commit, so a later number is never visible before an earlier one.

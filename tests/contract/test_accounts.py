@@ -346,3 +346,12 @@ def test_who_does_not_share_activity_shows_no_days(api: Api, student: Student) -
 
     assert seen_by(student) == (False, False, False)
     assert seen_by(other) == (True, True, True)
+
+
+@pytest.mark.parametrize("path", ["password/forgot", "email/resend"])
+def test_mails_are_not_asked_for_without_end(api: Api, student: Student, path: str) -> None:
+    """Three a minute to one address, whether it has an account or not."""
+    for email in (student.email, f"{uuid.uuid4().hex}@example.test"):
+        answers = [api.post(f"/api/auth/{path}", {"email": email}).status_code for _ in range(6)]
+        assert answers[:3] == [202] * 3
+        assert 429 in answers

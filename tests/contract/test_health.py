@@ -95,14 +95,6 @@ def test_a_stack_without_operators_is_closed(api: Api, monkeypatch: pytest.Monke
         get_settings.cache_clear()
 
 
-def test_the_root_leads_to_the_pages(api: Api) -> None:
-    """To the docs, which lead to the dashboard; who asks with HEAD is led there too."""
-    for method in ("GET", "HEAD"):
-        answer = api.request(method, "/")
-        assert (answer.status_code, answer.headers["location"]) == (302, "/api/docs")
-    assert 'href="/health/dashboard"' in api.get("/api/docs").text
-
-
 def test_detailed_tells_everything(operator: Operator) -> None:
     """Each check has its latency, and the environment its figures."""
     data = ask(operator, "detailed")

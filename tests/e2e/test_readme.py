@@ -84,3 +84,12 @@ def test_the_walks_helper_says_what_the_api_said(stack: Stack, name: str) -> Non
         assert (done.returncode, len(done.stderr.splitlines())) == (1, 1), done.stderr
         assert done.stderr.startswith("The API said: ")
         assert said in done.stderr
+
+
+def test_the_root_leads_to_the_pages(stack: Stack) -> None:
+    """To the docs, which lead to the dashboard; who asks with HEAD is led there too."""
+    with stack.client() as client:
+        for method in ("GET", "HEAD"):
+            answer = client.request(method, "/")
+            assert (answer.status_code, answer.headers["location"]) == (302, "/api/docs")
+        assert 'href="/health/dashboard"' in client.get("/api/docs").text

@@ -14,6 +14,8 @@ USE = """
 from importlib.metadata import version
 import resilience
 assert version("studysync-resilience") == "1.0.0"
+from importlib.resources import files
+assert (files("resilience") / "py.typed").is_file()
 assert resilience.circuit_breaker(name="x")(lambda: 42)() == 42
 """
 

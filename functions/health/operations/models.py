@@ -1,4 +1,4 @@
-"""Responses for operators (CONTRACT: "Health and operations"). Durations are in milliseconds unless named otherwise."""
+"""Answers to operators (docs/contract.md: "Health and operations"). In milliseconds unless named otherwise."""
 
 from __future__ import annotations
 

@@ -146,7 +146,15 @@ def test_a_day_in_the_life(start: Callable[..., Served]) -> None:
     served = start()
     stack = served.ready()
     assert httpx.get(f"{stack['url']}/odd/fine").json() == {"fine": True}
-    for part in ("PostgreSQL", "PostgREST", "Auth", "DynamoDB", f"http://localhost:{served.port}", "curl -s", "Logs: "):
+    for part in (
+        "PostgreSQL",
+        "Supabase",
+        "/mailbox",
+        "DynamoDB",
+        f"http://localhost:{served.port}",
+        "curl -s",
+        "Logs: ",
+    ):
         assert part in served.said()
     with psycopg.connect(stack["dsn"]) as connection:
         connection.execute("create table public.kept as select 7 as number")
@@ -376,7 +384,7 @@ def test_a_part_that_dies_comes_back(shared: Served) -> None:
     """PostgREST and DynamoDB are started again where they were, and the terminal and `stack.json` say so."""
     served = shared
     stack = served.ready()
-    root = stack["environment"]["SUPABASE_URL"] + "/rest/v1"
+    root = stack["environment"]["SUPABASE_URL"] + "/rest/v1/"
     bearer = {"apikey": stack["environment"]["SUPABASE_SECRET_KEY"]}
     for name in ("postgrest", "dynamodb"):
         psutil.Process(stack["pids"][name]).kill()

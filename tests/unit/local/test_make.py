@@ -68,7 +68,10 @@ def test_the_same_pythons_are_named_everywhere() -> None:
     workflow = (REPOSITORY / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8")
     assert f"python: {json.dumps(versions)}" in workflow
     for page in ("README.md", "docs/deploy.md"):
-        assert f"Python {versions[0]} to {versions[-1]}" in (REPOSITORY / page).read_text(encoding="utf-8"), page
+        said = (REPOSITORY / page).read_text(encoding="utf-8")
+        assert (
+            f"Python {versions[0]} to {versions[-1]}" in said or f"{', '.join(versions[:-1])} or {versions[-1]}" in said
+        )
 
 
 def test_clean_keeps_downloads_and_distclean_does_not(clone: Path) -> None:

@@ -11,7 +11,19 @@ import pytest
 from local.migrations import PRELUDE, Migration
 from tools import baseline
 
-SUBJECTS = ["base", "users", "xp", "spaces", "sessions", "sync", "leaderboards", "changes", "audit", "operations"]
+SUBJECTS = [
+    "base",
+    "users",
+    "xp",
+    "spaces",
+    "sessions",
+    "sync",
+    "leaderboards",
+    "changes",
+    "audit",
+    "operations",
+    "live",
+]
 NAME = r"(?:internal|public|auth)\.[a-z_]+"
 CREATED = re.compile(rf"^create (?:table|type|function|statistics) ({NAME})", re.MULTILINE)
 MIGRATIONS = [Migration(baseline.FOLDER / name) for name in baseline.read()]  # what comes later replaces and alters
