@@ -114,9 +114,12 @@ begin
     else
       v_read := array(select u from internal.users_by_username('', v_after, v_at_most) u);
     end if;
-    v_found := array(select u from unnest(v_read) u
-      where internal.search_step(u, v_query) = v_step and u.discoverable and internal.is_public(u.user_id));
     v_room := p_limit - cardinality(v_page);
+    -- Whether an account is public is looked up last, and for no more than are shown, and one.
+    v_found := array(select u from unnest(v_read) u
+      where case when internal.search_step(u, v_query) = v_step and u.discoverable
+                 then internal.is_public(u.user_id) end
+      limit v_room + 1);
     v_page := v_page || v_found[:v_room];
     if cardinality(v_found) > v_room then
       v_next := jsonb_build_array(v_step, case when v_room = 0 then v_after else lower(v_found[v_room].username) end);

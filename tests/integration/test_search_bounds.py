@@ -16,8 +16,8 @@ FEW, MANY = 8_000, 40_000
 # Nearly all names begin alike, and display names in other scripts, too.
 USERS = """
 with made as (
-  insert into auth.users (id, email)
-  select md5('user ' || n)::uuid, n || '@example.test' from generate_series(%(from)s::int, %(to)s::int) n returning id
+  insert into auth.users (id, email, email_confirmed_at)
+  select md5('user ' || n)::uuid, n || '@example.test', now() from generate_series(%(from)s::int, %(to)s::int) n returning id
 )
 insert into profiles (user_id, username, display_name)
 select md5('user ' || n)::uuid, 'user_' || n,
