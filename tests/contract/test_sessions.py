@@ -146,14 +146,14 @@ def test_the_audit_trail_has_every_event_in_order(student: Student, clock: Datab
         clock.advance(seconds=30)
         body = {"event_type": event_type, "timestamp": claim, "payload": {"n": 1, "text": "ü\\u0000 \U0001f600"}}
         event = student.post(path, body).json()["data"]
-        assert event["timestamp"] == "2026-01-31T12:00:00Z"
+        assert event["timestamp"] == "2026-01-31T12:00:00.000000Z"
         assert event["payload"] == body["payload"]
     student.complete(session_id, completed_at="2026-01-31T14:00:00+02:00")
     events = student.get(path).json()["data"]
     kinds = ["start", "focus_start", "break_start", "break_end", "note", "complete"]
     assert [event["event_type"] for event in events] == kinds
     assert [event["source"] for event in events] == ["lifecycle", *["client"] * 4, "lifecycle"]
-    assert events[-1]["timestamp"] == "2026-01-31T12:00:00Z"
+    assert events[-1]["timestamp"] == "2026-01-31T12:00:00.000000Z"
     assert [e["occurred_at"] for e in events] == sorted(e["occurred_at"] for e in events)
 
 
