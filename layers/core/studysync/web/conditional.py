@@ -12,7 +12,7 @@ from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import Response
 
-from studysync.web.middleware.compression import accepts_gzip
+from studysync.web.middleware.compression import MINIMUM_BYTES, accepts_gzip
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -77,6 +77,8 @@ def with_tag(request: Request, response: Response, tag: str | None = None) -> Re
         return response
     # A cache takes these from the 304, including a page's policy, which that of JSON would otherwise replace.
     kept = {name: value for name, value in response.headers.items() if not name.startswith("content-")}
+    if len(response.body) >= MINIMUM_BYTES and accepts_gzip(request.scope):
+        kept["vary"] = "Accept-Encoding"  # as the compressed response has it
     if policy := response.headers.get("content-security-policy"):
         kept["content-security-policy"] = policy
     return Response(status_code=304, headers=kept)

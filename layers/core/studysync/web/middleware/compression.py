@@ -7,7 +7,8 @@ import re
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-_LEAST = 1024  # bytes
+MINIMUM_BYTES = 1024
+"""Smaller bodies are sent as they are."""
 _LEVEL = 5  # takes a third of the time of 9, and saves 2 % less
 _NO_THREAD = 2**31  # a function handles one request at a time, so a thread would gain nothing
 _ACCEPTED = re.compile(rb"(?:^|[\s,])gzip(?!\s*;\s*q=0(?:\.0*)?\s*(?:,|$))\s*(?:[,;]|$)")
@@ -23,7 +24,7 @@ class CompressionMiddleware:
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
         self._compressing = GZipMiddleware(
-            app, minimum_size=_LEAST, compresslevel=_LEVEL, thread_minimum_size=_NO_THREAD
+            app, minimum_size=MINIMUM_BYTES, compresslevel=_LEVEL, thread_minimum_size=_NO_THREAD
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
