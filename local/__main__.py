@@ -11,8 +11,8 @@ from urllib.request import Request
 
 from local.console import Terminal
 from local.errors import StackError
-from local.home import REPOSITORY, Home, default_home
 from local.loopback import open_url
+from local.stack_directory import REPOSITORY, StackDirectory, default_home
 
 _HIGHEST_PORT = 65535
 _MOST_PROCESSES = 64  # a function
@@ -23,7 +23,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         if options.command == "invoke":
-            return invoke(Home(options.home), options.function, options.event)
+            return invoke(StackDirectory(options.home), options.function, options.event)
         from local.serve import serve
 
         port = _whole("PORT", options.port, 0, _HIGHEST_PORT)
@@ -67,7 +67,7 @@ def _whole(name: str, text: str, lowest: int, highest: int) -> int:
     return value
 
 
-def invoke(home: Home, function: str, event: str) -> int:
+def invoke(home: StackDirectory, function: str, event: str) -> int:
     """Invoke a function of the stack running on `home` and print its result; returns 1 if it failed."""
     try:
         stack = json.loads((home.run / "stack.json").read_text())

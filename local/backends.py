@@ -7,8 +7,8 @@
             project.environment, project.dsn         # with its own PostgREST and auth; dropped at the end
 
 Several can run at once, each in its own home. `postgres`, `project.postgrest`, `project.auth`, `project.gateway` and
-`dynamodb` are `Part`s: you can `kill()`, `freeze()`, `thaw()` or `restart()` one while the others keep running. Start
-from the main thread, because the kernel ends the processes when the thread that started them ends.
+`dynamodb` are `Service`s: you can `kill()`, `freeze()`, `thaw()` or `restart()` one while the others keep running.
+Start from the main thread, because the kernel ends the processes when the thread that started them ends.
 """
 
 import itertools
@@ -24,14 +24,14 @@ from typing import Self
 from psycopg import sql
 
 from local.dynamodb import DynamoDB
-from local.home import REPOSITORY, Home, HomeLock, Ports
 from local.keys import load_keys, load_operators
 from local.migrations import migrate, template_database
-from local.part import Part
 from local.postgres import Postgres
 from local.processes import end_orphans
 from local.project import Project
 from local.runtime.logs import EVERYTHING
+from local.service import Service
+from local.stack_directory import REPOSITORY, HomeLock, Ports, StackDirectory
 from local.template import Template
 
 OnEvent = Callable[[str, float, str], None]
@@ -86,14 +86,14 @@ class Backends:
         remote: Mapping[str, str] | None = None,
         memory: str = "64MB",
     ) -> None:
-        self.home = Home(home.resolve())
+        self.home = StackDirectory(home.resolve())
         self._on_event, self._durable = on_event, durable
         self.migrations, self._template = migrations, template
         self._programs, self._token_seconds = programs, token_seconds
         self._config, self._limited, self._old_keys = config, limited, old_keys
         self._lock = HomeLock(self.home)
         self._numbers = itertools.count(1)
-        self._parts: list[Part] = []
+        self._parts: list[Service] = []
         self._tables: dict[str, str] = {}
         self._remote, self._memory = remote, memory
 
@@ -152,7 +152,7 @@ class Backends:
         return next(iter(self._operators.values()))
 
     @property
-    def parts(self) -> dict[str, Part]:
+    def parts(self) -> dict[str, Service]:
         """All running parts by name."""
         return {part.child.name: part for part in self._parts}
 
@@ -168,7 +168,7 @@ class Backends:
         finally:
             self.postgres.drop_database(database)
 
-    def recover(self, part: Part) -> None:
+    def recover(self, part: Service) -> None:
         """Wait for a restarted part, and restore what it had in memory."""
         part.wait()
         if part is self.dynamodb:
@@ -249,7 +249,7 @@ class Backends:
             limited=self._limited,
         )
 
-    def _launch(self, part: Part) -> None:
+    def _launch(self, part: Service) -> None:
         part.launch()
         self._parts.append(part)
 

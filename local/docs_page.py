@@ -5,8 +5,8 @@ It is stored next to the page in `functions/`, from where it is served and deplo
 
 from pathlib import Path
 
-from local.home import REPOSITORY
 from local.postgrest_binary import fetch_npm_files
+from local.stack_directory import REPOSITORY
 
 _PACKAGE = "swagger-ui-dist@5.35.0"
 _SHA512 = "U06rpMtW9V3XPGOBeamTUSr0Z09jMX4IJuANpE/EZbAhw0G8CgwrzU4YmXkn/h0wCDNsXdGarTNNHC3sU8yVUQ=="

@@ -4,20 +4,20 @@ import json
 from typing import Any
 from urllib.request import Request
 
-from local.home import Home, Ports
 from local.loopback import open_url
 from local.policies import write_permissions
-from local.served import Served
+from local.socket_service import SocketService
+from local.stack_directory import Ports, StackDirectory
 from local.template import Template
 
 _REGION = "us-east-1"
 _TABLE_PROPERTIES = ("KeySchema", "AttributeDefinitions", "GlobalSecondaryIndexes", "LocalSecondaryIndexes")
 
 
-class DynamoDB(Served):
+class DynamoDB(SocketService):
     """moto's DynamoDB, in memory: circuits, cache and counters start empty, which is harmless."""
 
-    def __init__(self, home: Home, ports: Ports, *, name: str = "dynamodb") -> None:
+    def __init__(self, home: StackDirectory, ports: Ports, *, name: str = "dynamodb") -> None:
         super().__init__(home, ports, name=name, module="local.dynamodb_server", health="/")
         self._permissions = home.run / f"{name}.permissions"
         self.configure({"LOCAL_PERMISSIONS": str(self._permissions)})

@@ -12,7 +12,7 @@ from moto.moto_server.werkzeug_app import MotoRequestHandler, create_backend_app
 from werkzeug.serving import make_server
 
 from local.policies import Guard, Wsgi
-from local.served import inherited_socket
+from local.socket_service import inherited_socket
 from local.web_pages import REFUSAL, is_refused
 
 PERMISSIONS_VARIABLE = "LOCAL_PERMISSIONS"

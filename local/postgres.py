@@ -15,9 +15,9 @@ import psycopg
 from psycopg import sql
 
 from local.errors import PartFailedError
-from local.home import Home, Ports
-from local.part import Part
 from local.processes import Child
+from local.service import Service
+from local.stack_directory import Ports, StackDirectory
 from local.unprivileged import give, place_data, place_programs, remove_data, server_user
 
 _PATIENCE = 10.0  # seconds
@@ -50,7 +50,7 @@ def packaged_programs() -> Path:
     return place_programs(package, version, server_user()) / "pginstall" / "bin"
 
 
-class Postgres(Part):
+class Postgres(Service):
     """A cluster below a home, listening on a port of 127.0.0.1 with its own password.
 
     Args:
@@ -63,7 +63,7 @@ class Postgres(Part):
 
     def __init__(
         self,
-        home: Home,
+        home: StackDirectory,
         ports: Ports,
         *,
         password: str,

@@ -5,23 +5,23 @@ import signal
 from urllib.error import URLError
 
 from local.errors import PartFailedError
-from local.home import Home, Ports, free_port
 from local.keys import Keys
 from local.loopback import open_url
-from local.part import Part
 from local.postgrest_binary import find_postgrest
 from local.processes import Child
+from local.service import Service
+from local.stack_directory import Ports, StackDirectory, free_port
 
 _START_ATTEMPTS = 3
 
 
-class Postgrest(Part):
+class Postgrest(Service):
     """A PostgREST; `url` is its root, which hosted projects have at `/rest/v1`.
 
     It tries to reconnect to a lost database forever, so it is always stopped explicitly, at the latest with the stack.
     """
 
-    def __init__(self, home: Home, ports: Ports, *, name: str, dsn: str, keys: Keys) -> None:
+    def __init__(self, home: StackDirectory, ports: Ports, *, name: str, dsn: str, keys: Keys) -> None:
         self._ports, self._name, self._dsn, self._keys = ports, name, dsn, keys
         self._program = find_postgrest()
         self.port = ports.take(name)

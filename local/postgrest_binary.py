@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from local.errors import StackError
-from local.home import cache_folder
+from local.stack_directory import cache_folder
 
 _VERSION = "12.0.2"
 _PACKAGES = {

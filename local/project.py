@@ -5,11 +5,11 @@ from types import TracebackType
 from typing import Self
 
 from local.auth.settings import Settings as AuthSettings
-from local.home import Home, Ports
 from local.keys import Keys
 from local.postgres import Postgres
 from local.postgrest import Postgrest
-from local.served import Served
+from local.socket_service import SocketService
+from local.stack_directory import Ports, StackDirectory
 from local.supabase.gateway import HEALTH
 from local.supabase.settings import Settings as GatewaySettings
 
@@ -27,7 +27,7 @@ class Project:
 
     def __init__(
         self,
-        home: Home,
+        home: StackDirectory,
         ports: Ports,
         postgres: Postgres,
         keys: Keys,
@@ -41,8 +41,8 @@ class Project:
         self._keys, self._postgres, self.database = keys, postgres, database
         rest_dsn = postgres.dsn(database, "authenticator", keys.password)
         self.postgrest = Postgrest(home, ports, name=f"postgrest{suffix}", dsn=rest_dsn, keys=keys)
-        self.auth = Served(home, ports, name=f"auth{suffix}", module="local.auth", health="/auth/v1/health")
-        self.gateway = Served(home, ports, name=f"supabase{suffix}", module="local.supabase", health=HEALTH)
+        self.auth = SocketService(home, ports, name=f"auth{suffix}", module="local.auth", health="/auth/v1/health")
+        self.gateway = SocketService(home, ports, name=f"supabase{suffix}", module="local.supabase", health=HEALTH)
         self.mailbox = home.data / f"mailbox{suffix}"
         self._keys_file = home.data / "keys.json"
         settings = AuthSettings(

@@ -19,12 +19,12 @@ from local.errors import StackError
 from local.gateway.app import Gateway
 from local.gateway.events import new_trace_id
 from local.listen import Server, is_loopback, network_address, take_port
-from local.part import Part
 from local.runtime.fleet import Fleet
 from local.runtime.invocation import Outcome
 from local.runtime.logs import RotatingFile
 from local.runtime.pool import Limits
 from local.runtime.schedules import Scheduler
+from local.service import Service
 from local.template import Template
 from local.watch import watch_code, watch_migrations, watch_template
 
@@ -199,7 +199,7 @@ class Stack:
                 if not part.child.running and not (self._home.run / f"{name}.held").exists():
                     await self._revive(part)
 
-    async def _revive(self, part: Part) -> None:
+    async def _revive(self, part: Service) -> None:
         self._terminal.notice(f"{part.child.name} ended; restarting it. Its log: {part.child.log}")
         try:
             part.launch()  # here in the main thread, with which it shall end

@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from local.errors import StackError
-from local.home import Home
+from local.stack_directory import StackDirectory
 
 _USER = "nobody"
 _UNUSED = shutil.ignore_patterns("*.a", "doc", "__pycache__")
@@ -52,7 +52,7 @@ def shared_folder() -> Path:
     return folder
 
 
-def place_data(home: Home, user: str | None) -> Path:
+def place_data(home: StackDirectory, user: str | None) -> Path:
     """Return the folder for the database cluster, owned by `user`: in the home, or linked from it."""
     wanted = home.data / "postgres"
     if user is None:
@@ -66,7 +66,7 @@ def place_data(home: Home, user: str | None) -> Path:
     return _place_outside(wanted, user)
 
 
-def _let_pass(home: Home) -> None:
+def _let_pass(home: StackDirectory) -> None:
     """Let others traverse, but not read, our own folders on the way."""
     home.data.chmod(0o711)
 
@@ -107,7 +107,7 @@ def _prune(root: Path) -> None:
                 shutil.rmtree(note.parent, ignore_errors=True)
 
 
-def remove_data(home: Home) -> None:
+def remove_data(home: StackDirectory) -> None:
     """Delete the cluster, wherever it is."""
     place = home.data / "postgres"
     if place.is_symlink():

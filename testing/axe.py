@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from local.home import cache_folder
 from local.postgrest_binary import fetch_npm_file
+from local.stack_directory import cache_folder
 
 _VERSION = "4.10.3"
 _SHA512 = "Xm7bpRXnDSX2YE2YFfBk2FnF0ep6tmG7xPh8iHee8MIcrgq762Nkce856dYtJYLkuIoYZvGfTs/PbZhideTcEg=="

@@ -14,7 +14,7 @@ import pytest
 
 from local.backends import Backends
 from local.dynamodb import DynamoDB
-from local.home import Home, Ports
+from local.stack_directory import Ports, StackDirectory
 from studysync.settings import get_settings
 from testing.client import Api, Operator, Student
 from testing.clock import DatabaseClock
@@ -104,7 +104,7 @@ def _age_accounts(backends: Backends) -> None:
 @pytest.fixture(scope="session")
 def dynamodb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DynamoDB]:
     """DynamoDB alone, empty, for tests that make tables of their own; `backends` has another."""
-    home = Home(tmp_path_factory.mktemp("dynamodb"))
+    home = StackDirectory(tmp_path_factory.mktemp("dynamodb"))
     home.make()
     running = DynamoDB(home, Ports(home))
     running.start()

@@ -10,8 +10,8 @@ import re
 import sys
 from pathlib import Path
 
-from local.home import REPOSITORY
 from local.migrations import find_migrations
+from local.stack_directory import REPOSITORY
 
 FOLDER = REPOSITORY / "supabase" / "migrations"
 BASELINE = REPOSITORY / "supabase" / "baseline.sha256"

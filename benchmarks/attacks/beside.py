@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from local.home import REPOSITORY
+from local.stack_directory import REPOSITORY
 
 
 @contextmanager

@@ -7,8 +7,8 @@ import os
 import sys
 
 from local.backends import Backends
-from local.home import REPOSITORY, default_home
 from local.serve import serve
+from local.stack_directory import REPOSITORY, default_home
 
 
 class ProxiedBackends(Backends):

@@ -17,7 +17,7 @@ import psycopg
 
 from benchmarks.chaos.proxy import Proxy
 from benchmarks.load.stack import Stack, running
-from local.home import Home, Ports, free_port
+from local.stack_directory import Ports, StackDirectory, free_port
 from testing.clock import DatabaseClock
 
 _MEGABYTE, _LOG_MEGABYTES = 1 << 20, 9  # a segment of the log has 16
@@ -133,7 +133,7 @@ class Site:
 @contextmanager
 def site(folder: Path) -> Iterator[Site]:
     """Start a stack below `folder` whose functions reach PostgREST and DynamoDB through proxies."""
-    home = Home(folder / "home")
+    home = StackDirectory(folder / "home")
     home.make()
     ports = Ports(home)  # the stack remembers them, and so the proxies know theirs beforehand
     rest, dynamodb = (Proxy(free_port(), ports.take(name)) for name in ("supabase", "dynamodb"))

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from local.home import REPOSITORY
+from local.stack_directory import REPOSITORY
 
 SCENARIO = Path(__file__).with_name("scenario.py")
 _PATIENCE = 60.0  # seconds for clients to end what they have begun

@@ -17,7 +17,7 @@ from urllib.request import urlopen
 import psutil
 import psycopg
 
-from local.home import REPOSITORY, free_port
+from local.stack_directory import REPOSITORY, free_port
 
 _PATIENCE = 120.0  # seconds; the first start of a machine downloads PostgREST
 _FOREIGN = ("SUPABASE_", "AWS_", "RESILIENCE_")

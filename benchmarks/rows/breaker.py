@@ -13,7 +13,7 @@ from unittest import mock
 from benchmarks.harness import Figure, Row, Stage
 from benchmarks.resilience import closed_path
 from benchmarks.rows._outage import RECOVERY_SECONDS, outage
-from local.home import free_port
+from local.stack_directory import free_port
 from resilience.testing import ManualClock
 
 BUILDERS = (

@@ -31,7 +31,7 @@ from studysync.fields import RequestBody, Timestamp
 from studysync.settings import get_settings
 from studysync.web.idempotency import WriteRequest
 from studysync.web.pagination import DEFERRED, BigCount, decode_cursor, page, page_up_to
-from studysync.web.rate_limits import Allowance, Attempt, by_network
+from studysync.web.rate_limits import Bucket, Throttle, by_network
 from studysync.web.responses import Page, Success
 
 # Crockford's base 32: no characters that are confused when read aloud. 14 characters are 70 bits.
@@ -67,25 +67,25 @@ async def join(write: WriteRequest, body: JoinSpace | JoinByCode | None, space_i
     arguments = {} if space_id is None else {"space_id": str(space_id)}
     if body is None or body.invite_code is None:
         return await write.run_once("join_space", Membership, body, **arguments)
-    attempt = _code_attempt(write.caller)
-    await attempt.count()
+    throttle = _code_throttle(write.caller)
+    await throttle.hit()
     try:
         code = normal_invite_code(body.invite_code)
         joined = await write.run_once("join_space", Membership, body, **arguments, invite_code=code)
     except ApiError as error:
         if error.kind is not NOT_FOUND:  # the code was right, but the space is full or has banned the caller
-            attempt.forget()
+            throttle.refund()
         raise
-    attempt.forget()
+    throttle.refund()
     return joined
 
 
-def _code_attempt(caller: Caller) -> Attempt:
+def _code_throttle(caller: Caller) -> Throttle:
     settings = get_settings()
-    return Attempt(
+    return Throttle(
         "invite_codes_guessed",
         "Too many wrong invite codes. Try again later.",
-        Allowance(_codes_tried, str(caller.user_id)),
+        Bucket(_codes_tried, str(caller.user_id)),
         by_network(_codes_tried, settings.failed_codes_per_minute, settings.failed_codes_per_hour),
     )
 

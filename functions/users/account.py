@@ -12,10 +12,10 @@ from studysync.errors import AUTHENTICATION_ERROR, NOT_FOUND, ApiError, unauthen
 from studysync.web.idempotency import WriteRequest
 from studysync.web.pagination import DEFERRED, decode_cursor, page
 from studysync.web.responses import Page
-from users.attempts import mail_attempt, mail_token_attempt
 from users.models import AccountDeleted, EmailConfirmed, ExportedRow, Tokens
 from users.service import own_profile
 from users.sign_in import describe_session, log_sign_in, require_password, supabase_auth
+from users.throttles import mail_throttle, mail_token_throttle
 from users.timing import steady_time
 
 # A table, and the key of its last exported row, each value as text.
@@ -28,14 +28,14 @@ _CONFIRMATIONS = ("signup", "email_change", "magiclink")
 
 async def send_reset(email: str) -> None:
     """Email a link to choose a new password, if the address has an account. The response never reveals that."""
-    await mail_attempt(email).count()
+    await mail_throttle(email).hit()
     async with steady_time():
         await supabase_auth().send_mail("/recover", email=email)
 
 
 async def send_confirmation(email: str) -> None:
     """Send the pending confirmation email again, if any. The response never reveals whether there is one."""
-    await mail_attempt(email).count()
+    await mail_throttle(email).hit()
     async with steady_time():
         kind = await database().call("awaited_confirmation", p_email=email)
         if kind == "magiclink":
@@ -83,7 +83,7 @@ async def change_email(caller: Caller, email: str, password: str) -> None:
     Raises:
         ApiError: as `change_password`.
     """
-    await mail_attempt(email).count()
+    await mail_throttle(email).hit()
     await require_password(await _email_of(caller), password)
     async with steady_time():
         await supabase_auth().change_email(caller.token, email)
@@ -147,15 +147,15 @@ async def export(caller: Caller, limit: int, cursor: str | None) -> Page[Exporte
 
 async def _take(kind: str, token: str, *, last: bool = True) -> Tokens | None:
     """Use up the token of an email; a wrong token counts once, whatever it is tried as."""
-    attempt = mail_token_attempt()
-    await attempt.count()
+    throttle = mail_token_throttle()
+    await throttle.hit()
     try:
         tokens = await supabase_auth().verify(kind, token)
     except ApiError as error:
         if not last or error.kind is not AUTHENTICATION_ERROR:
-            attempt.forget()
+            throttle.refund()
         raise
-    attempt.forget()
+    throttle.refund()
     return tokens
 
 

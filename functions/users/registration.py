@@ -22,10 +22,10 @@ from studysync.sealing import keyed_hash
 from studysync.settings import get_settings
 from studysync.telemetry.audit import audit_logger
 from studysync.web.idempotency import fingerprint
-from users.attempts import registration_attempt
 from users.captcha import check_captcha
 from users.models import Registered, Registration, Tokens
 from users.sign_in import describe_session, log_sign_in, sign_in, supabase_auth
+from users.throttles import registration_throttle
 from users.timing import steady_time
 
 
@@ -41,8 +41,8 @@ async def register(body: Registration, key: str | None) -> Registered:
         ApiError: USER_ALREADY_EXISTS, IDEMPOTENCY_KEY_REUSED, SERVICE_UNAVAILABLE; VALIDATION_ERROR, the name is
             reserved or the captcha was not solved; RATE_LIMIT_EXCEEDED, too many registrations from the same network.
     """
-    attempt = registration_attempt()
-    await attempt.count()
+    throttle = registration_throttle()
+    await throttle.hit()
     try:
         await check_captcha(body.captcha_token)
         if get_settings().email_confirmation == "required":
@@ -51,7 +51,7 @@ async def register(body: Registration, key: str | None) -> Registered:
         return await _register(body, key)
     except ApiError as error:
         if error.kind is SERVICE_UNAVAILABLE:
-            attempt.forget()
+            throttle.refund()
         raise
 
 

@@ -11,8 +11,8 @@ from studysync.context import request_context
 from studysync.db.client import database
 from studysync.errors import AUTHENTICATION_ERROR, REAUTHENTICATION_REQUIRED, ApiError
 from studysync.telemetry.audit import audit_logger
-from users.attempts import password_attempt
 from users.models import SignIn, Tokens
+from users.throttles import password_throttle
 
 if TYPE_CHECKING:
     from users.auth import SupabaseAuth
@@ -34,17 +34,17 @@ async def sign_in(email: str, password: str) -> Tokens:
         ApiError: as `SupabaseAuth.sign_in`; a failure is recorded in the audit trail of the address's owner.
             RATE_LIMIT_EXCEEDED, too many failed sign-ins.
     """
-    attempt = password_attempt(email)
-    await attempt.count()
+    throttle = password_throttle(email)
+    await throttle.hit()
     try:
         tokens = await supabase_auth().sign_in(email, password)
     except ApiError as error:
         if error.kind is AUTHENTICATION_ERROR:
             await record_in_trail("record_failed_sign_in", p_email=email)
         else:
-            attempt.forget()
+            throttle.refund()
         raise
-    attempt.forget()
+    throttle.refund()
     log_sign_in("login", tokens.user_id)
     return tokens
 

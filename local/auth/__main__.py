@@ -4,7 +4,7 @@ import uvicorn
 
 from local.auth.app import create_app
 from local.auth.settings import Settings
-from local.served import inherited_socket
+from local.socket_service import inherited_socket
 from local.web_pages import OwnHostsOnly
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from local.errors import StackError
-from local.home import Home, default_home
+from local.stack_directory import StackDirectory, default_home
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ def running_stack(home: Path | None = None) -> RunningStack:
     Raises:
         StackError: no stack is running there, or its database is elsewhere.
     """
-    record = Home(home or default_home()).run / "stack.json"
+    record = StackDirectory(home or default_home()).run / "stack.json"
     try:
         stack = json.loads(record.read_text(encoding="utf-8"))
     except FileNotFoundError:

@@ -4,8 +4,8 @@ import importlib.util
 import os
 from collections.abc import Mapping
 
-from local.home import REPOSITORY
 from local.intrinsics import PSEUDO_PARAMETERS
+from local.stack_directory import REPOSITORY
 from local.template import FunctionSpec
 
 # The template sets it because code folders are read-only on Lambda; here compiled modules survive cold starts.

@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterable, Mapping
 from importlib.util import cache_from_source
 from pathlib import Path
 
-from local.home import Home
 from local.runtime.invocation import Failure, Invocation, Outcome, failed
 from local.runtime.logs import FunctionLog, KindFiles
 from local.runtime.pool import Limits, Pool
+from local.stack_directory import StackDirectory
 from local.template import FunctionSpec, Template
 
 _HOUSEKEEPING = 5.0  # seconds
@@ -25,7 +25,7 @@ class Fleet:
     def __init__(
         self,
         template: Template,
-        home: Home,
+        home: StackDirectory,
         *,
         backends: Mapping[str, str],
         limits: Limits,

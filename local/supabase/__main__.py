@@ -3,7 +3,7 @@
 import asyncio
 import signal
 
-from local.served import inherited_socket
+from local.socket_service import inherited_socket
 from local.supabase.gateway import Gateway
 from local.supabase.heads import LIMIT
 from local.supabase.settings import Settings

@@ -13,7 +13,7 @@ from psycopg import conninfo
 from psycopg.types.json import Jsonb
 
 from local.backends import Backends
-from local.home import REPOSITORY
+from local.stack_directory import REPOSITORY
 
 PASSWORD = "hosted"
 # What `postgres` has there: the database's own schemas, the use of what Supabase Auth keeps, and no more.

@@ -17,7 +17,8 @@ FEW, MANY = 8_000, 40_000
 USERS = """
 with made as (
   insert into auth.users (id, email, email_confirmed_at)
-  select md5('user ' || n)::uuid, n || '@example.test', now() from generate_series(%(from)s::int, %(to)s::int) n returning id
+  select md5('user ' || n)::uuid, n || '@example.test', now()
+  from generate_series(%(from)s::int, %(to)s::int) n returning id
 )
 insert into profiles (user_id, username, display_name)
 select md5('user ' || n)::uuid, 'user_' || n,

@@ -16,7 +16,7 @@ from resilience import RateLimiter
 from studysync.context import request_context
 from studysync.errors import forbidden, unauthenticated
 from studysync.settings import get_settings
-from studysync.web.rate_limits import Allowance, Attempt, network_of
+from studysync.web.rate_limits import Bucket, Throttle, network_of
 
 wrong_tokens = RateLimiter(per_minute=10, per_hour=60, name="operators", block=1)
 _bearer = HTTPBearer(auto_error=False, scheme_name="operatorToken", description="The token of an operator.")
@@ -49,8 +49,8 @@ def _owner(given: str) -> str | None:
 
 async def _count_wrong_token() -> None:
     context = request_context()
-    network = Allowance(wrong_tokens, f"address:{network_of(context.address if context else None)}")
-    await Attempt("operator_tokens_guessed", "Too many wrong operator tokens. Try again later.", network).count()
+    network = Bucket(wrong_tokens, f"address:{network_of(context.address if context else None)}")
+    await Throttle("operator_tokens_guessed", "Too many wrong operator tokens. Try again later.", network).hit()
 
 
 Operator = Annotated[str, Depends(operator)]

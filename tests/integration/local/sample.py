@@ -9,10 +9,10 @@ from typing import Any, Self, TypeVar
 import httpx
 
 from local.gateway.app import Gateway
-from local.home import Home
 from local.listen import Server, take_port
 from local.runtime.fleet import Fleet
 from local.runtime.pool import Limits
+from local.stack_directory import StackDirectory
 from local.template import Template
 from local.watch import watch_code
 
@@ -125,7 +125,7 @@ class Running:
         self.meeting.mkdir()
         self.shown: list[str] = []
         self._template = Template.load(write_project(root))
-        self._home = Home(root / "home")
+        self._home = StackDirectory(root / "home")
         self._home.make()
         self._limits = limits or Limits(most=4)
         self._ready = threading.Event()

@@ -15,8 +15,8 @@ import pytest
 
 from local.backends import Backends
 from local.errors import PartFailedError, StackError
-from local.home import Home
 from local.processes import Child, end_orphans, record
+from local.stack_directory import StackDirectory
 from local.unprivileged import place_data, remove_data, server_user
 
 DEBIANS_15 = Path("/usr/lib/postgresql/15/bin")
@@ -217,7 +217,7 @@ def test_a_part_that_cannot_start_shows_its_log(tmp_path: Path, script: str, why
 
 def test_orphans_are_ended_only_when_they_are_ours(tmp_path: Path) -> None:
     """A recorded process is ended; one that merely has a recorded pid is not."""
-    home = Home(tmp_path)
+    home = StackDirectory(tmp_path)
     home.make()
     ours, another = (subprocess.Popen(["sleep", "600"]) for _ in range(2))
     record(home.run, "ours.pid", ours.pid)
@@ -237,7 +237,7 @@ def test_orphans_are_ended_only_when_they_are_ours(tmp_path: Path) -> None:
 @pytest.mark.skipif(server_user() is None, reason="only root's servers run as somebody else")
 def test_stacks_that_start_at_once_find_their_folders(tmp_path: Path) -> None:
     """Each cleans up after homes that are gone, and none takes what another is about to use."""
-    homes = [Home(tmp_path / str(number)) for number in range(60)]
+    homes = [StackDirectory(tmp_path / str(number)) for number in range(60)]
     for home in homes:
         home.make()
     with ThreadPoolExecutor(12) as pool:

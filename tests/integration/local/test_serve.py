@@ -20,7 +20,7 @@ import psutil
 import psycopg
 import pytest
 
-from local.home import REPOSITORY, Home, free_port
+from local.stack_directory import REPOSITORY, StackDirectory, free_port
 from local.unprivileged import can_reach, remove_data
 from tests.integration.local.sample import write_project
 
@@ -98,7 +98,7 @@ class Served:
             self.process.send_signal(signal.SIGTERM)
         self.process.wait(20)
         self.output.close()
-        remove_data(Home(self.home))  # which may lie outside the temporary folder
+        remove_data(StackDirectory(self.home))  # which may lie outside the temporary folder
 
 
 def until(true: Callable[[], bool], seconds: float = 10) -> None:

@@ -8,9 +8,9 @@ import pytest
 
 from local.backends import Backends
 from local.gateway.events import new_trace_id
-from local.home import REPOSITORY, Home
 from local.runtime.fleet import Fleet
 from local.runtime.pool import Limits
+from local.stack_directory import REPOSITORY, StackDirectory
 from local.template import Template
 
 HOOKS = """
@@ -71,7 +71,7 @@ def test_a_copy_wakes_up_with_nothing_of_the_original(template: Path, tmp_path: 
     """One request goes before the snapshot; afterwards settings, sockets and random state are the copy's own."""
 
     async def wake_twice() -> list[dict[str, object]]:
-        home = Home(tmp_path / "home")
+        home = StackDirectory(tmp_path / "home")
         home.make()
         found = []
         for _ in range(2):

@@ -18,8 +18,8 @@ from local.auth.app import SPOKEN
 from local.auth.config import Config
 from local.backends import Backends
 from local.errors import StackError
-from local.home import REPOSITORY
 from local.keys import Keys, new_api_key, write_keys
+from local.stack_directory import REPOSITORY
 from testing import mailbox
 
 PASSWORD = "correct horse 1"

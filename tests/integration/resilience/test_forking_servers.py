@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 import resilience
-from local.home import free_port
+from local.stack_directory import free_port
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 

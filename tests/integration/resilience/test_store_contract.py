@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 import resilience
-from local.home import free_port
+from local.stack_directory import free_port
 from resilience import (
     CircuitBreaker,
     ConfigurationError,

@@ -9,8 +9,8 @@ import psycopg
 import pytest
 
 from local.backends import Backends
-from local.home import REPOSITORY
 from local.migrations import PRELUDE, find_migrations
+from local.stack_directory import REPOSITORY
 
 
 @pytest.fixture(scope="session")

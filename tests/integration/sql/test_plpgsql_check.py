@@ -13,9 +13,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from local.home import REPOSITORY, Home, Ports
 from local.migrations import migrate
 from local.postgres import Postgres
+from local.stack_directory import REPOSITORY, Ports, StackDirectory
 
 PROGRAMS = [path.parents[1] / "bin" for path in sorted(Path("/usr/lib/postgresql").glob("*/lib/plpgsql_check.so"))]
 # A trigger's function is checked for each table that it serves.
@@ -46,7 +46,7 @@ pytestmark = pytest.mark.skipif(not PROGRAMS, reason="the extension plpgsql_chec
 @pytest.fixture(scope="module")
 def checked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[psycopg.Connection[Any]]:
     """A migrated database of a server that has the extension."""
-    home = Home(tmp_path_factory.mktemp("checked"))
+    home = StackDirectory(tmp_path_factory.mktemp("checked"))
     home.make()
     postgres = Postgres(home, Ports(home), password="checked", durable=False, programs=PROGRAMS[-1])
     postgres.launch()

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from local.home import REPOSITORY
+from local.stack_directory import REPOSITORY
 from tools import audit
 
 GOOD = {"name": "httpx", "version": "0.28.1", "vulns": []}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from local.home import REPOSITORY
+from local.stack_directory import REPOSITORY
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ import socket
 import pytest
 
 from local.errors import StackError
-from local.home import free_port
 from local.listen import is_loopback, network_address, take_port
+from local.stack_directory import free_port
 
 
 def addresses(host: str) -> set[str]:

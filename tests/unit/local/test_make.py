@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from local.home import REPOSITORY
+from local.stack_directory import REPOSITORY
 
 pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="no make on this machine")
 

@@ -2,7 +2,7 @@
 
 Before the snapshot, a synthetic request is answered, so that everything it loads, builds and compiles is in the
 snapshot. After a restore, many copies of the same memory may start at any later time: sockets are closed, secrets and
-keys are read again, time-based caches, tokens and allowances are dropped, and each copy gets its own random state.
+keys are read again, time-based caches, tokens and buckets are dropped, and each copy gets its own random state.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ from studysync.telemetry.logging import app_logger
 _IPV6_PREFIX = 64
 
 
-class Allowance(NamedTuple):
+class Bucket(NamedTuple):
     """A limit that a call counts against.
 
     Attributes:
@@ -38,20 +38,20 @@ class Allowance(NamedTuple):
     limits: tuple[Limit, ...] | None = None
 
 
-async def count(*allowances: Allowance) -> Decision:
-    """Count a call against all of `allowances`, concurrently.
+async def hit(*buckets: Bucket) -> Decision:
+    """Count a call against all of `buckets`, concurrently.
 
     A call that one of them rejects counts for none, so exceeding one's own limit does not use up a shared one.
 
     Returns:
-        The first rejection, or else the decision of the first allowance.
+        The first rejection, or else the decision of the first bucket.
     """
-    asked = [_begin(limiter.check_async(subject, limits=limits)) for limiter, subject, limits in allowances]
+    asked = [_begin(limiter.check_async(subject, limits=limits)) for limiter, subject, limits in buckets]
     decisions = [await each for each in asked]
     refused = next((decision for decision in decisions if not decision.allowed), None)
     if refused is None:
         return decisions[0]
-    uncount(*(each for each, decision in zip(allowances, decisions, strict=True) if decision.allowed))
+    refund(*(each for each, decision in zip(buckets, decisions, strict=True) if decision.allowed))
     return refused
 
 
@@ -62,9 +62,9 @@ def _begin(work: Coroutine[Any, Any, Decision]) -> Awaitable[Decision]:
     return work  # pragma: no cover - sequentially; functions run on 3.13
 
 
-def uncount(*allowances: Allowance) -> None:
+def refund(*buckets: Bucket) -> None:
     """Undo the count of a call that was allowed."""
-    for limiter, subject, limits in allowances:
+    for limiter, subject, limits in buckets:
         limiter.refund(subject, limits=limits)
 
 
@@ -80,36 +80,36 @@ def network_of(address: str | None) -> str:
     return str(parsed.ipv4_mapped or ip_network((parsed, _IPV6_PREFIX), strict=False))
 
 
-def by_network(limiter: RateLimiter, per_minute: int, per_hour: int) -> Allowance:
-    """Return the allowance of the current request's network."""
+def by_network(limiter: RateLimiter, per_minute: int, per_hour: int) -> Bucket:
+    """Return the bucket of the current request's network."""
     context = request_context()
     subject = f"address:{network_of(context.address if context else None)}"
-    return Allowance(limiter, subject, (Limit("minute", per_minute, 60), Limit("hour", per_hour, 3600)))
+    return Bucket(limiter, subject, (Limit("minute", per_minute, 60), Limit("hour", per_hour, 3600)))
 
 
-class Attempt:
-    """An attempt of which only failures count: it is counted first, and uncounted by `forget`.
+class Throttle:
+    """Limits attempts of which only failures count: each is counted first, and uncounted by `refund`.
 
     Args:
         event: the security event of a rejection.
         message: the client's message of a rejection.
-        allowances: what it counts against.
+        buckets: what it counts against.
     """
 
-    def __init__(self, event: str, message: str, *allowances: Allowance) -> None:
-        self._event, self._message, self._allowances = event, message, allowances
+    def __init__(self, event: str, message: str, *buckets: Bucket) -> None:
+        self._event, self._message, self._buckets = event, message, buckets
 
-    async def count(self) -> None:
-        """Count it.
+    async def hit(self) -> None:
+        """Count the attempt.
 
         Raises:
             ApiError: RATE_LIMIT_EXCEEDED.
         """
-        decision = await count(*self._allowances)
+        decision = await hit(*self._buckets)
         if not decision.allowed:
             app_logger.log_security_event(event_type=self._event, severity="high")
             raise ApiError(RATE_LIMIT_EXCEEDED, self._message, headers=decision.headers())
 
-    def forget(self) -> None:
-        """Uncount it: the attempt succeeded, or could not be verified."""
-        uncount(*self._allowances)
+    def refund(self) -> None:
+        """Uncount the attempt: it succeeded, or could not be verified."""
+        refund(*self._buckets)

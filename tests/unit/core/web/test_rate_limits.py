@@ -10,7 +10,7 @@ from resilience import Limit, RateLimiter
 from resilience.store import MemoryStore
 from resilience.testing import ManualClock
 from studysync.context import _current
-from studysync.web.rate_limits import Allowance, by_network, count, network_of
+from studysync.web.rate_limits import Bucket, by_network, hit, network_of
 
 
 @pytest.mark.parametrize(
@@ -42,11 +42,11 @@ def test_a_refused_call_counts_for_none() -> None:
     narrow = RateLimiter(per_minute=2, per_hour=None, name="narrow", store=store, clock=clock)
     wide = RateLimiter(per_minute=6, per_hour=None, name="wide", store=store, clock=clock)
 
-    async def allowed(*allowances: Allowance) -> bool:
-        return (await count(*allowances)).allowed
+    async def allowed(*buckets: Bucket) -> bool:
+        return (await hit(*buckets)).allowed
 
     async def scenario() -> None:
-        before, own, after = (Allowance(limiter, name) for limiter, name in ((wide, "a"), (narrow, "b"), (wide, "c")))
+        before, own, after = (Bucket(limiter, name) for limiter, name in ((wide, "a"), (narrow, "b"), (wide, "c")))
         assert [await allowed(before, own, after) for _ in range(20)].count(True) == 2
         for each in (before, after):
             assert [await allowed(each) for _ in range(20)].count(True) == 4
@@ -61,11 +61,11 @@ def test_the_first_refusal_is_told() -> None:
     small = (Limit("small", 1, 3600),)
 
     async def scenario() -> None:
-        asked = Allowance(limiter, "a"), Allowance(limiter, "b", small)
-        assert (await count(*asked)).policy == "minute"
-        refused = await count(*asked)
+        asked = Bucket(limiter, "a"), Bucket(limiter, "b", small)
+        assert (await hit(*asked)).policy == "minute"
+        refused = await hit(*asked)
         while refused.allowed:
-            refused = await count(*asked)
+            refused = await hit(*asked)
         assert (refused.policy, refused.retry_after > 60) == ("small", True)
 
     asyncio.run(scenario())
@@ -74,7 +74,7 @@ def test_the_first_refusal_is_told() -> None:
 def test_outside_a_request_nobody_calls() -> None:
     """A limit that is asked there counts for one unknown network."""
     token = _current.set(None)
-    allowance = by_network(RateLimiter(name="n", store=MemoryStore()), 1, 2)
+    bucket = by_network(RateLimiter(name="n", store=MemoryStore()), 1, 2)
     _current.reset(token)
-    assert allowance.subject == "address:unknown"
-    assert allowance.limits == (Limit("minute", 1, 60), Limit("hour", 2, 3600))
+    assert bucket.subject == "address:unknown"
+    assert bucket.limits == (Limit("minute", 1, 60), Limit("hour", 2, 3600))

@@ -12,7 +12,7 @@ from resilience import Limit, RateLimiter, begin
 from studysync.auth.dependencies import caller_of
 from studysync.errors import RATE_LIMIT_EXCEEDED, ApiError
 from studysync.web.middleware.error_handler import error_response
-from studysync.web.rate_limits import Allowance, count, network_of
+from studysync.web.rate_limits import Bucket, hit, network_of
 
 # Load balancers and alarms call these all the time, from one address.
 UNLIMITED_PREFIX = "/health"
@@ -49,7 +49,7 @@ class RateLimitMiddleware:
             await self.app(scope, receive, send)
             return
         begin()  # after a pause, the fleet's circuits are read in parallel to the limiter's own call
-        decision = await count(*await self._allowances(scope))
+        decision = await hit(*await self._buckets(scope))
         fields = decision.headers()
         if not decision.allowed:
             details = {"retry_after_seconds": int(fields["Retry-After"])}
@@ -66,9 +66,9 @@ class RateLimitMiddleware:
 
         await self.app(scope, receive, send_with_fields)
 
-    async def _allowances(self, scope: Scope) -> tuple[Allowance, Allowance]:
+    async def _buckets(self, scope: Scope) -> tuple[Bucket, Bucket]:
         client = scope.get("client")
         network = network_of(client[0] if client else None)
         caller = await caller_of(Headers(scope=scope).get("authorization"))
         own = f"user:{caller.user_id}" if caller is not None else f"address:{network}"
-        return Allowance(self.limiter, own), Allowance(self.limiter, f"all:{network}", self._of_address)
+        return Bucket(self.limiter, own), Bucket(self.limiter, f"all:{network}", self._of_address)

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from local.processes import Child
 
 
-class Part(ABC):
+class Service(ABC):
     """A part that runs as one child process."""
 
     child: Child

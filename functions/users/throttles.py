@@ -13,7 +13,7 @@ from resilience import RateLimiter
 from studysync.context import request_context
 from studysync.sealing import keyed_hash
 from studysync.settings import get_settings
-from studysync.web.rate_limits import Allowance, Attempt, by_network, network_of
+from studysync.web.rate_limits import Bucket, Throttle, by_network, network_of
 
 # An attempt counts until it has succeeded, so these are also the limits on concurrent sign-ins to one account. Blocks
 # of one, because tokens that environments hold in reserve would count as failures.
@@ -24,45 +24,45 @@ _mails = RateLimiter(per_minute=3, per_hour=10, name="account-mail")
 _mail_tokens = RateLimiter(name="mail-token")  # limits come from the settings
 
 
-def password_attempt(email: str) -> Attempt:
+def password_throttle(email: str) -> Throttle:
     """Return an attempt at the password of the account with this address, whether it exists or not."""
     context, settings = request_context(), get_settings()
     # Email addresses are stored neither in the table nor in a log.
     account = keyed_hash("sign-in", email.lower())
-    return Attempt(
+    return Throttle(
         "passwords_guessed",
         "Too many failed sign-ins. Try again later.",
-        Allowance(from_one_address, f"{account}@{network_of(context.address if context else None)}"),
-        Allowance(from_everywhere, account),
+        Bucket(from_one_address, f"{account}@{network_of(context.address if context else None)}"),
+        Bucket(from_everywhere, account),
         by_network(from_one_address, settings.failed_sign_ins_per_minute, settings.failed_sign_ins_per_hour),
     )
 
 
-def registration_attempt() -> Attempt:
+def registration_throttle() -> Throttle:
     """Return an attempt to register. All count, even failed ones, because they reveal whether an account exists."""
     settings = get_settings()
-    return Attempt(
+    return Throttle(
         "registrations_limited",
         "Too many registrations from this address. Try again later.",
         by_network(_registrations, settings.registrations_per_minute, settings.registrations_per_hour),
     )
 
 
-def mail_attempt(email: str) -> Attempt:
+def mail_throttle(email: str) -> Throttle:
     """Return a request for an email. All count, whether an email is sent or not."""
     settings = get_settings()
-    return Attempt(
+    return Throttle(
         "mails_limited",
         "Too many emails requested. Try again later.",
-        Allowance(_mails, keyed_hash("mail", email.lower())),
+        Bucket(_mails, keyed_hash("mail", email.lower())),
         by_network(_mails, settings.registrations_per_minute, settings.registrations_per_hour),
     )
 
 
-def mail_token_attempt() -> Attempt:
+def mail_token_throttle() -> Throttle:
     """Return an attempt to use a token from an email; only wrong tokens count."""
     settings = get_settings()
-    return Attempt(
+    return Throttle(
         "mail_tokens_guessed",
         "Too many invalid links. Try again later.",
         by_network(_mail_tokens, settings.failed_sign_ins_per_minute, settings.failed_sign_ins_per_hour),

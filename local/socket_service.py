@@ -6,18 +6,18 @@ import sys
 from collections.abc import Mapping
 from urllib.error import URLError
 
-from local.home import REPOSITORY, Home, Ports
 from local.loopback import open_url
-from local.part import Part
 from local.processes import Child
+from local.service import Service
+from local.stack_directory import REPOSITORY, Ports, StackDirectory
 
 SOCKET_VARIABLE = "LOCAL_SOCKET_FD"
 
 
-class Served(Part):
+class SocketService(Service):
     """A child process running `python -m <module>` over an inherited socket."""
 
-    def __init__(self, home: Home, ports: Ports, *, name: str, module: str, health: str) -> None:
+    def __init__(self, home: StackDirectory, ports: Ports, *, name: str, module: str, health: str) -> None:
         self._module, self._health = module, health
         self._settings: Mapping[str, str] = {}
         self.port = ports.take(name)

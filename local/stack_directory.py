@@ -23,7 +23,7 @@ def cache_folder() -> Path:
 
 
 @dataclass(frozen=True)
-class Home:
+class StackDirectory:
     """The folders below one stack's home."""
 
     root: Path
@@ -53,7 +53,7 @@ class Home:
 class HomeLock:
     """Held while a stack runs on a home; the kernel releases it when the process ends, however it ends."""
 
-    def __init__(self, home: Home) -> None:
+    def __init__(self, home: StackDirectory) -> None:
         self._path = home.root / "lock"
         self._descriptor: int | None = None
 
@@ -102,7 +102,7 @@ def free_port() -> int:
 class Ports:
     """Free ports by name, the same as last time if possible, so that tokens and URLs survive a restart."""
 
-    def __init__(self, home: Home) -> None:
+    def __init__(self, home: StackDirectory) -> None:
         self._path = home.data / "ports.json"
         self._known: dict[str, int] = json.loads(self._path.read_text()) if self._path.exists() else {}
 
