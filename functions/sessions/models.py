@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field, StringConstraints
 
-from studysync.fields import DisplayText, Integer, Number, RequestBody, Timestamp, UtcDatetime
+from studysync.fields import DisplayText, Integer, Percentage, RequestBody, Timestamp, UtcDatetime
 
 Status = Literal["active", "completed", "abandoned"]
 Subject = Annotated[DisplayText, StringConstraints(min_length=1, max_length=100)]
@@ -39,7 +39,7 @@ class AuditEvent(RequestBody):
 class CompleteSession(RequestBody):
     """The client's view of a completed session."""
 
-    efficiency: Number | None = Field(default=None, ge=0, le=100, allow_inf_nan=False)
+    efficiency: Percentage | None = None
     completed_at: Timestamp | None = Field(default=None, description="By the client's clock; stored, but not trusted.")
 
 

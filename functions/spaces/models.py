@@ -7,13 +7,13 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field, StringConstraints
 
-from studysync.fields import UNCHANGED, DisplayText, Integer, MultilineText, RequestBody, UtcDatetime
+from studysync.fields import NOT_BOOLEAN, UNCHANGED, DisplayText, MultilineText, RequestBody, UtcDatetime
 
 Role = Literal["member", "moderator", "owner"]
 Visibility = Literal["public", "private"]
 SpaceName = Annotated[DisplayText, StringConstraints(min_length=1, max_length=80)]
 Description = Annotated[MultilineText, StringConstraints(max_length=1000)]
-Capacity = Annotated[Integer, Field(ge=2, le=500)]
+Capacity = Annotated[int, Field(ge=2, le=500), NOT_BOOLEAN]
 InviteCode = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z-]{1,40}$")]
 
 

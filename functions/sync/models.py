@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field, StringConstraints
 
-from studysync.fields import DisplayText, Integer, Number, RequestBody, Timestamp, UtcDatetime
+from studysync.fields import NOT_BOOLEAN, DisplayText, Percentage, RequestBody, Timestamp, UtcDatetime
 from studysync.web.completed_session import SessionCompleted
 
 MAX_EVENTS = 500
@@ -28,7 +28,7 @@ class OfflineEvent(BaseModel):
 class StartPayload(BaseModel):
     """The payload of a `start` event."""
 
-    duration_minutes: Integer | None = Field(default=None, ge=1, le=720)
+    duration_minutes: Annotated[int, Field(ge=1, le=720), NOT_BOOLEAN] | None = None
     subject: Annotated[DisplayText, StringConstraints(min_length=1, max_length=100)] | None = None
     space_id: UUID | None = None
 
@@ -36,7 +36,7 @@ class StartPayload(BaseModel):
 class CompletePayload(BaseModel):
     """The payload of a `complete` event."""
 
-    efficiency: Number | None = Field(default=None, ge=0, le=100, allow_inf_nan=False)
+    efficiency: Percentage | None = None
 
 
 class SyncBatch(RequestBody):

@@ -23,9 +23,16 @@ class Pool(AsyncConnectionPool[Connection]):
             max_size=size,
             timeout=_PATIENCE,
             reconnect_timeout=0,  # the next request tries again
-            check=self.check_connection,
+            check=self._check,
             open=False,
         )
+
+    async def _check(self, connection: Connection) -> None:
+        try:
+            await self.check_connection(connection)
+        except psycopg.OperationalError:
+            await self.check()  # the others ended with it, and each would be waited for on its own
+            raise
 
     async def one(self, query: Any, *values: Any) -> DictRow | None:
         """The first row of a query."""

@@ -131,11 +131,14 @@ checked after cleaning.
 MultilineText = Annotated[str, AfterValidator(_clean_lines), Field(json_schema_extra={"pattern": _WRITABLE_LINES})]
 """As `DisplayText`, but with line breaks and tabs; every line break becomes ``\\n``."""
 
-Integer = Annotated[int, BeforeValidator(_not_a_truth)]
-"""A whole number in a request; ``true`` is none."""
+NOT_BOOLEAN = BeforeValidator(_not_a_truth)
+"""For numbers in a request: ``true`` is none. Bounds stand before it, or the OpenAPI document would lose them."""
 
-Number = Annotated[float, BeforeValidator(_not_a_truth)]
-"""A number in a request; ``true`` is none."""
+Integer = Annotated[int, NOT_BOOLEAN]
+"""A whole number in a request."""
+
+Percentage = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False), NOT_BOOLEAN]
+"""A number from 0 to 100 in a request."""
 
 UtcDatetime = Annotated[datetime, PlainSerializer(_spell_time, return_type=str, when_used="json")]
 """A time in an answer: in UTC, with ``Z`` and six digits of a second."""

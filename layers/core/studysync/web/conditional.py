@@ -27,7 +27,7 @@ _PARAMETER = {
     "in": "header",
     "required": False,
     "description": "The `ETag` of the response that you have.",
-    "schema": {"type": "string", "maxLength": 1000},
+    "schema": {"type": "string"},
 }
 
 
