@@ -15,7 +15,19 @@ from typing import Any, NamedTuple
 ROOT = Path(__file__).parent.parent
 LOCKS = tuple(
     f"requirements/{name}.txt"
-    for name in ("dev", "installer", "runtime", "sam", "scan", "emulator", "peer", "bench", "audit", "mutation")
+    for name in (
+        "dev",
+        "installer",
+        "runtime",
+        "sam",
+        "scan",
+        "emulator",
+        "peer",
+        "bench",
+        "audit",
+        "mutation",
+        "clients",
+    )
 )
 """Together they contain every package: those of the layers and the local stack are in dev.txt with the same pins."""
 CLEAN, VULNERABLE, UNKNOWN = 0, 1, 2

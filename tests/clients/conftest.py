@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 import queue
 import shutil
@@ -96,9 +97,11 @@ def node() -> str:
 def package(node: str) -> Path:
     """The folder of the package, compiled."""
     installed, lock = PACKAGE / "node_modules" / ".package-lock.json", PACKAGE / "package-lock.json"
-    if not installed.exists() or installed.stat().st_mtime < lock.stat().st_mtime:
-        subprocess.run(["npm", "ci", "--no-audit", "--no-fund", "--loglevel=error"], cwd=PACKAGE, check=True)
-    subprocess.run([node, PACKAGE / "node_modules" / "typescript" / "bin" / "tsc"], cwd=PACKAGE, check=True)
+    with lock.open("rb") as one_at_a_time:  # of the processes that share the tests
+        fcntl.flock(one_at_a_time, fcntl.LOCK_EX)
+        if not installed.exists() or installed.stat().st_mtime < lock.stat().st_mtime:
+            subprocess.run(["npm", "ci", "--no-audit", "--no-fund", "--loglevel=error"], cwd=PACKAGE, check=True)
+        subprocess.run([node, PACKAGE / "node_modules" / "typescript" / "bin" / "tsc"], cwd=PACKAGE, check=True)
     return PACKAGE
 
 

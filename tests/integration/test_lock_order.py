@@ -70,7 +70,9 @@ def test_spaces_handed_over_crosswise(dsn: str, sql: psycopg.Connection[Any]) ->
     assert sql.execute(BROKEN_SPACES).fetchall() == []
 
 
-@pytest.mark.parametrize("statement", ["select delete_account(%s, '{}')", "delete from auth.users where id = %s"])
+@pytest.mark.parametrize(
+    "statement", ["select delete_account(%s, '{\"verified\": true}')", "delete from auth.users where id = %s"]
+)
 def test_a_member_is_removed_while_their_account_goes(dsn: str, sql: psycopg.Connection[Any], statement: str) -> None:
     """Through the API or through Supabase's own pages: the removal finds the member or nobody, and nothing is left."""
     for _ in range(ROUNDS):
@@ -209,7 +211,7 @@ def test_badges_are_given_while_an_account_goes(dsn: str, sql: psycopg.Connectio
     )
     backfill: Work = lambda connection: connection.execute("select backfill_badges()")  # noqa: E731
     try:
-        assert during(dsn, sql, "select delete_account(%s, '{}')", [going], backfill, None) == []
+        assert during(dsn, sql, "select delete_account(%s, '{\"verified\": true}')", [going], backfill, None) == []
         given = "select user_id::text from user_badges where badge_key = 'new' and user_id = any (%s::uuid[])"
         assert sql.execute(given, [[going, staying]]).fetchall() == [(staying,)]
     finally:

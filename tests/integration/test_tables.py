@@ -8,6 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from resilience import cache_manager
 from studysync.compat.tables import Tables
 from testing.client import Api, Student
 
@@ -62,6 +63,7 @@ def test_rows_are_written_changed_and_deleted(tables: Tables) -> None:
 
 def test_reads_are_kept_for_a_minute_when_asked(api: Api, tables: Tables, student: Student) -> None:
     """A cached read does not see a change; one that is not cached does."""
+    api.run(cache_manager.clear_async())  # so that no clear of a test before is still to be followed
     filters = {"eq_user_id": student.user_id}
     for cache in (True, False):
         assert api.run(tables.fetch_async("profiles", filters, cache=cache))[0]["daily_goal_minutes"] == 60

@@ -17,7 +17,7 @@ from local.auth import passwords
 from resilience import performance_monitor
 from resilience.testing import ManualClock
 from testing.client import Api, Student, assert_problem, openapi
-from users import attempts
+from users import throttles
 
 WRONG = "wrong password 1"
 
@@ -25,7 +25,7 @@ WRONG = "wrong password 1"
 @pytest.fixture(autouse=True)
 def one_minute(monkeypatch: pytest.MonkeyPatch) -> None:
     """Attempts are counted in a minute that does not end in the middle of a test."""
-    for limiter in (attempts.from_one_address, attempts.from_everywhere):
+    for limiter in (throttles.from_one_address, throttles.from_everywhere):
         monkeypatch.setattr(limiter, "_clock", ManualClock(time.time()))
 
 

@@ -61,7 +61,7 @@ def before_load_schema(ctx: Any, raw_schema: dict[str, Any]) -> None:
 
 @schemathesis.check
 def invalid_requests_are_rejected(ctx: Any, response: Any, case: Any) -> None:
-    """As `negative_data_rejection`; but null is no body, an empty parameter none, and a batch rejects its bad events."""
+    """As `negative_data_rejection`; but null is no body, an empty parameter none; batches reject bad events."""
     empty = case.body is None or "" in (case.query or {}).values()
     if not empty and case.path != "/api/sync/offline":
         checks.negative_data_rejection(ctx, response, case)

@@ -27,7 +27,9 @@ def clone(tmp_path: Path) -> Path:
 
 
 def make(clone: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(["make", *arguments], cwd=clone, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        ["make", "--no-print-directory", *arguments], cwd=clone, capture_output=True, text=True, check=False
+    )
 
 
 def test_the_first_start_says_what_it_does(clone: Path) -> None:
