@@ -149,7 +149,7 @@ def test_no_other_path_tells_who_has_an_account() -> None:
         path
         for path, methods in openapi()["paths"].items()
         for operation in methods.values()
-        if "email" in str(_body_schema(operation))
+        if "'email': " in str(_body_schema(operation))
     ]
     mails = ["/api/auth/password/forgot", "/api/auth/email/change", "/api/auth/email/resend"]
     assert takes_email == ["/api/auth/register", "/api/auth/login", *mails]
