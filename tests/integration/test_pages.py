@@ -311,8 +311,6 @@ def raised_alarm(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     server.start()
     host, port = server.get_host_and_port()
     monkeypatch.setenv("AWS_ENDPOINT_URL_CLOUDWATCH", f"http://{host}:{port}")
-    monkeypatch.setenv("STACK_NAME", "studysync-prod")
-    monkeypatch.setitem(alarms._kept, "until", 0.0)
     client = boto3.client("cloudwatch")
     client.put_metric_alarm(
         AlarmName="studysync-prod-ThrottlesAlarm-1",
@@ -326,6 +324,9 @@ def raised_alarm(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         ComparisonOperator="GreaterThanThreshold",
     )
     client.set_alarm_state(AlarmName="studysync-prod-ThrottlesAlarm-1", StateValue="ALARM", StateReason="a test")
+    # Only now, because the page of the test before may still be asking.
+    monkeypatch.setenv("STACK_NAME", "studysync-prod")
+    monkeypatch.setitem(alarms._kept, "until", 0.0)
     yield
     server.stop()
     alarms._kept["until"] = 0.0
