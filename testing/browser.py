@@ -82,7 +82,7 @@ class Browser:
         assert "exceptionDetails" not in answer, answer
         return answer["result"].get("value")
 
-    def wait_for(self, expression: str, seconds: float = 20) -> None:
+    def wait_for(self, expression: str, seconds: float = 60) -> None:
         """Wait until a JavaScript expression holds."""
         end = time.monotonic() + seconds
         # The page may not have got as far as having what is asked about.

@@ -101,7 +101,7 @@ class Served:
         remove_data(StackDirectory(self.home))  # which may lie outside the temporary folder
 
 
-def until(true: Callable[[], bool], seconds: float = 10) -> None:
+def until(true: Callable[[], bool], seconds: float = 60) -> None:
     """Wait for a condition."""
     end = time.monotonic() + seconds
     while not true():
