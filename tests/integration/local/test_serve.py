@@ -10,8 +10,7 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,98 +19,12 @@ import psutil
 import psycopg
 import pytest
 
-from local.stack_directory import REPOSITORY, StackDirectory, free_port
-from local.unprivileged import can_reach, remove_data
+from local.stack_directory import REPOSITORY, free_port
+from local.unprivileged import can_reach
 from tests.integration.local.sample import write_project
+from tests.integration.local.serving import FOREIGN, Served, gone, until
 
 pytestmark = pytest.mark.slow
-
-# What another test of this process may have set for its own stack.
-_FOREIGN = (
-    "SUPABASE_",
-    "AWS_",
-    "RESILIENCE_TABLE",
-    "STUDYSYNC_HOME",
-    "PORT",
-    "OPERATOR_TOKENS",
-    "NO_PROXY",
-    "no_proxy",
-)
-
-
-class Served:
-    """A stack in a process of its own, over the sample project."""
-
-    def __init__(
-        self,
-        root: Path,
-        template: Path,
-        port: int,
-        *,
-        command: Sequence[str] = (),
-        python: str = sys.executable,
-        user: int | None = None,
-        umask: int = -1,
-        **more: str,
-    ) -> None:
-        self.home, self.port = root, port
-        environment = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
-        self.output = (root.parent / f"{root.name}-{port}.out").open("w+")
-        self.process = subprocess.Popen(
-            [python, *(command or ("-m", "local", "serve", "--template", str(template)))],
-            cwd=REPOSITORY,
-            env={**environment, "PORT": str(port), "STUDYSYNC_HOME": str(root), **more},
-            user=user,
-            group=user,
-            extra_groups=None if user is None else [],
-            umask=umask,
-            stdout=self.output,
-            stderr=subprocess.STDOUT,
-        )
-
-    def ready(self) -> dict[str, Any]:
-        """Wait until it serves; what it wrote about itself."""
-        path = self.home / "run" / "stack.json"
-        stack: dict[str, Any] = {}
-
-        def is_there() -> bool:
-            assert self.process.poll() is None, self.said()
-            if path.exists():
-                stack.update(json.loads(path.read_text()))
-            return bool(stack) and stack["pids"]["stack"] == self.process.pid
-
-        until(is_there, 60)
-        return stack
-
-    def family(self) -> list[psutil.Process]:
-        """Every process below it."""
-        return psutil.Process(self.process.pid).children(recursive=True)
-
-    def said(self) -> str:
-        """What it printed."""
-        self.output.flush()
-        return Path(self.output.name).read_text()
-
-    def end(self) -> None:
-        """End it if it still runs."""
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-        self.process.wait(20)
-        self.output.close()
-        remove_data(StackDirectory(self.home))  # which may lie outside the temporary folder
-
-
-def until(true: Callable[[], bool], seconds: float = 60) -> None:
-    """Wait for a condition."""
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "it did not come true"
-        time.sleep(0.02)
-
-
-def gone(processes: list[psutil.Process]) -> bool:
-    """Whether none of them runs any more."""
-    return not any(process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in processes)
 
 
 @pytest.fixture(scope="module")
@@ -183,7 +96,7 @@ def test_the_operators_token_is_made_and_printed(shared: Served) -> None:
 def test_operators_that_make_no_sense_are_said_in_one_line(tmp_path: Path, tokens: str) -> None:
     """And no traceback shows the tokens."""
     argv = [sys.executable, "-m", "local", "serve", "--port", "0", "--home", str(tmp_path / "home")]
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
     done = subprocess.run(
         argv,
         cwd=REPOSITORY,
@@ -234,7 +147,7 @@ def test_a_proxy_is_for_the_rest_of_the_world(start: Callable[..., Served]) -> N
     with httpx.Client(trust_env=False) as client:
         assert client.get(f"{stack['url']}/odd/fine").json() == {"fine": True}
     until(lambda: "curl -s --noproxy localhost" in served.said())
-    own = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
+    own = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
     argv = [sys.executable, "-m", "local", "invoke", "--home", str(served.home), "Odd"]
     done = subprocess.run(argv, cwd=REPOSITORY, env={**own, **proxies}, capture_output=True, text=True, check=False)
     assert json.loads(done.stdout) == {"fine": True}
