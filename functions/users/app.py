@@ -5,6 +5,7 @@ from studysync.aws.handler import create_handler
 from studysync.web.app import create_app
 from users import account_routes, routes
 
-snapstart.preload("users.auth")
+for module in ("users.auth", "users.common_passwords"):
+    snapstart.preload(module)
 app = create_app("Users", [account_routes.router, routes.router])
 handler = create_handler(app)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
-from pathlib import Path
 from typing import Annotated, Any, Literal
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -28,15 +26,6 @@ Email = Annotated[
 ]
 
 
-@cache
-def common_passwords() -> frozenset[str]:
-    """Return the most common passwords that would otherwise be accepted, in lower case.
-
-    From Django's list of the 20,000 most common (BSD-3-Clause).
-    """
-    return frozenset(Path(__file__).with_name("common_passwords.txt").read_text(encoding="utf-8").split())
-
-
 def _letter_and_digit(password: SecretStr) -> SecretStr:
     value = password.get_secret_value()
     if not (any(char.isalpha() for char in value) and any(char.isdigit() for char in value)):
@@ -45,7 +34,9 @@ def _letter_and_digit(password: SecretStr) -> SecretStr:
         raise ValueError("must not be longer than 72 bytes")  # bcrypt reads, and Supabase Auth accepts, no more
     if not writable(value):
         raise ValueError("must not contain NUL or a lone surrogate")
-    if value.lower() in common_passwords():
+    from users.common_passwords import COMMON_PASSWORDS  # few requests need it
+
+    if value.lower() in COMMON_PASSWORDS:
         raise ValueError("is one of the most common passwords")
     return password
 

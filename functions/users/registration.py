@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import TypedDict
 from uuid import UUID, uuid4
 
 from studysync.context import request_context
@@ -123,10 +123,10 @@ async def _register_again(body: Registration, registration: Mapping[str, str]) -
 
 
 async def _register_unconfirmed(
-    body: Registration, registration: Mapping[str, str], state: Mapping[str, Any]
+    body: Registration, registration: Mapping[str, str], state: RegistrationState
 ) -> Registered:
     """Answer if addresses must be confirmed. A taken name is reported, because names are public; an address never."""
-    if state["key_fingerprint"] is not None:
+    if state["key_fingerprint"] is not None and state["user_id"] is not None:
         return _to_be_confirmed(body, UUID(state["user_id"]))
     if state["username_reserved"]:
         raise invalid("This username is reserved.", "body.username")
@@ -139,8 +139,30 @@ async def _register_unconfirmed(
     return _to_be_confirmed(body, _nobody(body.email))
 
 
-async def _state(body: Registration, registration: Mapping[str, str]) -> dict[str, Any]:
-    found: dict[str, Any] = await database().call(
+class RegistrationState(TypedDict):
+    """What the database knows of an address, a user name and an Idempotency-Key.
+
+    Attributes:
+        key_fingerprint: the fingerprint of the key's first request; ``None`` if the key is new.
+        username_taken: an account with another address has the name, or one that looks like it.
+        username_known: any account has it.
+        username_reserved: nobody may have it.
+        user_id: the account with the address; ``None`` if there is none.
+        email_taken: whether there is one.
+        resumable: its registration was interrupted before it returned a token.
+    """
+
+    key_fingerprint: str | None
+    username_taken: bool
+    username_known: bool
+    username_reserved: bool
+    user_id: str | None
+    email_taken: bool
+    resumable: bool
+
+
+async def _state(body: Registration, registration: Mapping[str, str]) -> RegistrationState:
+    found: RegistrationState = await database().call(
         "registration_state",
         p_email=body.email,
         p_username=body.username,

@@ -27,9 +27,9 @@ from uuid import UUID
 import httpx
 
 from resilience import (
+    Bulkhead,
     CircuitBreaker,
     CircuitOpenError,
-    ConnectionPool,
     ResilienceError,
     performance_monitor,
     timeout_for,
@@ -71,7 +71,7 @@ breaker = CircuitBreaker(
     caller_failures=(DatabaseSlowError,),
     caller=current_caller,
 )
-pool = ConnectionPool(limit=POOL_SIZE, timeout=5.0)
+pool = Bulkhead(limit=POOL_SIZE, timeout=5.0)
 
 
 def _pool_metrics() -> dict[str, float]:
