@@ -13,6 +13,7 @@ import pytest
 from moto import mock_aws
 
 from health.operations import alarms, logs, marks
+from health.operations.models import Alarms
 from health.operations.schedules import roll_up_metrics
 from resilience import PerformanceMonitor, default_store, performance_monitor
 from resilience.testing import ManualClock
@@ -99,7 +100,7 @@ def test_the_functions_of_a_deployment_are_one_mark() -> None:
     seen = [({"service": name, "version": "1"}, 1000) for name in ("users", "spaces")]
     seen += [({"service": "users", "version": "2"}, 2000), ({"service": "spaces", "version": "2"}, 2300)]
     seen += [({"service": "users", "version": "3"}, 9000), ({"service": "sync", "version": "9"}, 9000), ({}, 9000)]
-    found = [(mark["at"], mark["text"]) for mark in marks.deployments(seen, 1000)]
+    found = [(mark.at.timestamp(), mark.text) for mark in marks.deployments(seen, 1000)]
     assert found == [(2000, "users 2, spaces 2"), (9000, "users 3")]
     assert marks.deployments([({"service": "a", "version": v}, 1000) for v in "12"], 1000) == []
 
@@ -172,16 +173,16 @@ def deployed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 def test_alarms_are_read_from_cloudwatch(api: Api, deployed: Any) -> None:
     """Those of this stack, raised ones first, with what to do; asked for again after half a minute and no sooner."""
     found = api.run(alarms.alarms())
-    assert found["available"]
-    assert [(each["name"], each["state"]) for each in found["alarms"]] == [
+    assert found.available
+    assert [(each.name, each.state) for each in found.alarms] == [
         ("ThrottlesAlarm-2", "ALARM"),
         ("CircuitOpenedAlarm-1", "OK"),
     ]
-    assert found["alarms"][0]["description"] == "P1: see the runbook"
+    assert found.alarms[0].description == "P1: see the runbook"
     deployed.set_alarm_state(AlarmName="studysync-prod-ThrottlesAlarm-2", StateValue="OK", StateReason="a test")
     assert api.run(alarms.alarms()) == found
     alarms._kept["until"] = 0.0
-    assert [each["state"] for each in api.run(alarms.alarms())["alarms"]] == ["OK", "OK"]
+    assert [each.state for each in api.run(alarms.alarms()).alarms] == ["OK", "OK"]
 
 
 def test_alarms_that_cannot_be_asked_are_said(
@@ -192,7 +193,7 @@ def test_alarms_that_cannot_be_asked_are_said(
     assert ask(operator, "alarms") == {"available": False, "alarms": []}
     monkeypatch.delenv("AWS_SAM_LOCAL")
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
-    assert api.run(alarms.alarms()) == {"available": False, "alarms": []}
+    assert api.run(alarms.alarms()) == Alarms(available=False, alarms=[])
 
 
 def test_a_link_asks_logs_insights_for_a_request(monkeypatch: pytest.MonkeyPatch) -> None:

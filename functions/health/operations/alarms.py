@@ -9,28 +9,36 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from typing import Any
+from typing import TypedDict
 
+from health.operations.models import Alarm, Alarms
 from studysync.telemetry.logging import app_logger
 
 _KEEP_SECONDS = 30.0
 _ORDER = ("ALARM", "INSUFFICIENT_DATA", "OK")
-_kept: dict[str, Any] = {"until": 0.0}
 
 
-async def alarms() -> dict[str, Any]:
+class _Kept(TypedDict):
+    until: float
+    found: list[Alarm]
+
+
+_kept = _Kept(until=0.0, found=[])
+
+
+async def alarms() -> Alarms:
     """Return whether CloudWatch is available, and all alarms, raised ones first."""
     prefix = stack_prefix()
     if prefix is None:
-        return {"available": False, "alarms": []}
+        return Alarms(available=False, alarms=[])
     if not 0 < _kept["until"] - time.monotonic() <= _KEEP_SECONDS:
         try:
             found = await asyncio.to_thread(_describe, prefix)
         except Exception as error:  # noqa: BLE001 - botocore's errors have no common one that a refused call shares
             app_logger.warning("CloudWatch is not available", kind="operations", error_type=type(error).__name__)
-            return {"available": False, "alarms": []}
-        _kept.update(until=time.monotonic() + _KEEP_SECONDS, found=found)
-    return {"available": True, "alarms": _kept["found"]}
+            return Alarms(available=False, alarms=[])
+        _kept["until"], _kept["found"] = time.monotonic() + _KEEP_SECONDS, found
+    return Alarms(available=True, alarms=_kept["found"])
 
 
 def stack_prefix() -> str | None:
@@ -39,7 +47,7 @@ def stack_prefix() -> str | None:
     return f"{stack}-" if stack and "AWS_SAM_LOCAL" not in os.environ else None
 
 
-def _describe(prefix: str) -> list[dict[str, Any]]:
+def _describe(prefix: str) -> list[Alarm]:
     import boto3
     from botocore.config import Config
 
@@ -47,14 +55,14 @@ def _describe(prefix: str) -> list[dict[str, Any]]:
     pages = boto3.client("cloudwatch", config=config).get_paginator("describe_alarms")
     kinds = ["MetricAlarm", "CompositeAlarm"]
     found = [
-        {
-            "name": alarm["AlarmName"].removeprefix(prefix),
-            "state": alarm["StateValue"],
-            "since": alarm["StateUpdatedTimestamp"],
-            "description": alarm.get("AlarmDescription", ""),
-        }
+        Alarm(
+            name=alarm["AlarmName"].removeprefix(prefix),
+            state=alarm["StateValue"],
+            since=alarm["StateUpdatedTimestamp"],
+            description=alarm.get("AlarmDescription", ""),
+        )
         for page in pages.paginate(AlarmNamePrefix=prefix, AlarmTypes=kinds)
         for kind in kinds
         for alarm in page.get(f"{kind}s", [])
     ]
-    return sorted(found, key=lambda alarm: (_ORDER.index(alarm["state"]), alarm["name"]))
+    return sorted(found, key=lambda alarm: (_ORDER.index(alarm.state), alarm.name))

@@ -4,8 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import TypedDict
 
+from health.operations.models import (
+    CacheFigures,
+    Check,
+    Circuit,
+    CircuitChange,
+    Endpoint,
+    Environment,
+    Mark,
+    Metrics,
+    Minute,
+    PoolFigures,
+)
 from resilience import CheckResult, CircuitState, EnvironmentReport, FleetReport, Performance, SharedCircuit
 
 METHODS = ("GET ", "POST ", "PATCH ", "PUT ", "DELETE ", "HEAD ", "OPTIONS ", "OTHER ")
@@ -29,114 +41,130 @@ def moment(seconds: float) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
 
 
-def timing(figures: Performance) -> dict[str, Any]:
-    """Return counts and times in milliseconds."""
-    times = {"average": figures.mean, "p50": figures.p50, "p95": figures.p95, "p99": figures.p99}
-    return {
-        "requests": figures.count,
-        "errors": figures.errors,
-        **{f"{name}_ms": round(seconds * 1000, 2) for name, seconds in times.items()},
-    }
+class Timing(TypedDict):
+    """Counts, and times in milliseconds."""
+
+    requests: int
+    errors: int
+    average_ms: float
+    p50_ms: float
+    p95_ms: float
+    p99_ms: float
 
 
-def endpoint(figures: Performance) -> dict[str, Any]:
-    """Return one name's figures."""
-    return {
-        "name": figures.name,
+def timing(figures: Performance) -> Timing:
+    """Return the counts and times of `figures`."""
+    return Timing(
+        requests=figures.count,
+        errors=figures.errors,
+        average_ms=round(figures.mean * 1000, 2),
+        p50_ms=round(figures.p50 * 1000, 2),
+        p95_ms=round(figures.p95 * 1000, 2),
+        p99_ms=round(figures.p99 * 1000, 2),
+    )
+
+
+def endpoint(figures: Performance) -> Endpoint:
+    """Return one name's metrics."""
+    return Endpoint(
+        name=figures.name,
         **timing(figures),
-        "error_rate": _share(figures.errors, figures.count),
-        "max_ms": round(figures.max * 1000, 2),
-        "slow": figures.slow,
-    }
+        error_rate=_share(figures.errors, figures.count),
+        max_ms=round(figures.max * 1000, 2),
+        slow=figures.slow,
+    )
 
 
-def metrics(report: FleetReport, window: int) -> dict[str, Any]:
-    """Return the whole report except the circuits; busiest names first."""
+def metrics(report: FleetReport, window: int, marks: list[Mark], circuits: list[Circuit]) -> Metrics:
+    """Return the whole report; busiest names first."""
     named = sorted(report.names.values(), key=lambda each: -each.count)
-    return {
-        "window_minutes": window,
-        "step_minutes": report.step_minutes,
-        "environments": report.environments,
-        "complete": report.complete,
-        "endpoints": [endpoint(each) for each in named if is_endpoint(each.name)],
-        "dependencies": [endpoint(each) for each in named if not is_endpoint(each.name)],
-        "minutes": [{"at": moment(minute.at), **timing(minute.figures)} for minute in report.minutes],
-        "cache": cache(report.reports.get("cache", ())),
-        "pool": pool(report.reports.get("pool", ())),
-    }
+    return Metrics(
+        window_minutes=window,
+        step_minutes=report.step_minutes,
+        environments=report.environments,
+        complete=report.complete,
+        endpoints=[endpoint(each) for each in named if is_endpoint(each.name)],
+        dependencies=[endpoint(each) for each in named if not is_endpoint(each.name)],
+        minutes=[Minute(at=moment(minute.at), **timing(minute.figures)) for minute in report.minutes],
+        marks=marks,
+        cache=cache(report.reports.get("cache", ())),
+        pool=pool(report.reports.get("pool", ())),
+        circuits=circuits,
+    )
 
 
-def environment(report: EnvironmentReport) -> dict[str, Any]:
+def environment(report: EnvironmentReport) -> Environment:
     """Return one execution environment."""
-    return {
-        "id": report.id,
-        "service": report.about.get("service", ""),
-        "version": report.about.get("version", ""),
-        "last_seen": moment(report.last_seen),
+    return Environment(
+        id=report.id,
+        service=report.about.get("service", ""),
+        version=report.about.get("version", ""),
+        last_seen=moment(report.last_seen),
         **timing(report.figures),
-        "connections": int(report.reports.get("pool", {}).get("active", 0)),
-        "waiting": int(report.reports.get("pool", {}).get("waiting", 0)),
-        "cache_entries": int(report.reports.get("cache", {}).get("entries", 0)),
-    }
+        connections=int(report.reports.get("pool", {}).get("active", 0)),
+        waiting=int(report.reports.get("pool", {}).get("waiting", 0)),
+        cache_entries=int(report.reports.get("cache", {}).get("entries", 0)),
+    )
 
 
-def cache(reports: Sequence[Figures]) -> dict[str, Any]:
+def cache(reports: Sequence[Figures]) -> CacheFigures:
     """Return the caches of all environments combined."""
     local, shared, stale, misses = (_sum(reports, name) for name in ("local_hits", "shared_hits", "stale", "misses"))
     hits = local + shared + stale
-    return {
-        "hit_rate": _share(hits, hits + misses),
-        "hits": int(hits),
-        "misses": int(misses),
-        "stale": int(stale),
-        "entries": int(_sum(reports, "entries")),
-        "memory_bytes": int(_sum(reports, "bytes")),
-        "evictions": int(_sum(reports, "evictions")),
-        "environments": len(reports),
-    }
+    return CacheFigures(
+        hit_rate=_share(hits, hits + misses),
+        hits=int(hits),
+        misses=int(misses),
+        stale=int(stale),
+        entries=int(_sum(reports, "entries")),
+        memory_bytes=int(_sum(reports, "bytes")),
+        evictions=int(_sum(reports, "evictions")),
+        environments=len(reports),
+    )
 
 
-def pool(reports: Sequence[Figures]) -> dict[str, Any]:
+def pool(reports: Sequence[Figures]) -> PoolFigures:
     """Return the pools of all environments combined."""
     active, limit = _sum(reports, "active"), _sum(reports, "limit")
     waited, acquired = _sum(reports, "wait_seconds_total"), _sum(reports, "acquired")
     longest = max((each.get("wait_seconds_max", 0.0) for each in reports), default=0.0)
-    return {
-        "active": int(active),
-        "limit": int(limit),
-        "utilisation": _share(active, limit),
-        "waiting": int(_sum(reports, "waiting")),
-        "average_wait_ms": round(1000 * waited / acquired, 3) if acquired else 0.0,
-        "longest_wait_ms": round(1000 * longest, 3),
-        "timeouts": int(_sum(reports, "timeouts")),
-        "environments": len(reports),
-    }
+    return PoolFigures(
+        active=int(active),
+        limit=int(limit),
+        utilisation=_share(active, limit),
+        waiting=int(_sum(reports, "waiting")),
+        average_wait_ms=round(1000 * waited / acquired, 3) if acquired else 0.0,
+        longest_wait_ms=round(1000 * longest, 3),
+        timeouts=int(_sum(reports, "timeouts")),
+        environments=len(reports),
+    )
 
 
-def check(result: CheckResult) -> dict[str, Any]:
+def check(result: CheckResult) -> Check:
     """Return a check; its failure in our own words, or by the exception's name, because its text may name hosts."""
     message = (result.message or "").removeprefix("UnhealthyError: ").removeprefix("ApiError: SERVICE_UNAVAILABLE: ")
     kind, colon, _ = message.partition(": ")
     if result.status != "pass" and colon and kind.isidentifier():
         message = kind
-    return {"status": result.status, "latency_ms": round(result.latency_ms, 2), "message": message or None}
+    return Check(status=result.status, latency_ms=round(result.latency_ms, 2), message=message or None)
 
 
-def circuit(shared: SharedCircuit) -> dict[str, Any]:
+def circuit(shared: SharedCircuit) -> Circuit:
     """Return one circuit."""
-    return {
-        "name": shared.name,
-        "state": shared.state.value,
-        "since": _left_closed(shared),
-        "reason": shared.reason,
-        "opens": shared.opens,
-        "retry_after_seconds": round(shared.retry_after, 1),
-        "forced": shared.forced,
-        "history_complete": len(shared.history) < KEPT_CHANGES,
-        "history": [
-            {"at": moment(change.at), "state": change.state.value, "reason": change.reason} for change in shared.history
+    return Circuit(
+        name=shared.name,
+        state=shared.state.value,
+        since=_left_closed(shared),
+        reason=shared.reason,
+        opens=shared.opens,
+        retry_after_seconds=round(shared.retry_after, 1),
+        forced=shared.forced,
+        history_complete=len(shared.history) < KEPT_CHANGES,
+        history=[
+            CircuitChange(at=moment(change.at), state=change.state.value, reason=change.reason)
+            for change in shared.history
         ],
-    }
+    )
 
 
 def _left_closed(shared: SharedCircuit) -> datetime | None:

@@ -6,8 +6,9 @@ import asyncio
 import os
 import time
 from collections.abc import Iterable, Mapping
-from typing import Any
 
+from health.operations.fleet import moment
+from health.operations.models import Mark
 from resilience import StoreError, default_store
 from studysync.telemetry.logging import app_logger
 
@@ -35,16 +36,17 @@ async def record_order(operator: str, operation: str, what: str) -> None:
         app_logger.warning("an action cannot be shown in the charts", kind="operations", operation=operation)
 
 
-async def orders(since: float) -> list[dict[str, Any]]:
+async def orders(since: float) -> list[Mark]:
     """Return the actions since a Unix time, oldest first; none while DynamoDB does not answer."""
     try:
         found = await asyncio.to_thread(default_store().query, _PARTITION, sk_prefix="mark#", limit=_MOST)
     except StoreError:
         return []
-    return [{"kind": "order", **each.attributes} for each in found if float(str(each.attributes["at"])) >= since]
+    every = [Mark.model_validate({"kind": "order", **each.attributes}) for each in found]
+    return [mark for mark in every if mark.at.timestamp() >= since]
 
 
-def deployments(seen: Seen, since: float) -> list[dict[str, Any]]:
+def deployments(seen: Seen, since: float) -> list[Mark]:
     """Return when versions of functions were first seen in a window, oldest first, grouped by deployment.
 
     Args:
@@ -52,16 +54,16 @@ def deployments(seen: Seen, since: float) -> list[dict[str, Any]]:
         since: when the window began; versions seen in its first minutes are not new.
     """
     known: set[str] = set()
-    marks: list[dict[str, Any]] = []
+    groups: list[tuple[int, list[str]]] = []
     for about, at in sorted(seen, key=lambda entry: entry[1]):
         service, version = about.get("service"), about.get("version")
         if not service or not version:
             continue
         if service in known and at >= since + 60:
             text = f"{service} {version}"
-            if marks and at - marks[-1]["at"] < _TOGETHER_SECONDS:
-                marks[-1]["text"] += f", {text}"
+            if groups and at - groups[-1][0] < _TOGETHER_SECONDS:
+                groups[-1][1].append(text)
             else:
-                marks.append({"kind": "deployment", "at": float(at), "who": None, "text": text})
+                groups.append((at, [text]))
         known.add(service)
-    return marks
+    return [Mark(kind="deployment", at=moment(at), who=None, text=", ".join(texts)) for at, texts in groups]

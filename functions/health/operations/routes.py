@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import Depends, Path, Query
 
@@ -32,99 +31,91 @@ CircuitName = Annotated[str, Path(max_length=100, description="The name of a cir
 Minutes = Annotated[int, Query(ge=1, le=service.LONGEST_WINDOW_MINUTES)]
 
 
-def _get(path: str, model: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    return router.get(path, response_model=Success[model])
-
-
-def _post(path: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    return router.post(path, response_model=Success[Done])
-
-
-@_get("/detailed", Detailed)
-async def detailed() -> Any:
+@router.get("/detailed")
+async def detailed() -> Success[Detailed]:
     """Run all checks. Returns 200 with `warn` when degraded, 503 when a critical check fails."""
-    return {"data": await service.detailed()}
+    return Success(data=await service.detailed())
 
 
-@_get("/dependencies", Dependencies)
-async def dependencies() -> Any:
+@router.get("/dependencies")
+async def dependencies() -> Success[Dependencies]:
     """Check the dependencies of the service."""
-    return {"data": await service.dependencies()}
+    return Success(data=await service.dependencies())
 
 
-@_get("/metrics", Metrics)
-async def metrics(minutes: Minutes = service.WINDOW_MINUTES) -> Any:
+@router.get("/metrics")
+async def metrics(minutes: Minutes = service.WINDOW_MINUTES) -> Success[Metrics]:
     """Get the fleet's metrics of the last minutes, per minute up to an hour, per ten minutes up to a day."""
-    return {"data": await service.metrics(minutes)}
+    return Success(data=await service.metrics(minutes))
 
 
-@_get("/environments", Environments)
-async def environments() -> Any:
+@router.get("/environments")
+async def environments() -> Success[Environments]:
     """List the execution environments of the last 15 minutes."""
-    return {"data": await service.environments()}
+    return Success(data=await service.environments())
 
 
-@_get("/alarms", Alarms)
-async def state_of_alarms() -> Any:
+@router.get("/alarms")
+async def state_of_alarms() -> Success[Alarms]:
     """List the stack's alarms and their state, if CloudWatch is available."""
-    return {"data": await alarms.alarms()}
+    return Success(data=await alarms.alarms())
 
 
-@_get("/slow-requests", SlowRequests)
+@router.get("/slow-requests")
 async def slow_requests(
     threshold: Annotated[float, Query(ge=0, le=60, description="Seconds.")] = 1.0,
     minutes: Minutes = service.WINDOW_MINUTES,
-) -> Any:
+) -> Success[SlowRequests]:
     """List the slowest requests of the last minutes."""
-    return {"data": await service.slow_requests(threshold, minutes)}
+    return Success(data=await service.slow_requests(threshold, minutes))
 
 
-@_get("/errors", Errors)
-async def errors(limit: Annotated[int, Query(ge=1, le=100)] = 20) -> Any:
+@router.get("/errors")
+async def errors(limit: Annotated[int, Query(ge=1, le=100)] = 20) -> Success[Errors]:
     """List the errors of the last 24 hours, most frequent first."""
-    return {"data": await service.errors(limit)}
+    return Success(data=await service.errors(limit))
 
 
-@_get("/circuits", Circuits)
-async def circuits() -> Any:
+@router.get("/circuits")
+async def circuits() -> Success[Circuits]:
     """List the circuits and their history."""
-    return {"data": await service.circuits()}
+    return Success(data=await service.circuits())
 
 
-@_post("/circuits/{name}/reset")
-async def reset_circuit(who: Operator, name: CircuitName) -> Any:
+@router.post("/circuits/{name}/reset")
+async def reset_circuit(who: Operator, name: CircuitName) -> Success[Done]:
     """Close a circuit in every environment."""
     await service.reset_circuit(who, name)
-    return {"data": {}}
+    return Success(data=Done())
 
 
-@_post("/circuits/{name}/open")
+@router.post("/circuits/{name}/open")
 async def open_circuit(
     who: Operator,
     name: CircuitName,
     seconds: Annotated[float | None, Query(gt=0, le=86_400, description="Default: until it is reset.")] = None,
-) -> Any:
+) -> Success[Done]:
     """Open a circuit in every environment."""
     await service.open_circuit(who, name, seconds)
-    return {"data": {}}
+    return Success(data=Done())
 
 
-@_post("/clear-cache")
-async def clear_cache(who: Operator) -> Any:
+@router.post("/clear-cache")
+async def clear_cache(who: Operator) -> Success[Done]:
     """Clear the caches of every environment."""
     await service.clear_cache(who)
-    return {"data": {}}
+    return Success(data=Done())
 
 
-@_post("/reset-metrics")
-async def reset_metrics(who: Operator) -> Any:
+@router.post("/reset-metrics")
+async def reset_metrics(who: Operator) -> Success[Done]:
     """Reset the metrics of every environment."""
     await service.reset_metrics(who)
-    return {"data": {}}
+    return Success(data=Done())
 
 
-@_post("/clear-errors")
-async def clear_errors(who: Operator) -> Any:
+@router.post("/clear-errors")
+async def clear_errors(who: Operator) -> Success[Done]:
     """Clear the recorded errors of every environment."""
     await service.clear_errors(who)
-    return {"data": {}}
+    return Success(data=Done())

@@ -9,12 +9,24 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from typing import Any
 
 from health.operations import checks, fleet, logs, marks, system
+from health.operations.models import (
+    Circuit,
+    Circuits,
+    Dependencies,
+    Detailed,
+    Environments,
+    Errors,
+    Metrics,
+    SeenError,
+    SlowRequest,
+    SlowRequests,
+    Status,
+    System,
+)
 from resilience import (
     CircuitState,
-    HealthReport,
     SharedCircuit,
     StoreError,
     cache_manager,
@@ -28,7 +40,7 @@ from resilience import (
 from studysync.errors import NOT_FOUND, SERVICE_UNAVAILABLE, ApiError, unavailable
 from studysync.settings import get_settings
 from studysync.telemetry.audit import audit_logger
-from studysync.telemetry.error_tracker import error_tracker, shown, summary
+from studysync.telemetry.error_tracker import TrackedError, error_tracker, summary, tracked_error
 
 WINDOW_MINUTES = 15
 LONGEST_WINDOW_MINUTES = 24 * 60
@@ -40,109 +52,108 @@ CONSEQUENCES = frozenset({"CircuitOpenError", "DeadlineExceededError", "PoolTime
 """Errors of calls that were rejected or timed out as a consequence of other errors."""
 
 
-async def dependencies() -> dict[str, Any]:
+async def dependencies() -> Dependencies:
     """Return the checks of the dependencies."""
     report = await health_checker.run_all()
-    answer = _checked(report)
-    chosen = {name: answer["checks"][name] for name in checks.DEPENDENCIES}
-    found = {each["status"] for each in chosen.values()}
-    status = next((each for each in ("fail", "warn") if each in found), "pass")
-    return {**answer, "status": status, "checks": chosen}
+    chosen = {name: fleet.check(report.checks[name]) for name in checks.DEPENDENCIES}
+    found = {each.status for each in chosen.values()}
+    status: Status = "fail" if "fail" in found else "warn" if "warn" in found else "pass"
+    return Dependencies(status=status, checks=chosen, checked_at=fleet.moment(report.at))
 
 
-async def detailed() -> dict[str, Any]:
+async def detailed() -> Detailed:
     """Return all checks, circuits and system data.
 
     Raises:
         ApiError: SERVICE_UNAVAILABLE with the same data in its details, a critical check failed.
     """
     report = await health_checker.run_all()
-    answer = {
-        **_checked(report),
-        "version": VERSION,
-        "function_version": os.environ.get("AWS_LAMBDA_FUNCTION_VERSION", "none"),
-        "stage": get_settings().stage,
-        "uptime_seconds": system.uptime_seconds(),
-        "system": system.usage(),
-        "circuits": await _circuits(),
-    }
+    answer = Detailed(
+        status=report.status,
+        checks={name: fleet.check(result) for name, result in report.checks.items()},
+        checked_at=fleet.moment(report.at),
+        version=VERSION,
+        function_version=os.environ.get("AWS_LAMBDA_FUNCTION_VERSION", "none"),
+        stage=get_settings().stage,
+        uptime_seconds=system.uptime_seconds(),
+        system=System.model_validate(system.usage()),
+        circuits=await _circuits(),
+    )
     if report.status == "fail":
-        from health.operations.models import Detailed
-
-        details = Detailed.model_validate(answer).model_dump(mode="json")
+        details = answer.model_dump(mode="json")
         raise ApiError(SERVICE_UNAVAILABLE, "A critical check failed.", details, {"Retry-After": "1"})
     return answer
 
 
-def _checked(report: HealthReport) -> dict[str, Any]:
-    return {
-        "status": report.status,
-        "checks": {name: fleet.check(result) for name, result in report.checks.items()},
-        "checked_at": fleet.moment(report.at),
-    }
-
-
-async def metrics(minutes: int = WINDOW_MINUTES) -> dict[str, Any]:
+async def metrics(minutes: int = WINDOW_MINUTES) -> Metrics:
     """Return what the fleet measured in the last minutes."""
     since = time.time() - 60 * minutes
     report = await performance_monitor.fleet_async(minutes, charted=fleet.is_traffic)
     found = [*marks.deployments(report.seen, since), *await marks.orders(since)]
-    shown = [{**mark, "at": fleet.moment(mark["at"])} for mark in sorted(found, key=lambda mark: float(mark["at"]))]
-    return {**fleet.metrics(report, minutes), "marks": shown, "circuits": await _circuits()}
+    return fleet.metrics(report, minutes, sorted(found, key=lambda mark: mark.at), await _circuits())
 
 
-async def environments() -> dict[str, Any]:
+async def environments() -> Environments:
     """Return what each execution environment measured in the last quarter of an hour."""
     found, complete = await performance_monitor.environments_async(WINDOW_MINUTES, charted=fleet.is_traffic)
-    return {
-        "window_minutes": WINDOW_MINUTES,
-        "complete": complete,
-        "environments": [fleet.environment(e) for e in found],
-    }
+    return Environments(
+        window_minutes=WINDOW_MINUTES,
+        complete=complete,
+        environments=[fleet.environment(each) for each in found],
+    )
 
 
-async def slow_requests(threshold: float, minutes: int = WINDOW_MINUTES) -> dict[str, Any]:
+async def slow_requests(threshold: float, minutes: int = WINDOW_MINUTES) -> SlowRequests:
     """Return the fleet's slowest requests over `threshold` seconds."""
     report = await performance_monitor.fleet_async(minutes, slow=200)
-    return {
-        "window_minutes": minutes,
-        "threshold_seconds": threshold,
-        "recorded_from_seconds": performance_monitor.slow_seconds,
-        "complete": report.complete,
-        "requests": [
-            {
-                "name": each.name,
-                "seconds": each.seconds,
-                "at": fleet.moment(each.at),
-                "failed": each.failed,
-                "request_id": each.detail,
-                "log_url": logs.link(each.detail, each.at),
-            }
+    return SlowRequests(
+        window_minutes=minutes,
+        threshold_seconds=threshold,
+        recorded_from_seconds=performance_monitor.slow_seconds,
+        complete=report.complete,
+        requests=[
+            SlowRequest(
+                name=each.name,
+                seconds=each.seconds,
+                at=fleet.moment(each.at),
+                failed=each.failed,
+                request_id=each.detail,
+                log_url=logs.link(each.detail, each.at),
+            )
             for each in report.slow
             if each.seconds > threshold and fleet.is_traffic(each.name)
         ][:_MOST_SLOW],
-    }
+    )
 
 
-async def errors(limit: int) -> dict[str, Any]:
+async def errors(limit: int) -> Errors:
     """Return the fleet's errors."""
     found, complete = await error_tracker.occurrences.fleet_async()
-    kinds = sorted((_dated(shown(each)) for each in found), key=lambda each: bool(each["consequence"]))
-    return {"complete": complete, "log": logs.place(), **summary(found), "errors": kinds[:limit]}
+    kinds = sorted((_seen_error(tracked_error(each)) for each in found), key=lambda each: each.consequence)
+    return Errors(complete=complete, log=logs.place(), **summary(found), errors=kinds[:limit])
 
 
-def _dated(error: dict[str, Any]) -> dict[str, Any]:
-    times = {name: fleet.moment(error[name]) for name in ("first_seen", "last_seen")}
-    log_url = logs.link(error["request_id"], error["last_seen"])
-    return {**error, **times, "log_url": log_url, "consequence": error["error_type"] in CONSEQUENCES}
+def _seen_error(error: TrackedError) -> SeenError:
+    return SeenError(
+        fingerprint=error["fingerprint"],
+        count=error["count"],
+        first_seen=fleet.moment(error["first_seen"]),
+        last_seen=fleet.moment(error["last_seen"]),
+        error_type=error["error_type"],
+        message=error["message"],
+        where=error["where"],
+        request_id=error["request_id"],
+        log_url=logs.link(error["request_id"], error["last_seen"]),
+        consequence=error["error_type"] in CONSEQUENCES,
+    )
 
 
-async def circuits() -> dict[str, Any]:
+async def circuits() -> Circuits:
     """Return the fleet's circuits."""
-    return {"complete": await asyncio.to_thread(_store_answers), "circuits": await _circuits()}
+    return Circuits(complete=await asyncio.to_thread(_store_answers), circuits=await _circuits())
 
 
-async def _circuits() -> list[dict[str, Any]]:
+async def _circuits() -> list[Circuit]:
     found = {circuit.name: circuit for circuit in await shared_circuits_async()}
     for name in CIRCUITS:
         # One that never opened has no record.
@@ -175,7 +186,7 @@ async def open_circuit(operator: str, name: str, seconds: float | None) -> None:
 
 
 async def _require_circuit(name: str) -> None:
-    if name not in {circuit["name"] for circuit in await _circuits()}:
+    if name not in {circuit.name for circuit in await _circuits()}:
         raise ApiError(NOT_FOUND, "This circuit does not exist.")
 
 

@@ -12,7 +12,7 @@ import logging
 import re
 import traceback
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypedDict
 
 if TYPE_CHECKING:
     from resilience import Occurrence, Occurrences
@@ -22,7 +22,7 @@ _FAILED_CALLS = frozenset({"database", "auth"})
 
 
 class ErrorTracker:
-    """Counts errors. `summary_async` and the like cover all environments; the synchronous methods only this one."""
+    """Counts errors. The methods cover this environment; `occurrences.fleet_async` covers all of them."""
 
     @cached_property
     def occurrences(self) -> Occurrences:
@@ -38,13 +38,13 @@ class ErrorTracker:
         details = {"error_type": error_type, "message": message, "where": where, "request_id": request_id}
         self.occurrences.note(fingerprint, **details)
 
-    def get_error_summary(self) -> dict[str, Any]:
-        """Return ``total_errors``, ``unique_errors`` and ``errors_by_type`` of this environment."""
+    def get_error_summary(self) -> ErrorSummary:
+        """Return the counts of this environment's errors."""
         return summary(self.occurrences.own())
 
-    def get_top_errors(self, limit: int = 10) -> list[dict[str, Any]]:
-        """Return this environment's most frequent errors, at most `limit`, in the format of `shown`."""
-        return [shown(each) for each in self.occurrences.own()[:limit]]
+    def get_top_errors(self, limit: int = 10) -> list[TrackedError]:
+        """Return this environment's most frequent errors, at most `limit`."""
+        return [tracked_error(each) for each in self.occurrences.own()[:limit]]
 
     def clear_errors(self) -> None:
         """Delete all errors: here at once, in other environments within five seconds."""
@@ -89,19 +89,43 @@ def _place(error: BaseException) -> str:
     return f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno} {frame.name}"
 
 
-def shown(each: Occurrence) -> dict[str, Any]:
-    """Return an error for operators; times are Unix seconds."""
-    return {
-        "fingerprint": each.key,
-        "count": each.count,
-        "first_seen": each.first,
-        "last_seen": each.last,
-        **{name: each.details.get(name, "") for name in ("error_type", "message", "where", "request_id")},
-    }
+class TrackedError(TypedDict):
+    """An error for operators; times are Unix seconds."""
+
+    fingerprint: str
+    count: int
+    first_seen: float
+    last_seen: float
+    error_type: str
+    message: str
+    where: str
+    request_id: str
 
 
-def summary(found: tuple[Occurrence, ...]) -> dict[str, Any]:
-    """Return the counts of `found`, in total and by type."""
+class ErrorSummary(TypedDict):
+    """Counts of errors, in total and by type."""
+
+    total_errors: int
+    unique_errors: int
+    errors_by_type: dict[str, int]
+
+
+def tracked_error(each: Occurrence) -> TrackedError:
+    """Return an error for operators."""
+    return TrackedError(
+        fingerprint=each.key,
+        count=each.count,
+        first_seen=each.first,
+        last_seen=each.last,
+        error_type=each.details.get("error_type", ""),
+        message=each.details.get("message", ""),
+        where=each.details.get("where", ""),
+        request_id=each.details.get("request_id", ""),
+    )
+
+
+def summary(found: tuple[Occurrence, ...]) -> ErrorSummary:
+    """Return the counts of `found`."""
     by_type: dict[str, int] = {}
     for each in found:
         name = each.details.get("error_type", each.key)
