@@ -1,4 +1,4 @@
-"""Answers of the gamification domain (CONTRACT: "Gamification")."""
+"""Answers of the gamification domain (docs/contract.md: "Gamification")."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What everybody is told (CONTRACT: "Health and operations"); operators' answers are in `health.operations`."""
+"""What everybody is told (docs/contract.md: "Health and operations"); operators' answers are in `health.operations`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Requests and answers of the sessions domain (CONTRACT: "Sessions")."""
+"""Requests and answers of the sessions domain (docs/contract.md: "Sessions")."""
 
 from __future__ import annotations
 
@@ -81,9 +81,10 @@ class SessionAbandoned(BaseModel):
     """A session that ended without XP."""
 
     session_id: UUID
-    status: Literal["abandoned"]
+    status: Literal["abandoned", "completed"] = Field(description="Completed where it had been paid before.")
     ended_at: datetime
     focus_seconds: int
+    clipped_seconds: int
     xp_awarded: int
 
 
@@ -99,6 +100,7 @@ class Session(BaseModel):
     ended_at: datetime | None
     last_heartbeat_at: datetime | None
     focus_seconds: int
+    clipped_seconds: int = Field(description="Studied while another session was, and credited to that.")
     efficiency: float | None
     xp_awarded: int
     suspicion_score: int

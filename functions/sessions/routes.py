@@ -95,4 +95,4 @@ async def complete(write: Write, session_id: UUID, body: CompleteSession | None 
 @router.post("/{session_id}/abandon", response_model=Success[SessionAbandoned])
 async def abandon(write: Write, session_id: UUID, body: RequestBody | None = None) -> Any:
     """End the session without XP."""
-    return {"data": await write.run("abandon_session", body, session_id=str(session_id))}
+    return {"data": await service.abandon(write, session_id, body)}

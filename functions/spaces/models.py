@@ -1,4 +1,4 @@
-"""Requests and answers of the spaces domain (CONTRACT: "Spaces")."""
+"""Requests and answers of the spaces domain (docs/contract.md: "Spaces")."""
 
 from __future__ import annotations
 

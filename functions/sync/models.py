@@ -1,4 +1,4 @@
-"""Requests and answers of the sync domain (CONTRACT: "Offline sync")."""
+"""Requests and answers of the sync domain (docs/contract.md: "Offline sync")."""
 
 from __future__ import annotations
 
@@ -68,7 +68,12 @@ class SyncResult(BaseModel):
     duplicate_count: int
     rejected_count: int
     results: list[EventOutcome] = Field(description="One a sent event, in the order sent.")
-    sessions: list[SessionCompleted] = Field(description="The outcome of every session that the batch completed.")
+    sessions: list[SessionCompleted] = Field(
+        description="The outcome of every session that the batch completed or rated again."
+    )
+    clock_offset_seconds: int = Field(
+        description="What was added to `created_at` because the client's clock is behind."
+    )
     cursor: str = Field(description="For `GET /api/sync/changes`.")
 
 

@@ -1,4 +1,4 @@
--- The numbers of a user's changes, by which a second device knows what it has not seen (CONTRACT: "Offline sync").
+-- The numbers of a user's changes, by which a second device knows what it has not seen (docs/contract.md: "Offline sync").
 
 -- How many changes each user has seen: the number of the last one. Handed out under a lock that lasts to the commit.
 create table public.user_change_counters (

@@ -1,4 +1,4 @@
--- Badges: rows with a rule each, awarded in the transaction that made the user qualify (CONTRACT: "Gamification").
+-- Badges: rows with a rule each, awarded in the transaction that made the user qualify (docs/contract.md: "Gamification").
 -- Every metric only ever grows, so a badge that was earned stays earned.
 
 create table public.badges (

@@ -1,4 +1,4 @@
--- What clients ask of XP, badges and streaks (CONTRACT: "Gamification").
+-- What clients ask of XP, badges and streaks (docs/contract.md: "Gamification").
 
 create function internal.tier(p_total_xp bigint, p_best_streak integer) returns text
 language sql immutable set search_path = '' as $$
@@ -67,13 +67,13 @@ $$;
 create function public.get_streaks(p_user_id uuid) returns jsonb
 language sql stable security definer set search_path = '' as $$
   with facts as (
-    select s.user_id, s.best_streak, internal.current_streak(s.user_id, p.timezone) as streak,
-           (select max(day) from public.study_days d where d.user_id = s.user_id) as last_day,
+    select s.user_id, s.best_streak, internal.current_streak(s.user_id) as streak,
+           (select max(day) from public.study_days d where d.user_id = s.user_id and d.streak > 0) as last_day,
            internal.local_today(s.user_id) as today
-    from internal.require_user(p_user_id) s join public.profiles p using (user_id)
+    from internal.require_user(p_user_id) s
   )
   select jsonb_build_object(
-    'user_id', user_id, 'current_streak', streak, 'best_streak', best_streak, 'last_active_date', last_day,
+    'user_id', user_id, 'current_streak', streak, 'best_streak', best_streak, 'last_active_date', internal.calendar_date(user_id, last_day),
     'active_today', coalesce(last_day >= today, false), 'at_risk', streak > 0 and last_day < today,
     'bonus_xp', least(50, 2 * (streak / 7)),
     'next_milestone', (select min(threshold) from public.badges where metric = 'best_streak' and threshold > streak))

@@ -1,4 +1,4 @@
--- Spaces: groups that study together (CONTRACT: "Spaces"). What is kept of them, and who may do what.
+-- Spaces: groups that study together (docs/contract.md: "Spaces"). What is kept of them, and who may do what.
 -- Locks, in this order: the line of the user who acts (lock_user), then the space's row, `for no key update` so that
 -- sessions and feed entries that only point at the space never wait.
 
@@ -161,11 +161,13 @@ language sql stable set search_path = '' as $$
   from (select internal.space_role(s.space_id, p_user_id) as role) v
 $$;
 
-create function internal.note_activity(p_space_id uuid, p_user_id uuid, p_type text, p_details jsonb default '{}')
+-- p_at: when it happened, where that is not now.
+create function internal.note_activity(
+  p_space_id uuid, p_user_id uuid, p_type text, p_details jsonb default '{}', p_at timestamptz default null)
 returns void
 language sql volatile set search_path = '' as $$
   insert into public.space_activity (space_id, user_id, activity_type, details, occurred_at)
-  select p_space_id, p_user_id, p_type, p_details, internal.clock()
+  select p_space_id, p_user_id, p_type, p_details, coalesce(p_at, internal.clock())
   -- Nobody reads what is told to a space that is being deleted, and whoever tells it must not fail for that.
   from public.spaces where space_id = p_space_id for key share skip locked
 $$;

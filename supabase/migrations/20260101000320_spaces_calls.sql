@@ -1,4 +1,4 @@
--- What clients and the schedule ask of spaces themselves (CONTRACT: "Spaces").
+-- What clients and the schedule ask of spaces themselves (docs/contract.md: "Spaces").
 
 -- {"space_id", "name", "description"?, "visibility", "capacity"?, "invite_code"}: id and code come from the service.
 create function public.create_space(p_user_id uuid, p_args jsonb) returns jsonb

@@ -72,6 +72,8 @@ $$;
 -- empty, tells when they go.
 create function internal.archive_session(s public.study_sessions) returns void
 language plpgsql set search_path = '' as $$
+declare
+  v_in_trail boolean := false;
 begin
   insert into public.session_trails
   select s.session_id, (internal.clock() at time zone 'UTC')::date, string_agg(letter, '' order by n),
@@ -93,12 +95,16 @@ begin
   having max(gap) < interval '20 days' and coalesce(max(abs(extract(epoch from claim))), 0) < 20 * 86400;
   if found then
     delete from public.session_events where session_id = s.session_id;
+    v_in_trail := s.status = 'completed' and coalesce(
+      s.credit = internal.countable(s.progress, s.started_at, internal.counted_until(s)), false);
   else
     insert into public.session_trails (session_id, archived_on, event_types)
     select s.session_id, (internal.clock() at time zone 'UTC')::date, ''
     where exists (select from public.session_events where session_id = s.session_id);
   end if;
-  update public.study_sessions set archived = true where session_id = s.session_id;
+  update public.study_sessions set
+    archived = true, progress = null, credit = case when not v_in_trail then credit end, credit_in_trail = v_in_trail
+  where session_id = s.session_id;
 end $$;
 
 -- The events in a session's trail, as they were but for the ids of heartbeats.
@@ -131,6 +137,19 @@ language sql stable set search_path = '' as $$
   from events
 $$;
 
+-- What a session whose events are in its trail is credited when nobody else was credited any of it.
+create function internal.archived_credit(s public.study_sessions) returns tstzmultirange
+language plpgsql stable set search_path = '' as $$
+declare
+  p internal.progress := internal.first_progress(s.started_at);
+begin
+  select p.alive + coalesce(range_agg(tstzrange(e.occurred_at, e.occurred_at + interval '5 minutes')), '{}'),
+         internal.breaks_between(array_agg(e.occurred_at) filter (where e.event_type in ('break_start', 'break_end')),
+                                 array_agg(e.event_type) filter (where e.event_type in ('break_start', 'break_end')))
+  into p.alive, p.away from internal.archived_events(s) e where e.source = 'client';
+  return internal.countable(p, s.started_at, internal.counted_until(s));
+end $$;
+
 create function internal.events_of(s public.study_sessions) returns setof public.session_events
 language sql stable set search_path = '' as $$
   select * from public.session_events where session_id = s.session_id
@@ -138,15 +157,25 @@ language sql stable set search_path = '' as $$
   select * from internal.archived_events(s) where s.archived
 $$;
 
--- Give a session its events back, because it goes on.
-create function internal.unarchive_session(s public.study_sessions) returns void
+-- Give a session back its events and what is carried forward of them, because it goes on; returns it.
+create function internal.unarchive_session(s public.study_sessions) returns public.study_sessions
 language plpgsql set search_path = '' as $$
+declare
+  v_credit tstzmultirange := case when s.credit_in_trail then internal.credit_of(s) else s.credit end;
 begin
-  insert into public.session_events (user_id, event_id, session_id, occurred_at, claimed_at, source, event_type, payload)
-  select user_id, event_id, session_id, occurred_at, claimed_at, source, event_type, payload
-  from internal.archived_events(s) order by seq on conflict do nothing;  -- two heartbeats of one moment are one now
-  delete from public.session_trails where session_id = s.session_id;
-  update public.study_sessions set archived = false where session_id = s.session_id;
+  if s.archived then
+    insert into public.session_events (user_id, event_id, session_id, occurred_at, claimed_at, source, event_type, payload)
+    select user_id, event_id, session_id, occurred_at, claimed_at, source, event_type, payload
+    from internal.archived_events(s) order by seq on conflict do nothing;  -- two heartbeats of one moment are one now
+    delete from public.session_trails where session_id = s.session_id;
+  end if;
+  if s.progress is null then
+    update public.study_sessions set
+      archived = false, progress = internal.recount(s), credit = v_credit, credit_in_trail = false,
+      updated_at = internal.clock()
+    where session_id = s.session_id returning * into s;
+  end if;
+  return s;
 end $$;
 
 -- Archive up to p_limit sessions that ended a day ago or longer; the schedule calls it until it returns 0. Users whose line

@@ -1,4 +1,4 @@
--- What clients and the schedule do with study sessions (CONTRACT: "Sessions").
+-- What clients and the schedule do with study sessions (docs/contract.md: "Sessions").
 
 -- The answer to a start, the same at any later time.
 create function internal.session_started(s public.study_sessions) returns jsonb
@@ -77,7 +77,6 @@ begin
   select * into e from public.session_events where user_id = p_user_id and event_id = (p_args ->> 'event_id')::uuid;
   if not found then
     perform internal.require_active(s);
-    perform internal.require_alone(s);
     perform internal.require_room(s, p_args ->> 'event_type');
     perform internal.use_quota(p_user_id, 1, octet_length(v_payload::text));
     s := internal.record_marks(s.session_id, array[row(
@@ -108,25 +107,33 @@ create function public.complete_session(p_user_id uuid, p_args jsonb) returns js
 language plpgsql security definer set search_path = '' as $$
 declare
   s public.study_sessions := internal.session_to_end(p_user_id, p_args, 'completed');
+  v_outcome jsonb;
 begin
   if s.status = 'completed' then
     return internal.session_outcome(s);
   end if;
-  perform internal.require_alone(s);
-  return internal.finish_session(s, internal.session_now(s), (p_args ->> 'completed_at')::timestamptz,
-                                 (p_args ->> 'efficiency')::numeric, p_args ->> 'mode');
+  v_outcome := internal.finish_session(s, internal.session_now(s), (p_args ->> 'completed_at')::timestamptz,
+                                       (p_args ->> 'efficiency')::numeric, p_args ->> 'mode');
+  if v_outcome is null then
+    perform internal.fail('SS003', 'Other sessions cover this one.', jsonb_build_object('session_id', s.session_id));
+  end if;
+  perform internal.judge_waiting(p_user_id, p_args ->> 'mode');
+  return v_outcome;
 end $$;
 
--- {"session_id"}
+-- {"session_id", "mode"}
 create function public.abandon_session(p_user_id uuid, p_args jsonb) returns jsonb
 language plpgsql security definer set search_path = '' as $$
 declare
   s public.study_sessions := internal.session_to_end(p_user_id, p_args, 'abandoned');
+  v_outcome jsonb;
 begin
   if s.status = 'abandoned' then
     return internal.session_outcome(s);
   end if;
-  return internal.drop_session(s, internal.session_now(s), 'client');
+  v_outcome := internal.drop_session(s, internal.session_now(s), 'client');
+  perform internal.judge_waiting(p_user_id, p_args ->> 'mode');
+  return v_outcome;
 end $$;
 
 create function public.get_session(p_user_id uuid, p_session_id uuid) returns jsonb
@@ -154,7 +161,7 @@ language sql stable security definer set search_path = '' as $$
   select coalesce(jsonb_agg(internal.session_json(s) order by s.started_at desc, s.session_id desc), '[]')
   from (
     select * from public.study_sessions
-    where user_id = p_user_id and (p_status is null or status = p_status)
+    where user_id = p_user_id and (p_status is null or status = p_status and not (p_status = 'active' and background))
       and started_at <= coalesce(p_after_started_at, 'infinity')  -- what the index reads by
       and (started_at, session_id) < (
         coalesce(p_after_started_at, 'infinity'), coalesce(p_after_id, 'ffffffff-ffff-ffff-ffff-ffffffffffff'))
@@ -207,12 +214,28 @@ begin
     end if;
     perform internal.will_change(array[s.user_id]);
     v_outcome := internal.close_silent_session(s, p_mode);
+    perform internal.judge_waiting(s.user_id, p_mode);
     v_completed := v_completed + (v_outcome ->> 'status' = 'completed')::integer;
     v_abandoned := v_abandoned + (v_outcome ->> 'status' = 'abandoned')::integer;
     v_xp := v_xp + (v_outcome ->> 'xp_awarded')::integer;
   end loop;
   return jsonb_build_object(
     'completed', v_completed, 'abandoned', v_abandoned, 'postponed', v_postponed, 'xp_awarded', v_xp);
+end $$;
+
+-- Tell the devices of up to p_limit students that sessions of theirs have lost their space; the schedule calls it until it
+-- returns 0. Users whose line is taken are left to the next run.
+create function public.announce_lost_spaces(p_limit integer default 100) returns integer
+language plpgsql security definer set search_path = '' as $$
+declare
+  v_users uuid[] := array(
+    select user_id from public.user_stats where user_id in (
+      select user_id from public.study_sessions where lost_space limit p_limit)
+    order by user_id for update skip locked);
+begin
+  perform internal.will_change(v_users);
+  update public.study_sessions set lost_space = false where lost_space and user_id = any (v_users);
+  return cardinality(v_users);
 end $$;
 
 -- The members of a space with what they are doing: who is studying is known to sessions, not to spaces.

@@ -1,4 +1,4 @@
--- Offline sync: events that happened without a connection, applied exactly once (CONTRACT: "Offline sync"). What is kept
+-- Offline sync: events that happened without a connection, applied exactly once (docs/contract.md: "Offline sync"). What is kept
 -- of them, and how each is judged and applied.
 -- An applied event is a row of session_events, and later a place in session_trails: a repeat is known by it.
 
@@ -18,12 +18,15 @@ create table public.rejected_events (
   error_code text,                    -- null: applied when it was tried again
   message text,
   received_at timestamptz not null,
+  sent_as uuid,                       -- the id that it was sent with, where that is another event's
+  waits boolean not null,             -- it is judged again when something else comes or ends
   primary key (user_id, event_id)
 );
 create index rejected_events_newest on public.rejected_events (user_id, received_at desc, event_id)
   where error_code is not null;
-create index rejected_events_waiting on public.rejected_events (user_id, session_id)
-  where error_code = 'SESSION_NOT_FOUND';
+create index rejected_events_waiting on public.rejected_events (user_id, session_id) where waits;
+create index rejected_events_starts on public.rejected_events (user_id, session_id)
+  where event_type = 'start' and error_code is not null;
 create index rejected_events_age on public.rejected_events (received_at);
 create policy own_rejected_events on public.rejected_events for select to authenticated
   using (user_id = (select auth.uid()));
@@ -35,6 +38,8 @@ create table public.sync_clients (
   last_synced_at timestamptz not null,
   last_event_at timestamptz,          -- by the client's clock
   applied_count bigint not null,
+  clock_offset integer,               -- by how many seconds its clock was behind, when that was last seen
+  clock_at timestamptz,
   primary key (user_id, client_id)
 );
 create policy own_clients on public.sync_clients for select to authenticated using (user_id = (select auth.uid()));
@@ -42,19 +47,29 @@ create policy own_clients on public.sync_clients for select to authenticated usi
 -- An event while it is judged: as rejected_events, without its user and before anything is decided.
 create type internal.sync_event as (
   event_id uuid, session_id uuid, event_type text, payload jsonb, claimed_at timestamptz, occurred_at timestamptz,
-  place integer, client_id text, fingerprint text, error_code text, message text, received_at timestamptz);
+  place integer, client_id text, fingerprint text, error_code text, message text, received_at timestamptz,
+  sent_as uuid, waits boolean);
 
--- What becomes of an event: applied, duplicate (what it asks for is so already) or rejected, with code and message.
-create type internal.event_result as (status text, error_code text, message text);
+-- A rejected event that is to be judged anew.
+create function internal.judged_anew(k public.rejected_events) returns internal.sync_event
+language sql immutable set search_path = '' as $$
+  select row(k.event_id, k.session_id, k.event_type, k.payload, k.claimed_at, k.occurred_at, k.place, k.client_id,
+             k.fingerprint, null, null, k.received_at, k.sent_as, false)::internal.sync_event
+$$;
 
-create function internal.rejected(p_code text, p_message text) returns internal.event_result
-language sql immutable set search_path = '' as $$ select ('rejected', p_code, p_message)::internal.event_result $$;
+-- What becomes of an event: applied, duplicate (what it asks for is so already) or rejected, with code and message; and
+-- whether it waits for something else.
+create type internal.event_result as (status text, error_code text, message text, waits boolean);
+
+create function internal.rejected(p_code text, p_message text, p_waits boolean default false) returns internal.event_result
+language sql immutable set search_path = '' as $$ select ('rejected', p_code, p_message, p_waits)::internal.event_result $$;
 
 create function internal.done(p_status text default 'applied') returns internal.event_result
-language sql immutable set search_path = '' as $$ select (p_status, null, null)::internal.event_result $$;
+language sql immutable set search_path = '' as $$ select (p_status, null, null, false)::internal.event_result $$;
 
 -- Make way for a session that began at p_at: returns whether another one holds the place of the active session and the
--- new one goes beside it. Fails (null) when a session that runs online was active then.
+-- new one goes beside it. Fails (null) when one that runs online has gone on since; one that has not was left behind, and
+-- ended with its last sign of life.
 create function internal.make_way(p_user_id uuid, p_at timestamptz, p_mode text) returns boolean
 language plpgsql set search_path = '' as $$
 declare
@@ -68,12 +83,19 @@ begin
   elsif s.replayed then
     update public.study_sessions set background = true where session_id = s.session_id;
     return false;
-  elsif s.last_activity_at < p_at - interval '60 minutes' then
+  elsif internal.is_silent(s) then
     perform internal.close_silent_session(s, p_mode);
+    return false;
+  elsif s.last_activity_at <= p_at then
+    perform internal.close_session(s, s.last_activity_at, 'left', p_mode);
     return false;
   end if;
   return null;
 end $$;
+
+-- What tells the sessions of one client from those of another; null for one that says no name.
+create function internal.client_hash(p_client_id text) returns integer
+language sql immutable set search_path = '' as $$ select hashtext(p_client_id) $$;
 
 -- Begin a session that was begun offline.
 create function internal.apply_start(p_user_id uuid, e internal.sync_event, p_mode text) returns internal.event_result
@@ -81,7 +103,6 @@ language plpgsql set search_path = '' as $$
 declare
   s public.study_sessions;
   v_space uuid := (e.payload ->> 'space_id')::uuid;
-  v_at timestamptz;
   v_background boolean;
 begin
   select * into s from public.study_sessions where session_id = e.session_id;
@@ -90,87 +111,101 @@ begin
   elsif found then
     return internal.rejected('CONFLICT', 'This session_id is taken.');
   end if;
-  v_at := internal.start_beside(p_user_id, e.session_id, e.occurred_at);
-  if v_at is null then
-    return internal.rejected('SESSION_OVERLAP', 'The session overlaps another one.');
-  end if;
   -- Who has left the space meanwhile studied all the same; the session is theirs alone.
   perform internal.keep_space(v_space);
   if not internal.is_member(v_space, p_user_id) then
     v_space := null;
   end if;
-  v_background := internal.make_way(p_user_id, v_at, p_mode);
+  v_background := internal.make_way(p_user_id, e.occurred_at, p_mode);
   if v_background is null then
-    return internal.rejected('SESSION_ALREADY_ACTIVE', 'Another session was active then.');
+    return internal.rejected('SESSION_ALREADY_ACTIVE', 'Another session is active and has gone on since.', true);
   end if;
   insert into public.study_sessions
-    (session_id, user_id, space_id, subject, duration_minutes, started_at, last_activity_at, replayed, background,
+    (session_id, user_id, space_id, subject, duration_minutes, started_at, last_activity_at, replayed, background, client,
      progress, silence_check_at)
   values (e.session_id, p_user_id, v_space, e.payload ->> 'subject',
-          coalesce((e.payload ->> 'duration_minutes')::integer, 25), v_at, v_at, true, v_background,
-          internal.first_progress(v_at, e.claimed_at), internal.clock() + interval '60 minutes')
+          coalesce((e.payload ->> 'duration_minutes')::integer, 25), e.occurred_at, e.occurred_at, true, v_background,
+          internal.client_hash(e.client_id), internal.first_progress(e.occurred_at, e.claimed_at),
+          internal.clock() + interval '60 minutes')
   on conflict (session_id) do nothing;
   if not found then  -- somebody else has taken it this very moment
     return internal.rejected('CONFLICT', 'This session_id is taken.');
   end if;
-  perform internal.note_activity(v_space, p_user_id, 'session_started', jsonb_build_object('session_id', e.session_id));
+  perform internal.note_activity(
+    v_space, p_user_id, 'session_started', jsonb_build_object('session_id', e.session_id), e.occurred_at);
   insert into public.session_events (event_id, session_id, user_id, source, event_type, occurred_at, claimed_at, payload)
-  values (e.event_id, e.session_id, p_user_id, 'lifecycle', 'start', v_at, e.claimed_at, e.payload);
+  values (e.event_id, e.session_id, p_user_id, 'lifecycle', 'start', e.occurred_at, e.claimed_at, e.payload);
   return internal.done();
 end $$;
 
+-- Whether a session has ended only because nothing more was heard of it.
+create function internal.is_assumed_over(s public.study_sessions) returns boolean
+language sql immutable set search_path = '' as $$
+  select s.status <> 'active' and s.end_reason is not null and s.end_reason in ('silent', 'left')
+$$;
+
+-- The session as it takes events: one that was assumed to be over goes on.
 create function internal.reopen(s public.study_sessions) returns public.study_sessions
 language plpgsql set search_path = '' as $$
 begin
-  if s.archived then
-    perform internal.unarchive_session(s);
+  s := internal.unarchive_session(s);
+  if not internal.is_assumed_over(s) then
+    return s;
   end if;
-  update public.study_sessions set status = 'active', ended_at = null, end_reason = null, replayed = true,
-    background = exists (
+  delete from public.session_events
+  where session_id = s.session_id and source = 'lifecycle' and payload ->> 'reason' in ('silent', 'left');
+  update public.study_sessions set
+    status = 'active', ended_at = null, end_reason = null, counts_until = null, credit = internal.credit_of(s),
+    replayed = true, background = exists (
       select from public.study_sessions o where o.user_id = s.user_id and o.status = 'active' and not o.background),
-    progress = internal.recount(s), silence_check_at = internal.clock() + interval '60 minutes',
-    updated_at = internal.clock()
+    silence_check_at = internal.clock() + interval '60 minutes', updated_at = internal.clock()
   where session_id = s.session_id returning * into s;
   return s;
 end $$;
 
--- What is wrong with an event of a session that is there, before what it asks for is looked at; null: nothing.
+-- Why an event's session is not there: its start has not arrived, or was rejected.
+create function internal.missing_session(p_user_id uuid, p_session_id uuid, p_refused jsonb) returns internal.event_result
+language plpgsql stable set search_path = '' as $$
+declare
+  v_start jsonb := coalesce(p_refused -> p_session_id::text, (
+    select jsonb_build_object('error_code', error_code, 'message', message) from public.rejected_events
+    where user_id = p_user_id and session_id = p_session_id and event_type = 'start' and error_code is not null limit 1));
+begin
+  if v_start is null then
+    return internal.rejected('SESSION_NOT_FOUND', 'The start of this session has not arrived.', true);
+  end if;
+  return internal.rejected(
+    v_start ->> 'error_code', 'The start of this session was rejected: ' || (v_start ->> 'message'), true);
+end $$;
+
+-- What is decided of an event of a session that is there before what it asks for is looked at; null: nothing.
 create function internal.event_problem(s public.study_sessions, e internal.sync_event) returns internal.event_result
 language plpgsql stable set search_path = '' as $$
 begin
-  if s.session_id is null then
-    return internal.rejected('SESSION_NOT_FOUND', 'The start of this session has not arrived.');
-  elsif (s.status = 'completed' and e.event_type = 'complete')
-      or (s.status = 'abandoned' and e.event_type = 'abandon') then
-    return internal.done('duplicate');
-  elsif e.occurred_at < s.started_at - internal.clock_tolerance() then
+  if e.occurred_at < s.started_at - internal.clock_tolerance() then
     return internal.rejected('EVENT_BEFORE_START', 'The event lies before the start of its session.');
-  elsif s.status <> 'active' and not internal.was_given_up(s) then
-    return internal.rejected('SESSION_NOT_ACTIVE', 'This session is not active any more.');
   end if;
   return null;
 end $$;
 
--- End a session that is there as the event says.
+-- End a session as the event says. A completion stands before an abandonment, whichever came first.
 create function internal.apply_end(s public.study_sessions, e internal.sync_event, p_mode text)
 returns internal.event_result
 language plpgsql set search_path = '' as $$
 declare
-  -- Corrected clocks of two batches differ by how long each was under way.
-  v_at timestamptz := internal.end_beside(s, greatest(e.occurred_at, s.started_at));
+  v_was_over boolean := s.status = case e.event_type when 'complete' then 'completed' else 'abandoned' end;
 begin
-  if v_at is null then
-    return internal.rejected('SESSION_OVERLAP', 'The session overlaps another one.');
-  elsif s.status <> 'active' then
-    s := internal.reopen(s);
+  s := internal.unarchive_session(s);
+  if e.event_type = 'abandon' then
+    perform internal.drop_session(s, e.occurred_at, 'client', e.event_id, e.claimed_at, e.payload);
+  elsif internal.finish_session(
+      s, e.occurred_at, e.claimed_at, (e.payload ->> 'efficiency')::numeric, p_mode, null, e.event_id, e.payload) is null then
+    if s.status = 'active' or internal.is_assumed_over(s) then
+      perform internal.drop_session(s, e.occurred_at, 'overlap');
+    end if;
+    return internal.rejected('SESSION_OVERLAP', 'Other sessions cover this one.', true);
   end if;
-  if e.event_type = 'complete' then
-    perform internal.finish_session(
-      s, v_at, e.claimed_at, (e.payload ->> 'efficiency')::numeric, p_mode, null, e.event_id, e.payload);
-  else
-    perform internal.drop_session(s, v_at, 'client', e.event_id, e.claimed_at, e.payload);
-  end if;
-  return internal.done();
+  return internal.done(case when v_was_over then 'duplicate' else 'applied' end);
 end $$;
 
 -- What is wrong with the time of an event of an account that has been there since p_account_at; null: nothing.
@@ -196,41 +231,50 @@ language sql volatile set search_path = '' as $$
     from unnest(p_pending) with ordinality group by session_id) sessions
 $$;
 
--- The events to judge with p_events, in the order in which they happened: also those that were waiting for a session's
--- start, up to 500 a call.
-create function internal.events_in_order(p_user_id uuid, p_events internal.sync_event[])
-returns setof internal.sync_event
+-- The events to judge with p_events: also those that wait for what these bring, up to 5,000 a call, and starts that waited
+-- for another session's end.
+create function internal.events_to_judge(p_user_id uuid, p_events internal.sync_event[]) returns setof internal.sync_event
 language sql stable set search_path = '' as $$
-  select q.* from (
-    select * from unnest(p_events)
-    union all
-    (select w.event_id, w.session_id, w.event_type, w.payload, w.claimed_at, w.occurred_at, w.place, w.client_id,
-            w.fingerprint, w.error_code, w.message, w.received_at
-     from public.rejected_events w
-     where w.user_id = p_user_id and w.error_code = 'SESSION_NOT_FOUND'
-       and w.session_id in (
-         select session_id from unnest(p_events) where event_type = 'start'
-         union
-         select s.session_id from public.study_sessions s join unnest(p_events) p using (session_id)
-         where s.user_id = p_user_id)
-       and not exists (select from unnest(p_events) p where p.event_id = w.event_id)
-     order by w.occurred_at, w.received_at, w.place limit 500)
-  ) q
-  order by q.occurred_at, q.received_at, q.place
+  with begun as (
+    select session_id from unnest(p_events) where event_type = 'start'
+    union
+    select session_id from public.rejected_events
+    where user_id = p_user_id and event_type = 'start' and error_code is not null and waits
+    union
+    select s.session_id from public.study_sessions s
+    where s.user_id = p_user_id and s.session_id in (select session_id from unnest(p_events))
+  )
+  select * from unnest(p_events)
+  union all
+  (select (internal.judged_anew(w)).* from public.rejected_events w
+   where w.user_id = p_user_id and w.waits and w.session_id in (select session_id from begun)
+     and w.event_id not in (select event_id from unnest(p_events))
+   order by w.occurred_at, w.received_at, w.place limit 5000)
 $$;
 
--- Whether a session has room for a sign of life beside those that are pending.
-create function internal.judge_mark(s public.study_sessions, e internal.sync_event, p_pending internal.mark[])
-returns internal.event_result
-language sql immutable set search_path = '' as $$
-  select case when internal.has_room(s, e.event_type, count(*)::integer,
-                                     count(*) filter (where event_type in ('break_start', 'break_end'))::integer)
-              then internal.done()
-              else internal.rejected('SESSION_EVENT_LIMIT', 'This session has taken all the events that a session takes.') end
-  from unnest(p_pending) where session_id = s.session_id
+-- Events in the order in which they happened. A session's start stands before its own events also where it seems a little
+-- later; what happened in one moment is told session by session, those that began first before the others.
+create function internal.events_in_order(p_user_id uuid, p_events internal.sync_event[]) returns setof internal.sync_event
+language sql stable set search_path = '' as $$
+  with began as (
+    select e as event, coalesce(s.started_at, min(e.occurred_at) filter (where e.event_type = 'start') over one) as began
+    from internal.events_to_judge(p_user_id, p_events) e
+    left join public.study_sessions s on s.session_id = e.session_id
+    window one as (partition by e.session_id)
+  ), turns as (
+    select b.*, case when (event).event_type <> 'start' then (event).occurred_at else least(
+        (event).occurred_at, min((event).occurred_at) filter (
+          where (event).occurred_at >= began - internal.clock_tolerance()) over (partition by (event).session_id)) end as turn,
+      case (event).event_type when 'start' then 0 when 'complete' then 2 when 'abandon' then 2 else 1 end as rank
+    from began b
+  )
+  select (event).* from turns
+  order by turn, began nulls last, (event).session_id, rank, (event).occurred_at, (event).received_at, (event).place,
+           (event).event_id
 $$;
 
--- Keep the events that were rejected, up to the day's bound, and forget those that were and are applied now. Returns {event_id: its result}.
+-- Keep the events that were rejected, up to the day's bound, and forget those that were and are applied now. Returns
+-- {event_id: its result}.
 create function internal.keep_results(p_user_id uuid, p_events internal.sync_event[], p_statuses text[]) returns jsonb
 language plpgsql set search_path = '' as $$
 declare
@@ -238,29 +282,29 @@ declare
     select e from unnest(p_events) e where e.error_code is not null
       and not exists (select from public.rejected_events k where k.user_id = p_user_id and k.event_id = e.event_id));
 begin
-  delete from public.rejected_events k using unnest(p_events, p_statuses) as d (
-    event_id, session_id, event_type, payload, claimed_at, occurred_at, place, client_id, fingerprint, error_code, message,
-    received_at, status)
-  where k.user_id = p_user_id and k.event_id = d.event_id and d.status <> 'rejected';
-  update public.rejected_events k set error_code = e.error_code, message = e.message
+  delete from public.rejected_events k using unnest(p_events) e
+  where k.user_id = p_user_id and k.event_id = e.event_id and e.error_code is null;
+  update public.rejected_events k set error_code = e.error_code, message = e.message, waits = e.waits
   from unnest(p_events) e
-  where k.user_id = p_user_id and k.event_id = e.event_id and k.error_code is distinct from e.error_code;
+  where k.user_id = p_user_id and k.event_id = e.event_id
+    and (k.error_code, k.message, k.waits) is distinct from (e.error_code, e.message, e.waits);
   insert into public.rejected_events
     (user_id, event_id, session_id, event_type, payload, claimed_at, occurred_at, place, client_id, fingerprint,
-     error_code, message, received_at)
+     error_code, message, received_at, sent_as, waits)
   select p_user_id, event_id, session_id, event_type, payload, claimed_at, occurred_at, place, client_id, fingerprint,
-         error_code, message, received_at
+         error_code, message, received_at, sent_as, coalesce(waits, false)
   from unnest(v_new) limit internal.kept_rejections(p_user_id, cardinality(v_new));
   return (
-    select coalesce(jsonb_object_agg(d.event_id, jsonb_build_object(
-      'status', d.status, 'error_code', d.error_code, 'message', d.message)), '{}')
-    from unnest(p_events, p_statuses) as d (
-      event_id, session_id, event_type, payload, claimed_at, occurred_at, place, client_id, fingerprint, error_code,
-      message, received_at, status));
+    select coalesce(jsonb_object_agg(e.event_id, jsonb_build_object(
+      'status', p_statuses[n], 'error_code', e.error_code, 'message', e.message)), '{}')
+    from unnest(p_events) with ordinality as e (
+      event_id, session_id, event_type, payload, claimed_at, occurred_at, place, client_id, fingerprint, error_code, message,
+      received_at, sent_as, waits, n));
 end $$;
 
--- Apply events in the order in which they happened and keep those that are rejected. Signs of life are recorded together,
--- before anything that asks how far a session has come. Returns {event_id: {"status", "error_code", "message"}}.
+-- Judge events in the order in which they happened, apply them, and keep those that are rejected. Signs of life are recorded
+-- together, before anything that asks how far a session has come, and completed sessions that got some are rated again in
+-- the end. Returns {event_id: {"status", "error_code", "message"}}.
 create function internal.process_events(p_user_id uuid, p_events internal.sync_event[], p_mode text) returns jsonb
 language plpgsql set search_path = '' as $$
 declare
@@ -268,52 +312,110 @@ declare
   e internal.sync_event;
   s public.study_sessions;
   r internal.event_result;
+  v_refused jsonb := '{}';   -- starts, by session
   v_pending internal.mark[] := '{}';
+  v_counts jsonb := '{}';    -- of pending events and breaks, by session
+  v_rated uuid[] := '{}';
+  v_ended boolean := false;
   v_done internal.sync_event[] := '{}';
   v_statuses text[] := '{}';
 begin
   -- Before the sessions' own rows, in the order in which whoever deletes a space takes them.
   perform from public.spaces where space_id in (
-    select o.space_id from public.study_sessions o join unnest(p_events) p using (session_id) where o.user_id = p_user_id)
+    select o.space_id from public.study_sessions o join internal.events_to_judge(p_user_id, p_events) p using (session_id)
+    where o.user_id = p_user_id)
   order by space_id for key share;
   for e in select * from internal.events_in_order(p_user_id, p_events) loop
-    if e.error_code is distinct from 'SESSION_NOT_FOUND' and e.error_code is not null then
-      r := internal.rejected(e.error_code, e.message);
-    else
-      r := internal.time_problem(e, v_account_at);
-    end if;
+    r := case when e.error_code is not null then internal.rejected(e.error_code, e.message)
+              else internal.time_problem(e, v_account_at) end;
     if r is null then
-      e.occurred_at := least(greatest(e.occurred_at, v_account_at), e.received_at);
+      e.occurred_at := greatest(e.occurred_at, v_account_at);
       if e.event_type in ('start', 'complete', 'abandon') and cardinality(v_pending) > 0 then
         perform internal.record_pending(v_pending);
         v_pending := '{}';
+        v_counts := '{}';
       end if;
       if e.event_type = 'start' then
         r := internal.apply_start(p_user_id, e, p_mode);
       else
         select * into s from public.study_sessions where session_id = e.session_id and user_id = p_user_id;
-        r := internal.event_problem(s, e);
+        r := case when found then internal.event_problem(s, e)
+                  else internal.missing_session(p_user_id, e.session_id, v_refused) end;
       end if;
     end if;
     if r is null and e.event_type in ('complete', 'abandon') then
       r := internal.apply_end(s, e, p_mode);
+      v_ended := true;
     elsif r is null then
-      if s.status <> 'active' then
-        s := internal.reopen(s);
-      end if;
-      r := internal.judge_mark(s, e, v_pending);
+      r := internal.judge_mark(s, e.event_type, v_counts -> s.session_id::text);
       if r.status = 'applied' then
+        if s.progress is null or internal.is_assumed_over(s) then
+          s := internal.reopen(s);
+        end if;
+        if s.status = 'completed' and not s.session_id = any (v_rated) then
+          v_rated := v_rated || s.session_id;
+        end if;
         v_pending := v_pending || row(e.session_id, e.event_id, e.event_type, greatest(e.occurred_at, s.started_at),
                                       e.claimed_at, e.payload)::internal.mark;
+        v_counts := internal.count_mark(v_counts, s.session_id, e.event_type);
       end if;
     end if;
     e.error_code := r.error_code;
     e.message := r.message;
+    e.waits := r.waits;
+    if e.event_type = 'start' and r.status = 'rejected' then
+      v_refused := v_refused || jsonb_build_object(e.session_id, jsonb_build_object('error_code', r.error_code, 'message', r.message));
+    end if;
     v_done := v_done || e;
     v_statuses := v_statuses || r.status;
   end loop;
   perform internal.record_pending(v_pending);
-  return internal.keep_results(p_user_id, v_done, v_statuses);
+  perform internal.rate_again(v_rated, p_mode);
+  return internal.keep_results(p_user_id, v_done, v_statuses) || case
+    when v_ended then internal.judge_waiting(p_user_id, p_mode) else '{}' end;
+end $$;
+
+-- Whether a session has room for a sign of life beside those that are pending, p_pending of it: [events, breaks].
+create function internal.judge_mark(s public.study_sessions, p_event_type text, p_pending jsonb) returns internal.event_result
+language sql immutable set search_path = '' as $$
+  select case when s.progress is null or internal.has_room(
+                s, p_event_type, coalesce((p_pending ->> 0)::integer, 0), coalesce((p_pending ->> 1)::integer, 0))
+              then internal.done()
+              else internal.rejected('SESSION_EVENT_LIMIT', 'This session has taken all the events that a session takes.') end
+$$;
+
+create function internal.count_mark(p_counts jsonb, p_session_id uuid, p_event_type text) returns jsonb
+language sql immutable set search_path = '' as $$
+  select jsonb_set(p_counts, array[p_session_id::text], jsonb_build_array(
+    coalesce((p_counts -> p_session_id::text ->> 0)::integer, 0) + 1,
+    coalesce((p_counts -> p_session_id::text ->> 1)::integer, 0)
+      + (p_event_type in ('break_start', 'break_end'))::integer))
+$$;
+
+-- Rate sessions again that their client has completed and that got more signs of life, in the order in which they began.
+create function internal.rate_again(p_session_ids uuid[], p_mode text) returns void
+language plpgsql set search_path = '' as $$
+declare
+  s public.study_sessions;
+begin
+  for s in
+    select * from public.study_sessions where session_id = any (p_session_ids) and status = 'completed' and end_reason is null
+    order by started_at, session_id
+  loop
+    perform internal.finish_session(s, internal.counted_until(s), null, null, p_mode, p_record => false);
+  end loop;
+end $$;
+
+-- A session of the user has ended: judge the starts anew that waited for it, and their sessions' events. Returns their results
+-- as process_events does.
+create function internal.judge_waiting(p_user_id uuid, p_mode text) returns jsonb
+language plpgsql set search_path = '' as $$
+begin
+  if exists (select from public.rejected_events
+             where user_id = p_user_id and event_type = 'start' and error_code is not null and waits) then
+    return internal.process_events(p_user_id, '{}', p_mode);
+  end if;
+  return '{}';
 end $$;
 
 select internal.lock_down();

@@ -1,4 +1,4 @@
--- What clients ask of leaderboards (CONTRACT: "Gamification").
+-- What clients ask of leaderboards (docs/contract.md: "Gamification").
 
 -- 1 + the number of users with more XP: coarse buckets above, and the fine ones above within the same coarse one.
 create function internal.rank_of(p_board_id bigint, p_xp integer) returns bigint

@@ -1,4 +1,4 @@
--- What changed for a user since they last looked, so that a second device catches up (CONTRACT: "Offline sync").
+-- What changed for a user since they last looked, so that a second device catches up (docs/contract.md: "Offline sync").
 
 -- One row a thing: its last change. `seq` is handed out under a lock that lasts to the commit,
 -- by triggers that run at the commit, so a later number is never visible before an earlier one.
@@ -42,7 +42,7 @@ begin
   return null;
 end $$;
 
-create constraint trigger studysync_changes after insert or update of status on public.study_sessions
+create constraint trigger studysync_changes after insert or update of status, lost_space on public.study_sessions
   deferrable initially deferred for each row execute function internal.note_session_change();
 create constraint trigger studysync_changes after update of total_xp on public.user_stats
   deferrable initially deferred for each row execute function internal.note_change('xp', 'nothing');

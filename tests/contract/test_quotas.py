@@ -1,4 +1,4 @@
-"""What an account may store: bounds that nobody meets who studies (CONTRACT: "Offline sync")."""
+"""What an account may store: bounds that nobody meets who studies (docs/contract.md: "Offline sync")."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What operators are shown (CONTRACT: "Health and operations"). Times in milliseconds unless named otherwise."""
+"""What operators are shown (docs/contract.md: "Health and operations"). Times in milliseconds unless named otherwise."""
 
 from __future__ import annotations
 
