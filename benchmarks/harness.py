@@ -47,7 +47,7 @@ class Row:
         name: the benchmark's name and what of it this is.
         promise: in words.
         value: what is held against the promise; `limit` is the most (or least) that it may be.
-        unit: of the figures: ms, us, ratio, a second...
+        unit: of the figures: ms, us, ratio, per second...
         figures: ours first, then peers and baselines.
         at_least: the promise is a lower bound.
         note: what the reader should know.

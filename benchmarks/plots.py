@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks import svg
+from benchmarks.charts import Bars, Lines, write
 
 FOLDER = Path(__file__).parents[1] / "docs" / "plots"
 Rows = dict[str, dict[str, Any]]
@@ -23,29 +24,31 @@ class Plot:
         row: below which it stands.
         name: of its file.
         alt: what it shows, for those who cannot see it.
-        draw: returns the SVG; a KeyError where a row that it needs is missing.
+        chart: returns what to draw; a KeyError where a row that it needs is missing.
     """
 
     benchmark: str
     row: str
     name: str
     alt: str
-    draw: Callable[[Rows], str]
+    chart: Callable[[Rows], Bars | Lines]
+
+
+def charts(results: dict[str, Any]) -> Iterator[tuple[Plot, Bars | Lines]]:
+    """Find what can be drawn from the results."""
+    for plot in PLOTS:
+        rows = {row["name"]: row for row in results.get(plot.benchmark, {}).get("rows", ())}
+        with suppress(KeyError):  # measured before this plot was thought of
+            yield plot, plot.chart(rows)
 
 
 def write_plots(results: dict[str, Any]) -> dict[str, Plot]:
     """Write all that can be drawn, and return them by the row that they belong to."""
     FOLDER.mkdir(exist_ok=True)
-    written = {}
-    for plot in PLOTS:
-        rows = {row["name"]: row for row in results.get(plot.benchmark, {}).get("rows", ())}
-        try:
-            picture = plot.draw(rows)
-        except KeyError:
-            continue  # measured before this plot was thought of
-        (FOLDER / f"{plot.name}.svg").write_text(picture, encoding="utf-8")
-        written[plot.row] = plot
-    return written
+    found = list(charts(results))
+    for plot, chart in found:
+        write(chart, FOLDER / f"{plot.name}.svg")
+    return {plot.row: plot for plot, _ in found}
 
 
 def _medians(row: dict[str, Any]) -> dict[str, float]:
@@ -59,64 +62,66 @@ def _numbered(row: dict[str, Any], pattern: str) -> Iterator[tuple[float, float]
             yield float(match[1].replace(",", "")), median
 
 
-def _board(rows: Rows) -> str:
+def _board(rows: Rows) -> Bars | Lines:
     found = {
         **_medians(rows["leaderboard page of 50 at 1,000,000 users"]),
-        **_medians(rows["own exact rank at 1,000,000 users"]),
+        **_medians(rows["exact rank at 1,000,000 users"]),
     }
     title = "Leaderboards at 1,000,000 users, median milliseconds (logarithmic)"
-    return svg.bars(title, {label: [value] for label, value in found.items()}, "ms", ["median"], log=True)
+    return Bars(title, {label: [value] for label, value in found.items()}, "ms", ["median"], log=True)
 
 
-def _batch(rows: Rows) -> str:
-    points = list(_numbered(rows["growth of a batch's time from 10 to 500 events"], r"([\d,]+) events in one request"))
+def _batch(rows: Rows) -> Bars | Lines:
+    points = list(
+        _numbered(rows["growth of a batch's duration from 10 to 500 events"], r"([\d,]+) events in one request")
+    )
     one = _medians(rows["sync of 500 events"])["500 events, one request each"] / 500
     by_one = [(count, count * one) for count, _ in points]
-    return svg.lines(
+    return Lines(
         "Milliseconds for a batch of offline events", "events", {"in one request": points, "one request each": by_one}
     )
 
 
-def _closed(rows: Rows) -> str:
+def _closed(rows: Rows) -> Bars | Lines:
     plain, later = (_medians(rows[f"closed breaker, {kind} function"]) for kind in ("plain", "async"))
     found = {
         f"{name}, {kind}": [value]
         for kind, each in (("plain", plain), ("async", later))
         for name, value in each.items()
     }
-    return svg.bars("A call through a closed breaker, median microseconds", found, "us", ["median"])
+    return Bars("Median microseconds of a call through a closed breaker", found, "us", ["median"])
 
 
-def _outage(rows: Rows) -> str:
-    series = rows["calls that reach a dependency while it is down"]["series"]
-    title = "Calls that reach a dependency, each 10 seconds"
-    return svg.lines(title, "seconds since it went down", series, shade=(0, 180, "down"))
+def _outage(rows: Rows) -> Bars | Lines:
+    series = rows["calls that reach a dependency during its outage"]["series"]
+    title = "Calls that reach a dependency, per 10 seconds"
+    return Lines(title, "seconds since the outage began", series, shade=(0, 180, "down"))
 
 
-def _load(rows: Rows) -> str:
+def _load(rows: Rows) -> Bars | Lines:
     row = rows["API under load, latency"]
     series = {f"p{share}": list(_numbered(row, rf"([\d,]+) clients, p{share} of all")) for share in (50, 95, 99)}
-    return svg.lines("Milliseconds to an answer, by clients at once", "clients", series)
+    return Lines("Response time in milliseconds, by concurrent clients", "clients", series)
 
 
-def _rate(rows: Rows) -> str:
+def _rate(rows: Rows) -> Bars | Lines:
     points = list(_numbered(rows["API under load, throughput"], r"([\d,]+) clients"))
-    return svg.lines("Answers a second, by clients at once", "clients", {"answers a second": points})
+    return Lines("Responses per second, by concurrent clients", "clients", {"responses per second": points})
 
 
-def _spent(rows: Rows) -> str:
+def _spent(rows: Rows) -> Bars | Lines:
     most = max(count for count, _ in _numbered(rows["API under load, throughput"], r"([\d,]+) clients"))
     start = f"{most:.0f} clients, "
-    spent = _medians(rows["API under load, CPU a request"])
+    spent = _medians(rows["API under load, CPU per request"])
     found = {label.removeprefix(start): [value] for label, value in spent.items() if label.startswith(start)}
-    return svg.bars(f"CPU milliseconds a request at {most:.0f} clients, by part", found, "ms", ["CPU"])
+    return Bars(f"CPU milliseconds per request at {most:.0f} clients, by component", found, "ms", ["CPU"])
 
 
-def _cold(rows: Rows) -> str:
-    whole = _medians(rows["cold start, time to the first answer"])
-    imports = _medians(rows["cold start, time of importing"])
+def _cold(rows: Rows) -> Bars | Lines:
+    whole = _medians(rows["cold start, time to the first response"])
+    imports = _medians(rows["cold start, import time"])
     found = {label: [imports[label], whole[label] - imports[label]] for label in whole}
-    return svg.bars("Cold start, milliseconds to the first answer", found, "ms", ["importing", "first request"])
+    return Bars("Cold start, milliseconds to the first response", found, "ms", ["importing", "first request"])
 
 
 PLOTS = (
@@ -124,34 +129,44 @@ PLOTS = (
         "leaderboard",
         "leaderboard page of 50 at 1,000,000 users",
         "leaderboard",
-        "Bars: a page and an own rank take a few milliseconds, plain ranking takes hundreds to thousands.",
+        "Bars: a page and a rank take a few milliseconds, plain ranking takes hundreds to thousands.",
         _board,
     ),
     Plot(
         "sync",
-        "growth of a batch's time from 10 to 500 events",
+        "growth of a batch's duration from 10 to 500 events",
         "sync",
-        "Lines: the time of a batch grows slowly with its events, one request each grows ten times as fast.",
+        "Lines: a batch's duration grows slowly with its events; with one request each, it grows ten times as fast.",
         _batch,
     ),
     Plot(
-        "breaker", "closed breaker, plain function", "breaker-closed", "Bars: microseconds a call, by breaker.", _closed
+        "breaker",
+        "closed breaker, plain function",
+        "breaker-closed",
+        "Bars: microseconds per call, by breaker.",
+        _closed,
     ),
     Plot(
         "breaker",
-        "calls that reach a dependency while it is down",
+        "calls that reach a dependency during its outage",
         "breaker-outage",
         "Lines: calls that reach a dependency before, during and after an outage, by breaker and kind of outage.",
         _outage,
     ),
-    Plot("load", "API under load, throughput", "load-rate", "Line: answers a second from 1 to 100 clients.", _rate),
+    Plot("load", "API under load, throughput", "load-rate", "Line: responses per second from 1 to 100 clients.", _rate),
     Plot("load", "API under load, latency", "load-latency", "Lines: p50, p95 and p99 from 1 to 100 clients.", _load),
-    Plot("load", "API under load, CPU a request", "load-cpu", "Bars: CPU of a request by part of the stack.", _spent),
+    Plot(
+        "load",
+        "API under load, CPU per request",
+        "load-cpu",
+        "Bars: CPU per request, by component of the stack.",
+        _spent,
+    ),
     Plot(
         "cold_start",
         "cold start, CPU",
         "cold-start",
-        "Bars: milliseconds of importing and of the first request, ours and the peer's, by function.",
+        "Bars: milliseconds of imports and of the first request, ours and the peer's, by function.",
         _cold,
     ),
 )

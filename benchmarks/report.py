@@ -19,10 +19,11 @@ RESULTS = Path(__file__).with_name("results.json")
 REPORT = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 _HEAD = """# Benchmarks
 
-Written by `make bench` (`make bench ONLY=leaderboard` for one) from `benchmarks/results.json`; do not edit by hand.
-`python -m benchmarks --report` writes page and plots anew from the results that are there.
-Each promise stands beside its peer or baseline, measured in turns in the same run: what disturbs the machine disturbs
-both, so trust the ratios more than the absolute figures. A promise that was missed is shown as missed.
+`make bench` generates this page from `benchmarks/results.json`; do not edit it by hand. `make bench ONLY=leaderboard`
+runs a single benchmark. `python -m benchmarks --report` regenerates page and plots from the existing results.
+
+Each promise is shown next to its peer or baseline. Both are measured alternately in the same run, so disturbances
+affect both: trust the ratios more than the absolute numbers. A missed promise is shown as missed.
 
 """
 

@@ -1,1 +1,1 @@
-"""The local stack: everything real, no Docker."""
+"""The local stack: real components, no Docker."""

@@ -19,7 +19,7 @@ _MOST_PROCESSES = 64  # a function
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run a command; 1 when it could not do what was asked."""
+    """Run a command; returns 1 if it failed."""
     options = _parser().parse_args(arguments)
     try:
         if options.command == "invoke":
@@ -36,19 +36,19 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m local", description="The local stack: everything real, no Docker.")
+    parser = argparse.ArgumentParser(prog="python -m local", description="The local stack: real components, no Docker.")
     parser.set_defaults(home=default_home())
     commands = parser.add_subparsers(dest="command", required=True)
-    serving = commands.add_parser("serve", help="bring everything up (PORT, HOST, STUDYSYNC_HOME)")
-    serving.add_argument("--port", default=os.environ.get("PORT") or "8000", help="where the API answers (PORT)")
+    serving = commands.add_parser("serve", help="start the whole stack (PORT, HOST, STUDYSYNC_HOME)")
+    serving.add_argument("--port", default=os.environ.get("PORT") or "8000", help="the API's port (PORT)")
     host = os.environ.get("HOST") or "localhost"
     if host.partition(".")[0] == socket.gethostname().partition(".")[0]:
-        host = "localhost"  # some shells export the machine's name as HOST, which nobody has asked for
-    serving.add_argument("--host", default=host, help="an address to answer on as well, 0.0.0.0 for all (HOST)")
+        host = "localhost"  # some shells export the machine's name as HOST, which the user did not choose
+    serving.add_argument("--host", default=host, help="an additional address to listen on, 0.0.0.0 for all (HOST)")
     template = os.environ.get("STUDYSYNC_TEMPLATE") or REPOSITORY / "template.yaml"
     serving.add_argument("--template", type=Path, default=template, help="a SAM template (STUDYSYNC_TEMPLATE)")
     most = os.environ.get("LOCAL_CONCURRENCY") or "4"
-    serving.add_argument("--concurrency", default=most, help="processes a function (LOCAL_CONCURRENCY)")
+    serving.add_argument("--concurrency", default=most, help="maximum processes per function (LOCAL_CONCURRENCY)")
     invoking = commands.add_parser("invoke", help="run one function of the running stack, as a schedule would")
     invoking.add_argument("function", help="its logical id in template.yaml")
     invoking.add_argument("event", nargs="?", default="{}", help="the event as JSON")
@@ -68,7 +68,7 @@ def _whole(name: str, text: str, lowest: int, highest: int) -> int:
 
 
 def invoke(home: Home, function: str, event: str) -> int:
-    """Invoke a function of the stack that runs on `home` and print its result; 1 when it failed."""
+    """Invoke a function of the stack running on `home` and print its result; returns 1 if it failed."""
     try:
         stack = json.loads((home.run / "stack.json").read_text())
         url = f"{stack['control']}/2015-03-31/functions/{function}/invocations"

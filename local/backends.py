@@ -1,4 +1,4 @@
-"""Everything the functions talk to, as real processes on free ports of 127.0.0.1.
+"""Everything the functions connect to, as real processes on free ports of 127.0.0.1.
 
     with Backends(tmp_path, durable=False) as backends:
         os.environ.update(backends.environment)      # SUPABASE_*, AWS_*, RESILIENCE_TABLE
@@ -6,9 +6,9 @@
         with backends.new_project() as project:      # in some 0.4 s: another database, copied from the template,
             project.environment, project.dsn         # with its own PostgREST and auth; dropped at the end
 
-Several may run at once, each in a home of its own. `postgres`, `project.postgrest`, `project.auth` and `dynamodb` are
-`Part`s: `kill()`, `freeze()`, `thaw()`, `restart()` one, and the others go on. Start from the main thread: the kernel
-ends the processes together with the thread that started them.
+Several can run at once, each in its own home. `postgres`, `project.postgrest`, `project.auth`, `project.gateway` and
+`dynamodb` are `Part`s: you can `kill()`, `freeze()`, `thaw()` or `restart()` one while the others keep running. Start
+from the main thread, because the kernel ends the processes when the thread that started them ends.
 """
 
 import itertools
@@ -37,30 +37,37 @@ from local.template import Template
 OnEvent = Callable[[str, float, str], None]
 DATABASE = "studysync"
 _TABLE = "ResilienceTable"  # its logical id in the template
-_REMOTE = ("SUPABASE_URL", "SUPABASE_SERVICE_ROLE_KEY")
-_REMOTE_OPTIONAL = ("SUPABASE_ANON_KEY", "SUPABASE_JWT_SECRET", "SUPABASE_REST_URL", "SUPABASE_AUTH_URL")
+_REMOTE_KEYS = ("SUPABASE_SECRET_KEY", "SUPABASE_SERVICE_ROLE_KEY")
+_REMOTE = ("SUPABASE_URL", *_REMOTE_KEYS, "SUPABASE_PUBLISHABLE_KEY", "SUPABASE_ANON_KEY", "SUPABASE_JWT_SECRET",
+           "SUPABASE_REST_URL", "SUPABASE_AUTH_URL")  # fmt: skip
 
 
 def remote_project() -> dict[str, str] | None:
-    """The real project that the shell points at with `SUPABASE_URL` and `SUPABASE_SERVICE_ROLE_KEY`; None without."""
-    if not all(os.environ.get(name) for name in _REMOTE):
+    """The real project that `SUPABASE_URL` and `SUPABASE_SECRET_KEY` of the shell name; None without.
+
+    `SUPABASE_SERVICE_ROLE_KEY` is the key of an older project.
+    """
+    if not os.environ.get("SUPABASE_URL") or not any(os.environ.get(name) for name in _REMOTE_KEYS):
         return None
-    return {name: os.environ[name] for name in (*_REMOTE, *_REMOTE_OPTIONAL) if os.environ.get(name)}
+    return {name: os.environ[name] for name in _REMOTE if os.environ.get(name)}
 
 
 class Backends:
     """PostgreSQL, PostgREST, auth and DynamoDB below one home folder.
 
     Args:
-        home: the folder, made when it is not there.
-        on_event: called with a part's name, the seconds it took to start, and where it is.
-        durable: False for tests: quicker, and the database is deleted at the end.
+        home: the folder, created if it does not exist.
+        on_event: called with a part's name, the seconds it took to start, and its address.
+        durable: False for tests: faster, and the database is deleted at the end.
         migrations: the folder with the migrations.
-        template: the SAM template whose tables are made.
+        template: the SAM template whose tables are created.
         programs: a folder with another PostgreSQL's `postgres` and `initdb`, such as `/usr/lib/postgresql/15/bin`.
-        token_seconds: how long access tokens are valid.
+        token_seconds: validity of access tokens; 0: as configured.
+        config: the project's `config.toml`.
+        limited: whether Auth enforces rate limits.
+        old_keys: whether the functions get the JWT keys of an older project.
         remote: the environment of a real project to use instead of starting one, see `remote_project`.
-        memory: what PostgreSQL may keep of its data, as `shared_buffers` has it.
+        memory: PostgreSQL's `shared_buffers`.
     """
 
     def __init__(
@@ -72,7 +79,10 @@ class Backends:
         migrations: Path = REPOSITORY / "supabase" / "migrations",
         template: Path = REPOSITORY / "template.yaml",
         programs: Path | None = None,
-        token_seconds: int = 3600,
+        token_seconds: int = 0,
+        config: Path = REPOSITORY / "supabase" / "config.toml",
+        limited: bool = True,
+        old_keys: bool = False,
         remote: Mapping[str, str] | None = None,
         memory: str = "64MB",
     ) -> None:
@@ -80,6 +90,7 @@ class Backends:
         self._on_event, self._durable = on_event, durable
         self.migrations, self._template = migrations, template
         self._programs, self._token_seconds = programs, token_seconds
+        self._config, self._limited, self._old_keys = config, limited, old_keys
         self._lock = HomeLock(self.home)
         self._numbers = itertools.count(1)
         self._parts: list[Part] = []
@@ -87,7 +98,7 @@ class Backends:
         self._remote, self._memory = remote, memory
 
     def start(self) -> Self:
-        """Bring everything up; what is up already goes down again when a part fails."""
+        """Start everything; if a part fails, those already running are stopped."""
         self.home.make()
         self._lock.acquire()
         try:
@@ -100,7 +111,7 @@ class Backends:
         return self
 
     def stop(self) -> None:
-        """End everything, the last started first."""
+        """Stop everything, in reverse order."""
         while self._parts:
             self._parts.pop().stop()
         if not self._durable and not self._remote and hasattr(self, "postgres"):
@@ -117,13 +128,15 @@ class Backends:
 
     @property
     def dsn(self) -> str | None:
-        """The superuser's connection string of the database; None when the stack points at a real project."""
+        """The superuser's connection string of the database; None with a real project."""
         return None if self._remote else self.project.dsn
 
     @property
     def environment(self) -> dict[str, str]:
-        """What the functions need to find all of it."""
-        project = self._remote or self.project.environment
+        """The environment variables with which the functions find all of it."""
+        local = None if self._remote else self.project
+        given = local and (local.legacy_environment if self._old_keys else local.environment)
+        project = self._remote or given or {}
         table = {"RESILIENCE_TABLE": self._tables[_TABLE]} if _TABLE in self._tables else {}
         return {
             **project,
@@ -135,17 +148,17 @@ class Backends:
 
     @property
     def operator_token(self) -> str:
-        """The token of one who may operate the stack."""
+        """An operator's token."""
         return next(iter(self._operators.values()))
 
     @property
     def parts(self) -> dict[str, Part]:
-        """Every running part by name."""
+        """All running parts by name."""
         return {part.child.name: part for part in self._parts}
 
     @contextmanager
     def new_project(self) -> Iterator[Project]:
-        """A project of its own for the length of the block: an empty copy of the migrated database."""
+        """A separate project for the duration of the block: an empty copy of the migrated database."""
         number = next(self._numbers)
         database = f"{DATABASE}_{number}"
         self.postgres.create_database(database, template=template_database(self.postgres, self.migrations))
@@ -156,13 +169,13 @@ class Backends:
             self.postgres.drop_database(database)
 
     def recover(self, part: Part) -> None:
-        """Wait for a part that was launched again, and give it back what it had kept in memory."""
+        """Wait for a restarted part, and restore what it had in memory."""
         part.wait()
         if part is self.dynamodb:
             self._tables = self.dynamodb.create_tables(Template.load(self._template))
 
     def migrate(self) -> list[str]:
-        """Apply migrations that are new and have PostgREST read the schema again; their names."""
+        """Apply new migrations and make PostgREST reload the schema; returns their names."""
         if self._remote:
             return []
         applied = migrate(self.project.dsn, self.migrations)
@@ -171,7 +184,7 @@ class Backends:
         return applied
 
     def allow(self, template: Template) -> None:
-        """Hold the functions to the policies of a template that has changed."""
+        """Enforce the policies of a changed template."""
         self.dynamodb.allow(template)
 
     def _start(self) -> None:
@@ -179,7 +192,7 @@ class Backends:
         self.keys = load_keys(self.home.data / "keys.json")
         self.ports = ports
         self._operators = load_operators(self.home.data / "operator-token")
-        # The slowest to start goes first and is waited for last.
+        # The slowest part starts first and is awaited last.
         self.dynamodb = DynamoDB(self.home, ports)
         launched = time.monotonic()
         self._launch(self.dynamodb)
@@ -207,12 +220,9 @@ class Backends:
         with self._timed("Migrations", lambda: f"{len(applied)} applied"):
             applied += self._prepare_database()
         self.project = self._project(DATABASE)
-        with self._timed("PostgREST", lambda: self.project.postgrest.url):
-            self._launch(self.project.postgrest)
-            self._launch(self.project.auth)
-            self.project.postgrest.wait()
-        with self._timed("Auth", lambda: f"{self.project.auth.origin}/auth/v1"):
-            self.project.auth.wait()
+        with self._timed("Supabase", lambda: f"{self.project.url}, mail at {self.project.url}/mailbox"):
+            self._parts += [self.project.postgrest, self.project.auth, self.project.gateway]
+            self.project.start()
 
     def _prepare_database(self) -> list[str]:
         if not self.postgres.has_database(DATABASE):
@@ -233,8 +243,10 @@ class Backends:
             self.postgres,
             self.keys,
             database=database,
+            config=self._config,
             suffix=suffix,
             token_seconds=self._token_seconds,
+            limited=self._limited,
         )
 
     def _launch(self, part: Part) -> None:

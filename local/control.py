@@ -1,4 +1,4 @@
-"""The stack's own endpoint on a port of its own: Lambda's Invoke API, and the pids of the running sandboxes.
+"""The stack's control endpoint on a separate port: Lambda's Invoke API, and the pids of the running sandboxes.
 
 POST /2015-03-31/functions/<LogicalId>/invocations     the event as body; errors marked by X-Amz-Function-Error
 GET  /functions                                        {"<LogicalId>": [pid, ...]}
@@ -16,7 +16,7 @@ from local.web_pages import OwnHostsOnly
 
 
 def create_control(fleet: Fleet) -> OwnHostsOnly:
-    """The ASGI application; closed to pages."""
+    """The ASGI application; it rejects requests from web pages."""
 
     async def invoke(request: Request) -> Response:
         name = request.path_params["name"]

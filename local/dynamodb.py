@@ -15,7 +15,7 @@ _TABLE_PROPERTIES = ("KeySchema", "AttributeDefinitions", "GlobalSecondaryIndexe
 
 
 class DynamoDB(Served):
-    """moto's DynamoDB. It keeps everything in memory: circuits, cache and counters start empty, as they may."""
+    """moto's DynamoDB, in memory: circuits, cache and counters start empty, which is harmless."""
 
     def __init__(self, home: Home, ports: Ports, *, name: str = "dynamodb") -> None:
         super().__init__(home, ports, name=name, module="local.dynamodb_server", health="/")
@@ -24,7 +24,7 @@ class DynamoDB(Served):
 
     @property
     def environment(self) -> dict[str, str]:
-        """What an AWS SDK needs to find it, and never the real one."""
+        """The environment variables that point an AWS SDK at it, never at the real one."""
         return {
             "AWS_ENDPOINT_URL_DYNAMODB": self.origin,
             "AWS_ACCESS_KEY_ID": "local",
@@ -34,12 +34,12 @@ class DynamoDB(Served):
         }
 
     def stop(self) -> None:
-        """End it, and forget what the functions may do."""
+        """Stop it, and delete the functions' permissions."""
         super().stop()
         self._permissions.unlink(missing_ok=True)
 
     def create_tables(self, template: Template) -> dict[str, str]:
-        """Create every table of the template that is not there; its name by logical id."""
+        """Create the tables of the template that do not exist yet; returns their names by logical id."""
         existing = set(self._call("ListTables", {})["TableNames"])
         names = {}
         for logical_id, properties in template.tables().items():
@@ -49,7 +49,7 @@ class DynamoDB(Served):
         return names
 
     def allow(self, template: Template) -> None:
-        """Hold every function to its policies from now on."""
+        """Enforce the policies of every function from now on."""
         write_permissions(self._permissions, template.permissions())
 
     def _create(self, name: str, properties: dict[str, Any]) -> None:
@@ -60,11 +60,11 @@ class DynamoDB(Served):
             self._call("UpdateTimeToLive", {"TableName": name, "TimeToLiveSpecification": expiry})
 
     def _call(self, operation: str, body: dict[str, Any]) -> dict[str, Any]:
-        """One request by hand: boto3 would cost the serving process 40 MB and half a second."""
+        """Send a request without boto3, which would cost the serving process 40 MB and half a second."""
         headers = {
             "Content-Type": "application/x-amz-json-1.0",
             "X-Amz-Target": f"DynamoDB_20120810.{operation}",
-            # moto reads the region from it and leaves the signature alone.
+            # moto reads the region from it and ignores the signature.
             "Authorization": f"AWS4-HMAC-SHA256 Credential=local/20250101/{_REGION}/dynamodb/aws4_request, Signature=-",
         }
         request = Request(self.origin, json.dumps(body).encode(), headers)  # noqa: S310 - our own

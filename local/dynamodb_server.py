@@ -1,4 +1,4 @@
-"""The program of the DynamoDB part: moto's WSGI application for this one service, on a thread a connection."""
+"""The program of the DynamoDB part: moto's WSGI application for this one service, with a thread per connection."""
 
 import json
 import logging
@@ -19,19 +19,19 @@ PERMISSIONS_VARIABLE = "LOCAL_PERMISSIONS"
 
 
 class _Handler(MotoRequestHandler):
-    """Keeps connections open: an SDK would otherwise connect for every call."""
+    """Keeps connections open; otherwise an SDK would connect for every call."""
 
     protocol_version = "HTTP/1.1"
-    # An answer goes out in two writes; without this the second waits 40 ms for the client's delayed acknowledgement.
+    # A response is sent in two writes; without this, the second waits 40 ms for the client's delayed acknowledgement.
     disable_nagle_algorithm = True
 
 
 def one_at_a_time(application: Wsgi) -> Wsgi:
-    """Serialise requests: moto checks a condition and writes in two steps; DynamoDB does so in one."""
+    """Serialise requests: moto checks a condition and writes in two steps, DynamoDB in one."""
     lock = Lock()
 
     def serve(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        if environ["REQUEST_METHOD"] == "GET":  # DynamoDB's own requests are all POST; this one asks whether we live
+        if environ["REQUEST_METHOD"] == "GET":  # a health check: DynamoDB's own are POST
             start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "2")])
             return [b"ok"]
         with lock:
@@ -41,7 +41,7 @@ def one_at_a_time(application: Wsgi) -> Wsgi:
 
 
 def closed_to_pages(application: Wsgi) -> Wsgi:
-    """Refuse what pages send: moto allows every origin, and has orders that take nothing but a POST."""
+    """Reject requests from web pages: moto allows every origin, and has commands that need only a POST."""
 
     def serve(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         sent = {name[5:].lower().replace("_", "-"): value for name, value in environ.items() if name[:5] == "HTTP_"}

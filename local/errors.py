@@ -2,8 +2,8 @@
 
 
 class StackError(Exception):
-    """Something the person at the keyboard can do something about; the text says what."""
+    """An error that the user can fix; the text says how."""
 
 
 class PartFailedError(StackError):
-    """A part of the stack did not come up, or went away while it was coming up."""
+    """A part of the stack failed to start, or ended while it was starting."""

@@ -1,4 +1,4 @@
-"""Where one stack keeps its things: the layout of its home folder, its lock and the ports it had last time."""
+"""The layout of a stack's home folder, its lock, and the ports of its last run."""
 
 import fcntl
 import json
@@ -13,12 +13,12 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 
 
 def default_home() -> Path:
-    """`STUDYSYNC_HOME`, or `.local` in the repository."""
+    """Return `STUDYSYNC_HOME`, or `.local` in the repository."""
     return Path(os.environ.get("STUDYSYNC_HOME") or REPOSITORY / ".local").expanduser().resolve()
 
 
 def cache_folder() -> Path:
-    """Downloads that every stack shares: `STUDYSYNC_CACHE`, or `.local/cache` in the repository."""
+    """Return the folder of downloads shared by all stacks: `STUDYSYNC_CACHE`, or `.local/cache` in the repository."""
     return Path(os.environ.get("STUDYSYNC_CACHE") or REPOSITORY / ".local" / "cache").expanduser().resolve()
 
 
@@ -30,12 +30,12 @@ class Home:
 
     @property
     def data(self) -> Path:
-        """What survives a restart."""
+        """Data that survives a restart."""
         return self.root / "data"
 
     @property
     def logs(self) -> Path:
-        """One file a part and a function."""
+        """One log file per part and function."""
         return self.root / "logs"
 
     @property
@@ -44,21 +44,21 @@ class Home:
         return self.root / "run"
 
     def make(self) -> None:
-        """Create the folders, readable by their owner alone, because keys and data lie there."""
+        """Create the folders, readable only by their owner, because they contain keys and data."""
         self.root.mkdir(parents=True, exist_ok=True)
         for folder in (self.data, self.logs, self.run):
             folder.mkdir(mode=0o700, exist_ok=True)
 
 
 class HomeLock:
-    """Held while a stack runs on a home; the kernel drops it with the process, however that ended."""
+    """Held while a stack runs on a home; the kernel releases it when the process ends, however it ends."""
 
     def __init__(self, home: Home) -> None:
         self._path = home.root / "lock"
         self._descriptor: int | None = None
 
     def acquire(self) -> None:
-        """Take the lock, or raise StackError when another stack has it."""
+        """Take the lock, or raise StackError if another stack has it."""
         descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -74,14 +74,14 @@ class HomeLock:
         self._descriptor = descriptor
 
     def release(self) -> None:
-        """Give the lock up; harmless when it was never taken."""
+        """Release the lock; harmless if it was never taken."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
 
 
 def is_free(port: int) -> bool:
-    """Whether 127.0.0.1:port can be listened on now."""
+    """Return whether 127.0.0.1:port is free."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -92,7 +92,7 @@ def is_free(port: int) -> bool:
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on at this moment."""
+    """Return a free port of 127.0.0.1."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -100,14 +100,14 @@ def free_port() -> int:
 
 
 class Ports:
-    """Free ports by name, the same as last time where possible, so that tokens and URLs outlive a restart."""
+    """Free ports by name, the same as last time if possible, so that tokens and URLs survive a restart."""
 
     def __init__(self, home: Home) -> None:
         self._path = home.data / "ports.json"
         self._known: dict[str, int] = json.loads(self._path.read_text()) if self._path.exists() else {}
 
     def take(self, name: str, *, fresh: bool = False) -> int:
-        """The port for `name`; `fresh` asks for another one, after the remembered one was lost to somebody."""
+        """The port for `name`; `fresh` requests another one, after the remembered one was taken."""
         port = self._known.get(name)
         if port is None or fresh or not is_free(port):
             port = free_port()

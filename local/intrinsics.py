@@ -16,7 +16,7 @@ PSEUDO_PARAMETERS: Mapping[str, str] = {
 
 
 class UnresolvableError(Exception):
-    """The value is known only to a deployed stack."""
+    """The value is known only in a deployed stack."""
 
 
 class _Loader(yaml.SafeLoader):
@@ -41,7 +41,7 @@ _Loader.add_multi_constructor("!", _long_form)
 
 
 def read_template(text: str) -> dict[str, Any]:
-    """A template's text as plain data, intrinsic functions in their long form."""
+    """Return a template's text as plain data, with intrinsic functions in their long form."""
     return yaml.load(text, Loader=_Loader) or {}  # noqa: S506 - derived from SafeLoader
 
 
@@ -50,7 +50,7 @@ class Resolver:
 
     Args:
         document: the whole template.
-        resources: what `!Ref` of a resource gives; a resource that is not in it is unresolvable.
+        resources: the values of `!Ref` for resources; resources that are not in it are unresolvable.
         parameters: values that replace the parameters' defaults.
     """
 
@@ -75,7 +75,7 @@ class Resolver:
         }
 
     def resolve(self, value: Any) -> Any:
-        """`value` with every intrinsic function in it replaced, or UnresolvableError."""
+        """Return `value` with all intrinsic functions replaced, or raise UnresolvableError."""
         if isinstance(value, list):
             return [self.resolve(entry) for entry in value]
         if not isinstance(value, dict):

@@ -1,11 +1,12 @@
-"""The secrets of one stack: made once, kept in its home with mode 0600, and the API keys signed with them."""
+"""The secrets of a stack: generated once, stored in its home with mode 0600, and the API keys signed with them."""
 
 import base64
+import hashlib
 import json
 import os
 import secrets
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import jwt
@@ -21,26 +22,36 @@ _TEN_YEARS = 10 * 365 * 24 * 3600
 
 @dataclass(frozen=True)
 class Keys:
-    """What one stack signs and opens doors with.
+    """A stack's keys and passwords.
 
     Attributes:
         jwt_secret: the shared secret of the API keys (HS256).
         signing_key: PEM of the private key that signs users' access tokens (ES256).
-        key_id: how those tokens name it.
-        password: of every database role that logs in.
-        anon_key, service_role_key: the project's two API keys.
+        key_id: the `kid` of those tokens.
+        password: of every database role that can log in.
+        publishable_key: the API key for clients (`sb_publishable_...`).
+        secret_keys: the API keys for servers (`sb_secret_...`), all equivalent.
+        anon_key, service_role_key: the API keys of older projects, which are JWTs.
     """
 
     jwt_secret: str
     signing_key: str
     key_id: str
     password: str
+    publishable_key: str
+    secret_keys: tuple[str, ...]
     anon_key: str
     service_role_key: str
 
+    @classmethod
+    def read(cls, path: Path) -> "Keys":
+        """The keys in a file."""
+        found = json.loads(path.read_text())
+        return cls(**{**found, "secret_keys": tuple(found["secret_keys"])})
+
     @property
     def private_key(self) -> ec.EllipticCurvePrivateKey:
-        """The signing key, read."""
+        """The signing key as an object."""
         key = serialization.load_pem_private_key(self.signing_key.encode(), None)
         assert isinstance(key, ec.EllipticCurvePrivateKey)
         return key
@@ -51,22 +62,26 @@ class Keys:
         return {**key, "kid": self.key_id, "alg": "ES256", "use": "sig", "key_ops": ["verify"]}
 
     def verification_jwks(self) -> str:
-        """Everything that tokens of this project may be signed with, for PostgREST."""
+        """The JWKS of all keys that may sign this project's tokens, for PostgREST."""
         secret = base64.urlsafe_b64encode(self.jwt_secret.encode()).rstrip(b"=").decode()
         return json.dumps({"keys": [{"kty": "oct", "alg": "HS256", "k": secret}, self.public_jwk()]})
 
 
 def load_keys(path: Path) -> Keys:
-    """The keys kept at `path`, made there the first time."""
-    if path.exists():
-        return Keys(**json.loads(path.read_text()))
-    keys = _make()
+    """Return the keys stored at `path`; missing ones are generated."""
+    kept = json.loads(path.read_text()) if path.exists() else {}
+    if not {each.name for each in fields(Keys)} <= kept.keys():
+        write_keys(path, Keys(**{**asdict(_make()), **kept}))
+    return Keys.read(path)
+
+
+def write_keys(path: Path, keys: Keys) -> None:
+    """Store `keys` at `path`, where running processes read them again."""
     _write_secret(path, json.dumps(asdict(keys)))
-    return keys
 
 
 def load_operators(path: Path) -> dict[str, str]:
-    """Operators' tokens by name: `OPERATOR_TOKENS` of the shell, or one that is kept at `path`, made the first time."""
+    """Return operators' tokens by name: `OPERATOR_TOKENS` of the shell, or a generated one stored at `path`."""
     given = os.environ.get("OPERATOR_TOKENS")
     if given:
         return _read_operators(given)
@@ -81,7 +96,7 @@ def _read_operators(text: str) -> dict[str, str]:
     except ValueError:
         found = None
     if not isinstance(found, dict) or not found or not all(isinstance(token, str) for token in found.values()):
-        raise StackError('OPERATOR_TOKENS must hold names and tokens as JSON: {"ana": "<32 characters or more>"}')
+        raise StackError('OPERATOR_TOKENS must map names to tokens as JSON: {"ana": "<32 characters or more>"}')
     short = [name for name, token in found.items() if len(token) < _SHORTEST_TOKEN]
     if short:
         raise StackError(f"OPERATOR_TOKENS: the token of {short[0]} is shorter than {_SHORTEST_TOKEN} characters")
@@ -106,9 +121,17 @@ def _make() -> Keys:
         signing_key=pem.decode(),
         key_id=secrets.token_hex(8),
         password=secrets.token_hex(16),
+        publishable_key=new_api_key("publishable"),
+        secret_keys=(new_api_key("secret"),),
         anon_key=_api_key("anon", jwt_secret),
         service_role_key=_api_key("service_role", jwt_secret),
     )
+
+
+def new_api_key(kind: str) -> str:
+    """Return an API key that is not a JWT: `sb_<kind>_`, random characters, and a checksum."""
+    drawn = secrets.token_urlsafe(16)[:22]
+    return f"sb_{kind}_{drawn}_{hashlib.sha256(drawn.encode()).hexdigest()[:8]}"
 
 
 def _api_key(role: str, secret: str) -> str:

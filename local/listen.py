@@ -1,4 +1,4 @@
-"""Listening sockets for the gateway, taken before anything else is started, and uvicorn over them."""
+"""Listening sockets for the gateway, opened before anything else starts, and uvicorn on top of them."""
 
 import asyncio
 import errno
@@ -17,7 +17,7 @@ _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 def take_port(port: int, host: str = "localhost") -> list[socket.socket]:
-    """Sockets on every address that `localhost` may stand for, and on `host`; StackError when the port is taken."""
+    """Open sockets on every address that `localhost` may mean, and on `host`; StackError if the port is in use."""
     taken: list[socket.socket] = []
     try:
         for address in _addresses(host):
@@ -32,16 +32,16 @@ def take_port(port: int, host: str = "localhost") -> list[socket.socket]:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches a host."""
+    """Return whether a host is reachable only from this machine."""
     return host == "localhost" or ipaddress.ip_address(host).is_loopback
 
 
 def network_address(host: str) -> str:
-    """What others on the network call `host`: itself, or for all addresses the one that leads out of this machine."""
+    """Return the address at which others on the network reach `host`."""
     if not ipaddress.ip_address(host).is_unspecified:
         return host
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe, suppress(OSError):
-        probe.connect(("192.0.2.1", 9))  # sends nothing: it asks the routes alone
+        probe.connect(("192.0.2.1", 9))  # sends nothing: it only consults the routing table
         address: str = probe.getsockname()[0]
         return address
     return socket.gethostname()
@@ -58,12 +58,12 @@ def _addresses(host: str) -> list[_Address]:
 
 
 class _NoIPv6Error(Exception):
-    """A machine without IPv6 on its loopback."""
+    """This machine has no IPv6 loopback."""
 
 
 def _bind(address: _Address, port: int) -> socket.socket:
-    """Listening from now on: whoever calls while the stack comes up waits, and is answered then."""
-    # With the protocol spelled out: asyncio sets TCP_NODELAY only then, and without it every answer takes 40 ms.
+    """Listen from now on: clients that connect while the stack starts are answered once it is ready."""
+    # The protocol must be explicit: only then asyncio sets TCP_NODELAY, without which every response takes 40 ms.
     family = socket.AF_INET if isinstance(address, ipaddress.IPv4Address) else socket.AF_INET6
     try:
         listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
@@ -82,12 +82,12 @@ def _bind(address: _Address, port: int) -> socket.socket:
         if address.is_loopback and family is socket.AF_INET6:
             raise _NoIPv6Error from error
         reason = (error.strerror or str(error)).lower()
-        raise StackError(f"{address} port {port} cannot be listened on: {reason}") from error
+        raise StackError(f"Cannot listen on {address} port {port}: {reason}") from error
     return listener
 
 
 class Server(uvicorn.Server):
-    """uvicorn as one task among others, which leaves the signals to the stack."""
+    """uvicorn as a task, which leaves signal handling to the stack."""
 
     def __init__(self, application: Any) -> None:
         super().__init__(
@@ -99,7 +99,7 @@ class Server(uvicorn.Server):
                 log_level="warning",
                 access_log=False,
                 server_header=False,
-                proxy_headers=False,  # by itself uvicorn believes X-Forwarded-For of whoever calls from this machine
+                proxy_headers=False,  # by default uvicorn trusts X-Forwarded-For from this machine
                 timeout_graceful_shutdown=2,
             )
         )
@@ -112,17 +112,17 @@ class Server(uvicorn.Server):
         yield
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start, and say so."""
+        """Start, and report it."""
         await super().startup(sockets)
         self._up.set()
 
     async def begin(self, sockets: list[socket.socket]) -> None:
-        """Start serving, and return once it does."""
+        """Start serving; returns once it does."""
         self._task = asyncio.get_running_loop().create_task(self.serve(sockets))
         await self._up.wait()
 
     async def finish(self) -> None:
-        """Stop serving, after the requests in hand or two seconds."""
+        """Stop serving, after current requests finish or two seconds pass."""
         self.should_exit = True
         if self._task is not None:
             with suppress(asyncio.CancelledError):

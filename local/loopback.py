@@ -1,4 +1,4 @@
-"""Requests to our own parts, which never go through a proxy, whatever the shell has set for the rest of the world."""
+"""Requests to the stack's own parts, which never go through a proxy, whatever the shell has configured."""
 
 from urllib.request import ProxyHandler, build_opener
 

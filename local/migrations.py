@@ -1,4 +1,4 @@
-"""The database's schema: Supabase's own part first, then the project's migrations, each once."""
+"""The database's schema: Supabase's own part first, then the project's migrations, each applied once."""
 
 import hashlib
 from dataclasses import dataclass
@@ -20,18 +20,18 @@ create table supabase_migrations.schema_migrations (
 
 @dataclass(frozen=True)
 class Migration:
-    """One file of `supabase/migrations`, named `<version>_<name>.sql`."""
+    """A file of `supabase/migrations`, named `<version>_<name>.sql`."""
 
     path: Path
 
     @property
     def version(self) -> str:
-        """The number that orders it."""
+        """The number by which migrations are ordered."""
         return self.path.stem.partition("_")[0]
 
     @property
     def name(self) -> str:
-        """What it is about."""
+        """The description in the file's name."""
         return self.path.stem.partition("_")[2]
 
     @property
@@ -46,7 +46,7 @@ def find_migrations(folder: Path) -> list[Migration]:
 
 
 def fingerprint(folder: Path) -> str:
-    """A short hash of everything that shapes the schema, to name a template database by."""
+    """Return a short hash of everything that affects the schema, used to name a template database."""
     digest = hashlib.sha256(PRELUDE.read_bytes())
     for migration in find_migrations(folder):
         digest.update(f"{migration.path.name}\0{migration.sha}\0".encode())
@@ -54,15 +54,15 @@ def fingerprint(folder: Path) -> str:
 
 
 def migrate(dsn: str, folder: Path) -> list[str]:
-    """Bring a database up to date; the names of the migrations that were applied now."""
+    """Apply the migrations that are missing; returns their names."""
     with psycopg.connect(dsn, autocommit=True) as connection:
         if not _has_history(connection):
             with connection.transaction():
                 connection.execute(read_sql(PRELUDE))
                 connection.execute(_HISTORY)
-        rows = connection.execute("select version, sha from supabase_migrations.schema_migrations").fetchall()
-        applied: dict[str, str] = dict(rows)
-        pending = [migration for migration in find_migrations(folder) if _is_pending(migration, applied)]
+        migrations = find_migrations(folder)
+        applied = _applied(connection, {migration.version: migration.name for migration in migrations})
+        pending = [migration for migration in migrations if _is_pending(migration, applied)]
         for migration in pending:
             _apply(connection, migration)
         return [migration.path.name for migration in pending]
@@ -73,13 +73,28 @@ def _has_history(connection: psycopg.Connection) -> bool:
     return bool(row and row[0])
 
 
+def _applied(connection: psycopg.Connection, names: dict[str, str]) -> dict[str, str]:
+    """Return the hashes of the applied migrations by version; StackError if these migrations do not start with them."""
+    applied = {}
+    for version, name, sha in connection.execute(
+        "select version, name, sha from supabase_migrations.schema_migrations"
+    ):
+        if names.get(version) != name:
+            raise StackError(
+                f"The local data was created by other migrations: {version}_{name}.sql does not exist here. Go back to "
+                "the code that created it, or run `make clean` to start with an empty database."
+            )
+        applied[version] = sha
+    return applied
+
+
 def _is_pending(migration: Migration, applied: dict[str, str]) -> bool:
     if migration.version not in applied:
         return True
     if applied[migration.version] != migration.sha:
         raise StackError(
-            f"{migration.path.name} was changed after it had been applied here. Add a new migration, or run "
-            "`make clean` to start with an empty database."
+            f"{migration.path.name} was changed after it had been applied here. Revert it and add a new migration, or "
+            "run `make clean` to start with an empty database."
         )
     return False
 
@@ -98,11 +113,11 @@ def _apply(connection: psycopg.Connection, migration: Migration) -> None:
 
 
 def template_database(postgres: Postgres, folder: Path) -> str:
-    """The name of a database with the whole schema and no rows, made when it is not there yet."""
+    """Return the name of a database with the whole schema and no rows, created if it does not exist yet."""
     name = f"template_{fingerprint(folder)}"
     if not postgres.has_database(name):
         building = f"{name}_building"
-        postgres.drop_database(building)  # of a build that was cut off
+        postgres.drop_database(building)  # of a build that was interrupted
         migrate(postgres.create_database(building), folder)
         postgres.rename_database(building, name)
     return name

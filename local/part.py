@@ -1,4 +1,4 @@
-"""What every backing part of the stack offers, so that tests can break one at a time."""
+"""The interface of every backing part of the stack, with which tests can break one at a time."""
 
 import signal
 from abc import ABC, abstractmethod
@@ -25,7 +25,7 @@ class Part(ABC):
         self.wait()
 
     def stop(self) -> None:
-        """End it in order; harmless when it is not running."""
+        """Stop it gracefully; harmless if it is not running."""
         self.child.stop()
 
     @property
@@ -34,18 +34,18 @@ class Part(ABC):
         return self.child.pid
 
     def kill(self) -> None:
-        """End it as a crash would."""
+        """Kill it, as a crash would."""
         self.child.kill()
 
     def freeze(self) -> None:
-        """Stop its clock: it keeps its connections and answers nothing."""
+        """Suspend it: it keeps its connections and answers nothing."""
         self.child.send(signal.SIGSTOP)
 
     def thaw(self) -> None:
-        """Let it go on after `freeze`."""
+        """Resume it after `freeze`."""
         self.child.send(signal.SIGCONT)
 
     def restart(self) -> None:
-        """Stop and start it again, on the same port."""
+        """Stop it and start it again on the same port."""
         self.stop()
         self.start()

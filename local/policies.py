@@ -1,7 +1,7 @@
-"""IAM for the one table: what the template's policies let each function do, and a guard that holds them to it.
+"""IAM for the one table: what the template's policies let each function do, and a guard that enforces them.
 
-A function's process calls DynamoDB under its logical id as access key. Without the guard a permission that is missing
-would be found out after the deployment only, and by nobody: without the table the functions go on alone.
+A function's process calls DynamoDB with its logical id as access key. Without the guard, a missing permission would
+show up only after deployment, and go unnoticed even then, because functions work without the table.
 """
 
 import fnmatch
@@ -22,28 +22,28 @@ _TOLD = 1000
 
 @dataclass(frozen=True)
 class Permission:
-    """An action, such as `dynamodb:GetItem`, on the items whose partition key is like one of the patterns."""
+    """An action, such as `dynamodb:GetItem`, on items whose partition key matches one of the patterns."""
 
     action: str
     keys: tuple[str, ...]
 
     def covers(self, action: str, key: str) -> str | None:
-        """Return the pattern that lets this action use this key."""
+        """Return the pattern that allows this action on this key."""
         if action != self.action:
             return None
         return next((pattern for pattern in self.keys if fnmatch.fnmatchcase(key, pattern)), None)
 
 
 def permissions(policies: Iterable[Any]) -> Iterator[Permission]:
-    """Yield what a function's policies allow of DynamoDB; StackError for what the guard could not hold it to."""
+    """Yield what a function's policies allow on DynamoDB; StackError for policies that the guard cannot enforce."""
     documents = (policy for policy in policies if isinstance(policy, Mapping))  # SAM's own policies go by name
     for statement in (each for policy in documents for each in policy["Statement"]):
-        given = statement.get("Action", "dynamodb:*")  # NotAction, which may be anything
+        given = statement.get("Action", "dynamodb:*")  # NotAction, which could mean anything
         for action in [given] if isinstance(given, str) else given:
             if action.startswith("dynamodb:"):
                 if "*" in action or statement["Effect"] != "Allow":
                     raise StackError(
-                        f"The local stack reads policies that allow single actions of DynamoDB: {statement}"
+                        f"The local stack supports only policies that allow single actions of DynamoDB: {statement}"
                     )
                 yield Permission(action, _keys(statement.get("Condition", {})))
 
@@ -55,23 +55,23 @@ def _keys(condition: Mapping[str, Any]) -> tuple[str, ...]:
         case {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": [*patterns]}} if len(condition) == 1:
             return tuple(patterns)
         case _:
-            raise StackError(f"The local stack reads conditions on dynamodb:LeadingKeys only, not {condition}")
+            raise StackError(f"The local stack supports only conditions on dynamodb:LeadingKeys, not {condition}")
 
 
 def write_permissions(path: Path, functions: Mapping[str, Iterable[Permission]]) -> None:
-    """Tell the guard what each function may do."""
+    """Write each function's permissions for the guard."""
     aside = path.with_suffix(".new")
     aside.write_text(json.dumps({name: [[p.action, p.keys] for p in found] for name, found in functions.items()}))
     aside.rename(path)
 
 
 class Guard:
-    """Refuses what a function's policies do not allow, as DynamoDB does; other access keys may do everything.
+    """Rejects what a function's policies do not allow, as DynamoDB does; other access keys may do everything.
 
     Args:
         application: DynamoDB.
-        path: What `write_permissions` wrote; read again when it changes, nobody is restricted while it is not there.
-        tell: Called with each kind of call once: function, action, the pattern that allows it or None, and the key.
+        path: written by `write_permissions`; read again when it changes. If it does not exist, nothing is rejected.
+        tell: called once for each kind of call: function, action, the pattern that allows it or None, and the key.
     """
 
     def __init__(self, application: Wsgi, path: Path, tell: Callable[[dict[str, str | None]], None]) -> None:
@@ -120,7 +120,7 @@ class Guard:
 
 
 def _partition_key(request: Mapping[str, Any]) -> str:
-    """Return the key that a request is about, in any of the forms that the store and boto3 write."""
+    """Return the partition key of a request, in any of the forms that the store and boto3 use."""
     values = request.get("Key") or request.get("Item") or {}
     if "pk" in values:
         return str(values["pk"]["S"])

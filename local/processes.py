@@ -1,7 +1,7 @@
 """Child processes that never outlive the stack.
 
-Three nets below each other: `stop` ends a child; the kernel ends it when its parent dies (Linux); and a record of its
-pid and start time lets the next start end what is still there, and nothing else.
+There are three safety nets: `stop` ends a child; the kernel ends it when its parent dies (Linux); and from a record of
+its pid and start time, the next start ends what is still running, and nothing else.
 """
 
 import ctypes
@@ -21,29 +21,29 @@ import psutil
 from local.errors import PartFailedError
 
 _PR_SET_PDEATHSIG = 1
-# Loaded before any fork: between fork and exec a child must not open libraries.
+# Loaded before any fork, because a child must not open libraries between fork and exec.
 _LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
 
 def die_with_parent(number: signal.Signals) -> Callable[[], None] | None:
-    """A `preexec_fn` that has the kernel send `number` to the child once the thread that started it is gone."""
+    """Return a `preexec_fn` that makes the kernel send `number` to the child once the thread that started it ends."""
     if _LIBC is None:
         return None
     libc, parent = _LIBC, os.getpid()
 
     def arrange() -> None:
         libc.prctl(_PR_SET_PDEATHSIG, int(number), 0, 0, 0)
-        if os.getppid() != parent:  # it died between the fork and the call above
+        if os.getppid() != parent:  # the parent died between the fork and the call above
             os._exit(1)
 
     return arrange
 
 
 def started_at(pid: int) -> str | None:
-    """When the process started, as a mark that tells it from a later one with the same pid; None when it is gone."""
+    """Return when the process started, which tells it from a later one with the same pid; None if it has ended."""
     try:
         if sys.platform == "linux":
-            # Clock ticks since boot: unlike a wall-clock time they do not move when the clock is set.
+            # Clock ticks since boot: unlike wall-clock time, they do not change when the clock is set.
             return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
         return str(psutil.Process(pid).create_time())
     except (OSError, psutil.Error):
@@ -51,14 +51,14 @@ def started_at(pid: int) -> str | None:
 
 
 def record(folder: Path, name: str, pid: int) -> Path:
-    """Write down that `pid` belongs to this stack."""
+    """Record that `pid` belongs to this stack."""
     path = folder / f"{name}.json"
     path.write_text(json.dumps({"pid": pid, "started": started_at(pid)}))
     return path
 
 
 def end_orphans(folder: Path) -> list[str]:
-    """End what an earlier run recorded in `folder` and left running; the names of those ended."""
+    """End the processes that an earlier run recorded in `folder` and left running; returns their names."""
     ended = []
     for path in sorted(folder.glob("*.pid.json")):
         with suppress(ValueError, KeyError):
@@ -72,7 +72,7 @@ def end_orphans(folder: Path) -> list[str]:
 
 def _end(process: psutil.Process) -> None:
     with suppress(psutil.Error):
-        # SIGINT lets PostgreSQL shut down in order, and ends the others just as well.
+        # SIGINT makes PostgreSQL shut down gracefully, and ends the others as well.
         process.send_signal(signal.SIGINT)
         process.wait(5)
     with suppress(psutil.Error):
@@ -82,7 +82,7 @@ def _end(process: psutil.Process) -> None:
 
 @dataclass
 class Child:
-    """One process of the stack, in a process group of its own so that Ctrl-C reaches only the stack itself."""
+    """A process of the stack, in its own process group so that Ctrl-C reaches only the stack itself."""
 
     name: str
     log: Path
@@ -120,11 +120,11 @@ class Child:
 
     @property
     def running(self) -> bool:
-        """Whether it was started and has not ended."""
+        """Whether it was started and is still running."""
         return self._process is not None and self._process.poll() is None
 
     def wait_until(self, ready: Callable[[], bool], timeout: float = 30.0) -> None:
-        """Wait until `ready()`, at most `timeout` seconds; PartFailedError with the log's end when it does not come."""
+        """Wait until `ready()`; PartFailedError with the log's end after `timeout` seconds, or if the process ends."""
         end = time.monotonic() + timeout
         while not ready():
             if not self.running or time.monotonic() > end:
@@ -134,11 +134,11 @@ class Child:
             time.sleep(0.01)
 
     def tail(self, lines: int = 8) -> str:
-        """The last lines of the log."""
+        """Return the last lines of the log."""
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
 
     def send(self, number: signal.Signals) -> list[psutil.Process]:
-        """Send a signal to it and to its children; who got it."""
+        """Send a signal to it and to its children; returns the pids that received it."""
         family: list[psutil.Process] = []
         with suppress(psutil.NoSuchProcess):
             family += [psutil.Process(self.pid), *psutil.Process(self.pid).children(recursive=True)]
@@ -148,14 +148,14 @@ class Child:
         return family
 
     def kill(self) -> None:
-        """SIGKILL, as a crash would end it, to the last of its children."""
+        """Send SIGKILL, as in a crash, also to all of its children."""
         if self._process is not None and self.running:
             family = self.send(signal.SIGKILL)
             self._process.wait()
             psutil.wait_procs(family, timeout=self.grace)
 
     def stop(self) -> None:
-        """End it in order, by force after the grace period; harmless when it is not running."""
+        """Stop it gracefully, and by force after the grace period; harmless if it is not running."""
         if self._process is None:
             return
         if self.running:

@@ -1,4 +1,4 @@
-"""`python -m local serve`: the whole stack from its first process to its last."""
+"""`python -m local serve`: the whole stack, from start to shutdown."""
 
 import asyncio
 import json
@@ -14,6 +14,7 @@ from types import FrameType
 from local.backends import Backends, remote_project
 from local.console import Terminal
 from local.control import create_control
+from local.docs_page import fetch_docs_page
 from local.errors import StackError
 from local.gateway.app import Gateway
 from local.gateway.events import new_trace_id
@@ -39,7 +40,7 @@ def serve(
     host: str = "localhost",
     backends: type[Backends] = Backends,
 ) -> None:
-    """Run the stack until SIGINT or SIGTERM; StackError when it cannot."""
+    """Run the stack until SIGINT or SIGTERM; StackError if it cannot run."""
     began = time.monotonic()
     terminal = Terminal()
     sockets = take_port(port, host)
@@ -48,12 +49,17 @@ def serve(
         remote = remote_project()
         if remote:
             terminal.say(f"  Supabase is the project at {remote['SUPABASE_URL']}")
-        with backends(home, on_event=terminal.part, template=template, remote=remote) as parts:
+        fetch_docs_page()
+        limited = os.environ.get("AUTH_RATE_LIMITS") != "off"
+        old_keys = os.environ.get("API_KEYS") == "old"
+        with backends(
+            home, on_event=terminal.part, template=template, limited=limited, old_keys=old_keys, remote=remote
+        ) as parts:
             stack = Stack(parts, template, sockets, terminal, began=began, host=host, concurrency=concurrency)
             with suppress(KeyboardInterrupt):
                 asyncio.run(stack.run())
             for number in (signal.SIGINT, signal.SIGTERM):
-                signal.signal(number, signal.SIG_IGN)  # impatience would only leave something running
+                signal.signal(number, signal.SIG_IGN)  # a second Ctrl-C would only leave something running
             terminal.say("Stopping")
     except KeyboardInterrupt:
         terminal.say("Stopped before it was up")
@@ -67,7 +73,7 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
 
 
 class Stack:
-    """Gateway, functions, schedules and watchers over running backends."""
+    """Gateway, functions, schedules and file watchers on top of running backends."""
 
     def __init__(
         self,
@@ -88,7 +94,7 @@ class Stack:
         self._tasks: list[asyncio.Task[None]] = []
 
     async def run(self) -> None:
-        """Serve until a signal."""
+        """Serve until a signal arrives."""
         self._watch_signals()
         template = Template.load(self._path)
         limits = Limits(most=self._concurrency)
@@ -120,22 +126,26 @@ class Stack:
 
     def _announce(self, port: int, control: int, functions: int) -> None:
         url = f"http://localhost:{port}"
-        record = {
+        self._facts = {
             "url": url,
             "control": f"http://127.0.0.1:{control}",
             "dsn": self._backends.dsn,
             "environment": self._backends.environment,
             "logs": str(self._home.logs),
-            "pids": {"stack": os.getpid(), **{name: part.pid for name, part in self._backends.parts.items()}},
         }
-        aside = self._home.run / "stack.new"
-        aside.touch(mode=0o600)
-        aside.write_text(json.dumps(record, indent=2))
-        aside.rename(self._home.run / "stack.json")
+        self._record()
         dashboard = f"{url}/health/dashboard#token={self._backends.operator_token}"
         if not is_loopback(self._host):
             self._terminal.shared(f"http://{network_address(self._host)}:{port}")
         self._terminal.ready(url, dashboard, time.monotonic() - self._began, self._home.logs, functions)
+
+    def _record(self) -> None:
+        """Write the description of this stack for other programs; again whenever a part's process changes."""
+        pids = {"stack": os.getpid(), **{name: part.pid for name, part in self._backends.parts.items()}}
+        aside = self._home.run / "stack.new"
+        aside.touch(mode=0o600)
+        aside.write_text(json.dumps({**self._facts, "pids": pids}, indent=2))
+        aside.rename(self._home.run / "stack.json")
 
     def _start_watching(self, template: Template) -> None:
         self._spawn(watch_code(template, self._code_changed, self._code_stop))
@@ -179,9 +189,9 @@ class Stack:
         return await self._fleet.invoke(function, payload, trace_id=new_trace_id())
 
     async def _look_after_parts(self) -> None:
-        """Start a backing part again that ended by itself, as its hosted counterpart would come back.
+        """Restart a backing part that ended unexpectedly, as its hosted counterpart would be.
 
-        Not while there is a file `<name>.held` among the records of processes: whoever put it there wants an outage.
+        Not while a file `<name>.held` exists among the process records, which requests an outage.
         """
         while True:
             await asyncio.sleep(_LOOK_AFTER)
@@ -190,9 +200,10 @@ class Stack:
                     await self._revive(part)
 
     async def _revive(self, part: Part) -> None:
-        self._terminal.notice(f"{part.child.name} ended; starting it again. Its log: {part.child.log}")
+        self._terminal.notice(f"{part.child.name} ended; restarting it. Its log: {part.child.log}")
         try:
             part.launch()  # here in the main thread, with which it shall end
+            self._record()
             await asyncio.to_thread(self._backends.recover, part)
         except StackError as error:
             self._terminal.notice(str(error))

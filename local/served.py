@@ -1,4 +1,4 @@
-"""Parts that are Python programs of our own: each gets a listening socket handed over, so that no port can be lost."""
+"""Parts that are our own Python programs. Each inherits a listening socket, so that nobody can take its port."""
 
 import os
 import socket
@@ -25,15 +25,15 @@ class Served(Part):
 
     @property
     def origin(self) -> str:
-        """Scheme, host and port."""
+        """The URL without a path."""
         return f"http://127.0.0.1:{self.port}"
 
     def configure(self, settings: Mapping[str, str]) -> None:
-        """The environment variables that the program reads its settings from."""
+        """The environment variables with the program's settings."""
         self._settings = settings
 
     def launch(self) -> None:
-        """Start it without waiting. Our copy of the socket is closed, or nobody would notice when the child dies."""
+        """Start it without waiting, and close our copy of the socket; otherwise a dead child would go unnoticed."""
         with socket.create_server(("127.0.0.1", self.port), backlog=512) as listener:
             self.child.start(
                 [sys.executable, "-m", self._module], env=self._environment(listener), pass_fds=[listener.fileno()]
@@ -56,5 +56,5 @@ class Served(Part):
 
 
 def inherited_socket() -> socket.socket:
-    """In the child: the socket that was handed over."""
+    """In the child: return the inherited socket."""
     return socket.socket(fileno=int(os.environ[SOCKET_VARIABLE]))

@@ -15,7 +15,7 @@ _DEFAULT_TIMEOUT, _DEFAULT_MEMORY = 3, 128  # Lambda's own
 
 @dataclass(frozen=True)
 class Route:
-    """A route key of the HTTP API; `path` is `$default` for what no other route takes."""
+    """A route of the HTTP API; `path` is `$default` for paths that no other route matches."""
 
     method: str
     path: str
@@ -23,13 +23,13 @@ class Route:
 
     @property
     def key(self) -> str:
-        """As events carry it in `routeKey`."""
+        """The route key, as events contain it in `routeKey`."""
         return self.path if self.path == "$default" else f"{self.method} {self.path}"
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """A schedule that invokes a function; `input` is None where the template gives none."""
+    """A schedule that invokes a function; `input` is None if the template sets none."""
 
     name: str
     function: str
@@ -51,10 +51,10 @@ class Cors:
 
 @dataclass(frozen=True)
 class FunctionSpec:
-    """One function: what runs it and what it may use. `timeout` is in seconds, `memory` in MB.
+    """A function: what runs it and what it may use. `timeout` is in seconds, `memory` in MB.
 
-    `runtime` is there for a built template only: what stands in for Lambda's own packages, so that the function sees
-    nothing but them, its layers and its code.
+    `runtime` exists only in a built template: it replaces Lambda's own packages, so that the function sees nothing but
+    them, its layers and its code.
     """
 
     name: str
@@ -68,7 +68,7 @@ class FunctionSpec:
 
 
 class Template:
-    """A SAM template, read once; paths in it are relative to its folder."""
+    """A SAM template, read once; its paths are relative to its folder."""
 
     def __init__(self, document: dict[str, Any], folder: Path, parameters: Mapping[str, str] | None = None) -> None:
         self._document, self._folder = document, folder
@@ -78,27 +78,27 @@ class Template:
 
     @classmethod
     def load(cls, path: Path, parameters: Mapping[str, str] | None = None) -> "Template":
-        """Read a file; StackError when it is no readable template."""
+        """Read a file; StackError if it is not a readable template."""
         try:
             return cls(read_template(path.read_text()), path.resolve().parent, parameters)
         except Exception as error:
             raise StackError(f"{path} cannot be read as a template: {error}") from error
 
     def tables(self) -> dict[str, dict[str, Any]]:
-        """Properties of every DynamoDB table by logical id, without those that only a deployed stack knows."""
+        """Return the properties of every DynamoDB table by logical id, without those known only to a deployed stack."""
         return {name: self._known(entry.get("Properties", {})) for name, entry in self._of_type(_TABLE).items()}
 
     def functions(self) -> dict[str, FunctionSpec]:
-        """Every function by logical id."""
+        """Return all functions by logical id."""
         return {name: self._function(name) for name in self._of_type("AWS::Serverless::Function")}
 
     def permissions(self) -> dict[str, list[Permission]]:
-        """What every function's policies let it do with the table, by logical id."""
+        """Return what each function's policies allow on the table, by logical id."""
         functions = self._of_type("AWS::Serverless::Function").items()
         return {name: list(permissions(entry.get("Properties", {}).get("Policies", []))) for name, entry in functions}
 
     def routes(self) -> list[Route]:
-        """Every route of the HTTP API."""
+        """Return all routes of the HTTP API."""
         return [
             Route(str(properties.get("Method", "ANY")).upper(), str(properties.get("Path", "$default")), function)
             for function, _, kind, properties in self._events()
@@ -106,15 +106,15 @@ class Template:
         ]
 
     def stage(self) -> str:
-        """The stage of the HTTP API; a named one stands in every path."""
+        """Return the stage of the HTTP API; a named one is part of every path."""
         return self._first("AWS::Serverless::HttpApi", "StageName") or "$default"
 
     def base_path(self) -> str:
-        """The base path of the HTTP API's custom domain; empty when there is none."""
+        """Return the base path of the HTTP API's custom domain; empty without one."""
         return self._first("AWS::ApiGatewayV2::ApiMapping", "ApiMappingKey")
 
     def schedules(self) -> list[Schedule]:
-        """Every enabled schedule."""
+        """Return all enabled schedules."""
         return [
             Schedule(
                 name,
@@ -129,7 +129,7 @@ class Template:
         ]
 
     def cors(self) -> Cors:
-        """CORS of the HTTP API, from its own properties or the globals; empty when there is none."""
+        """Return the CORS settings of the HTTP API, from its own properties or the globals; empty without any."""
         found = self._document.get("Globals", {}).get("HttpApi", {}).get("CorsConfiguration")
         for api in self._of_type("AWS::Serverless::HttpApi").values():
             found = api.get("Properties", {}).get("CorsConfiguration", found)
@@ -178,7 +178,7 @@ class Template:
         return [(path / "python" if (path / "python").is_dir() else path).resolve() for path in folders]
 
     def _runtime(self) -> Path | None:
-        runtime = self._folder / "Runtime"  # `python -m tools.package --host` puts it there
+        runtime = self._folder / "Runtime"  # created by `python -m tools.package --host`
         return runtime.resolve() if runtime.is_dir() else None
 
     def _environment(self, *sections: dict[str, Any]) -> dict[str, str]:
@@ -195,7 +195,7 @@ class Template:
         ]
 
     def _known(self, properties: Mapping[str, Any]) -> dict[str, Any]:
-        """The properties that can be resolved here."""
+        """Return the properties that can be resolved locally."""
         known = {}
         for name, value in properties.items():
             try:

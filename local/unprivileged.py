@@ -1,8 +1,8 @@
-"""PostgreSQL refuses to run as root: whom it runs as then, and where its files lie.
+"""PostgreSQL refuses to run as root: which user it runs as instead, and where its files are.
 
-Folders that are not ours are never opened up. Where the way to the home or to the virtual environment is closed (a
-clone below /root, a temporary folder of mode 0700), data and programs are kept in a folder of our own below /var/tmp
-and linked from the home.
+Permissions of folders that are not ours are never changed. If that user cannot reach the home or the virtual
+environment (a clone below /root, a temporary folder of mode 0700), data and programs are stored in our own folder below
+/var/tmp and linked from the home.
 """
 
 import fcntl
@@ -23,12 +23,12 @@ _UNUSED = shutil.ignore_patterns("*.a", "doc", "__pycache__")
 
 
 def server_user() -> str | None:
-    """The user that PostgreSQL runs as; None for the one we are."""
+    """Return the user that PostgreSQL runs as; None for the current one."""
     return _USER if os.geteuid() == 0 else None
 
 
 def can_reach(path: Path, user: str) -> bool:
-    """Whether `user` may pass through every folder down to `path`, by owner, group and mode."""
+    """Return whether `user` can traverse every folder down to `path`, by owner, group and mode."""
     account = pwd.getpwnam(user)
     return all(_may_enter(folder.stat(), account) for folder in [*path.resolve().parents])
 
@@ -42,18 +42,18 @@ def _may_enter(status: os.stat_result, account: pwd.struct_passwd) -> bool:
 
 
 def shared_folder() -> Path:
-    """Our folder below /var/tmp, which anyone may pass through and only we may write."""
+    """Return our folder below /var/tmp, which anyone may traverse and only we may write."""
     folder = Path("/var/tmp") / f"studysync-{os.geteuid()}"  # noqa: S108 - its owner is checked below
     folder.mkdir(mode=0o711, exist_ok=True)
     status = folder.lstat()
     if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():
-        raise StackError(f"{folder} belongs to somebody else; remove it and start again.")
+        raise StackError(f"{folder} belongs to another user; remove it and start again.")
     folder.chmod(0o711)
     return folder
 
 
 def place_data(home: Home, user: str | None) -> Path:
-    """The folder for the database cluster, owned by `user`: in the home, or linked from it."""
+    """Return the folder for the database cluster, owned by `user`: in the home, or linked from it."""
     wanted = home.data / "postgres"
     if user is None:
         wanted.mkdir(mode=0o700, exist_ok=True)
@@ -67,7 +67,7 @@ def place_data(home: Home, user: str | None) -> Path:
 
 
 def _let_pass(home: Home) -> None:
-    """Folders of our own that lie on the way may be passed through, not read."""
+    """Let others traverse, but not read, our own folders on the way."""
     home.data.chmod(0o711)
 
 
@@ -77,7 +77,7 @@ def _place_outside(link: Path, user: str) -> Path:
         _prune(root)
         place = root / hashlib.sha256(str(link).encode()).hexdigest()[:16]
         if not link.is_symlink():
-            # The home is new (or was cleaned): what an earlier one of the same name left is nobody's.
+            # The home is new (or was cleaned): data of an earlier home with the same name is abandoned.
             shutil.rmtree(place, ignore_errors=True)
             link.symlink_to(place / "data")
         (place / "data").mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -89,7 +89,7 @@ def _place_outside(link: Path, user: str) -> Path:
 
 @contextmanager
 def _alone_in(root: Path) -> Iterator[None]:
-    """Wait for other stacks that start: to one that cleans up, a folder that is half made looks like nobody's."""
+    """Wait for other stacks that are starting: cleanup must not take an unfinished folder for an abandoned one."""
     descriptor = os.open(root, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -99,7 +99,7 @@ def _alone_in(root: Path) -> Iterator[None]:
 
 
 def _prune(root: Path) -> None:
-    """Remove clusters whose home is gone."""
+    """Delete clusters whose home no longer exists."""
     for note in root.glob("*/home"):
         with suppress(OSError):
             link = Path(note.read_text())
@@ -108,7 +108,7 @@ def _prune(root: Path) -> None:
 
 
 def remove_data(home: Home) -> None:
-    """Remove the cluster, wherever it lies."""
+    """Delete the cluster, wherever it is."""
     place = home.data / "postgres"
     if place.is_symlink():
         shutil.rmtree(place.readlink().parent, ignore_errors=True)
@@ -124,7 +124,7 @@ def give(what: Path | int, user: str) -> None:
 
 
 def place_programs(package: Path, version: str, user: str | None) -> Path:
-    """`package` (a folder of site-packages with its sibling `.libs`), or a copy of it that `user` can reach."""
+    """Return `package` (in site-packages, with its sibling `.libs`), or a copy of it that `user` can reach."""
     libraries = package.with_name(f"{package.name}.libs")
     sources = [source for source in (package, libraries) if source.exists()]
     if user is None or (can_reach(package, user) and all(_is_open(path) for path in _contents(sources))):
@@ -139,7 +139,7 @@ def place_programs(package: Path, version: str, user: str | None) -> Path:
 
 
 def _copy(sources: list[Path], place: Path) -> None:
-    """Copy folders for everybody to read, whatever the umask is or was when they were installed."""
+    """Copy folders with read permission for everyone, whatever the umask is or was when they were installed."""
     for source in sources:
         shutil.copytree(source, place / source.name, symlinks=True, ignore=_UNUSED)
     for path in (place, *_contents([place])):
@@ -148,7 +148,7 @@ def _copy(sources: list[Path], place: Path) -> None:
 
 
 def _is_whole_copy(place: Path, sources: list[Path]) -> bool:
-    """Whether everything is there and open to all: a start may have been cut off, and folders like this get cleaned."""
+    """Return whether all files exist and are readable: copying may have been interrupted, and /var/tmp gets cleaned."""
     if not place.is_dir() or not _is_open(place):
         return False
     for source in sources:
@@ -160,7 +160,7 @@ def _is_whole_copy(place: Path, sources: list[Path]) -> bool:
 
 
 def _contents(folders: list[Path]) -> Iterator[Path]:
-    """Everything below folders that is worth copying, and the folders themselves."""
+    """Yield everything below folders that is worth copying, and the folders themselves."""
     for top in folders:
         yield top
         for folder, names, files in os.walk(top):
@@ -170,7 +170,7 @@ def _contents(folders: list[Path]) -> Iterator[Path]:
 
 
 def _is_open(path: Path) -> bool:
-    """Whether everybody may read it, and enter or run it where its owner may."""
+    """Return whether everyone may read it, and traverse or execute it where its owner may."""
     status = path.lstat()
     needed = stat.S_IROTH | (stat.S_IXOTH if status.st_mode & stat.S_IXUSR else 0)
     return stat.S_ISLNK(status.st_mode) or status.st_mode & needed == needed

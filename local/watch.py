@@ -1,4 +1,4 @@
-"""Tells when code or the template change on disk."""
+"""Watches code and template for changes on disk."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -8,11 +8,11 @@ from watchfiles import Change, DefaultFilter, awatch
 
 from local.template import Template
 
-_QUIET_MS = 50  # an editor's save is several events; a checkout is many
+_QUIET_MS = 50  # saving in an editor causes several events, a checkout many
 
 
 async def watch_code(template: Template, changed: Callable[[set[Path]], None], stop: asyncio.Event) -> None:
-    """Call `changed` with the files below code and layers folders that were changed, until `stop`."""
+    """Call `changed` with the changed files below code and layer folders, until `stop`."""
     specs = template.functions().values()
     folders = {folder for spec in specs for folder in (spec.code, *spec.layers) if folder.is_dir()}
     if not folders:
@@ -27,7 +27,7 @@ async def watch_template(path: Path, changed: Callable[[], Awaitable[None]], sto
     def is_template(_: Change, name: str) -> bool:
         return Path(name) == path
 
-    # Its folder is watched and not the file, which editors replace by another one.
+    # Watches the folder, not the file, because editors replace the file.
     async for _ in awatch(path.parent, stop_event=stop, step=_QUIET_MS, recursive=False, watch_filter=is_template):
         await changed()
 
@@ -43,6 +43,6 @@ async def watch_migrations(folder: Path, changed: Callable[[], Awaitable[None]],
 
 
 class _SourceFilter(DefaultFilter):
-    """Sources and data, not what Python or an editor leaves beside them."""
+    """Accepts sources and data, not files that Python or an editor leaves next to them."""
 
     ignore_entity_patterns = (*DefaultFilter.ignore_entity_patterns, r"\.tmp$", r"^\.#", r"^4913$")

@@ -1,8 +1,8 @@
-"""What keeps pages of the Web out of servers on this machine.
+"""Keeps web pages away from servers on this machine.
 
-Any page can have a browser send requests to loopback. It cannot read the answers, unless the page's own name is made to
-stand for 127.0.0.1 meanwhile (DNS rebinding): then the Host header still holds that name. What no page has any business
-with also refuses whatever a browser sends for one.
+Any page can make a browser send requests to loopback. It cannot read the responses, unless the page's own name resolves
+to 127.0.0.1 by then (DNS rebinding); but the Host header still contains that name. Servers that no page needs also
+reject whatever a browser sends for one.
 """
 
 import ipaddress
@@ -14,11 +14,11 @@ _Receive = Callable[[], Awaitable[_Message]]
 _Send = Callable[[_Message], Awaitable[None]]
 _Application = Callable[[_Message, _Receive, _Send], Awaitable[None]]
 
-REFUSAL = b'{"message":"Forbidden: only localhost and addresses are answered here, and no pages of other sites"}'
+REFUSAL = b'{"message":"Forbidden: use localhost or an IP address, and not from pages of other sites"}'
 
 
 def is_own_host(host: str | None) -> bool:
-    """Whether a Host header is one that no page of another site can have: localhost, or an address."""
+    """Return whether a Host header cannot be that of another site's page: localhost, or an IP address."""
     if not host:
         return False
     name = host[1:].partition("]")[0] if host.startswith("[") else host.rpartition(":")[0] or host
@@ -32,18 +32,18 @@ def is_own_host(host: str | None) -> bool:
 
 
 def is_from_page(headers: Mapping[str, str]) -> bool:
-    """Whether a browser sent this for a page; header names in lower case. A page can change none of these."""
+    """Return whether a browser sent this for a page; header names in lower case. A page can change none of these."""
     fetched = any(name == "origin" or name.startswith("sec-fetch-") for name in headers)
     return fetched or headers.get("user-agent", "").startswith("Mozilla/")
 
 
 def is_refused(headers: Mapping[str, str]) -> bool:
-    """Whether a server that no page has any business with refuses a request."""
+    """Return whether a server that no page needs rejects a request."""
     return not is_own_host(headers.get("host")) or is_from_page(headers)
 
 
 class OwnHostsOnly:
-    """ASGI middleware that refuses other hosts, and with `pages=False` whatever comes from a page."""
+    """ASGI middleware that rejects other hosts, and with `pages=False` everything that comes from a page."""
 
     def __init__(self, application: _Application, *, pages: bool = True) -> None:
         self._application, self._pages = application, pages

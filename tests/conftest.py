@@ -1,10 +1,10 @@
-"""Fixtures over the real database: one stack a test process, a fresh student a test."""
+"""Fixtures over the real database: one stack a test process, a new process a module, a fresh student a test."""
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,10 @@ import pytest
 from local.backends import Backends
 from local.dynamodb import DynamoDB
 from local.home import Home, Ports
-from tests.support.client import Api, Operator, Student
-from tests.support.clock import DatabaseClock
+from studysync.settings import get_settings
+from testing.client import Api, Operator, Student
+from testing.clock import DatabaseClock
+from testing.process import Process, environment, set_environment
 
 # What is asked here is on this machine, whatever proxy the shell has for the rest of the world.
 os.environ["NO_PROXY"] = os.environ["no_proxy"] = "localhost,127.0.0.1,::1"
@@ -28,22 +30,68 @@ hypothesis.settings.register_profile("here", deadline=None)
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "here")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Have what takes long come first, so that all workers end together."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
 @pytest.fixture(scope="session")
-def backends(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backends]:
-    """PostgreSQL, PostgREST, auth and DynamoDB, for as long as this test process lives.
+def process() -> Iterator[Process]:
+    """This process, which every module of tests has as a new one."""
+    process = Process()
+    yield process
+    process.close()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _new_process(process: Process) -> None:
+    """No module goes by what another one left in the environment, in caches or in circuits."""
+    process.wake()
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left() -> Iterator[None]:
+    """Nor does a test go by the variables and settings of another."""
+    before = environment()
+    yield
+    set_environment(before)
+    get_settings.cache_clear()
+
+
+@contextmanager
+def start_backends(home: Path) -> Iterator[Backends]:
+    """PostgreSQL, PostgREST, auth and DynamoDB.
 
     POSTGRES_PROGRAMS, the folder of another version's programs, has all tests run on that one.
     """
     programs = os.environ.get("POSTGRES_PROGRAMS")
-    home = tmp_path_factory.mktemp("stack")
-    with Backends(home, durable=False, programs=Path(programs) if programs else None) as running:
-        before = dict(os.environ)
-        # Many students, one address.
-        os.environ.update(running.environment, RATE_LIMIT_PER_MINUTE="1000000", RATE_LIMIT_PER_HOUR="10000000")
+    with Backends(home, durable=False, programs=Path(programs) if programs else None, limited=False) as running:
         _age_accounts(running)
         yield running
-        os.environ.clear()
-        os.environ.update(before)
+
+
+@pytest.fixture(scope="session")
+def shared_backends(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backends]:
+    """Those of all modules of this process that leave them running."""
+    with start_backends(tmp_path_factory.mktemp("stack")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def backends(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, process: Process, _new_process: None
+) -> Iterator[Backends]:
+    """The servers, to which the environment leads: a module's own where it is marked `own_servers`."""
+    with ExitStack() as stack:
+        if request.node.get_closest_marker("own_servers"):
+            running = stack.enter_context(start_backends(tmp_path_factory.mktemp("own")))
+        else:
+            running = request.getfixturevalue("shared_backends")
+        # Many students, one address. Nobody waits for mails but who tests how long they take.
+        many = {"RATE_LIMIT_PER_MINUTE": "1000000", "RATE_LIMIT_PER_HOUR": "10000000", "MAIL_ANSWER_SECONDS": "0.05"}
+        process.wake({**running.environment, **many})
+        yield running
+        process.wake()
 
 
 def _age_accounts(backends: Backends) -> None:
@@ -65,40 +113,29 @@ def dynamodb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DynamoDB]:
 
 
 @pytest.fixture(scope="session")
-def connections() -> Iterator[list[psycopg.Connection[Any]]]:
-    """The connections that `sql` has made, the one in use last."""
-    made: list[psycopg.Connection[Any]] = []
+def connections() -> Iterator[dict[str, psycopg.Connection[Any]]]:
+    """The connections that `sql` has made, by where they lead."""
+    made: dict[str, psycopg.Connection[Any]] = {}
     yield made
-    for connection in made:
+    for connection in made.values():
         connection.close()
 
 
 @pytest.fixture
-def sql(backends: Backends, connections: list[psycopg.Connection[Any]]) -> psycopg.Connection[Any]:
+def sql(backends: Backends, connections: dict[str, psycopg.Connection[Any]]) -> psycopg.Connection[Any]:
     """A superuser's connection to the database, committing at once; a new one where a test killed the server."""
+    assert backends.dsn is not None
     try:
-        connections[-1].execute("select 1")
-    except (IndexError, psycopg.OperationalError):
-        assert backends.dsn is not None
-        connections.append(psycopg.connect(backends.dsn, autocommit=True))
-    return connections[-1]
+        connections[backends.dsn].execute("select 1")
+    except (KeyError, psycopg.OperationalError):
+        connections[backends.dsn] = psycopg.connect(backends.dsn, autocommit=True)
+    return connections[backends.dsn]
 
 
-@pytest.fixture(scope="session")
-def api(backends: Backends) -> Iterator[Api]:
+@pytest.fixture(scope="module")
+def api(backends: Backends, process: Process) -> Api:
     """The API in this process."""
-    from resilience import configure
-    from studysync.aws.snapstart import restore
-
-    # A runner, because a loop that is merely closed drops connections that are just being closed, and whatever test
-    # came last is then blamed for them.
-    with asyncio.Runner() as runner:
-        yield Api(runner.get_loop())
-        # As after a restore: this process may run tests again, over another stack.
-        asyncio.set_event_loop(runner.get_loop())
-        restore()
-        configure()
-        asyncio.set_event_loop(None)
+    return Api(process.loop)
 
 
 @pytest.fixture

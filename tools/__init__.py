@@ -1,1 +1,1 @@
-"""What developers run: generators whose output is committed."""
+"""Developer tools: generators, builds and audits."""

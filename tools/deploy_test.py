@@ -1,9 +1,9 @@
-"""Deploys a build to an emulator of AWS, walks through it, changes a parameter, deploys another build, and goes back.
+"""Deploys a build to an AWS emulator, tests it, changes a parameter, deploys another build, and rolls back.
 
-`python -m tools.deploy_test EMULATOR`, where EMULATOR is the program `ministack`. The database, PostgREST and Supabase
-Auth are the local stack's. The emulator takes no routes from an HTTP API's body, so requests reach the functions'
-aliases through the local stack's gateway, by the routes of the translated template. `NOT_EMULATED` lists what else it
-cannot do.
+`python -m tools.deploy_test EMULATOR`, where EMULATOR is the program `ministack`. Database, PostgREST and Supabase Auth
+are those of the local stack. The emulator does not support routes in an HTTP API's body, so requests reach the
+functions' aliases through the local stack's gateway, with the routes of the translated template. `NOT_EMULATED` lists
+its other limits.
 """
 
 from __future__ import annotations
@@ -43,25 +43,25 @@ NOT_EMULATED = (
     "alarms, the budget, the encryption of the topic, IAM: everything is allowed",
 )
 UNKNOWN_TYPES = ("AWS::CloudWatch::CompositeAlarm", "AWS::CodeDeploy::Application", "AWS::CodeDeploy::DeploymentGroup")
-"""Which the emulator refuses a template for, and which it is therefore not given."""
+"""Resource types that make the emulator reject a template, and that are therefore removed."""
 _CONFIG = Config(read_timeout=60, retries={"total_max_attempts": 1})
 
 
 def free_port() -> int:
-    """Return a port that nobody has."""
+    """Return a free port."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
         return port
 
 
 class Translated:
-    """What the gateway asks a template for, from what SAM's translator made of it."""
+    """The interface of a template for the gateway, from the output of SAM's translator."""
 
     def __init__(self, resources: dict[str, Any]) -> None:
         self._paths = resources["Api"]["Properties"]["Body"]["paths"]
 
     def routes(self) -> list[Route]:
-        """Return every route with the alias that it leads to, by the function's logical id."""
+        """Return every route with its alias, by the function's logical id."""
         found = []
         for path, methods in self._paths.items():
             (method,) = methods.values()
@@ -70,11 +70,11 @@ class Translated:
         return found
 
     def cors(self) -> Cors:
-        """Return what the gateway would be configured with."""
+        """Return the gateway's CORS configuration."""
         return Template.load(ROOT / "template.yaml").cors()
 
     def stage(self) -> str:
-        """Return the one stage."""
+        """Return the only stage."""
         return "$default"
 
     def base_path(self) -> str:
@@ -83,7 +83,7 @@ class Translated:
 
 
 def emulable(translated: dict[str, Any]) -> dict[str, Any]:
-    """Return the translated template without what the emulator does not know."""
+    """Return the translated template without what the emulator does not support."""
     text = json.dumps(translated).replace("${ServerlessDeploymentApplication}", "application")
     found: dict[str, Any] = json.loads(text)
     resources = found["Resources"].items()
@@ -99,10 +99,10 @@ def _is_unknown(resource: dict[str, Any]) -> bool:
 
 
 class Emulator:
-    """AWS as far as it goes: clients of it, and what is deployed there."""
+    """The emulated AWS: its clients, and what is deployed."""
 
-    def __init__(self, url: str, rest_url: str) -> None:
-        self._url, self._rest_url = url, rest_url
+    def __init__(self, url: str) -> None:
+        self._url = url
 
     def client(self, service: str) -> Any:
         """Return a client of a service."""
@@ -116,13 +116,13 @@ class Emulator:
         )
 
     def upload(self, folder: Path, name: str) -> None:
-        """Put each part of a build into the bucket below `name`."""
+        """Upload each part of a build to the bucket below `name`."""
         for part in ("Functions", *LAYERS):
             packed = shutil.make_archive(str(folder / f"{part}-packed"), "zip", folder / part)
             self.client("s3").upload_file(packed, BUCKET, f"{name}/{part}")
 
     def deploy(self, build_name: str, parameters: dict[str, str]) -> dict[str, Any]:
-        """Make the stack what the template says for a build; returns the translated resources."""
+        """Deploy the template for a build; returns the translated resources."""
         document = read_template(stamped((ROOT / "template.yaml").read_text(encoding="utf-8"), build_name))
         for section in (
             document["Globals"]["Function"],
@@ -132,8 +132,6 @@ class Emulator:
                 section["CodeUri"] = f"s3://{BUCKET}/one/Functions"
         for layer in LAYERS:
             document["Resources"][layer]["Properties"]["ContentUri"] = f"s3://{BUCKET}/one/{layer}"
-        # Hosted projects have PostgREST below their one address, the local stack elsewhere.
-        document["Globals"]["Function"]["Environment"]["Variables"]["SUPABASE_REST_URL"] = self._rest_url
         translated = emulable(Translator({}, Parser()).translate(document, parameters))
         key = f"{build_name}.json"
         self.client("s3").put_object(Bucket=BUCKET, Key=key, Body=json.dumps(translated).encode())
@@ -146,7 +144,7 @@ class Emulator:
             Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()],
         )
         self._wait(stacks)
-        for name in self._functions().values():  # a version is made ready for some moments
+        for name in self._functions().values():  # a version takes a few moments to become active
             self.client("lambda").get_waiter("function_active_v2").wait(
                 FunctionName=name, Qualifier="live", WaiterConfig={"Delay": 1, "MaxAttempts": 60}
             )
@@ -233,9 +231,9 @@ def answers(url: str) -> None:
 
 
 def run(emulator: Emulator, supabase_url: str, key: str) -> None:
-    """Deploy, walk, change, deploy again, go back."""
+    """Deploy, test, change, deploy again, roll back."""
     emulator.client("s3").create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
-    emulator.client("secretsmanager").create_secret(Name=SECRET, SecretString=json.dumps({"service_role_key": key}))
+    emulator.client("secretsmanager").create_secret(Name=SECRET, SecretString=json.dumps({"secret_key": key}))
     folder = OUTPUT / "emulated"
     build(host(), folder)
     emulator.upload(folder, "one")
@@ -265,8 +263,8 @@ def run(emulator: Emulator, supabase_url: str, key: str) -> None:
 
 
 def main() -> int:
-    """Start what it takes, and stop it."""
-    os.environ["AWS_DEFAULT_REGION"] = "eu-central-1"  # SAM's translator asks for it
+    """Start everything it needs, run it, and stop everything."""
+    os.environ["AWS_DEFAULT_REGION"] = "eu-central-1"  # required by SAM's translator
     with tempfile.TemporaryDirectory() as home, Backends(Path(home), durable=False) as backends:
         port = free_port()
         environment = {**os.environ, "GATEWAY_PORT": str(port), "BIND_HOST": "127.0.0.1", "LAMBDA_EXECUTOR": "local"}
@@ -275,7 +273,7 @@ def main() -> int:
         with (Path(home) / "emulator.log").open("w") as log:
             process = subprocess.Popen([sys.argv[1]], env=environment, stdout=log, stderr=subprocess.STDOUT)
         try:
-            emulator = Emulator(f"http://127.0.0.1:{port}", backends.environment["SUPABASE_REST_URL"])
+            emulator = Emulator(f"http://127.0.0.1:{port}")
             end = time.monotonic() + 60
             while True:
                 try:
@@ -285,7 +283,7 @@ def main() -> int:
                     if time.monotonic() > end:
                         raise
                     time.sleep(0.1)
-            run(emulator, backends.environment["SUPABASE_URL"], backends.environment["SUPABASE_SERVICE_ROLE_KEY"])
+            run(emulator, backends.environment["SUPABASE_URL"], backends.environment["SUPABASE_SECRET_KEY"])
         except BaseException:
             print((Path(home) / "emulator.log").read_text(encoding="utf-8")[-20000:])
             raise

@@ -1,15 +1,15 @@
-"""Builds what is deployed: the functions' code and the two layers, below `.aws-sam/`, and says how big they are.
+"""Builds what is deployed: the functions' code and the two layers, below `.aws-sam/`, and prints their sizes.
 
-`python -m tools.package` builds for Lambda (python3.13, arm64) into `.aws-sam/build`, where `sam deploy` looks;
-`python -m tools.package --host` builds the same for this interpreter and machine into `.aws-sam/host`, with what the
-Lambda runtime brings by itself beside it, so that `python -m local serve --template .aws-sam/host/template.yaml` runs
+`python -m tools.package` builds for Lambda (python3.13, arm64) into `.aws-sam/build`, where `sam deploy` looks; `python
+-m tools.package --host` builds the same for this interpreter and machine into `.aws-sam/host`, together with the
+packages that the Lambda runtime provides, so that `python -m local serve --template .aws-sam/host/template.yaml` runs
 exactly what would be deployed.
 
-`python -m tools.package --finish FOLDER` does to what `sam build` left in FOLDER what this program does to its own; and
-with `--host` for this machine, for which `sam build` builds from the template that `--template-here FILE` writes.
+`python -m tools.package --finish FOLDER` applies the final steps to the output of `sam build` in FOLDER; with `--host`
+for this machine, for which `sam build` uses the template that `--template-here FILE` writes.
 
-All go the same way: packages by their locked hashes, no tests and no metadata that nobody reads, and bytecode whose
-validity nobody checks, because on Lambda the folders are read-only and a module without it is compiled at every start.
+All builds install packages by their locked hashes, remove tests and unused metadata, and compile bytecode without a
+validity check, because folders on Lambda are read-only and a module without bytecode is compiled at every start.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
+from local.docs_page import fetch_docs_page
 from tools.package_authorities import AUTHORITIES, write_authorities
 from tools.package_trim import Target, compile_tree, interpreter, leave_out, size_of, trim
 
@@ -31,18 +32,18 @@ OUTPUT = ROOT / ".aws-sam"
 LAYERS = {"ResilienceLayer": ROOT / "layers" / "resilience", "CoreLayer": ROOT / "layers" / "core"}
 UNBUILT = "BUILD: unbuilt"
 RUNTIME = "Runtime"
-"""Stands in for /var/runtime in a build for this machine."""
+"""Replaces /var/runtime in a build for this machine."""
 UNZIPPED_LIMIT = 250 * 1000 * 1000
-"""Lambda's, in bytes, for a function and its layers together."""
+"""Lambda's limit in bytes for a function with its layers."""
 _GLIBC = (17, 24, 26, 27, 28, 31, 34)
-"""Minor versions of glibc's 2 that Amazon Linux 2023 can run, as wheels name them."""
+"""Minor versions of glibc 2 that Amazon Linux 2023 supports, as in the names of wheels."""
 _SOURCES = shutil.ignore_patterns("__pycache__", "*.pyc", "requirements.txt", "pyproject.toml", "*.md")
 
 LAMBDA = Target("arm64", (3, 13), tuple(f"manylinux_2_{minor}_aarch64" for minor in _GLIBC))
 
 
 def host(python: tuple[int, int] = sys.version_info[:2]) -> Target:
-    """Return this machine as a target, for this interpreter or another that is here."""
+    """Return this machine as a target, for this interpreter or another installed one."""
     return Target(platform.machine(), python, ())
 
 
@@ -50,6 +51,7 @@ def build(target: Target, folder: Path) -> dict[str, int]:
     """Build into `folder`, which is replaced; returns the unzipped size of each part in bytes."""
     remove(folder)
     folder.mkdir(parents=True)
+    fetch_docs_page()
     shutil.copytree(ROOT / "functions", folder / "Functions", ignore=_SOURCES)
     for name, source in LAYERS.items():
         packages = folder / name / "python"
@@ -67,7 +69,7 @@ def build(target: Target, folder: Path) -> dict[str, int]:
 
 
 def remove(folder: Path) -> None:
-    """Remove what an earlier build left, which its tests may have made read-only."""
+    """Delete an earlier build, which its tests may have made read-only."""
     if folder.exists():
         for path in (folder, *folder.rglob("*")):
             if path.is_dir():
@@ -76,7 +78,7 @@ def remove(folder: Path) -> None:
 
 
 def finish(target: Target, folder: Path) -> dict[str, int]:
-    """Trim and compile what `sam build` left in `folder`; returns the unzipped size of each part in bytes."""
+    """Trim and compile the output of `sam build` in `folder`; returns the unzipped size of each part in bytes."""
     parts = [path for path in sorted(folder.iterdir()) if path.is_dir()]
     for part in parts:
         if part.name in LAYERS:
@@ -105,7 +107,7 @@ def _finish_layer(packages: Path) -> None:
 
 def install(target: Target, requirements: Path, folder: Path) -> None:
     """Install locked packages for `target` into `folder`."""
-    # For other machines pip is told what they are; for this one the interpreter that will run it knows best.
+    # For other machines, pip is told the platform; for this one, the interpreter that will run the build is used.
     python = sys.executable if target.platforms else interpreter(target.python)
     command = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
     command += ["--no-deps", "--require-hashes", "--requirement", str(requirements), "--target", str(folder)]
@@ -115,12 +117,12 @@ def install(target: Target, requirements: Path, folder: Path) -> None:
         command += ["--platform", "manylinux2014_aarch64"]
         for name in target.platforms:
             command += ["--platform", name]
-    # What is warned of, such as a script folder that is not on the PATH, matters to nobody here.
+    # Warnings, such as about scripts outside the PATH, do not matter here.
     subprocess.run([*command, "--no-warn-script-location", "--root-user-action", "ignore"], check=True)
 
 
 def built_template(text: str) -> str:
-    """Return the template with its paths pointing at what was built beside it."""
+    """Return the template with its paths pointing to the build next to it."""
     paths = {"CodeUri: functions/": "CodeUri: Functions/"}
     paths |= {f"ContentUri: layers/{source.name}": f"ContentUri: {name}" for name, source in LAYERS.items()}
     for path, built in paths.items():
@@ -131,29 +133,29 @@ def built_template(text: str) -> str:
 
 
 def template_here(text: str) -> str:
-    """Return the template for functions on this machine instead of Lambda's; the paths in it are the same."""
+    """Return the template for functions on this machine instead of Lambda's; its paths stay the same."""
     return text.replace(LAMBDA.machine, "arm64" if platform.machine() in {"arm64", "aarch64"} else "x86_64")
 
 
 def stamped(text: str, build: str) -> str:
-    """Return the template with the name of this build, by which a new version of every function is published."""
+    """Return the template with the id of this build, so that a new version of every function is published."""
     if text.count(UNBUILT) != 1:
         raise ValueError(f"template.yaml should say {UNBUILT!r} once")
     return text.replace(UNBUILT, f"BUILD: {build}")
 
 
 def build_name(folder: Path, now: datetime | None = None) -> str:
-    """Return the name of this build: what is in it, and when it was built (UTC).
+    """Return the id of this build: the digest of its contents, and when it was built (UTC).
 
-    The time belongs to it. What SAM compares to tell whether a version has to be published holds parameters by name,
-    not by value: without it, another `SuspicionMode`, a secret that changed, or the same code once more after a canary
-    was taken back would be deployed, and the alias would stay on the version before.
+    The time is needed. SAM compares parameters by name, not by value, to decide whether to publish a version: without
+    the time, a changed `SuspicionMode` or secret, or the same code again after a rollback, would be deployed while the
+    alias stayed on the previous version.
     """
     return f"b{digest(folder)}-{now or datetime.now(UTC):%Y%m%dT%H%M%SZ}"
 
 
 def digest(folder: Path) -> str:
-    """Return what tells this build from others: 12 characters from the contents of every file but bytecode."""
+    """Return the digest of this build: 12 characters, from the contents of all files except bytecode."""
     found = hashlib.sha256()
     for path in sorted(folder.rglob("*")):
         if path.is_file() and path.suffix != ".pyc" and path.name != "template.yaml":
@@ -170,11 +172,11 @@ def report(target: Target, sizes: dict[str, int]) -> str:
 
 
 def main() -> int:
-    """Build; 1 when it is too big for Lambda."""
+    """Build; returns 1 if the result is too large for Lambda."""
     parser = argparse.ArgumentParser(prog="python -m tools.package")
-    parser.add_argument("--host", action="store_true", help="for this machine, to be run here")
+    parser.add_argument("--host", action="store_true", help="build for this machine")
     parser.add_argument("--output", type=Path, help="default .aws-sam/build, with --host .aws-sam/host")
-    parser.add_argument("--finish", type=Path, metavar="FOLDER", help="trim and compile what `sam build` built")
+    parser.add_argument("--finish", type=Path, metavar="FOLDER", help="trim and compile the output of `sam build`")
     parser.add_argument("--template-here", type=Path, metavar="FILE", help="write the template for this machine")
     options = parser.parse_args()
     if options.template_here:

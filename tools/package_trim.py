@@ -1,4 +1,4 @@
-"""What a built folder loses and gains: files that no function reads, and bytecode for the target's Python."""
+"""Trims a built folder: removes files that no function reads, and adds bytecode for the target's Python."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Target:
-    """What a build is for.
+    """The target of a build.
 
     Attributes:
         machine: for people, such as ``arm64``.
         python: major and minor version.
-        platforms: pip's names for it; empty: this machine, whatever pip would install here.
+        platforms: pip's names for it; empty: this machine.
     """
 
     machine: str
@@ -32,15 +32,15 @@ class Target:
 _PACKAGES = ("tests", "test")
 _FOLDERS = ("bin", "__pycache__")
 _FILES = ("*.pyi", "*.c", "*.h", "*.pyx", "*.pxd", "*.rst", "*.md", "py.typed")
-# Read at run time: versions and entry points. Licences have to travel with what they cover.
+# Read at run time: versions and entry points. Licences have to be distributed with their packages.
 _METADATA = ("METADATA", "entry_points.txt", "licenses", "LICENSE", "LICENSE.txt", "LICENSE.md", "COPYING")
-# What libraries load only if it is there, and then at every cold start, though no function uses it: FastAPI looks for
-# models of pydantic 1, httpcore for HTTP/2, which our one pool does not speak (`studysync.db.transport`).
+# Optional packages that libraries import at every cold start if present, although no function uses them: FastAPI looks
+# for pydantic 1 models, httpcore for HTTP/2, which our pool does not use (`studysync.db.transport`).
 OPTIONAL = ("pydantic/v1", "h2", "hpack", "hyperframe")
 
 
 def leave_out(folder: Path, names: Iterable[str] = OPTIONAL) -> None:
-    """Remove packages that libraries can do without, and what says that they are installed."""
+    """Remove optional packages, and their metadata, which would claim they are installed."""
     for name in names:
         shutil.rmtree(folder / name, ignore_errors=True)
         for metadata in folder.glob(f"{name}-*.dist-info"):
@@ -48,10 +48,10 @@ def leave_out(folder: Path, names: Iterable[str] = OPTIONAL) -> None:
 
 
 def trim(folder: Path) -> None:
-    """Remove from installed packages what no function reads."""
+    """Remove files of installed packages that no function reads."""
     for path in list(_directories(folder)):
         if path.name in _FOLDERS or (path.name in _PACKAGES and (path / "__init__.py").exists()):
-            shutil.rmtree(path, ignore_errors=True)  # may lie in one that is gone already
+            shutil.rmtree(path, ignore_errors=True)  # may be in one that is removed already
     for pattern in _FILES:
         for path in folder.rglob(pattern):
             if not any(parent.name.endswith(".dist-info") for parent in path.parents):
@@ -68,19 +68,19 @@ def _directories(folder: Path) -> Iterator[Path]:
 
 
 def compile_tree(folder: Path, target: Target) -> None:
-    """Write bytecode that is taken as it is, without a look at its source.
+    """Write bytecode that is used without checking its source.
 
     Raises:
-        RuntimeError: there is no interpreter of the target's version here, and bytecode belongs to one version.
+        RuntimeError: no interpreter of the target's version is installed; bytecode is specific to a version.
     """
     command = [interpreter(target.python), "-m", "compileall", "-q", "-f", "--invalidation-mode", "unchecked-hash"]
-    # Tracebacks shall name the file as Lambda sees it, not the machine that built it.
+    # Tracebacks show the paths on Lambda, not those of the build machine.
     mounted = "/opt" if (folder / "python").is_dir() else "/var/task"
     subprocess.run([*command, "-s", str(folder), "-p", mounted, str(folder)], check=True)
 
 
 def interpreter(version: tuple[int, int]) -> str:
-    """Return an interpreter of this version: this one, one on the PATH, or one that uv or pyenv has."""
+    """Return an interpreter of this version: this one, one on the PATH, or one installed by uv or pyenv."""
     if sys.version_info[:2] == version:
         return sys.executable
     number = f"{version[0]}.{version[1]}"
@@ -107,5 +107,5 @@ def _answer(command: list[str]) -> str:
 
 
 def size_of(folder: Path) -> int:
-    """Return how many bytes the files below `folder` have."""
+    """Return the size in bytes of the files below `folder`."""
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

@@ -1,6 +1,6 @@
-"""Writes what a release is made of, the packages of both layers, as CycloneDX 1.6: `python -m tools.sbom FILE`.
+"""Writes a release's bill of materials, the packages of both layers, as CycloneDX 1.6: `python -m tools.sbom FILE`.
 
-From the locked requirements, which the build installs by the same hashes.
+It comes from the locked requirements, which the build installs by the same hashes.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def components(requirements: str) -> list[dict[str, Any]]:
 
 
 def document(version: str) -> dict[str, Any]:
-    """Return the whole list; a package that both layers have comes once."""
+    """Return all components; a package in both layers is listed once."""
     listed = [one for folder in LAYERS.values() for one in components((folder / "requirements.txt").read_text("utf-8"))]
     return {
         "bomFormat": "CycloneDX",

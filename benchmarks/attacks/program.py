@@ -27,12 +27,13 @@ _LONG_SESSIONS = """
 with began as (
   insert into study_sessions (session_id, user_id, duration_minutes, started_at, last_activity_at, replayed, background,
                               progress)
-  select gen_random_uuid(), %(user)s, 720, at, at, true, true, internal.first_progress(at)
+  select gen_random_uuid(), %(user)s, 720, at, at, true, true, internal.initial_progress(at)
   from (select now() - interval '11 hours' as at from generate_series(1, 2)) twice returning session_id, started_at
 )
-select (internal.record_marks(session_id, (
+select (internal.record_client_events(session_id, (
   select array_agg(row(session_id, gen_random_uuid(), 'heartbeat', started_at + n * interval '1 second', null, '{}')
-                   ::internal.mark order by n) from generate_series(1, %(events)s) n))).session_id::text from began"""
+                   ::internal.client_event order by n)
+  from generate_series(1, %(events)s) n))).session_id::text from began"""
 
 
 @dataclass(frozen=True)
@@ -99,8 +100,9 @@ def _changes(target: Target) -> Statuses:
 
 
 def _straight_to_the_database(target: Target) -> Statuses:
-    url = f"{target.environment['SUPABASE_REST_URL']}/study_sessions?subject=match.(a*)*(a*)*(a*)*(a*)*$"
-    headers = {"Authorization": f"Bearer {target.accounts[0].token}"}
+    url = f"{target.environment['SUPABASE_URL']}/rest/v1/study_sessions?subject=match.(a*)*(a*)*(a*)*(a*)*$"
+    key = target.environment["SUPABASE_PUBLISHABLE_KEY"]
+    headers = {"apikey": key, "Authorization": f"Bearer {target.accounts[0].token}"}
     return _at_once([lambda: httpx.get(url, headers=headers, timeout=30)] * 40, workers=40)
 
 

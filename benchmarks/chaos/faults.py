@@ -64,7 +64,7 @@ def _slowed(name: str, proxy: str, delay: float) -> Fault:
     def begin(site: Site) -> None:
         getattr(site, proxy).delay = delay
 
-    text = f"{name} slowed, {delay * 1e3:.0f} ms an answer"
+    text = f"{name} slowed, {delay * 1e3:.0f} ms per answer"
     return Fault(text, 6.0, begin, lambda s: getattr(s, proxy).heal(), _all)
 
 
@@ -72,7 +72,7 @@ def _cut(name: str, proxy: str, share: float, opens: str = "") -> Fault:
     def begin(site: Site) -> None:
         getattr(site, proxy).cut = share
 
-    text = f"{name}: {share:.0%} of the answers cut off half way"
+    text = f"{name}: {share:.0%} of the answers cut off halfway"
     return Fault(text, 6.0, begin, lambda s: getattr(s, proxy).heal(), _database, opens)
 
 
@@ -90,7 +90,7 @@ def _clock(text: str, minutes: float) -> Fault:
 
 FAULTS = (
     Fault(
-        "Functions' processes killed (`kill -9`), one a second",
+        "Functions' processes killed (`kill -9`), one per second",
         0.0,
         lambda site: site.kill_functions(8.0, 1.0),
         _nothing,

@@ -106,7 +106,7 @@ def write_report() -> None:
 def _run(whole: dict[str, Any]) -> str:
     final = whole["final"]
     return (
-        f"The run of {whole['at']} ({whole['machine']}, load average {whole['load_average'][1]} at the end):\n"
+        f"Run of {whole['at']} ({whole['machine']}, load average {whole['load_average'][1]} at the end):\n"
         f"{len(whole['faults'])} faults in {final['seconds'] / 60:.1f} minutes, {whole['clients']} clients, "
         f"{final['asked']:,} requests, {final['acknowledged']:,} acknowledged writes.\n"
         f"**{len(final['lost'])} lost, {len(final['doubled'])} doubled, {len(final['violations'])} violations of the "

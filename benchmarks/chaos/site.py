@@ -18,7 +18,7 @@ import psycopg
 from benchmarks.chaos.proxy import Proxy
 from benchmarks.load.stack import Stack, running
 from local.home import Home, Ports, free_port
-from tests.support.clock import DatabaseClock
+from testing.clock import DatabaseClock
 
 _MEGABYTE, _LOG_MEGABYTES = 1 << 20, 9  # a segment of the log has 16
 
@@ -136,8 +136,8 @@ def site(folder: Path) -> Iterator[Site]:
     home = Home(folder / "home")
     home.make()
     ports = Ports(home)  # the stack remembers them, and so the proxies know theirs beforehand
-    rest, dynamodb = (Proxy(free_port(), ports.take(name)) for name in ("postgrest", "dynamodb"))
-    addresses = {"SUPABASE_REST_URL": rest.origin, "AWS_ENDPOINT_URL_DYNAMODB": dynamodb.origin}
+    rest, dynamodb = (Proxy(free_port(), ports.take(name)) for name in ("supabase", "dynamodb"))
+    addresses = {"SUPABASE_REST_URL": f"{rest.origin}/rest/v1", "AWS_ENDPOINT_URL_DYNAMODB": dynamodb.origin}
     rest.start()
     dynamodb.start()
     try:

@@ -76,7 +76,8 @@ def running(
             sessions of days gone by.
     """
     own = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
-    environment = {**own, "STUDYSYNC_HOME": str(home), "PORT": str(free_port()), **(more or {})}
+    own |= {"AUTH_RATE_LIMITS": "off", "STUDYSYNC_HOME": str(home), "PORT": str(free_port())}
+    environment = {**own, **(more or {})}
     home.mkdir(parents=True, exist_ok=True)
     log = home / "serve.log"
     with log.open("wb") as output:

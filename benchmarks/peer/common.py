@@ -16,16 +16,14 @@ from fastapi.middleware.cors import CORSMiddleware
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from mangum import Mangum
 from pydantic import BaseModel
-from yarl import URL
 
 from supabase import Client, create_client
 
 logger = Logger()
 metrics = Metrics(namespace="Peer")
 table = boto3.resource("dynamodb").Table(os.environ["RESILIENCE_TABLE"])
-supabase: Client = create_client(os.environ["SUPABASE_URL"], os.environ["SUPABASE_SERVICE_ROLE_KEY"])
-supabase.rest_url = URL(os.environ["SUPABASE_REST_URL"])  # the local stack's, which is not below its SUPABASE_URL
-jwks = jwt.PyJWKClient(f"{os.environ['SUPABASE_AUTH_URL']}/.well-known/jwks.json")
+supabase: Client = create_client(os.environ["SUPABASE_URL"], os.environ["SUPABASE_SECRET_KEY"])
+jwks = jwt.PyJWKClient(f"{os.environ['SUPABASE_URL']}/auth/v1/.well-known/jwks.json")
 bearer = HTTPBearer()
 
 

@@ -45,7 +45,7 @@ class Api:
         """Sign an access token as the auth server would."""
         keys, now = self._backends.keys, int(time.time())
         claims = {"sub": user, "aud": "authenticated", "role": "authenticated", "iat": now, "exp": now + 3600}
-        claims |= {"iss": self._backends.environment["SUPABASE_AUTH_URL"], "session_id": str(uuid4())}
+        claims |= {"iss": f"{self._backends.project.url}/auth/v1", "session_id": str(uuid4())}
         return jwt.encode(claims, keys.private_key, algorithm="ES256", headers={"kid": keys.key_id})
 
     def request(self, method: str, path: str, **options: Any) -> Any:

@@ -17,19 +17,19 @@ from local.project import Project
 Connection = psycopg.Connection[Any]
 MILLION = 1_000_000
 WARM = (
-    "Round trip on a warm connection included; random users, so rows are cold as often as in life. "
-    "PostgreSQL may keep 1 GB in memory."
+    "Includes the round trip on a warm connection. Users are random, so rows are as cold as in production. "
+    "PostgreSQL has 1 GB of shared buffers."
 )
 # What a session of 30 minutes looks like before it is completed: started half an hour ago, a heartbeat every 5 minutes.
 _SESSION = """
 insert into study_sessions (session_id, user_id, duration_minutes, started_at, last_activity_at, progress)
-select %(id)s, %(user)s, 30, at, at, internal.first_progress(at)
+select %(id)s, %(user)s, 30, at, at, internal.initial_progress(at)
 from (select now() - interval '30 minutes' as at) began"""
 # Heartbeats so many seconds apart, up to now.
 _HEARTBEATS = """
-select internal.record_marks(%(id)s, array_agg(
-  row(%(id)s, gen_random_uuid(), 'heartbeat', at, null, '{}')::internal.mark order by at))
-from (select now() - n * %(gap)s * interval '1 second' as at from generate_series(0, %(count)s - 1) n) beats"""
+select internal.record_client_events(%(id)s, array_agg(
+  row(%(id)s, gen_random_uuid(), 'heartbeat', at, null, '{}')::internal.client_event order by at))
+from (select now() - n * %(gap)s * interval '1 second' as at from generate_series(0, %(count)s - 1) n) heartbeats"""
 
 
 @contextmanager

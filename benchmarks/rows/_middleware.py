@@ -15,7 +15,7 @@ from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoin
 from starlette.requests import Request
 from starlette.responses import Response
 
-from resilience import RateLimiter, flush, performance_monitor, set_deadline, track_served
+from resilience import RateLimiter, flush, performance_monitor, set_deadline, track_degradation
 from studysync.auth.dependencies import caller_of
 from studysync.context import begin_request, route_template
 from studysync.errors import INTERNAL_ERROR, RATE_LIMIT_EXCEEDED, ApiError
@@ -30,7 +30,7 @@ class Context(BaseHTTPMiddleware):
     async def dispatch(self, request: Request, call_next: RequestResponseEndpoint) -> Response:
         """Serve one request."""
         context = begin_request(request.scope, request.headers.get("x-request-id"), request.headers.get("traceparent"))
-        with track_served():
+        with track_degradation():
             set_deadline(29.0)
             response = await call_next(request)
         response.headers["X-Request-Id"] = context.request_id

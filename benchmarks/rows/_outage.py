@@ -36,12 +36,12 @@ def outage(stage: Stage, ours: Protect, powertools: Protect) -> Row:
                     series[label] = [(float(at), float(count)) for at, count in points]
                 advance()
     note = (
-        f"{CALLS_A_SECOND} calls a second, down for {DOWN} s; one environment, plain functions, because Powertools' "
+        f"{CALLS_A_SECOND} calls per second, down for {DOWN} s; one environment, plain functions, because Powertools' "
         f"breaker never opens for async ones. Both first probe after {RECOVERY_SECONDS} s; ours then waits longer from "
         "probe to probe, asks less of what is down, and notices its recovery later."
     )
     return Row(
-        "calls that reach a dependency while it is down",
+        "calls that reach a dependency during its outage",
         "none made",
         max(reached[f"ours, {way}"] for way in OUTAGES),
         None,

@@ -12,9 +12,9 @@ from benchmarks.harness import Figure, Row, Stage
 from benchmarks.rows._database import begin_session, complete_session, random_users, students
 
 WORKERS, SECONDS, BATCHES = 20, 3.0, 3
-# What a completed session is paid by, with the user's line held: ledger, totals, study day, boards, badges, change log.
+# What a completed session is paid by, with the user locked: ledger, totals, study day, boards, badges, change log.
 _AWARD = """
-select internal.pay_session(u.user_id, gen_random_uuid(), null, 1500, now()) from internal.lock_user(%s) u"""
+select internal.award_session(u.user_id, gen_random_uuid(), null, 1500, now()) from internal.lock_user(%s) u"""
 
 # An award alone has no session, so what compares sessions with awards is left out.
 _WRONG = """
@@ -25,25 +25,25 @@ def run(stage: Stage) -> list[Row]:
     """Awards to many users, to twelve users, and whole sessions begun and completed."""
     with students(stage, 10_000) as (project, connection):
         many = random_users(connection, 5_000)
-        awards, errors = _rates(stage, "Awards to 5,000 users", project.dsn, many, whole=False)
-        few, more = _rates(stage, "Awards to 12 users", project.dsn, many[:12], whole=False)
-        sessions, yet_more = _rates(stage, "Whole sessions", project.dsn, many, whole=True)
+        awards, errors = _rates(stage, "awards to 5,000 users", project.dsn, many, whole=False)
+        few, more = _rates(stage, "awards to 12 users", project.dsn, many[:12], whole=False)
+        sessions, yet_more = _rates(stage, "whole sessions", project.dsn, many, whole=True)
         row = connection.execute(_WRONG).fetchone()
     assert row is not None
     wrong = errors + more + yet_more
     return [
         Row(
-            f"awards a second with {WORKERS} workers",
-            "at least 500, without an error",
+            f"awards per second with {WORKERS} workers",
+            "at least 500, without errors",
             0.0 if wrong or row[0] else awards.median,
             500,
-            "a second",
+            "per second",
             [awards, few, sessions],
             at_least=True,
             note=f"{len(wrong)} errors {sorted(set(wrong)) or ''}; {row[0]} violations of the invariants afterwards. "
-            f"{BATCHES} batches of "
-            f"{SECONDS:.0f} s each, the {WORKERS} clients on the same two cores. An award writes ledger, totals, study "
-            "day, boards, badges and change log; a whole session is begun with 7 heartbeats and completed.",
+            f"{BATCHES} batches of {SECONDS:.0f} s each, with the {WORKERS} clients on the same two cores. "
+            "An award writes ledger, totals, study "
+            "day, boards, badges and change log; a whole session is started, sends 7 heartbeats and is completed.",
         )
     ]
 

@@ -61,12 +61,12 @@ def _closed_row(kind: str, samples: dict[str, list[float]]) -> Row:
     ours, *peers = [figure.median - bare for name, figure in figures.items() if name != "the function alone"]
     return Row(
         f"closed breaker, {kind} function",
-        "fewer microseconds than every peer",
+        "faster than every peer",
         ours / min(peers),
         1.0,
         "us",
         list(figures.values()),
-        value_label="of the cheapest peer's, the function itself subtracted",
+        value_label="relative to the fastest peer, without the function itself",
         value_unit="",
     )
 
@@ -107,9 +107,9 @@ def _tripping(stage: Stage) -> Row:
         "calls",
         figures,
         at_least=True,
-        value_label="cases; in the table, calls until it opened",
+        value_label="cases; the table shows calls until it opened",
         value_unit="",
-        note=f"Defaults of both. At most {MOST_CALLS} calls.",
+        note=f"Both with their defaults. At most {MOST_CALLS} calls.",
     )
 
 

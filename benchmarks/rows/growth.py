@@ -16,7 +16,7 @@ from benchmarks.rows._database import Connection, begin_session, complete_sessio
 
 EVENTS = (1, 30, 360, 1_500)
 ROUNDS, CHANGES, SESSIONS = 40, 100, 1_000_000
-_NOTE = "In the database, round trip on a warm connection included."
+_NOTE = "In the database, including the round trip on a warm connection."
 # Sessions of others, as many as a year of a large school leaves behind.
 _FILL = """
 insert into study_sessions (session_id, user_id, duration_minutes, status, started_at, last_activity_at, ended_at,

@@ -37,7 +37,7 @@ class Level:
 
     @property
     def rate(self) -> float:
-        """Requests a second."""
+        """Requests per second."""
         return len(self.asked) / self.seconds
 
     @property
@@ -104,7 +104,7 @@ def _promises(level: Level) -> list[Row]:
     cached = Figure.of(_CACHED, level.of(cached=True))
     whole = Figure.of("uncached, all", level.of(cached=False))
     endpoints = [Figure.of(path, found) for path, found in level.by_name().items()]
-    note = f"{len(everything):,} requests in {level.seconds:.0f} s, {level.rate:.0f} a second. {_SHARED}"
+    note = f"{len(everything):,} requests in {level.seconds:.0f} s, {level.rate:.0f} per second. {_SHARED}"
     seen = Counter(each.seen for each in level.errors)
     why = "; ".join(f"{count} {SEEN[kind]}" for kind, count in seen.items())
     by_endpoint = Counter(each.name for each in level.errors)
@@ -138,7 +138,7 @@ def _growth(levels: list[Level]) -> list[Row]:
     errors = sum(len(level.errors) for level in levels)
     most = max(level.rate for level in levels)
     row = Row(
-        "API under load, throughput", "none made", most, None, "a second", rates, value_label="most", note=_SHARED
+        "API under load, throughput", "none made", most, None, "per second", rates, value_label="most", note=_SHARED
     )
     last = f"{errors} errors in {sum(len(level.asked) for level in levels):,} requests at all levels together."
     slow = percentile([each.ms for each in levels[-1].asked], 99)
@@ -161,8 +161,8 @@ def _cost(levels: list[Level]) -> list[Row]:
     total = (sum(used.values()) - locust) / last.rate * 1e3
     note = f"{sum(used.values()):.2f} cores were busy at {last.clients} clients, {locust:.2f} of them with the clients."
     size = sum(value for group, value in last.after.memory.items() if group != CLIENTS)
-    whole = f"at {last.clients} clients, without them"
+    whole = f"at {last.clients} clients, excluding the clients"
     return [
-        Row("API under load, CPU a request", "none made", total, None, "ms", spent, value_label=whole, note=note),
+        Row("API under load, CPU per request", "none made", total, None, "ms", spent, value_label=whole, note=note),
         Row("API under load, memory", "none made", size, None, "MB", memory, value_label=whole),
     ]

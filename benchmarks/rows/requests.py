@@ -47,8 +47,8 @@ def _cpu(stage: Stage) -> list[Row]:
         ours, peer = _invoke(handler), _invoke(peer_handler(router))
         works = {
             "ours": (ours, nullcontext),
-            "the same as BaseHTTPMiddleware classes": (peer, nullcontext),
-            "ours, unobserved": (ours, _unobserved),
+            "as BaseHTTPMiddleware classes": (peer, nullcontext),
+            "ours, without observability": (ours, _unobserved),
         }
         samples: dict[str, list[float]] = {label: [] for label in works}
         with stage.bar("Warm invocations", ROUNDS) as advance:
@@ -63,17 +63,18 @@ def _cpu(stage: Stage) -> list[Row]:
                     if number >= 0:
                         samples[label].append(spent / BATCH * 1e3)
                 advance()
-    observed, plain = samples["ours"], samples.pop("ours, unobserved")
+    observed, plain = samples["ours"], samples.pop("ours, without observability")
     figures = [Figure.of(label, found) for label, found in samples.items()]
     cost = [with_it - without for with_it, without in zip(observed, plain, strict=True)]
     note = (
-        "GET /api/users/me through the Lambda handler, all layers on, the line of metrics too; CPU of the process. "
-        "The peer's handler has the same routes, database layer, limiter, monitor and log."
+        "GET /api/users/me through the Lambda handler with all layers, including the metrics line; "
+        "CPU time of the process. "
+        "The peer has the same routes, database layer, rate limiter, monitor and logger."
     )
     return [
         Row("warm invocation, CPU", "at most 0.4 ms", figures[0].median, 0.4, "ms", figures, note=note),
         Row(
-            "warm invocation beside BaseHTTPMiddleware",
+            "warm invocation compared with BaseHTTPMiddleware",
             "at most 0.6 of it",
             figures[0].median / figures[1].median,
             0.6,
@@ -83,13 +84,13 @@ def _cpu(stage: Stage) -> list[Row]:
             value_unit="",
         ),
         Row(
-            "observability of one request, CPU",
+            "observability per request, CPU",
             "at most 0.15 ms",
             statistics.median(cost),
             0.15,
             "ms",
-            [Figure.of("what it adds", cost), Figure.of("ours", observed), Figure.of("ours, unobserved", plain)],
-            note="Log line, measurements of request and database call, and the line of metrics for CloudWatch.",
+            [Figure.of("overhead", cost), Figure.of("ours", observed), Figure.of("ours, without observability", plain)],
+            note="The log line, measurements of request and database call, and the metrics line for CloudWatch.",
         ),
     ]
 
@@ -112,7 +113,7 @@ def _answered_from_memory() -> Iterator[None]:
     )
     environment = {
         "SUPABASE_URL": "http://project.test",
-        "SUPABASE_SERVICE_ROLE_KEY": "key",
+        "SUPABASE_SECRET_KEY": "sb_secret_key",
         "SUPABASE_JWT_SECRET": _SECRET,
         "RATE_LIMIT_PER_MINUTE": "10000000",
         "RATE_LIMIT_PER_HOUR": "100000000",
@@ -195,19 +196,19 @@ def _counts(stage: Stage) -> list[Row]:
                     advance()
     return [
         _count_row(
-            "database round trips of one API request",
+            "database round trips per API request",
             "1, and never more than 2",
             1.0,
             trips,
-            "Round trips in the mean, by path. A kept leaderboard page on which the caller stands otherwise than "
-            "now is read again: 2 after an own award.",
+            "Mean number of round trips, by path. A cached leaderboard page that shows the caller's previous place "
+            "is read again: 2 after an award.",
         ),
         _count_row(
-            "DynamoDB requests of one API request",
+            "DynamoDB requests per API request",
             "at most 0.2 in the steady state",
             0.2,
             tables,
-            "Requests of limiter, cache, circuits and monitor an API request in the mean, by path.",
+            "Mean number of requests of rate limiter, cache, circuits and monitor per API request, by path.",
         ),
     ]
 

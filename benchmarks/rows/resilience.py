@@ -56,15 +56,15 @@ def _retries(stage: Stage) -> Row:
             advance()
     figures = [Figure.of("with retries", with_it), Figure.of("without", without)]
     return Row(
-        "failures left after retries, at 10 % injected",
-        "at most 0.3 of those without",
+        "failures remaining after retries, at 10 % injected",
+        "at most 0.3 of those without retries",
         figures[0].median / figures[1].median,
         0.3,
         "",
         figures,
         value_label="ratio of the medians",
         value_unit="",
-        note="With the retry budget on: at most 10 % of the traffic may be retries, however many calls fail.",
+        note="With a retry budget: at most 10 % of the traffic may be retries, however many calls fail.",
     )
 
 
@@ -87,12 +87,12 @@ def _pipeline_row(kind: str, samples: dict[str, list[float]]) -> Row:
     peers = [figure.median for name, figure in figures.items() if name != "ours"]
     return Row(
         f"closed pipeline of breaker, retry and timeout, {kind} function",
-        "fewer microseconds than the cheapest stack of peers",
+        "faster than the fastest stack of peers",
         figures["ours"].median / min(peers),
         1.0,
         "us",
         list(figures.values()),
-        value_label="of the cheapest stack's",
+        value_label="relative to the fastest stack",
         value_unit="",
         note="Peers: a breaker in tenacity, for async functions with asyncio.timeout inside.",
     )
@@ -110,7 +110,7 @@ def _hedge(stage: Stage) -> Row:
             advance()
     figures = [Figure.of("hedged", hedged), Figure.of("without", bare)]
     return Row(
-        "99th percentile of reads of which 3 % hang for a moment",
+        "99th percentile of reads, 3 % of which hang briefly",
         "at most 0.5 of that without hedging",
         figures[0].median / figures[1].median,
         0.5,
@@ -118,7 +118,7 @@ def _hedge(stage: Stage) -> Row:
         figures,
         value_label="ratio of the medians",
         value_unit="",
-        note="A second request after 10 ms; at most a tenth of the reads have one.",
+        note="A second request is sent after 10 ms, for at most a tenth of the reads.",
     )
 
 
@@ -138,13 +138,13 @@ def _adaptive(stage: Stage) -> Row:
         "at least 1.5 x of that without",
         figures[0].median / max(figures[1].median, 1.0),
         1.5,
-        "answers in time a second",
+        "timely responses per second",
         figures,
         at_least=True,
         value_label="ratio of the medians",
         value_unit="",
-        note="120 clients that wait 50 ms each, over a service with 8 places and 5 ms a call that works on what nobody "
-        "waits for any more.",
+        note="120 clients with a timeout of 50 ms call a service with 8 workers and 5 ms per call, which also "
+        "works on requests that have timed out.",
     )
 
 
@@ -199,14 +199,15 @@ def _cache(stage: Stage) -> list[Row]:
             0.5,
             "",
             [
-                Figure.exact("asked for a leaderboard's page or the catalogue", repeated),
+                Figure.exact("requests for a leaderboard page or the catalogue", repeated),
                 Figure.exact("computed by the database", computed),
                 Figure.exact("all requests of the mix", REQUESTS),
-                Figure.exact("calls to the database for them", sum(calls.values())),
+                Figure.exact("database calls for them", sum(calls.values())),
             ],
             at_least=True,
-            note="Counted by PostgreSQL and by the calls made. What is the same for everybody is saved. The caller's "
-            "own line of a leaderboard never is: it takes one call, in which an uncached page would have come along.",
+            note="Counted by PostgreSQL and by the calls made. The cache saves what is the same for everyone. "
+            "The caller's own place on a leaderboard is never cached: reading it takes one call, which could also "
+            "return the page.",
         ),
     ]
 

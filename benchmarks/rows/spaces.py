@@ -57,17 +57,17 @@ def _discovery(stage: Stage, connection: Connection) -> Row:
     at, after = connection.execute(deep, [SPACES // 2]).fetchone() or (None, None)
     queries: dict[str, tuple[Any, ...]] = {
         "no query": (None, None, None),
-        "no query, page from the middle": (None, at, after),
+        "no query, middle page": (None, at, after),
         "one letter": ("a", None, None),
-        "two letters that begin nothing": ("qz", None, None),
+        "two letters, no match": ("qz", None, None),
         "common: 1 of 12": ("algebra", None, None),
-        "common, page from the middle": ("algebra", at, after),
+        "common, middle page": ("algebra", at, after),
         "in every name": ("group", None, None),
-        "in every name, page from the middle": ("group", at, after),
+        "in every name, middle page": ("group", at, after),
         "two words: 1 of 60": ("algebra night", None, None),
         "rare: one": ("zymurgy", None, None),
         "absent": ("quidditch", None, None),
-        "absent, of common parts": ("group algebra", None, None),
+        "absent, made of common parts": ("group algebra", None, None),
     }
 
     def search(parameters: tuple[Any, ...]) -> Callable[[], object]:
@@ -79,16 +79,18 @@ def _discovery(stage: Stage, connection: Connection) -> Row:
     plain = "select * from spaces where lower(name) like '%zymurgy%' order by created_at desc limit 51"
     with connection.transaction():
         connection.execute("set local enable_bitmapscan = off")
-        figures += stage.interleave("A scan", {"plain: a scan for the rare one": lambda: connection.execute(plain)}, 10)
+        figures += stage.interleave(
+            "A scan", {"plain: a scan for the rare word": lambda: connection.execute(plain)}, 10
+        )
     worst = max(figures[:-1], key=lambda figure: figure.median)
     return Row(
         f"discovery over {SPACES:,} spaces",
-        "within 20 ms in the database, whatever is asked",
+        "within 20 ms in the database, for any query",
         worst.median,
         20.0,
         "ms",
         figures,
-        value_label=f"median of the slowest: {worst.label}",
+        value_label=f"median of the slowest query: {worst.label}",
     )
 
 

@@ -42,9 +42,9 @@ def _an_hour(stage: Stage) -> Row:
     ]
     left = (sum(after.values()) - sum(before.values())) / HOURS
     return Row(
-        "what an hour of study leaves in the database a day later", "at most 2 KB, indexes included", left, 2048.0,
+        "storage of an hour of study, a day later", "at most 2 KB, indexes included", left, 2048.0,
         "bytes", sorted(figures, key=lambda figure: -figure.median)[:8],
-        note="60 heartbeats and 4 other events with ids of the client's, synced; the tables that grew most.",
+        note="60 heartbeats and 4 other events, synchronised with client-generated ids; the tables that grew most.",
     )  # fmt: skip
 
 
@@ -59,8 +59,8 @@ def _a_month(stage: Stage) -> Row:
     grown = {name: (size - before[name]) / STUDENTS / 1024 for name, size in after.items()}
     largest = sorted((Figure.exact(name, size) for name, size in grown.items()), key=lambda figure: -figure.median)[:8]
     return Row(
-        "what a month of a student leaves in the database", "no promise", sum(grown.values()), None, "KiB", largest,
-        note=f"{float(hours) / STUDENTS:.1f} hours a student in {WEEKS} weeks; docs/scale.md extrapolates.",
+        "storage of a student's month", "no promise", sum(grown.values()), None, "KiB", largest,
+        note=f"{float(hours) / STUDENTS:.1f} hours per student in {WEEKS} weeks; docs/scale.md extrapolates.",
     )  # fmt: skip
 
 

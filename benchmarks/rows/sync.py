@@ -58,11 +58,11 @@ def _rows(figures: dict[int, Figure], one_by_one: Figure) -> list[Row]:
             [batch, one_by_one],
             value_label="ratio of the medians",
             value_unit="",
-            note="Through the API in process, database and PostgREST real: 50 sessions of 10 events each.",
+            note="Through the API in process, with the real database and PostgREST: 50 sessions of 10 events each.",
         ),
         Row("sync of 500 events, latency", "median within 500 ms", batch.median, 500.0, "ms", [batch]),
         Row(
-            "growth of a batch's time from 10 to 500 events",
+            "growth of a batch's duration from 10 to 500 events",
             "no worse than linear",
             growth,
             1.0,

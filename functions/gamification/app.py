@@ -1,4 +1,4 @@
-"""The Lambda function `gamification`, also what its schedule calls."""
+"""The Lambda function `gamification`, including its schedule."""
 
 from gamification.routes import router
 from gamification.service import backfill_badges

@@ -1,26 +1,27 @@
-"""Answers of the gamification domain (docs/contract.md: "Gamification")."""
+"""Responses of the gamification domain (docs/contract.md: "Gamification")."""
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date
 from enum import StrEnum
 from typing import Literal
 from uuid import UUID
 
 from pydantic import BaseModel, Field
 
+from studysync.fields import UtcDatetime
 from studysync.web.responses import Success
 
 
 class Period(StrEnum):
-    """What a leaderboard covers: an ISO week, a calendar month (both in UTC), or everything."""
+    """The period of a leaderboard: an ISO week, a calendar month (both in UTC), or all time."""
 
     WEEKLY = "weekly"
     MONTHLY = "monthly"
     ALL_TIME = "all-time"
 
     def begins_on(self, day: date) -> bool:
-        """Tell whether a period of this kind begins on `day`."""
+        """Return whether a period of this kind begins on `day`."""
         if self is Period.WEEKLY:
             return day.isoweekday() == 1
         return day.day == 1 if self is Period.MONTHLY else day == date(1970, 1, 1)
@@ -32,7 +33,7 @@ class XpSummary(BaseModel):
     user_id: UUID
     total_xp: int
     level: int
-    level_progress: float = Field(ge=0, lt=1, description="How much of the current level is done.")
+    level_progress: float = Field(ge=0, lt=1, description="Progress within the current level.")
     next_level_xp: int = Field(description="The total XP at which the next level begins.")
     xp_by_source: dict[str, int]
     last_30_days_xp: int
@@ -46,14 +47,14 @@ class LedgerEntry(BaseModel):
     amount: int
     source: str
     session_id: UUID
-    milestone: int | None = Field(description="The XP from sessions that a milestone stands for.")
+    milestone: int | None = Field(description="The XP from sessions that reached the milestone.")
     day: date = Field(description="The user's local day.")
-    occurred_at: datetime
-    created_at: datetime
+    occurred_at: UtcDatetime
+    created_at: UtcDatetime
 
 
 class Badge(BaseModel):
-    """A badge of the catalogue: earned when `metric` reaches `threshold`."""
+    """A badge, earned when `metric` reaches `threshold`."""
 
     key: str
     name: str
@@ -63,13 +64,13 @@ class Badge(BaseModel):
 
 
 class EarnedBadge(Badge):
-    """A badge that the user has."""
+    """A badge that the user has earned."""
 
-    earned_at: datetime
+    earned_at: UtcDatetime
 
 
 class AvailableBadge(Badge):
-    """A badge that the user does not have yet."""
+    """A badge that the user has not earned yet."""
 
     progress: float = Field(ge=0, le=1)
 
@@ -89,9 +90,9 @@ class Streaks(BaseModel):
     best_streak: int
     last_active_date: date | None
     active_today: bool
-    at_risk: bool = Field(description="The streak ends tonight unless a session is completed.")
-    bonus_xp: int = Field(description="What the streak adds to a session.")
-    next_milestone: int | None = Field(description="The next streak length with a badge; null past the last.")
+    at_risk: bool = Field(description="True if the streak ends tonight unless you complete a session.")
+    bonus_xp: int = Field(description="The XP that the streak adds to each session.")
+    next_milestone: int | None = Field(description="The next streak length that earns a badge; null after the last.")
 
 
 class LeaderboardEntry(BaseModel):
@@ -105,24 +106,24 @@ class LeaderboardEntry(BaseModel):
 
 
 class OwnPlace(LeaderboardEntry):
-    """The caller's own place; without XP in the period there is no rank."""
+    """The caller's own place; `rank` is null without XP in the period."""
 
     rank: int | None  # type: ignore[assignment]
 
 
 class Leaderboard(BaseModel):
-    """A page of a leaderboard; equal XP shares the higher rank."""
+    """A page of a leaderboard. Users with equal XP share the higher rank."""
 
     period: Period
     period_start: date
     entries: list[LeaderboardEntry]
     me: OwnPlace
     total_users: int
-    generated_at: datetime
+    generated_at: UtcDatetime
     next_cursor: str | None
 
 
 class LeaderboardPage(Success[Leaderboard]):
-    """A page has its cursor beside `data`, as all lists do; old clients read the one within."""
+    """A page has its cursor next to `data`, as all lists do; older clients read the one inside."""
 
     next_cursor: str | None

@@ -1,58 +1,59 @@
-"""HTTP in and out of the gamification domain."""
+"""HTTP routes of the gamification domain."""
 
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import Query
 
-from gamification import service
+from gamification import leaderboards, service
 from gamification.models import Badge, LeaderboardPage, LedgerEntry, Period, Streaks, UserBadges, XpSummary
 from studysync.auth.dependencies import CurrentUser, UserInPath
+from studysync.web.conditional import conditional_get
 from studysync.web.pagination import DEFAULT_LIMIT, Cursor, Limit
 from studysync.web.responses import Page, Success
 from studysync.web.routing import create_router
 
 router = create_router("gamification", prefix="/api/gamification")
 
-PeriodStart = Annotated[date | None, Query(description="The first day of a past period; absent: the current one.")]
+PeriodStart = Annotated[date | None, Query(description="The first day of a past period. Default: the current one.")]
 
 
-@router.get("/xp/history/{user_id}", response_model=Page[LedgerEntry])
+@router.get("/xp/history/{user_id}")
 async def xp_history(
     caller: CurrentUser, user_id: UserInPath, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None
-) -> Any:
-    """List the own awards, newest first."""
+) -> Page[LedgerEntry]:
+    """List your awards, newest first."""
     return await service.history(caller, user_id, limit, cursor)
 
 
-@router.get("/xp/{user_id}", response_model=Success[XpSummary])
-async def xp(caller: CurrentUser, user_id: UserInPath) -> Any:
-    """Sum up a user's XP."""
-    return {"data": await service.read(caller, "get_xp", user_id)}
+@router.get("/xp/{user_id}")
+async def xp(caller: CurrentUser, user_id: UserInPath) -> Success[XpSummary]:
+    """Get a user's XP, level and tier."""
+    return Success(data=await service.xp(caller, user_id))
 
 
-@router.get("/badges", response_model=Success[list[Badge]])
-async def badges(_caller: CurrentUser) -> Any:
-    """List all badges that there are."""
-    return {"data": await service.catalogue()}
+@conditional_get(router, "/badges")
+async def badges(_caller: CurrentUser) -> Success[list[Badge]]:
+    """List all badges."""
+    return Success[list[Badge]].model_validate({"data": await service.catalogue()})
 
 
-@router.get("/badges/{user_id}", response_model=Success[UserBadges])
-async def user_badges(caller: CurrentUser, user_id: UserInPath) -> Any:
-    """List a user's badges, and how far they are with the others."""
-    return {"data": await service.read(caller, "get_user_badges", user_id)}
+@conditional_get(router, "/badges/{user_id}")
+async def user_badges(caller: CurrentUser, user_id: UserInPath) -> Success[UserBadges]:
+    """Get a user's badges, and their progress towards those not earned yet."""
+    return Success(data=await service.user_badges(caller, user_id))
 
 
-@router.get("/streaks/{user_id}", response_model=Success[Streaks])
-async def streaks(caller: CurrentUser, user_id: UserInPath) -> Any:
-    """Tell a user's streak."""
-    return {"data": await service.read(caller, "get_streaks", user_id)}
+@router.get("/streaks/{user_id}")
+async def streaks(caller: CurrentUser, user_id: UserInPath) -> Success[Streaks]:
+    """Get a user's streak."""
+    return Success(data=await service.streaks(caller, user_id))
 
 
-@router.get("/leaderboard/{period}", response_model=LeaderboardPage)
+@conditional_get(router, "/leaderboard/{period}")
 async def leaderboard(
     caller: CurrentUser,
     period: Period,
@@ -60,7 +61,7 @@ async def leaderboard(
     space_id: UUID | None = None,
     limit: Limit = DEFAULT_LIMIT,
     cursor: Cursor = None,
-) -> Any:
-    """Rank users by the XP of a period, everywhere or within a space."""
-    board = await service.leaderboard(caller, period, period_start, space_id, limit, cursor)
-    return {"data": board, "next_cursor": board["next_cursor"]}
+) -> LeaderboardPage:
+    """Get the leaderboard of a period, for all users or for one space."""
+    board = await leaderboards.leaderboard(caller, period, period_start, space_id, limit, cursor)
+    return LeaderboardPage(data=board, next_cursor=board.next_cursor)

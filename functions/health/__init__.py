@@ -1,3 +1,3 @@
-"""Health of the service, the OpenAPI document, and the answer to paths that no other function has."""
+"""Health of the service, the OpenAPI document, and the response to unknown paths."""
 
-import studysync  # noqa: F401 - first of all: it decides how a process starts
+import studysync  # noqa: F401 - must be imported first, because it configures the process

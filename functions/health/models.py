@@ -1,4 +1,4 @@
-"""What everybody is told (docs/contract.md: "Health and operations"); operators' answers are in `health.operations`."""
+"""Responses of the public routes (docs/contract.md: "Health and operations"); operators' are in `health.operations`."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from pydantic import BaseModel
 
 
 class Health(BaseModel):
-    """The function runs."""
+    """The function is running."""
 
     status: Literal["healthy"] = "healthy"
     service: Literal["studysync"] = "studysync"
 
 
 class Liveness(BaseModel):
-    """The process runs; nothing else was asked."""
+    """The process is running. No dependency was checked."""
 
     status: Literal["alive"] = "alive"
 
 
 class Readiness(BaseModel):
-    """Requests can be served: the database answers."""
+    """The service can handle requests: the database responds."""
 
     status: Literal["ready"] = "ready"

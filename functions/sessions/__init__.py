@@ -1,3 +1,3 @@
 """Study sessions: start, events, completion, and the closing of silent ones."""
 
-import studysync  # noqa: F401 - first of all: it decides how a process starts
+import studysync  # noqa: F401 - must be imported first, because it configures the process

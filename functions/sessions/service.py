@@ -4,67 +4,84 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import datetime
-from typing import Any
+from typing import TypedDict
 from uuid import UUID, uuid4
 
 from pydantic import TypeAdapter
 
-from sessions.models import AuditEvent, CompleteSession, Heartbeat, StartSession
+from sessions.models import (
+    AuditEvent,
+    CompleteSession,
+    Heartbeat,
+    HeartbeatCounted,
+    Session,
+    SessionAbandoned,
+    SessionEvent,
+    SessionStarted,
+    StartSession,
+)
 from studysync.aws.schedules import end_of_run, in_steps, purge
 from studysync.db.client import database
 from studysync.errors import AUDIT_VALIDATION_FAILED, ApiError
 from studysync.fields import RequestBody, Timestamp
 from studysync.settings import get_settings
 from studysync.telemetry.logging import app_logger
+from studysync.web.completed_session import SessionCompleted
 from studysync.web.event_payload import payload_error
 from studysync.web.idempotency import WriteRequest
 from studysync.web.pagination import DEFERRED, BigCount, decode_cursor, page
+from studysync.web.responses import Page
 
 _POSITION: TypeAdapter[tuple[datetime, UUID]] = TypeAdapter(tuple[Timestamp, UUID], config=DEFERRED)
+_RECORD = "record_session_event"
 _EVENT_POSITION: TypeAdapter[tuple[datetime, int]] = TypeAdapter(tuple[Timestamp, BigCount], config=DEFERRED)
 
 
-async def start(write: WriteRequest, body: StartSession) -> dict[str, Any]:
-    """Begin a session. Without an id from the client one is chosen here, so that a retry of ours begins no second."""
+async def start(write: WriteRequest, body: StartSession) -> SessionStarted:
+    """Start a session. Without an id from the client one is chosen here, so that a retry of ours starts no second."""
     session_id = body.session_id or uuid4()
-    started: dict[str, Any] = await write.run(
-        "start_session", body, session_id=str(session_id), mode=get_settings().suspicion_mode
-    )
-    return started
+    mode = get_settings().suspicion_mode
+    return await write.run("start_session", SessionStarted, body, session_id=str(session_id), mode=mode)
 
 
-async def record_event(write: WriteRequest, session_id: UUID, body: AuditEvent | Heartbeat | None) -> dict[str, Any]:
+async def record_heartbeat(write: WriteRequest, session_id: UUID, body: Heartbeat | None) -> HeartbeatCounted:
+    """Record a heartbeat, dated by the server."""
+    return await write.run(_RECORD, HeartbeatCounted, body, **_event(session_id, "heartbeat"))
+
+
+async def record_event(write: WriteRequest, session_id: UUID, body: AuditEvent) -> SessionEvent:
     """Record an event of the client, dated by the server.
 
     Raises:
         ApiError: AUDIT_VALIDATION_FAILED, the payload cannot be kept.
     """
-    if isinstance(body, AuditEvent) and (wrong := payload_error(body.payload)):
+    if wrong := payload_error(body.payload):
         raise ApiError(AUDIT_VALIDATION_FAILED, wrong, {"field": "payload"})
-    event_type = body.event_type if isinstance(body, AuditEvent) else "heartbeat"
-    event: dict[str, Any] = await write.run(
-        "record_session_event", body, session_id=str(session_id), event_id=str(uuid4()), event_type=event_type
-    )
-    return event
+    return await write.run(_RECORD, SessionEvent, body, **_event(session_id, body.event_type))
 
 
-async def complete(write: WriteRequest, session_id: UUID, body: CompleteSession | None) -> dict[str, Any]:
+def _event(session_id: UUID, event_type: str) -> dict[str, str]:
+    return {"session_id": str(session_id), "event_id": str(uuid4()), "event_type": event_type}
+
+
+async def complete(write: WriteRequest, session_id: UUID, body: CompleteSession | None) -> SessionCompleted:
     """Complete a session; completing it again is the same answer."""
-    outcome: dict[str, Any] = await write.run(
-        "complete_session", body, session_id=str(session_id), mode=get_settings().suspicion_mode
-    )
+    mode = get_settings().suspicion_mode
+    outcome = await write.run("complete_session", SessionCompleted, body, session_id=str(session_id), mode=mode)
     app_logger.log_business_event(
-        event_type="session_completed", session_id=str(session_id), xp_awarded=outcome["xp_awarded"]
+        event_type="session_completed", session_id=str(session_id), xp_awarded=outcome.xp_awarded
     )
     return outcome
 
 
-async def abandon(write: WriteRequest, session_id: UUID, body: RequestBody | None) -> Any:
+async def abandon(write: WriteRequest, session_id: UUID, body: RequestBody | None) -> SessionAbandoned:
     """End a session without XP; what waited for its end is judged then."""
-    return await write.run("abandon_session", body, session_id=str(session_id), mode=get_settings().suspicion_mode)
+    return await write.run(
+        "abandon_session", SessionAbandoned, body, session_id=str(session_id), mode=get_settings().suspicion_mode
+    )
 
 
-async def list_own(user_id: UUID, status: str | None, limit: int, cursor: str | None) -> dict[str, Any]:
+async def list_own(user_id: UUID, status: str | None, limit: int, cursor: str | None) -> Page[Session]:
     """Return a page of the caller's sessions, newest first."""
     after = decode_cursor(cursor, _POSITION)
     rows = await database().call(
@@ -75,10 +92,10 @@ async def list_own(user_id: UUID, status: str | None, limit: int, cursor: str | 
         p_after_started_at=after[0].isoformat() if after else None,
         p_after_id=str(after[1]) if after else None,
     )
-    return page(rows, limit, lambda row: [row["started_at"], row["session_id"]])
+    return page(Page[Session], rows, limit, lambda row: [row["started_at"], row["session_id"]])
 
 
-async def list_events(user_id: UUID, session_id: UUID, limit: int, cursor: str | None) -> dict[str, Any]:
+async def list_events(user_id: UUID, session_id: UUID, limit: int, cursor: str | None) -> Page[SessionEvent]:
     """Return a page of the events of the caller's session, in order."""
     after = decode_cursor(cursor, _EVENT_POSITION)
     rows = await database().call(
@@ -89,12 +106,27 @@ async def list_events(user_id: UUID, session_id: UUID, limit: int, cursor: str |
         p_after_at=after[0].isoformat() if after else None,
         p_after_seq=after[1] if after else None,
     )
-    return page(rows, limit, lambda row: [row["occurred_at"], row["seq"]])
+    return page(Page[SessionEvent], rows, limit, lambda row: [row["occurred_at"], row["seq"]])
 
 
-async def read(function: str, user_id: UUID, session_id: UUID) -> Any:
-    """Return what `function` reads of the caller's session."""
-    return await database().call(function, p_user_id=str(user_id), p_session_id=str(session_id))
+async def get(user_id: UUID, session_id: UUID) -> Session:
+    """Return one of the caller's sessions."""
+    found = await database().call("get_session", p_user_id=str(user_id), p_session_id=str(session_id))
+    return Session.model_validate(found)
+
+
+async def get_active(user_id: UUID) -> Session:
+    """Return the caller's active session; raises NOT_FOUND when there is none."""
+    return Session.model_validate(await database().call("get_active_session", p_user_id=str(user_id)))
+
+
+class ClosedSessions(TypedDict):
+    """What a step did: sessions ended in either way, what they paid, and those to look at again later."""
+
+    completed: int
+    abandoned: int
+    xp_awarded: int
+    postponed: int
 
 
 async def close_silent_sessions() -> dict[str, int]:
@@ -102,10 +134,9 @@ async def close_silent_sessions() -> dict[str, int]:
     closed: Counter[str] = Counter(completed=0, abandoned=0, xp_awarded=0)
 
     async def step() -> bool:
-        some = await database().call("close_silent_sessions", p_mode=get_settings().suspicion_mode)
-        postponed = some.pop("postponed")
-        closed.update(some)
-        return bool(some["completed"] + some["abandoned"] + postponed)
+        some: ClosedSessions = await database().call("close_silent_sessions", p_mode=get_settings().suspicion_mode)
+        closed.update({name: some[name] for name in ("completed", "abandoned", "xp_awarded")})
+        return bool(some["completed"] + some["abandoned"] + some["postponed"])
 
     until = end_of_run()
     await in_steps(step, until=until)

@@ -1,3 +1,3 @@
 """Spaces: groups that study together."""
 
-import studysync  # noqa: F401 - first of all: it decides how a process starts
+import studysync  # noqa: F401 - must be imported first, because it configures the process

@@ -1,25 +1,24 @@
-"""Requests and answers of the spaces domain (docs/contract.md: "Spaces")."""
+"""Requests and responses of the spaces domain (docs/contract.md: "Spaces")."""
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, Field, StringConstraints
 
-from studysync.fields import UNCHANGED, DisplayText, RequestBody
+from studysync.fields import UNCHANGED, DisplayText, Integer, MultilineText, RequestBody, UtcDatetime
 
 Role = Literal["member", "moderator", "owner"]
 Visibility = Literal["public", "private"]
 SpaceName = Annotated[DisplayText, StringConstraints(min_length=1, max_length=80)]
-Description = Annotated[DisplayText, StringConstraints(max_length=1000)]
-Capacity = Annotated[int, Field(ge=2, le=500)]
+Description = Annotated[MultilineText, StringConstraints(max_length=1000)]
+Capacity = Annotated[Integer, Field(ge=2, le=500)]
 InviteCode = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z-]{1,40}$")]
 
 
 class CreateSpace(RequestBody):
-    """A new space; the caller becomes its owner."""
+    """A new space. The caller becomes its owner."""
 
     name: SpaceName
     description: Description | None = None
@@ -28,19 +27,19 @@ class CreateSpace(RequestBody):
 
 
 class JoinSpace(RequestBody):
-    """Joining by id; a private space asks for its code."""
+    """Joins a space by id. A private space requires its invite code."""
 
     invite_code: InviteCode | None = None
 
 
 class JoinByCode(RequestBody):
-    """Joining by code alone."""
+    """Joins a space by invite code alone."""
 
     invite_code: InviteCode
 
 
 class SpaceChanges(RequestBody):
-    """What to change of a space; what is absent stays."""
+    """The fields to change. Omitted fields keep their values."""
 
     name: SpaceName = UNCHANGED
     description: Description | None = None
@@ -49,7 +48,7 @@ class SpaceChanges(RequestBody):
 
 
 class RoleChange(RequestBody):
-    """A member's new role; `owner` hands the space over."""
+    """A member's new role. `owner` transfers the space to them."""
 
     role: Role
 
@@ -63,31 +62,31 @@ class Space(BaseModel):
     visibility: Visibility
     capacity: int
     member_count: int
-    created_at: datetime
+    created_at: UtcDatetime
     owner_id: UUID
     is_member: bool
-    role: Role | None = Field(description="The caller's; null for outsiders.")
-    invite_code: str | None = Field(description="For owner and moderators; null for others.")
+    role: Role | None = Field(description="The caller's role; null for non-members.")
+    invite_code: str | None = Field(description="Visible to the owner and moderators; null for others.")
 
 
 class OwnSpace(Space):
-    """A space that the caller belongs to."""
+    """A space that the caller is a member of."""
 
-    joined_at: datetime
+    joined_at: UtcDatetime
 
 
 class Membership(BaseModel):
-    """Somebody's place in a space."""
+    """A user's membership of a space."""
 
     space_id: UUID
     user_id: UUID
     is_member: Literal[True]
     role: Role
-    joined_at: datetime
+    joined_at: UtcDatetime
 
 
 class OwnMembership(BaseModel):
-    """Whether the caller belongs to a space."""
+    """Whether the caller is a member of a space."""
 
     space_id: UUID
     is_member: bool
@@ -95,7 +94,7 @@ class OwnMembership(BaseModel):
 
 
 class Removed(BaseModel):
-    """Somebody who does not belong to the space any more."""
+    """A user who is no longer a member of the space."""
 
     space_id: UUID
     user_id: UUID
@@ -109,31 +108,31 @@ class Member(BaseModel):
     user_id: UUID
     username: str
     role: Role
-    joined_at: datetime
+    joined_at: UtcDatetime
     xp: int
-    is_studying: bool = Field(description="A session of theirs runs.")
+    is_studying: bool = Field(description="Whether the member has an active session.")
 
 
 class Activity(BaseModel):
-    """Something that happened in a space."""
+    """An event in a space."""
 
     activity_id: int
     activity_type: Literal["joined", "left", "session_started", "session_completed", "badge_earned"]
     user_id: UUID
     username: str
     details: dict[str, Any]
-    occurred_at: datetime
+    occurred_at: UtcDatetime
 
 
 class RenewedCode(BaseModel):
-    """A new code; the old one is dead."""
+    """The new invite code. The old one no longer works."""
 
     space_id: UUID
     invite_code: str
 
 
 class SpaceDeleted(BaseModel):
-    """The space is gone."""
+    """Confirms that the space was deleted."""
 
     space_id: UUID
     deleted: Literal[True]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from datetime import datetime
-from typing import Any
+from typing import Any, TypedDict
 from uuid import UUID, uuid5
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
@@ -21,11 +21,33 @@ _PAYLOADS: dict[str, type[BaseModel]] = {"start": StartPayload, "complete": Comp
 _TIME: TypeAdapter[datetime] = TypeAdapter(Timestamp, config=DEFERRED)
 
 
-def read_event(raw: Any, user_id: UUID) -> dict[str, Any]:
-    """Return the event as the database takes it; with ``error_code`` and ``message`` when it can only be kept.
+class ReadEvent(TypedDict):
+    """An event as the database takes it."""
 
-    Shape: ``event_id, session_id, event_type, payload, created_at, fingerprint`` and the two of a rejection.
-    """
+    event_id: str
+    session_id: str | None
+    event_type: str | None
+    payload: dict[str, Any]
+    created_at: str | None
+    fingerprint: str
+
+
+class RejectedEvent(ReadEvent):
+    """An event that can only be kept, and why."""
+
+    error_code: str
+    message: str
+
+
+class _Content(TypedDict):
+    session_id: str
+    event_type: str
+    payload: dict[str, Any]
+    created_at: str
+
+
+def read_event(raw: Any, user_id: UUID) -> ReadEvent:
+    """Return the event as the database takes it; a `RejectedEvent` when it can only be kept."""
     try:
         event = OfflineEvent.model_validate(raw)
         payload = _checked_payload(event)
@@ -37,17 +59,17 @@ def read_event(raw: Any, user_id: UUID) -> dict[str, Any]:
         return _rejected(raw, user_id, f"{where}: {first['msg']}".removeprefix(": "))
     except ValueError as error:
         return _rejected(raw, user_id, str(error))
-    kept: dict[str, Any] = {
+    content: _Content = {
         "session_id": str(event.session_id),
         "event_type": event.event_type,
         "payload": payload,
         "created_at": event.created_at.isoformat(),
     }
     if event.event_id is not None:
-        return {**kept, "event_id": str(event.event_id), "fingerprint": _digest(kept)}
+        return {**content, "event_id": str(event.event_id), "fingerprint": _digest(content)}
     # Old phones send no id: their event is known by who, which session, what and when.
-    identity = "|".join([str(user_id), kept["session_id"], event.event_type, kept["created_at"]])
-    return {**kept, "event_id": str(uuid5(_IDENTITY, identity)), "fingerprint": ""}
+    identity = "|".join([str(user_id), content["session_id"], event.event_type, content["created_at"]])
+    return {**content, "event_id": str(uuid5(_IDENTITY, identity)), "fingerprint": ""}
 
 
 def _checked_payload(event: OfflineEvent) -> dict[str, Any]:
@@ -59,7 +81,7 @@ def _checked_payload(event: OfflineEvent) -> dict[str, Any]:
     return model.model_validate(payload).model_dump(mode="json", exclude_none=True)
 
 
-def _rejected(raw: Any, user_id: UUID, message: str) -> dict[str, Any]:
+def _rejected(raw: Any, user_id: UUID, message: str) -> RejectedEvent:
     fields = raw if isinstance(raw, dict) else {}
     content = _digest(raw)
     event_type, payload = fields.get("event_type"), fields.get("event_payload")

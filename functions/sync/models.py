@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, Field, StringConstraints
 
-from studysync.fields import DisplayText, RequestBody, Timestamp
+from studysync.fields import DisplayText, Integer, Number, RequestBody, Timestamp, UtcDatetime
 from studysync.web.completed_session import SessionCompleted
 
 MAX_EVENTS = 500
@@ -17,7 +16,7 @@ ClientId = Annotated[DisplayText, StringConstraints(min_length=1, max_length=100
 
 
 class OfflineEvent(BaseModel):
-    """An event that happened without a connection. Fields that we do not know are let pass: old phones send them."""
+    """An event that happened offline. Unknown fields are ignored, because old clients send them."""
 
     event_id: UUID | None = None
     session_id: UUID
@@ -27,21 +26,21 @@ class OfflineEvent(BaseModel):
 
 
 class StartPayload(BaseModel):
-    """What the start of a session may say."""
+    """The payload of a `start` event."""
 
-    duration_minutes: int | None = Field(default=None, ge=1, le=720)
+    duration_minutes: Integer | None = Field(default=None, ge=1, le=720)
     subject: Annotated[DisplayText, StringConstraints(min_length=1, max_length=100)] | None = None
     space_id: UUID | None = None
 
 
 class CompletePayload(BaseModel):
-    """What the completion of a session may say."""
+    """The payload of a `complete` event."""
 
-    efficiency: float | None = Field(default=None, ge=0, le=100, allow_inf_nan=False)
+    efficiency: Number | None = Field(default=None, ge=0, le=100, allow_inf_nan=False)
 
 
 class SyncBatch(RequestBody):
-    """A batch of events. Each is judged by itself: one that is no event is rejected, and the others are applied."""
+    """A batch of events. An invalid event is rejected; the others are applied."""
 
     events: list[Any] = Field(
         min_length=1,
@@ -49,11 +48,11 @@ class SyncBatch(RequestBody):
     )
     client_id: ClientId | None = None
     sent_at: Timestamp | None = Field(default=None, description="The client's clock at sending; corrects created_at.")
-    last_sync: Any = Field(default=None, description="From old clients; the server knows better.")
+    last_sync: Any = Field(default=None, description="Sent by old clients; ignored.")
 
 
 class EventOutcome(BaseModel):
-    """What became of an event."""
+    """The outcome of an event."""
 
     event_id: UUID
     status: Literal["applied", "duplicate", "rejected"]
@@ -61,55 +60,82 @@ class EventOutcome(BaseModel):
     message: str | None
 
 
-class SyncResult(BaseModel):
-    """What became of a batch."""
+class BatchResult(BaseModel):
+    """The outcome of a batch."""
 
     synced_count: int
     duplicate_count: int
     rejected_count: int
-    results: list[EventOutcome] = Field(description="One a sent event, in the order sent.")
+    results: list[EventOutcome] = Field(description="One per event, in the order sent.")
     sessions: list[SessionCompleted] = Field(
         description="The outcome of every session that the batch completed or rated again."
     )
     clock_offset_seconds: int = Field(
-        description="What was added to `created_at` because the client's clock is behind."
+        description="What was added to `created_at`: by how much the client's clock is behind."
     )
-    cursor: str = Field(description="For `GET /api/sync/changes`.")
+
+
+class SyncResult(BatchResult):
+    """The outcome of a batch."""
+
+    cursor: str = Field(
+        description="Where the account stood. Go on in `GET /api/sync/changes` from its own cursors, not from here."
+    )
+
+
+class AppliedBatch(BatchResult):
+    """What the database says of a batch.
+
+    Attributes:
+        last: the number of the account's last change, where the cursor for changes goes on.
+        xp_awarded, completed_count: of this very call, not of what it repeats.
+    """
+
+    last: int
+    xp_awarded: int
+    completed_count: int
 
 
 class KeptEvent(BaseModel):
-    """A rejected event, or one that was retried."""
+    """A rejected event, including one that was retried."""
 
     event_id: UUID
     session_id: UUID | None
     event_type: str | None
     event_payload: dict[str, Any]
-    created_at: datetime | None
+    created_at: UtcDatetime | None
     client_id: str | None
-    received_at: datetime
+    received_at: UtcDatetime
     status: Literal["applied", "rejected"]
     error_code: str | None
     message: str | None
 
 
 class RetriedEvent(KeptEvent):
-    """What became of an event that was tried again."""
+    """The outcome of a retried event."""
 
     sessions: list[SessionCompleted]
 
 
+class AppliedRetry(RetriedEvent):
+    """What the database says of an event that was tried again; see `AppliedBatch`."""
+
+    xp_awarded: int
+    completed_count: int
+
+
 class Change(BaseModel):
-    """Something that changed for the caller."""
+    """A change that affects you."""
 
     kind: Literal["session", "xp", "badge", "membership", "profile"]
-    id: str = Field(description="Of the session, badge or space; `me` for XP and profile.")
+    id: str = Field(description="The id of the session, badge or space; `me` for XP and profile.")
     deleted: bool
-    changed_at: datetime
-    data: dict[str, Any] | None = Field(description="How it stands now; null when it is gone.")
+    changed_at: UtcDatetime
+    data: dict[str, Any] | None = Field(description="Its current state; null if it was deleted.")
 
 
 class Changes(BaseModel):
-    """A page of changes. `next_cursor` is null when there are no more for now; `cursor` is where to go on next time."""
+    """A page of changes. `next_cursor` is null if there are no more; use `cursor` for the next poll."""
 
     success: Literal[True] = True
     data: list[Change]
@@ -118,11 +144,11 @@ class Changes(BaseModel):
 
 
 class SyncStatus(BaseModel):
-    """What the server has from a client."""
+    """What the server has received from a client."""
 
     client_id: str | None
-    last_synced_at: datetime | None
-    last_event_at: datetime | None = Field(description="By the client's clock.")
+    last_synced_at: UtcDatetime | None
+    last_event_at: UtcDatetime | None = Field(description="By the client's clock.")
     applied_count: int
     rejected_count: int
     cursor: str

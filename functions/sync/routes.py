@@ -1,12 +1,12 @@
-"""HTTP in and out of the sync domain."""
+"""HTTP routes of the sync domain."""
 
 from __future__ import annotations
 
-from typing import Any
 from uuid import UUID
 
-from studysync.auth.dependencies import CurrentUser, refuse_other_user
+from studysync.auth.dependencies import CurrentUser
 from studysync.fields import RequestBody
+from studysync.web.conditional import conditional_get
 from studysync.web.idempotency import Write
 from studysync.web.pagination import DEFAULT_LIMIT, Cursor, Limit
 from studysync.web.responses import Page, Success
@@ -17,33 +17,31 @@ from sync.models import Changes, ClientId, KeptEvent, RetriedEvent, SyncBatch, S
 router = create_router("sync", prefix="/api/sync")
 
 
-@router.post("/offline", response_model=Success[SyncResult])
-async def sync_offline(write: Write, body: SyncBatch) -> Any:
-    """Apply what happened offline, each event exactly once."""
-    refuse_other_user(write.caller.user_id, body)
-    return {"data": await service.apply_batch(write, body)}
+@router.post("/offline")
+async def sync_offline(write: Write, body: SyncBatch) -> Success[SyncResult]:
+    """Upload events that happened offline. Each is applied exactly once."""
+    return Success(data=await service.apply_batch(write, body))
 
 
-@router.get("/rejected", response_model=Page[KeptEvent])
-async def list_rejected(caller: CurrentUser, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None) -> Any:
-    """List the events that were rejected, with the reason of each."""
+@router.get("/rejected")
+async def list_rejected(caller: CurrentUser, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None) -> Page[KeptEvent]:
+    """List your rejected events, each with its reason."""
     return await service.rejected(caller, limit, cursor)
 
 
-@router.post("/rejected/{event_id}/retry", response_model=Success[RetriedEvent])
-async def retry(write: Write, event_id: UUID, body: RequestBody | None = None) -> Any:
-    """Try a rejected event again; what waited for it comes with it."""
-    refuse_other_user(write.caller.user_id, body)
-    return {"data": await service.retry(write, event_id)}
+@router.post("/rejected/{event_id}/retry")
+async def retry(write: Write, event_id: UUID, body: RequestBody | None = None) -> Success[RetriedEvent]:
+    """Retry a rejected event, and the events that waited for it."""
+    return Success(data=await service.retry(write, event_id, body))
 
 
-@router.get("/changes", response_model=Changes)
-async def changes(caller: CurrentUser, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None) -> Any:
-    """List what changed for the caller, so that a second device catches up."""
+@conditional_get(router, "/changes")
+async def changes(caller: CurrentUser, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None) -> Changes:
+    """List what changed for you since a cursor, so that your other devices can catch up."""
     return await service.changes(caller, limit, cursor)
 
 
-@router.get("/status", response_model=Success[SyncStatus])
-async def status(caller: CurrentUser, client_id: ClientId | None = None) -> Any:
-    """Tell what the server has from a client."""
-    return {"data": await service.status(caller, client_id)}
+@router.get("/status")
+async def status(caller: CurrentUser, client_id: ClientId | None = None) -> Success[SyncStatus]:
+    """Get what the server has received from a client."""
+    return Success(data=await service.status(caller, client_id))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from pydantic import TypeAdapter
@@ -12,23 +11,34 @@ from studysync.auth.tokens import Caller
 from studysync.aws.schedules import purge
 from studysync.db.client import database
 from studysync.errors import REQUEST_TOO_LARGE, ApiError
-from studysync.fields import Timestamp
+from studysync.fields import RequestBody, Timestamp, spell_times
 from studysync.settings import get_settings
 from studysync.telemetry.logging import app_logger, log_name
 from studysync.web.idempotency import WriteRequest
 from studysync.web.pagination import DEFERRED, BigCount, decode_cursor, encode_cursor, page
 from studysync.web.response_size import fitting
+from studysync.web.responses import Page
 from sync.events import read_event
-from sync.models import MAX_EVENTS, SyncBatch
+from sync.models import (
+    MAX_EVENTS,
+    AppliedBatch,
+    AppliedRetry,
+    Changes,
+    KeptEvent,
+    RetriedEvent,
+    SyncBatch,
+    SyncResult,
+    SyncStatus,
+)
 
 _REJECTED_POSITION: TypeAdapter[tuple[datetime, UUID]] = TypeAdapter(tuple[Timestamp, UUID], config=DEFERRED)
 _CHANGES_POSITION: TypeAdapter[tuple[int]] = TypeAdapter(tuple[BigCount], config=DEFERRED)
 _CHANGES_ROUTE = "/api/sync/changes"
 
-_EARNED = ("xp_awarded", "completed_count")  # by this very call, not by what it repeats
+_EARNED = {"xp_awarded", "completed_count"}  # by this very call, not by what it repeats
 
 
-async def apply_batch(write: WriteRequest, body: SyncBatch) -> dict[str, Any]:
+async def apply_batch(write: WriteRequest, body: SyncBatch) -> SyncResult:
     """Apply a batch in one transaction.
 
     Raises:
@@ -36,18 +46,18 @@ async def apply_batch(write: WriteRequest, body: SyncBatch) -> dict[str, Any]:
     """
     if len(body.events) > MAX_EVENTS:
         raise ApiError(REQUEST_TOO_LARGE, f"A batch has at most {MAX_EVENTS} events.", {"max_events": MAX_EVENTS})
-    body.events = [read_event(raw, write.caller.user_id) for raw in body.events]
-    body.last_sync = None
-    result: dict[str, Any] = await write.run("sync_offline", body, mode=get_settings().suspicion_mode)
+    events = [read_event(raw, write.caller.user_id) for raw in body.events]
+    batch = body.model_copy(update={"events": events, "last_sync": None})
+    applied = await write.run("sync_offline", AppliedBatch, batch, mode=get_settings().suspicion_mode)
     app_logger.log_business_event(
         event_type="offline_batch",
         client_id=log_name(body.client_id),
-        **{name: result[name] for name in ("synced_count", "duplicate_count", "rejected_count", *_EARNED)},
+        **applied.model_dump(include={"synced_count", "duplicate_count", "rejected_count", *_EARNED}),
     )
-    return {**result, "cursor": _cursor(result["last"])}
+    return SyncResult(**dict(applied), cursor=_cursor(applied.last))
 
 
-async def rejected(caller: Caller, limit: int, cursor: str | None) -> dict[str, Any]:
+async def rejected(caller: Caller, limit: int, cursor: str | None) -> Page[KeptEvent]:
     """Return a page of the caller's rejected events, the last received first."""
     after = decode_cursor(cursor, _REJECTED_POSITION)
     rows = await database().call(
@@ -57,17 +67,18 @@ async def rejected(caller: Caller, limit: int, cursor: str | None) -> dict[str, 
         p_after_at=after[0].isoformat() if after else None,
         p_after_id=str(after[1]) if after else None,
     )
-    return page(rows, limit, lambda row: [row["received_at"], row["event_id"]])
+    return page(Page[KeptEvent], rows, limit, lambda row: [row["received_at"], row["event_id"]])
 
 
-async def retry(write: WriteRequest, event_id: UUID) -> Any:
+async def retry(write: WriteRequest, event_id: UUID, body: RequestBody | None) -> RetriedEvent:
     """Try a rejected event again, and what waited for it."""
-    result = await write.run("retry_rejected_event", event_id=str(event_id), mode=get_settings().suspicion_mode)
-    app_logger.log_business_event(event_type="event_retried", **{name: result[name] for name in _EARNED})
-    return result
+    mode = get_settings().suspicion_mode
+    applied = await write.run("retry_rejected_event", AppliedRetry, body, event_id=str(event_id), mode=mode)
+    app_logger.log_business_event(event_type="event_retried", **applied.model_dump(include=_EARNED))
+    return applied
 
 
-async def changes(caller: Caller, limit: int, cursor: str | None) -> dict[str, Any]:
+async def changes(caller: Caller, limit: int, cursor: str | None) -> Changes:
     """Return what changed for the caller after `cursor`, oldest first.
 
     Raises:
@@ -79,13 +90,15 @@ async def changes(caller: Caller, limit: int, cursor: str | None) -> dict[str, A
     rows = fitting(found["changes"][:limit])
     reached = _cursor(rows[-1]["seq"] if rows else after)
     more = len(found["changes"]) > len(rows)
-    return {"success": True, "data": rows, "next_cursor": reached if more else None, "cursor": reached}
+    return Changes.model_validate(
+        {"data": spell_times(rows), "next_cursor": reached if more else None, "cursor": reached}
+    )
 
 
-async def status(caller: Caller, client_id: str | None) -> dict[str, Any]:
+async def status(caller: Caller, client_id: str | None) -> SyncStatus:
     """Return what the server has from a client, or from all of the caller's."""
     found = await database().call("get_sync_status", p_user_id=str(caller.user_id), p_client_id=client_id)
-    return {**found, "cursor": _cursor(found["last"])}
+    return SyncStatus.model_validate({**found, "cursor": _cursor(found["last"])})
 
 
 async def purge_sync_events() -> int:

@@ -1,3 +1,3 @@
 """Users: registration, sign-in and profiles."""
 
-import studysync  # noqa: F401 - first of all: it decides how a process starts
+import studysync  # noqa: F401 - must be imported first, because it configures the process

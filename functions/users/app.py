@@ -3,8 +3,8 @@
 from studysync.aws import snapstart
 from studysync.aws.handler import create_handler
 from studysync.web.app import create_app
-from users.routes import router
+from users import account_routes, routes
 
 snapstart.preload("users.auth")
-app = create_app("Users", [router])
+app = create_app("Users", [account_routes.router, routes.router])
 handler = create_handler(app)

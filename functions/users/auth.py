@@ -1,39 +1,26 @@
-"""Supabase Auth, through its own client: accounts and tokens, with its errors put into the contract's words."""
+"""Supabase Auth: accounts, sessions and emails. Its errors become errors of the contract."""
 
 from __future__ import annotations
 
-import asyncio
-import time
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from functools import cached_property, lru_cache
-from typing import Any, NoReturn, TypeVar
+from functools import lru_cache
+from typing import Any, NoReturn
+from uuid import UUID
 
 import httpx
-from supabase_auth import AsyncGoTrueClient
-from supabase_auth.errors import AuthApiError, AuthError, AuthRetryableError, AuthWeakPasswordError
-from supabase_auth.types import Session
+import jwt
 
-from resilience import CircuitBreaker, CircuitOpenError, performance_monitor, timeout_for
 from studysync.aws.snapstart import on_restore
-from studysync.context import current_caller
-from studysync.db.transport import TIMEOUT, http_client, tls_context
-from studysync.errors import (
-    INTERNAL_ERROR,
-    RATE_LIMIT_EXCEEDED,
-    VALIDATION_ERROR,
-    ApiError,
-    unauthenticated,
-    unavailable,
-)
+from studysync.db.transport import http_client
+from studysync.errors import RATE_LIMIT_EXCEEDED, VALIDATION_ERROR, ApiError, forbidden, unauthenticated
 from studysync.fields import writable
 from studysync.settings import Settings, get_settings
-from studysync.telemetry.logging import app_logger
-from studysync.telemetry.tracing import trace_call
+from users.auth_client import AuthClient, AuthRefusedError, auth_unavailable
 from users.models import Tokens
 
-# Wrong address and wrong password must not be told apart; the others say that a token or session is not good any more.
-_REFUSED = frozenset(
+# A wrong address and a wrong password must be indistinguishable; the others mean that a token or session is no longer
+# valid.
+_UNAUTHENTICATED = frozenset(
     {
         "invalid_credentials",
         "email_not_confirmed",
@@ -44,90 +31,52 @@ _REFUSED = frozenset(
         "refresh_token_not_found",
         "refresh_token_already_used",
         "bad_jwt",
+        "no_authorization",
         "validation_failed",
+        "otp_expired",
     }
 )
-# What signing out may hear: the session has ended already, or went with its account.
+# Possible errors when signing out: the session has ended already, or was deleted with its account.
 _ENDED = frozenset({"session_not_found", "session_expired", "user_not_found"})
-_SERVER_ERROR = 500
-_GATEWAY_TIMEOUT = 504
 _WRONG_CREDENTIALS = "The email address or the password is wrong."
 _REFRESH_REFUSED = "The refresh token is not valid."
-_UNAVAILABLE = "Sign-in is unavailable for a moment."
-T = TypeVar("T")
-_TIMEOUT_SECONDS = 8.0  # passwords are slow to check on purpose
-
-# Supabase Auth can be down while the database is well, and the other way round. What it refuses shows that it works;
-# so does `unexpected_failure`, its word for a database that would not take an account.
-breaker = CircuitBreaker(
-    "auth",
-    failure_threshold=5,
-    recovery_timeout=5.0,
-    max_recovery_timeout=10.0,
-    minimum_calls=20,
-    lease_seconds=10.0,
-    # A mistake of ours on the way there, such as a body that cannot be written, must not shut sign-in for everybody.
-    handled_exceptions=(AuthError, httpx.HTTPError, TimeoutError),
-    excluded_exceptions=(AuthApiError, AuthWeakPasswordError),
-    # A sign-in that takes too long may be its caller's own doing.
-    minimum_callers=3,
-    caller_failures=(TimeoutError,),
-    caller=current_caller,
-)
+_TOKEN_REFUSED = "The access token is not valid."  # noqa: S105 - a message
+_LINK_REFUSED = "The link is invalid or was used before."
 
 
 class AccountRefusedError(Exception):
-    """Supabase Auth would not make an account. Why is found out in the database, because it does not always say."""
+    """Supabase Auth rejected an account. The reason is read from the database, as Auth does not always give it."""
 
 
 class SupabaseAuth:
     """Accounts and tokens.
 
     Args:
-        settings: where Supabase Auth is, and the service role's key.
-        client: the HTTP pool to use.
+        settings: Supabase Auth's URL, and the keys.
+        client: the HTTP client.
     """
 
     def __init__(self, settings: Settings, client: httpx.AsyncClient) -> None:
-        self._settings = settings
-        self._client = self._client_over(client)
+        self._client = AuthClient(settings, client)
 
-    def _client_over(self, client: httpx.AsyncClient) -> AsyncGoTrueClient:
-        key = self._settings.supabase_service_role_key.get_secret_value()
-        return AsyncGoTrueClient(
-            url=self._settings.supabase_auth_url,
-            headers={"apikey": key, "Authorization": f"Bearer {key}"},
-            http_client=client,
-            auto_refresh_token=False,
-            persist_session=False,
-        )
+    async def create_account(self, email: str, password: str, metadata: dict[str, Any], *, confirmed: bool) -> None:
+        """Create an account; the database creates its profile from `metadata` in the same transaction.
 
-    @cached_property
-    def _sent_once(self) -> AsyncGoTrueClient:
-        """The client for what must not be sent again when its connection broke.
-
-        A refresh token that comes twice is taken for a stolen one, and its whole session is revoked. So each of these
-        calls has a connection of its own, which cannot have died unnoticed before it.
-        """
-        limits = httpx.Limits(max_keepalive_connections=0)
-        transport = httpx.AsyncHTTPTransport(verify=tls_context(), limits=limits)
-        return self._client_over(httpx.AsyncClient(transport=transport, timeout=TIMEOUT))
-
-    async def create_account(self, email: str, password: str, metadata: dict[str, Any]) -> None:
-        """Make a confirmed account; the database makes its profile from `metadata` in the same transaction.
+        Args:
+            email: its address.
+            password: its password.
+            metadata: read by the database's trigger.
+            confirmed: whether the address counts as confirmed; otherwise the account cannot sign in.
 
         Raises:
-            AccountRefusedError: there is one already, or the database refused the profile.
+            AccountRefusedError: it exists already, or the database rejected the profile.
             ApiError: SERVICE_UNAVAILABLE.
         """
+        account = {"email": email, "password": password, "email_confirm": confirmed, "user_metadata": metadata}
         try:
-            await _guarded(
-                "create_user",
-                self._client.admin.create_user,
-                {"email": email, "password": password, "email_confirm": True, "user_metadata": metadata},
-            )
-        except AuthApiError as error:
-            if error.code in {"email_address_invalid", "validation_failed"}:
+            await self._client.call("create_user", "POST /admin/users", account, holds="id")
+        except AuthRefusedError as error:
+            if error.code in {"email_address_invalid", "validation_failed", "weak_password"}:
                 raise ApiError(VALIDATION_ERROR, "The address or the password was not accepted.") from error
             raise AccountRefusedError(error.code) from error
 
@@ -135,102 +84,137 @@ class SupabaseAuth:
         """Return a new session.
 
         Raises:
-            ApiError: AUTHENTICATION_ERROR, in the same words whether the address or the password is wrong.
+            ApiError: AUTHENTICATION_ERROR, with the same message whether the address or the password is wrong.
         """
         if not email or not password or not writable(email + password):
-            raise unauthenticated(_WRONG_CREDENTIALS)  # nobody's; the client and the database would stumble over them
-        try:
-            response = await _guarded(
-                "sign_in", self._client.sign_in_with_password, {"email": email, "password": password}
-            )
-        except AuthApiError as error:
-            _refuse(error, _WRONG_CREDENTIALS)
-        return _tokens(response.session)
+            raise unauthenticated(_WRONG_CREDENTIALS)  # cannot belong to an account, and would cause a database error
+        return await self._session("sign_in", "password", _WRONG_CREDENTIALS, email=email, password=password)
 
     async def refresh(self, refresh_token: str) -> Tokens:
-        """Return a new session for a refresh token, which is used up.
+        """Return the session's new tokens for a refresh token, which is used up.
+
+        A repeat because of a lost answer returns the same tokens.
 
         Raises:
-            ApiError: AUTHENTICATION_ERROR, it was used before or never was one.
+            ApiError: AUTHENTICATION_ERROR, it was used before or is not a refresh token.
         """
         if not writable(refresh_token):
-            raise unauthenticated(_REFRESH_REFUSED)  # the database would stumble over it
-        try:
-            response = await _guarded("refresh", self._sent_once.refresh_session, refresh_token)
-        except AuthApiError as error:
-            _refuse(error, _REFRESH_REFUSED)
-        return _tokens(response.session)
+            raise unauthenticated(_REFRESH_REFUSED)  # it would cause a database error
+        return await self._session("refresh", "refresh_token", _REFRESH_REFUSED, refresh_token=refresh_token)
 
-    async def sign_out(self, access_token: str) -> None:
-        """End the session that `access_token` belongs to; one that has ended already is fine.
+    async def verify(self, kind: str, token: str) -> Tokens | None:
+        """Use up the token of an email and return a session; ``None``: another email has to be confirmed too.
+
+        Args:
+            kind: the purpose of the email: `recovery`, `signup`, `magiclink`, `email_change`.
+            token: from its link.
 
         Raises:
-            ApiError: AUTHENTICATION_ERROR, Supabase Auth does not take the token; the session may go on.
+            ApiError: AUTHENTICATION_ERROR, it has expired, was used before or is not such a token.
+        """
+        if not writable(token):
+            raise unauthenticated(_LINK_REFUSED)
+        try:
+            answer = await self._client.call("verify", "POST /verify", {"type": kind, "token_hash": token}, once=True)
+        except AuthRefusedError as error:
+            _refuse(error, _LINK_REFUSED)
+        if "access_token" in answer:
+            return _tokens(answer)
+        if "msg" in answer or "message" in answer:
+            return None
+        raise auth_unavailable(ValueError("the answer is empty"))
+
+    async def change_password(self, access_token: str, password: str) -> None:
+        """Set a new password on behalf of the user of the token.
+
+        Raises:
+            ApiError: AUTHENTICATION_ERROR; VALIDATION_ERROR, the password violates the project's rules.
         """
         try:
-            await _guarded("sign_out", self._client.admin.sign_out, access_token, "local")
-        except AuthApiError as error:
+            await self._client.call(
+                "change_password", "PUT /user", {"password": password}, token=access_token, holds="id"
+            )
+        except AuthRefusedError as error:
+            if error.code == "same_password":  # or a call whose answer was lost changed it
+                return
+            if error.code == "weak_password":
+                raise ApiError(VALIDATION_ERROR, "The password was not accepted.") from error
+            _refuse(error, _TOKEN_REFUSED)
+
+    async def change_email(self, access_token: str, email: str) -> None:
+        """Send the emails that confirm a new address; a taken address gets none, and nobody learns that.
+
+        Raises:
+            ApiError: AUTHENTICATION_ERROR.
+        """
+        try:
+            await self._client.call("change_email", "PUT /user", {"email": email}, token=access_token, holds="id")
+        except AuthRefusedError as error:
+            if error.code not in {"email_exists", "over_email_send_rate_limit", "unexpected_failure"}:
+                _refuse(error, _TOKEN_REFUSED)
+
+    async def send_mail(self, path: str, **fields: Any) -> None:
+        """Send a pending email to an address, if it has an account that waits for one; nobody learns whether it has."""
+        try:
+            await self._client.call("send_mail", f"POST {path}", fields)
+        except AuthRefusedError as error:
+            if error.code == "over_request_rate_limit":  # this limit counts all calls together
+                _refuse(error, "")
+
+    async def sign_out(self, access_token: str, scope: str = "local") -> None:
+        """End sessions of the token's user; one that has ended already is no error.
+
+        Args:
+            access_token: of the current session.
+            scope: `local`, this session; `others`, all but this one; `global`, all.
+
+        Raises:
+            ApiError: AUTHENTICATION_ERROR, Supabase Auth rejects the token; the session may stay active.
+        """
+        try:
+            await self._client.call("sign_out", f"POST /logout?scope={scope}", token=access_token)
+        except AuthRefusedError as error:
             if error.code not in _ENDED:
-                _refuse(error, "The access token is not valid.")
+                _refuse(error, _TOKEN_REFUSED)
+
+    async def _session(self, name: str, grant: str, refusal: str, **fields: str) -> Tokens:
+        try:
+            return _tokens(
+                await self._client.call(name, f"POST /token?grant_type={grant}", fields, holds="access_token")
+            )
+        except AuthRefusedError as error:
+            _refuse(error, refusal)
 
 
-async def _guarded(name: str, call: Callable[..., Awaitable[T]], *arguments: Any) -> T:
-    """Call Supabase Auth behind its breaker and within the request's time; AuthApiError is what it answers itself."""
-    started, failed = time.perf_counter(), True
+def _tokens(answer: dict[str, Any]) -> Tokens:
     try:
-        result = await breaker.call_async(_in_time, call, *arguments)
-        failed = False
-    except CircuitOpenError as error:
-        raise unavailable(_UNAVAILABLE, error.retry_after) from error
-    except AuthApiError as error:
-        failed = error.status >= _SERVER_ERROR
-        raise
-    except AuthWeakPasswordError as error:  # which is no AuthApiError, though the project's rule for passwords says it
-        failed = False
-        raise ApiError(VALIDATION_ERROR, "The password was not accepted.") from error
-    except (AuthError, TimeoutError) as error:
-        raise _unavailable(error) from error
-    finally:
-        duration = time.perf_counter() - started
-        performance_monitor.record(f"auth {name}", duration, error=failed)
-        trace_call(f"auth {name}", duration, error=failed)
-    return result
+        user = answer["user"]
+        return Tokens(
+            user_id=UUID(user["id"]),
+            token=answer["access_token"],
+            refresh_token=answer["refresh_token"],
+            expires_at=datetime.fromtimestamp(answer["expires_at"], UTC),
+            session_id=session_of(answer["access_token"]),
+            second_factor_required=any(each.get("status") == "verified" for each in user.get("factors") or ()),
+        )
+    except (LookupError, TypeError, ValueError, AttributeError, jwt.PyJWTError) as error:
+        raise auth_unavailable(error) from error
 
 
-async def _in_time(call: Callable[..., Awaitable[T]], *arguments: Any) -> T:
-    try:
-        async with asyncio.timeout(timeout_for("auth", _TIMEOUT_SECONDS)):
-            return await call(*arguments)
-    except AuthRetryableError as error:
-        # The client gives every kind of failure the same name.
-        cause = error.__context__
-        timed_out = isinstance(cause, httpx.TimeoutException) and not isinstance(cause, httpx.ConnectTimeout)
-        if timed_out or error.status == _GATEWAY_TIMEOUT:
-            raise TimeoutError from error
-        raise
+def session_of(access_token: str) -> str:
+    """Return the session id in a token that Supabase Auth just issued; it needs no verification."""
+    claims: dict[str, Any] = jwt.decode(access_token, options={"verify_signature": False})
+    return str(claims["session_id"])
 
 
-def _tokens(session: Session | None) -> Tokens:
-    if session is None:  # pragma: no cover - only where addresses must be confirmed, and ours are
-        raise ApiError(INTERNAL_ERROR, "Something went wrong on our side.")
-    expires_at = datetime.fromtimestamp(session.expires_at or 0, UTC)
-    return Tokens(
-        user_id=session.user.id, token=session.access_token, refresh_token=session.refresh_token, expires_at=expires_at
-    )
-
-
-def _refuse(error: AuthApiError, message: str) -> NoReturn:
-    if error.code in _REFUSED:
+def _refuse(error: AuthRefusedError, message: str) -> NoReturn:
+    if error.code in _UNAUTHENTICATED:
         raise unauthenticated(message) from error
+    if error.code == "insufficient_aal":
+        raise forbidden("Verify your second factor to continue.") from error
     if error.code == "over_request_rate_limit":
         raise ApiError(RATE_LIMIT_EXCEEDED, "Too many attempts.", headers={"Retry-After": "60"}) from error
-    raise _unavailable(error) from error
-
-
-def _unavailable(error: Exception) -> ApiError:
-    code = getattr(error, "code", None)
-    app_logger.warning("supabase auth failed", kind="auth", error_type=type(error).__name__, auth_code=code)
-    return unavailable(_UNAVAILABLE)
+    raise auth_unavailable(error) from error
 
 
 @lru_cache(maxsize=1)

@@ -5,7 +5,7 @@ import hashlib
 import hmac
 import secrets
 
-_N, _R, _P = 2**11, 8, 1
+_N, _R, _P = 2**6, 8, 1
 # What a login with an unknown address is compared with, so that it takes as long as one with a known address.
 _NOBODY = "scrypt$" + "00" * 16 + "$" + "00" * 64
 

@@ -1,6 +1,6 @@
-"""`make demo`: a term's worth of believable students in the database of the running stack.
+"""`make demo`: a term's worth of realistic students in the database of the running stack.
 
-`load_term` fills any database that the migrations made; the benchmarks use it for a million students.
+`load_term` fills any database with the project's migrations; the benchmarks use it for a million students.
 """
 
 from local.demo.term import Term, load_term, violations

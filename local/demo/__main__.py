@@ -1,6 +1,6 @@
 """`python -m local.demo`: fill the database of the running stack, check it, and show the leaderboard.
 
-`USERS` says how many students (300), `SEED` which ones, `STUDYSYNC_HOME` whose stack.
+`USERS` is the number of students (300), `SEED` selects them, `STUDYSYNC_HOME` selects the stack.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def main() -> int:
         account = demo_account(stack.url)
         with psycopg.connect(stack.dsn, autocommit=True) as connection:
             if _loaded(connection):
-                console.print("The demo's students are here already; `make clean` and `make serve` begin afresh.")
+                console.print("The demo's students exist already; run `make clean` and `make serve` to start over.")
             else:
                 _load(console, connection, Term(users=users, seed=seed, account=_without_history(connection, account)))
             wrong = _check(console, connection)
@@ -60,7 +60,7 @@ def _loaded(connection: Connection) -> bool:
 
 
 def _without_history(connection: Connection, account: UUID) -> UUID | None:
-    """Return the account if it has not studied yet; one that has keeps its own history."""
+    """Return the account if it has not studied yet; otherwise it keeps its own history."""
     row = connection.execute("select exists (select from study_sessions where user_id = %s)", [account]).fetchone()
     return None if row and row[0] else account
 

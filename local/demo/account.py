@@ -1,4 +1,4 @@
-"""The demo's one account that somebody can log in with, registered through the API like any other."""
+"""The demo's account that you can sign in with, registered through the API like any other."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _TIMEOUT = 30.0  # seconds; the first call meets cold functions
 
 
 def demo_account(url: str) -> UUID:
-    """Register the account, or log in where it is there already; returns its id.
+    """Register the account, or sign in if it exists already; returns its id.
 
     Raises:
-        StackError: the API does not answer, or refuses both.
+        StackError: the API does not answer, or rejects both.
     """
     credentials = {"email": DEMO_EMAIL, "password": DEMO_PASSWORD}
     try:
@@ -30,5 +30,5 @@ def demo_account(url: str) -> UUID:
             f"The API on {url} does not answer ({type(error).__name__}); is `make serve` running?"
         ) from error
     if answer.is_error:
-        raise StackError(f"The demo account could not be made: {answer.status_code} {answer.text}")
+        raise StackError(f"The demo account could not be created: {answer.status_code} {answer.text}")
     return UUID(answer.json()["data"]["user_id"])

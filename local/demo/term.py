@@ -1,7 +1,7 @@
-"""Loading a term in bulk: term.sql, step by step, in one transaction and with the triggers off.
+"""Bulk loading of a term: term.sql, step by step, in one transaction and without triggers.
 
-A dev database only: it takes a superuser, and for many students the indexes are dropped and built again at the end,
-which locks everybody else out meanwhile.
+For development databases only: it requires a superuser, and for many students it drops the indexes and rebuilds them at
+the end, which locks out everyone else in the meantime.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from psycopg import sql
 _SQL = Path(__file__).with_name("term.sql")
 _STEP = re.compile(r"^-- step: (.+)$", re.MULTILINE)
 _MOST_WEEKS = 26  # term.sql numbers the random numbers of a student by day
-_MANY = 20_000  # students, from which on bulk tricks pay and details are left out
+_MANY = 20_000  # number of students from which bulk loading pays off and details are omitted
 _LOADED = (
     "auth.users", "profiles", "user_stats", "spaces", "space_members", "study_days", "xp_ledger", "user_badges",
     "study_sessions", "leaderboard_scores", "user_changes", "session_events", "space_activity",
@@ -35,15 +35,15 @@ OnStep = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class Term:
-    """What to make.
+    """What to generate.
 
     Args:
-        users: how many students, at least 1.
+        users: number of students, at least 1.
         weeks: how long the term has been going, 1 to 26; None: 12, and 2 for more than 20,000 students.
         seed: the same seed gives the same students and sessions relative to the day of the load.
-        account: the id of an account that is there already and becomes the most diligent student of all.
+        account: the id of an existing account that becomes the most diligent student.
         density: how much they study, above 0 to 1; None: 1, and 0.15 for more than 20,000 students.
-        details: whether to make sessions' events and spaces' feeds; None: not for more than 20,000 students.
+        details: whether to generate session events and spaces' feeds; None: not for more than 20,000 students.
     """
 
     users: int = 300
@@ -63,20 +63,20 @@ class Term:
 
     @property
     def many(self) -> bool:
-        """Whether there are so many that each gets a few sessions only, and no events, unless asked for."""
+        """Whether there are so many students that, by default, each gets only a few sessions and no events."""
         return self.users > _MANY
 
 
 def load_term(
     connection: Connection, term: Term, on_step: OnStep = lambda _title, _done, _of: None, *, vacuum: bool = True
 ) -> None:
-    """Load a term; `on_step` is told each step's title before it runs, its number and how many there are.
+    """Load a term; `on_step` is called with each step's title before it runs, its number and the number of steps.
 
     Args:
         connection: a superuser's, in autocommit mode.
-        term: what to make.
+        term: what to generate.
         on_step: for a progress bar.
-        vacuum: vacuum and analyze afterwards, as autovacuum would before long.
+        vacuum: vacuum and analyze afterwards, as autovacuum eventually would.
     """
     steps = _steps()
     with connection.transaction():
@@ -98,7 +98,7 @@ def load_term(
 
 
 def violations(connection: Connection) -> list[tuple[Any, ...]]:
-    """Return what the invariants function finds wrong; empty is how it should be."""
+    """Return the violations that the invariants function finds; empty if all is well."""
     return connection.execute("select * from check_invariants()").fetchall()
 
 
@@ -130,7 +130,7 @@ def _prepare(connection: Connection, term: Term) -> None:
 
 @contextmanager
 def _without_indexes(connection: Connection) -> Iterator[None]:
-    """Drop what no constraint stands on, and build it again from its definition at the end."""
+    """Drop the indexes without a constraint, and recreate them from their definitions at the end."""
     indexes = connection.execute(
         """select i.indexrelid::regclass::text, pg_get_indexdef(i.indexrelid) from pg_index i
            where i.indrelid = any (%s::text[]::regclass[])

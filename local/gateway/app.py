@@ -23,7 +23,7 @@ EVENT_LIMIT = 6 * 1024 * 1024 + 100  # of a synchronous Lambda invocation
 
 
 class ClientDisconnectedError(Exception):
-    """The client went away in the middle of its request."""
+    """The client disconnected in the middle of its request."""
 
 
 class Invoker(Protocol):
@@ -34,14 +34,14 @@ class Invoker(Protocol):
 
 
 class Gateway:
-    """Serves the HTTP API of a template; `reload` puts another one in its place between two requests."""
+    """Serves the HTTP API of a template; `reload` replaces it between two requests."""
 
     def __init__(self, template: Template, invoker: Invoker, *, port: int, access_log: AccessLog) -> None:
         self._invoker, self._port, self._access_log = invoker, port, access_log
         self.reload(template)
 
     def reload(self, template: Template) -> None:
-        """Take routes and CORS from a template."""
+        """Read routes and CORS from a template."""
         self._router = Router(template.routes(), stage=template.stage(), base_path=template.base_path())
         self._cors = template.cors()
 
@@ -53,7 +53,7 @@ class Gateway:
         try:
             request = await self._read(scope, receive)
         except ClientDisconnectedError:
-            return  # what came of it is no request
+            return  # the client sent no valid request
         response = TOO_LARGE if request is None else await self._answer(request, request_id)
         headers = [*response.headers, ("apigw-requestid", request_id)]
         await _send(response, headers, send)
@@ -61,7 +61,7 @@ class Gateway:
         self._access_log(f"{scope['method']} {scope['path']} {response.status} {took:.1f} ms {request_id}")
 
     async def _read(self, scope: Message, receive: Receive) -> HttpRequest | None:
-        """The whole request; None when its body is over the limit."""
+        """Return the whole request; None if its body is over the limit."""
         chunks, size, more = [], 0, True
         while more:
             message = await receive()

@@ -1,4 +1,4 @@
-"""CORS as the gateway does it: preflights never reach a function, and the function's own CORS headers do not count."""
+"""CORS as in the gateway: preflights never reach a function, and the function's own CORS headers are ignored."""
 
 from urllib.parse import unquote
 
@@ -9,14 +9,14 @@ _PREFIX = "access-control-"
 
 
 def is_preflight(method: str, headers: dict[str, str]) -> bool:
-    """Whether a browser asks for permission first."""
+    """Return whether the request is a preflight."""
     return method == "OPTIONS" and "origin" in headers and "access-control-request-method" in headers
 
 
 def is_shared(path: str) -> bool:
-    """Whether pages of other origins may call a path: not what is below `/health`, however that is spelled.
+    """Return whether pages of other origins may call a path: not below `/health`, however that is spelled.
 
-    A deployed HTTP API has one configuration for all paths, and there the operators' tokens alone keep pages out.
+    A deployed HTTP API has one configuration for all paths; there, only the operators' tokens keep pages out.
     """
     while (plain := unquote(path)) != path:
         path = plain
@@ -24,7 +24,7 @@ def is_shared(path: str) -> bool:
 
 
 def preflight(cors: Cors, headers: dict[str, str]) -> HttpResponse:
-    """The answer to a preflight; without any permission where the configuration gives none."""
+    """Return the response to a preflight; without permission if the configuration grants none."""
     allowed = _origin(cors, headers["origin"])
     if allowed is None or not _method_allowed(cors, headers["access-control-request-method"]):
         return HttpResponse(204)
@@ -37,7 +37,7 @@ def preflight(cors: Cors, headers: dict[str, str]) -> HttpResponse:
 
 
 def decorate(cors: Cors, headers: dict[str, str], response: HttpResponse) -> HttpResponse:
-    """A function's response with the gateway's CORS headers in place of its own."""
+    """Return a function's response with the gateway's CORS headers instead of its own."""
     if not cors.origins:
         return response
     own = [(name, value) for name, value in response.headers if not name.startswith(_PREFIX)]
@@ -64,5 +64,5 @@ def _origin(cors: Cors, origin: str) -> list[tuple[str, str]] | None:
 
 
 def _matches(allowed: str, origin: str) -> bool:
-    """An origin as configured; `https://*` and the like stand for every host."""
+    """Return the pattern of a configured origin; in `https://*` and the like, `*` matches every host."""
     return allowed == origin or (allowed in {"http://*", "https://*"} and origin.startswith(allowed[:-1]))

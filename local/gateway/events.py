@@ -1,4 +1,4 @@
-"""Requests as events of payload format 2.0."""
+"""Converts requests to events of payload format 2.0."""
 
 import base64
 import os
@@ -16,7 +16,7 @@ _TEXT_TYPES = {"application/json", "application/javascript", "application/xml", 
 
 @dataclass(frozen=True)
 class HttpRequest:
-    """A request as it came in; `path` and `query` still percent-encoded, header names in lower case."""
+    """A request as received; `path` and `query` are still percent-encoded, header names in lower case."""
 
     method: str
     path: str
@@ -29,22 +29,22 @@ class HttpRequest:
 
 
 def new_request_id() -> str:
-    """An id as API Gateway makes them."""
+    """Return an id in API Gateway's format."""
     return base64.b64encode(os.urandom(11)).decode()
 
 
 def new_trace_id() -> str:
-    """A root of an X-Ray trace."""
+    """Return the root of an X-Ray trace."""
     return f"Root=1-{int(time.time()):08x}-{secrets.token_hex(12)}"
 
 
 def build_event(request: HttpRequest, match: Match, *, request_id: str, trace_id: str) -> dict[str, Any]:
-    """The event that a function gets for a request."""
+    """Return the event that a function receives for a request."""
     headers, cookies = _headers(request, trace_id)
     event: dict[str, Any] = {
         "version": "2.0",
         "routeKey": match.route.key,
-        # HTTP APIs hand the path over decoded, unlike REST APIs and function URLs, and with a named stage or base path.
+        # Unlike REST APIs and function URLs, HTTP APIs decode the path; it includes a named stage or base path.
         "rawPath": unquote(request.path),
         "rawQueryString": request.query,
         "headers": headers,
@@ -100,7 +100,7 @@ def _context(request: HttpRequest, match: Match, headers: Mapping[str, str], req
 
 
 def _joined(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Repeated names become one, their values joined by commas."""
+    """Merge repeated names, joining their values with commas."""
     joined: dict[str, str] = {}
     for name, value in pairs:
         joined[name] = f"{joined[name]},{value}" if name in joined else value

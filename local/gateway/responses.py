@@ -1,4 +1,4 @@
-"""What a function gives back, as the HTTP response that API Gateway makes of it."""
+"""Converts a function's result to an HTTP response as API Gateway does."""
 
 import base64
 import binascii
@@ -8,7 +8,7 @@ from typing import Any
 
 from local.web_pages import REFUSAL
 
-# What belongs to one connection is the server's own business.
+# Headers of a single connection are up to the server.
 _DROPPED = {"connection", "content-length", "keep-alive", "transfer-encoding", "upgrade"}
 _LOWEST_STATUS, _HIGHEST_STATUS = 100, 599
 
@@ -23,7 +23,7 @@ class HttpResponse:
 
 
 def message(status: int, text: str) -> HttpResponse:
-    """A response of the gateway's own."""
+    """A response of the gateway itself."""
     body = json.dumps({"message": text}, separators=(",", ":")).encode()
     return HttpResponse(status, body, [("content-type", "application/json")])
 
@@ -36,7 +36,7 @@ UNAVAILABLE = message(503, "Service Unavailable")
 
 
 def convert(payload: bytes) -> HttpResponse:
-    """The response for a function's result; INTERNAL_ERROR when the result makes no response."""
+    """Return the response for a function's result; INTERNAL_ERROR if the result is not a valid response."""
     try:
         result = json.loads(payload)
         if isinstance(result, dict) and "statusCode" in result:

@@ -1,4 +1,4 @@
-"""Which route takes a request, by API Gateway's rules: the most specific path wins, then a method wins over ANY."""
+"""Matches requests to routes by API Gateway's rules: the most specific path wins, then a method wins over ANY."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ _DEFAULT = "$default"
 
 @dataclass(frozen=True)
 class Match:
-    """A route, and what its path variables stand for."""
+    """A route, and the pattern of its path."""
 
     route: Route
     parameters: dict[str, str]
@@ -37,7 +37,7 @@ class _Pattern:
         return (False, kinds, -len(kinds), self.route.method == "ANY")
 
     def match(self, method: str, parts: list[str]) -> dict[str, str] | None:
-        """The path variables when this route takes the request, else None."""
+        """Return the path variables if this route matches the request, else None."""
         if self.route.path == _DEFAULT:
             return {}
         if self.route.method not in {method, "ANY"}:
@@ -48,7 +48,7 @@ class _Pattern:
         bound: dict[str, str] = {}
         for index, (kind, name) in enumerate(self.segments):
             if kind == _GREEDY:
-                # The rest may be empty, but not absent: `/users/{proxy+}` takes `/users/` and leaves `/users`.
+                # The rest may be empty, but not absent: `/users/{proxy+}` matches `/users/` but not `/users`.
                 rest = "/".join(parts[index:])
                 return {**bound, name: unquote(rest)} if rest or 0 < index < len(parts) else None
             if index >= len(parts) or (kind == _STATIC and parts[index] != name) or not parts[index]:
@@ -71,8 +71,8 @@ class Router:
 
     Args:
         routes: of the API.
-        stage: a named one is the first part of every path.
-        base_path: of a custom domain; here, where the domain is not, a path may begin with it.
+        stage: if named, the first part of every path.
+        base_path: of a custom domain; locally, without the domain, a path may start with it.
     """
 
     def __init__(self, routes: Iterable[Route], *, stage: str = _DEFAULT, base_path: str = "") -> None:
@@ -80,7 +80,7 @@ class Router:
         self._patterns = sorted((_Pattern(route) for route in routes), key=lambda pattern: pattern.rank)
 
     def match(self, method: str, path: str) -> Match | None:
-        """The route for a request; `path` as it was sent, still percent-encoded."""
+        """Return the route for a request; `path` as sent, still percent-encoded."""
         parts = path[1:].split("/")
         if self._base_path and parts[0] == self._base_path:
             parts = parts[1:]

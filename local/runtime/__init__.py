@@ -1,1 +1,1 @@
-"""Functions as Lambda runs them: processes of AWS's own runtime client, fed over the Lambda Runtime API."""
+"""Functions as Lambda runs them: processes of AWS's own runtime client, connected to a Lambda Runtime API."""

@@ -1,6 +1,6 @@
-"""Just enough HTTP/1.1 for the one client of the Runtime API.
+"""Just enough HTTP/1.1 for the single client of the Runtime API.
 
-A general server would cost more than everything else here does. An answer goes out in one write: in two, the second
+A general server would cost more than everything else here. A response is sent in one write: otherwise the second write
 waits 40 ms for the client's delayed acknowledgement.
 """
 
@@ -24,7 +24,7 @@ class RuntimeRequest:
 
 
 class RuntimeConnection(asyncio.Protocol):
-    """One connection; `serve` is called with every request, and answers now or later through `respond`."""
+    """A connection; `serve` is called with every request, and responds now or later through `respond`."""
 
     def __init__(self, serve: Callable[["RuntimeConnection", RuntimeRequest], None]) -> None:
         self._serve = serve
@@ -33,26 +33,26 @@ class RuntimeConnection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep the way back."""
+        """Remember the transport for responses."""
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
-        """Forget it; whether the process lives is known from the process itself."""
+        """Clear the transport; the process itself shows whether it is alive."""
         self._transport = None
 
     def data_received(self, data: bytes) -> None:
-        """Collect until a request is whole."""
+        """Buffer data until a request is complete."""
         self._buffer += data
         while self._read_head() and self._read_body():
             pass
 
     def respond(self, status: int, body: bytes = b"", headers: Mapping[str, str] | None = None) -> None:
-        """Answer the request that was served last."""
+        """Respond to the last request."""
         if self._transport is None:
             return
         lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}", f"Content-Length: {len(body)}"]
-        # The native client of awslambdaric crashes when an answer has no content type.
+        # awslambdaric's native client crashes if a response has no content type.
         lines.append("Content-Type: application/json")
         lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
         self._transport.write("\r\n".join(lines).encode() + _END + body)

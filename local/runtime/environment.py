@@ -8,14 +8,14 @@ from local.home import REPOSITORY
 from local.intrinsics import PSEUDO_PARAMETERS
 from local.template import FunctionSpec
 
-# Set by the template because code folders are read-only on Lambda; here compiled modules are kept between cold starts.
+# The template sets it because code folders are read-only on Lambda; here compiled modules survive cold starts.
 _NOT_HERE = frozenset({"PYTHONDONTWRITEBYTECODE"})
 
-# awslambdaric's part in C has wheels for Linux alone; elsewhere its Python installs without it.
+# awslambdaric's C extension has wheels for Linux only; elsewhere its Python code installs without it.
 NATIVE_CLIENT = importlib.util.find_spec("runtime_client") is not None
 _PORTABLE_CLIENT = REPOSITORY / "local" / "runtime" / "portable"
 
-# A developer's own scripts and load tests come from one address, and a developer is the operator.
+# A developer's scripts and load tests come from one address, and a developer is an operator.
 _GENEROUS = {
     "RATE_LIMIT_PER_MINUTE": "1000000",
     "RATE_LIMIT_PER_HOUR": "10000000",
@@ -25,9 +25,9 @@ _LOCAL = {"STAGE": "local", **_GENEROUS}
 
 
 def function_environment(spec: FunctionSpec, backends: Mapping[str, str], runtime_api: str) -> dict[str, str]:
-    """What Lambda sets, then the template, then variables of the same name from the shell, then the local backends.
+    """Return Lambda's variables, then the template's, those of the shell that override them, then the local backends'.
 
-    The access key stands for the function's role: its policies hold here too.
+    The access key identifies the function's role, so that its policies apply here too.
     """
     left_out = frozenset() if spec.runtime else _NOT_HERE
     template = {**{name: value for name, value in spec.environment.items() if name not in left_out}, **_LOCAL}
@@ -63,6 +63,6 @@ def _lambda(spec: FunctionSpec, runtime_api: str) -> dict[str, str]:
 
 
 def function_arn(name: str) -> str:
-    """The function's ARN in the made-up account."""
+    """Return the function's ARN in the fictional account."""
     region, account = PSEUDO_PARAMETERS["AWS::Region"], PSEUDO_PARAMETERS["AWS::AccountId"]
     return f"arn:aws:lambda:{region}:{account}:function:{name}"

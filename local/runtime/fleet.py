@@ -1,4 +1,4 @@
-"""All functions of a template: a pool each, replaced when code or template change."""
+"""All functions of a template, with a pool each, replaced when code or template change."""
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
@@ -19,7 +19,7 @@ class Fleet:
 
     Args:
         backends: environment variables that point at the local backends.
-        show: called with a line that somebody should see at once.
+        show: called with lines that should appear on the terminal at once.
     """
 
     def __init__(
@@ -55,12 +55,12 @@ class Fleet:
         return {name: pool.pids for name, pool in self._pools.items()}
 
     def warm_up(self) -> None:
-        """Start one sandbox of each function in the background."""
+        """Start one sandbox per function in the background."""
         for pool in self._pools.values():
             pool.warm_up()
 
     def changed(self, paths: Iterable[Path]) -> list[str]:
-        """Replace the sandboxes of every function that one of these files belongs to; their names."""
+        """Replace the sandboxes of every function that uses one of these files; returns the functions' names."""
         files = list(paths)
         for path in files:
             _forget_compiled(path)
@@ -71,7 +71,7 @@ class Fleet:
         return names
 
     async def reload(self, template: Template) -> None:
-        """Take functions from a template: new ones start, those that are gone end, changed ones are replaced."""
+        """Apply a template's functions: new ones start, removed ones stop, changed ones are replaced."""
         specs = template.functions()
         for name in set(self._pools) - set(specs):
             await self._pools.pop(name).close()
@@ -112,9 +112,9 @@ class Fleet:
 
 
 def is_affected(spec: FunctionSpec, path: Path, specs: Iterable[FunctionSpec]) -> bool:
-    """Whether a changed file is part of a function: of its layers, or of its code but no other function's package.
+    """Return whether a changed file belongs to a function: to its layers, or to its code but not another's package.
 
-    Functions share one code folder, in which each has a package of its own, the first part of its handler.
+    Functions share one code folder, in which each has its own package, the first part of its handler.
     """
     if any(path.is_relative_to(layer) for layer in spec.layers):
         return True
@@ -126,7 +126,7 @@ def is_affected(spec: FunctionSpec, path: Path, specs: Iterable[FunctionSpec]) -
 
 
 def _forget_compiled(path: Path) -> None:
-    """Remove the compiled form of a source: it would pass for current after two edits within one second."""
+    """Delete a source's compiled form, which would look current after two edits within one second."""
     if path.suffix == ".py":
         Path(cache_from_source(str(path))).unlink(missing_ok=True)
 

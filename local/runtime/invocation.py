@@ -1,4 +1,4 @@
-"""One invocation of a function, and how it can end."""
+"""An invocation of a function, and its possible outcomes."""
 
 import json
 import uuid
@@ -18,7 +18,7 @@ class Failure(Enum):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of an invocation: the result as JSON, or an error as JSON and the kind of failure."""
+    """The outcome of an invocation: the result as JSON, or an error as JSON and the kind of failure."""
 
     payload: bytes
     failure: Failure | None = None
@@ -26,7 +26,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Invocation:
-    """One event on its way to a function."""
+    """An event on its way to a function."""
 
     payload: bytes
     trace_id: str
@@ -34,5 +34,5 @@ class Invocation:
 
 
 def failed(failure: Failure, kind: str, message: str) -> Outcome:
-    """A failure, described as Lambda does."""
+    """A failure, in Lambda's format."""
     return Outcome(json.dumps({"errorType": kind, "errorMessage": message}).encode(), failure)

@@ -1,8 +1,10 @@
-"""Where the output of functions goes: a file each, files by kind, and what is urgent to the terminal."""
+"""The logs of functions: one file per function, files by kind, and urgent lines to the terminal."""
 
 import json
+import logging
 import re
 from collections.abc import Callable
+from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
 EVERYTHING = "studysync_all.log"
@@ -16,7 +18,7 @@ _ALARMING = re.compile(
 _ERROR = re.compile(rb'"level":\s*"(ERROR|CRITICAL)"|\[(ERROR|CRITICAL)\]|^Traceback |^\w*Error: ')
 _JSON = re.compile(rb"^\{")
 _AUDIT = re.compile(rb'"kind":\s*"audit"')
-# Said by the line already, or of no interest to whoever looks at a terminal.
+# Already part of the line, or of no interest on a terminal.
 _UNSHOWN = frozenset(
     {"level", "message", "timestamp", "service", "location", "kind", "exception", "sampling_rate", "exception_name"}
     | {"stack_trace", "event_type", "severity", "method", "path", "status_code", "xray_trace_id"}
@@ -24,7 +26,7 @@ _UNSHOWN = frozenset(
 
 
 def readable(line: str) -> str:
-    """Return a line of JSON as a person reads it; any other as it is."""
+    """Return a JSON line in a readable form; any other line unchanged."""
     try:
         fields = json.loads(line)
     except ValueError:
@@ -40,38 +42,20 @@ class RotatingFile:
     """A log file that is renamed to `.1`, `.2`, ... when it is full."""
 
     def __init__(self, path: Path, limit: int = _LIMIT, kept: int = _KEPT) -> None:
-        self._path, self._limit, self._kept = path, limit, kept
-        self._open()
+        self._handler = RotatingFileHandler(path, "a", limit, kept, encoding="utf-8", errors="surrogateescape")
+        self._handler.terminator = ""
 
     def write(self, data: bytes) -> None:
         """Append whole lines."""
-        if self._size + len(data) > self._limit:
-            self._rotate()
-        self._file.write(data)
-        self._size += len(data)
+        self._handler.handle(logging.makeLogRecord({"msg": data.decode(errors="surrogateescape")}))
 
     def close(self) -> None:
         """Close it."""
-        self._file.close()
-
-    def _open(self) -> None:
-        self._file = self._path.open("ab", buffering=0)
-        self._size = self._file.tell()
-
-    def _rotate(self) -> None:
-        self._file.close()
-        for number in range(self._kept - 1, -1, -1):
-            source = self._numbered(number)
-            if source.exists():
-                source.replace(self._numbered(number + 1))
-        self._open()
-
-    def _numbered(self, number: int) -> Path:
-        return self._path.with_name(f"{self._path.name}.{number}") if number else self._path
+        self._handler.close()
 
 
 class KindFiles:
-    """The logs of all functions by kind: everything, errors, lines of JSON, and the audit trail.
+    """The logs of all functions by kind: everything, errors, JSON lines, and the audit trail.
 
     Args:
         folder: where they are.
@@ -84,7 +68,7 @@ class KindFiles:
         self._audit = RotatingFile(folder / "audit.log")
 
     def write(self, lines: bytes) -> None:
-        """Sort whole lines into the files that they belong to."""
+        """Write whole lines to the files they belong to."""
         self._all.write(lines)
         found = lines.splitlines(keepends=True)
         for file, wanted in ((self._errors, _ERROR), (self._structured, _JSON), (self._audit, _AUDIT)):
@@ -103,15 +87,15 @@ class FunctionLog:
 
     Args:
         path: the file.
-        show: called with a line that somebody should see at once.
-        kinds: the files of all functions together; none where there are none.
+        show: called with lines that should appear on the terminal at once.
+        kinds: the files of all functions together; None: none.
     """
 
     def __init__(self, path: Path, show: Callable[[str], None], kinds: KindFiles | None = None) -> None:
         self._file, self._show, self._kinds = RotatingFile(path), show, kinds
 
     def output(self, lines: bytes) -> None:
-        """Lines that the function wrote."""
+        """Write lines of the function."""
         self._file.write(lines)
         if self._kinds is not None:
             self._kinds.write(lines)
@@ -121,7 +105,7 @@ class FunctionLog:
                     self._show(readable(line.decode(errors="replace")))
 
     def platform(self, line: str, *, alarming: bool = False) -> None:
-        """A line of the platform's own, such as START and REPORT."""
+        """Write a line of the platform, such as START and REPORT."""
         self._file.write(line.encode() + b"\n")
         if alarming:
             self._show(line)
@@ -132,13 +116,13 @@ class FunctionLog:
 
 
 class LineBuffer:
-    """Cuts a stream of bytes into whole lines; a line of absurd length is cut."""
+    """Splits a stream of bytes into lines; excessively long lines are truncated."""
 
     def __init__(self, emit: Callable[[bytes], None]) -> None:
         self._emit, self._rest = emit, b""
 
     def feed(self, data: bytes) -> None:
-        """Take what was read."""
+        """Add data that was read."""
         data = self._rest + data
         cut = data.rfind(b"\n") + 1
         if not cut and len(data) > _LINE_LIMIT:
@@ -149,7 +133,7 @@ class LineBuffer:
             self._emit(data[:cut])
 
     def flush(self) -> None:
-        """Give out an unfinished last line."""
+        """Emit an unfinished last line."""
         if self._rest:
             rest, self._rest = self._rest, b""
             self._emit(rest + b"\n")

@@ -1,4 +1,4 @@
-"""The sandboxes of one function: one request each, more while requests wait, fewer when it is quiet."""
+"""The sandboxes of one function: one request each, more while requests wait, fewer when it is idle."""
 
 import asyncio
 import itertools
@@ -18,13 +18,13 @@ _INTEGRATION_LIMIT = 30.0
 
 @dataclass(frozen=True)
 class Limits:
-    """How many sandboxes a function may have, and how long; times in seconds.
+    """Limits on the sandboxes of a function; times in seconds.
 
     Attributes:
-        most: sandboxes at once.
-        kept: sandboxes that stay when it is quiet.
-        idle: how long one stays without work beyond those.
-        patience: how long a request waits before another sandbox is started beside those that live.
+        most: maximum number of sandboxes.
+        kept: sandboxes that remain when idle.
+        idle: how long any further sandbox remains idle before it ends.
+        patience: how long a request waits before another sandbox is started.
     """
 
     most: int = 4
@@ -49,7 +49,7 @@ class Pool:
         self.spec = spec
         self._run, self._log, self._limits, self._backends, self._show = run, log, limits, backends, show
         self._sandboxes: set[Sandbox] = set()
-        self._idle: list[Sandbox] = []  # the one used last at the end, so that the others can rest
+        self._idle: list[Sandbox] = []  # the most recently used one last, so that the others can become idle
         self._waiting: deque[tuple[Invocation, asyncio.Future[Outcome]]] = deque()
         self._numbers = itertools.count(1)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -72,16 +72,16 @@ class Pool:
 
     @property
     def pids(self) -> list[int]:
-        """The pids of all living sandboxes."""
+        """The pids of all running sandboxes."""
         return [sandbox.pid for sandbox in self._sandboxes if sandbox.pid]
 
     def warm_up(self) -> None:
-        """Start a sandbox in the background when there is none."""
+        """Start a sandbox in the background if there is none."""
         if not self._sandboxes:
             self._start()
 
     def replace(self, spec: FunctionSpec) -> None:
-        """Let every sandbox end after its current request, and start anew with `spec`."""
+        """Let every sandbox end after its current request, and start new ones with `spec`."""
         self.spec = spec
         for sandbox in list(self._sandboxes):
             sandbox.stale = True
@@ -91,7 +91,7 @@ class Pool:
         self._start()
 
     def rest(self) -> None:
-        """End sandboxes that had nothing to do for long; called now and then."""
+        """End sandboxes that have been idle too long; called periodically."""
         oldest = time.monotonic() - self._limits.idle
         while len(self._current()) > self._limits.kept and self._idle and self._idle[0].idle_since < oldest:
             sandbox = self._idle.pop(0)
@@ -99,9 +99,9 @@ class Pool:
             sandbox.end()
 
     async def close(self) -> None:
-        """End everything; requests that still wait are refused."""
+        """End all sandboxes; waiting requests fail."""
         self._closed = True
-        self._refuse_all(failed(Failure.CAPACITY, "ServiceUnavailable", "The stack stops"))
+        self._refuse_all(failed(Failure.CAPACITY, "ServiceUnavailable", "The stack is stopping"))
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for sandbox in list(self._sandboxes):
             sandbox.stale = True
@@ -119,7 +119,7 @@ class Pool:
     def _pop_idle(self) -> Sandbox | None:
         while self._idle:
             sandbox = self._idle.pop()
-            if sandbox.state is State.IDLE:  # not killed a moment ago
+            if sandbox.state is State.IDLE:  # not just killed
                 return sandbox
         return None
 
@@ -127,7 +127,7 @@ class Pool:
         return [sandbox for sandbox in self._sandboxes if not sandbox.stale and sandbox.state is not State.ENDED]
 
     def _grow(self) -> None:
-        """Start another sandbox when requests still wait and none of those that are starting is for them."""
+        """Start another sandbox if more requests wait than sandboxes are starting."""
         waiting = sum(not outcome.done() for _, outcome in self._waiting)
         current = self._current()
         starting = sum(sandbox.state is State.STARTING for sandbox in current)
@@ -182,7 +182,7 @@ class Pool:
             self._start()
 
     def _start_failed(self, why: Outcome) -> None:
-        """Without a sandbox that works all who wait get the error; otherwise they wait for those that do."""
+        """If no sandbox works, all waiting requests fail; otherwise they wait for those that do."""
         self._show(f"{self.spec.name} cannot start: {describe_failure(why)}")
         if not self._current():
             self._refuse_all(why)

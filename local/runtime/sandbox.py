@@ -1,7 +1,7 @@
-"""One execution environment: a process of `awslambdaric` and the Runtime API that it alone talks to.
+"""An execution environment: a process of `awslambdaric`, and the Runtime API for it alone.
 
-Starting -> idle (it asked for work) -> busy (it has some) -> idle ... -> ended. The process may end, hang or be killed
-at any moment; the invocation it had then gets the answer that Lambda gives, and nothing else is touched.
+Starting -> idle (waits for work) -> busy -> idle ... -> ended. The process may end, hang or be killed at any moment;
+its current invocation then gets Lambda's error, and nothing else is affected.
 """
 
 import asyncio
@@ -25,15 +25,15 @@ from local.template import FunctionSpec
 from local.web_pages import REFUSAL, is_refused
 
 PAYLOAD_LIMIT = 6 * 1024 * 1024 + 100
-_INIT_LIMIT = 30.0  # seconds; Lambda has 10, and more cores
-_LAST_WORDS = 0.02  # seconds, in which what an ended process wrote is read from the pipe
+_INIT_LIMIT = 30.0  # seconds; Lambda allows 10, and has more cores
+_LAST_WORDS = 0.02  # seconds in which the remaining output of an ended process is read from the pipe
 _SLOW = 1000.0  # milliseconds; slower invocations are shown on the terminal
-_MEMORY_AGE = 1.0  # seconds for which a process's peak memory is not asked for again
+_MEMORY_AGE = 1.0  # seconds between readings of a process's peak memory
 _PREFIX = "/2018-06-01/runtime/"
 
 
 class State(Enum):
-    """Where in its life a sandbox is."""
+    """The state of a sandbox."""
 
     STARTING = auto()
     IDLE = auto()
@@ -43,17 +43,17 @@ class State(Enum):
 
 @dataclass
 class _Work:
-    """The invocation in hand."""
+    """The current invocation."""
 
     invocation: Invocation
     outcome: asyncio.Future[Outcome]
     began: float
     cold: bool
-    settled: bool = False  # unlike the future, which the gateway may give up before the function answers
+    settled: bool = False  # unlike the future, which the gateway may abandon before the function responds
 
 
 class _Process(asyncio.SubprocessProtocol):
-    """Hands the process's output and its end to the sandbox."""
+    """Passes the process's output and its end to the sandbox."""
 
     def __init__(self, lines: LineBuffer, ended: Callable[[], None]) -> None:
         self._lines, self._ended = lines, ended
@@ -70,7 +70,7 @@ class Sandbox:
 
     Args:
         spec: the function it runs.
-        on_idle, on_end: called with the sandbox when it can take work, and when it is gone.
+        on_idle, on_end: called with the sandbox when it can take work, and when it has ended.
     """
 
     def __init__(
@@ -101,7 +101,7 @@ class Sandbox:
         self._memory, self._memory_until = 0, 0.0
 
     async def start(self, backends: Mapping[str, str]) -> None:
-        """Start the process; `on_idle` or `on_end` tells how that went."""
+        """Start the process; `on_idle` or `on_end` reports the result."""
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(lambda: RuntimeConnection(self._serve), "127.0.0.1", 0)
         port = self._server.sockets[0].getsockname()[1]
@@ -110,7 +110,7 @@ class Sandbox:
         transport, _ = await loop.subprocess_exec(
             lambda: _Process(self._lines, self._ended),
             sys.executable,
-            *(("-S",) if self.spec.runtime else ()),  # a build brings everything: this environment's packages stay out
+            *(("-S",) if self.spec.runtime else ()),  # a build brings its own packages
             "-m",
             "awslambdaric",
             self.spec.handler,
@@ -131,7 +131,7 @@ class Sandbox:
         return (self._transport.get_pid() or 0) if self._transport else 0
 
     def dispatch(self, invocation: Invocation, outcome: asyncio.Future[Outcome]) -> None:
-        """Give the idle process an invocation; `outcome` is set in any case."""
+        """Give the idle process an invocation; `outcome` is always set."""
         assert self.state is State.IDLE
         assert self._asking is not None
         self.state = State.BUSY
@@ -157,7 +157,7 @@ class Sandbox:
                 self._transport.kill()
 
     def _serve(self, connection: RuntimeConnection, request: RuntimeRequest) -> None:
-        if is_refused(request.headers):  # the next invocation would go to it, with somebody's token
+        if is_refused(request.headers):  # the next invocation would use it, with another user's token
             connection.respond(403, REFUSAL)
             return
         match request.path.removeprefix(_PREFIX).split("/"):
@@ -198,7 +198,7 @@ class Sandbox:
             connection.respond(202, b'{"status":"OK"}')
 
     def _finish(self, outcome: Outcome) -> None:
-        """Settle the invocation in hand; the process itself may go on."""
+        """Complete the current invocation; the process itself may continue."""
         work = self._work
         if work is None or work.settled:
             return
@@ -206,7 +206,7 @@ class Sandbox:
         if not work.outcome.done():
             work.outcome.set_result(outcome)
         took = (time.perf_counter() - work.began) * 1000
-        # One turn later, when what the function wrote before its result has been read from the pipe.
+        # One iteration later, when the function's output before its result has been read from the pipe.
         asyncio.get_running_loop().call_soon(self._report, work, took, self._peak_memory())
 
     def _report(self, work: _Work, took: float, memory: int) -> None:
@@ -221,9 +221,9 @@ class Sandbox:
         self._log.platform(line, alarming=took > _SLOW)
 
     def _peak_memory(self) -> int:
-        """The most memory that the process ever used, in MB; 0 where that is not known.
+        """The peak memory of the process in MB; 0 if unknown.
 
-        Read once a second at most: under load it would cost a tenth of the gateway's time.
+        Read at most once a second: under load it would cost a tenth of the gateway's time.
         """
         now = time.monotonic()
         if now >= self._memory_until:
@@ -280,7 +280,7 @@ def _describe_exit(code: int) -> str:
 
 
 def describe_failure(outcome: Outcome) -> str:
-    """A failed start in one line, with the place in the code where there is one."""
+    """Describe a failed start in one line, with the location in the code if there is one."""
     try:
         error = json.loads(outcome.payload)
     except ValueError:

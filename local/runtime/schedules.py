@@ -1,4 +1,4 @@
-"""Schedules of the template: when they are due, and the loop that fires them."""
+"""The template's schedules: when they are due, and the loop that fires them."""
 
 import asyncio
 import json
@@ -21,9 +21,9 @@ _Fire = Callable[[str, bytes], Awaitable[object]]
 
 
 def next_time(expression: str, after: datetime) -> datetime:
-    """When an expression is due next; StackError when it cannot be read.
+    """Return when an expression is due next; StackError if it is invalid.
 
-    `rate(...)` counts from `after`; `cron(...)` is in UTC and knows values, lists, ranges, steps and names.
+    `rate(...)` counts from `after`; `cron(...)` is in UTC and supports values, lists, ranges, steps and names.
     """
     rate = re.fullmatch(r"rate\((\d+) (minute|hour|day)s?\)", expression.strip())
     if rate and int(rate[1]) > 0:
@@ -31,7 +31,7 @@ def next_time(expression: str, after: datetime) -> datetime:
     cron = re.fullmatch(r"cron\((.+)\)", expression.strip())
     if cron and len(cron[1].split()) == 6:  # noqa: PLR2004 - minutes hours days months weekdays years
         return _next_cron(cron[1].split(), after)
-    raise StackError(f"The schedule {expression!r} cannot be read: rate(...) and cron(...) are known here")
+    raise StackError(f"The schedule {expression!r} is invalid: use rate(...) or cron(...)")
 
 
 def _next_cron(fields: list[str], after: datetime) -> datetime:
@@ -70,12 +70,12 @@ def _number(text: str, names: dict[str, int] | None) -> int:
     if names and text in names:
         return names[text]
     if not text.isdecimal():
-        raise StackError(f"{text!r} in a schedule is not known here")
+        raise StackError(f"{text!r} in a schedule is not supported here")
     return int(text)
 
 
 def event_of(schedule: Schedule, now: datetime) -> bytes:
-    """What the schedule sends: its own input, or an event like EventBridge's."""
+    """Return the event of a schedule: its own input, or an event like EventBridge's."""
     if schedule.input is not None:
         return schedule.input.encode()
     region, account = PSEUDO_PARAMETERS["AWS::Region"], PSEUDO_PARAMETERS["AWS::AccountId"]
@@ -97,7 +97,7 @@ async def run_schedule(schedule: Schedule, fire: _Fire) -> None:
     """Fire a schedule whenever it is due, until cancelled."""
     due = datetime.now(UTC)
     while True:
-        # From when it was due, so that a rate does not drift; from now, when the machine had slept meanwhile.
+        # From when it was due, so that a rate does not drift; from now if the machine was asleep in the meantime.
         due = max(next_time(schedule.expression, due), datetime.now(UTC))
         await asyncio.sleep((due - datetime.now(UTC)).total_seconds())
         await fire(schedule.function, event_of(schedule, due))
@@ -111,7 +111,7 @@ class Scheduler:
         self._tasks: list[asyncio.Task[None]] = []
 
     def load(self, schedules: list[Schedule]) -> None:
-        """Run these in place of those before; one that cannot be read is reported and left out."""
+        """Replace the running schedules; invalid ones are reported and skipped."""
         self.close()
         for schedule in schedules:
             try:

@@ -24,6 +24,7 @@ end $$;
 -- What readiness asks: the shortest way through PostgREST to the database and back.
 create function public.ping() returns boolean
 language sql stable set search_path = '' as $$ select true $$;
+comment on function public.ping is 'Readiness probe: the shortest round trip to the database.';
 
 -- A pattern for LIKE that finds p_query anywhere, its own wildcards taken literally.
 create function internal.contains_pattern(p_query text) returns text

@@ -13,6 +13,7 @@ $$;
 
 -- Names that would speak for the service, or mean nothing or nobody in somebody's program.
 create table internal.reserved_names (name text primary key);
+comment on table internal.reserved_names is 'Usernames that nobody may take.';
 insert into internal.reserved_names (name)
 select unnest(string_to_array(
   'admin admins administrator administrators administration sysadmin superuser root owner operator support helpdesk help '
@@ -21,7 +22,7 @@ select unnest(string_to_array(
   'nobody anonymous deleted banned unknown guest null undefined none nil nan true false', ' '));
 
 -- A name as it is compared with those: without underscores, digits read as the letters they stand for.
-create function internal.plain_name(p_name text) returns text
+create function internal.normalized_name(p_name text) returns text
 language sql immutable strict parallel safe set search_path = '' as $$
   select replace(replace(replace(translate(lower(p_name collate "C"), '01l345789_', 'oiieastbg'), 'rn', 'm'), 'vv', 'w'), 'ci', 'd')
 $$;
@@ -31,14 +32,14 @@ $$;
 create function internal.is_reserved(p_username text) returns boolean
 language sql stable set search_path = '' as $$
   with names as (
-    select internal.plain_name(p_username) as plain
+    select internal.normalized_name(p_username) as plain
     union
-    select internal.plain_name(regexp_replace(p_username, '^[0-9_]+|[0-9_]+$', '', 'g'))
+    select internal.normalized_name(regexp_replace(p_username, '^[0-9_]+|[0-9_]+$', '', 'g'))
   ), words as (
-    select internal.plain_name(name) as word from internal.reserved_names
+    select internal.normalized_name(name) as word from internal.reserved_names
   )
   select exists (
-    select from names n where n.plain like '%' || internal.plain_name('studysync') || '%'
+    select from names n where n.plain like '%' || internal.normalized_name('studysync') || '%'
       or n.plain in (select word from words)
       -- Short ones are in too many words.
       or n.plain ~ (select '^(' || string_agg(word, '|') || ')+$' from words where char_length(word) > 3))
@@ -49,6 +50,7 @@ create table internal.secret_keys (
   name text primary key,
   key bytea not null check (octet_length(key) >= 32)
 );
+comment on table internal.secret_keys is 'Keys of keyed hashes, made with the database and never shown.';
 insert into internal.secret_keys (name, key)
 select 'address', decode(replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', ''), 'hex');
 

@@ -6,9 +6,13 @@ create table public.profiles (
   display_name text not null check (char_length(display_name) between 1 and 80),
   timezone text not null default 'UTC',
   daily_goal_minutes integer not null default 60 check (daily_goal_minutes between 1 and 1440),
+  discoverable boolean not null default true,    -- false: in no search
+  share_activity boolean not null default true,  -- false: others do not see when this user studies
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now()
 );
+comment on table public.profiles is
+  'The profile of an account of Supabase Auth; every other table of a user hangs on it.';
 create unique index profiles_username_key on public.profiles (internal.skeleton(username));
 
 create function internal.refuse_reserved_name() returns trigger
@@ -29,6 +33,8 @@ create table internal.former_mailboxes (
   left_at timestamptz not null,
   primary key (user_id, mailbox)
 );
+comment on table internal.former_mailboxes is
+  'Hashes of the last 20 email addresses that an account had before its present one.';
 
 -- All mailboxes that an account has or had.
 create function internal.mailboxes(p_user_id uuid) returns setof bytea
@@ -39,7 +45,7 @@ language sql stable set search_path = '' as $$
 $$;
 
 -- The totals of a user, always the sum of what xp_ledger and study_sessions say (checked by the invariants).
--- Its row is also the lock that puts all writes of one user in a line: whoever changes anything of a user holds it first.
+-- Its row is also the lock that serializes all writes of one user: whoever changes anything of a user locks it first.
 create table public.user_stats (
   user_id uuid primary key references public.profiles on delete cascade,
   total_xp bigint not null default 0 check (total_xp >= 0),
@@ -52,6 +58,7 @@ create table public.user_stats (
   xp_by_source jsonb not null default '{}',
   updated_at timestamptz not null default now()
 );
+comment on table public.user_stats is 'Totals of a user. Locking the row serializes all writes of the user.';
 
 -- One row a local day with credited time. `streak` is the length of the run of days that ends on this one; 0: a day that was
 -- credited less than a minute, and so counts for none.
@@ -59,7 +66,7 @@ create table public.study_days (
   user_id uuid not null references public.profiles on delete cascade,
   day date not null,
   sessions integer not null default 0,              -- that ended on it
-  focus_seconds numeric(11, 6) not null default 0,  -- exact, so that they add up in whichever order they come
+  focus_seconds numeric(12, 6) not null default 0,  -- exact, so that they add up in whichever order they come
   xp integer not null default 0,                    -- every award of the day, milestones too
   bonus_xp integer not null default 0,              -- of these, all but credited minutes and milestones
   short_sessions_paid smallint not null default 0,
@@ -68,12 +75,14 @@ create table public.study_days (
   streak integer not null default 0,
   primary key (user_id, day)
 );
+comment on table public.study_days is 'One row per local day on which a user completed a session.';
 
 -- Whose writes are refused (internal.lock_user) and who cannot sign in.
 create table internal.suspensions (
   user_id uuid primary key references public.profiles on delete cascade,
   suspended_at timestamptz not null
 );
+comment on table internal.suspensions is 'Accounts that an operator has suspended.';
 
 -- The same for registrations, whose caller has no account yet: a key belongs to the account that came of it, so that its
 -- owner may repeat the registration from anywhere, and to the network address it came from, where another registration
@@ -85,6 +94,7 @@ create table public.registration_keys (
   fingerprint text not null,
   created_at timestamptz not null default internal.clock()
 );
+comment on table public.registration_keys is 'Idempotency keys of registrations.';
 create index registration_keys_created on public.registration_keys (created_at);
 
 create policy own_profile on public.profiles for select to authenticated using (user_id = (select auth.uid()));
@@ -93,7 +103,7 @@ create policy own_days on public.study_days for select to authenticated using (u
 
 -- What an account is called that was not made through our API (the Supabase dashboard, a social login): as its metadata
 -- say, where a user could choose that, or else a name of its own.
-create function internal.name_of_foreign_account(p_wanted text, p_user_id uuid) returns text
+create function internal.default_username(p_wanted text, p_user_id uuid) returns text
 language sql stable set search_path = '' as $$
   select case when p_wanted ~ '^[A-Za-z0-9_]{3,30}$' and not internal.is_reserved(p_wanted) and not exists (
            select from public.profiles where internal.skeleton(username) = internal.skeleton(p_wanted))
@@ -109,7 +119,7 @@ declare
   v_username text := new.raw_user_meta_data ->> 'username';
 begin
   if v_registration is null then
-    v_username := internal.name_of_foreign_account(v_username, new.id);
+    v_username := internal.default_username(v_username, new.id);
   end if;
   insert into public.profiles (user_id, username, display_name) values (new.id, v_username, v_username);
   insert into public.user_stats (user_id) values (new.id);
@@ -125,17 +135,17 @@ create trigger studysync_on_account_created after insert on auth.users
 
 -- What a registration is known by has been used when its account is there, and tokens show an account's metadata. Taken
 -- out at each update: Supabase Auth writes the metadata that it began with once more when it confirms the address.
-create function internal.forget_registration() returns trigger
+create function internal.strip_registration() returns trigger
 language plpgsql set search_path = '' as $$
 begin
   new.raw_user_meta_data := new.raw_user_meta_data - 'registration';
   return new;
 end $$;
 create trigger studysync_forget_registration before update of raw_user_meta_data on auth.users
-  for each row when (new.raw_user_meta_data ? 'registration') execute function internal.forget_registration();
+  for each row when (new.raw_user_meta_data ? 'registration') execute function internal.strip_registration();
 
--- Take the user's line (see user_stats). A token outlives the account that it was made for by up to an hour.
--- Every write of the API takes its caller's line before any other, so the first to be taken tells who acts in this
+-- Lock the user's row of user_stats. A token outlives the account that it was made for by up to an hour.
+-- Every write of the API locks its caller's row before any other, so the first to be locked tells who acts in this
 -- transaction, which the audit trail asks for. A schedule takes many, one after another, and acts for nobody.
 create function internal.lock_user(p_user_id uuid) returns public.user_stats
 language plpgsql set search_path = '' as $$

@@ -10,6 +10,7 @@ create table public.idempotency_keys (
   expires_at timestamptz not null,
   primary key (user_id, key)
 );
+comment on table public.idempotency_keys is 'First answers of writes that carried an Idempotency-Key.';
 create index idempotency_keys_expiry on public.idempotency_keys (expires_at);
 
 -- Run the write p_operation(p_user_id, p_args) once for its Idempotency-Key; a repeat gets the first answer. The answer
@@ -36,13 +37,17 @@ begin
   where exists (select from public.profiles where user_id = p_user_id);  -- not after the account deleted itself
   return v_response;
 end $$;
+comment on function public.write_once is 'Run a write once per Idempotency-Key; a repeat gets the first answer.';
 
 -- Forget the keys whose time is over.
 create function public.purge_idempotency_keys(p_limit integer default 10000) returns integer
 language sql security definer set search_path = '' as $$
   select internal.purge('public.idempotency_keys', 'expires_at', interval '0', p_limit)
     + internal.purge('public.registration_keys', 'created_at', interval '7 days', p_limit)
+    + internal.purge_unconfirmed_accounts(p_limit)
 $$;
+comment on function public.purge_idempotency_keys is
+  'Delete expired idempotency keys, at most p_limit of each kind; returns how many.';
 
 -- What an account stored on the last day (UTC) on which it stored anything, for its daily quota.
 create table public.account_usage (
@@ -54,19 +59,20 @@ create table public.account_usage (
   rejected_bytes bigint not null,  -- of payloads of events that can never be applied
   rejected_events integer not null default 0
 ) with (fillfactor = 50);
+comment on table public.account_usage is 'What an account stored on its last active day (UTC), for the daily quota.';
 
 -- Add to what an account has stored today (UTC), and fail once that is more than a day's quota. p_rejected_bytes is of
 -- payloads that nobody can use again; returns what of such was stored today before.
-create function internal.use_quota(
+create function internal.consume_quota(
   p_user_id uuid, p_events integer, p_bytes bigint, p_sessions integer default 0, p_rejected_bytes bigint default 0)
 returns bigint
 language plpgsql set search_path = '' as $$
 declare
   v_now timestamp := internal.clock() at time zone 'UTC';
-  u public.account_usage;
-  max_events constant integer := 100000;
-  max_bytes constant bigint := 4 * 1024 * 1024;
-  max_sessions constant integer := 2000;
+  v_usage public.account_usage;
+  v_max_events constant integer := 100000;
+  v_max_bytes constant bigint := 4 * 1024 * 1024;
+  v_max_sessions constant integer := 2000;
 begin
   insert into public.account_usage as old (user_id, day, events, bytes, sessions, rejected_bytes)
   values (p_user_id, v_now::date, p_events, p_bytes, p_sessions, p_rejected_bytes)
@@ -77,17 +83,17 @@ begin
     sessions = excluded.sessions + case when old.day = excluded.day then old.sessions else 0 end,
     rejected_bytes = excluded.rejected_bytes + case when old.day = excluded.day then old.rejected_bytes else 0 end,
     rejected_events = case when old.day = excluded.day then old.rejected_events else 0 end
-  returning * into u;
-  if u.events > max_events or u.bytes > max_bytes or u.sessions > max_sessions then
+  returning * into v_usage;
+  if v_usage.events > v_max_events or v_usage.bytes > v_max_bytes or v_usage.sessions > v_max_sessions then
     perform internal.fail('SS040', 'This account has stored all it may store today.', jsonb_build_object(
       'retry_after_seconds', ceil(extract(epoch from date_trunc('day', v_now) + interval '1 day' - v_now)),
-      'events_per_day', max_events, 'payload_bytes_per_day', max_bytes, 'sessions_per_day', max_sessions));
+      'events_per_day', v_max_events, 'payload_bytes_per_day', v_max_bytes, 'sessions_per_day', v_max_sessions));
   end if;
-  return u.rejected_bytes - p_rejected_bytes;
+  return v_usage.rejected_bytes - p_rejected_bytes;
 end $$;
 
 -- Of so many events that were rejected, how many are kept: 10,000 of an account a day.
-create function internal.kept_rejections(p_user_id uuid, p_events integer) returns integer
+create function internal.reserve_rejections(p_user_id uuid, p_events integer) returns integer
 language sql volatile set search_path = '' as $$
   update public.account_usage set rejected_events = rejected_events + p_events where user_id = p_user_id
   returning greatest(0, least(p_events, 10000 - (rejected_events - p_events)))

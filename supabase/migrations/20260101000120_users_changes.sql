@@ -5,18 +5,19 @@ create table public.user_change_counters (
   user_id uuid primary key references public.profiles on delete cascade,
   seq bigint not null
 );
+comment on table public.user_change_counters is 'The number of the last change of each user.';
 create policy own_counter on public.user_change_counters for select to authenticated using (user_id = (select auth.uid()));
 
 -- Say beforehand of whom a transaction changes something, when that is more than one user: their counters are then taken
 -- in one order, whichever row changes first, so that two such transactions never wait for each other in a circle.
-create function internal.will_change(p_user_ids uuid[]) returns void
+create function internal.declare_changes(p_user_ids uuid[]) returns void
 language sql volatile set search_path = '' as $$
   select set_config('studysync.changing', (
     coalesce(nullif(current_setting('studysync.changing', true), ''), '{}')::uuid[] || p_user_ids)::text, true)
 $$;
 
 -- The number of the next change of a user; null when the account itself goes.
-create function internal.next_change(p_user_id uuid) returns bigint
+create function internal.next_change_number(p_user_id uuid) returns bigint
 language plpgsql set search_path = '' as $$
 declare
   v_changing text := current_setting('studysync.changing', true);

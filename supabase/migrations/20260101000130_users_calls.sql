@@ -12,8 +12,17 @@ $$;
 create function internal.own_profile(p_profile public.profiles) returns jsonb
 language sql stable set search_path = '' as $$
   select internal.public_profile(p_profile) || jsonb_build_object(
-    'timezone', p_profile.timezone, 'daily_goal_minutes', p_profile.daily_goal_minutes, 'email', u.email)
+    'timezone', p_profile.timezone, 'daily_goal_minutes', p_profile.daily_goal_minutes, 'email', u.email,
+    'email_confirmed', internal.has_confirmed_email(u.id), 'discoverable', p_profile.discoverable,
+    'share_activity', p_profile.share_activity)
   from auth.users u where u.id = p_profile.user_id
+$$;
+
+-- Whether others may know of an account: not before its address is confirmed, where that is asked for. Until then nobody
+-- can tell a registration from one of an address that is taken. An account may also be known by other things than mail.
+create function internal.is_public(p_user_id uuid) returns boolean
+language sql stable set search_path = '' as $$
+  select exists (select from auth.users where id = p_user_id and (email is null or email_confirmed_at is not null))
 $$;
 
 create function public.get_profile(p_caller_id uuid, p_user_id uuid) returns jsonb
@@ -22,7 +31,7 @@ declare
   v_profile public.profiles;
 begin
   select * into v_profile from public.profiles where user_id = p_user_id;
-  if not found then
+  if not found or (p_caller_id <> p_user_id and not internal.is_public(p_user_id)) then
     perform internal.fail('SS001', 'No such user.');
   end if;
   if p_caller_id = p_user_id then
@@ -30,6 +39,7 @@ begin
   end if;
   return internal.public_profile(v_profile);
 end $$;
+comment on function public.get_profile is 'The profile of a user: all of it for its owner, the public part for others.';
 
 create function public.update_profile(p_user_id uuid, p_args jsonb) returns jsonb
 language plpgsql security definer set search_path = '' as $$
@@ -46,24 +56,42 @@ begin
     display_name = coalesce(p_args ->> 'display_name', display_name),
     timezone = coalesce(p_args ->> 'timezone', timezone),
     daily_goal_minutes = coalesce((p_args ->> 'daily_goal_minutes')::integer, daily_goal_minutes),
+    discoverable = coalesce((p_args ->> 'discoverable')::boolean, discoverable),
+    share_activity = coalesce((p_args ->> 'share_activity')::boolean, share_activity),
     updated_at = internal.clock()
   where user_id = p_user_id returning * into v_profile;
   return internal.own_profile(v_profile);
 exception when unique_violation then
   perform internal.fail('SS010', 'A user with this username already exists.', '{"field": "username"}');
 end $$;
+comment on function public.update_profile is 'Change the fields of the caller''s profile that p_args has.';
 
--- The account and all that hangs on it. Deleting what is gone already is the same answer.
+-- {"auth_session", "verified": whether the password was shown}: delete the account and all that hangs on it. Deleting what is
+-- gone already is the same answer. Times of Supabase Auth are compared with the real time, which it is that sets them.
 create function public.delete_account(p_user_id uuid, p_args jsonb) returns jsonb
 language plpgsql security definer set search_path = '' as $$
+declare
+  v_signed_in_at timestamptz;
 begin
+  if exists (select from auth.users where id = p_user_id) then
+    select created_at into v_signed_in_at from auth.sessions
+    where id = (p_args ->> 'auth_session')::uuid and user_id = p_user_id;
+    if not found then
+      perform internal.fail('SS006', 'This session has ended.');
+    end if;
+    if not (p_args ->> 'verified')::boolean and v_signed_in_at < clock_timestamp() - interval '10 minutes' then
+      perform internal.fail('SS007', 'Show your password, or sign in anew, to delete the account.');
+    end if;
+  end if;
   delete from auth.users where id = p_user_id;
   return jsonb_build_object('user_id', p_user_id, 'deleted', true);
 end $$;
+comment on function public.delete_account is 'Delete the account and everything that belongs to it.';
 
 -- Why a registration failed, asked only after it did: Supabase Auth hides the reason when on_account_created refuses.
--- `username_taken`: this or one that looks like it, by another account than that of the address. `resumable`: the account was made but its registration
--- never got as far as a token. 20 seconds are more than a function may run, so whoever began it is not at it any more.
+-- `username_known`: this or one that looks like it, by any account; `username_taken`: by another than that of the address.
+-- `resumable`: the account was made but its registration never got as far as a token. 20 seconds are more than a function
+-- may run, so whoever began it is not at it any more.
 create function public.registration_state(p_email text, p_username text, p_key text, p_scope text) returns jsonb
 language sql stable security definer set search_path = '' as $$
   select jsonb_build_object(
@@ -74,12 +102,16 @@ language sql stable security definer set search_path = '' as $$
     'username_taken', exists (
       select from public.profiles p left join auth.users u on u.id = p.user_id
       where internal.skeleton(p.username) = internal.skeleton(p_username) and u.email is distinct from lower(p_email)),
+    'username_known', exists (
+      select from public.profiles where internal.skeleton(username) = internal.skeleton(p_username)),
+    'user_id', (select id from auth.users where email = lower(p_email)),
     'username_reserved', internal.is_reserved(p_username),
     'email_taken', exists (select from auth.users where email = lower(p_email)),
     'resumable', exists (
       select from auth.users where email = lower(p_email) and last_sign_in_at is null
         and created_at < internal.clock() - interval '20 seconds'))
 $$;
+comment on function public.registration_state is 'Why a registration failed, and whether it can be resumed.';
 
 -- The profile of an account that was there before it could sign in: made where it is missing (the account is older
 -- than the trigger), named as its owner now asks.
@@ -94,5 +126,7 @@ begin
 exception when unique_violation then
   perform internal.fail('SS010', 'A user with this username already exists.', '{"field": "username"}');
 end $$;
+comment on function public.complete_registration is
+  'Create or rename the profile of an account whose registration is resumed.';
 
 select internal.lock_down();

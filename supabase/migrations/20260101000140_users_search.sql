@@ -10,7 +10,7 @@ create index profiles_display_names on public.profiles (lower(display_name) coll
 create index profiles_letters on public.profiles
   using gin (lower(username || E'\x01' || display_name) extensions.gin_trgm_ops) with (fastupdate = off);
 
--- How common three letters in a row are, for internal.rows_with_letters; ANALYZE counts them, as it does words of texts.
+-- How common three letters in a row are, for internal.estimated_matches; ANALYZE counts them, as it does words of texts.
 create statistics public.profiles_trigrams on (extensions.show_trgm(username || E'\x01' || display_name)) from public.profiles;
 
 -- The trigrams that whatever has p_text in it has as well; none of those that depend on where a word ends.
@@ -26,7 +26,7 @@ $$;
 
 -- In how many rows at most the rarest of a text's trigrams stands, by p_statistics; all rows of what has never been
 -- analysed, and where the index sees none, as letters beyond ASCII in a database whose locale is C.
-create function internal.rows_with_letters(p_table regclass, p_statistics text, p_text text) returns double precision
+create function internal.estimated_matches(p_table regclass, p_statistics text, p_text text) returns double precision
 language sql stable set search_path = '' as $$
   select pg_relation_size(c.oid) / 8192 * case when c.relpages > 0 then greatest(c.reltuples / c.relpages, 1) else 100 end
     * coalesce((
@@ -67,7 +67,7 @@ language sql stable set search_path = '' set enable_seqscan = off set enable_bit
 $$;
 
 -- The same for names that have p_query anywhere, found by rare letters.
-create function internal.users_by_letters(p_query text, p_after text, p_limit integer) returns setof public.profiles
+create function internal.users_by_trigrams(p_query text, p_after text, p_limit integer) returns setof public.profiles
 language sql stable set search_path = '' set enable_seqscan = off set enable_indexscan = off as $$
   select (found).* from (
     select p as found from public.profiles p
@@ -79,11 +79,11 @@ $$;
 
 -- The step of a search that a user belongs to: 0 for a user name that begins with p_query, 1 for such a display name, 2 for
 -- p_query elsewhere in either; null for nowhere.
-create function internal.search_step(p public.profiles, p_query text) returns integer
+create function internal.search_step(p_profile public.profiles, p_query text) returns integer
 language sql stable set search_path = '' as $$
-  select case when starts_with(lower(p.username), p_query) then 0
-              when starts_with(lower(p.display_name), p_query) then 1
-              when position(p_query in lower(p.username || E'\x01' || p.display_name)) > 0 then 2 end
+  select case when starts_with(lower(p_profile.username), p_query) then 0
+              when starts_with(lower(p_profile.display_name), p_query) then 1
+              when position(p_query in lower(p_profile.username || E'\x01' || p_profile.display_name)) > 0 then 2 end
 $$;
 
 -- {"users": at most p_limit public profiles, "next": [p_step, p_after] of the page after, or null}: those whose user name
@@ -99,7 +99,7 @@ declare
   v_at_most integer;
   v_read public.profiles[];
   v_found public.profiles[];
-  v_page public.profiles[] := '{}';
+  v_page public.profiles[] := array[]::public.profiles[];
   v_room integer;
   v_next jsonb;
 begin
@@ -109,12 +109,13 @@ begin
       v_read := array(select u from internal.users_by_username(v_query, v_after, v_at_most) u);
     elsif v_step = 1 then
       v_read := array(select u from internal.users_by_display_name(v_query, v_after, v_at_most) u);
-    elsif internal.rows_with_letters('public.profiles', 'profiles_trigrams', v_query) <= 10000 then
-      v_read := array(select u from internal.users_by_letters(v_query, v_after, v_at_most) u);
+    elsif internal.estimated_matches('public.profiles', 'profiles_trigrams', v_query) <= 10000 then
+      v_read := array(select u from internal.users_by_trigrams(v_query, v_after, v_at_most) u);
     else
       v_read := array(select u from internal.users_by_username('', v_after, v_at_most) u);
     end if;
-    v_found := array(select u from unnest(v_read) u where internal.search_step(u, v_query) = v_step);
+    v_found := array(select u from unnest(v_read) u
+      where internal.search_step(u, v_query) = v_step and u.discoverable and internal.is_public(u.user_id));
     v_room := p_limit - cardinality(v_page);
     v_page := v_page || v_found[:v_room];
     if cardinality(v_found) > v_room then
@@ -128,5 +129,6 @@ begin
   return jsonb_build_object('next', v_next, 'users', (
     select coalesce(jsonb_agg(internal.public_profile(u)), '[]') from unnest(v_page) u));
 end $$;
+comment on function public.search_users is 'Search users by username or display name, page by page.';
 
 select internal.lock_down();

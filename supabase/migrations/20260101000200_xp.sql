@@ -59,7 +59,7 @@ language sql immutable set search_path = '' as $$
 $$;
 
 -- The numbers of two objects, added key by key.
-create function internal.add_by_key(p_one jsonb, p_other jsonb) returns jsonb
+create function internal.sum_by_key(p_one jsonb, p_other jsonb) returns jsonb
 language sql immutable set search_path = '' as $$
   select coalesce(jsonb_object_agg(key, sum), '{}')
   from (select key, sum(value::bigint) from (

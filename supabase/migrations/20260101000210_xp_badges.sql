@@ -12,6 +12,7 @@ create table public.badges (
   backfilled_to uuid not null default '00000000-0000-0000-0000-000000000000',
   backfill_done boolean not null default false
 );
+comment on table public.badges is 'The catalogue of badges, with a metric and a threshold each.';
 create policy everybody on public.badges for select to authenticated using (true);
 
 create table public.user_badges (
@@ -20,6 +21,7 @@ create table public.user_badges (
   earned_at timestamptz not null,
   primary key (user_id, badge_key)
 );
+comment on table public.user_badges is 'Badges that users have earned.';
 create policy own_badges on public.user_badges for select to authenticated using (user_id = (select auth.uid()));
 
 insert into public.badges (badge_key, name, description, metric, threshold, position, backfill_done) values
@@ -66,29 +68,31 @@ $$;
 create function public.backfill_badges(p_limit integer default 10000) returns integer
 language plpgsql security definer set search_path = '' as $$
 declare
-  b public.badges;
+  v_badge public.badges;
   v_last uuid;
 begin
-  select * into b from public.badges where not backfill_done order by badge_key limit 1 for update skip locked;
+  select * into v_badge from public.badges where not backfill_done order by badge_key limit 1 for update skip locked;
   if found then
     with batch as (
-      select user_id from public.user_stats where user_id > b.backfilled_to order by user_id limit p_limit
+      select user_id from public.user_stats where user_id > v_badge.backfilled_to order by user_id limit p_limit
     ), awarded as (
       insert into public.user_badges (user_id, badge_key, earned_at)
-      select batch.user_id, b.badge_key, internal.clock()
+      select batch.user_id, v_badge.badge_key, internal.clock()
       from batch
       join public.profiles p using (user_id)
       cross join lateral internal.badge_metrics(batch.user_id) m
-      where m.metric = b.metric and m.value >= b.threshold
-      order by batch.user_id  -- in which their change counters are taken (see will_change)
+      where m.metric = v_badge.metric and m.value >= v_badge.threshold
+      order by batch.user_id  -- in which their change counters are taken (see internal.declare_changes)
       for key share of p skip locked  -- whose account is going needs no badge
       on conflict do nothing
     )
     select max(user_id::text)::uuid into v_last from batch;
     update public.badges set backfilled_to = coalesce(v_last, backfilled_to), backfill_done = v_last is null
-    where badge_key = b.badge_key;
+    where badge_key = v_badge.badge_key;
   end if;
   return (select count(*) from public.badges where not backfill_done);
 end $$;
+comment on function public.backfill_badges is
+  'Award new badges to users who qualified before; returns how many badges are unfinished.';
 
 select internal.lock_down();

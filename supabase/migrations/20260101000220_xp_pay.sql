@@ -6,10 +6,10 @@ create function internal.count_seconds(
   p_user_id uuid, p_gained tstzmultirange, p_lost tstzmultirange, p_ended_on date default null) returns date
 language plpgsql set search_path = '' as $$
 declare
-  d public.study_days;
+  v_day_row public.study_days;
   v_first date := 'infinity';
 begin
-  for d in
+  for v_day_row in
     insert into public.study_days as old (user_id, day, focus_seconds, sessions)
     select p_user_id, day, sum(seconds), sum(ended) from (
       select day, seconds, 0 as ended from internal.days_of(p_user_id, p_gained)
@@ -22,10 +22,10 @@ begin
       focus_seconds = old.focus_seconds + excluded.focus_seconds, sessions = old.sessions + excluded.sessions
     returning *
   loop
-    v_first := least(v_first, d.day);
-    if d.focus_seconds >= 60 and d.streak = 0 then
-      perform internal.join_streak(p_user_id, d.day);
-    elsif d.focus_seconds < 60 and d.streak > 0 then
+    v_first := least(v_first, v_day_row.day);
+    if v_day_row.focus_seconds >= 60 and v_day_row.streak = 0 then
+      perform internal.join_streak(p_user_id, v_day_row.day);
+    elsif v_day_row.focus_seconds < 60 and v_day_row.streak > 0 then
       perform internal.recount_streaks(p_user_id);
     end if;
   end loop;
@@ -36,6 +36,7 @@ end $$;
 create type internal.award as (
   source public.xp_source, rates public.xp_source, amount integer, day date, occurred_at timestamptz, space_id uuid,
   milestone integer);
+comment on type internal.award is 'An award that is due, before it is an entry of the ledger.';
 
 -- What a session of p_seconds (null: of none, because it does not count any more) has earned that was not paid yet. p_paid:
 -- {source: amount} so far, null for one that was never paid; p_short_paid: how many short sessions of its day were.
@@ -89,7 +90,7 @@ $$;
 -- days, totals, ledger and badges, and by the ledger's trigger the leaderboards. It ended at p_ended_at; p_space_id is the
 -- space that it counts for, null for none. The caller holds the user's line (internal.lock_user).
 -- Returns {"xp_awarded": now, "xp_breakdown": {source: amount}, "total_xp", "level", "leveled_up", "new_badges"}.
-create function internal.pay_session(
+create function internal.award_session(
   p_user_id uuid, p_session_id uuid, p_space_id uuid, p_before tstzmultirange, p_after tstzmultirange,
   p_ended_at timestamptz) returns jsonb
 language plpgsql set search_path = '' as $$
@@ -103,7 +104,7 @@ declare
                                         case when p_before is null then v_day end);
   v_misdated internal.award[] := case when p_before is not null then array(
     select a from internal.misdated_awards(p_user_id, p_session_id, v_at) a) end;
-  v_paid jsonb := case when p_before is not null then internal.add_by_key(internal.paid_by_source(p_session_id), (
+  v_paid jsonb := case when p_before is not null then internal.sum_by_key(internal.paid_by_source(p_session_id), (
     select coalesce(jsonb_object_agg(rates, amount), '{}')
     from (select rates, sum(amount) as amount from unnest(v_misdated) group by 1) taken_back)) end;
   v_short_paid integer := coalesce(
@@ -150,7 +151,7 @@ begin
                    where user_id = p_user_id and (day >= v_from or streak >= best_streak)),
     best_day_seconds = greatest(best_day_seconds, (
       select floor(max(focus_seconds)) from public.study_days where user_id = p_user_id and day >= v_from)),
-    xp_by_source = internal.add_by_key(xp_by_source, v_breakdown),
+    xp_by_source = internal.sum_by_key(xp_by_source, v_breakdown),
     updated_at = v_now
   where user_id = p_user_id returning * into v_after;
 

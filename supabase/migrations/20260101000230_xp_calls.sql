@@ -21,6 +21,7 @@ language sql stable security definer set search_path = '' as $$
       where user_id = s.user_id and day > internal.local_today(s.user_id) - 30))
   from internal.require_user(p_user_id) s
 $$;
+comment on function public.get_xp is 'A user''s XP, level and tier.';
 
 -- Newest first, from below p_before. One row more than p_limit where there are more.
 create function public.get_xp_history(p_user_id uuid, p_limit integer, p_before bigint default null) returns jsonb
@@ -34,17 +35,19 @@ language sql stable security definer set search_path = '' as $$
     order by entry_id desc limit p_limit + 1
   ) l
 $$;
+comment on function public.get_xp_history is 'A page of the user''s XP ledger, newest first.';
 
-create function internal.badge_json(b public.badges) returns jsonb
+create function internal.badge_json(p_badge public.badges) returns jsonb
 language sql stable set search_path = '' as $$
-  select jsonb_build_object('key', b.badge_key, 'name', b.name, 'description', b.description,
-                            'metric', b.metric, 'threshold', b.threshold)
+  select jsonb_build_object('key', p_badge.badge_key, 'name', p_badge.name, 'description', p_badge.description,
+                            'metric', p_badge.metric, 'threshold', p_badge.threshold)
 $$;
 
 create function public.get_badges() returns jsonb
 language sql stable security definer set search_path = '' as $$
   select coalesce(jsonb_agg(internal.badge_json(b) order by b.position, b.badge_key), '[]') from public.badges b
 $$;
+comment on function public.get_badges is 'The catalogue of badges.';
 
 create function public.get_user_badges(p_user_id uuid) returns jsonb
 language sql stable security definer set search_path = '' as $$
@@ -63,21 +66,24 @@ language sql stable security definer set search_path = '' as $$
                                  order by position, badge_key) filter (where earned_at is null), '[]'))
   from catalogue
 $$;
+comment on function public.get_user_badges is 'Badges that a user has earned, and progress towards the others.';
 
 create function public.get_streaks(p_user_id uuid) returns jsonb
 language sql stable security definer set search_path = '' as $$
   with facts as (
     select s.user_id, s.best_streak, internal.current_streak(s.user_id) as streak,
            (select max(day) from public.study_days d where d.user_id = s.user_id and d.streak > 0) as last_day,
-           internal.local_today(s.user_id) as today
-    from internal.require_user(p_user_id) s
+           internal.local_today(s.user_id) as today, p.share_activity
+    from internal.require_user(p_user_id) s join public.profiles p using (user_id)
   )
   select jsonb_build_object(
-    'user_id', user_id, 'current_streak', streak, 'best_streak', best_streak, 'last_active_date', internal.calendar_date(user_id, last_day),
+    'user_id', user_id, 'current_streak', streak, 'best_streak', best_streak,
+    'last_active_date', internal.calendar_date(user_id, last_day),
     'active_today', coalesce(last_day >= today, false), 'at_risk', streak > 0 and last_day < today,
-    'bonus_xp', least(50, 2 * (streak / 7)),
+    'share_activity', share_activity, 'bonus_xp', least(50, 2 * (streak / 7)),
     'next_milestone', (select min(threshold) from public.badges where metric = 'best_streak' and threshold > streak))
   from facts
 $$;
+comment on function public.get_streaks is 'A user''s current and best streak.';
 
 select internal.lock_down();

@@ -13,6 +13,7 @@ create table public.spaces (
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now()
 );
+comment on table public.spaces is 'Study groups.';
 create index spaces_newest on public.spaces (created_at desc, space_id desc) where visibility = 'public';
 create index spaces_letters on public.spaces using gin (lower(name) extensions.gin_trgm_ops) with (fastupdate = off)
   where visibility = 'public';
@@ -26,6 +27,7 @@ create table public.space_members (
   joined_at timestamptz not null,
   primary key (space_id, user_id)
 );
+comment on table public.space_members is 'Members of spaces and their roles; every space has exactly one owner.';
 -- Never two owners; never none is what leave_space and leave_all_spaces see to.
 create unique index space_members_one_owner on public.space_members (space_id) where role = 'owner';
 create index space_members_user on public.space_members (user_id, joined_at);
@@ -37,6 +39,7 @@ create table public.space_bans (
   created_at timestamptz not null,
   primary key (space_id, user_id)
 );
+comment on table public.space_bans is 'Accounts that are banned from a space.';
 create index space_bans_user on public.space_bans (user_id);
 
 -- The mailboxes of those who are banned (internal.mailbox_hash), so that a ban outlives the account: as long as the space.
@@ -46,6 +49,8 @@ create table internal.banned_mailboxes (
   banned_at timestamptz not null,
   primary key (space_id, mailbox)
 );
+comment on table internal.banned_mailboxes is
+  'Hashes of the email addresses of banned users, so that a ban outlives the account.';
 
 create table public.space_activity (
   activity_id bigint generated always as identity primary key,
@@ -56,6 +61,7 @@ create table public.space_activity (
   details jsonb not null default '{}',
   occurred_at timestamptz not null
 );
+comment on table public.space_activity is 'The activity feed of each space.';
 create index space_activity_feed on public.space_activity (space_id, activity_id desc);
 create index space_activity_user on public.space_activity (user_id);
 create index space_activity_age on public.space_activity (occurred_at);
@@ -66,6 +72,7 @@ create table internal.space_permissions (
   role text not null check (role in ('outsider', 'banned', 'member', 'moderator', 'owner')),
   primary key (action, role)
 );
+comment on table internal.space_permissions is 'Which role may do what in a space.';
 insert into internal.space_permissions (action, role)
 select action, unnest(string_to_array(roles, ' ')) from (values
   ('read', 'outsider banned member moderator owner'),
@@ -83,7 +90,7 @@ select action, unnest(string_to_array(roles, ' ')) from (values
   ('delete', 'owner')
 ) as matrix (action, roles);
 
-create function internal.space_rank(p_role text) returns integer
+create function internal.role_rank(p_role text) returns integer
 language sql immutable set search_path = '' as $$
   select case p_role when 'owner' then 3 when 'moderator' then 2 when 'member' then 1 else 0 end
 $$;
@@ -101,7 +108,7 @@ language sql stable set search_path = '' as $$
     'outsider')
 $$;
 
-create function internal.may(p_role text, p_action text) returns boolean
+create function internal.is_permitted(p_role text, p_action text) returns boolean
 language sql stable set search_path = '' as $$
   select exists (select from internal.space_permissions where action = p_action and role = p_role)
 $$;
@@ -116,19 +123,19 @@ begin
   select * into v_space from public.spaces where space_id = p_space_id;
   if not found or (v_space.visibility = 'private' and v_role in ('outsider', 'banned')) then
     perform internal.fail('SS001', 'No such space.');
-  elsif not internal.may(v_role, p_action) then
+  elsif not internal.is_permitted(v_role, p_action) then
     perform internal.fail('SS002', 'You are not allowed to do this in this space.');
   end if;
   return v_space;
 end $$;
 
 -- Keep a space from being deleted before this transaction ends. Taken before anything that points at it is locked.
-create function internal.keep_space(p_space_id uuid) returns void
+create function internal.lock_space_against_deletion(p_space_id uuid) returns void
 language sql volatile set search_path = '' as $$
   select from public.spaces where space_id = p_space_id for key share
 $$;
 
--- Take the space's line for a change of it or of who belongs to it; whether it is there is checked afterwards.
+-- Lock the space for a change of it or of who belongs to it; whether it is there is checked afterwards.
 create function internal.lock_space(p_space_id uuid) returns void
 language sql volatile set search_path = '' as $$
   select from public.spaces where space_id = p_space_id for no key update
@@ -140,8 +147,8 @@ language sql volatile set search_path = '' as $$
   select space_id from public.space_members where space_id = p_space_id and user_id = p_user_id for key share
 $$;
 
--- Take both lines, the user's and the space's, and return the space when the user may do p_action there.
-create function internal.space_to_change(p_user_id uuid, p_space_id uuid, p_action text) returns public.spaces
+-- Lock the user and the space, and return the space when the user may do p_action there.
+create function internal.lock_and_authorize_space(p_user_id uuid, p_space_id uuid, p_action text) returns public.spaces
 language plpgsql set search_path = '' as $$
 begin
   perform internal.lock_user(p_user_id);
@@ -149,20 +156,21 @@ begin
   return internal.authorize_space(p_user_id, p_space_id, p_action);
 end $$;
 
-create function internal.space_json(s public.spaces, p_user_id uuid) returns jsonb
+create function internal.space_json(p_space public.spaces, p_user_id uuid) returns jsonb
 language sql stable set search_path = '' as $$
   select jsonb_build_object(
-    'space_id', s.space_id, 'name', s.name, 'description', s.description, 'visibility', s.visibility,
-    'capacity', s.capacity, 'member_count', s.member_count, 'created_at', s.created_at,
-    'owner_id', (select user_id from public.space_members where space_id = s.space_id and role = 'owner'),
+    'space_id', p_space.space_id, 'name', p_space.name, 'description', p_space.description,
+    'visibility', p_space.visibility,
+    'capacity', p_space.capacity, 'member_count', p_space.member_count, 'created_at', p_space.created_at,
+    'owner_id', (select user_id from public.space_members where space_id = p_space.space_id and role = 'owner'),
     'is_member', v.role in ('member', 'moderator', 'owner'),
     'role', case when v.role in ('member', 'moderator', 'owner') then v.role end,
-    'invite_code', case when internal.may(v.role, 'invite_code') then s.invite_code end)
-  from (select internal.space_role(s.space_id, p_user_id) as role) v
+    'invite_code', case when internal.is_permitted(v.role, 'invite_code') then p_space.invite_code end)
+  from (select internal.space_role(p_space.space_id, p_user_id) as role) v
 $$;
 
 -- p_at: when it happened, where that is not now.
-create function internal.note_activity(
+create function internal.record_activity(
   p_space_id uuid, p_user_id uuid, p_type text, p_details jsonb default '{}', p_at timestamptz default null)
 returns void
 language sql volatile set search_path = '' as $$

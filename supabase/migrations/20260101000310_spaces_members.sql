@@ -1,40 +1,40 @@
--- Who belongs to a space: joining, leaving, roles, bans, and what becomes of the spaces of an account that goes (CONTRACT:
+-- Who belongs to a space: joining, leaving, roles, bans, and what becomes of the spaces of an account that goes (docs/contract.md:
 -- "Spaces"). There is always one owner.
 
-create function internal.membership_json(m public.space_members) returns jsonb
+create function internal.membership_json(p_member public.space_members) returns jsonb
 language sql stable set search_path = '' as $$
-  select jsonb_build_object('space_id', m.space_id, 'user_id', m.user_id, 'role', m.role,
-                            'joined_at', m.joined_at, 'is_member', true)
+  select jsonb_build_object('space_id', p_member.space_id, 'user_id', p_member.user_id, 'role', p_member.role,
+                            'joined_at', p_member.joined_at, 'is_member', true)
 $$;
 
 -- Nobody is in more than 200 spaces: a badge is told to each.
 create function internal.add_member(p_space_id uuid, p_user_id uuid, p_role text) returns public.space_members
 language plpgsql set search_path = '' as $$
 declare
-  m public.space_members;
+  v_member public.space_members;
 begin
   if (select count(*) from public.space_members where user_id = p_user_id) >= 200 then
     perform internal.fail('SS032', 'You are in as many spaces as an account can be. Leave one first.', '{"max_spaces": 200}');
   end if;
   insert into public.space_members (space_id, user_id, role, joined_at)
-  values (p_space_id, p_user_id, p_role, internal.clock()) returning * into m;
+  values (p_space_id, p_user_id, p_role, internal.clock()) returning * into v_member;
   update public.spaces set member_count = member_count + 1 where space_id = p_space_id;
-  perform internal.note_activity(p_space_id, p_user_id, 'joined');
-  return m;
+  perform internal.record_activity(p_space_id, p_user_id, 'joined');
+  return v_member;
 end $$;
 
-create function internal.drop_member(p_space_id uuid, p_user_id uuid) returns void
+create function internal.delete_member(p_space_id uuid, p_user_id uuid) returns void
 language plpgsql set search_path = '' as $$
 begin
   delete from public.space_members where space_id = p_space_id and user_id = p_user_id;
   update public.spaces set member_count = member_count - 1 where space_id = p_space_id;
-  perform internal.note_activity(p_space_id, p_user_id, 'left');
+  perform internal.record_activity(p_space_id, p_user_id, 'left');
 end $$;
 
-create function internal.hand_over(p_space_id uuid, p_from uuid, p_to uuid) returns void
+create function internal.transfer_ownership(p_space_id uuid, p_from uuid, p_to uuid) returns void
 language plpgsql set search_path = '' as $$
 begin
-  perform internal.will_change(array[p_from, p_to]);
+  perform internal.declare_changes(array[p_from, p_to]);
   update public.space_members set role = 'moderator' where space_id = p_space_id and user_id = p_from;
   update public.space_members set role = 'owner' where space_id = p_space_id and user_id = p_to;
 end $$;
@@ -54,13 +54,13 @@ declare
   v_id uuid := coalesce((p_args ->> 'space_id')::uuid, (
     select space_id from public.spaces where invite_code = p_args ->> 'invite_code'));
   v_space public.spaces;
-  m public.space_members;
+  v_member public.space_members;
 begin
   perform internal.lock_user(p_user_id);
   select * into v_space from public.spaces where space_id = v_id for no key update;
-  select * into m from public.space_members where space_id = v_id and user_id = p_user_id;
+  select * into v_member from public.space_members where space_id = v_id and user_id = p_user_id;
   if found then
-    return internal.membership_json(m);
+    return internal.membership_json(v_member);
   end if;
   -- A code that is sent must be the right one, for a public space too; a private one does not exist without it.
   if v_space.space_id is null
@@ -74,6 +74,7 @@ begin
   end if;
   return internal.membership_json(internal.add_member(v_id, p_user_id, 'member'));
 end $$;
+comment on function public.join_space is 'Join a space by id or invite code.';
 
 -- {"space_id"}. An owner who is alone takes the space with them. Leaving again is the same answer, but where the space
 -- does not exist for the caller any more.
@@ -81,7 +82,7 @@ create function public.leave_space(p_user_id uuid, p_args jsonb) returns jsonb
 language plpgsql security definer set search_path = '' as $$
 declare
   v_id uuid := (p_args ->> 'space_id')::uuid;
-  v_space public.spaces := internal.space_to_change(p_user_id, v_id, 'read');
+  v_space public.spaces := internal.lock_and_authorize_space(p_user_id, v_id, 'read');
   v_role text := internal.space_role(v_id, p_user_id);
 begin
   if v_role = 'owner' and v_space.member_count > 1 then
@@ -89,10 +90,11 @@ begin
   elsif v_role = 'owner' then
     delete from public.spaces where space_id = v_id;
   elsif v_role in ('member', 'moderator') then
-    perform internal.drop_member(v_id, p_user_id);
+    perform internal.delete_member(v_id, p_user_id);
   end if;
   return jsonb_build_object('space_id', v_id, 'is_member', false, 'role', null);
 end $$;
+comment on function public.leave_space is 'Leave a space; a sole owner''s space is deleted.';
 
 create function public.get_membership(p_user_id uuid, p_space_id uuid) returns jsonb
 language sql stable security definer set search_path = '' as $$
@@ -100,24 +102,26 @@ language sql stable security definer set search_path = '' as $$
   from internal.authorize_space(p_user_id, p_space_id, 'membership') s
   left join public.space_members m on m.space_id = s.space_id and m.user_id = p_user_id
 $$;
+comment on function public.get_membership is 'The caller''s role in a space.';
 
 -- The target of an action that is for those above them only; returns their membership.
-create function internal.require_below(p_user_id uuid, p_space_id uuid, p_target_id uuid) returns public.space_members
+create function internal.require_lower_role(p_user_id uuid, p_space_id uuid, p_target_id uuid)
+returns public.space_members
 language plpgsql stable set search_path = '' as $$
 declare
   v_role text := internal.space_role(p_space_id, p_user_id);
-  m public.space_members;
+  v_member public.space_members;
 begin
   if p_target_id = p_user_id then
     perform internal.fail('SS003', 'You cannot do this to yourself.');
   end if;
-  select * into m from public.space_members where space_id = p_space_id and user_id = p_target_id;
+  select * into v_member from public.space_members where space_id = p_space_id and user_id = p_target_id;
   if not found then
     perform internal.fail('SS001', 'No such member.');
-  elsif internal.space_rank(m.role) >= internal.space_rank(v_role) then
+  elsif internal.role_rank(v_member.role) >= internal.role_rank(v_role) then
     perform internal.fail('SS002', 'You are not allowed to do this to this member.');
   end if;
-  return m;
+  return v_member;
 end $$;
 
 -- {"space_id", "member_id", "role"}: role `owner` hands the space over. Nobody gives a role that is not below their
@@ -128,25 +132,26 @@ declare
   v_id uuid := (p_args ->> 'space_id')::uuid;
   v_target uuid := (p_args ->> 'member_id')::uuid;
   v_role text;
-  m public.space_members;
+  v_member public.space_members;
 begin
-  perform internal.space_to_change(p_user_id, v_id, 'change_role');
+  perform internal.lock_and_authorize_space(p_user_id, v_id, 'change_role');
   v_role := internal.space_role(v_id, p_user_id);
-  m := internal.require_below(p_user_id, v_id, v_target);
+  v_member := internal.require_lower_role(p_user_id, v_id, v_target);
   if p_args ->> 'role' = 'owner' and v_role = 'owner' then
-    perform internal.hand_over(v_id, p_user_id, v_target);
-  elsif internal.space_rank(p_args ->> 'role') >= internal.space_rank(v_role) then
+    perform internal.transfer_ownership(v_id, p_user_id, v_target);
+  elsif internal.role_rank(p_args ->> 'role') >= internal.role_rank(v_role) then
     perform internal.fail('SS002', 'You are not allowed to give this role.');
   else
     update public.space_members set role = p_args ->> 'role' where space_id = v_id and user_id = v_target;
   end if;
-  select * into m from public.space_members where space_id = v_id and user_id = v_target;
-  return internal.membership_json(m);
+  select * into v_member from public.space_members where space_id = v_id and user_id = v_target;
+  return internal.membership_json(v_member);
 end $$;
+comment on function public.change_member_role is 'Change a member''s role, or transfer ownership.';
 
 -- Keep a user, and whoever comes with one of their mailboxes, out of a space for good. They know the invite code, so there
 -- is a new one, which comes from the service like every other.
-create function internal.ban(p_space_id uuid, p_user_id uuid, p_invite_code text) returns void
+create function internal.record_ban(p_space_id uuid, p_user_id uuid, p_invite_code text) returns void
 language plpgsql set search_path = '' as $$
 begin
   insert into internal.banned_mailboxes (space_id, mailbox, banned_at)
@@ -192,7 +197,7 @@ declare
   v_target uuid := (p_args ->> 'member_id')::uuid;
   v_ban boolean := coalesce((p_args ->> 'ban')::boolean, false);
 begin
-  perform internal.space_to_change(p_user_id, v_id, 'remove_member');
+  perform internal.lock_and_authorize_space(p_user_id, v_id, 'remove_member');
   if v_ban then
     -- A new code waits for whoever points at the space, such as a session that is paid. So the space is asked for before
     -- the member's row, for which they may be waiting in turn.
@@ -201,16 +206,17 @@ begin
   -- Their account and its address stay until the ban is written; should it be going this very moment, there is nobody.
   perform from public.profiles where user_id = v_target for share;
   if internal.is_member(v_id, v_target) or not v_ban then
-    perform internal.require_below(p_user_id, v_id, v_target);
-    perform internal.drop_member(v_id, v_target);
+    perform internal.require_lower_role(p_user_id, v_id, v_target);
+    perform internal.delete_member(v_id, v_target);
   else
     perform internal.require_user(v_target);
   end if;
   if v_ban then
-    perform internal.ban(v_id, v_target, p_args ->> 'invite_code');
+    perform internal.record_ban(v_id, v_target, p_args ->> 'invite_code');
   end if;
   return jsonb_build_object('space_id', v_id, 'user_id', v_target, 'is_member', false, 'banned', v_ban);
 end $$;
+comment on function public.remove_member is 'Remove a member from a space, optionally with a ban.';
 
 -- When an account goes, whichever way, its spaces pass to the longest-standing moderator, else member, or go with it
 -- when nobody is left. Every space of the user is locked, not only the owned ones: nobody can hand them one meanwhile.
@@ -226,19 +232,19 @@ begin
   for v_membership in select space_id, role from public.space_members where user_id = p_user_id order by space_id loop
     select user_id into v_heir from public.space_members
     where space_id = v_membership.space_id and user_id <> p_user_id
-    order by internal.space_rank(role) desc, joined_at, user_id limit 1;
+    order by internal.role_rank(role) desc, joined_at, user_id limit 1;
     if v_heir is null then
       delete from public.spaces where space_id = v_membership.space_id;
       continue;
     end if;
     if v_membership.role = 'owner' then
-      perform internal.hand_over(v_membership.space_id, p_user_id, v_heir);
+      perform internal.transfer_ownership(v_membership.space_id, p_user_id, v_heir);
     end if;
-    perform internal.drop_member(v_membership.space_id, p_user_id);
+    perform internal.delete_member(v_membership.space_id, p_user_id);
   end loop;
 end $$;
 
--- However an account goes (our API, the pages of Supabase): first the user's line and their spaces, then the profile,
+-- However an account goes (our API, the pages of Supabase): first the user's row and their spaces, then the profile,
 -- in the order of everybody else. Whoever removes this member holds a space and then asks for the profile.
 create function internal.on_account_deleted() returns trigger
 language plpgsql security definer set search_path = '' as $$

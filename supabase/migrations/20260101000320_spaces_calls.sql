@@ -17,11 +17,13 @@ begin
   v_space := internal.authorize_space(p_user_id, (p_args ->> 'space_id')::uuid, 'read');
   return internal.space_json(v_space, p_user_id);
 end $$;
+comment on function public.create_space is 'Create a space with the caller as its owner.';
 
 create function public.get_space(p_user_id uuid, p_space_id uuid) returns jsonb
 language sql stable security definer set search_path = '' as $$
   select internal.space_json(internal.authorize_space(p_user_id, p_space_id, 'read'), p_user_id)
 $$;
+comment on function public.get_space is 'A space as the caller sees it.';
 
 -- Up to p_limit public spaces, the newest first, from after (p_after_at, p_after_id).
 create function internal.newest_spaces(p_after_at timestamptz, p_after_id uuid, p_limit integer) returns setof public.spaces
@@ -33,7 +35,7 @@ language sql stable set search_path = '' set enable_seqscan = off set enable_bit
 $$;
 
 -- Public spaces whose name begins with p_query, at most p_limit, whichever.
-create function internal.spaces_that_begin(p_query text, p_limit integer) returns setof public.spaces
+create function internal.spaces_by_prefix(p_query text, p_limit integer) returns setof public.spaces
 language sql stable set search_path = '' set enable_seqscan = off set enable_bitmapscan = off as $$
   select * from public.spaces
   where visibility = 'public' and lower(name) collate "C" >= p_query and lower(name) collate "C" < p_query || U&'\+10FFFF'
@@ -41,7 +43,7 @@ language sql stable set search_path = '' set enable_seqscan = off set enable_bit
 $$;
 
 -- Public spaces whose name has p_query anywhere, found by rare letters.
-create function internal.spaces_with_letters(p_query text) returns setof public.spaces
+create function internal.spaces_by_trigrams(p_query text) returns setof public.spaces
 language sql stable set search_path = '' set enable_seqscan = off set enable_indexscan = off as $$
   select * from public.spaces where visibility = 'public' and lower(name) like internal.contains_pattern(p_query)
 $$;
@@ -67,9 +69,9 @@ declare
 begin
   if v_more and cardinality(v_page) <= p_limit then
     if not v_anywhere then
-      v_looked_up := array(select s from internal.spaces_that_begin(v_query, 10001) s);
-    elsif internal.rows_with_letters('public.spaces', 'spaces_trigrams', v_query) <= 10000 then
-      v_looked_up := array(select s from internal.spaces_with_letters(v_query) s);
+      v_looked_up := array(select s from internal.spaces_by_prefix(v_query, 10001) s);
+    elsif internal.estimated_matches('public.spaces', 'spaces_trigrams', v_query) <= 10000 then
+      v_looked_up := array(select s from internal.spaces_by_trigrams(v_query) s);
     end if;
     if cardinality(v_looked_up) <= 10000 then
       v_more := false;
@@ -84,6 +86,7 @@ begin
       select jsonb_build_array(created_at, space_id)
       from unnest(case when cardinality(v_page) > p_limit then v_page[p_limit:p_limit] when v_more then v_read[v_at_most:] end)));
 end $$;
+comment on function public.search_spaces is 'Search public spaces by name, newest first.';
 
 create function public.get_own_spaces(
   p_user_id uuid, p_limit integer, p_after_at timestamptz default null, p_after_id uuid default null) returns jsonb
@@ -96,13 +99,14 @@ language sql stable security definer set search_path = '' as $$
     order by joined_at desc, space_id desc limit p_limit + 1
   ) m join public.spaces s using (space_id)
 $$;
+comment on function public.get_own_spaces is 'Spaces that the caller is a member of.';
 
 -- {"space_id", "name"?, "description"?, "visibility"?, "capacity"?}
 create function public.update_space(p_user_id uuid, p_args jsonb) returns jsonb
 language plpgsql security definer set search_path = '' as $$
 declare
   v_id uuid := (p_args ->> 'space_id')::uuid;
-  v_space public.spaces := internal.space_to_change(p_user_id, v_id, 'update');
+  v_space public.spaces := internal.lock_and_authorize_space(p_user_id, v_id, 'update');
 begin
   if (p_args ->> 'capacity')::integer < v_space.member_count then
     perform internal.fail('SS003', 'The space has more members than that.',
@@ -117,6 +121,7 @@ begin
   where space_id = v_id returning * into v_space;
   return internal.space_json(v_space, p_user_id);
 end $$;
+comment on function public.update_space is 'Change a space''s settings.';
 
 -- {"space_id"}. The sessions that were studied in it stay their students'.
 create function public.delete_space(p_user_id uuid, p_args jsonb) returns jsonb
@@ -124,11 +129,12 @@ language plpgsql security definer set search_path = '' as $$
 declare
   v_id uuid := (p_args ->> 'space_id')::uuid;
 begin
-  perform internal.space_to_change(p_user_id, v_id, 'delete');
-  perform internal.will_change(array(select user_id from public.space_members where space_id = v_id));
+  perform internal.lock_and_authorize_space(p_user_id, v_id, 'delete');
+  perform internal.declare_changes(array(select user_id from public.space_members where space_id = v_id));
   delete from public.spaces where space_id = v_id;
   return jsonb_build_object('space_id', v_id, 'deleted', true);
 end $$;
+comment on function public.delete_space is 'Delete a space; sessions studied in it are kept.';
 
 -- {"space_id", "invite_code"}: the new code comes from the service; the old one is dead.
 create function public.renew_invite_code(p_user_id uuid, p_args jsonb) returns jsonb
@@ -136,10 +142,11 @@ language plpgsql security definer set search_path = '' as $$
 declare
   v_id uuid := (p_args ->> 'space_id')::uuid;
 begin
-  perform internal.space_to_change(p_user_id, v_id, 'renew_invite_code');
+  perform internal.lock_and_authorize_space(p_user_id, v_id, 'renew_invite_code');
   update public.spaces set invite_code = p_args ->> 'invite_code', updated_at = internal.clock() where space_id = v_id;
   return jsonb_build_object('space_id', v_id, 'invite_code', p_args ->> 'invite_code');
 end $$;
+comment on function public.renew_invite_code is 'Replace a space''s invite code.';
 
 -- Newest first, from below p_before. One row more than p_limit where there are more.
 create function public.get_space_activity(p_user_id uuid, p_space_id uuid, p_limit integer, p_before bigint default null)
@@ -155,11 +162,14 @@ language sql stable security definer set search_path = '' as $$
     order by activity_id desc limit p_limit + 1
   ) a join public.profiles p using (user_id)
 $$;
+comment on function public.get_space_activity is 'A page of a space''s activity feed, newest first.';
 
 -- A feed goes back a term.
 create function public.purge_space_activity(p_limit integer default 10000) returns integer
 language sql security definer set search_path = '' as $$
   select internal.purge('public.space_activity', 'occurred_at', interval '90 days', p_limit)
 $$;
+comment on function public.purge_space_activity is
+  'Delete feed entries older than 90 days, at most p_limit; returns how many.';
 
 select internal.lock_down();

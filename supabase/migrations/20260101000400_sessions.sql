@@ -1,22 +1,24 @@
 -- Study sessions: what is kept of them, and what their row tells (docs/contract.md: "Sessions").
 
 -- What is carried forward of an active session, so that no event has to look at those before it.
-create type internal.progress as (
-  alive tstzmultirange,        -- the five minutes after each sign of life, together
-  away tstzmultirange,         -- its breaks
+create type internal.session_progress as (
+  active_ranges tstzmultirange,  -- the five minutes after each sign of life, together
+  break_ranges tstzmultirange,
   events integer,              -- the client's
   breaks integer,              -- of these, beginnings and ends of breaks
   in_order boolean,            -- each came after those before it, by the server's time and by the client's
-  beats integer,               -- intervals between heartbeats: how many,
-  beat_seconds float8,         -- their sum,
-  beat_squares float8,         -- the sum of their squares,
-  rapid_beats integer,         -- and how many are under a second
-  disordered integer,          -- claims that lie before the one before them
-  repeated integer,            -- claims that were made before for the same type of event
+  intervals integer,           -- between heartbeats: how many,
+  interval_seconds float8,     -- their sum,
+  interval_squares float8,     -- the sum of their squares,
+  rapid_intervals integer,     -- and how many are under a second
+  disordered_claims integer,   -- those that lie before the one before them
+  repeated_claims integer,     -- those that were made before for the same type of event
   skew_seconds float8,         -- the largest difference between a claim and the server's time
   first_claim timestamptz,
   last_claim timestamptz
 );
+comment on type internal.session_progress is
+  'Running totals of an active session, so that no event has to read those before it.';
 
 create table public.study_sessions (
   session_id uuid primary key,
@@ -40,7 +42,7 @@ create table public.study_sessions (
   current_streak integer,                 -- the user's, after it was paid
   suspicion_score smallint not null default 0 check (suspicion_score between 0 and 100),
   flagged boolean not null default false,
-  held boolean not null default false,    -- flagged in strict mode: pays nothing
+  xp_withheld boolean not null default false,  -- flagged in strict mode: pays nothing
   replayed boolean not null default false,    -- begun offline and told of afterwards
   background boolean not null default false,  -- still open beside a session that began later
   archived boolean not null default false,    -- its events are in session_trails
@@ -55,10 +57,11 @@ create table public.study_sessions (
   -- What it was credited. Null: what its trail says, where that has it, or else of a completed session all from its start to
   -- its end, and of another one nothing ever.
   credit tstzmultirange,
-  progress internal.progress,             -- until its events are archived
+  progress internal.session_progress,             -- until its events are archived
   check ((status = 'active') = (ended_at is null)),
   check (ended_at >= started_at)
 );
+comment on table public.study_sessions is 'Study sessions, from start to outcome.';
 -- One active session a user, however many starts come at once. What an offline batch tells of the time before it may
 -- still be open beside it.
 create unique index study_sessions_one_active on public.study_sessions (user_id)
@@ -86,56 +89,58 @@ create table public.session_events (
   payload jsonb not null default '{}',
   primary key (user_id, event_id)
 );
+comment on table public.session_events is 'Events of sessions that are active or ended within the last day.';
 create index session_events_session on public.session_events (session_id, occurred_at, seq);
 create index session_events_breaks on public.session_events (session_id, occurred_at, seq)
   where event_type in ('break_start', 'break_end');
 create policy own_events on public.session_events for select to authenticated using (user_id = (select auth.uid()));
 
-create function internal.session_json(s public.study_sessions) returns jsonb
+create function internal.session_json(p_session public.study_sessions) returns jsonb
 language sql stable set search_path = '' as $$
   select jsonb_build_object(
-    'session_id', s.session_id, 'status', s.status, 'subject', s.subject, 'space_id', s.space_id,
-    'duration_minutes', s.duration_minutes, 'started_at', s.started_at, 'ended_at', s.ended_at,
-    'last_heartbeat_at', s.last_heartbeat_at, 'focus_seconds', s.focus_seconds, 'clipped_seconds', s.clipped_seconds,
-    'efficiency', s.efficiency, 'xp_awarded', s.xp_awarded, 'suspicion_score', s.suspicion_score, 'flagged', s.flagged)
+    'session_id', p_session.session_id, 'status', p_session.status, 'subject', p_session.subject, 'space_id', p_session.space_id,
+    'duration_minutes', p_session.duration_minutes, 'started_at', p_session.started_at, 'ended_at', p_session.ended_at,
+    'last_heartbeat_at', p_session.last_heartbeat_at, 'focus_seconds', p_session.focus_seconds, 'clipped_seconds', p_session.clipped_seconds,
+    'efficiency', p_session.efficiency, 'xp_awarded', p_session.xp_awarded, 'suspicion_score', p_session.suspicion_score, 'flagged', p_session.flagged)
 $$;
 
 -- The answer to completing or abandoning a session that has ended: what it was then, to whoever asks again.
-create function internal.session_outcome(s public.study_sessions) returns jsonb
+create function internal.session_outcome(p_session public.study_sessions) returns jsonb
 language sql stable set search_path = '' as $$
   select jsonb_build_object(
-    'session_id', s.session_id, 'status', s.status, 'reason', s.end_reason, 'ended_at', s.ended_at,
-    'focus_seconds', s.focus_seconds, 'clipped_seconds', s.clipped_seconds, 'xp_awarded', s.xp_awarded)
-  || case s.status when 'completed' then jsonb_build_object(
+    'session_id', p_session.session_id, 'status', p_session.status, 'reason', p_session.end_reason, 'ended_at', p_session.ended_at,
+    'focus_seconds', p_session.focus_seconds, 'clipped_seconds', p_session.clipped_seconds, 'xp_awarded', p_session.xp_awarded)
+  || case p_session.status when 'completed' then jsonb_build_object(
     'xp_breakdown', (
       select coalesce(jsonb_object_agg(source, amount), '{}') from (
         select internal.counted_source(source, rates) as source, sum(amount) as amount from public.xp_ledger
-        where session_id = s.session_id group by 1) paid
+        where session_id = p_session.session_id group by 1) paid
       where amount <> 0),
-    'total_xp', s.total_xp, 'level', 1 + s.total_xp / 100,
-    'leveled_up', s.total_xp / 100 > (s.total_xp - s.xp_awarded) / 100,
-    'current_streak', s.current_streak, 'new_badges', to_jsonb(coalesce(s.new_badges, '{}')),
-    'suspicion_score', s.suspicion_score, 'flagged', s.flagged, 'held', s.held) else '{}' end
+    'total_xp', p_session.total_xp, 'level', 1 + p_session.total_xp / 100,
+    'leveled_up', p_session.total_xp / 100 > (p_session.total_xp - p_session.xp_awarded) / 100,
+    'current_streak', p_session.current_streak, 'new_badges', to_jsonb(coalesce(p_session.new_badges, '{}')),
+    'suspicion_score', p_session.suspicion_score, 'flagged', p_session.flagged, 'held', p_session.xp_withheld) else '{}' end
 $$;
 
-create function internal.event_json(e public.session_events) returns jsonb
+create function internal.event_json(p_event public.session_events) returns jsonb
 language sql stable set search_path = '' as $$
   select jsonb_build_object(
-    'event_id', e.event_id, 'session_id', e.session_id, 'event_type', e.event_type, 'source', e.source,
-    'occurred_at', e.occurred_at, 'timestamp', e.claimed_at, 'payload', e.payload)
+    'event_id', p_event.event_id, 'session_id', p_event.session_id, 'event_type', p_event.event_type,
+    'source', p_event.source,
+    'occurred_at', p_event.occurred_at, 'timestamp', p_event.claimed_at, 'payload', p_event.payload)
 $$;
 
 -- The caller's own session; another user's does not exist for them.
 create function internal.own_session(p_user_id uuid, p_session_id uuid) returns public.study_sessions
 language plpgsql stable set search_path = '' as $$
 declare
-  s public.study_sessions;
+  v_session public.study_sessions;
 begin
-  select * into s from public.study_sessions where session_id = p_session_id and user_id = p_user_id;
+  select * into v_session from public.study_sessions where session_id = p_session_id and user_id = p_user_id;
   if not found then
     perform internal.fail('SS001', 'No such session.');
   end if;
-  return s;
+  return v_session;
 end $$;
 
 -- A session whose space goes is told to its student's devices by the schedule: whoever deletes a space must not wait for
@@ -149,38 +154,40 @@ end $$;
 create trigger studysync_lost_space before update of space_id on public.study_sessions
   for each row when (old.space_id is not null and new.space_id is null) execute function internal.mark_lost_space();
 
-create function internal.require_active(s public.study_sessions) returns void
+create function internal.require_active(p_session public.study_sessions) returns void
 language plpgsql set search_path = '' as $$
 begin
-  if s.status <> 'active' then
+  if p_session.status <> 'active' then
     perform internal.fail('SS021', 'This session is not active any more.',
-                          jsonb_build_object('session_id', s.session_id, 'status', s.status));
+                          jsonb_build_object('session_id', p_session.session_id, 'status', p_session.status));
   end if;
 end $$;
 
 -- Now, as an active session sees it, in milliseconds: finer ones only take room. Not before its last sign of life, should
 -- the server's clock have been set back: it could not be ended otherwise, because it would have ended before it began.
-create function internal.session_now(s public.study_sessions) returns timestamptz
+create function internal.session_now(p_session public.study_sessions) returns timestamptz
 language sql volatile set search_path = '' as $$
-  select greatest(date_trunc('milliseconds', internal.clock()), s.last_activity_at)
+  select greatest(date_trunc('milliseconds', internal.clock()), p_session.last_activity_at)
 $$;
 
 -- From when on a session is silent that gives no other sign of life: 60 minutes after its last. Of a replayed session,
 -- what it did lies in the past and the rest may be on its way: there the minutes count from when something last arrived.
-create function internal.silent_from(s public.study_sessions) returns timestamptz
+create function internal.silent_from(p_session public.study_sessions) returns timestamptz
 language sql immutable set search_path = '' as $$
-  select greatest(s.last_activity_at, case when s.replayed then s.updated_at end) + interval '60 minutes'
+  select interval '60 minutes'
+    + greatest(p_session.last_activity_at, case when p_session.replayed then p_session.updated_at end)
 $$;
 
-create function internal.is_silent(s public.study_sessions) returns boolean
+create function internal.is_silent(p_session public.study_sessions) returns boolean
 language sql volatile set search_path = '' as $$
-  select s.status = 'active' and internal.silent_from(s) < internal.clock()
+  select p_session.status = 'active' and internal.silent_from(p_session) < internal.clock()
 $$;
 
 -- Whether a session is what the user is doing now.
-create function internal.is_running(s public.study_sessions) returns boolean
+create function internal.is_running(p_session public.study_sessions) returns boolean
 language sql volatile set search_path = '' as $$
-  select s.status = 'active' and not s.background and s.last_activity_at >= internal.clock() - interval '60 minutes'
+  select p_session.status = 'active' and not p_session.background
+    and p_session.last_activity_at >= internal.clock() - interval '60 minutes'
 $$;
 
 select internal.lock_down();

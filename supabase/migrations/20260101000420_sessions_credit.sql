@@ -2,12 +2,12 @@
 -- hours of its start, so the sessions that may lie beside it are those of a day or two, however long the student's history is.
 
 -- What a session is credited for good; null: it never was. The rest of one that runs is not decided.
-create function internal.credit_of(s public.study_sessions) returns tstzmultirange
+create function internal.credit_of(p_session public.study_sessions) returns tstzmultirange
 language plpgsql stable set search_path = '' as $$
 begin
-  return case when s.credit is not null then s.credit
-              when s.credit_in_trail then internal.archived_credit(s)
-              when s.status = 'completed' then tstzmultirange(tstzrange(s.started_at, s.ended_at)) end;
+  return case when p_session.credit is not null then p_session.credit
+              when p_session.credit_in_trail then internal.archived_credit(p_session)
+              when p_session.status = 'completed' then tstzmultirange(tstzrange(p_session.started_at, p_session.ended_at)) end;
 end $$;
 
 -- The sessions of a user that are credited something between two moments.
@@ -22,26 +22,26 @@ language sql stable rows 2 set search_path = '' as $$
 $$;
 
 -- Until when the signs of life of a session that was completed count.
-create function internal.counted_until(s public.study_sessions) returns timestamptz
+create function internal.counted_until(p_session public.study_sessions) returns timestamptz
 language sql immutable set search_path = '' as $$
-  select coalesce(s.counts_until, s.ended_at)
+  select coalesce(p_session.counts_until, p_session.ended_at)
 $$;
 
 -- Of two sessions of one client the one that ended first keeps what both cover; the client runs one at a time, so its clock
 -- was set back. Whether o gives way to s, which ends at p_until.
-create function internal.gives_way(o public.study_sessions, s public.study_sessions, p_until timestamptz) returns boolean
+create function internal.gives_way(o public.study_sessions, p_session public.study_sessions, p_until timestamptz) returns boolean
 language sql immutable set search_path = '' as $$
-  select coalesce(o.client = s.client and o.status = 'completed'
-                  and (internal.counted_until(o), o.session_id) > (p_until, s.session_id), false)
+  select coalesce(o.client = p_session.client and o.status = 'completed'
+                  and (internal.counted_until(o), o.session_id) > (p_until, p_session.session_id), false)
 $$;
 
 -- What others have been credited of a session's time, and keep.
-create function internal.taken_time(s public.study_sessions, p_own tstzmultirange, p_until timestamptz) returns tstzmultirange
+create function internal.taken_time(p_session public.study_sessions, p_own tstzmultirange, p_until timestamptz) returns tstzmultirange
 language sql stable set search_path = '' as $$
   select coalesce(range_agg(stretch), '{}')
-  from internal.credited_between(s.user_id, s.session_id, lower(p_own), upper(p_own)) o
+  from internal.credited_between(p_session.user_id, p_session.session_id, lower(p_own), upper(p_own)) o
   cross join lateral unnest(internal.credit_of(o) * p_own) stretch
-  where not internal.gives_way(o, s, p_until)
+  where not internal.gives_way(o, p_session, p_until)
 $$;
 
 -- Whether a session of which p_clipped seconds are others' and p_focus are left is nothing but another one: up to the clock
@@ -53,10 +53,10 @@ language sql immutable set search_path = '' as $$
 $$;
 
 -- Whether another session was credited something between two moments.
-create function internal.another_lies_between(s public.study_sessions, p_from timestamptz, p_until timestamptz)
+create function internal.has_completed_session_between(p_session public.study_sessions, p_from timestamptz, p_until timestamptz)
 returns boolean
 language sql stable set search_path = '' as $$
-  select p_from < p_until and exists (select from internal.credited_between(s.user_id, s.session_id, p_from, p_until))
+  select p_from < p_until and exists (select from internal.credited_between(p_session.user_id, p_session.session_id, p_from, p_until))
 $$;
 
 select internal.lock_down();

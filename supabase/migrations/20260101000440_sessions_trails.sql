@@ -3,6 +3,7 @@
 
 -- Numbers of two bytes each, and those that need four: null in `small`, and in `large` in the same order.
 create type internal.packed_numbers as (small smallint[], large integer[]);
+comment on type internal.packed_numbers is 'Integers in two bytes each, with those that need four beside them.';
 
 create table public.session_trails (
   session_id uuid primary key references public.study_sessions on delete cascade,
@@ -15,9 +16,12 @@ create table public.session_trails (
   event_ids uuid[],                    -- of all but heartbeats, see internal.archived_id
   payloads jsonb                       -- by number, of those that have one; null: none
 );
+comment on table public.session_trails is
+  'Archived events of sessions that ended a day ago or earlier, one compact row per session.';
 create index session_trails_age on public.session_trails (archived_on);
 
 create table internal.event_letters (event_type text primary key, letter "char" not null unique);
+comment on table internal.event_letters is 'The letter that stands for an event type in session_trails.';
 insert into internal.event_letters (event_type, letter) values
   ('start', 's'), ('heartbeat', 'h'), ('focus_start', 'f'), ('focus_end', 'F'), ('break_start', 'b'), ('break_end', 'B'),
   ('note', 'n'), ('complete', 'c'), ('abandon', 'a');
@@ -36,11 +40,11 @@ language sql immutable set search_path = '' as $$
   from unnest(p_numbers) with ordinality numbers (n, i)
 $$;
 
-create function internal.unpack(p internal.packed_numbers) returns integer[]
+create function internal.unpack(p_packed internal.packed_numbers) returns integer[]
 language sql immutable set search_path = '' as $$
-  select array_agg(coalesce(n, p.large[nulls]) order by i)
+  select array_agg(coalesce(n, p_packed.large[nulls]) order by i)
   from (select n, i, count(*) filter (where n is null) over (order by i) as nulls
-        from unnest(p.small) with ordinality numbers (n, i)) numbers
+        from unnest(p_packed.small) with ordinality numbers (n, i)) numbers
 $$;
 
 -- The whole milliseconds of an interval of less than 24 days, and the microseconds beyond them.
@@ -56,13 +60,13 @@ language sql immutable set search_path = '' as $$
 $$;
 
 -- An array, or null where it says nothing: of nulls and zeros.
-create function internal.unless_empty(p_numbers anyarray) returns anyarray
+create function internal.null_if_zeros(p_numbers anyarray) returns anyarray
 language sql immutable set search_path = '' as $$
   select case when exists (select from unnest(p_numbers) n where n <> 0) then p_numbers end
 $$;
 
 -- An array, or its only value where all are alike.
-create function internal.once_if_alike(p_numbers anyarray) returns anyarray
+create function internal.collapse_constant(p_numbers anyarray) returns anyarray
 language sql immutable set search_path = '' as $$
   select case when (select count(distinct n) = 1 and count(n) = count(*) from unnest(p_numbers) n)
               then p_numbers[1:1] else p_numbers end
@@ -70,53 +74,54 @@ $$;
 
 -- Move the events of a session that has ended into its trail. Where a gap is too long for a trail they stay, and the trail,
 -- empty, tells when they go.
-create function internal.archive_session(s public.study_sessions) returns void
+create function internal.archive_session(p_session public.study_sessions) returns void
 language plpgsql set search_path = '' as $$
 declare
   v_in_trail boolean := false;
 begin
   insert into public.session_trails
-  select s.session_id, (internal.clock() at time zone 'UTC')::date, string_agg(letter, '' order by n),
+  select p_session.session_id, (internal.clock() at time zone 'UTC')::date, string_agg(letter, '' order by n),
     -- Gaps are never negative: so much less, two bytes reach over a minute.
     internal.pack(array_agg(internal.milliseconds(gap) - 32768 order by n)),
-    internal.unless_empty(array_agg(internal.microseconds(gap) order by n)),
-    case when count(claim) > 0 then internal.pack(internal.once_if_alike(
+    internal.null_if_zeros(array_agg(internal.microseconds(gap) order by n)),
+    case when count(claim) > 0 then internal.pack(internal.collapse_constant(
       array_agg(internal.milliseconds(claim) order by n))) end,
-    case when count(claim) > 0 then internal.once_if_alike(
-      internal.unless_empty(array_agg(internal.microseconds(claim) order by n))) end,
+    case when count(claim) > 0 then internal.collapse_constant(
+      internal.null_if_zeros(array_agg(internal.microseconds(claim) order by n))) end,
     array_agg(event_id order by n) filter (where event_type <> 'heartbeat'),
     jsonb_object_agg(n, payload) filter (where payload <> '{}')
   from (
     select e.event_id, e.event_type, l.letter::text, e.payload, e.claimed_at - e.occurred_at as claim,
-           row_number() over walk as n, e.occurred_at - coalesce(lag(e.occurred_at) over walk, s.started_at) as gap
+           row_number() over walk as n,
+           e.occurred_at - coalesce(lag(e.occurred_at) over walk, p_session.started_at) as gap
     from public.session_events e join internal.event_letters l using (event_type)
-    where e.session_id = s.session_id window walk as (order by e.occurred_at, e.seq)
+    where e.session_id = p_session.session_id window walk as (order by e.occurred_at, e.seq)
   ) events
   having max(gap) < interval '20 days' and coalesce(max(abs(extract(epoch from claim))), 0) < 20 * 86400;
   if found then
-    delete from public.session_events where session_id = s.session_id;
-    v_in_trail := s.status = 'completed' and coalesce(
-      s.credit = internal.countable(s.progress, s.started_at, internal.counted_until(s)), false);
+    delete from public.session_events where session_id = p_session.session_id;
+    v_in_trail := p_session.status = 'completed' and coalesce(
+      p_session.credit = internal.countable(p_session.progress, p_session.started_at, internal.counted_until(p_session)), false);
   else
     insert into public.session_trails (session_id, archived_on, event_types)
-    select s.session_id, (internal.clock() at time zone 'UTC')::date, ''
-    where exists (select from public.session_events where session_id = s.session_id);
+    select p_session.session_id, (internal.clock() at time zone 'UTC')::date, ''
+    where exists (select from public.session_events where session_id = p_session.session_id);
   end if;
   update public.study_sessions set
     archived = true, progress = null, credit = case when not v_in_trail then credit end, credit_in_trail = v_in_trail
-  where session_id = s.session_id;
+  where session_id = p_session.session_id;
 end $$;
 
 -- The events in a session's trail, as they were but for the ids of heartbeats.
-create function internal.archived_events(s public.study_sessions) returns setof public.session_events
+create function internal.archived_events(p_session public.study_sessions) returns setof public.session_events
 language sql stable set search_path = '' as $$
   with trail as (
     select t.*, internal.unpack(t.gaps) as milliseconds, internal.unpack(t.claims) as claimed
-    from public.session_trails t where t.session_id = s.session_id
+    from public.session_trails t where t.session_id = p_session.session_id
   ), events as (
     select l.event_type, e.n, t.event_ids[count(*) filter (where l.event_type <> 'heartbeat') over walk] as event_id,
            t.payloads,
-           s.started_at + make_interval(
+           p_session.started_at + make_interval(
              secs => sum(e.ms + 32768 + coalesce(e.us, 0) / 1000.0) over walk::float8 / 1000) as occurred_at,
            make_interval(secs => (
              (case cardinality(t.claimed) when 1 then t.claimed[1] else t.claimed[e.n] end)
@@ -128,80 +133,83 @@ language sql stable set search_path = '' as $$
     join internal.event_letters l on l.letter = e.letter::"char"
     window walk as (order by e.n)
   )
-  select s.user_id,
-    case event_type when 'heartbeat' then internal.archived_id(s.session_id, coalesce(occurred_at + claim, occurred_at))
+  select p_session.user_id,
+    case event_type when 'heartbeat'
+                    then internal.archived_id(p_session.session_id, coalesce(occurred_at + claim, occurred_at))
                     else event_id end,
-    s.session_id, n, occurred_at, occurred_at + claim,
+    p_session.session_id, n, occurred_at, occurred_at + claim,
     case when event_type in ('start', 'complete', 'abandon') then 'lifecycle' else 'client' end,
     event_type, coalesce(payloads -> n::text, '{}')
   from events
 $$;
 
 -- What a session whose events are in its trail is credited when nobody else was credited any of it.
-create function internal.archived_credit(s public.study_sessions) returns tstzmultirange
+create function internal.archived_credit(p_session public.study_sessions) returns tstzmultirange
 language plpgsql stable set search_path = '' as $$
 declare
-  p internal.progress := internal.first_progress(s.started_at);
+  p internal.session_progress := internal.initial_progress(p_session.started_at);
 begin
-  select p.alive + coalesce(range_agg(tstzrange(e.occurred_at, e.occurred_at + interval '5 minutes')), '{}'),
+  select p.active_ranges + coalesce(range_agg(tstzrange(e.occurred_at, e.occurred_at + interval '5 minutes')), '{}'),
          internal.breaks_between(array_agg(e.occurred_at) filter (where e.event_type in ('break_start', 'break_end')),
                                  array_agg(e.event_type) filter (where e.event_type in ('break_start', 'break_end')))
-  into p.alive, p.away from internal.archived_events(s) e where e.source = 'client';
-  return internal.countable(p, s.started_at, internal.counted_until(s));
+  into p.active_ranges, p.break_ranges from internal.archived_events(p_session) e where e.source = 'client';
+  return internal.countable(p, p_session.started_at, internal.counted_until(p_session));
 end $$;
 
-create function internal.events_of(s public.study_sessions) returns setof public.session_events
+create function internal.session_event_history(p_session public.study_sessions) returns setof public.session_events
 language sql stable set search_path = '' as $$
-  select * from public.session_events where session_id = s.session_id
+  select * from public.session_events where session_id = p_session.session_id
   union all
-  select * from internal.archived_events(s) where s.archived
+  select * from internal.archived_events(p_session) where p_session.archived
 $$;
 
 -- Give a session back its events and what is carried forward of them, because it goes on; returns it.
-create function internal.unarchive_session(s public.study_sessions) returns public.study_sessions
+create function internal.unarchive_session(p_session public.study_sessions) returns public.study_sessions
 language plpgsql set search_path = '' as $$
 declare
-  v_credit tstzmultirange := case when s.credit_in_trail then internal.credit_of(s) else s.credit end;
+  v_credit tstzmultirange := case when p_session.credit_in_trail then internal.credit_of(p_session) else p_session.credit end;
 begin
-  if s.archived then
+  if p_session.archived then
     insert into public.session_events (user_id, event_id, session_id, occurred_at, claimed_at, source, event_type, payload)
     select user_id, event_id, session_id, occurred_at, claimed_at, source, event_type, payload
-    from internal.archived_events(s) order by seq on conflict do nothing;  -- two heartbeats of one moment are one now
-    delete from public.session_trails where session_id = s.session_id;
+    from internal.archived_events(p_session) order by seq on conflict do nothing;  -- two heartbeats of one moment are one now
+    delete from public.session_trails where session_id = p_session.session_id;
   end if;
-  if s.progress is null then
+  if p_session.progress is null then
     update public.study_sessions set
-      archived = false, progress = internal.recount(s), credit = v_credit, credit_in_trail = false,
+      archived = false, progress = internal.recalculate_progress(p_session), credit = v_credit, credit_in_trail = false,
       updated_at = internal.clock()
-    where session_id = s.session_id returning * into s;
+    where session_id = p_session.session_id returning * into p_session;
   end if;
-  return s;
+  return p_session;
 end $$;
 
--- Archive up to p_limit sessions that ended a day ago or longer; the schedule calls it until it returns 0. Users whose line
--- is taken are left to the next run.
+-- Archive up to p_limit sessions that ended a day ago or longer; the schedule calls it until it returns 0. Users who are
+-- locked are left to the next run.
 create function public.archive_sessions(p_limit integer default 500) returns integer
 language plpgsql security definer set search_path = '' as $$
 declare
-  s public.study_sessions;
+  v_session public.study_sessions;
   v_count integer := 0;
 begin
-  for s in
+  for v_session in
     select * from public.study_sessions
     where status <> 'active' and not archived and updated_at < internal.clock() - interval '1 day'
     order by updated_at limit p_limit
   loop
-    perform from public.user_stats where user_id = s.user_id for update skip locked;
+    perform from public.user_stats where user_id = v_session.user_id for update skip locked;
     continue when not found;
-    select * into s from public.study_sessions
-    where session_id = s.session_id and status <> 'active' and not archived;
+    select * into v_session from public.study_sessions
+    where session_id = v_session.session_id and status <> 'active' and not archived;
     if found then
-      perform internal.archive_session(s);
+      perform internal.archive_session(v_session);
       v_count := v_count + 1;
     end if;
   end loop;
   return v_count;
 end $$;
+comment on function public.archive_sessions is
+  'Archive the events of up to p_limit sessions that ended a day ago or earlier; returns how many.';
 
 -- Trails go 90 days after they were archived; what a session came to stays in its row.
 create function public.purge_session_trails(p_limit integer default 10000) returns integer
@@ -216,5 +224,7 @@ language sql security definer set search_path = '' as $$
   )
   select count(*)::integer from gone
 $$;
+comment on function public.purge_session_trails is
+  'Delete archived events after 90 days, at most p_limit sessions; returns how many.';
 
 select internal.lock_down();

@@ -1,12 +1,13 @@
 -- What clients and the schedule do with study sessions (docs/contract.md: "Sessions").
 
 -- The answer to a start, the same at any later time.
-create function internal.session_started(s public.study_sessions) returns jsonb
+create function internal.session_started_json(p_session public.study_sessions) returns jsonb
 language sql stable set search_path = '' as $$
   select jsonb_build_object(
-    'session_id', s.session_id, 'status', 'active', 'started_at', s.started_at, 'subject', s.subject,
-    'space_id', s.space_id, 'duration_minutes', s.duration_minutes,
-    'planned_end_at', s.started_at + make_interval(mins => s.duration_minutes))
+    'session_id', p_session.session_id, 'status', 'active', 'started_at', p_session.started_at,
+    'subject', p_session.subject,
+    'space_id', p_session.space_id, 'duration_minutes', p_session.duration_minutes,
+    'planned_end_at', p_session.started_at + make_interval(mins => p_session.duration_minutes))
 $$;
 
 -- {"session_id"?, "duration_minutes", "subject"?, "space_id"?, "mode"}. A repeat with the same id is the same answer.
@@ -15,143 +16,154 @@ language plpgsql security definer set search_path = '' as $$
 declare
   v_id uuid := coalesce((p_args ->> 'session_id')::uuid, gen_random_uuid());
   v_now timestamptz;
-  s public.study_sessions;
+  v_session public.study_sessions;
 begin
   perform internal.lock_user(p_user_id);
   v_now := date_trunc('milliseconds', internal.clock());
-  select * into s from public.study_sessions where session_id = v_id;
-  if found and s.user_id <> p_user_id then
+  select * into v_session from public.study_sessions where session_id = v_id;
+  if found and v_session.user_id <> p_user_id then
     perform internal.fail('SS003', 'This session_id is taken.', '{"field": "session_id"}');
   elsif found and (
-      (s.duration_minutes, coalesce(s.subject, '')) is distinct from
+      (v_session.duration_minutes, coalesce(v_session.subject, '')) is distinct from
         ((p_args ->> 'duration_minutes')::integer, coalesce(p_args ->> 'subject', ''))
       -- A session keeps going without its space when that is deleted, and then does not know it any more.
-      or s.space_id is distinct from (
+      or v_session.space_id is distinct from (
         select p.space_id from public.spaces p where p.space_id = (p_args ->> 'space_id')::uuid)) then
     perform internal.fail('SS005', 'This session_id was used with another request.', '{"field": "session_id"}');
   elsif found then
-    return internal.session_started(s);
+    return internal.session_started_json(v_session);
   end if;
 
-  select * into s from public.study_sessions where user_id = p_user_id and status = 'active' and not background;
-  if found and internal.is_silent(s) then
-    perform internal.close_silent_session(s, p_args ->> 'mode');
-  elsif found and not internal.is_running(s) then
-    update public.study_sessions set background = true where session_id = s.session_id;
+  select * into v_session from public.study_sessions where user_id = p_user_id and status = 'active' and not background;
+  if found and internal.is_silent(v_session) then
+    perform internal.close_silent_session(v_session, p_args ->> 'mode');
+  elsif found and not internal.is_running(v_session) then
+    update public.study_sessions set background = true where session_id = v_session.session_id;
   elsif found then
-    perform internal.fail('SS020', 'Another session is active.', jsonb_build_object('session_id', s.session_id));
+    perform internal.fail(
+      'SS020', 'Another session is active.', jsonb_build_object('session_id', v_session.session_id));
   end if;
   if p_args ->> 'space_id' is not null then
-    perform internal.keep_space((p_args ->> 'space_id')::uuid);
+    perform internal.lock_space_against_deletion((p_args ->> 'space_id')::uuid);
     perform internal.authorize_space(p_user_id, (p_args ->> 'space_id')::uuid, 'study');
   end if;
 
-  perform internal.use_quota(p_user_id, 1, 0, 1);
+  perform internal.consume_quota(p_user_id, 1, 0, 1);
   insert into public.study_sessions
     (session_id, user_id, space_id, subject, duration_minutes, started_at, last_activity_at, progress,
      silence_check_at)
   values (v_id, p_user_id, (p_args ->> 'space_id')::uuid, p_args ->> 'subject',
-          (p_args ->> 'duration_minutes')::integer, v_now, v_now, internal.first_progress(v_now),
+          (p_args ->> 'duration_minutes')::integer, v_now, v_now, internal.initial_progress(v_now),
           v_now + interval '60 minutes')
-  on conflict (session_id) do nothing returning * into s;
+  on conflict (session_id) do nothing returning * into v_session;
   if not found then  -- somebody else has taken it this very moment
     perform internal.fail('SS003', 'This session_id is taken.', '{"field": "session_id"}');
   end if;
-  perform internal.note_activity(s.space_id, p_user_id, 'session_started', jsonb_build_object('session_id', v_id));
+  perform internal.record_activity(
+    v_session.space_id, p_user_id, 'session_started', jsonb_build_object('session_id', v_id));
   insert into public.session_events (session_id, user_id, source, event_type, occurred_at)
   values (v_id, p_user_id, 'lifecycle', 'start', v_now);
-  return internal.session_started(s);
+  return internal.session_started_json(v_session);
 end $$;
+comment on function public.start_session is 'Start a study session.';
 
 -- {"event_id", "session_id", "event_type", "timestamp"?, "payload"?}: one event of the client, dated by the server. An
 -- event that is there already is left as it is, so that a call whose answer was lost can be made again.
 create function public.record_session_event(p_user_id uuid, p_args jsonb) returns jsonb
 language plpgsql security definer set search_path = '' as $$
 declare
-  s public.study_sessions;
-  e public.session_events;
+  v_session public.study_sessions;
+  v_event public.session_events;
   v_payload jsonb := coalesce(p_args -> 'payload', '{}');
 begin
   perform internal.lock_user(p_user_id);
-  s := internal.own_session(p_user_id, (p_args ->> 'session_id')::uuid);
-  select * into e from public.session_events where user_id = p_user_id and event_id = (p_args ->> 'event_id')::uuid;
+  v_session := internal.own_session(p_user_id, (p_args ->> 'session_id')::uuid);
+  select * into v_event from public.session_events
+  where user_id = p_user_id and event_id = (p_args ->> 'event_id')::uuid;
   if not found then
-    perform internal.require_active(s);
-    perform internal.require_room(s, p_args ->> 'event_type');
-    perform internal.use_quota(p_user_id, 1, octet_length(v_payload::text));
-    s := internal.record_marks(s.session_id, array[row(
-      s.session_id, p_args ->> 'event_id', p_args ->> 'event_type', internal.session_now(s),
-      date_trunc('milliseconds', (p_args ->> 'timestamp')::timestamptz), v_payload)::internal.mark]);
-    select * into e from public.session_events where user_id = p_user_id and event_id = (p_args ->> 'event_id')::uuid;
+    perform internal.require_active(v_session);
+    perform internal.require_event_capacity(v_session, p_args ->> 'event_type');
+    perform internal.consume_quota(p_user_id, 1, octet_length(v_payload::text));
+    v_session := internal.record_client_events(v_session.session_id, array[row(
+      v_session.session_id, p_args ->> 'event_id', p_args ->> 'event_type', internal.session_now(v_session),
+      date_trunc('milliseconds', (p_args ->> 'timestamp')::timestamptz), v_payload)::internal.client_event]);
+    select * into v_event from public.session_events
+    where user_id = p_user_id and event_id = (p_args ->> 'event_id')::uuid;
   end if;
-  return internal.event_json(e) || jsonb_build_object(
-    'focus_seconds', s.focus_seconds, 'last_heartbeat_at', s.last_heartbeat_at, 'status', s.status);
+  return internal.event_json(v_event) || jsonb_build_object(
+    'focus_seconds', v_session.focus_seconds, 'last_heartbeat_at', v_session.last_heartbeat_at,
+    'status', v_session.status);
 end $$;
+comment on function public.record_session_event is 'Record a heartbeat or another event of an active session.';
 
 -- The caller's session that is to end as p_status: active, or ended in just this way before.
-create function internal.session_to_end(p_user_id uuid, p_args jsonb, p_status text) returns public.study_sessions
+create function internal.lock_session_to_end(p_user_id uuid, p_args jsonb, p_status text) returns public.study_sessions
 language plpgsql set search_path = '' as $$
 declare
-  s public.study_sessions;
+  v_session public.study_sessions;
 begin
   perform internal.lock_user(p_user_id);
-  s := internal.own_session(p_user_id, (p_args ->> 'session_id')::uuid);
-  if s.status <> p_status then
-    perform internal.require_active(s);
+  v_session := internal.own_session(p_user_id, (p_args ->> 'session_id')::uuid);
+  if v_session.status <> p_status then
+    perform internal.require_active(v_session);
   end if;
-  return s;
+  return v_session;
 end $$;
 
 -- {"session_id", "completed_at"?, "efficiency"?, "mode"}
 create function public.complete_session(p_user_id uuid, p_args jsonb) returns jsonb
 language plpgsql security definer set search_path = '' as $$
 declare
-  s public.study_sessions := internal.session_to_end(p_user_id, p_args, 'completed');
+  v_session public.study_sessions := internal.lock_session_to_end(p_user_id, p_args, 'completed');
   v_outcome jsonb;
 begin
-  if s.status = 'completed' then
-    return internal.session_outcome(s);
+  if v_session.status = 'completed' then
+    return internal.session_outcome(v_session);
   end if;
-  v_outcome := internal.finish_session(s, internal.session_now(s), (p_args ->> 'completed_at')::timestamptz,
+  v_outcome := internal.record_completion(v_session, internal.session_now(v_session), (p_args ->> 'completed_at')::timestamptz,
                                        (p_args ->> 'efficiency')::numeric, p_args ->> 'mode');
   if v_outcome is null then
-    perform internal.fail('SS003', 'Other sessions cover this one.', jsonb_build_object('session_id', s.session_id));
+    perform internal.fail('SS003', 'Other sessions cover this one.', jsonb_build_object('session_id', v_session.session_id));
   end if;
   perform internal.judge_waiting(p_user_id, p_args ->> 'mode');
   return v_outcome;
 end $$;
+comment on function public.complete_session is 'Complete a session and award its XP.';
 
 -- {"session_id", "mode"}
 create function public.abandon_session(p_user_id uuid, p_args jsonb) returns jsonb
 language plpgsql security definer set search_path = '' as $$
 declare
-  s public.study_sessions := internal.session_to_end(p_user_id, p_args, 'abandoned');
+  v_session public.study_sessions := internal.lock_session_to_end(p_user_id, p_args, 'abandoned');
   v_outcome jsonb;
 begin
-  if s.status = 'abandoned' then
-    return internal.session_outcome(s);
+  if v_session.status = 'abandoned' then
+    return internal.session_outcome(v_session);
   end if;
-  v_outcome := internal.drop_session(s, internal.session_now(s), 'client');
+  v_outcome := internal.record_abandonment(v_session, internal.session_now(v_session), 'client');
   perform internal.judge_waiting(p_user_id, p_args ->> 'mode');
   return v_outcome;
 end $$;
+comment on function public.abandon_session is 'End a session without XP.';
 
 create function public.get_session(p_user_id uuid, p_session_id uuid) returns jsonb
 language sql stable security definer set search_path = '' as $$
   select internal.session_json(internal.own_session(p_user_id, p_session_id))
 $$;
+comment on function public.get_session is 'One of the caller''s sessions.';
 
 create function public.get_active_session(p_user_id uuid) returns jsonb
 language plpgsql stable security definer set search_path = '' as $$
 declare
-  s public.study_sessions;
+  v_session public.study_sessions;
 begin
-  select * into s from public.study_sessions where user_id = p_user_id and status = 'active' and not background;
-  if not found or not internal.is_running(s) then
+  select * into v_session from public.study_sessions where user_id = p_user_id and status = 'active' and not background;
+  if not found or not internal.is_running(v_session) then
     perform internal.fail('SS001', 'No session is active.');
   end if;
-  return internal.session_json(s);
+  return internal.session_json(v_session);
 end $$;
+comment on function public.get_active_session is 'The caller''s active session.';
 
 -- Newest first, from after (p_after_started_at, p_after_id). One row more than p_limit where there are more.
 create function public.list_sessions(
@@ -168,6 +180,7 @@ language sql stable security definer set search_path = '' as $$
     order by started_at desc, session_id desc limit p_limit + 1
   ) s
 $$;
+comment on function public.list_sessions is 'A page of the caller''s sessions, newest first.';
 
 -- In order, from after (p_after_at, p_after_seq). One row more than p_limit where there are more.
 create function public.get_session_events(
@@ -177,15 +190,16 @@ language sql stable security definer set search_path = '' as $$
   select coalesce(jsonb_agg(internal.event_json(e) || jsonb_build_object('seq', e.seq) order by e.occurred_at, e.seq), '[]')
   from internal.own_session(p_user_id, p_session_id) s
   cross join lateral (
-    select * from internal.events_of(s)
+    select * from internal.session_event_history(s)
     where (occurred_at, seq) > (coalesce(p_after_at, '-infinity'), coalesce(p_after_seq, 0))
     order by occurred_at, seq limit p_limit + 1
   ) e
 $$;
+comment on function public.get_session_events is 'A page of a session''s events, oldest first.';
 
 -- What the schedule calls, until nothing is left: ends up to p_limit silent sessions, and postpones the look at those that
--- have gone on. Users whose line is taken are left
--- to the next run. One at a time: two transactions that pay several users each may wait for each other's boards.
+-- have gone on. Users who are locked are left to the next run. One at a time: two transactions that pay several users
+-- each may wait for each other's boards.
 create function public.close_silent_sessions(p_mode text, p_limit integer default 1) returns jsonb
 language plpgsql security definer set search_path = '' as $$
 declare
@@ -195,7 +209,7 @@ declare
   v_abandoned integer := 0;
   v_postponed integer := 0;
   v_xp bigint := 0;
-  s public.study_sessions;
+  v_session public.study_sessions;
 begin
   for v_candidate in
     select c.user_id, c.session_id from public.study_sessions c
@@ -205,16 +219,17 @@ begin
     exit when v_completed + v_abandoned >= p_limit;
     perform from public.user_stats where user_id = v_candidate.user_id for update skip locked;
     continue when not found;
-    select * into s from public.study_sessions where session_id = v_candidate.session_id;
-    continue when not found or s.status <> 'active';
-    if not internal.is_silent(s) then
-      update public.study_sessions set silence_check_at = internal.silent_from(s) where session_id = s.session_id;
+    select * into v_session from public.study_sessions where session_id = v_candidate.session_id;
+    continue when not found or v_session.status <> 'active';
+    if not internal.is_silent(v_session) then
+      update public.study_sessions set silence_check_at = internal.silent_from(v_session)
+      where session_id = v_session.session_id;
       v_postponed := v_postponed + 1;
       continue;
     end if;
-    perform internal.will_change(array[s.user_id]);
-    v_outcome := internal.close_silent_session(s, p_mode);
-    perform internal.judge_waiting(s.user_id, p_mode);
+    perform internal.declare_changes(array[v_session.user_id]);
+    v_outcome := internal.close_silent_session(v_session, p_mode);
+    perform internal.judge_waiting(v_session.user_id, p_mode);
     v_completed := v_completed + (v_outcome ->> 'status' = 'completed')::integer;
     v_abandoned := v_abandoned + (v_outcome ->> 'status' = 'abandoned')::integer;
     v_xp := v_xp + (v_outcome ->> 'xp_awarded')::integer;
@@ -222,6 +237,8 @@ begin
   return jsonb_build_object(
     'completed', v_completed, 'abandoned', v_abandoned, 'postponed', v_postponed, 'xp_awarded', v_xp);
 end $$;
+comment on function public.close_silent_sessions is
+  'End up to p_limit sessions that have been silent for 60 minutes; returns counts.';
 
 -- Tell the devices of up to p_limit students that sessions of theirs have lost their space; the schedule calls it until it
 -- returns 0. Users whose line is taken are left to the next run.
@@ -233,24 +250,26 @@ declare
       select user_id from public.study_sessions where lost_space limit p_limit)
     order by user_id for update skip locked);
 begin
-  perform internal.will_change(v_users);
+  perform internal.declare_changes(v_users);
   update public.study_sessions set lost_space = false where lost_space and user_id = any (v_users);
   return cardinality(v_users);
 end $$;
+comment on function public.announce_lost_spaces is 'Tell devices of sessions whose space was deleted.';
 
 -- The members of a space with what they are doing: who is studying is known to sessions, not to spaces.
 create function public.get_space_members(p_user_id uuid, p_space_id uuid) returns jsonb
 language sql stable security definer set search_path = '' as $$
   select coalesce(jsonb_agg(jsonb_build_object(
     'user_id', m.user_id, 'username', p.username, 'role', m.role, 'joined_at', m.joined_at, 'xp', u.total_xp,
-    'is_studying', exists (
+    'is_studying', (p.share_activity or m.user_id = p_user_id) and exists (
       select from public.study_sessions a
       where a.user_id = m.user_id and a.status = 'active' and internal.is_running(a)))
-    order by internal.space_rank(m.role) desc, m.joined_at, m.user_id), '[]')
+    order by internal.role_rank(m.role) desc, m.joined_at, m.user_id), '[]')
   from internal.authorize_space(p_user_id, p_space_id, 'members') s
   join public.space_members m on m.space_id = s.space_id
   join public.profiles p on p.user_id = m.user_id
   join public.user_stats u on u.user_id = m.user_id
 $$;
+comment on function public.get_space_members is 'Members of a space, their XP, and who is studying now.';
 
 select internal.lock_down();

@@ -32,44 +32,46 @@ language sql stable set search_path = '' as $$
 $$;
 
 -- What a call paid, repeats of what was paid before aside: for the operators' figures.
-create function internal.earned(p_before public.user_stats, p_after public.user_stats) returns jsonb
+create function internal.xp_gained(p_before public.user_stats, p_after public.user_stats) returns jsonb
 language sql immutable set search_path = '' as $$
   select jsonb_build_object('xp_awarded', p_after.total_xp - p_before.total_xp,
                             'completed_count', p_after.completed_sessions - p_before.completed_sessions)
 $$;
 
 -- The events of a batch as they were sent, each id's first of every content.
-create function internal.sent_events(p_args jsonb, p_now timestamptz, p_offset integer) returns setof internal.sync_event
+create function internal.parse_batch(p_args jsonb, p_now timestamptz, p_offset integer) returns setof internal.sync_event
 language sql stable set search_path = '' as $$
   select distinct on (value ->> 'event_id', value ->> 'fingerprint')
     (value ->> 'event_id')::uuid, (value ->> 'session_id')::uuid, value ->> 'event_type',
     coalesce(value -> 'payload', '{}'), (value ->> 'created_at')::timestamptz,
     (value ->> 'created_at')::timestamptz + make_interval(secs => p_offset),
-    place::integer, p_args ->> 'client_id', value ->> 'fingerprint', value ->> 'error_code', value ->> 'message', p_now,
+    position::integer, p_args ->> 'client_id', value ->> 'fingerprint', value ->> 'error_code', value ->> 'message', p_now,
     null::uuid, false
-  from jsonb_array_elements(p_args -> 'events') with ordinality events (value, place)
-  order by value ->> 'event_id', value ->> 'fingerprint', place
+  from jsonb_array_elements(p_args -> 'events') with ordinality events (value, position)
+  order by value ->> 'event_id', value ->> 'fingerprint', position
 $$;
 
 -- An event whose id is another event's, to be kept under an id that is made of its content.
-create function internal.reused_event(e internal.sync_event) returns internal.sync_event
+create function internal.reused_event(p_event internal.sync_event) returns internal.sync_event
 language sql immutable set search_path = '' as $$
-  select row(md5(e.event_id::text || e.fingerprint)::uuid, e.session_id, e.event_type, e.payload, e.claimed_at, e.occurred_at,
-             e.place, e.client_id, e.fingerprint, 'IDEMPOTENCY_KEY_REUSED', 'This event_id was used with another event.',
-             e.received_at, e.event_id, false)::internal.sync_event
+  select row(md5(p_event.event_id::text || p_event.fingerprint)::uuid, p_event.session_id, p_event.event_type, p_event.payload, p_event.claimed_at, p_event.occurred_at,
+             p_event.position, p_event.client_id, p_event.fingerprint, 'IDEMPOTENCY_KEY_REUSED', 'This event_id was used with another event.',
+             p_event.received_at, p_event.event_id, false)::internal.sync_event
 $$;
 
 -- Whether a known event is the one that was sent, and no other with its id. Whoever sends no ids has events that are known
 -- by what they are (no fingerprint).
-create function internal.same_event(k public.session_events, e internal.sync_event) returns boolean
+create function internal.same_event(p_known public.session_events, p_event internal.sync_event) returns boolean
 language sql immutable set search_path = '' as $$
-  select k.session_id = e.session_id and k.event_type = e.event_type and k.claimed_at = e.claimed_at
-    and (e.fingerprint = '' or k.payload - '{focus_seconds,reason}'::text[] = e.payload - '{focus_seconds,reason}'::text[])
+  select p_known.session_id = p_event.session_id and p_known.event_type = p_event.event_type
+    and p_known.claimed_at = p_event.claimed_at
+    and (p_event.fingerprint = ''
+      or p_known.payload - '{focus_seconds,reason}'::text[] = p_event.payload - '{focus_seconds,reason}'::text[])
 $$;
 
 -- Which events of a batch were applied before, and whether they are the same.
-create function internal.applied_before(p_user_id uuid, p_events internal.sync_event[])
-returns table (place integer, same boolean)
+create function internal.applied_events(p_user_id uuid, p_events internal.sync_event[])
+returns table (batch_position integer, same boolean)
 language sql stable set search_path = '' as $$
   with candidates as materialized (
     select e::internal.sync_event as event, e.event_id as known_as from unnest(p_events) e
@@ -79,36 +81,37 @@ language sql stable set search_path = '' as $$
     select a.* from public.study_sessions s cross join lateral internal.archived_events(s) a
     where s.user_id = p_user_id and s.archived and s.session_id in (select session_id from unnest(p_events))
   )
-  select (c.event).place, internal.same_event(k, c.event) from candidates c
+  select (c.event).position, internal.same_event(k, c.event) from candidates c
   join public.session_events k on k.user_id = p_user_id and k.event_id = c.known_as
   union all
-  select (c.event).place, internal.same_event(
+  select (c.event).position, internal.same_event(
     row(k.user_id, k.event_id, k.session_id, k.seq, k.occurred_at, k.claimed_at, k.source, k.event_type,
         k.payload)::public.session_events, c.event)
   from candidates c join archived k on k.event_id = c.known_as
 $$;
 
--- What is known of the events of a batch, {place: {"status", "error_code", "message"}}: applied before, or rejected.
-create function internal.known_events(p_user_id uuid, p_events internal.sync_event[]) returns jsonb
+-- What is known of the events of a batch, {position: {"status", "error_code", "message"}}: applied before, or rejected.
+create function internal.known_results(p_user_id uuid, p_events internal.sync_event[]) returns jsonb
 language sql stable set search_path = '' as $$
-  select coalesce(jsonb_object_agg(place, case when same
+  select coalesce(jsonb_object_agg(position, case when same
     then jsonb_build_object('status', status, 'error_code', error_code, 'message', message)
     else jsonb_build_object('status', 'rejected', 'error_code', 'IDEMPOTENCY_KEY_REUSED',
                             'message', 'This event_id was used with another event.') end), '{}')
   from (
-    select e.place, case when k.error_code is null then 'duplicate' else 'rejected' end as status, k.error_code, k.message,
+    select e.position, case when k.error_code is null then 'duplicate' else 'rejected' end as status, k.error_code, k.message,
            -- One that had been applied before is known by its content.
            k.fingerprint = e.fingerprint or k.fingerprint = '-' and (k.session_id, k.event_type, k.claimed_at, k.payload)
              = (e.session_id, e.event_type, e.claimed_at, e.payload) as same
     from unnest(p_events) e join public.rejected_events k on k.user_id = p_user_id and k.event_id = e.event_id
     union all
-    select a.place, 'duplicate', null, null, a.same from internal.applied_before(p_user_id, p_events) a
+    select a.batch_position, 'duplicate', null, null, a.same from internal.applied_events(p_user_id, p_events) a
   ) known
 $$;
 
 -- Count what a batch stores towards the account's quota; returns its events, of which those that can never be applied keep
 -- their payload up to 256 KiB a day.
-create function internal.take_quota(p_user_id uuid, p_events internal.sync_event[]) returns internal.sync_event[]
+create function internal.consume_batch_quota(p_user_id uuid, p_events internal.sync_event[])
+returns internal.sync_event[]
 language plpgsql set search_path = '' as $$
 declare
   v_useless bigint;
@@ -116,7 +119,7 @@ declare
 begin
   select coalesce(sum(octet_length(payload::text)) filter (where error_code is not null), 0) into v_useless
   from unnest(p_events);
-  select internal.use_quota(
+  select internal.consume_quota(
     p_user_id, count(*)::integer, coalesce(sum(octet_length(payload::text)) filter (where error_code is null), 0)::bigint,
     count(*) filter (where event_type = 'start')::integer, v_useless) into v_before
   from unnest(p_events);
@@ -125,7 +128,7 @@ begin
   end if;
   return array(
     select row(event_id, session_id, event_type, case when error_code is null then payload else '{}' end, claimed_at,
-               occurred_at, place, client_id, fingerprint, error_code, message, received_at, sent_as, waits)::internal.sync_event
+               occurred_at, position, client_id, fingerprint, error_code, message, received_at, sent_as, waits)::internal.sync_event
     from unnest(p_events));
 end $$;
 
@@ -155,10 +158,10 @@ language sql stable set search_path = '' as $$
   select jsonb_agg(jsonb_build_object('event_id', s.event_id) || case
     when events.value ->> 'fingerprint' <> s.fingerprint then jsonb_build_object(
       'status', 'rejected', 'error_code', 'IDEMPOTENCY_KEY_REUSED', 'message', 'This event_id was used with another event.')
-    when result.value ->> 'status' = 'applied' and (events.place <> s.place or p_known ? s.event_id::text)
+    when result.value ->> 'status' = 'applied' and (events.position <> s.position or p_known ? s.event_id::text)
       then result.value || '{"status": "duplicate"}'
-    else result.value end order by events.place)
-  from jsonb_array_elements(p_args -> 'events') with ordinality events (value, place)
+    else result.value end order by events.position)
+  from jsonb_array_elements(p_args -> 'events') with ordinality events (value, position)
   join unnest(p_sent) s on s.event_id = (events.value ->> 'event_id')::uuid
   cross join lateral (
     select coalesce(p_new -> s.event_id::text, p_known -> s.event_id::text) as value) result
@@ -174,26 +177,26 @@ declare
   v_after public.user_stats;
   v_now timestamptz := internal.clock();
   v_clock record := internal.clock_offset(p_user_id, p_args, v_now);
-  v_all internal.sync_event[] := array(select e from internal.sent_events(p_args, v_now, v_clock.seconds) e);
-  v_known_places jsonb := internal.known_events(p_user_id, v_all);
+  v_all internal.sync_event[] := array(select e from internal.parse_batch(p_args, v_now, v_clock.seconds) e);
+  v_known_places jsonb := internal.known_results(p_user_id, v_all);
   -- Of several contents under one id the one that is known stands, or else the first.
   v_sent internal.sync_event[] := array(
     select distinct on (event_id) e from unnest(v_all) e
-    order by event_id, v_known_places -> place::text ->> 'error_code' is not distinct from 'IDEMPOTENCY_KEY_REUSED', place);
+    order by event_id, v_known_places -> position::text ->> 'error_code' is not distinct from 'IDEMPOTENCY_KEY_REUSED', position);
   v_known jsonb := (
-    select coalesce(jsonb_object_agg(event_id, v_known_places -> place::text), '{}') from unnest(v_sent)
-    where v_known_places ? place::text);
+    select coalesce(jsonb_object_agg(event_id, v_known_places -> position::text), '{}') from unnest(v_sent)
+    where v_known_places ? position::text);
   v_fresh internal.sync_event[] := array(select e from unnest(v_sent) e where not v_known ? e.event_id::text);
   v_reused internal.sync_event[] := array(
     select r from unnest(v_all) e cross join lateral internal.reused_event(e) r
-    where (v_known_places -> e.place::text ->> 'error_code' = 'IDEMPOTENCY_KEY_REUSED'
-           or e.place not in (select place from unnest(v_sent)))
+    where (v_known_places -> e.position::text ->> 'error_code' = 'IDEMPOTENCY_KEY_REUSED'
+           or e.position not in (select position from unnest(v_sent)))
       and not exists (select from public.rejected_events k where k.user_id = p_user_id and k.event_id = r.event_id));
   v_sessions uuid[];
   v_new jsonb;
   v_results jsonb;
 begin
-  v_fresh := internal.take_quota(p_user_id, v_fresh || v_reused);
+  v_fresh := internal.consume_batch_quota(p_user_id, v_fresh || v_reused);
   -- A start may bring the rest of its session along, and end the one that was active.
   v_sessions := array(
     select session_id from unnest(v_sent)
@@ -213,7 +216,7 @@ begin
     (select max(claimed_at) from unnest(v_sent)), v_now, v_clock.seconds, v_clock.shown);
 
   select * into v_after from public.user_stats where user_id = p_user_id;
-  return internal.earned(v_before, v_after) || jsonb_build_object(
+  return internal.xp_gained(v_before, v_after) || jsonb_build_object(
     'synced_count', (select count(*) from jsonb_array_elements(v_results) r where r ->> 'status' = 'applied'),
     'duplicate_count', (select count(*) from jsonb_array_elements(v_results) r where r ->> 'status' = 'duplicate'),
     'rejected_count', (select count(*) from jsonb_array_elements(v_results) r where r ->> 'status' = 'rejected'),
@@ -226,13 +229,16 @@ begin
       select session_id from public.study_sessions
       where user_id = p_user_id and session_id in (select session_id from unnest(v_fresh)))));
 end $$;
+comment on function public.sync_offline is 'Apply a batch of offline events in one transaction.';
 
-create function internal.rejected_json(e public.rejected_events) returns jsonb
+create function internal.rejected_json(p_event public.rejected_events) returns jsonb
 language sql stable set search_path = '' as $$
   select jsonb_build_object(
-    'event_id', coalesce(e.sent_as, e.event_id), 'session_id', e.session_id, 'event_type', e.event_type, 'event_payload', e.payload,
-    'created_at', e.claimed_at, 'client_id', e.client_id, 'received_at', e.received_at,
-    'status', case when e.error_code is null then 'applied' else 'rejected' end, 'error_code', e.error_code, 'message', e.message)
+    'event_id', coalesce(p_event.sent_as, p_event.event_id), 'session_id', p_event.session_id,
+    'event_type', p_event.event_type, 'event_payload', p_event.payload,
+    'created_at', p_event.claimed_at, 'client_id', p_event.client_id, 'received_at', p_event.received_at,
+    'status', case when p_event.error_code is null then 'applied' else 'rejected' end,
+    'error_code', p_event.error_code, 'message', p_event.message)
 $$;
 
 -- Last received first, from after (p_after_at, p_after_id). One row more than p_limit where there are more.
@@ -248,6 +254,7 @@ language sql stable security definer set search_path = '' as $$
     order by received_at desc, coalesce(sent_as, event_id), event_id limit p_limit + 1
   ) e
 $$;
+comment on function public.get_rejected_events is 'A page of the caller''s rejected events, newest first.';
 
 -- {"event_id", "mode"}: try a rejected event again, judged as when it came. What waited for it comes with it.
 create function public.retry_rejected_event(p_user_id uuid, p_args jsonb) returns jsonb
@@ -255,28 +262,30 @@ language plpgsql security definer set search_path = '' as $$
 declare
   v_before public.user_stats := internal.lock_user(p_user_id);
   v_after public.user_stats;
-  e public.rejected_events;
+  v_event public.rejected_events;
   v_result jsonb;
 begin
-  select * into e from public.rejected_events where user_id = p_user_id and event_id = (p_args ->> 'event_id')::uuid;
+  select * into v_event from public.rejected_events
+  where user_id = p_user_id and event_id = (p_args ->> 'event_id')::uuid;
   if not found then
     perform internal.fail('SS001', 'No such event.');
   end if;
   -- What the service could not even read stays as it is; the rest is judged anew.
-  if e.error_code is not null and (e.waits or e.error_code not in ('VALIDATION_ERROR', 'IDEMPOTENCY_KEY_REUSED')) then
-    v_result := internal.process_events(p_user_id, array[internal.judged_anew(e)], p_args ->> 'mode') -> e.event_id::text;
-    e.error_code := v_result ->> 'error_code';
-    e.message := v_result ->> 'message';
+  if v_event.error_code is not null and (v_event.waits or v_event.error_code not in ('VALIDATION_ERROR', 'IDEMPOTENCY_KEY_REUSED')) then
+    v_result := internal.process_events(p_user_id, array[internal.judged_anew(v_event)], p_args ->> 'mode') -> v_event.event_id::text;
+    v_event.error_code := v_result ->> 'error_code';
+    v_event.message := v_result ->> 'message';
   end if;
   if v_result ->> 'status' <> 'rejected' then
-    e.waits := false;
-    insert into public.rejected_events select e.* on conflict do nothing;
-    perform internal.record_client(p_user_id, e.client_id, 1, e.claimed_at, internal.clock());
+    v_event.waits := false;
+    insert into public.rejected_events select v_event.* on conflict do nothing;
+    perform internal.record_client(p_user_id, v_event.client_id, 1, v_event.claimed_at, internal.clock());
   end if;
   select * into v_after from public.user_stats where user_id = p_user_id;
-  return internal.earned(v_before, v_after) || internal.rejected_json(e) || jsonb_build_object(
-    'sessions', internal.completed_outcomes(p_user_id, array[e.session_id]));
+  return internal.xp_gained(v_before, v_after) || internal.rejected_json(v_event) || jsonb_build_object(
+    'sessions', internal.completed_outcomes(p_user_id, array[v_event.session_id]));
 end $$;
+comment on function public.retry_rejected_event is 'Try a rejected event again.';
 
 create function public.get_sync_status(p_user_id uuid, p_client_id text default null) returns jsonb
 language sql stable security definer set search_path = '' as $$
@@ -289,11 +298,14 @@ language sql stable security definer set search_path = '' as $$
     'last', internal.change_cursor(p_user_id))
   from public.sync_clients where user_id = p_user_id and (p_client_id is null or client_id = p_client_id)
 $$;
+comment on function public.get_sync_status is 'What the server has received from the caller''s clients.';
 
 -- An event that is older than 30 days is refused for its age, so what is known of a rejected one is needed no longer.
 create function public.purge_sync_events(p_limit integer default 10000) returns integer
 language sql security definer set search_path = '' as $$
   select internal.purge('public.rejected_events', 'received_at', interval '32 days', p_limit)
 $$;
+comment on function public.purge_sync_events is
+  'Delete rejected events after 32 days, at most p_limit; returns how many.';
 
 select internal.lock_down();

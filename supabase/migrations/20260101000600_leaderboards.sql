@@ -10,6 +10,7 @@ create table public.leaderboards (
   period_end date not null default 'infinity',  -- the first day after it
   unique nulls not distinct (space_id, period, period_start)
 );
+comment on table public.leaderboards is 'One board per period and space; global boards have no space.';
 
 create table public.leaderboard_scores (
   board_id bigint not null references public.leaderboards on delete cascade,
@@ -18,6 +19,7 @@ create table public.leaderboard_scores (
   reached_at timestamptz not null,  -- who got to a score first stands before others with the same
   primary key (board_id, user_id)
 );
+comment on table public.leaderboard_scores is 'The XP of each user on each board.';
 create index leaderboard_scores_order on public.leaderboard_scores (board_id, xp desc, reached_at, user_id);
 create index leaderboard_scores_user on public.leaderboard_scores (user_id);
 create policy own_scores on public.leaderboard_scores for select to authenticated using (user_id = (select auth.uid()));
@@ -33,6 +35,8 @@ create table public.leaderboard_buckets (
   users integer not null,
   primary key (board_id, fine, bucket, shard)
 ) with (fillfactor = 50);
+comment on table public.leaderboard_buckets is
+  'Histograms of the scores of each board, from which exact ranks are read.';
 
 create function internal.leaderboard_shard(p_user_id uuid) returns smallint
 language sql immutable set search_path = '' as $$ select (hashtext(p_user_id::text) & 7)::smallint $$;
@@ -51,7 +55,8 @@ language sql immutable set search_path = '' as $$
 $$;
 
 -- The boards that XP of p_occurred_at counts for when it is awarded at p_awarded_at: a period that is over takes no more.
-create function internal.open_boards(p_space_id uuid, p_occurred_at timestamptz, p_awarded_at timestamptz) returns bigint[]
+create function internal.ensure_boards(p_space_id uuid, p_occurred_at timestamptz, p_awarded_at timestamptz)
+returns bigint[]
 language plpgsql set search_path = '' as $$
 declare
   v_boards bigint[];
@@ -78,12 +83,12 @@ begin
   where p.period_end > (p_awarded_at at time zone 'UTC')::date
   order by scope.space_id nulls first, p.period
   on conflict do nothing;
-  return internal.open_boards(p_space_id, p_occurred_at, p_awarded_at);
+  return internal.ensure_boards(p_space_id, p_occurred_at, p_awarded_at);
 end $$;
 
 -- Change the histograms by what is in p_changes: rows of (board_id, xp, users). In one order for everybody, so that
 -- awards that meet in the same buckets wait for each other and never in a circle.
-create function internal.change_buckets(p_user_id uuid, p_changes jsonb) returns void
+create function internal.update_buckets(p_user_id uuid, p_changes jsonb) returns void
 language sql volatile set search_path = '' as $$
   insert into public.leaderboard_buckets as b (board_id, fine, bucket, shard, users)
   select c.board_id, f.fine, case when f.fine then c.xp else c.xp >> 8 end as bucket,
@@ -131,7 +136,7 @@ begin
     select jsonb_build_object('board_id', board_id, 'xp', xp, 'users', 1) from new
   ) moves (move);
   if v_moves is not null then
-    perform internal.change_buckets(p_user_id, v_moves);
+    perform internal.update_buckets(p_user_id, v_moves);
   end if;
 end $$;
 
@@ -141,9 +146,9 @@ end $$;
 create function internal.score_ledger_entries() returns trigger
 language plpgsql security definer set search_path = '' as $$
 declare
-  e record;
+  v_award record;
 begin
-  for e in
+  for v_award in
     select user_id, max(created_at) as now, jsonb_agg(jsonb_build_object('board_id', board_id, 'xp', xp)) as changes
     from (
       select user_id, space_id, created_at, sum(amount)::integer as xp,
@@ -151,11 +156,11 @@ begin
                   then occurred_at end as occurred_at
       from entries group by 1, 2, 3, 5
     ) n
-    cross join lateral unnest(internal.open_boards(
+    cross join lateral unnest(internal.ensure_boards(
       case when xp > 0 then space_id else internal.lock_membership(space_id, user_id) end, occurred_at, created_at)) board_id
     group by user_id order by user_id
   loop
-    perform internal.change_scores(e.user_id, e.changes, e.now);
+    perform internal.change_scores(v_award.user_id, v_award.changes, v_award.now);
   end loop;
   return null;
 end $$;
@@ -183,7 +188,7 @@ begin
   )
   select jsonb_agg(jsonb_build_object('board_id', board_id, 'xp', xp, 'users', 1)) into v_changes from restored;
   if v_changes is not null then
-    perform internal.change_buckets(p_user_id, v_changes);
+    perform internal.update_buckets(p_user_id, v_changes);
   end if;
 end $$;
 
@@ -200,7 +205,7 @@ begin
   )
   select jsonb_agg(jsonb_build_object('board_id', board_id, 'xp', xp, 'users', -1)) into v_changes from gone;
   if v_changes is not null then
-    perform internal.change_buckets(p_user_id, v_changes);
+    perform internal.update_buckets(p_user_id, v_changes);
   end if;
 end $$;
 

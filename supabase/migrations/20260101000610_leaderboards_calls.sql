@@ -51,7 +51,7 @@ begin
     cross join top);
 end $$;
 
--- A board's page, the caller's own line and the number of users, in one call. p_with_page false: the caller has the
+-- A board's page, the caller's own entry and the number of users, in one call. p_with_page false: the caller has the
 -- page already. A period without a score has an empty board; p_period_start null: the current one.
 create function public.get_leaderboard(
   p_caller_id uuid, p_period text, p_period_start date, p_space_id uuid, p_limit integer, p_with_page boolean,
@@ -89,5 +89,6 @@ begin
         'xp', coalesce(v_xp, 0), 'level', u.level)
       from public.profiles p join public.user_stats u using (user_id) where p.user_id = p_caller_id));
 end $$;
+comment on function public.get_leaderboard is 'A page of a leaderboard, with the caller''s own rank.';
 
 select internal.lock_down();

@@ -12,15 +12,17 @@ create table public.user_changes (
   changed_at timestamptz not null,
   primary key (user_id, kind, entity_id)
 );
+comment on table public.user_changes is
+  'The last change of each thing that a second device synchronizes, except sessions.';
 create index user_changes_seq on public.user_changes (user_id, seq);
 create policy own_changes on public.user_changes for select to authenticated using (user_id = (select auth.uid()));
 
-create function internal.note_change() returns trigger
+create function internal.record_change() returns trigger
 language plpgsql security definer set search_path = '' as $$
 declare
   v_row jsonb := to_jsonb(case when tg_op = 'DELETE' then old else new end);
   v_user uuid := (v_row ->> 'user_id')::uuid;
-  v_seq bigint := internal.next_change(v_user);
+  v_seq bigint := internal.next_change_number(v_user);
 begin
   if v_seq is not null then
     insert into public.user_changes (user_id, kind, entity_id, seq, deleted, changed_at)
@@ -31,10 +33,10 @@ begin
   return null;
 end $$;
 
-create function internal.note_session_change() returns trigger
+create function internal.record_session_change() returns trigger
 language plpgsql security definer set search_path = '' as $$
 declare
-  v_seq bigint := internal.next_change(new.user_id);
+  v_seq bigint := internal.next_change_number(new.user_id);
 begin
   if v_seq is not null then
     update public.study_sessions set change_seq = v_seq where session_id = new.session_id;
@@ -43,32 +45,33 @@ begin
 end $$;
 
 create constraint trigger studysync_changes after insert or update of status, lost_space on public.study_sessions
-  deferrable initially deferred for each row execute function internal.note_session_change();
+  deferrable initially deferred for each row execute function internal.record_session_change();
 create constraint trigger studysync_changes after update of total_xp on public.user_stats
-  deferrable initially deferred for each row execute function internal.note_change('xp', 'nothing');
+  deferrable initially deferred for each row execute function internal.record_change('xp', 'nothing');
 -- The profile shows XP, level and streak.
 create constraint trigger studysync_profile_changes after update of total_xp on public.user_stats
-  deferrable initially deferred for each row execute function internal.note_change('profile', 'nothing');
+  deferrable initially deferred for each row execute function internal.record_change('profile', 'nothing');
 create constraint trigger studysync_changes after insert or delete on public.user_badges
-  deferrable initially deferred for each row execute function internal.note_change('badge', 'badge_key');
+  deferrable initially deferred for each row execute function internal.record_change('badge', 'badge_key');
 create constraint trigger studysync_changes after insert or update of role or delete on public.space_members
-  deferrable initially deferred for each row execute function internal.note_change('membership', 'space_id');
+  deferrable initially deferred for each row execute function internal.record_change('membership', 'space_id');
 create constraint trigger studysync_changes after insert or update on public.profiles
-  deferrable initially deferred for each row execute function internal.note_change('profile', 'nothing');
+  deferrable initially deferred for each row execute function internal.record_change('profile', 'nothing');
 
-create function internal.changed_thing(c public.user_changes) returns jsonb
+create function internal.change_data(p_change public.user_changes) returns jsonb
 language sql stable set search_path = '' as $$
-  select case c.kind
+  select case p_change.kind
     when 'xp' then (
-      select jsonb_build_object('total_xp', total_xp, 'level', level) from public.user_stats where user_id = c.user_id)
+      select jsonb_build_object('total_xp', total_xp, 'level', level) from public.user_stats
+      where user_id = p_change.user_id)
     when 'badge' then (
       select internal.badge_json(b) || jsonb_build_object('earned_at', u.earned_at)
       from public.user_badges u join public.badges b using (badge_key)
-      where u.user_id = c.user_id and u.badge_key = c.entity_id)
+      where u.user_id = p_change.user_id and u.badge_key = p_change.entity_id)
     when 'membership' then (
       select internal.membership_json(m) from public.space_members m
-      where m.user_id = c.user_id and m.space_id = c.entity_id::uuid)
-    when 'profile' then (select internal.own_profile(p) from public.profiles p where p.user_id = c.user_id)
+      where m.user_id = p_change.user_id and m.space_id = p_change.entity_id::uuid)
+    when 'profile' then (select internal.own_profile(p) from public.profiles p where p.user_id = p_change.user_id)
   end
 $$;
 
@@ -86,7 +89,7 @@ begin
     from (
       (select seq, jsonb_build_object(
          'kind', c.kind, 'id', c.entity_id, 'seq', c.seq, 'deleted', c.deleted, 'changed_at', c.changed_at,
-         'data', case when not c.deleted then internal.changed_thing(c) end) as change
+         'data', case when not c.deleted then internal.change_data(c) end) as change
        from public.user_changes c where user_id = p_user_id and seq > p_after order by seq limit p_limit + 1)
       union all
       (select change_seq, jsonb_build_object(
@@ -96,5 +99,6 @@ begin
       order by seq limit p_limit + 1
     ) changes));
 end $$;
+comment on function public.get_changes is 'Changes after a cursor, each with the current state of what changed.';
 
 select internal.lock_down();

@@ -3,6 +3,7 @@
 -- they began and ended, so the trail is put together from both when it is read.
 
 create type internal.audit_action as enum ('authentication', 'authorization', 'data_access', 'data_modification');
+comment on type internal.audit_action is 'Categories of audit entries.';
 
 -- A student leaves many of these, so they are small: what says nothing is null, and the order of the columns leaves no gaps.
 create table public.audit_log (
@@ -19,6 +20,7 @@ create table public.audit_log (
   changes jsonb,  -- by field: the new value, of what is not secret
   primary key (user_id, entry_id)
 );
+comment on table public.audit_log is 'Append-only audit trail of each user, kept for 30 days.';
 -- For the purge. By the hour, because equal values take next to no room in an index.
 create index audit_log_age on public.audit_log (date_trunc('hour', occurred_at at time zone 'UTC'));
 create index audit_log_refusals on public.audit_log (user_id, entry_id) where not success;
@@ -42,7 +44,7 @@ create trigger audit_log_no_truncate before truncate on public.audit_log
   for each statement execute function internal.forbid_audit_change();
 
 -- p_resource_id null: the user's own profile or account.
-create function internal.audit(
+create function internal.record_audit_entry(
   p_user_id uuid, p_operation text, p_resource_type text, p_resource_id uuid, p_changes jsonb) returns void
 language sql set search_path = '' as $$
   insert into public.audit_log (user_id, action, operation, resource_type, resource_id, success, changes, occurred_at)
@@ -61,9 +63,10 @@ create function internal.audit_profile() returns trigger
 language plpgsql security definer set search_path = '' as $$
 begin
   if tg_op = 'INSERT' then
-    perform internal.audit(new.user_id, 'insert', 'profile', null, jsonb_build_object('username', new.username));
+    perform internal.record_audit_entry(
+      new.user_id, 'insert', 'profile', null, jsonb_build_object('username', new.username));
   else
-    perform internal.audit(new.user_id, 'update', 'profile', null,
+    perform internal.record_audit_entry(new.user_id, 'update', 'profile', null,
                            internal.changed_fields(to_jsonb(old), to_jsonb(new)));
   end if;
   return null;
@@ -82,7 +85,7 @@ begin
     return null;
   end if;
   if tg_op = 'DELETE' then
-    perform internal.audit(v_actor, 'delete', 'space', old.space_id, '{}');
+    perform internal.record_audit_entry(v_actor, 'delete', 'space', old.space_id, '{}');
     return null;
   end if;
   v_changes := case tg_op when 'INSERT' then jsonb_build_object('name', new.name, 'visibility', new.visibility)
@@ -91,7 +94,7 @@ begin
     v_changes := v_changes || '{"invite_code": "***"}';  -- it opens the door
   end if;
   if v_changes <> '{}' then
-    perform internal.audit(v_actor, lower(tg_op), 'space', new.space_id, v_changes);
+    perform internal.record_audit_entry(v_actor, lower(tg_op), 'space', new.space_id, v_changes);
   end if;
   return null;
 end $$;
@@ -107,10 +110,10 @@ declare
   v_changes jsonb := case tg_op when 'DELETE' then '{}'::jsonb else jsonb_build_object('role', v_row.role) end;
 begin
   if exists (select from public.profiles where user_id = v_row.user_id) then
-    perform internal.audit(v_row.user_id, lower(tg_op), 'membership', v_row.space_id, v_changes);
+    perform internal.record_audit_entry(v_row.user_id, lower(tg_op), 'membership', v_row.space_id, v_changes);
   end if;
   if v_actor <> v_row.user_id then
-    perform internal.audit(v_actor, lower(tg_op), 'membership', v_row.space_id,
+    perform internal.record_audit_entry(v_actor, lower(tg_op), 'membership', v_row.space_id,
                            v_changes || jsonb_build_object('member', v_row.user_id));
   end if;
   return null;
@@ -134,7 +137,7 @@ create trigger studysync_audit_sign_in after update of last_sign_in_at on auth.u
   execute function internal.audit_sign_in();
 
 -- Somebody was refused. At most 20 an hour of a user, so that whoever keeps trying fills no table; p_user_id null: none.
-create function internal.audit_refusal(
+create function internal.record_audit_refusal(
   p_user_id uuid, p_action internal.audit_action, p_operation text, p_resource_type text, p_route text default null)
 returns void
 language sql set search_path = '' as $$
@@ -150,15 +153,18 @@ $$;
 
 create function public.record_refusal(p_user_id uuid, p_operation text, p_resource text) returns void
 language sql security definer set search_path = '' as $$
-  select internal.audit_refusal(p_user_id, 'authorization', p_operation, 'route', p_resource)
+  select internal.record_audit_refusal(p_user_id, 'authorization', p_operation, 'route', p_resource)
 $$;
+comment on function public.record_refusal is 'Record in a user''s audit trail that a request was denied.';
 
 -- The address is looked up here and not kept; one that nobody has leaves nothing.
 create function public.record_failed_sign_in(p_email text) returns void
 language sql security definer set search_path = '' as $$
-  select internal.audit_refusal(u.id, 'authentication', 'sign_in', 'account')
+  select internal.record_audit_refusal(u.id, 'authentication', 'sign_in', 'account')
   from auth.users u where u.email = lower(p_email)
 $$;
+comment on function public.record_failed_sign_in is
+  'Record a failed sign-in in the audit trail of the account with this address.';
 
 -- What a user's sessions tell, newest first, from before (p_at, p_turn, p_session_id): that one began, and that it ended. In
 -- the same moment one ends (turn 0) before another begins (1), and one that took no time ends after it began (2).
@@ -223,6 +229,7 @@ language sql stable security definer set search_path = '' as $$
       coalesce((select min(entry_id) from page where n <= p_limit), p_before), coalesce((select place from last), p_at),
       coalesce((select turn from last), p_turn), coalesce((select session_id from last), p_session_id)) end)
 $$;
+comment on function public.get_audit is 'A page of the caller''s audit trail, newest first.';
 
 -- What lies in hours that are over for 30 days, at most p_limit.
 create function public.purge_audit_log(p_limit integer default 10000) returns integer
@@ -238,5 +245,6 @@ begin
   get diagnostics v_count = row_count;
   return v_count;
 end $$;
+comment on function public.purge_audit_log is 'Delete audit entries after 30 days, at most p_limit; returns how many.';
 
 select internal.lock_down();

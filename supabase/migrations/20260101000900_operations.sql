@@ -1,8 +1,8 @@
 -- What operators do about accounts, through the health function: its audit lines name who gave the order, and the trail of
 -- the account says what was done and why. Each may be given again and then changes nothing.
 
--- Take an account's line; an operator's order acts for nobody who has an account (internal.actor).
-create function internal.account_to_operate_on(p_user_id uuid) returns void
+-- Lock an account; an operator's order acts for nobody who has an account (internal.actor).
+create function internal.lock_account(p_user_id uuid) returns void
 language plpgsql set search_path = '' as $$
 begin
   perform from public.user_stats where user_id = p_user_id for update;
@@ -15,35 +15,39 @@ end $$;
 create function public.suspend_account(p_user_id uuid, p_args jsonb) returns jsonb
 language plpgsql security definer set search_path = '' as $$
 begin
-  perform internal.account_to_operate_on(p_user_id);
+  perform internal.lock_account(p_user_id);
   insert into internal.suspensions (user_id, suspended_at) values (p_user_id, internal.clock()) on conflict do nothing;
   if found then
     update auth.users set banned_until = internal.clock() + interval '100 years' where id = p_user_id;
     delete from auth.sessions where user_id = p_user_id;
-    perform internal.audit(p_user_id, 'suspend', 'account', null, jsonb_build_object('reason', p_args ->> 'reason'));
+    perform internal.record_audit_entry(
+      p_user_id, 'suspend', 'account', null, jsonb_build_object('reason', p_args ->> 'reason'));
   end if;
-  return '{}';
+  return 'true'::jsonb;
 end $$;
+comment on function public.suspend_account is 'Suspend an account: it can neither write nor sign in.';
 
 create function public.restore_account(p_user_id uuid, p_args jsonb) returns jsonb
 language plpgsql security definer set search_path = '' as $$
 begin
-  perform internal.account_to_operate_on(p_user_id);
+  perform internal.lock_account(p_user_id);
   delete from internal.suspensions where user_id = p_user_id;
   if found then
     update auth.users set banned_until = null where id = p_user_id;
-    perform internal.audit(p_user_id, 'restore', 'account', null, jsonb_build_object('reason', p_args ->> 'reason'));
+    perform internal.record_audit_entry(
+      p_user_id, 'restore', 'account', null, jsonb_build_object('reason', p_args ->> 'reason'));
   end if;
-  return '{}';
+  return 'true'::jsonb;
 end $$;
+comment on function public.restore_account is 'Lift an account''s suspension.';
 
 -- {"space_id", "reason"}: let somebody join a space again, also with the mailboxes that the ban went by.
 create function public.lift_ban(p_user_id uuid, p_args jsonb) returns jsonb
 language plpgsql security definer set search_path = '' as $$
 declare
-  v_space_id uuid := p_args ->> 'space_id';
+  v_space_id uuid := (p_args ->> 'space_id')::uuid;
 begin
-  perform internal.account_to_operate_on(p_user_id);
+  perform internal.lock_account(p_user_id);
   perform internal.lock_space(v_space_id);
   if not exists (select from public.spaces where space_id = v_space_id) then
     perform internal.fail('SS001', 'There is no such space.');
@@ -52,34 +56,35 @@ begin
     delete from public.space_bans where space_id = v_space_id and user_id = p_user_id;
     delete from internal.banned_mailboxes
     where space_id = v_space_id and mailbox in (select internal.mailboxes(p_user_id));
-    perform internal.audit(
+    perform internal.record_audit_entry(
       p_user_id, 'lift_ban', 'space', v_space_id, jsonb_build_object('reason', p_args ->> 'reason'));
   end if;
-  return '{}';
+  return 'true'::jsonb;
 end $$;
+comment on function public.lift_ban is 'Lift a user''s ban from a space.';
 
 -- Take back all that one session paid, milestones too. What counts towards milestones stays (user_stats.session_xp): each
 -- is paid once, also to those who come there again. Returns how much it was; 0 when it was taken back before.
-create function internal.take_back(s public.study_sessions, p_now timestamptz) returns integer
+create function internal.revoke_session_xp(p_session public.study_sessions, p_now timestamptz) returns integer
 language plpgsql set search_path = '' as $$
 declare
   v_taken integer;
 begin
   with paid as (
     select day, space_id, occurred_at, sum(amount)::integer as amount, coalesce(milestone is not null or rates = 'milestone_500', false) as milestone
-    from public.xp_ledger where session_id = s.session_id group by 1, 2, 3, 5 having sum(amount) > 0
+    from public.xp_ledger where session_id = p_session.session_id group by 1, 2, 3, 5 having sum(amount) > 0
   ), taken as (
     insert into public.xp_ledger (user_id, amount, source, rates, session_id, day, space_id, occurred_at, created_at)
-    select s.user_id, -amount, 'correction', case when milestone then 'milestone_500'::public.xp_source end, s.session_id, day, space_id,
+    select p_session.user_id, -amount, 'correction', case when milestone then 'milestone_500'::public.xp_source end, p_session.session_id, day, space_id,
            occurred_at, p_now
     from paid returning day, amount
   ), days as (
     update public.study_days d set xp = d.xp + t.amount
-    from (select day, sum(amount) as amount from taken group by day) t where d.user_id = s.user_id and d.day = t.day
+    from (select day, sum(amount) as amount from taken group by day) t where d.user_id = p_session.user_id and d.day = t.day
   )
   select -coalesce(sum(amount), 0) into v_taken from taken;
   if v_taken > 0 then
-    update public.study_sessions set xp_awarded = 0, updated_at = p_now where session_id = s.session_id;
+    update public.study_sessions set xp_awarded = 0, updated_at = p_now where session_id = p_session.session_id;
   end if;
   return v_taken;
 end $$;
@@ -91,31 +96,32 @@ language plpgsql security definer set search_path = '' as $$
 declare
   v_now timestamptz := internal.clock();
   v_ids uuid[] := array(select distinct value::uuid from jsonb_array_elements_text(p_args -> 'session_ids'));
-  s public.study_sessions;
+  v_session public.study_sessions;
   v_taken integer := 0;
   v_after public.user_stats;
 begin
-  perform internal.account_to_operate_on(p_user_id);
+  perform internal.lock_account(p_user_id);
   if (select count(*) from public.study_sessions
       where session_id = any (v_ids) and user_id = p_user_id and status = 'completed') < cardinality(v_ids) then
     perform internal.fail('SS001', 'One of these is no completed session of this account.');
   end if;
-  for s in select * from public.study_sessions where session_id = any (v_ids) order by session_id loop
-    v_taken := v_taken + internal.take_back(s, v_now);
+  for v_session in select * from public.study_sessions where session_id = any (v_ids) order by session_id loop
+    v_taken := v_taken + internal.revoke_session_xp(v_session, v_now);
   end loop;
   if v_taken > 0 then
     update public.user_stats set total_xp = total_xp - v_taken, updated_at = v_now,
-      xp_by_source = internal.add_by_key(xp_by_source, jsonb_build_object('correction', -v_taken))
+      xp_by_source = internal.sum_by_key(xp_by_source, jsonb_build_object('correction', -v_taken))
     where user_id = p_user_id;
     delete from public.user_badges u using public.badges b
     where u.user_id = p_user_id and b.badge_key = u.badge_key and b.metric in ('total_xp', 'level')
       and not exists (
         select from internal.badge_metrics(p_user_id) m where m.metric = b.metric and m.value >= b.threshold);
-    perform internal.audit(p_user_id, 'take_back_xp', 'account', null,
+    perform internal.record_audit_entry(p_user_id, 'take_back_xp', 'account', null,
       jsonb_build_object('reason', p_args ->> 'reason', 'xp', v_taken, 'session_ids', p_args -> 'session_ids'));
   end if;
   select * into v_after from public.user_stats where user_id = p_user_id;
   return jsonb_build_object('xp_taken_back', v_taken, 'total_xp', v_after.total_xp, 'level', v_after.level);
 end $$;
+comment on function public.take_back_xp is 'Revoke the XP of forged sessions.';
 
 select internal.lock_down();

@@ -1,9 +1,9 @@
 -- What always holds of XP and all that is derived from it, and how a database of any size is checked for it.
 
--- Whatever does not hold of the users after p_after and up to p_until, as rows (invariant, subject, expected, found).
--- Planned for this very range: a few thousand users are looked up, all of them are read in one go. Full joins also where a
--- left one would do: the planner takes a range of ids for a handful, and would compare each row with each.
-create function internal.violations_of_users(p_after uuid, p_until uuid)
+-- Whatever does not hold of XP, days and scores of the users after p_after and up to p_until, as rows (invariant, subject,
+-- expected, found). Planned for this very range: a few thousand users are looked up, all of them are read in one go. Full
+-- joins also where a left one would do: the planner takes a range of ids for a handful, and would compare each row with each.
+create function internal.violations_of_xp(p_after uuid, p_until uuid)
 returns table (invariant text, subject text, expected text, found text)
 language plpgsql stable set search_path = '' set plan_cache_mode = force_custom_plan as $$
 begin
@@ -18,8 +18,8 @@ begin
            l.milestone is not null or coalesce(l.rates = 'milestone_500', false) as of_no_period
     from public.xp_ledger l where l.user_id > p_after and l.user_id <= p_until
   ), ledger as (
-    select e.user_id, sum(e.amount) as total, coalesce(sum(e.amount) filter (where e.milestone is null and e.source <> 'correction'), 0)
-      as from_sessions
+    select e.user_id, sum(e.amount) as total,
+           coalesce(sum(e.amount) filter (where e.milestone is null and e.source <> 'correction'), 0) as from_sessions
     from entries e group by e.user_id
   ), earned as (
     select e.user_id, e.space_id, p.period, p.period_start, sum(e.amount) as xp
@@ -54,13 +54,13 @@ begin
     select r.user_id, (max(r.length))::integer as best_streak from runs r group by r.user_id
   ), sessions as (
     -- Of one that has been opened again what it was credited so far.
-    select c.session_id, c.user_id, c.held, c.xp_awarded as xp, case c.status
+    select c.session_id, c.user_id, c.xp_withheld, c.xp_awarded as xp, case c.status
              when 'completed' then c.focus_seconds else floor(internal.seconds_of(c.credit)) end as focus_seconds
     from public.study_sessions c
     where c.user_id > p_after and c.user_id <= p_until and (c.status = 'completed' or c.credit is not null)
   ), done as (
     select c.user_id, count(*) as sessions, sum(c.focus_seconds) as focus_seconds from sessions c
-    where not c.held group by c.user_id
+    where not c.xp_withheld group by c.user_id
   ), paid as (
     select e.session_id, sum(e.amount) as xp from entries e group by e.session_id
   ), deserved as (
@@ -96,15 +96,31 @@ begin
   select 'scores = ledger of the period', concat_ws(' ', board_id, user_id), e.xp::text, k.xp::text
   from scores e full join kept_scores k using (board_id, user_id) where e.xp is distinct from k.xp
   union all
-  select 'badges = rules', concat_ws(' ', user_id, badge_key), (d.user_id is not null)::text, (u.user_id is not null)::text
-  from deserved d full join kept_badges u using (user_id, badge_key) where d.user_id is null or u.user_id is null
-  union all
   select 'streak of a day = run that ends on it', concat_ws(' ', r.user_id, r.day), r.length::text, r.streak::text
   from runs r where r.streak <> r.length
   union all
   select 'best_streak = longest run', user_id::text, coalesce(d.best_streak, 0)::text, s.best_streak::text
-  from stats s full join days d using (user_id) where s.best_streak is distinct from coalesce(d.best_streak, 0)
-  union all
+  from stats s full join days d using (user_id) where s.best_streak is distinct from coalesce(d.best_streak, 0);
+end $$;
+
+-- The same of sessions: what they count for, and what they were paid.
+create function internal.violations_of_sessions(p_after uuid, p_until uuid)
+returns table (invariant text, subject text, expected text, found text)
+language plpgsql stable set search_path = '' set plan_cache_mode = force_custom_plan as $$
+begin
+  return query
+  with stats as (
+    select * from public.user_stats u where u.user_id > p_after and u.user_id <= p_until
+  ), sessions as (
+    select c.session_id, c.user_id, c.xp_withheld, c.focus_seconds, c.xp_awarded as xp
+    from public.study_sessions c where c.user_id > p_after and c.user_id <= p_until and c.status = 'completed'
+  ), done as (
+    select c.user_id, count(*) as sessions, sum(c.focus_seconds) as focus_seconds from sessions c
+    where not c.xp_withheld group by c.user_id
+  ), paid as (
+    select l.session_id, sum(l.amount) as xp from public.xp_ledger l
+    where l.user_id > p_after and l.user_id <= p_until group by l.session_id
+  )
   select 'completed sessions = sessions that count', user_id::text,
          concat_ws(' ', coalesce(d.sessions, 0), coalesce(d.focus_seconds, 0)),
          concat_ws(' ', s.completed_sessions, s.focus_seconds)
@@ -114,6 +130,35 @@ begin
   select 'paid once = outcome of the session', session_id::text, coalesce(c.xp, 0)::text, coalesce(p.xp, 0)::text
   from sessions c full join paid p using (session_id) where coalesce(c.xp, 0) <> coalesce(p.xp, 0);
 end $$;
+
+-- The same of badges.
+create function internal.violations_of_badges(p_after uuid, p_until uuid)
+returns table (invariant text, subject text, expected text, found text)
+language plpgsql stable set search_path = '' set plan_cache_mode = force_custom_plan as $$
+begin
+  return query
+  with deserved as (
+    select s.user_id, b.badge_key from public.user_stats s
+    cross join lateral internal.badge_metrics(s.user_id) m
+    join public.badges b on b.metric = m.metric and m.value >= b.threshold and b.backfill_done
+    where s.user_id > p_after and s.user_id <= p_until
+  ), kept_badges as (
+    select u.user_id, u.badge_key from public.user_badges u join public.badges b using (badge_key)
+    where u.user_id > p_after and u.user_id <= p_until and b.backfill_done
+  )
+  select 'badges = rules', concat_ws(' ', user_id, badge_key), (d.user_id is not null)::text, (u.user_id is not null)::text
+  from deserved d full join kept_badges u using (user_id, badge_key) where d.user_id is null or u.user_id is null;
+end $$;
+
+create function internal.violations_of_users(p_after uuid, p_until uuid)
+returns table (invariant text, subject text, expected text, found text)
+language sql stable set search_path = '' as $$
+  select * from internal.violations_of_xp(p_after, p_until)
+  union all
+  select * from internal.violations_of_sessions(p_after, p_until)
+  union all
+  select * from internal.violations_of_badges(p_after, p_until)
+$$;
 
 -- The same of the boards after p_after and up to p_until, whose histograms are of users from everywhere.
 create function internal.violations_of_boards(p_after bigint, p_until bigint)
@@ -144,6 +189,7 @@ language sql stable security definer set search_path = '' as $$
   union all
   select * from internal.violations_of_boards(0, 9223372036854775807)
 $$;
+comment on function public.check_invariants is 'Check every invariant in one snapshot; returns the violations.';
 
 -- How far the schedule has come on its way through all users and then all boards, and what it found: one row.
 create table internal.invariant_round (
@@ -154,6 +200,7 @@ create table internal.invariant_round (
   over boolean not null default true,
   violations jsonb not null default '{}'  -- how often, by invariant
 );
+comment on table internal.invariant_round is 'Progress and findings of the scheduled check of all invariants; one row.';
 insert into internal.invariant_round default values;
 
 -- Check the next p_users users, or boards of about as many scores, going on where the last call stopped; a round begins
@@ -162,42 +209,44 @@ insert into internal.invariant_round default values;
 create function public.check_next_invariants(p_users integer default 2000) returns jsonb
 language plpgsql security definer set search_path = '' as $$
 declare
-  r internal.invariant_round;
+  v_round internal.invariant_round;
   v_users uuid;
   v_boards bigint;
 begin
-  select * into r from internal.invariant_round for update skip locked;
+  select * into v_round from internal.invariant_round for update skip locked;
   if not found then
-    return '{"checked": false, "over": true, "violations": {}}';  -- another run is at it
-  elsif r.over and r.began_at between internal.clock() - interval '1 day' and internal.clock() then
-    return jsonb_build_object('checked', false, 'over', true, 'violations', r.violations);
-  elsif r.over then
-    r := row(true, internal.clock(), '00000000-0000-0000-0000-000000000000', 0, false, '{}')::internal.invariant_round;
+    return '{"checked": false, "over": true, "violations": {}}'::jsonb;  -- another run is at it
+  elsif v_round.over and v_round.began_at between internal.clock() - interval '1 day' and internal.clock() then
+    return jsonb_build_object('checked', false, 'over', true, 'violations', v_round.violations);
+  elsif v_round.over then
+    v_round := row(
+      true, internal.clock(), '00000000-0000-0000-0000-000000000000', 0, false, '{}')::internal.invariant_round;
   end if;
 
   select (max(user_id::text))::uuid into v_users
-  from (select user_id from public.user_stats where user_id > r.users_to order by user_id limit p_users) next;
+  from (select user_id from public.user_stats where user_id > v_round.users_to order by user_id limit p_users) next;
   if v_users is null then
     -- One board of everybody, or many of spaces.
     select coalesce(min(board_id) filter (where space_id is null), max(board_id)) into v_boards
-    from (select board_id, space_id from public.leaderboards where board_id > r.boards_to order by board_id
+    from (select board_id, space_id from public.leaderboards where board_id > v_round.boards_to order by board_id
           limit 1 + p_users / 4) next;
   end if;
-  select coalesce(jsonb_object_agg(invariant, n), '{}') into r.violations from (
+  select coalesce(jsonb_object_agg(invariant, n), '{}') into v_round.violations from (
     select invariant, sum(n) as n from (
-      select key as invariant, value::bigint as n from jsonb_each_text(r.violations)
+      select key as invariant, value::bigint as n from jsonb_each_text(v_round.violations)
       union all
-      select invariant, 1 from internal.violations_of_users(r.users_to, v_users)
+      select invariant, 1 from internal.violations_of_users(v_round.users_to, v_users)
       union all
-      select invariant, 1 from internal.violations_of_boards(r.boards_to, v_boards)
+      select invariant, 1 from internal.violations_of_boards(v_round.boards_to, v_boards)
     ) found group by invariant
   ) counted;
-  r.users_to := coalesce(v_users, r.users_to);
-  r.boards_to := coalesce(v_boards, r.boards_to);
-  r.over := v_users is null and v_boards is null;
-  update internal.invariant_round set began_at = r.began_at, users_to = r.users_to, boards_to = r.boards_to,
-    over = r.over, violations = r.violations;
-  return jsonb_build_object('checked', true, 'over', r.over, 'violations', r.violations);
+  v_round.users_to := coalesce(v_users, v_round.users_to);
+  v_round.boards_to := coalesce(v_boards, v_round.boards_to);
+  v_round.over := v_users is null and v_boards is null;
+  update internal.invariant_round set began_at = v_round.began_at, users_to = v_round.users_to,
+    boards_to = v_round.boards_to, over = v_round.over, violations = v_round.violations;
+  return jsonb_build_object('checked', true, 'over', v_round.over, 'violations', v_round.violations);
 end $$;
+comment on function public.check_next_invariants is 'Check the next part of the database for violations of invariants.';
 
 select internal.lock_down();

@@ -11,9 +11,17 @@ from typing import Any
 
 import pytest
 
-from resilience import MemoryStore, RateLimiter
+from health.operations import authentication
+from local.backends import Backends
+from resilience import MemoryStore, RateLimiter, health_checker
 from studysync.telemetry.logging import app_logger
-from tests.support.clock import DatabaseClock
+from testing.client import Operator
+from testing.clock import DatabaseClock
+
+QUESTIONS = ["detailed", "dependencies", "metrics", "slow-requests", "errors", "circuits"]
+
+
+ORDERS = ["clear-cache", "reset-metrics", "clear-errors", "circuits/database/reset", "circuits/database/open?seconds=1"]
 
 
 @pytest.fixture
@@ -61,8 +69,24 @@ def logged() -> Iterator[Lines]:
 @pytest.fixture
 def no_wrong_tokens(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each test may show wrong operator tokens of its own."""
-    from health.operations import authentication
-
     monkeypatch.setattr(
         authentication, "wrong_tokens", RateLimiter(per_minute=1000, name="operators", store=MemoryStore())
     )
+
+
+@pytest.fixture
+def closed_circuits(backends: Backends) -> Iterator[None]:
+    """Nothing of a test's doing stays."""
+    from studysync.db.client import breaker
+
+    yield
+    breaker.reset()
+    health_checker.unregister_check("nothing")  # forgets the last report
+
+
+def ask(operator: Operator, path: str, status: int = 200, **options: Any) -> dict[str, Any]:
+    """Return what an operator is told."""
+    response = operator.get(f"/health/{path}", **options)
+    assert response.status_code == status, response.text
+    data: dict[str, Any] = response.json().get("data", {})
+    return data

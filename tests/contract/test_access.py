@@ -15,12 +15,16 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from local.backends import Backends
-from tests.support.client import Api, Student, assert_problem, openapi
+from testing.client import Api, Student, assert_problem, openapi
 
 PUBLIC = {
     ("POST", "/api/auth/register"),
     ("POST", "/api/auth/login"),
     ("POST", "/api/auth/refresh"),
+    ("POST", "/api/auth/password/forgot"),
+    ("POST", "/api/auth/password/reset"),
+    ("POST", "/api/auth/email/confirm"),
+    ("POST", "/api/auth/email/resend"),
     ("GET", "/health"),
     ("GET", "/health/liveness"),
     ("GET", "/health/readiness"),
@@ -68,7 +72,7 @@ def test_public_routes_need_no_token(api: Api, method: str, path: str) -> None:
 def _claims(backends: Backends, student: Student, **changes: Any) -> dict[str, Any]:
     now = int(time.time())
     claims = {
-        "iss": backends.environment["SUPABASE_AUTH_URL"], "sub": student.user_id, "aud": "authenticated",
+        "iss": f"{backends.project.url}/auth/v1", "sub": student.user_id, "aud": "authenticated",
         "role": "authenticated", "iat": now, "exp": now + 3600,
     }  # fmt: skip
     return {key: value for key, value in {**claims, **changes}.items() if value is not None}
@@ -87,8 +91,8 @@ def _resigned(token: str, claims: dict[str, Any], key: Any, algorithm: str) -> s
 @pytest.mark.parametrize("case", ["none", "None", "other key", "public key as secret", "service role", "anon", "empty"])
 def test_forged_tokens_are_refused(api: Api, backends: Backends, student: Student, case: str) -> None:
     """A token that Supabase Auth did not sign for a user is a 401."""
-    claims, environment = _claims(backends, student), backends.environment
-    jwks = api.run(_jwks(environment["SUPABASE_AUTH_URL"]))
+    claims = _claims(backends, student)
+    jwks = api.run(_jwks(f"{backends.project.url}/auth/v1"))
     public_key = jwt.PyJWK.from_dict(jwks["keys"][0]).key
     pem = public_key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
     token = {
@@ -96,8 +100,8 @@ def test_forged_tokens_are_refused(api: Api, backends: Backends, student: Studen
         "None": lambda: _unsigned(claims, {"alg": "None", "kid": jwks["keys"][0]["kid"]}),
         "other key": lambda: _resigned(student.token, claims, ec.generate_private_key(ec.SECP256R1()), "ES256"),
         "public key as secret": lambda: _hs256(claims, pem, jwks["keys"][0]["kid"]),
-        "service role": lambda: environment["SUPABASE_SERVICE_ROLE_KEY"],
-        "anon": lambda: environment["SUPABASE_ANON_KEY"],
+        "service role": lambda: backends.keys.service_role_key,
+        "anon": lambda: backends.keys.anon_key,
         "empty": lambda: " ",
     }[case]()
     assert_problem(api.get("/api/users/me", token=token), 401, "AUTHENTICATION_ERROR")

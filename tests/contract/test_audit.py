@@ -8,9 +8,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.support.client import Api, Student, assert_problem
-from tests.support.clock import DatabaseClock
-from tests.support.offline import life, send
+from testing.client import Api, Student, assert_problem
+from testing.clock import DatabaseClock
+from testing.offline import life, send
 
 
 def trail(student: Student) -> list[tuple[str, str, bool, dict[str, Any]]]:

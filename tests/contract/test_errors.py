@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.client import Api, Student, assert_problem
+from testing.client import Api, Student, assert_problem
 
 START = "/api/sessions/start"
 JSON = {"Content-Type": "application/json"}

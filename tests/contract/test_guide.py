@@ -11,9 +11,9 @@ import pytest
 
 import resilience
 from local.backends import Backends
-from tests.support.client import openapi
-from tests.support.examples import DOCS, examples, run
-from tests.support.outages import reconnect
+from testing.client import openapi
+from testing.examples import DOCS, examples, run
+from testing.outages import reconnect
 
 
 @pytest.fixture

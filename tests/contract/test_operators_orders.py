@@ -9,9 +9,9 @@ from typing import Any
 import psycopg
 import pytest
 
+from testing.client import Api, Operator, Student, assert_problem
+from testing.clock import DatabaseClock
 from tests.contract.conftest import Lines
-from tests.support.client import Api, Operator, Student, assert_problem
-from tests.support.clock import DatabaseClock
 
 Sql = psycopg.Connection[Any]
 WHY = "forged sessions"

@@ -10,8 +10,8 @@ import psycopg
 import pytest
 
 from studysync.web import response_size
-from tests.support.client import Api, Student
-from tests.support.offline import life, send
+from testing.client import Api, Student
+from testing.offline import life, send
 
 LAMBDA_BYTES = 6 * 1024 * 1024
 

@@ -9,9 +9,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.support.client import Student, assert_problem
-from tests.support.clock import DatabaseClock
-from tests.support.offline import MINUTE, codes, event, life, send
+from testing.client import Student, assert_problem
+from testing.clock import DatabaseClock
+from testing.offline import MINUTE, codes, event, life, send
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 

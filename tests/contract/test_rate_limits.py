@@ -14,8 +14,10 @@ import pytest
 from local.backends import Backends
 from studysync.settings import get_settings
 from studysync.web.app import create_app
-from tests.support.client import Api, Student, assert_problem
-from users.auth import breaker
+from testing.client import Api, Student, assert_problem
+from users.auth_client import breaker
+
+pytestmark = pytest.mark.own_servers
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 
 from gamification.service import backfill_badges
 from sync.service import purge_sync_events
-from tests.support.client import Api
+from testing.client import Api
 
 
 @pytest.mark.parametrize("work", [backfill_badges, purge_sync_events], ids=lambda work: work.__name__)

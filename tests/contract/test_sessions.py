@@ -9,8 +9,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.support.client import Api, Student, assert_problem
-from tests.support.clock import DatabaseClock
+from testing.client import Api, Student, assert_problem
+from testing.clock import DatabaseClock
 
 
 def total_xp(student: Student) -> int:

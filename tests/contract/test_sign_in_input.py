@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.client import Api, Student, assert_problem
-from users.auth import breaker
+from testing.client import Api, Student, assert_problem
+from users.auth_client import breaker
 
 HALF = "\\ud800"  # in JSON: half of a pair of surrogates
 JSON = {"Content-Type": "application/json"}
@@ -46,5 +46,5 @@ def test_a_sign_in_speaks_for_nobody_else(api: Api, student: Student, field: str
     token = api.post("/api/auth/login", right).json()["data"]["refresh_token"]
     refused = api.post("/api/auth/refresh", {"refresh_token": token, field: str(uuid.uuid4())})
     assert_problem(refused, 403, "AUTHORIZATION_ERROR")
-    new = {"username": f"n_{uuid.uuid4().hex[:12]}", "email": f"{uuid.uuid4().hex}@x.yy", "password": "password1"}
+    new = {"username": f"n_{uuid.uuid4().hex[:12]}", "email": f"{uuid.uuid4().hex}@x.yy", "password": "analytical1"}
     assert_problem(api.post("/api/auth/register", {**new, field: ""}), 403, "AUTHORIZATION_ERROR")

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.client import Api, Student, assert_problem
-from tests.support.spaces import create, join, members
+from testing.client import Api, Student, assert_problem
+from testing.spaces import create, join, members
 
 
 def test_a_private_space_does_not_exist_for_outsiders(api: Api, student: Student) -> None:
@@ -86,15 +86,17 @@ MATRIX: list[tuple[str, str, dict[str, Any], list[int]]] = [
 @pytest.mark.parametrize(("method", "path", "options", "expected"), MATRIX, ids=str)
 def test_who_may_do_what(api: Api, method: str, path: str, options: dict[str, Any], expected: list[int]) -> None:
     """The whole matrix of roles and actions, each on a space of its own."""
+    cast = [api.student() for _ in range(3)]
     for role, status in zip(ROLES, expected, strict=True):
-        response = _as(api, role, method, path, options)
+        response = _as(cast, role, method, path, options)
         assert response.status_code == status, (role, method, path, response.text)
         if status == 403:
             assert_problem(response, 403, "AUTHORIZATION_ERROR")
 
 
-def _as(api: Api, role: str, method: str, path: str, options: dict[str, Any]) -> Any:
-    owner, target, moderator, actor = (api.student() for _ in range(4))
+def _as(cast: list[Student], role: str, method: str, path: str, options: dict[str, Any]) -> Any:
+    owner, target, moderator = cast
+    api, actor = owner.api, owner.api.student()
     space = create(owner)
     base = f"/api/spaces/{space['space_id']}"
     for student in (target, moderator, actor):

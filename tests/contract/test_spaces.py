@@ -9,10 +9,12 @@ import psycopg
 import pytest
 
 from resilience import cache_manager
-from tests.support.client import Api, Student, assert_problem
-from tests.support.clock import DatabaseClock
-from tests.support.spaces import create, join, members
-from tests.support.timeline import completed_session
+from testing.client import Api, Student, assert_problem
+from testing.clock import DatabaseClock
+from testing.spaces import create, join, members
+from testing.timeline import completed_session
+
+pytestmark = pytest.mark.slow
 
 
 def test_the_life_of_a_space(api: Api, student: Student) -> None:

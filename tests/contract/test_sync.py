@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 import pytest
 
 from studysync.telemetry import metrics
-from tests.support.client import Api, Student, assert_problem
-from tests.support.clock import DatabaseClock
-from tests.support.offline import MINUTE, codes, event, life, send, xp
+from testing.client import Api, Student, assert_problem
+from testing.clock import DatabaseClock
+from testing.offline import MINUTE, codes, event, life, send, xp
 
 
 def test_a_week_offline_pays_as_online(student: Student, noon: datetime) -> None:

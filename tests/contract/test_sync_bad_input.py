@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.client import Api, Student, assert_problem
-from tests.support.offline import codes, event, life, send
+from testing.client import Api, Student, assert_problem
+from testing.offline import codes, event, life, send
 
 
 def test_one_bad_event_never_blocks_the_rest(student: Student, noon: datetime) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from tests.support.client import Api, Student, assert_problem
-from tests.support.cursors import sealed
-from tests.support.offline import MINUTE, life, send
+from testing.client import Api, Student, assert_problem
+from testing.cursors import sealed
+from testing.offline import MINUTE, life, send
 
 
 def catch_up(student: Student, cursor: str | None = None, limit: int = 3) -> tuple[list[dict[str, Any]], str]:

@@ -10,9 +10,9 @@ import psycopg
 import pytest
 
 from studysync.settings import get_settings
-from tests.support.client import Api, Student
-from tests.support.clock import DatabaseClock
-from tests.support.offline import MINUTE, life, send, xp
+from testing.client import Api, Student
+from testing.clock import DatabaseClock
+from testing.offline import MINUTE, life, send, xp
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tests.support.client import Api, Student, assert_problem
-from tests.support.clock import DatabaseClock
-from tests.support.offline import MINUTE, codes, event, life, send, xp
+from testing.client import Api, Student, assert_problem
+from testing.clock import DatabaseClock
+from testing.offline import MINUTE, codes, event, life, send, xp
 
 
 @pytest.fixture(autouse=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import uuid
 from datetime import UTC, datetime, timedelta
 
-from tests.support.client import Api, Student
-from tests.support.clock import DatabaseClock
-from tests.support.offline import MINUTE, codes, event, life, send, xp
+from testing.client import Api, Student
+from testing.clock import DatabaseClock
+from testing.offline import MINUTE, codes, event, life, send, xp
 
 
 def test_time_is_the_clients_corrected_by_sent_at(student: Student, noon: datetime, clock: DatabaseClock) -> None:

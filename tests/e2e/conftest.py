@@ -1,6 +1,6 @@
 """The whole local stack, started as a person starts it, on ports of its own.
 
-With E2E_PROJECT=real over the Supabase project that SUPABASE_URL and SUPABASE_SERVICE_ROLE_KEY name, hosted or from
+With E2E_PROJECT=real over the Supabase project that SUPABASE_URL and SUPABASE_SECRET_KEY name, hosted or from
 `supabase start`, whose migrations are applied; it is left with the accounts that the tests made.
 
 With E2E_URL against a deployed stack, as a client sees it: what looks behind the gateway is skipped, and says so.
@@ -75,12 +75,12 @@ class Deployed(Stack):
         pytest.skip("runs a schedule by hand, which a deployed stack does not allow")
 
 
-def start_stack(home: Path, output: Path) -> Stack:
-    """Start the stack on `home` and wait until it answers."""
-    # Other tests of this process may have a project of their own in the environment; this stack brings its own.
+def start_stack(home: Path, output: Path, **variables: str) -> Stack:
+    """Start the stack on `home`, with these variables, and wait until it answers."""
+    # The project that a shell may point at is used where that is asked for; otherwise the stack brings its own.
     left_out = ("AWS_", "RESILIENCE_", *(() if os.environ.get("E2E_PROJECT") == "real" else ("SUPABASE_",)))
     own = {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
-    environment = {**own, "PYTHONPATH": str(ROOT)}
+    environment = {**own, "PYTHONPATH": str(ROOT), "AUTH_RATE_LIMITS": "off", **variables}
     with output.open("wb") as log:
         command = [sys.executable, "-m", "local", "serve", "--port", "0", "--home", str(home)]
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT)

@@ -18,6 +18,8 @@ import pytest
 
 from tests.e2e.conftest import Stack, start_stack
 
+pytestmark = pytest.mark.slow
+
 HERE = Path(__file__).parent / "fuzz"
 OPERATOR_TOKEN = "the fuzzer's operator token, a long one"
 MINUTES = float(os.environ.get("FUZZ_MINUTES", "0"))
@@ -39,7 +41,7 @@ def fuzzed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 def _register(stack: Stack) -> str:
     name = f"f_{uuid.uuid4().hex[:16]}"
     with stack.client() as http:
-        body = {"username": name, "email": f"{name}@example.com", "password": "password1"}
+        body = {"username": name, "email": f"{name}@example.com", "password": "analytical1"}
         response = http.post("/api/auth/register", json=body)
         assert response.status_code == 201, response.text
         token = str(response.json()["data"]["token"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import uuid
@@ -21,9 +22,15 @@ def walk(stack: Stack, name: str) -> str:
     return re.sub(r"\bada\b", name, blocks.replace("http://localhost:8000", stack.facts["url"]))
 
 
-def typed(script: str) -> subprocess.CompletedProcess[str]:
+def typed(script: str, *, proxy: str = "") -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        ["bash", "-eu"], input=f"TOKEN=\n{script}", capture_output=True, text=True, timeout=60, check=False
+        ["bash", "-eu"],
+        input=f"TOKEN=\n{script}",
+        env={**os.environ, "http_proxy": proxy, "no_proxy": "", "NO_PROXY": ""},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
 
 
@@ -34,10 +41,13 @@ def name() -> str:
 
 
 def test_the_walk_goes_as_printed(stack: Stack, name: str) -> None:
-    """Every request is answered with success, and the last one sent twice changes nothing."""
+    """Every request is answered with success, and the last one sent twice changes nothing.
+
+    Also with a proxy for the rest of the world, which answers nobody here.
+    """
     script = walk(stack, name)
     script += script[script.rindex("ask $API/api/sync/offline") :]
-    done = typed(script)
+    done = typed(script, proxy="http://127.0.0.1:9")
     assert done.returncode == 0, done.stdout + done.stderr
     answers = [json.loads(line) for line in done.stdout.splitlines()]
     assert len(answers) == script.count("\nask ")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -15,6 +16,8 @@ import pytest
 
 from tests.e2e.conftest import Stack, start_stack
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def http(stack: Stack) -> Any:
@@ -24,7 +27,7 @@ def http(stack: Stack) -> Any:
 
 def register(http: httpx.Client) -> tuple[str, dict[str, str]]:
     name = f"e_{uuid.uuid4().hex[:16]}"
-    body = {"username": name, "email": f"{name}@example.com", "password": "password1"}
+    body = {"username": name, "email": f"{name}@example.com", "password": "analytical1"}
     response = http.post("/api/auth/register", json=body)
     assert response.status_code == 201, response.text
     data = response.json()["data"]
@@ -52,6 +55,22 @@ def test_a_student_registers_studies_and_earns(http: httpx.Client, stack: Stack)
     assert [e["event_type"] for e in ok(http.get(f"{path}/audit", headers=me))] == [
         "start", "heartbeat", "note", "complete",
     ]  # fmt: skip
+
+
+def test_a_forgotten_password_is_chosen_anew(http: httpx.Client, stack: Stack) -> None:
+    """With the link of the mail, which the local mailbox shows."""
+    user_id, me = register(http)
+    email = ok(http.get("/api/users/me", headers=me))["email"]
+    ok(http.post("/api/auth/password/forgot", json={"email": email}), 202)
+    site = stack.facts["environment"]["SUPABASE_URL"]
+    page = httpx.get(f"{site}/mailbox").text
+    found = re.search(rf'href="(/mailbox/[0-9]+\.eml)">[^<]*{re.escape(email)}', page)
+    assert found
+    token = re.search(r"reset\?token=([0-9a-f]+)", httpx.get(f"{site}{found[1]}").text)
+    assert token
+    body = {"token": token[1], "password": "battery staple 2"}
+    assert ok(http.post("/api/auth/password/reset", json=body))["user_id"] == user_id
+    ok(http.post("/api/auth/login", json={"email": email, "password": "battery staple 2"}))
 
 
 def test_students_meet_in_a_space(http: httpx.Client, stack: Stack) -> None:
@@ -207,7 +226,7 @@ def test_nothing_violates_the_invariants_and_no_secret_is_logged(stack: Stack) -
             assert connection.execute("select * from check_invariants()").fetchall() == []
     logs = "".join(path.read_text(errors="replace") for path in Path(facts["logs"]).rglob("*") if path.is_file())
     assert "session_completed" in logs
-    for secret in ("password1", "@example.com", "eyJhbGciOi", facts["environment"]["SUPABASE_SERVICE_ROLE_KEY"]):
+    for secret in ("analytical1", "@example.com", "eyJhbGciOi", facts["environment"]["SUPABASE_SECRET_KEY"]):
         assert secret not in logs
 
 

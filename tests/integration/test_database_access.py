@@ -14,7 +14,7 @@ import psycopg
 import pytest
 
 from local.backends import Backends
-from tests.support.client import Api, Student
+from testing.client import Api, Student
 
 # Tables, partitioned and foreign ones, views, materialised views: whatever PostgREST would show by its name.
 TABLES = """select relname from pg_class where relnamespace = 'public'::regnamespace
@@ -39,7 +39,7 @@ def students(api: Api) -> list[Student]:
 
 def _ask(backends: Backends, method: str, path: str, token: str | None, **options: Any) -> httpx.Response:
     headers = {"Authorization": f"Bearer {token}"} if token else {}
-    return httpx.request(method, backends.environment["SUPABASE_REST_URL"] + path, headers=headers, **options)
+    return httpx.request(method, backends.project.postgrest.url + path, headers=headers, **options)
 
 
 def _names(sql: psycopg.Connection[Any], query: str) -> list[str]:
@@ -55,7 +55,7 @@ def test_no_table_is_read_past_the_api(
     links = [pair for row in sql.execute(LINKS).fetchall() for pair in ((row[0], row[1]), (row[1], row[0]))]
     paths = [f"/{table}" for table in _names(sql, TABLES)] + [f"/{a}?select=*,inner:{b}(*)" for a, b in links]
     for path in paths:
-        for token in (students[0].token, None, backends.environment["SUPABASE_ANON_KEY"]):
+        for token in (students[0].token, None, backends.keys.anon_key):
             response = _ask(backends, "GET", path, token)
             assert response.status_code in (300, 400, 401, 403), (path, response.text)
             assert "content-range" not in response.headers
@@ -95,8 +95,8 @@ def test_the_database_ends_what_nobody_waits_for(backends: Backends, sql: psycop
     sql.execute("create function public.slow() returns void language sql as $$ select pg_catalog.pg_sleep(20) $$")
     try:
         sql.execute("notify pgrst, 'reload schema'")
-        headers = {"Authorization": f"Bearer {backends.environment['SUPABASE_SERVICE_ROLE_KEY']}"}
-        url = backends.environment["SUPABASE_REST_URL"] + "/rpc/slow"
+        headers = {"Authorization": f"Bearer {backends.keys.service_role_key}"}
+        url = backends.project.postgrest.url + "/rpc/slow"
         while (response := httpx.post(url, headers=headers, json={}, timeout=10)).status_code == 404:
             continue
         assert response.json()["code"] == "57014"
@@ -156,10 +156,10 @@ def test_no_other_schema_is_shown(backends: Backends, sql: psycopg.Connection[An
     for schema in _names(sql, SCHEMAS):
         for method, path, header in (
             ("GET", "/users", "Accept-Profile"),
-            ("POST", "/rpc/finish_session", "Content-Profile"),
+            ("POST", "/rpc/record_completion", "Content-Profile"),
         ):
             headers = {"Authorization": f"Bearer {students[0].token}", header: schema}
-            url = backends.environment["SUPABASE_REST_URL"] + path
+            url = backends.project.postgrest.url + path
             response = httpx.request(method, url, headers=headers, **({"json": {}} if method == "POST" else {}))
             assert response.status_code == 406, (schema, response.text)
 
@@ -169,7 +169,7 @@ def test_functions_are_not_called_by_reading(
 ) -> None:
     """A function is refused with GET as well, and with the anon key."""
     for function in _names(sql, FUNCTIONS):
-        for token in (students[0].token, backends.environment["SUPABASE_ANON_KEY"]):
+        for token in (students[0].token, backends.keys.anon_key):
             assert _ask(backends, "GET", f"/rpc/{function}", token).status_code in (401, 403, 404, 405), function
 
 
@@ -184,4 +184,4 @@ def test_a_token_does_not_choose_its_role(backends: Backends, students: list[Stu
         assert _ask(backends, "GET", "/profiles", token).status_code == 401
     # A role in the headers is none either.
     headers = {"Authorization": f"Bearer {students[0].token}", "Role": "service_role", "X-Role": "service_role"}
-    assert httpx.get(f"{backends.environment['SUPABASE_REST_URL']}/profiles", headers=headers).status_code == 403
+    assert httpx.get(f"{backends.project.postgrest.url}/profiles", headers=headers).status_code == 403

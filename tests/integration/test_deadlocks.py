@@ -20,10 +20,10 @@ from psycopg.types.json import Jsonb
 
 from local.backends import Backends
 from sync.events import read_event
+from testing.account import session
+from testing.clock import DatabaseClock
+from testing.timeline import violations
 from tests.integration.test_space_rules import make_accounts, make_spaces
-from tests.support.account import session
-from tests.support.clock import DatabaseClock
-from tests.support.timeline import violations
 
 ROUNDS = int(os.environ.get("DEADLOCK_ROUNDS", "1"))
 NOW = datetime(2033, 6, 15, 12, tzinfo=UTC)

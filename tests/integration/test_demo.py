@@ -11,8 +11,8 @@ import pytest
 
 from local.backends import Backends
 from local.demo import Term, load_term, violations
-from tests.support.client import Api
-from tests.support.timeline import completed_session
+from testing.client import Api
+from testing.timeline import completed_session
 
 
 def test_a_term_obeys_every_invariant_and_students_go_on_from_it(

@@ -10,14 +10,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from local.backends import Backends
-from tests.support.client import Api
-from tests.support.model import Calendar, Session
-from tests.support.model import Student as ModelStudent
-from tests.support.timeline import completed_session, violations
+from testing.client import Api
+from testing.model import Calendar, Session
+from testing.model import Student as ModelStudent
+from testing.timeline import completed_session, violations
 
 ZONES = ["UTC", "Europe/Berlin", "America/Los_Angeles", "Pacific/Apia"]
 START = datetime(2028, 2, 20, tzinfo=UTC)  # around a leap day
@@ -30,6 +31,7 @@ arrivals = st.lists(
 )
 
 
+@pytest.mark.properties
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(arrivals=arrivals, seed=st.randoms(use_true_random=False))
 def test_the_database_and_the_model_agree(

@@ -81,7 +81,20 @@ def test_the_whole_life_of_an_account(hosted: psycopg.Connection[Any]) -> None:
     outcome = _call(hosted, "complete_session", user_id, session_id=session_id, mode="soft")
     assert (outcome["xp_awarded"], outcome["new_badges"]) == (1, ["first_session"])
     assert hosted.execute("select * from check_invariants()").fetchall() == []
-    assert _call(hosted, "delete_account", user_id)["deleted"] is True
+    hosted.execute("set role supabase_auth_admin")
+    row = hosted.execute(
+        "insert into auth.sessions (id, user_id, created_at) values (%s, %s, now()) returning id::text",
+        [str(uuid.uuid4()), user_id],
+    ).fetchone()
+    hosted.execute("reset role")
+    assert row is not None
+    hosted.execute("set role service_role")
+    described = (
+        "select describe_auth_session(%s, %s, 'Phone'), jsonb_array_length(export_account(%s, null, null, 100)) > 5"
+    )
+    assert hosted.execute(described, [user_id, row[0], user_id]).fetchone() == ("", True)
+    hosted.execute("reset role")
+    assert _call(hosted, "delete_account", user_id, auth_session=row[0], verified=False)["deleted"] is True
     assert hosted.execute("select count(*) from auth.users where id = %s", [user_id]).fetchone() == (0,)
     assert hosted.execute("select count(*) from spaces where space_id = %s", [space_id]).fetchone() == (0,)
 

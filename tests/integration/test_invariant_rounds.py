@@ -10,9 +10,11 @@ import psycopg
 import pytest
 
 from studysync.telemetry import metrics
-from tests.support.client import Api, Student
-from tests.support.clock import DatabaseClock
-from tests.support.timeline import violations
+from testing.client import Api, Student
+from testing.clock import DatabaseClock
+from testing.timeline import violations
+
+pytestmark = pytest.mark.properties
 
 WRONG_TOTAL = "total_xp = sum of the ledger"
 

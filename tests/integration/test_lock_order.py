@@ -13,8 +13,8 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from local.backends import Backends
+from testing.timeline import violations
 from tests.integration.test_space_rules import BROKEN_SPACES, make_accounts, make_spaces
-from tests.support.timeline import violations
 
 Work = Callable[[psycopg.Connection[Any]], object]
 ROUNDS = 25
@@ -103,7 +103,7 @@ def test_silent_sessions_are_closed_while_spaces_change_hands(dsn: str, sql: psy
             sql.execute(
                 """insert into study_sessions
                      (session_id, user_id, duration_minutes, started_at, last_activity_at, progress)
-                   select %s, %s, 25, at, at, internal.first_progress(at)
+                   select %s, %s, 25, at, at, internal.initial_progress(at)
                    from (select internal.clock() - %s * interval '1 minute' as at) began""",
                 [uuid.uuid4(), user, minutes],
             )
@@ -134,7 +134,8 @@ def test_a_ban_waits_for_who_is_paid_there(dsn: str, sql: psycopg.Connection[Any
         member = "select from space_members where space_id = %s and user_id = %s for key share"
         return connection.execute(member, [space, guest])
 
-    assert during(dsn, sql, "select internal.keep_space(%s)", [space], ban, "select remove_member(%", pay) == []
+    lock = "select internal.lock_space_against_deletion(%s)"
+    assert during(dsn, sql, lock, [space], ban, "select remove_member(%", pay) == []
     assert sql.execute("select from space_members where user_id = %s", [guest]).fetchall() == []
 
 

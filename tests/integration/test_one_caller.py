@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from studysync.db.client import breaker, database
-from tests.support.client import Api, Student, assert_problem
+from testing.client import Api, Student, assert_problem
 
 
 @pytest.fixture

@@ -12,8 +12,10 @@ import pytest
 
 from local.backends import Backends
 from resilience import cache_manager
-from tests.support.client import Api, Student, assert_problem
-from tests.support.outages import reconnect
+from testing.client import Api, Student, assert_problem
+from testing.outages import reconnect
+
+pytestmark = [pytest.mark.own_servers, pytest.mark.slow]
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = 20) -> None:
@@ -28,7 +30,7 @@ def wait_until(condition: Callable[[], bool], seconds: float = 20) -> None:
 def circuits() -> Iterator[None]:
     """Closed circuits before and after the test."""
     from studysync.db.client import breaker as database
-    from users.auth import breaker as auth
+    from users.auth_client import breaker as auth
 
     yield
     database.reset()
@@ -79,7 +81,7 @@ def test_postgresql_is_killed_and_comes_back(backends: Backends, student: Studen
 @pytest.mark.usefixtures("circuits")
 def test_sign_in_is_down_alone(api: Api, backends: Backends, student: Student) -> None:
     """Without Supabase Auth nobody signs in, and everybody who has goes on."""
-    from users.auth import breaker
+    from users.auth_client import breaker
 
     login = {"email": student.email, "password": student.password}
     backends.project.auth.kill()

@@ -10,6 +10,8 @@ import pytest
 
 from local.backends import Backends
 
+pytestmark = pytest.mark.slow
+
 FEW, MANY = 8_000, 40_000
 # Nearly all names begin alike, and display names in other scripts, too.
 USERS = """
@@ -162,8 +164,8 @@ def test_every_step_is_by_an_index(databases: dict[int, psycopg.Connection[Any]]
     connection = databases[MANY]
     calls = [
         ("users_by_username('user_', 'user_2', 51)", "profiles"), ("users_by_display_name('李', '', 51)", "profiles"),
-        ("users_by_letters('user_7777', '', 51)", "profiles"), ("newest_spaces(now(), null, 51)", "spaces"),
-        ("spaces_that_begin('study', 51)", "spaces"), ("spaces_with_letters('group 7777')", "spaces"),
+        ("users_by_trigrams('user_7777', '', 51)", "profiles"), ("newest_spaces(now(), null, 51)", "spaces"),
+        ("spaces_by_prefix('study', 51)", "spaces"), ("spaces_by_trigrams('group 7777')", "spaces"),
     ]  # fmt: skip
     for call, table in calls:
         connection.execute("select pg_stat_force_next_flush()")

@@ -10,10 +10,10 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.support.account import MINUTE, Account, beats, session
-from tests.support.clock import DatabaseClock
-from tests.support.offline import event
-from tests.support.timeline import violations
+from testing.account import MINUTE, Account, beats, session
+from testing.clock import DatabaseClock
+from testing.offline import event
+from testing.timeline import violations
 
 TEN = datetime(2033, 6, 15, 10, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -10,10 +10,10 @@ import psycopg
 import pytest
 
 from studysync.settings import get_settings
-from tests.support.client import Api, Student, assert_problem
-from tests.support.clock import DatabaseClock
-from tests.support.spaces import create, join
-from tests.support.timeline import completed_session, record, violations
+from testing.client import Api, Student, assert_problem
+from testing.clock import DatabaseClock
+from testing.spaces import create, join
+from testing.timeline import completed_session, record, violations
 
 
 def close_silent_sessions(api: Api) -> dict[str, int]:
@@ -200,7 +200,7 @@ def score(
     session_id = uuid.uuid4()
     sql.execute(
         """insert into study_sessions (session_id, user_id, duration_minutes, started_at, last_activity_at, progress)
-           values (%(id)s, %(user)s, 60, %(at)s, %(at)s, internal.first_progress(%(at)s))""",
+           values (%(id)s, %(user)s, 60, %(at)s, %(at)s, internal.initial_progress(%(at)s))""",
         {"id": session_id, "user": student.user_id, "at": start},
     )
     for second, claim in zip(beats, claimed or beats, strict=True):

@@ -11,10 +11,10 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from sessions.service import close_silent_sessions
-from tests.support.client import Api, Student
-from tests.support.clock import DatabaseClock
-from tests.support.offline import MINUTE, codes, event, life, send
-from tests.support.timeline import violations
+from testing.client import Api, Student
+from testing.clock import DatabaseClock
+from testing.offline import MINUTE, codes, event, life, send
+from testing.timeline import violations
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 BYTES_AN_HOUR = 2048  # what an hour of study may leave in the database a day later, indexes included

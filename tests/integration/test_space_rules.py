@@ -15,8 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from local.backends import Backends
-from tests.support.client import Api
-from tests.support.timeline import completed_session, violations
+from testing.client import Api
+from testing.timeline import completed_session, violations
 
 BROKEN_SPACES = """
 select s.space_id, s.member_count, count(m.*), count(m.*) filter (where m.role = 'owner') from spaces s
@@ -88,6 +88,7 @@ def make_spaces(connection: psycopg.Connection[Any], owners: list[str]) -> list[
     return spaces
 
 
+@pytest.mark.properties
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=steps)
 def test_any_sequence_leaves_one_owner(sql: psycopg.Connection[Any], steps: list[tuple[str, int, int, int]]) -> None:

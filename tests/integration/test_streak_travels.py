@@ -9,10 +9,10 @@ from zoneinfo import available_timezones
 import psycopg
 import pytest
 
-from tests.support.account import MINUTE, Account, session
-from tests.support.clock import DatabaseClock
-from tests.support.model import DAY, HOUR, Calendar, zone_info
-from tests.support.timeline import violations
+from testing.account import MINUTE, Account, session
+from testing.clock import DatabaseClock
+from testing.model import DAY, HOUR, Calendar, zone_info
+from testing.timeline import violations
 
 NOON = datetime(2033, 6, 15, 12, tzinfo=UTC)
 

@@ -10,10 +10,10 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.support.account import MINUTE, Account, beats, session
-from tests.support.clock import DatabaseClock
-from tests.support.offline import event
-from tests.support.timeline import violations
+from testing.account import MINUTE, Account, beats, session
+from testing.clock import DatabaseClock
+from testing.offline import event
+from testing.timeline import violations
 
 TEN = datetime(2033, 6, 15, 10, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -214,7 +214,7 @@ def test_many_sessions_left_open_slow_no_batch_down(account: Account, sql: psyco
     sql.execute(
         """insert into study_sessions (session_id, user_id, duration_minutes, started_at, last_activity_at, replayed,
              background, progress)
-           select gen_random_uuid(), %s, 720, at, at, true, true, internal.first_progress(at)
+           select gen_random_uuid(), %s, 720, at, at, true, true, internal.initial_progress(at)
            from generate_series(1, 1500) n, lateral (select %s - n * interval '1 minute' as at) began""",
         [account.user_id, TEN],
     )

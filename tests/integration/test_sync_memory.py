@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 
-from tests.support.client import Student
+from testing.client import Student
 
 WARM_UP, BATCHES, EVENTS = 12, 60, 200
 PYTHON_BYTES = 512 * 1024  # one kept batch in thirty would be more

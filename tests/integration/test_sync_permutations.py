@@ -14,10 +14,10 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.support.account import MINUTE, Account, Event
-from tests.support.clock import DatabaseClock
-from tests.support.histories import state_of
-from tests.support.offline import event
+from testing.account import MINUTE, Account, Event
+from testing.clock import DatabaseClock
+from testing.histories import state_of
+from testing.offline import event
 
 AT_MOST = int(os.environ.get("PERMUTED_EVENTS", "4"))
 START = datetime(2033, 6, 14, 23, 50, tzinfo=UTC)  # a Tuesday, ten minutes before midnight

@@ -14,10 +14,10 @@ import psycopg
 import pytest
 
 from local.backends import Backends
-from tests.support.account import Account
-from tests.support.clock import DatabaseClock
-from tests.support.histories import History, differences, make_account, play, state_by_model, state_of
-from tests.support.timeline import violations
+from testing.account import Account
+from testing.clock import DatabaseClock
+from testing.histories import History, differences, make_account, play, state_by_model, state_of
+from testing.timeline import violations
 
 SCHEDULES = int(os.environ.get("SCHEDULES", "80"))
 FIRST = int(os.environ.get("FIRST_SCHEDULE", "0"))

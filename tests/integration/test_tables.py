@@ -5,10 +5,11 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
+import psycopg
 import pytest
 
 from studysync.compat.tables import Tables
-from tests.support.client import Api, Student
+from testing.client import Api, Student
 
 
 @pytest.fixture(scope="module")
@@ -97,3 +98,30 @@ def test_changes_of_everything_are_refused(tables: Tables) -> None:
         tables.update("badges", {"name": "all"}, {})
     with pytest.raises(ValueError, match="filter"):
         tables.delete("badges", {})
+
+
+@pytest.mark.parametrize(
+    ("options", "wanted"),
+    [
+        ({}, 1502),
+        ({"order": "-expires_at"}, 1502),
+        ({"columns": ("key",)}, 1502),
+        ({"limit": 1200}, 1200),
+        ({"limit": 7}, 7),
+    ],
+    ids=str,
+)
+def test_the_most_rows_of_one_answer_are_not_the_end(
+    api: Api, tables: Tables, student: Student, sql: psycopg.Connection[Any], options: dict[str, Any], wanted: int
+) -> None:
+    """PostgREST gives 1,000 rows at once; all that were asked for come, each once, in the order asked for."""
+    sql.execute(
+        "insert into idempotency_keys (user_id, key, fingerprint, response, expires_at) "
+        "select %s, n::text, '', '1', now() + n %% 3 * interval '1 day' from generate_series(1, 1502) n",
+        [student.user_id],
+    )
+    rows = api.run(tables.fetch_async("idempotency_keys", {"eq_user_id": student.user_id}, **options))
+    assert len({row["key"] for row in rows}) == len(rows) == wanted
+    if "order" in options:
+        times = [row["expires_at"] for row in rows]
+        assert times == sorted(times, reverse=True)

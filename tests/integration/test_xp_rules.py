@@ -12,9 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.support.client import Api
-from tests.support.model import Calendar, Session, Student, length
-from tests.support.timeline import record
+from testing.client import Api
+from testing.model import Calendar, Session, Student, length
+from testing.timeline import record
 
 EPOCH = datetime(2024, 2, 25, tzinfo=UTC)  # a leap day and, in the zones below, clock changes are near
 CREDITED = "select internal.credited_seconds(progress, started_at, %s) from study_sessions where session_id = %s"
@@ -77,7 +77,7 @@ arrivals = st.lists(
     max_size=40,
     unique_by=lambda arrival: arrival[0],
 )
-PAY = """select internal.pay_session(
+PAY = """select internal.award_session(
   %(user)s, %(session)s, null, %(before)s::text::tstzmultirange, %(after)s::text::tstzmultirange, %(ended)s)"""
 
 
@@ -174,7 +174,7 @@ def _session(connection: psycopg.Connection[Any], user_id: str) -> uuid.UUID:
     session_id = uuid.uuid4()
     connection.execute(
         """insert into study_sessions (session_id, user_id, duration_minutes, started_at, last_activity_at, progress)
-           values (%(id)s, %(user)s, 60, %(at)s, %(at)s, internal.first_progress(%(at)s))""",
+           values (%(id)s, %(user)s, 60, %(at)s, %(at)s, internal.initial_progress(%(at)s))""",
         {"id": session_id, "user": user_id, "at": EPOCH},
     )
     return session_id

@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
-from tests.security.requests import ALL, WITH_BODY, Operation
-from tests.support.client import Api, Student, assert_problem, openapi
+from testing.client import Api, Student, assert_problem, openapi
+from testing.operations import ALL, WITH_BODY, Operation
+
+pytestmark = pytest.mark.slow
 
 JSON = {"Content-Type": "application/json"}
 LARGEST_ERROR = 16 * 1024

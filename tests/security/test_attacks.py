@@ -13,6 +13,8 @@ from benchmarks.attacks.beside import bystander
 from benchmarks.attacks.program import ATTACKS, LIMITS, Statuses, attack, attackers
 from benchmarks.load.stack import Stack, running
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:

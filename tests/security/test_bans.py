@@ -8,8 +8,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.support.client import Api, Student, assert_problem
-from tests.support.spaces import create, join
+from testing.client import Api, Student, assert_problem
+from testing.spaces import create, join
 
 READABLE = """select c.oid::regclass::text from pg_class c, pg_roles r
               where c.relnamespace = 'internal'::regnamespace and r.rolname in ('anon', 'authenticated', 'service_role')
@@ -18,7 +18,7 @@ READABLE = """select c.oid::regclass::text from pg_class c, pg_roles r
 
 def register(api: Api, email: str) -> Student:
     """A new account with this address."""
-    body = {"username": f"b_{uuid.uuid4().hex[:16]}", "email": email, "password": "password1"}
+    body = {"username": f"b_{uuid.uuid4().hex[:16]}", "email": email, "password": "analytical1"}
     response = api.post("/api/auth/register", body)
     assert response.status_code == 201, response.text
     data = response.json()["data"]

@@ -8,8 +8,10 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.security.requests import ALL, PROTECTED, WITH_BODY, Operation, resolved
-from tests.support.client import Api, Student, assert_problem
+from testing.client import Api, Student, assert_problem
+from testing.operations import ALL, PROTECTED, WITH_BODY, Operation, resolved
+
+pytestmark = pytest.mark.slow
 
 JSON = {"Content-Type": "application/json"}
 # Columns of the tables, claims of tokens, and what frameworks are known to take.

@@ -14,11 +14,11 @@ from psycopg import sql as statement
 
 from local.backends import Backends
 from resilience import cache_manager
+from testing.client import Api, Student
+from testing.clock import DatabaseClock
+from testing.offline import life, send
+from testing.spaces import create, join
 from tests.security.test_bans import change_address
-from tests.support.client import Api, Student
-from tests.support.clock import DatabaseClock
-from tests.support.offline import life, send
-from tests.support.spaces import create, join
 
 SECURITY = (Path(__file__).parents[2] / "SECURITY.md").read_text(encoding="utf-8")
 COLUMNS = """select n.nspname, c.relname, a.attname from pg_class c

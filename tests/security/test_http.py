@@ -13,7 +13,7 @@ from starlette.types import Message
 from local.gateway.cors import decorate, preflight
 from local.gateway.responses import HttpResponse
 from local.template import Template
-from tests.support.client import Api, Student, assert_problem
+from testing.client import Api, Student, assert_problem
 
 ROOT = Path(__file__).parents[2]
 UNICODE = [b"\xe2\x80\xa8X-Evil: 1", "\u560a\u560dX-Evil: 1".encode()]

@@ -13,9 +13,11 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.security.requests import PROTECTED, WITH_BODY, Operation, resolved
-from tests.support.client import Api, Student
-from tests.support.timeline import violations
+from testing.client import Api, Student
+from testing.operations import PROTECTED, WITH_BODY, Operation, resolved
+from testing.timeline import violations
+
+pytestmark = pytest.mark.slow
 
 SQL = [
     "' or '1'='1",

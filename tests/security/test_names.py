@@ -11,11 +11,11 @@ import httpx
 import psycopg
 import pytest
 
-from tests.support.client import Api, Student, assert_problem, openapi
+from testing.client import Api, Student, assert_problem, openapi
 
 
 def register(api: Api, username: str) -> httpx.Response:
-    body = {"username": username, "email": f"{uuid.uuid4().hex}@example.test", "password": "password1"}
+    body = {"username": username, "email": f"{uuid.uuid4().hex}@example.test", "password": "analytical1"}
     return api.post("/api/auth/register", body)
 
 
@@ -63,7 +63,7 @@ def test_a_name_goes_to_one_of_20_look_alikes(api: Api) -> None:
     ours = mark()
     names = [f"{ours}_{n:05b}".translate(str.maketrans("01", "iI")) for n in range(20)]
     bodies = [
-        {"username": name, "email": f"{uuid.uuid4().hex}@example.test", "password": "password1"} for name in names
+        {"username": name, "email": f"{uuid.uuid4().hex}@example.test", "password": "analytical1"} for name in names
     ]
     answers = api.at_once([api.send("POST", "/api/auth/register", json=body) for body in bodies])
     assert sorted(answer.status_code for answer in answers) == [201] + [409] * 19

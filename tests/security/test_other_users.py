@@ -15,8 +15,8 @@ import httpx
 import psycopg
 import pytest
 
-from tests.security.requests import PROTECTED, WITH_BODY, Operation
-from tests.support.client import Api, Student, assert_problem
+from testing.client import Api, Student, assert_problem
+from testing.operations import PROTECTED, WITH_BODY, Operation
 
 # What students may know of each other (the contract); everything else of another user's is a 403 or a 404.
 PUBLIC = {

@@ -13,9 +13,9 @@ import pytest
 from local.backends import Backends
 from studysync.telemetry.error_tracker import error_tracker
 from studysync.telemetry.logging import app_logger
-from tests.support.browser import PROGRAM, Browser
-from tests.support.client import Api, Student
-from tests.support.served import served
+from testing.browser import PROGRAM, Browser
+from testing.client import Api, Student
+from testing.served import served
 
 PAGES = ("/health/dashboard", "/api/docs")
 SCRIPTS = sorted(Path(__file__).parents[2].glob("functions/health/operations/pages/*.js"))

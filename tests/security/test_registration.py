@@ -9,7 +9,7 @@ import jwt
 import psycopg
 
 from studysync.web.idempotency import fingerprint
-from tests.support.client import Api
+from testing.client import Api
 
 ADDRESS = "127.0.0.1"
 

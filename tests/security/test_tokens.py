@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from local.backends import Backends
-from tests.support.client import Api, Student, assert_problem
+from testing.client import Api, Student, assert_problem
 
 OTHER_PROJECT = ec.generate_private_key(ec.SECP256R1())
 
@@ -47,7 +47,7 @@ def claims(backends: Backends, student: Student) -> dict[str, Any]:
     """Claims as Supabase Auth makes them."""
     now = int(time.time())
     return {
-        "iss": backends.environment["SUPABASE_AUTH_URL"], "sub": student.user_id, "aud": "authenticated",
+        "iss": f"{backends.project.url}/auth/v1", "sub": student.user_id, "aud": "authenticated",
         "role": "authenticated", "iat": now, "exp": now + 3600,
     }  # fmt: skip
 

@@ -18,7 +18,7 @@ from studysync.errors import forbidden, unauthenticated
 from studysync.settings import get_settings
 from studysync.web.rate_limits import Allowance, Attempt, network_of
 
-wrong_tokens = RateLimiter(per_minute=10, per_hour=60, name="operators")
+wrong_tokens = RateLimiter(per_minute=10, per_hour=60, name="operators", block=1)
 _bearer = HTTPBearer(auto_error=False, scheme_name="operatorToken", description="The token of an operator.")
 
 

@@ -7,7 +7,7 @@ they know. Both are worth a warning, neither takes the service down.
 from __future__ import annotations
 
 from health.operations.system import cpu, disk, memory
-from health.service import FIRST_CONTACT_SECONDS, ask_database
+from health.service import FIRST_CONTACT_SECONDS, ping_database
 from resilience import DynamoStore, default_store, health_checker, shared_circuits_async
 from studysync.db.transport import http_client
 from studysync.settings import get_settings
@@ -16,6 +16,8 @@ DEPENDENCIES = ("database", "auth", "dynamodb")
 HIGH_PERCENT = 90.0
 BUSY_PERCENT = 98.0
 _SECONDS = 1.0
+_OTHERS_SECONDS = 3.0
+"""A new environment loads, connects and reads certificates first, perhaps on a processor that has much to do."""
 
 
 class UnhealthyError(Exception):
@@ -23,7 +25,7 @@ class UnhealthyError(Exception):
 
 
 async def _database() -> str:
-    await ask_database(_SECONDS)
+    await ping_database(_SECONDS)
     return "The database answers."
 
 
@@ -76,4 +78,4 @@ def register() -> None:
         ("disk", _disk),
         ("cpu", _cpu),
     ):
-        health_checker.register_check(name, check, timeout=_SECONDS, critical=False)
+        health_checker.register_check(name, check, timeout=_OTHERS_SECONDS, critical=False)

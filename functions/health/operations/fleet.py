@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from resilience import CheckResult, CircuitState, FleetReport, Performance, SharedCircuit
+from resilience import CheckResult, CircuitState, EnvironmentReport, FleetReport, Performance, SharedCircuit
 
 METHODS = ("GET ", "POST ", "PATCH ", "PUT ", "DELETE ", "HEAD ", "OPTIONS ", "OTHER ")
 Figures = Mapping[str, float]
@@ -55,6 +55,7 @@ def metrics(report: FleetReport, window: int) -> dict[str, Any]:
     named = sorted(report.names.values(), key=lambda each: -each.count)
     return {
         "window_minutes": window,
+        "step_minutes": report.step_minutes,
         "environments": report.environments,
         "complete": report.complete,
         "endpoints": [endpoint(each) for each in named if is_endpoint(each.name)],
@@ -62,6 +63,20 @@ def metrics(report: FleetReport, window: int) -> dict[str, Any]:
         "minutes": [{"at": moment(minute.at), **timing(minute.figures)} for minute in report.minutes],
         "cache": cache(report.reports.get("cache", ())),
         "pool": pool(report.reports.get("pool", ())),
+    }
+
+
+def environment(report: EnvironmentReport) -> dict[str, Any]:
+    """Return one execution environment."""
+    return {
+        "id": report.id,
+        "service": report.about.get("service", ""),
+        "version": report.about.get("version", ""),
+        "last_seen": moment(report.last_seen),
+        **timing(report.figures),
+        "connections": int(report.reports.get("pool", {}).get("active", 0)),
+        "waiting": int(report.reports.get("pool", {}).get("waiting", 0)),
+        "cache_entries": int(report.reports.get("cache", {}).get("entries", 0)),
     }
 
 

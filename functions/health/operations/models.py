@@ -1,11 +1,12 @@
-"""What operators are shown (docs/contract.md: "Health and operations"). Times in milliseconds unless named otherwise."""
+"""Responses for operators (docs/contract.md: "Health and operations"). Durations are in milliseconds by default."""
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Literal
 
 from pydantic import BaseModel, Field
+
+from studysync.fields import UtcDatetime
 
 Status = Literal["pass", "warn", "fail"]
 CircuitStateName = Literal["closed", "open", "half_open"]
@@ -20,41 +21,41 @@ class Check(BaseModel):
 
 
 class Dependencies(BaseModel):
-    """What the service stands on."""
+    """The dependencies of the service."""
 
     status: Status
     checks: dict[str, Check]
-    checked_at: datetime
+    checked_at: UtcDatetime
 
 
 class CircuitChange(BaseModel):
     """One change of a circuit."""
 
-    at: datetime
+    at: UtcDatetime
     state: CircuitStateName
     reason: str
 
 
 class Circuit(BaseModel):
-    """A circuit as the fleet knows it."""
+    """The state of a circuit in the fleet."""
 
     name: str
     state: CircuitStateName
     reason: str
-    opens: int = Field(description="How often it opened without closing between.")
+    opens: int = Field(description="How often it opened without closing in between.")
     retry_after_seconds: float
-    forced: bool = Field(description="Opened by hand, until it is reset.")
-    since: datetime | None = Field(description="When it left the closed state, in which it has not been since.")
+    forced: bool = Field(description="Opened manually, until it is reset.")
+    since: UtcDatetime | None = Field(description="When it left the closed state, in which it has not been since.")
     history: list[CircuitChange] = Field(
-        description="Its last changes, oldest first; an outage that lasts is told from its beginning."
+        description="Its last changes, oldest first; a current outage from its beginning."
     )
-    history_complete: bool = Field(description="False: there may have been changes before those.")
+    history_complete: bool = Field(description="False if there may have been earlier changes.")
 
 
 class Circuits(BaseModel):
     """All circuits."""
 
-    complete: bool = Field(description="False: DynamoDB does not answer, and this is what one environment knows.")
+    complete: bool = Field(description="False if DynamoDB does not answer; then this covers only one environment.")
     circuits: list[Circuit]
 
 
@@ -82,7 +83,7 @@ class System(BaseModel):
 
 
 class Detailed(Dependencies):
-    """Everything that was checked; `warn`: degraded, and still serving."""
+    """The results of all checks. `warn` means degraded, but still serving."""
 
     version: str
     function_version: str
@@ -93,7 +94,7 @@ class Detailed(Dependencies):
 
 
 class Endpoint(BaseModel):
-    """One endpoint, or one kind of call to a dependency, over the window."""
+    """An endpoint, or a kind of call to a dependency, over the window."""
 
     name: str
     requests: int
@@ -104,13 +105,13 @@ class Endpoint(BaseModel):
     p95_ms: float
     p99_ms: float
     max_ms: float
-    slow: int = Field(description="Of them, those over a second.")
+    slow: int = Field(description="The number of requests over a second.")
 
 
 class Minute(BaseModel):
-    """All endpoints of one minute, health's own left out."""
+    """All endpoints in one minute (or ten, see `step_minutes`), except health's own."""
 
-    at: datetime
+    at: UtcDatetime
     requests: int
     errors: int
     average_ms: float
@@ -120,7 +121,7 @@ class Minute(BaseModel):
 
 
 class CacheFigures(BaseModel):
-    """The caches of all environments together, since each began."""
+    """The caches of all environments combined, since each started."""
 
     hit_rate: float
     hits: int
@@ -133,7 +134,7 @@ class CacheFigures(BaseModel):
 
 
 class PoolFigures(BaseModel):
-    """The connection pools of all environments together."""
+    """The connection pools of all environments combined."""
 
     active: int
     limit: int
@@ -145,18 +146,71 @@ class PoolFigures(BaseModel):
     environments: int
 
 
+class Mark(BaseModel):
+    """A deployment or an operator's action, for charts."""
+
+    at: UtcDatetime
+    kind: Literal["deployment", "order"]
+    text: str = Field(description="The functions and versions, or the action.")
+    who: str | None = Field(description="The operator who requested the action.")
+
+
 class Metrics(BaseModel):
-    """What the fleet measured."""
+    """The metrics of the fleet."""
 
     window_minutes: int
-    environments: int
-    complete: bool = Field(description="False: DynamoDB does not answer, and this is what one environment knows.")
+    step_minutes: int = Field(description="The length of each entry of `minutes`: 10 in windows over an hour.")
+    environments: int = Field(description="At most those of the last hour.")
+    complete: bool = Field(description="False if DynamoDB does not answer; then this covers only one environment.")
     endpoints: list[Endpoint]
     dependencies: list[Endpoint]
     minutes: list[Minute]
+    marks: list[Mark] = Field(description="Deployments and operators' actions in this window, oldest first.")
     cache: CacheFigures
     pool: PoolFigures
     circuits: list[Circuit]
+
+
+class Environment(BaseModel):
+    """An execution environment: a running copy of a function."""
+
+    id: str
+    service: str = Field(description="Its function: `users`, `sessions` and so on.")
+    version: str
+    last_seen: UtcDatetime = Field(description="The minute of its last call.")
+    requests: int
+    errors: int
+    average_ms: float
+    p50_ms: float
+    p95_ms: float
+    p99_ms: float
+    connections: int = Field(description="Database connections in use when it last wrote its metrics.")
+    waiting: int
+    cache_entries: int
+
+
+class Environments(BaseModel):
+    """The execution environments of the last 15 minutes, busiest first."""
+
+    window_minutes: int
+    complete: bool = Field(description="False if DynamoDB does not answer; then this covers only one environment.")
+    environments: list[Environment]
+
+
+class Alarm(BaseModel):
+    """An alarm of the stack."""
+
+    name: str
+    state: Literal["ALARM", "INSUFFICIENT_DATA", "OK"]
+    since: UtcDatetime
+    description: str
+
+
+class Alarms(BaseModel):
+    """The stack's alarms, raised ones first."""
+
+    available: bool = Field(description="False if CloudWatch is not available, as on the local stack.")
+    alarms: list[Alarm]
 
 
 class SlowRequest(BaseModel):
@@ -164,15 +218,18 @@ class SlowRequest(BaseModel):
 
     name: str
     seconds: float
-    at: datetime
+    at: UtcDatetime
     failed: bool
+    request_id: str
+    log_url: str | None = Field(description="A query of Logs Insights for its lines; null on the local stack.")
 
 
 class SlowRequests(BaseModel):
-    """The slowest requests of the last quarter of an hour, slowest first."""
+    """The slowest requests of a window, slowest first, except health's own."""
 
+    window_minutes: int
     threshold_seconds: float
-    recorded_from_seconds: float = Field(description="Faster ones are never listed, whatever the threshold.")
+    recorded_from_seconds: float = Field(description="Faster requests are never listed, whatever the threshold.")
     complete: bool
     requests: list[SlowRequest]
 
@@ -180,23 +237,24 @@ class SlowRequests(BaseModel):
 class SeenError(BaseModel):
     """One kind of error."""
 
-    consequence: bool = Field(description="It only says that something is known to be down; look at the others first.")
+    consequence: bool = Field(description="A consequence of a known outage; look at the other errors first.")
 
     fingerprint: str
     error_type: str
-    message: str = Field(description="Without the numbers and ids in it; never an exception's own text.")
+    message: str = Field(description="The message without numbers and ids; never an exception's own text.")
     where: str
     count: int
-    first_seen: datetime
-    last_seen: datetime
-    request_id: str = Field(description="Of the last one, to find it in the logs.")
+    first_seen: UtcDatetime
+    last_seen: UtcDatetime
+    request_id: str = Field(description="The id of the last request with this error, to find it in the logs.")
+    log_url: str | None = Field(description="A query of Logs Insights for its lines; null on the local stack.")
 
 
 class Errors(BaseModel):
     """The errors of the last 24 hours: causes before consequences, the most frequent first."""
 
     complete: bool
-    log: str = Field(description="Where to look for a request id: a query for Logs Insights, locally a file.")
+    log: str = Field(description="Where to look for a request id: a Logs Insights query, or a file on the local stack.")
     total_errors: int
     unique_errors: int
     errors_by_type: dict[str, int]
@@ -204,6 +262,6 @@ class Errors(BaseModel):
 
 
 class Done(BaseModel):
-    """An operator's action. Busy environments follow within five seconds, idle ones with their second request."""
+    """An operator's action. Busy environments apply it within five seconds, idle ones with their second request."""
 
     done: Literal[True] = True

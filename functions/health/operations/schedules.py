@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from resilience import performance_monitor
 from studysync.aws.schedules import end_of_run, in_steps, purge
 from studysync.db.client import database
 from studysync.telemetry.logging import app_logger
@@ -39,3 +40,15 @@ async def purge_trails() -> int:
     """
     until = end_of_run()
     return await purge("purge_audit_log", until=until) + await purge("purge_space_activity", until=until)
+
+
+async def roll_up_metrics() -> int:
+    """Keep the figures of the last ten minutes of the fleet for a day; the schedule calls it.
+
+    Returns:
+        How many times of ten minutes were written.
+
+    Raises:
+        StoreError: DynamoDB does not answer.
+    """
+    return await performance_monitor.roll_up_async()

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from typing import Any
 
-from health.operations import checks, fleet, system
+from health.operations import checks, fleet, logs, marks, system
 from resilience import (
     CircuitState,
     HealthReport,
@@ -30,6 +31,8 @@ from studysync.telemetry.audit import audit_logger
 from studysync.telemetry.error_tracker import error_tracker, shown, summary
 
 WINDOW_MINUTES = 15
+LONGEST_WINDOW_MINUTES = 24 * 60
+_MOST_SLOW = 100
 VERSION = "1.0.0"
 CIRCUITS = ("auth", "database")
 """Circuits that are always shown; others once they have opened."""
@@ -81,22 +84,43 @@ def _checked(report: HealthReport) -> dict[str, Any]:
 
 async def metrics(minutes: int = WINDOW_MINUTES) -> dict[str, Any]:
     """Return what the fleet measured in the last minutes."""
+    since = time.time() - 60 * minutes
     report = await performance_monitor.fleet_async(minutes, charted=fleet.is_traffic)
-    return {**fleet.metrics(report, minutes), "circuits": await _circuits()}
+    found = [*marks.deployments(report.seen, since), *await marks.orders(since)]
+    shown = [{**mark, "at": fleet.moment(mark["at"])} for mark in sorted(found, key=lambda mark: float(mark["at"]))]
+    return {**fleet.metrics(report, minutes), "marks": shown, "circuits": await _circuits()}
 
 
-async def slow_requests(threshold: float) -> dict[str, Any]:
-    """Return the fleet's slowest requests over `threshold` seconds."""
-    report = await performance_monitor.fleet_async(WINDOW_MINUTES, slow=100)
+async def environments() -> dict[str, Any]:
+    """Return what each execution environment measured in the last quarter of an hour."""
+    found, complete = await performance_monitor.environments_async(WINDOW_MINUTES, charted=fleet.is_traffic)
     return {
+        "window_minutes": WINDOW_MINUTES,
+        "complete": complete,
+        "environments": [fleet.environment(e) for e in found],
+    }
+
+
+async def slow_requests(threshold: float, minutes: int = WINDOW_MINUTES) -> dict[str, Any]:
+    """Return the fleet's slowest requests over `threshold` seconds."""
+    report = await performance_monitor.fleet_async(minutes, slow=200)
+    return {
+        "window_minutes": minutes,
         "threshold_seconds": threshold,
         "recorded_from_seconds": performance_monitor.slow_seconds,
         "complete": report.complete,
         "requests": [
-            {"name": each.name, "seconds": each.seconds, "at": fleet.moment(each.at), "failed": each.failed}
+            {
+                "name": each.name,
+                "seconds": each.seconds,
+                "at": fleet.moment(each.at),
+                "failed": each.failed,
+                "request_id": each.detail,
+                "log_url": logs.link(each.detail, each.at),
+            }
             for each in report.slow
             if each.seconds > threshold and fleet.is_traffic(each.name)
-        ],
+        ][:_MOST_SLOW],
     }
 
 
@@ -104,13 +128,13 @@ async def errors(limit: int) -> dict[str, Any]:
     """Return the fleet's errors."""
     found, complete = await error_tracker.occurrences.fleet_async()
     kinds = sorted((_dated(shown(each)) for each in found), key=lambda each: bool(each["consequence"]))
-    log = os.environ.get("LOCAL_LOG") or "fields @timestamp, @message | filter request_id = '{request_id}'"
-    return {"complete": complete, "log": log, **summary(found), "errors": kinds[:limit]}
+    return {"complete": complete, "log": logs.place(), **summary(found), "errors": kinds[:limit]}
 
 
 def _dated(error: dict[str, Any]) -> dict[str, Any]:
     times = {name: fleet.moment(error[name]) for name in ("first_seen", "last_seen")}
-    return {**error, **times, "consequence": error["error_type"] in CONSEQUENCES}
+    log_url = logs.link(error["request_id"], error["last_seen"])
+    return {**error, **times, "log_url": log_url, "consequence": error["error_type"] in CONSEQUENCES}
 
 
 async def circuits() -> dict[str, Any]:
@@ -141,13 +165,13 @@ async def reset_circuit(operator: str, name: str) -> None:
         ApiError: NOT_FOUND; SERVICE_UNAVAILABLE, DynamoDB does not answer.
     """
     await _require_circuit(name)
-    _operated(operator, "reset_circuit", name, reached=await reset_circuit_async(name))
+    await _operated(operator, "reset_circuit", name, reached=await reset_circuit_async(name))
 
 
 async def open_circuit(operator: str, name: str, seconds: float | None) -> None:
     """Open a circuit in every environment; see `reset_circuit`. Without `seconds` it stays open until it is reset."""
     await _require_circuit(name)
-    _operated(operator, "open_circuit", name, reached=await force_open_async(name, seconds))
+    await _operated(operator, "open_circuit", name, reached=await force_open_async(name, seconds))
 
 
 async def _require_circuit(name: str) -> None:
@@ -157,20 +181,20 @@ async def _require_circuit(name: str) -> None:
 
 async def clear_cache(operator: str) -> None:
     """Empty the caches of every environment. Raises as `reset_circuit`."""
-    _operated(operator, "clear_cache", "all", reached=await cache_manager.clear_async())
+    await _operated(operator, "clear_cache", "all", reached=await cache_manager.clear_async())
 
 
 async def reset_metrics(operator: str) -> None:
     """Begin to measure anew in every environment. Raises as `reset_circuit`."""
-    _operated(operator, "reset_metrics", "all", reached=await performance_monitor.reset_async())
+    await _operated(operator, "reset_metrics", "all", reached=await performance_monitor.reset_async())
 
 
 async def clear_errors(operator: str) -> None:
     """Forget the errors seen, in every environment. Raises as `reset_circuit`."""
-    _operated(operator, "clear_errors", "all", reached=await error_tracker.occurrences.clear_async())
+    await _operated(operator, "clear_errors", "all", reached=await error_tracker.occurrences.clear_async())
 
 
-def _operated(operator: str, operation: str, what: str, *, reached: bool) -> None:
+async def _operated(operator: str, operation: str, what: str, *, reached: bool) -> None:
     audit_logger.log_data_modification(
         user_id=f"operator:{operator}",
         resource_type="operations",
@@ -178,5 +202,6 @@ def _operated(operator: str, operation: str, what: str, *, reached: bool) -> Non
         operation=operation,
         success=reached,
     )
+    await marks.record_order(operator, operation, "" if what == "all" else what)
     if not reached:
         raise unavailable("DynamoDB does not answer: only the environment that took the order followed it.", 5)

@@ -1,4 +1,4 @@
-"""What is known of the request and the invocation at hand, for whoever has them not as an argument."""
+"""The context of the current request and invocation, for code that does not receive it as an argument."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _XRAY = re.compile(r"Root=1-([0-9a-f]{8})-([0-9a-f]{24});(?:.*;)?Parent=([0-9a-f
 
 @dataclass(frozen=True, slots=True)
 class Invocation:
-    """One invocation of the function.
+    """An invocation of the function.
 
     Attributes:
-        start: ``cold``, the first of a process that imported everything; ``restored``, the first of a copy of a
-            snapshot; ``warm``, any other.
-        aws_request_id: as Lambda's REPORT line names it; empty outside Lambda.
-        gateway_request_id: as the access log names the request; empty where there is none.
-        traceparent: the trace of X-Ray that it belongs to, as W3C spells it; ``None``: none.
+        start: ``cold``, the first of a new process; ``restored``, the first of a copy of a snapshot; ``warm``, any
+            other.
+        aws_request_id: the id in Lambda's REPORT line; empty outside Lambda.
+        gateway_request_id: the request's id in the access log; empty if there is none.
+        traceparent: the X-Ray trace that it belongs to, in W3C format, or ``None``.
     """
 
     start: str
@@ -38,16 +38,17 @@ class Invocation:
 
 @dataclass(slots=True)
 class RequestContext:
-    """One request.
+    """A request.
 
     Attributes:
-        request_id: the client's own when it sent a sane one, else the gateway's, else made here.
-        method, path: as received; `path` never holds the query.
-        address: where the connection comes from; ``None`` when the server does not say.
-        traceparent: the client's trace (W3C), else that of X-Ray, passed on to whoever is called; ``None``: none.
+        request_id: the client's own if it sent a valid one, else the gateway's, else generated here.
+        method, path: as received; `path` never includes the query.
+        address: the address of the connection; ``None`` if the server does not report it.
+        user_agent: the client's User-Agent, or ``None``.
+        traceparent: the client's trace (W3C), else that of X-Ray, propagated to dependencies; ``None`` without one.
         trace_id: that trace's id.
         user_id: the caller, once the token is verified; ``None`` before, and for anonymous calls.
-        route: the template of the route that the caller has asked, set with `user_id`.
+        route: the template of the requested route, set with `user_id`.
         started: on `time.perf_counter`'s clock, in seconds.
     """
 
@@ -55,6 +56,7 @@ class RequestContext:
     method: str
     path: str
     address: str | None = None
+    user_agent: str | None = None
     traceparent: str | None = None
     trace_id: str | None = None
     user_id: str | None = None
@@ -62,8 +64,16 @@ class RequestContext:
     started: float = field(default_factory=time.perf_counter)
 
     @property
+    def has_ip_address(self) -> bool:
+        """Whether `address` is one of IP, and not the name of a socket."""
+        try:
+            return bool(ip_address(self.address or ""))
+        except ValueError:
+            return False
+
+    @property
     def duration_seconds(self) -> float:
-        """Seconds since the request came in."""
+        """Seconds since the request arrived."""
         return time.perf_counter() - self.started
 
 
@@ -73,13 +83,13 @@ _next_start = "cold"
 
 
 def mark_restored() -> None:
-    """Have the next invocation be the first of a copy of a snapshot."""
+    """Mark the next invocation as the first of a copy of a snapshot."""
     global _next_start  # noqa: PLW0603 - one for the process
     _next_start = "restored"
 
 
 def begin_invocation(event: object, lambda_context: Any) -> Invocation:
-    """Make the context of an invocation from what Lambda gives a handler; either may be anything."""
+    """Create the context of an invocation from Lambda's event and context, which may have any shape."""
     global _next_start  # noqa: PLW0603
     details = event.get("requestContext") if isinstance(event, dict) else None
     gateway = details.get("requestId") if isinstance(details, dict) else None
@@ -96,28 +106,28 @@ def begin_invocation(event: object, lambda_context: Any) -> Invocation:
 
 
 def end_invocation() -> None:
-    """Forget the invocation at hand."""
+    """Clear the current invocation."""
     _invocation.set(None)
 
 
 def invocation() -> Invocation | None:
-    """Return the invocation at hand; ``None`` outside Lambda's handlers."""
+    """Return the current invocation; ``None`` outside Lambda's handlers."""
     return _invocation.get()
 
 
 def traceparent() -> str | None:
-    """Return the trace that a call made now belongs to; ``None``: none."""
+    """Return the trace for outgoing calls, or ``None``."""
     found = _current.get() or _invocation.get()
     return found.traceparent if found else None
 
 
 def request_context() -> RequestContext | None:
-    """Return the request at hand; ``None`` outside one (schedules, imports)."""
+    """Return the current request; ``None`` outside one (schedules, imports)."""
     return _current.get()
 
 
 def begin_request(scope: Scope, request_id: str | None, traceparent: str | None = None) -> RequestContext:
-    """Make the context of an ASGI request, with the ``X-Request-Id`` and ``traceparent`` that the client sent."""
+    """Create the context of an ASGI request, from the client's ``X-Request-Id`` and ``traceparent`` if it sent any."""
     sane = request_id is not None and _SANE_REQUEST_ID.fullmatch(request_id)
     client, invoked = scope.get("client"), _invocation.get()
     if traceparent is None or not _TRACEPARENT.fullmatch(traceparent):
@@ -136,7 +146,7 @@ def begin_request(scope: Scope, request_id: str | None, traceparent: str | None 
 
 
 def current_caller() -> str | None:
-    """Name who the request at hand belongs to: the user, else the address (of IPv6 the /64); ``None`` outside one."""
+    """Return who sent the current request: the user, else the address (IPv6: its /64); ``None`` outside one."""
     context = _current.get()
     if context is None:
         return None
@@ -154,9 +164,9 @@ def _network(address: str | None) -> str:
 
 
 def route_template(scope: Scope) -> str:
-    """Return the path of the matched route, ``/api/users/{user_id}``; a fixed word where none matched.
+    """Return the template of the matched route, ``/api/users/{user_id}``; a fixed word if none matched.
 
-    Names in logs and metrics come from here, so that they hold no ids and their number is bounded.
+    Logs and metrics use it, so that names contain no ids and their number is bounded.
     """
     route = scope.get("route")
     return getattr(route, "path", None) or "(no route)"

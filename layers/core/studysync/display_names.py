@@ -1,7 +1,7 @@
-"""Names that people choose to be shown by: any script and emoji, but nothing that only looks like somebody else's.
+"""Display names: any script and emoji, but nothing that imitates another name.
 
-The rules are those of Unicode's security mechanisms (UTS 39) as far as they need no tables of their own: the script of
-a letter is the first word of its name in the Unicode Character Database.
+The rules are those of Unicode's security mechanisms (UTS 39), as far as they need no tables: the script of a letter is
+the first word of its name in the Unicode Character Database.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from idna.core import valid_contextj
 _ZWNJ, _ZWJ = "\u200c", "\u200d"
 _EMOJI_STYLE = frozenset("\ufe0e\ufe0f")
 _KEYCAP = "\u20e3"
-# Marks and letters that show as nothing, though their category does not say so.
+# Marks and letters that are invisible, although their category does not say so.
 _BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
 _VARIATION_SELECTORS = re.compile("[\u180b-\u180d\u180f\ufe00-\ufe0f\U000e0100-\U000e01ef]")
-# What is reserved for characters that show as nothing, or for none at all: the rest of what our tables do not know yet
-# will be letters and emoji.
+# Ranges reserved for invisible characters or non-characters. Other characters unknown to our tables are probably newer
+# letters and emoji.
 _NEVER_SHOWN = re.compile("[\u2065\ufdd0-\ufdef\ufff0-\ufff8\U000e0000-\U000e0fff]")
-# The flags of England, Scotland and Wales are the only ones that are spelled with invisible letters.
+# Only the flags of England, Scotland and Wales are spelled with invisible characters.
 _FLAGS = re.compile("\U0001f3f4(?:" + "|".join(
     "".join(chr(0xE0000 + ord(letter)) for letter in region) for region in ("gbeng", "gbsct", "gbwls")
 ) + ")\U000e007f")  # fmt: skip
@@ -30,7 +30,7 @@ _TOGETHER = (
     frozenset({"CJK", "HANGUL", "LATIN"}),
     frozenset({"CJK", "BOPOMOFO", "LATIN"}),
 )
-# Letters of other scripts that show as Latin ones do.
+# Letters of other scripts that look like Latin letters.
 _LIKE_LATIN = frozenset("асԁеһіјӏорԛѕуԝхѵАВСЕНІЈКМОРԚЅТԜХҮѴαικνορυχΑΒΕΖΗΙΚΜΝΟΡΤΥΧօսոһ")
 
 
@@ -38,7 +38,7 @@ def clean_name(value: str) -> str:
     """Return `value` in Unicode NFKC with single spaces.
 
     Raises:
-        ValueError: it holds characters that cannot be seen, or a word that mixes scripts as no language does.
+        ValueError: it contains invisible characters, or a word that mixes scripts as no language does.
     """
     if any(unicodedata.category(char) in {"Cc", "Cs", "Zl", "Zp"} for char in value):
         raise ValueError("must not contain control characters")
@@ -50,12 +50,12 @@ def clean_name(value: str) -> str:
     if not all(len(each) == 1 or any(each <= together for together in _TOGETHER) for each in scripts):
         raise ValueError("must not mix letters of different scripts in one word")
     if {"LATIN"} in scripts and any(_LIKE_LATIN.issuperset(word) for word in words):
-        raise ValueError("must not have a word that looks like one in Latin letters")
+        raise ValueError("must not contain a word that looks like one in Latin letters")
     return name
 
 
 def one_spelling(value: str) -> str:
-    """Return `value` with plain letters for wide, styled and decomposed ones, and single spaces."""
+    """Return `value` with plain letters instead of wide, styled and decomposed ones, and single spaces."""
     return " ".join(unicodedata.normalize("NFKC", value).split())
 
 
@@ -77,7 +77,7 @@ def _is_invisible(name: str, place: int) -> bool:
 
 
 def _is_symbol(char: str) -> bool:
-    """Tell whether `char` is an emoji or another symbol, perhaps one that is newer than our tables."""
+    """Return whether `char` is an emoji or another symbol, possibly newer than our tables."""
     return char != "" and unicodedata.category(char) in {"So", "Sk", "Sm", "Cn"}
 
 
@@ -87,15 +87,15 @@ def _joins_emoji(name: str, place: int) -> bool:
 
 
 def _joins_letters(name: str, place: int) -> bool:
-    """Tell whether the joiner changes how the letters beside it are written, as Persian and Indic scripts need it."""
+    """Return whether the joiner affects the letters next to it, as Persian and Indic scripts require."""
     try:
         return valid_contextj(name, place)
-    except ValueError:  # beside a character that our tables do not know
+    except ValueError:  # next to a character unknown to our tables
         return False
 
 
 def _letters_only(name: str) -> str:
-    """Leave out what belongs to the letter before it, and modifiers such as the okina, which many scripts share."""
+    """Remove combining marks, and modifiers that many scripts share, such as the okina."""
     return "".join(char for char in name if unicodedata.category(char) not in {"Mn", "Mc", "Me", "Cf", "Lm"})
 
 

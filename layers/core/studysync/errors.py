@@ -1,12 +1,12 @@
-"""The errors of the contract: what is raised, and the one shape in which all of them leave (RFC 9457).
+"""The errors of the contract, and the single format in which they are returned (RFC 9457).
 
 The tree::
 
-    ApiError                  anything that a client is told, with status and error code
-    └── raised by name        bad_request, not_found, ... below: one function an error code
+    ApiError                  any error returned to a client, with status and error code
+    └── raised by name        bad_request, not_found, ... below: one function per error code
 
-Errors of the database that are meant for the client carry an SQLSTATE of their own, class ``SS``; ``DATABASE_ERRORS``
-is their only list. Whatever is not in it is a 500 whose text stays in the logs.
+Database errors meant for the client have an SQLSTATE of class ``SS``, all listed in ``DATABASE_ERRORS``. Anything not
+listed there is a 500, and its text is only logged.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from urllib.parse import quote
 
 
 class ErrorKind(NamedTuple):
-    """An error code of the contract and the HTTP status that goes with it."""
+    """An error code of the contract and its HTTP status."""
 
     status: int
     code: str
@@ -28,6 +28,7 @@ VALIDATION_ERROR = ErrorKind(400, "VALIDATION_ERROR")
 INVALID_JSON = ErrorKind(400, "INVALID_JSON")
 AUTHENTICATION_ERROR = ErrorKind(401, "AUTHENTICATION_ERROR")
 AUTHORIZATION_ERROR = ErrorKind(403, "AUTHORIZATION_ERROR")
+REAUTHENTICATION_REQUIRED = ErrorKind(403, "REAUTHENTICATION_REQUIRED")
 NOT_FOUND = ErrorKind(404, "NOT_FOUND")
 METHOD_NOT_ALLOWED = ErrorKind(405, "METHOD_NOT_ALLOWED")
 CONFLICT = ErrorKind(409, "CONFLICT")
@@ -54,6 +55,7 @@ DATABASE_ERRORS: Mapping[str, ErrorKind] = {
     "SS004": VALIDATION_ERROR,
     "SS005": IDEMPOTENCY_KEY_REUSED,
     "SS006": AUTHENTICATION_ERROR,
+    "SS007": REAUTHENTICATION_REQUIRED,
     "SS010": USER_ALREADY_EXISTS,
     "SS020": SESSION_ALREADY_ACTIVE,
     "SS021": SESSION_NOT_ACTIVE,
@@ -64,7 +66,7 @@ DATABASE_ERRORS: Mapping[str, ErrorKind] = {
     "SS041": SESSION_EVENT_LIMIT,
 }
 
-# What Starlette raises by status alone (no route, wrong method, unreadable body).
+# What Starlette raises by status only (no route, wrong method, unreadable body).
 HTTP_ERRORS: Mapping[int, ErrorKind] = {
     400: INVALID_JSON,
     404: NOT_FOUND,
@@ -75,23 +77,23 @@ HTTP_ERRORS: Mapping[int, ErrorKind] = {
 
 
 MAX_FIELD_ERRORS = 20
-"""How many wrong fields an error lists; it counts all of them."""
+"""The number of invalid fields that an error lists; it counts all of them."""
 MAX_MESSAGE = 300
-"""Characters of a message."""
+"""Maximum number of characters of a message."""
 MAX_LOCATION = 120
-"""Characters of a field's location, which may hold a name that the client made up."""
+"""Maximum number of characters of a field's location, which may contain a name that the client chose."""
 _MAX_INSTANCE = 256
-_IN_PATHS = "/:@!$&'()*+,;="  # what RFC 3986 lets stand in a path as it is, beside letters, digits and "-._~"
+_IN_PATHS = "/:@!$&'()*+,;="  # characters that RFC 3986 allows in a path unescaped, besides letters, digits and "-._~"
 
 
 class ApiError(Exception):
-    """An error that the client is told.
+    """An error that is returned to the client.
 
     Attributes:
         kind: status and error code.
-        message: one sentence for a person, without anything internal.
-        details: what a program can use, such as the id of the session that is in the way; ``None``: nothing.
-        headers: response headers that belong to the error, such as ``Retry-After``.
+        message: one sentence for people, without internal details.
+        details: data for programs, such as the id of the session that is active; ``None``: nothing.
+        headers: response headers of this error, such as ``Retry-After``.
     """
 
     def __init__(
@@ -109,25 +111,25 @@ class ApiError(Exception):
 
 
 def unauthenticated(message: str = "Authentication is required.") -> ApiError:
-    """401, with the challenge that RFC 6750 asks for."""
+    """Return a 401 with the challenge that RFC 6750 requires."""
     return ApiError(AUTHENTICATION_ERROR, message, headers={"WWW-Authenticate": "Bearer"})
 
 
 def forbidden(message: str = "You are not allowed to do this.") -> ApiError:
-    """403: known, and not allowed."""
+    """Return a 403: the caller is known, but not allowed to do this."""
     return ApiError(AUTHORIZATION_ERROR, message)
 
 
 def invalid(message: str, location: str) -> ApiError:
-    """400 for one field; `location` such as ``query.cursor``."""
+    """Return a 400 for one field; `location` such as ``query.cursor``."""
     return _invalid(message, [(location, message)], 1)
 
 
 def invalid_request(found: Sequence[Mapping[str, Any]], count: int) -> ApiError:
-    """400 for what pydantic found, by the names that it gives its errors, and how many there are."""
-    # Only where and what: the value itself may be a password.
+    """Return a 400 for pydantic's errors, and the total number of them."""
+    # Only the location and the reason: the value itself may be a password.
     fields = [(".".join(map(str, error["loc"])), str(error["msg"])) for error in found[:MAX_FIELD_ERRORS]]
-    return _invalid("The request is not valid.", fields, count)
+    return _invalid("The request is invalid.", fields, count)
 
 
 def _invalid(message: str, fields: Sequence[tuple[str, str]], count: int) -> ApiError:
@@ -142,12 +144,12 @@ def _invalid(message: str, fields: Sequence[tuple[str, str]], count: int) -> Api
 
 
 def shortened(text: str, characters: int) -> str:
-    """Return `text`, which may come from a client, without what is beyond so many characters."""
+    """Return `text`, which may come from a client, truncated to the given number of characters."""
     return text if len(text) <= characters else text[: characters - 1] + "…"
 
 
-def unavailable(message: str = "The service is unavailable for a moment.", retry_after: float = 1.0) -> ApiError:
-    """503 with ``Retry-After``, in seconds rounded up."""
+def unavailable(message: str = "The service is temporarily unavailable.", retry_after: float = 1.0) -> ApiError:
+    """Return a 503 with ``Retry-After``, in seconds rounded up."""
     return ApiError(SERVICE_UNAVAILABLE, message, headers={"Retry-After": str(max(1, -int(-retry_after // 1)))})
 
 
@@ -155,9 +157,9 @@ def problem(error: ApiError, *, instance: str, request_id: str) -> dict[str, Any
     """Return the body for `error`: an RFC 9457 problem with the fields that older clients read.
 
     Args:
-        error: what to tell.
-        instance: the path that was asked, decoded.
-        request_id: of the request.
+        error: the error to return.
+        instance: the requested path, decoded.
+        request_id: the id of the request.
     """
     message = shortened(error.message, MAX_MESSAGE)
     body: dict[str, Any] = {
@@ -177,6 +179,6 @@ def problem(error: ApiError, *, instance: str, request_id: str) -> dict[str, Any
 
 
 def _as_reference(path: str) -> str:
-    """Return `path` as a URI reference (RFC 3986); the beginning of a long one, a host in none."""
+    """Return `path` as a URI reference (RFC 3986), truncated; never one with a host."""
     path = quote(path[:_MAX_INSTANCE], safe=_IN_PATHS, errors="replace")
     return path.replace("//", "/%2F", 1) if path.startswith("//") else path

@@ -1,8 +1,8 @@
-"""Keys for what is sealed or hashed here, each for one purpose, derived from the secret that every function has.
+"""Encryption and keyed hashes, with one key per purpose, derived from a secret that every function has.
 
-They change when the service role key is changed, and nobody has to be told: cursors from before are not valid any more
-(a 400, and the client begins with the first page), counters of limits begin anew, lines in the log name the same text
-otherwise.
+Keys change with the first API key: rate limit counters restart, and logs use other names for the same text. Sealed
+content can be opened as long as the old key is still listed; afterwards cursors are invalid (a 400, and the client
+starts with the first page).
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import base64
 import binascii
 import hmac
 import secrets
+from contextlib import suppress
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -21,53 +22,57 @@ from studysync.settings import get_settings
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
-# Where there is no service role key; it must not be one that everybody can derive.
+# Used without an API key; it must not be derivable by everyone.
 _FALLBACK_SECRET = secrets.token_hex()
 _KEY_BYTES = 32
 _HASH_BYTES = 16
 
 
 def keyed_hash(purpose: str, text: str) -> str:
-    """Return 32 hexadecimal digits that stand for `text`, which nobody without the key can find by trying."""
+    """Return 32 hexadecimal digits that identify `text`; without the key, nobody can find it by guessing."""
     encoded = text.encode("utf-8", "surrogatepass")
-    return hmac.digest(_key(purpose), encoded, "sha256")[:_HASH_BYTES].hex()
+    return hmac.digest(_keys(purpose)[0], encoded, "sha256")[:_HASH_BYTES].hex()
 
 
 def seal(purpose: str, content: bytes, bound_to: tuple[str, ...]) -> str:
-    """Return `content` unreadable and unchangeable, in characters that a URL may hold.
+    """Return `content` encrypted and authenticated, in characters that are safe in a URL.
 
-    The same content sealed again is the same text, so that an answer which holds it keeps its ETag.
+    Sealing the same content again returns the same text, so that a response containing it keeps its ETag.
 
     Args:
-        purpose: the key.
+        purpose: selects the key.
         content: at least one byte.
-        bound_to: what `unseal` has to be given as well.
+        bound_to: must be the same in `unseal`.
     """
-    sealed = _cipher(_key(purpose)).encrypt(content, [each.encode() for each in bound_to])
+    sealed = _cipher(_keys(purpose)[0]).encrypt(content, [each.encode() for each in bound_to])
     return base64.urlsafe_b64encode(sealed).decode().rstrip("=")
 
 
 def unseal(purpose: str, text: str, bound_to: tuple[str, ...]) -> bytes:
-    """Return what was sealed.
+    """Return the content of a sealed text.
 
     Raises:
-        ValueError: it was not sealed by us, or for something else.
+        ValueError: it was not sealed by us, or is bound to something else.
     """
     from cryptography.exceptions import InvalidTag
 
     try:
         sealed = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-        return _cipher(_key(purpose)).decrypt(sealed, [each.encode() for each in bound_to])
-    except (InvalidTag, binascii.Error) as error:
+    except binascii.Error as error:
         raise ValueError("not sealed here") from error
+    for key in _keys(purpose):
+        with suppress(InvalidTag):
+            return _cipher(key).decrypt(sealed, [each.encode() for each in bound_to])
+    raise ValueError("not sealed here")
 
 
-def _key(purpose: str) -> bytes:
+def _keys(purpose: str) -> list[bytes]:
+    """Return the keys for each API key; the first one seals."""
     try:
-        secret = get_settings().supabase_service_role_key.get_secret_value()
+        secrets_listed = get_settings().api_keys
     except ValidationError:  # a process without a project, such as a tool
-        secret = ""
-    return _derived(secret or _FALLBACK_SECRET, purpose)
+        secrets_listed = ()
+    return [_derived(secret, purpose) for secret in secrets_listed or (_FALLBACK_SECRET,)]
 
 
 @lru_cache(maxsize=16)

@@ -1,7 +1,7 @@
-"""The secret, and what serves on while it cannot be read again.
+"""The secret, and the last value read while it cannot be read again.
 
-Failure policy: a copy of a snapshot, or a process whose next look is refused, goes on with what it had, and asks again
-a minute later; one that never had it answers 503, and asks again after a few seconds.
+Failure policy: a restored copy, or a process whose next read fails, continues with the last value and tries again after
+a minute. A process that never read it answers 503, and tries again after a few seconds.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from botocore.config import Config
 
 STALE_SECONDS = 60.0
-"""After which a process that serves with an old secret asks again."""
+"""How long a process uses an old secret before it reads again."""
 REFUSED_SECONDS = 5.0
-"""During which a process without any does not ask again."""
+"""How long a process without a secret waits before it reads again."""
 
 _log = logging.getLogger(__name__)
 _kept: dict[str, dict[str, Any]] = {}
@@ -27,7 +27,7 @@ _ask_again: dict[str, float] = {}
 
 
 def short_calls() -> Config:
-    """Return what keeps a Secrets Manager that hangs from using up a request's time."""
+    """Return a configuration that keeps a hanging Secrets Manager from using up a request's time."""
     from botocore.config import Config
 
     return Config(connect_timeout=1, read_timeout=2, retries={"total_max_attempts": 2})
@@ -36,10 +36,10 @@ def short_calls() -> Config:
 def read_with_fallback(
     name: str, read: Callable[[str], dict[str, Any]], clock: Callable[[], float] = time.monotonic
 ) -> dict[str, Any]:
-    """Return what `read` makes of the secret `name`, or what it made the last time.
+    """Return `read(name)`, or its last result if that fails.
 
     Raises:
-        ApiError: SERVICE_UNAVAILABLE, it cannot be read and never was.
+        ApiError: SERVICE_UNAVAILABLE, the secret cannot be read and never was.
     """
     wait = _ask_again.get(name, 0.0) - clock()
     if name not in _kept and wait > 0:
@@ -59,5 +59,5 @@ def read_with_fallback(
 
 
 def is_due(clock: Callable[[], float] = time.monotonic) -> bool:
-    """Whether an old secret has served long enough to ask for it again."""
+    """Return whether an old secret is due to be read again."""
     return any(name in _kept and when <= clock() for name, when in _ask_again.items())

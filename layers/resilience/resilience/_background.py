@@ -14,8 +14,8 @@ from collections.abc import Callable
 from concurrent.futures import Future, wait
 from typing import Any, Final, TypeVar
 
-from resilience._fork import renew_in_child
-from resilience._workers import Workers
+from resilience._fork import register_after_fork
+from resilience._thread_pool import DaemonThreadPool
 
 T = TypeVar("T")
 logger = logging.getLogger("resilience")
@@ -23,8 +23,8 @@ logger = logging.getLogger("resilience")
 _EXIT_SECONDS: Final = 1.0
 # Apart, so that callers' code that hangs never keeps a circuit from its store.
 _workers: Final = {
-    "store": Workers("resilience-store", 16),
-    "work": Workers("resilience-work", 8),
+    "store": DaemonThreadPool("resilience-store", 16),
+    "work": DaemonThreadPool("resilience-work", 8),
 }
 
 
@@ -33,10 +33,10 @@ class _UnderWay:
 
     def __init__(self) -> None:
         self.after_fork()
-        renew_in_child(self)
+        register_after_fork(self)
 
     def after_fork(self) -> None:
-        """See Renewable: the parent's work is the parent's."""
+        """See ForkAware: the parent's work is the parent's."""
         self.futures: set[Future[Any]] = set()
         self.tasks: set[asyncio.Task[Any]] = set()
 
@@ -44,7 +44,7 @@ class _UnderWay:
 _under_way: Final = _UnderWay()
 
 
-def soon(work: Callable[[], object], *, blocking: bool, kind: str = "store") -> None:
+def submit(work: Callable[[], object], *, blocking: bool, kind: str = "store") -> None:
     """Do the work without making the caller wait: in a thread when it may block, at once when it cannot."""
     if not blocking:
         _guarded(work)
@@ -73,7 +73,7 @@ async def run(work: Callable[[], T], *, blocking: bool, unclaimed: Callable[[T],
         raise
 
 
-def follow(task: asyncio.Task[Any]) -> None:
+def track(task: asyncio.Task[Any]) -> None:
     """Remember a task that nobody waits for until it is done; `settle` may wait for it."""
     tasks = _under_way.tasks
     tasks.add(task)
@@ -88,13 +88,8 @@ def settle(loop: asyncio.AbstractEventLoop, timeout: float) -> bool:
     return not loop.run_until_complete(asyncio.wait(waiting, timeout=timeout))[1]
 
 
-def in_event_loop() -> bool:
-    """Whether the caller runs inside an event loop, where nothing may block."""
-    return asyncio._get_running_loop() is not None  # noqa: SLF001 - the public way raises, at ten times the price
-
-
 def drain(timeout: float | None) -> bool:
-    """Wait for what `soon` started.
+    """Wait for what `submit` started.
 
     Returns:
         True when all of it ended within timeout seconds (None waits without limit).

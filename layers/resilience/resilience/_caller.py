@@ -6,9 +6,11 @@ The caller lives in a context variable, as the deadline does: set once a request
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Final
+
+from resilience._context import scoped
 
 _current: Final[ContextVar[str | None]] = ContextVar("resilience_caller", default=None)
 
@@ -30,9 +32,5 @@ def current_caller() -> str | None:
 @contextmanager
 def caller_scope(caller: str | None) -> Iterator[None]:
     """Make the calls inside the block on behalf of a caller; see `set_caller`."""
-    token = _current.set(caller)
-    try:
+    with scoped(_current, caller, "caller_scope()"):
         yield
-    finally:
-        with suppress(ValueError):  # left in another context than it was entered in
-            _current.reset(token)

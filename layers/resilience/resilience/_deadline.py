@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 
 from resilience import _validation
 from resilience._clock import SYSTEM, Clock
+from resilience._context import scoped
 from resilience.errors import DeadlineExceededError
 
 
@@ -45,11 +46,16 @@ def set_deadline(seconds: float, *, clock: Clock = SYSTEM) -> Token[Deadline | N
     Returns:
         A token for `clear_deadline`.
     """
+    return _current.set(_earlier(seconds, clock))
+
+
+def _earlier(seconds: float, clock: Clock) -> Deadline:
+    """The current deadline, or one in so many seconds if there is none or that is earlier."""
     _validation.number("seconds", seconds)
     at, current = clock.steady() + seconds, _current.get()
     if current is not None and current.remaining() <= seconds:
-        return _current.set(current)
-    return _current.set(Deadline(at, clock.steady))
+        return current
+    return Deadline(at, clock.steady)
 
 
 def clear_deadline(token: Token[Deadline | None]) -> None:
@@ -72,12 +78,13 @@ def deadline(seconds: float, *, clock: Clock = SYSTEM) -> Iterator[Deadline]:
     """Give the block a deadline; the earlier one wins when blocks are nested.
 
     The block is not interrupted. What it calls through this package is: no retry, wait or timeout goes past it.
+
+    A FastAPI dependency that sets one must be `async def`: a plain one runs in a thread with a copy of the context, and
+    what it sets there the route never sees; a RuntimeWarning says so.
     """
-    token = set_deadline(seconds, clock=clock)
-    try:
-        yield _current.get() or Deadline(clock.steady() + seconds, clock.steady)
-    finally:
-        clear_deadline(token)
+    earlier = _earlier(seconds, clock)
+    with scoped(_current, earlier, "deadline()"):
+        yield earlier
 
 
 def remaining() -> float | None:

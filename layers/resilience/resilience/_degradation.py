@@ -1,80 +1,72 @@
 """What a request was really answered with: fallbacks and stale values, noted where a middleware can read them.
 
-A middleware opens `track_served` around a request and reads it afterwards; the tasks of the request share the one
+A middleware opens `track_degradation` around a request and reads it afterwards; the tasks of the request share the one
 object. Outside of it nothing is noted (events are sent all the same).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Final
 
+from resilience._context import scoped
 
-class Served:
+
+class Degradation:
     """What was served in place of fresh answers.
 
     Attributes:
-        degraded: Fallback keys in order, each once.
+        fallbacks: Keys of the fallbacks that were served, in order, each once.
         stale: Whether any value came from the cache after its time.
         age: Seconds of age of the oldest cached value that was used; None when none was.
     """
 
-    __slots__ = ("age", "degraded", "stale")
+    __slots__ = ("age", "fallbacks", "stale")
 
     def __init__(self) -> None:
-        self.degraded: list[str] = []
+        self.fallbacks: list[str] = []
         self.stale = False
         self.age: float | None = None
 
     def __bool__(self) -> bool:
-        return bool(self.degraded) or self.stale
+        return bool(self.fallbacks) or self.stale
 
 
-_current: Final[ContextVar[Served | None]] = ContextVar("resilience_served", default=None)
+_current: Final[ContextVar[Degradation | None]] = ContextVar("resilience_degradation", default=None)
 
 
 @contextmanager
-def track_served() -> Iterator[Served]:
-    """Note in the yielded object what the block serves in place of fresh answers."""
-    served = Served()
-    token = _current.set(served)
-    try:
-        yield served
-    finally:
-        with suppress(ValueError):  # left in another context than it was entered in
-            _current.reset(token)
+def track_degradation() -> Iterator[Degradation]:
+    """Record in the yielded object what the block serves in place of fresh answers."""
+    degradation = Degradation()
+    with scoped(_current, degradation, "track_degradation()"):
+        yield degradation
 
 
-def served() -> Served | None:
-    """The object of the innermost `track_served`, or None outside of any."""
+def current_degradation() -> Degradation | None:
+    """The object of the innermost `track_degradation`, or None outside of any."""
     return _current.get()
 
 
-def degraded() -> tuple[str, ...]:
-    """Keys of the fallbacks served so far in this `track_served`; empty outside of one."""
+def record_all(degradation: Degradation) -> None:
+    """Record what somebody else was served, whose answer is shared."""
+    for key in degradation.fallbacks:
+        record_fallback(key)
+    if degradation.age is not None:
+        record_cached(degradation.age, stale=degradation.stale)
+
+
+def record_fallback(key: str) -> None:
+    """Record that a fallback was served."""
     current = _current.get()
-    return tuple(current.degraded) if current else ()
+    if current is not None and key not in current.fallbacks:
+        current.fallbacks.append(key)
 
 
-def note_all(served: Served) -> None:
-    """Note what somebody else was served, whose answer is shared."""
-    for key in served.degraded:
-        note_fallback(key)
-    if served.age is not None:
-        note_cached(served.age, stale=served.stale)
-
-
-def note_fallback(key: str) -> None:
-    """Note that a fallback was served."""
-    current = _current.get()
-    if current is not None and key not in current.degraded:
-        current.degraded.append(key)
-
-
-def note_cached(age: float, *, stale: bool) -> None:
-    """Note that a cached value of this age was served."""
+def record_cached(age: float, *, stale: bool) -> None:
+    """Record that a cached value of this age was served."""
     current = _current.get()
     if current is not None:
         current.age = max(age, current.age or 0.0)

@@ -11,25 +11,25 @@ import weakref
 from typing import Final, Protocol
 
 
-class Renewable(Protocol):
+class ForkAware(Protocol):
     """Something that a child begins anew."""
 
     def after_fork(self) -> None:
         """Replace locks, and give up what belongs to the parent. Runs in the child, with one thread and no loop."""
 
 
-_registered: Final[weakref.WeakSet[Renewable]] = weakref.WeakSet()
+_registered: Final[weakref.WeakSet[ForkAware]] = weakref.WeakSet()
 
 
-def renew_in_child(renewable: Renewable) -> None:
+def register_after_fork(each: ForkAware) -> None:
     """Have an object begin anew in every forked child, for as long as it lives."""
-    _registered.add(renewable)
+    _registered.add(each)
 
 
-def _renew() -> None:
-    for renewable in list(_registered):
-        renewable.after_fork()
+def _run_after_fork() -> None:
+    for each in list(_registered):
+        each.after_fork()
 
 
 if hasattr(os, "register_at_fork"):  # pragma: no branch - not on Windows
-    os.register_at_fork(after_in_child=_renew)
+    os.register_at_fork(after_in_child=_run_after_fork)

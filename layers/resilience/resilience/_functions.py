@@ -9,11 +9,15 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from contextvars import ContextVar
+from types import AsyncGeneratorType, CoroutineType, GeneratorType
 from typing import Any, Final, TypeVar
 
 from resilience.errors import ConfigurationError
 
 FUTURES: Final = frozenset({asyncio.Future, asyncio.Task, Future})
+GENERATORS: Final = frozenset({GeneratorType, AsyncGeneratorType})
+PENDING: Final = FUTURES | GENERATORS
+"""Results that have no outcome yet."""
 
 
 def is_async(function: Callable[..., Any]) -> bool:
@@ -36,14 +40,15 @@ def name_of(function: Callable[..., Any]) -> str:
     return f"{named.__module__}.{named.__qualname__}"
 
 
-def refuse_future(function: Callable[..., Any], result: object) -> None:
+def refuse_pending(function: Callable[..., Any], result: object) -> None:
     """Refuse a plain function's result that has no outcome yet and will not be waited for.
 
     Raises:
-        ConfigurationError: It is a future.
+        ConfigurationError: It is a future or a generator.
     """
-    if result.__class__ in FUTURES:
-        raise ConfigurationError("function", name_of(function), "returns a future; wait for it inside of the function")
+    if result.__class__ in PENDING:
+        kind = "a future; wait for it" if result.__class__ in FUTURES else "a generator; read it"
+        raise ConfigurationError("function", name_of(function), f"returns {kind} inside of the function")
 
 
 def refuse_unsupported(function: Any) -> None:
@@ -68,6 +73,31 @@ def refuse_unsupported(function: Any) -> None:
             raise ConfigurationError(
                 "function", name_of(function), "is a generator: calling it says nothing about whether it fails"
             )
+
+
+class LateAsync:
+    """Finds out that a plain function returns coroutines: it is async under another decorator.
+
+    A policy that holds something while the call goes on must hold it until the coroutine has ended. It cannot know
+    before the first call; from then on such a function is treated as an async one.
+    """
+
+    __slots__ = ("found",)
+
+    def __init__(self) -> None:
+        self.found = False
+
+    def is_coroutine(self, function: Callable[..., Any], result: object) -> bool:
+        """Whether a call returned a coroutine.
+
+        Raises:
+            ConfigurationError: It returned a future or a generator.
+        """
+        if result.__class__ is CoroutineType:
+            self.found = True
+            return True
+        refuse_pending(function, result)
+        return False
 
 
 _F = TypeVar("_F")

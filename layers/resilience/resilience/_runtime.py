@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from resilience import _background
 from resilience._clock import SYSTEM, Clock
-from resilience._fork import renew_in_child
-from resilience._shared_state import Control, control_of
+from resilience._fork import register_after_fork
+from resilience._shared_state import SharedState, shared_state_of
 from resilience.store import DynamoStore, MemoryStore, Store
 
 if TYPE_CHECKING:
@@ -27,21 +27,21 @@ class _Process:
 
     def __init__(self) -> None:
         self.after_fork()
-        renew_in_child(self)
+        register_after_fork(self)
 
     def after_fork(self) -> None:
-        """See Renewable."""
+        """See ForkAware."""
         self.lock = threading.RLock()
 
 
 _process = _Process()
 _store: Store | None = None
-_rebinders: weakref.WeakSet[Bound] = weakref.WeakSet()
+_rebinders: weakref.WeakSet[StoreBound] = weakref.WeakSet()
 _restorers: list[Callable[[], object]] = []
 _flushers: list[Callable[[bool], object]] = []
 
 
-class Bound:
+class StoreBound:
     """Something that uses the default store and must look again when `configure` changes it."""
 
     def rebind(self) -> None:
@@ -81,9 +81,9 @@ def default_store() -> Store:
         return _store
 
 
-def default_control() -> Control:
+def default_shared_state() -> SharedState:
     """The snapshot of the default store."""
-    return control_of(default_store())
+    return shared_state_of(default_store())
 
 
 def begin(*, clock: Clock = SYSTEM) -> None:
@@ -95,7 +95,7 @@ def begin(*, clock: Clock = SYSTEM) -> None:
     Args:
         clock: Source of time.
     """
-    default_control().refresh_soon(clock)
+    default_shared_state().refresh_soon(clock)
 
 
 def prepare() -> bool:
@@ -116,7 +116,7 @@ def warm_up() -> bool:
     Returns:
         False when the store did not answer; nothing is lost then but time.
     """
-    return default_control().refresh(SYSTEM)
+    return default_shared_state().refresh(SYSTEM)
 
 
 def on_flush(work: Callable[[bool], object]) -> None:
@@ -162,7 +162,7 @@ def on_restored(work: Callable[[], object]) -> None:
 def on_restore() -> None:
     """Call after a SnapStart restore: drops sockets, and what must differ between copies of one memory."""
     store = default_store()
-    control_of(store).expire()
+    shared_state_of(store).expire()
     with _process.lock:
         users = list(_rebinders)
     for user in users:

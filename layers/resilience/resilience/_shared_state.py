@@ -15,7 +15,7 @@ from typing import Final
 
 from resilience import _background, events
 from resilience._clock import Clock
-from resilience._fork import renew_in_child
+from resilience._fork import register_after_fork
 from resilience.errors import StoreError
 from resilience.store.protocol import Item, Store, Value
 
@@ -27,11 +27,11 @@ logger = logging.getLogger("resilience")
 Listener = Callable[[Item], None]
 
 
-class Control:
+class SharedState:
     """The shared snapshot of one environment.
 
     Args:
-        store: Where the snapshot is read. Each store object has one snapshot: see `control_of`.
+        store: Where the snapshot is read. Each store object has one snapshot: see `shared_state_of`.
         refresh_seconds: Age at which it is read again.
     """
 
@@ -42,10 +42,10 @@ class Control:
         self._from = self._until = self._steady_until = 0.0
         self._listeners: dict[str, list[weakref.WeakMethod[Listener]]] = {}
         self.after_fork()
-        renew_in_child(self)
+        register_after_fork(self)
 
     def after_fork(self) -> None:
-        """See Renewable."""
+        """See ForkAware."""
         self._busy = threading.Lock()
 
     def listen(self, sk: str, listener: Listener) -> None:
@@ -71,7 +71,7 @@ class Control:
     def refresh_soon(self, clock: Clock) -> None:
         """Read the snapshot if it is due, without making the caller wait."""
         if self.due(clock) and self._claim(clock):
-            _background.soon(self._read, blocking=self.store.blocking)
+            _background.submit(self._read, blocking=self.store.blocking)
 
     def refresh(self, clock: Clock) -> bool:
         """Read the snapshot now and wait for it.
@@ -148,26 +148,26 @@ def number(value: Value) -> float:
     return value if isinstance(value, int | float) and math.isfinite(value) else 0.0
 
 
-class _Controls:
+class _SharedStates:
     """The snapshots by store."""
 
     def __init__(self) -> None:
-        self.by_store: weakref.WeakKeyDictionary[Store, Control] = weakref.WeakKeyDictionary()
+        self.by_store: weakref.WeakKeyDictionary[Store, SharedState] = weakref.WeakKeyDictionary()
         self.after_fork()
-        renew_in_child(self)
+        register_after_fork(self)
 
     def after_fork(self) -> None:
-        """See Renewable."""
+        """See ForkAware."""
         self.lock = threading.Lock()
 
 
-_controls = _Controls()
+_shared_states = _SharedStates()
 
 
-def control_of(store: Store, refresh_seconds: float = 5.0) -> Control:
+def shared_state_of(store: Store, refresh_seconds: float = 5.0) -> SharedState:
     """The one snapshot that belongs to this store object, made with the first caller's refresh_seconds."""
-    with _controls.lock:
-        found = _controls.by_store.get(store)
+    with _shared_states.lock:
+        found = _shared_states.by_store.get(store)
         if found is None:
-            found = _controls.by_store[store] = Control(store, refresh_seconds)
+            found = _shared_states.by_store[store] = SharedState(store, refresh_seconds)
         return found

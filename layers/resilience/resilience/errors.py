@@ -16,17 +16,31 @@ What a protected function raises reaches the caller unchanged: nothing here wrap
 
 from __future__ import annotations
 
+import pickle
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from resilience.limits.decision import Decision
+    from resilience._decision import Decision
 
 
 class ResilienceError(Exception):
-    """The base of every error that this package raises by itself. All of them survive pickling."""
+    """The base of every error that this package raises by itself.
+
+    All of them survive pickling; what they carry and pickle cannot, such as a function that was refused, arrives as its
+    representation.
+    """
 
     def __reduce__(self) -> tuple[object, ...]:
-        return _rebuild, (type(self), self.args, self.__dict__)
+        attributes = {name: _portable(value) for name, value in self.__dict__.items()}
+        return _rebuild, (type(self), tuple(map(_portable, self.args)), attributes)
+
+
+def _portable(value: object) -> object:
+    try:
+        pickle.dumps(value)
+    except Exception:  # noqa: BLE001 - whatever a class makes of it
+        return repr(value)
+    return value
 
 
 def _rebuild(kind: type[ResilienceError], args: tuple[object, ...], attributes: dict[str, object]) -> ResilienceError:

@@ -15,7 +15,7 @@ from types import CoroutineType
 from typing import Any, Final, ParamSpec, TypeVar, cast
 
 from resilience import _degradation, _validation, events
-from resilience._functions import is_async, mark, name_of, pipeline_name, refuse_future, refuse_unsupported
+from resilience._functions import is_async, mark, name_of, pipeline_name, refuse_pending, refuse_unsupported
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -74,7 +74,7 @@ def with_fallback(
         handler: Where the fallback is registered.
 
     Returns:
-        A decorator. A served fallback is noted in `track_served` and sent as an event.
+        A decorator. A served fallback is noted in `track_degradation` and sent as an event.
 
     Raises:
         ConfigurationError: The key is empty, or `on` holds something else than exception types.
@@ -98,7 +98,7 @@ def fallback(
 
     Args:
         value: A value or a function; see `FallbackHandler.register_fallback`.
-        name: What `track_served` and events say was served. None takes the pipeline's name, or the function's.
+        name: What `track_degradation` and events say was served. None takes the pipeline's name, or the function's.
         on: The errors that it stands in for. Default every Exception.
 
     Returns:
@@ -130,7 +130,7 @@ def _plain_wrapper(
             return value
         if result.__class__ is CoroutineType:  # it is async under another decorator
             return _await(result, args, kwargs, key, on, handler)
-        refuse_future(function, result)
+        refuse_pending(function, result)
         return result
 
     return wrapper
@@ -180,7 +180,7 @@ class _original:  # noqa: N801 - used as a statement
 
 
 def _note(key: str, error: Exception) -> None:
-    _degradation.note_fallback(key)
+    _degradation.record_fallback(key)
     events.emit(events.FALLBACK_SERVED, key, error=type(error).__name__)
 
 

@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple, ParamSpec, TypeVar, cast
 
 from resilience import _sleep, _validation
 from resilience._clock import chance
-from resilience._functions import is_async, mark, refuse_unsupported, update
+from resilience._functions import LateAsync, is_async, mark, refuse_pending, refuse_unsupported, update
 from resilience.errors import ConfigurationError
 
 P = ParamSpec("P")
@@ -51,10 +51,16 @@ def chaos(
 
         def plain(*args: Any, **kwargs: Any) -> Any:
             if fault.spares():
-                return target(*args, **kwargs)
+                result = target(*args, **kwargs)
+                refuse_pending(function, result)
+                return result
             _sleep.sleep(fault.latency)
             fault.strike()
-            return fault.spoil(target(*args, **kwargs))
+            result = target(*args, **kwargs)
+            return wait_for(result) if LateAsync().is_coroutine(function, result) else fault.spoil(result)
+
+        async def wait_for(coroutine: Any) -> Any:
+            return fault.spoil(await coroutine)
 
         async def asynchronous(*args: Any, **kwargs: Any) -> Any:
             if fault.spares():

@@ -13,11 +13,11 @@ from typing import Final, Literal, NamedTuple
 
 from resilience import _validation
 from resilience._clock import SYSTEM, Clock
-from resilience._fork import renew_in_child
+from resilience._fork import register_after_fork
 from resilience._functions import is_async
-from resilience._workers import Workers
+from resilience._thread_pool import DaemonThreadPool
 
-_threads: Final = Workers("resilience-check", 1_000, idle_seconds=10.0)
+_threads: Final = DaemonThreadPool("resilience-check", 1_000, idle_seconds=10.0)
 """One for each check at most, because those that hang keep theirs."""
 Status = Literal["pass", "warn", "fail"]
 Check = Callable[[], object | Awaitable[object]]
@@ -77,10 +77,10 @@ class HealthChecker:
         self._checks: dict[str, _Registered] = {}
         self._last: tuple[float, HealthReport] | None = None
         self._running: asyncio.Task[HealthReport] | None = None
-        renew_in_child(self)
+        register_after_fork(self)
 
     def after_fork(self) -> None:
-        """See Renewable: what runs, runs in the parent."""
+        """See ForkAware: what runs, runs in the parent."""
         self._running = None
         for each in self._checks.values():
             each.thread = None

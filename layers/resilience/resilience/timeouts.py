@@ -7,20 +7,22 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import functools
 from collections.abc import Callable
 from concurrent.futures import TimeoutError as NoAnswerError
+from types import CoroutineType
 from typing import Any, Final, ParamSpec, TypeVar, cast
 
 from resilience import _validation
 from resilience._deadline import clear_deadline, remaining, set_deadline
-from resilience._functions import is_async, mark, name_of, refuse_future, refuse_unsupported, update
-from resilience._workers import Workers
+from resilience._functions import PENDING, is_async, mark, name_of, refuse_pending, refuse_unsupported, update
+from resilience._thread_pool import DaemonThreadPool
 from resilience.errors import DeadlineExceededError
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_threads: Final = Workers("resilience-timeout", 1_000, idle_seconds=10.0)
+_threads: Final = DaemonThreadPool("resilience-timeout", 1_000, idle_seconds=10.0)
 
 
 def timeout(seconds: float, *, thread: bool = False) -> Callable[[Callable[P, R]], Callable[P, R]]:
@@ -76,14 +78,17 @@ def _plain_wrapper(function: Callable[..., Any], seconds: float) -> Callable[...
             result = function(*args, **kwargs)
         finally:
             clear_deadline(token)
-        refuse_future(function, result)
+        if (kind := result.__class__) is CoroutineType:  # it is async under another decorator
+            return _async_wrapper(functools.update_wrapper(lambda: result, function), seconds)()
+        if kind in PENDING:
+            refuse_pending(function, result)
         return result
 
     return wrapper
 
 
 def _thread_wrapper(function: Callable[..., Any], seconds: float) -> Callable[..., Any]:
-    limited = _plain_wrapper(function, seconds)
+    limited = _plain_wrapper(function, seconds)  # a coroutine is awaited where the caller is, and not in the thread
 
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         left, context = _left(function), contextvars.copy_context()

@@ -1,6 +1,6 @@
-"""What `awslambdaric` has in C, for machines that it has no wheel for (a Mac): the same four functions, in Python.
+"""A Python version of `awslambdaric`'s C extension, for machines without a wheel of it (Mac): the same four functions.
 
-It stands alone: it is imported in the function's process, which knows nothing of this package.
+It has no imports from this package, because it is imported in the function's process.
 """
 
 import http.client
@@ -9,11 +9,11 @@ from collections.abc import Mapping
 
 _PREFIX = "/2018-06-01/runtime/invocation"
 _DEADLINE = "Lambda-Runtime-Deadline-Ms"
-_TOO_LARGE = 413  # the client has been told, and the function goes on
+_TOO_LARGE = 413  # the error was reported, and the function continues
 
 
 class _Client:
-    """The one connection of a process."""
+    """The only connection of a process."""
 
     def __init__(self) -> None:
         self.user_agent = ""
@@ -34,24 +34,24 @@ _client = _Client()
 
 
 def initialize_client(user_agent: str) -> None:
-    """Say who is calling from now on."""
+    """Set the user agent."""
     _client.user_agent = user_agent
 
 
 def next() -> tuple[bytes, dict[str, str | int]]:  # noqa: A001 - its name there
-    """Wait for an invocation; its event and headers, of which the deadline is a number."""
+    """Wait for an invocation; returns its event and headers, of which the deadline is a number."""
     event, headers = _client.call("GET", "/next", b"", {})
     return event, {**headers, _DEADLINE: int(headers[_DEADLINE])}
 
 
 def post_invocation_result(invoke_id: str, result: bytes, content_type: str, invocation_id: str | None = None) -> None:
-    """Give a result back."""
+    """Send a result."""
     headers = {"Content-Type": content_type, **_second_id(invocation_id)}
     _client.call("POST", f"/{invoke_id}/response", result, headers)
 
 
 def post_error(invoke_id: str, error: str, xray_fault: str, invocation_id: str | None = None) -> None:
-    """Tell of a failure."""
+    """Report a failure."""
     headers = {"Content-Type": "application/json", "Lambda-Runtime-Function-XRay-Error-Cause": xray_fault}
     _client.call("POST", f"/{invoke_id}/error", error.encode(), {**headers, **_second_id(invocation_id)})
 

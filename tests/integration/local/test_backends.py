@@ -44,18 +44,17 @@ def stack(tmp_path_factory: pytest.TempPathFactory, migrations: Path) -> Iterato
         yield stack
 
 
-def read(environment: dict[str, str], path: str, key: str = "SUPABASE_SERVICE_ROLE_KEY") -> httpx.Response:
-    bearer = {"authorization": f"Bearer {environment[key]}"}
-    return httpx.get(f"{environment['SUPABASE_REST_URL']}/{path}", headers=bearer)
+def read(environment: dict[str, str], path: str, key: str = "SUPABASE_SECRET_KEY") -> httpx.Response:
+    return httpx.get(f"{environment['SUPABASE_URL']}/rest/v1/{path}", headers={"apikey": environment[key]})
 
 
 def test_the_service_role_reads_what_others_may_not(stack: Backends) -> None:
     """Default grants are as generous as on hosted projects, and a revoke in a migration counts."""
-    for key in ("SUPABASE_SERVICE_ROLE_KEY", "SUPABASE_ANON_KEY"):
+    for key in ("SUPABASE_SECRET_KEY", "SUPABASE_PUBLISHABLE_KEY"):
         assert read(stack.environment, "notes", key).json() == []
         assert read(stack.environment, "rpc/shout?word=abc", key).json() == "ABC"
     assert read(stack.environment, "hidden").json() == []
-    assert read(stack.environment, "hidden", "SUPABASE_ANON_KEY").status_code == 401
+    assert read(stack.environment, "hidden", "SUPABASE_PUBLISHABLE_KEY").status_code == 401
 
 
 def test_a_new_table_is_served_after_a_notification(stack: Backends) -> None:
@@ -74,13 +73,13 @@ def test_a_project_of_its_own_is_empty_and_apart(stack: Backends) -> None:
         connection.execute("insert into public.notes values (1, 'here')")
     with stack.new_project() as project:
         assert read(project.environment, "notes").json() == []
-        assert project.environment["SUPABASE_AUTH_URL"] != stack.environment["SUPABASE_AUTH_URL"]
+        assert project.url != stack.project.url
     assert len(read(stack.environment, "notes").json()) == 1
     with pytest.raises(psycopg.OperationalError):
         psycopg.connect(project.dsn)
 
 
-@pytest.mark.parametrize("name", ["postgres", "postgrest", "auth", "dynamodb"])
+@pytest.mark.parametrize("name", ["postgres", "postgrest", "auth", "supabase", "dynamodb"])
 def test_a_part_can_be_killed_and_started_again(stack: Backends, name: str) -> None:
     """It comes back on the same port with what is durable, and the others go on."""
     part, others = stack.parts[name], [other.pid for key, other in stack.parts.items() if key != name]
@@ -132,9 +131,10 @@ def test_no_page_drives_the_table(stack: Backends, page: dict[str, str]) -> None
 
 def test_no_other_name_reaches_auth(stack: Backends) -> None:
     """A page may use the project's keys, where it has them, but under no name of its own."""
-    url = f"{stack.environment['SUPABASE_AUTH_URL']}/health"
-    assert httpx.get(url, headers={"host": "evil.example"}).status_code == 403
-    assert httpx.get(url, headers={"origin": "https://app.example"}).status_code == 200
+    key = {"apikey": stack.environment["SUPABASE_PUBLISHABLE_KEY"]}
+    for url in (f"{stack.project.url}/auth/v1/health", f"{stack.project.auth.origin}/auth/v1/health"):
+        assert httpx.get(url, headers={**key, "host": "evil.example"}).status_code == 403
+        assert httpx.get(url, headers={**key, "origin": "https://app.example"}).status_code == 200
 
 
 def test_data_ports_and_keys_outlive_a_restart(tmp_path: Path, migrations: Path) -> None:
@@ -155,7 +155,7 @@ def test_data_ports_and_keys_outlive_a_restart(tmp_path: Path, migrations: Path)
 
 
 def test_a_changed_migration_is_a_clear_error(tmp_path: Path) -> None:
-    """It says which and what to do; a new one is applied; nothing keeps running."""
+    """It says which and what to do, as where one is gone; a new one is applied; nothing keeps running."""
     folder = tmp_path / "migrations"
     folder.mkdir()
     (folder / "1_a.sql").write_text("create table public.a (id int)")
@@ -170,6 +170,9 @@ def test_a_changed_migration_is_a_clear_error(tmp_path: Path) -> None:
         assert read(backends.environment, "b").json() == []
     (folder / "1_a.sql").write_text("create table public.a (id bigint)")
     with pytest.raises(StackError, match=r"1_a\.sql was changed .*make clean"):
+        backends.start()
+    (folder / "1_a.sql").rename(folder / "1_base.sql")
+    with pytest.raises(StackError, match=r"created by other migrations: 1_a\.sql does not exist here.*make clean"):
         backends.start()
     assert not backends.postgres.child.running
     backends.postgres.remove()
@@ -192,7 +195,7 @@ def test_two_on_one_home_is_a_clear_error(stack: Backends) -> None:
 
 def test_a_real_project_needs_no_database_here(tmp_path: Path) -> None:
     """With the environment of a project only DynamoDB is started."""
-    remote = {"SUPABASE_URL": "https://abc.supabase.co", "SUPABASE_SERVICE_ROLE_KEY": "key"}
+    remote = {"SUPABASE_URL": "https://abc.supabase.co", "SUPABASE_SECRET_KEY": "sb_secret_key"}
     with Backends(tmp_path, remote=remote) as backends:
         assert set(backends.parts) == {"dynamodb"}
         assert remote.items() <= backends.environment.items()

@@ -8,6 +8,8 @@ import pytest
 
 from tests.integration.local.sample import Running
 
+pytestmark = pytest.mark.slow
+
 MEGABYTE = 1024 * 1024
 
 

@@ -2,10 +2,14 @@
 
 import json
 import os
+import pwd
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import sysconfig
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -17,8 +21,10 @@ import psycopg
 import pytest
 
 from local.home import REPOSITORY, Home, free_port
-from local.unprivileged import remove_data
+from local.unprivileged import can_reach, remove_data
 from tests.integration.local.sample import write_project
+
+pytestmark = pytest.mark.slow
 
 # What another test of this process may have set for its own stack.
 _FOREIGN = (
@@ -36,14 +42,29 @@ _FOREIGN = (
 class Served:
     """A stack in a process of its own, over the sample project."""
 
-    def __init__(self, root: Path, template: Path, port: int, *, command: Sequence[str] = (), **more: str) -> None:
+    def __init__(
+        self,
+        root: Path,
+        template: Path,
+        port: int,
+        *,
+        command: Sequence[str] = (),
+        python: str = sys.executable,
+        user: int | None = None,
+        umask: int = -1,
+        **more: str,
+    ) -> None:
         self.home, self.port = root, port
         environment = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
         self.output = (root.parent / f"{root.name}-{port}.out").open("w+")
         self.process = subprocess.Popen(
-            [sys.executable, *(command or ("-m", "local", "serve", "--template", str(template)))],
+            [python, *(command or ("-m", "local", "serve", "--template", str(template)))],
             cwd=REPOSITORY,
             env={**environment, "PORT": str(port), "STUDYSYNC_HOME": str(root), **more},
+            user=user,
+            group=user,
+            extra_groups=None if user is None else [],
+            umask=umask,
             stdout=self.output,
             stderr=subprocess.STDOUT,
         )
@@ -59,7 +80,7 @@ class Served:
                 stack.update(json.loads(path.read_text()))
             return bool(stack) and stack["pids"]["stack"] == self.process.pid
 
-        until(is_there, 30)
+        until(is_there, 60)
         return stack
 
     def family(self) -> list[psutil.Process]:
@@ -215,10 +236,84 @@ def test_a_phone_may_reach_it_when_asked(start: Callable[..., Served]) -> None:
     """On every address, with a warning; other names than addresses are refused all the same."""
     served = start(HOST="0.0.0.0")
     stack = served.ready()
-    until(lambda: "Others on your network reach this stack" in served.said())
+    until(lambda: "Others on your network can reach this stack" in served.said())
     for address in ("127.0.0.1", "127.0.0.2"):  # of which the second is bound by 0.0.0.0 alone
         assert httpx.get(f"http://{address}:{served.port}/odd/fine").json() == {"fine": True}
     assert httpx.get(f"{stack['url']}/odd/fine", headers={"host": "evil.example"}).status_code == 403
+
+
+def test_it_starts_under_a_strict_umask(start: Callable[..., Served]) -> None:
+    """Whoever starts it: as root PostgreSQL is another user's, who has to reach what lies here."""
+    served = start(umask=0o077)
+    assert httpx.get(f"{served.ready()['url']}/odd/fine").json() == {"fine": True}
+
+
+@pytest.fixture
+def user_place() -> Iterator[tuple[Path, pwd.struct_passwd, str]]:
+    """For a test as a user who is not root: a folder of theirs, who they are, and a Python of theirs."""
+    if os.geteuid() != 0:
+        pytest.skip("every test of this file is run as such a user")
+    user = pwd.getpwnam("nobody")
+    packages = sysconfig.get_path("purelib")
+    system = shutil.which(f"python3.{sys.version_info.minor}", path="/usr/bin:/usr/local/bin") or sys.executable
+    python = next((each for each in (sys.executable, system) if can_reach(Path(each).resolve(), user.pw_name)), None)
+    if python is None or not all(can_reach(each, user.pw_name) for each in (REPOSITORY / "local", Path(packages))):
+        pytest.skip("another user cannot reach Python, its packages or this repository")
+    folder = Path(tempfile.mkdtemp(dir="/var/tmp"))
+    os.chown(folder, user.pw_uid, user.pw_gid)
+    subprocess.run([python, "-m", "venv", "--without-pip", folder / "venv"], check=True)
+    own = next((folder / "venv" / "lib").glob("python*/site-packages"))
+    (own / "packages.pth").write_text(packages)
+    yield folder, user, str(folder / "venv" / "bin" / "python")
+    shutil.rmtree(folder)
+
+
+def test_it_runs_as_a_user(user_place: tuple[Path, pwd.struct_passwd, str]) -> None:
+    """Who is not root needs nobody else, and has data where they said."""
+    folder, user, python = user_place
+    (folder / "project").mkdir()
+    template = write_project(folder / "project")
+    served = Served(folder / "home", template, free_port(), python=python, user=user.pw_uid, HOME=str(folder))
+    try:
+        stack = served.ready()
+        assert httpx.get(f"{stack['url']}/odd/fine").json() == {"fine": True}
+        assert not (served.home / "data" / "postgres").is_symlink()
+        family = [psutil.Process(served.process.pid), *served.family()]
+        assert {process.uids().real for process in family} == {user.pw_uid}
+    finally:
+        served.end()
+
+
+OFFLINE = """
+import ctypes, fcntl, socket, struct, sys
+from local.__main__ import main
+CLONE_NEWNET, SIOCSIFFLAGS, IFF_UP = 0x40000000, 0x8914, 1
+if ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWNET):
+    sys.exit(77)
+with socket.socket() as any_socket:
+    fcntl.ioctl(any_socket, SIOCSIFFLAGS, struct.pack("16sh14x", b"lo", IFF_UP))
+sys.exit(main(["serve", *sys.argv[1:]]))
+"""
+
+
+@pytest.mark.skipif(
+    os.geteuid() != 0 or sys.platform != "linux" or not shutil.which("nsenter"), reason="only root leaves the network"
+)
+def test_it_starts_offline_once_it_has_what_it_needs(shared: Served, start: Callable[..., Served]) -> None:
+    """With no network but loopback, nothing is looked for outside."""
+    shared.ready()  # which has downloaded what there is to download
+    template = shared.home.parent / "project" / "template.yaml"
+    served = start(command=("-c", OFFLINE, "--template", str(template)))
+    try:
+        url = served.ready()["url"]
+    except AssertionError:
+        if served.process.poll() == 77:
+            pytest.skip("this machine lets nobody leave the network")
+        raise
+    inside = ["nsenter", f"--net=/proc/{served.process.pid}/ns/net", sys.executable, "-c"]
+    asked = f"import urllib.request; print(urllib.request.urlopen('{url}/odd/fine').read().decode())"
+    done = subprocess.run([*inside, asked], capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == '{"fine": true}', done.stderr
 
 
 MIGRATED = """
@@ -247,8 +342,8 @@ def test_a_migration_is_applied_while_it_serves(start: Callable[..., Served], tm
     environment = served.ready()["environment"]
 
     def call(name: str) -> int:
-        headers = {"authorization": f"Bearer {environment['SUPABASE_SERVICE_ROLE_KEY']}"}
-        return httpx.post(f"{environment['SUPABASE_REST_URL']}/rpc/{name}", headers=headers).status_code
+        headers = {"apikey": environment["SUPABASE_SECRET_KEY"]}
+        return httpx.post(f"{environment['SUPABASE_URL']}/rest/v1/rpc/{name}", headers=headers).status_code
 
     assert (call("one"), call("two")) == (200, 404)
     second = tmp_path / "migrations" / "2_second.sql"
@@ -278,11 +373,11 @@ def test_a_second_stack_on_one_home_is_refused(shared: Served, tmp_path: Path) -
 
 
 def test_a_part_that_dies_comes_back(shared: Served) -> None:
-    """PostgREST and DynamoDB are started again where they were, and the terminal says so."""
+    """PostgREST and DynamoDB are started again where they were, and the terminal and `stack.json` say so."""
     served = shared
     stack = served.ready()
-    root = stack["environment"]["SUPABASE_REST_URL"]
-    bearer = {"authorization": f"Bearer {stack['environment']['SUPABASE_SERVICE_ROLE_KEY']}"}
+    root = stack["environment"]["SUPABASE_URL"] + "/rest/v1"
+    bearer = {"apikey": stack["environment"]["SUPABASE_SECRET_KEY"]}
     for name in ("postgrest", "dynamodb"):
         psutil.Process(stack["pids"][name]).kill()
     until(lambda: "postgrest ended" in served.said() and "dynamodb ended" in served.said())
@@ -294,6 +389,11 @@ def test_a_part_that_dies_comes_back(shared: Served) -> None:
             return False
 
     until(answers)
+    now = served.ready()["pids"]
+    assert now["postgres"] == stack["pids"]["postgres"]
+    for name in ("postgrest", "dynamodb"):
+        assert now[name] != stack["pids"][name]
+        assert psutil.Process(now[name]).is_running()
 
 
 def test_a_function_can_be_invoked_from_the_command_line(shared: Served) -> None:

@@ -14,7 +14,7 @@ from local.runtime.pool import Limits
 from local.template import Template
 
 HOOKS = """
-import random, users.app, studysync.aws.snapstart as snapshot
+import random, users.app, studysync.aws.snapstart as snapstart
 from studysync.db.transport import http_client, http_transport
 from studysync.settings import get_settings
 seen = {"requests": 0, "restored": 0}

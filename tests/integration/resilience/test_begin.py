@@ -10,7 +10,7 @@ import pytest
 import resilience
 from resilience import CircuitBreaker, CircuitOpenError, CircuitState, DynamoStore, MemoryStore
 from resilience.testing import ManualClock
-from tests.integration.resilience.helpers import FaultyStore
+from testing.faulty_store import FaultyStore
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 import resilience
 from resilience import CircuitBreaker, CircuitOpenError, DynamoStore, MemoryStore, Store, circuit_breaker
 from resilience.testing import ManualClock
-from tests.integration.resilience.helpers import FaultyStore
+from testing.faulty_store import FaultyStore
 
 
 class DownError(Exception):

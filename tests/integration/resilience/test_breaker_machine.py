@@ -1,12 +1,13 @@
 """A fleet of breakers driven at random against one store: what must hold, whatever happens and in whichever order.
 
-Calls begin and end at any time in any environment; reads are stale, writes and answers are lost, probers die, wall
-clocks step, the store and the dependency go down and come back. The same machine runs over memory (many examples) and
-over DynamoDB as moto evaluates it (some).
+Calls begin and end at any time in any environment; reads are stale, writes and answers are lost, probers die, fork or
+are stopped, wall clocks step, the store and the dependency go down and come back. The same machine runs over memory
+(300 examples, or MACHINE_RUNS) and over DynamoDB as moto evaluates it (some).
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
@@ -19,8 +20,12 @@ from resilience import CircuitBreaker, CircuitOpenError, DynamoStore, MemoryStor
 from resilience.breaker.circuit import Permit
 from resilience.store import Item, Value
 from resilience.testing import ManualClock
-from tests.integration.resilience.helpers import FaultyStore
+from testing.faulty_store import FaultyStore
+from testing.forks import child_of
 
+pytestmark = [pytest.mark.properties, pytest.mark.slow]
+
+RUNS = int(os.environ.get("MACHINE_RUNS", "300"))
 FLEET, LEASE, THRESHOLD = 3, 20.0, 3
 environments = st.integers(0, FLEET - 1)
 
@@ -36,7 +41,8 @@ class Ledger:
 
     def __init__(self, inner: Store) -> None:
         self.inner = inner
-        self.accepted: list[tuple[int | None, Mapping[str, Value]]] = []
+        self.elapsed = 0.0
+        self.accepted: list[tuple[int | None, Mapping[str, Value], float]] = []
 
     def __getattr__(self, name: str) -> object:
         return getattr(self.inner, name)
@@ -53,7 +59,7 @@ class Ledger:
     ) -> bool:
         done = self.inner.put_if(pk, sk, attributes, expected_version=expected_version, ttl=ttl)
         if done:
-            self.accepted.append((expected_version, attributes))
+            self.accepted.append((expected_version, attributes, self.elapsed))
         return done
 
 
@@ -70,6 +76,7 @@ class Environment:
             failure_threshold=THRESHOLD,
             failure_rate_threshold=None,
             lease_seconds=LEASE,
+            half_open_max_calls=2,
             jitter=0,
             max_recovery_timeout=60,
         )
@@ -98,8 +105,8 @@ class Fleet(RuleBasedStateMachine):
         self.ledger = Ledger(self.make_store())
         self.fleet = [Environment(self.ledger) for _ in range(FLEET)]  # type: ignore[arg-type]
         self.down = False
-        self.elapsed = 0.0
-        self.leases: list[tuple[int, float]] = []
+        self.leases: list[tuple[Environment, float]] = []
+        self.probers: dict[str, Environment] = {}
 
     def make_store(self) -> Store:
         # The store's own clock stands still: nothing here lives long enough to expire.
@@ -108,9 +115,7 @@ class Fleet(RuleBasedStateMachine):
     @rule(n=environments, ends=st.sampled_from([True, False, False]))
     def call(self, n: int, ends: bool) -> None:
         environment = self.fleet[n]
-        before = len(self.ledger.accepted)
-        permit = environment.begin(self.down)
-        self.note_elections(n, before)
+        permit = self.begin(n, self.down)
         if permit is None:
             return
         if ends:
@@ -122,9 +127,7 @@ class Fleet(RuleBasedStateMachine):
     def outage(self, n: int, seconds: float) -> None:
         """The way into the interesting part: one environment sees enough failures to open, and time passes."""
         for _ in range(THRESHOLD):
-            before = len(self.ledger.accepted)
-            permit = self.fleet[n].begin(True)
-            self.note_elections(n, before)
+            permit = self.begin(n, True)
             if permit is None:
                 break
             self.fleet[n].end(permit, True)
@@ -139,13 +142,23 @@ class Fleet(RuleBasedStateMachine):
     def crash(self, n: int) -> None:
         self.fleet[n] = Environment(self.ledger)  # type: ignore[arg-type]
 
+    @rule(n=environments, m=environments)
+    def fork(self, n: int, m: int) -> None:
+        """A child of one environment goes on beside it, in the place of another; calls under way go on in both."""
+        self.fleet[m] = child_of(self.fleet[n], self.ledger)
+
+    @rule(n=environments, seconds=st.sampled_from([2.0, 25.0]))
+    def stop_in_the_next_request(self, n: int, seconds: float) -> None:
+        """The environment is stopped while the store answers, and everybody else goes on."""
+        self.fleet[n].store.on_answer = lambda: self.let_pass(seconds)
+
     @rule(seconds=st.sampled_from([0.1, 1.0, 4.0, 6.0, 19.0, 21.0, 61.0]))
     def pass_time(self, seconds: float) -> None:
         self.let_pass(seconds)
 
     def let_pass(self, seconds: float) -> None:
         """Time passes for everybody."""
-        self.elapsed += seconds
+        self.ledger.elapsed += seconds
         for environment in self.fleet:
             environment.clock.advance(seconds)
 
@@ -153,12 +166,12 @@ class Fleet(RuleBasedStateMachine):
     def step_clock(self, n: int, seconds: float) -> None:
         self.fleet[n].clock.step(seconds)
         if seconds > 0:
-            self.fleet[n].hurried_at = self.elapsed
+            self.fleet[n].hurried_at = self.ledger.elapsed
 
     @rule(n=environments, seconds=st.sampled_from([5.0, 30.0, 100.0]))
     def sleep(self, n: int, seconds: float) -> None:
         """Lambda freezes one of them."""
-        self.elapsed += seconds
+        self.ledger.elapsed += seconds
         for m, environment in enumerate(self.fleet):
             (environment.clock.freeze if m == n else environment.clock.advance)(seconds)
 
@@ -169,7 +182,7 @@ class Fleet(RuleBasedStateMachine):
     @rule(n=environments, fault=st.sampled_from(["down", "lose_writes", "lose_answers", "none"]))
     def network(self, n: int, fault: str) -> None:
         store = self.fleet[n].store
-        store.down = store.lose_writes = store.lose_answers = False
+        store.calm()
         if fault != "none":
             setattr(store, fault, True)
 
@@ -185,26 +198,36 @@ class Fleet(RuleBasedStateMachine):
     def operator(self, n: int, order: str) -> None:
         getattr(self.fleet[n].breaker, order)()
 
+    def begin(self, n: int, down: bool) -> Permit | None:
+        """Begin a call; a lease is one environment's, so that nobody else probes under it."""
+        before, environment = len(self.ledger.accepted), self.fleet[n]
+        permit = environment.begin(down)
+        self.note_elections(n, before)
+        if permit is not None and permit.probe:
+            lease = environment.breaker.circuit.record.writer
+            assert self.probers.setdefault(lease, environment) is environment, "two environments probe under one lease"
+        return permit
+
     def note_elections(self, n: int, before: int) -> None:
         """Note who was elected when, on the one true clock: nobody while another's lease lasts.
 
         But for those whose wall clock was set forward meanwhile: they think that it is over.
         """
-        for expected, attributes in self.ledger.accepted[before:]:
+        for expected, attributes, at in self.ledger.accepted[before:]:
             if attributes["state"] != "half_open":
                 continue
             last = self.ledger.accepted[-2][1] if len(self.ledger.accepted) > 1 else {}
             if self.leases and last.get("state") == "half_open" and expected:
                 owner, since = self.leases[-1]
-                early = self.elapsed - since < LEASE - 1e-6 and self.fleet[n].hurried_at < since
-                assert owner == n or not early, "two environments probe in one lease"
-            self.leases.append((n, self.elapsed))
+                early = at - since < LEASE - 1e-6 and self.fleet[n].hurried_at < since
+                assert owner is self.fleet[n] or not early, "two environments probe in one lease"
+            self.leases.append((self.fleet[n], at))
 
     @invariant()
     def every_write_follows_the_last(self) -> None:
         """No write from an old generation is ever accepted."""
         if hasattr(self, "ledger"):
-            versions = [(expected or 0) + 1 for expected, _ in self.ledger.accepted]
+            versions = [(expected or 0) + 1 for expected, *_ in self.ledger.accepted]
             assert versions == list(range(1, len(versions) + 1))
 
     def teardown(self) -> None:
@@ -216,9 +239,7 @@ class Fleet(RuleBasedStateMachine):
     @contextmanager
     def calm(self) -> Iterator[None]:
         for environment in self.fleet:
-            store = environment.store
-            store.down = store.lose_writes = store.lose_answers = False
-            store.stale = None
+            environment.store.calm()
             environment.calls.clear()
             environment.breaker.reset()
         yield
@@ -256,7 +277,7 @@ class Fleet(RuleBasedStateMachine):
 def test_in_memory() -> None:
     """Many examples over the store in memory."""
     run_state_machine_as_test(
-        Fleet, settings=settings(max_examples=300, stateful_step_count=40, deadline=None, database=None)
+        Fleet, settings=settings(max_examples=RUNS, stateful_step_count=40, deadline=None, database=None)
     )
 
 

@@ -91,6 +91,31 @@ def test_every_failure_ends_within_the_deadline(play: Play) -> None:
         assert time.monotonic() - started < 0.1
 
 
+@pytest.mark.parametrize("body", [b'{"Items": ', b"[1]", b"null", b'{"Items": 7, "Attributes": 7}', b""])
+def test_an_answer_that_cannot_be_read_is_a_failure(body: bytes) -> None:
+    """Whatever it says, in whatever operation: a StoreError, and no other error."""
+    with serving(then=answer(body)) as url:
+        for work in (lambda store: store.query("p"), lambda store: store.add("p", "s", {"n": 1})):
+            with pytest.raises(StoreError):
+                work(store_at(url))
+
+
+@pytest.mark.parametrize("code", ["TransactionConflictException", "ReplicatedWriteConflictException"])
+def test_a_conflict_over_one_item_is_no_outage(code: str) -> None:
+    """The table goes on for the next request."""
+    with serving([refuse(code)], then=answer()) as url:
+        store = store_at(url)
+        with pytest.raises(StoreError, match=code):
+            store.put("p", "s", {})
+        assert store.get("p", "s") is not None
+
+
+def test_a_gateway_that_asks_for_fewer_requests_throttles() -> None:
+    """Whatever code it has for that: 429 says it all."""
+    with serving(then=refuse("WhoKnows", "429 Too Many Requests")) as url, pytest.raises(StoreThrottledError):
+        store_at(url).get("p", "s")
+
+
 def test_addresses_where_nobody_answers_end_within_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     """A name with eight addresses is tried one after another, for a second in all."""
     import socket
@@ -206,9 +231,9 @@ def test_a_circuit_of_another_shape_hides_no_other(table: str) -> None:
     other = DynamoStore(table, read_timeout=5, deadline=10)
     poisoned, forced = CircuitBreaker("a", store=other), CircuitBreaker("forced", store=other)
     poisoned.snapshot()
-    from resilience._shared_state import control_of
+    from resilience._shared_state import shared_state_of
 
-    assert control_of(other).refresh(other._clock)
+    assert shared_state_of(other).refresh(other._clock)
     assert forced.get_state() == "open"
     assert poisoned.call(lambda: "probed at once") == "probed at once"
 
@@ -277,6 +302,7 @@ def test_changed_keys_of_the_environment_are_used(monkeypatch: pytest.MonkeyPatc
         ({}, "https://dynamodb.eu-west-1.amazonaws.com"),
         ({"AWS_USE_FIPS_ENDPOINT": "true", "AWS_DEFAULT_REGION": "us-east-1"}, "dynamodb-fips.us-east-1.amazonaws.com"),
         ({"AWS_USE_DUALSTACK_ENDPOINT": "true"}, "dynamodb.eu-west-1.api.aws"),
+        ({"AWS_DEFAULT_REGION": "", "AWS_REGION": "sa-east-1"}, "https://dynamodb.sa-east-1.amazonaws.com"),
         ({"AWS_DEFAULT_REGION": "cn-north-1"}, "dynamodb.cn-north-1.amazonaws.com.cn"),
         ({"AWS_ENDPOINT_URL": "http://x:1", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true"}, "dynamodb.eu-west-1.amaz"),
         ({"AWS_ENDPOINT_URL_DYNAMODB": "http://x:2"}, "http://x:2"),

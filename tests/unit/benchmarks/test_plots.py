@@ -1,51 +1,51 @@
-"""Plots say what the figures say, in SVG that every reader of XML accepts."""
+"""Plots say what the figures say. Drawing them is matplotlib's, which only `make bench` installs."""
 
 from __future__ import annotations
 
-import xml.etree.ElementTree as ET
-from pathlib import Path
+import json
+from typing import Any
 
 import pytest
 
-from benchmarks import plots, svg
-
-_NS = "{http://www.w3.org/2000/svg}"
-
-
-def texts(picture: str) -> list[str]:
-    return ["".join(node.itertext()) for node in ET.fromstring(picture).iter(f"{_NS}text")]
+from benchmarks import plots
+from benchmarks.charts import Bars, Lines
+from benchmarks.report import RESULTS
 
 
-def test_bars_are_as_long_as_their_values() -> None:
-    """Twice the value is twice the length; parts of a bar stand behind one another; labels are escaped."""
-    picture = svg.bars("a < b & c", {"one": [1.0, 3.0], "two": [2.0, 6.0]}, "ms", ["import", "rest"])
-    found = [
-        (float(node.attrib["x"]), float(node.attrib["width"]))
-        for node in ET.fromstring(picture).iter(f"{_NS}rect")
-        if node.attrib["class"] != "paper"
-    ]
-    (one, one_rest), (two, two_rest) = found[:2], found[2:]
-    assert two[1] == pytest.approx(2 * one[1], abs=0.2)
-    assert two_rest[1] == pytest.approx(6 * one[1], abs=0.6)
-    assert one_rest[0] == pytest.approx(one[0] + one[1], abs=0.2)
-    assert {"a < b & c", "import", "rest", "one", "two", "4 ms", "8 ms"} <= set(texts(picture))
+def row(name: str, **figures: float) -> dict[str, Any]:
+    return {"name": name, "figures": [{"label": label, "median": median} for label, median in figures.items()]}
 
 
-def test_lines_go_through_their_points() -> None:
-    """The highest point is highest, x grows to the right, and the axis begins at nothing."""
-    picture = svg.lines("t", "clients", {"p50": [(1, 10.0), (10, 40.0), (100, 20.0)]})
-    (line,) = ET.fromstring(picture).iter(f"{_NS}polyline")
-    points = [tuple(map(float, point.split(","))) for point in line.attrib["points"].split()]
-    assert [x for x, _ in points] == sorted(x for x, _ in points)
-    assert min(points, key=lambda point: point[1]) == points[1]
-    assert {"0", "1", "100", "clients"} <= set(texts(picture))
+def test_a_line_goes_through_the_figures_of_its_row() -> None:
+    """The number in a label is x, however it is written, and labels of other figures are left out."""
+    found = row("API under load, throughput", **{"1 clients": 50.0, "1,000 clients": 400.0, "peak": 9.0})
+    ((plot, chart),) = plots.charts({"load": {"rows": [found]}})
+    assert (plot.name, plot.row) == ("load-rate", found["name"])
+    assert isinstance(chart, Lines)
+    assert chart.series == {"responses per second": [(1.0, 50.0), (1000.0, 400.0)]}
 
 
-def test_a_benchmark_that_did_not_run_has_no_plot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The report shows what there is, and every picture that it names is written."""
-    monkeypatch.setattr(plots, "FOLDER", tmp_path)
-    figures = [{"label": f"{n} clients", "median": 10.0 * n} for n in (1, 10)]
-    results = {"load": {"rows": [{"name": "API under load, throughput", "figures": figures}]}}
-    assert set(plots.write_plots(results)) == {"API under load, throughput"}
-    assert [path.name for path in tmp_path.iterdir()] == ["load-rate.svg"]
-    assert plots.write_plots({}) == {}
+def test_a_bar_is_made_of_its_parts() -> None:
+    """What importing leaves of a cold start is the first request."""
+    whole = row("cold start, time to the first response", ours=500.0, peer=1100.0)
+    imports = row("cold start, import time", ours=400.0, peer=900.0)
+    ((_, chart),) = plots.charts({"cold_start": {"rows": [whole, imports]}})
+    assert isinstance(chart, Bars)
+    assert chart.rows == {"ours": [400.0, 100.0], "peer": [900.0, 200.0]}
+    assert len(chart.names) == 2
+
+
+@pytest.mark.parametrize("results", [{}, {"load": {"rows": []}}, {"load": {}}])
+def test_a_benchmark_that_did_not_run_has_no_plot(results: dict[str, Any]) -> None:
+    """The report shows what there is."""
+    assert list(plots.charts(results)) == []
+
+
+def test_the_pictures_are_those_of_the_results() -> None:
+    """Each that can be drawn is there, with the title, the labels and the names of the series in it."""
+    found = dict(plots.charts(json.loads(RESULTS.read_text(encoding="utf-8"))))
+    assert {f"{plot.name}.svg" for plot in found} == {path.name for path in plots.FOLDER.iterdir()}
+    for plot, chart in found.items():
+        picture = (plots.FOLDER / f"{plot.name}.svg").read_text(encoding="utf-8")
+        labels = chart.rows if isinstance(chart, Bars) else chart.series if len(chart.series) > 1 else ()
+        assert [text for text in (chart.title, *labels) if f">{text}<" not in picture] == []

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from studysync.fields import Timestamp, clean_text
+from studysync.fields import Timestamp, clean_text, spell_times
 
 TIMESTAMP: TypeAdapter[datetime] = TypeAdapter(Timestamp)
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -26,7 +26,7 @@ NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 def test_times_are_taken_in_utc(text: str) -> None:
     """With or without an offset, the moment comes out in UTC."""
     assert TIMESTAMP.validate_python(text) == NOON
-    assert TIMESTAMP.dump_json(TIMESTAMP.validate_python(text)) == b'"2026-01-31T12:00:00Z"'
+    assert TIMESTAMP.dump_json(TIMESTAMP.validate_python(text)) == b'"2026-01-31T12:00:00.000000Z"'
 
 
 @pytest.mark.parametrize(
@@ -61,3 +61,22 @@ def test_text_that_deceives_is_refused(text: str) -> None:
     """Control characters, direction overrides and names that nobody can see are errors."""
     with pytest.raises(ValueError, match="must"):
         clean_text(text)
+
+
+@pytest.mark.parametrize("spelled", ["2026-12-31T23:59:60Z", "2026-12-31 23:59:60.75", "2027-01-01t00:59:60+01:00"])
+def test_a_leap_second_is_the_last_instant_before_it(spelled: str) -> None:
+    """To the microsecond, in any zone."""
+    assert TIMESTAMP.validate_python(spelled) == datetime(2026, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("spelled", ["2026-12-31T23:60:00Z", "2026-12-31T23:59:61Z", "2026-12-31T24:00:60Z"])
+def test_what_no_clock_shows_is_no_time(spelled: str) -> None:
+    """The sixtieth second is the only one beyond the clock."""
+    with pytest.raises(ValidationError):
+        TIMESTAMP.validate_python(spelled)
+
+
+def test_times_of_the_database_are_spelled_as_everywhere() -> None:
+    """Those of fields named so, at any depth, and nothing else."""
+    row = {"ended_at": "2026-01-31T13:00:00+01:00", "note": "2026-01-31T13:00:00+01:00", "in": [{"read_at": None}]}
+    assert spell_times(row) == {**row, "ended_at": "2026-01-31T12:00:00.000000Z"}

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from postgrest import AsyncPostgrestClient
 from pydantic import TypeAdapter, ValidationError
 
-from gamification.service import _BOARD_POSITION
+from gamification.leaderboards import _POSITION as BOARD_POSITION
 from sessions.service import _POSITION as SESSION_POSITION
 from studysync.auth.tokens import TokenVerifier
 from studysync.compat.tables import OPERATORS, _filtered
@@ -25,6 +25,8 @@ from studysync.errors import ApiError
 from studysync.fields import DisplayText, Timestamp, clean_text
 from studysync.telemetry.logging import MASK, mask
 from studysync.web.pagination import decode_cursor, encode_cursor
+
+pytestmark = pytest.mark.properties
 
 TIMESTAMP: TypeAdapter[datetime] = TypeAdapter(Timestamp)
 DISPLAY: TypeAdapter[str] = TypeAdapter(DisplayText)
@@ -74,13 +76,13 @@ def test_positions_survive_their_cursors(xp: int, moment: datetime, row_id: Any)
     """Of lists that are ordered by several columns too."""
     at = moment.isoformat()
     assert decode_cursor(encode_cursor([at, row_id]), SESSION_POSITION) == (moment, row_id)
-    assert decode_cursor(encode_cursor([xp, at, row_id]), _BOARD_POSITION) == (xp, moment, row_id)
+    assert decode_cursor(encode_cursor([xp, at, row_id]), BOARD_POSITION) == (xp, moment, row_id)
 
 
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(), st.lists))
 def test_cursors_of_another_shape_are_a_400(position: Any) -> None:
     """Well-formed JSON that no list of ours made is VALIDATION_ERROR."""
-    for shape in (SESSION_POSITION, _BOARD_POSITION):
+    for shape in (SESSION_POSITION, BOARD_POSITION):
         with pytest.raises(ApiError) as caught:
             decode_cursor(encode_cursor([position]), shape)
         assert caught.value.kind.code == "VALIDATION_ERROR"

@@ -15,7 +15,7 @@ from studysync.errors import ApiError
 from studysync.sealing import keyed_hash, seal, unseal
 from studysync.settings import get_settings
 from studysync.web.pagination import decode_cursor, encode_cursor
-from tests.unit.core.test_pagination import NAME
+from tests.unit.core.web.test_pagination import NAME
 
 OWNER = ("/api/sessions", "caller")
 
@@ -30,7 +30,7 @@ def no_request() -> Iterator[None]:
 
 def with_key(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
     monkeypatch.setenv("SUPABASE_URL", "http://project.test")
-    monkeypatch.setenv("SUPABASE_SERVICE_ROLE_KEY", key)
+    monkeypatch.setenv("SUPABASE_SECRET_KEY", key)
     monkeypatch.delenv("SUPABASE_SECRET_NAME", raising=False)
     get_settings.cache_clear()
 
@@ -145,3 +145,15 @@ def test_a_keyed_hash_is_short_and_for_one_purpose() -> None:
     """Half characters have one too, and nobody finds an address by hashing it."""
     assert len(keyed_hash("logs", "\ud800")) == 32
     assert keyed_hash("logs", "a") == keyed_hash("logs", "a") != keyed_hash("sign-in", "a")
+
+
+def test_a_cursor_outlives_the_change_of_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It opens while the key that made it is listed, whatever is listed before it, and not afterwards."""
+    with_key(monkeypatch, "sb_secret_old")
+    sealed = seal("cursor", b"place", OWNER)
+    with_key(monkeypatch, "sb_secret_new,sb_secret_old")
+    assert unseal("cursor", sealed, OWNER) == b"place"
+    assert seal("cursor", b"place", OWNER) != sealed
+    with_key(monkeypatch, "sb_secret_new")
+    with pytest.raises(ValueError, match="not sealed here"):
+        unseal("cursor", sealed, OWNER)

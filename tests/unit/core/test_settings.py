@@ -93,7 +93,9 @@ def test_secrets_come_by_reference(monkeypatch: pytest.MonkeyPatch) -> None:
     """In a deployed stack the key is read from Secrets Manager; a value in the environment wins."""
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
     secret = {
-        "service_role_key": "from-the-secret",
+        "secret_key": ["sb_secret_new", "sb_secret_old"],
+        "service_role_key": "eyJ.old.key",
+        "captcha_secret": "solved",
         "jwt_secret": "shared",
         "stage": "ignored",
         "operator_tokens": {"ana": LONG},
@@ -101,9 +103,12 @@ def test_secrets_come_by_reference(monkeypatch: pytest.MonkeyPatch) -> None:
     boto3.client("secretsmanager").create_secret(Name="studysync/supabase", SecretString=json.dumps(secret))
     monkeypatch.setenv("SUPABASE_SECRET_NAME", "studysync/supabase")
     settings = Settings.from_environment()
-    assert settings.supabase_service_role_key.get_secret_value() == "from-the-secret"
+    assert settings.api_keys == ("sb_secret_new", "sb_secret_old", "eyJ.old.key")
+    assert settings.captcha_secret.get_secret_value() == "solved"
     assert settings.supabase_jwt_secret.get_secret_value() == "shared"
     assert settings.operator_tokens["ana"].get_secret_value() == LONG
     assert settings.stage == "local"
-    monkeypatch.setenv("SUPABASE_SERVICE_ROLE_KEY", "from-the-environment")
-    assert Settings.from_environment().supabase_service_role_key.get_secret_value() == "from-the-environment"
+    monkeypatch.setenv("SUPABASE_SERVICE_ROLE_KEY", "eyJ.from.environment")
+    assert Settings.from_environment().api_keys == ("eyJ.from.environment",)
+    monkeypatch.setenv("SUPABASE_SECRET_KEY", "sb_secret_1, sb_secret_2")
+    assert Settings.from_environment().api_keys == ("sb_secret_1", "sb_secret_2", "eyJ.from.environment")

@@ -22,8 +22,8 @@ def output(*packages: dict[str, Any]) -> str:
 @pytest.mark.parametrize(
     ("told", "status", "words"),
     [
-        (output(GOOD), audit.CLEAN, "nothing is known against its 1 packages"),
-        (output(GOOD, BAD), audit.VULNERABLE, "jinja2 2.4.1: PYSEC-2014-8, mended in 2.7.2"),
+        (output(GOOD), audit.CLEAN, "no known vulnerabilities in 1 packages"),
+        (output(GOOD, BAD), audit.VULNERABLE, "jinja2 2.4.1: PYSEC-2014-8, fixed in 2.7.2"),
         (output(GOOD, SKIPPED), audit.UNKNOWN, "NOT AUDITED"),
         (output(BAD, SKIPPED), audit.VULNERABLE, "ours: not found"),
         (output(), audit.UNKNOWN, "NOT AUDITED"),

@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
-from tests.support.handlers import Handlers, handlers
+from testing.handlers import Handlers, handlers
 from tests.unit.deploy.conftest import ROOT
 
 Event = dict[str, Any]
 DOCUMENTED: dict[str, Event] = {
     path.stem: json.loads(path.read_text(encoding="utf-8"))
-    for path in sorted((ROOT / "tests/support/aws_events").glob("*.json"))
+    for path in sorted((ROOT / "testing/aws_events").glob("*.json"))
 }
 REQUESTS = ("http_api_1", "http_api_2", "function_url", "rest_api", "load_balancer")
 OTHERS = sorted(set(DOCUMENTED) - set(REQUESTS))

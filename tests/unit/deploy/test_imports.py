@@ -55,7 +55,7 @@ def _state(domain: str, **variables: str) -> dict[str, object]:
         "PATH": os.environ["PATH"],
         "PYTHONPATH": os.pathsep.join(sys.path),
         "SUPABASE_URL": "https://project.supabase.co",
-        "SUPABASE_SERVICE_ROLE_KEY": "key",
+        "SUPABASE_SECRET_KEY": "sb_secret_key",
         "POWERTOOLS_SERVICE_NAME": domain,
         "RESILIENCE_TABLE": "table",
         **{name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")},

@@ -36,6 +36,8 @@ from tests.unit.deploy.conftest import ROOT, Resources
 
 Part = Callable[[DynamoStore, ManualClock], object]
 TABLE = "policies"
+ALARMS = "cloudwatch:DescribeAlarms"
+"""Of the health function; composite alarms are told only to who may ask for all."""
 
 
 def circuits(store: DynamoStore, clock: ManualClock) -> None:
@@ -91,6 +93,11 @@ def operators(store: DynamoStore, clock: ManualClock) -> None:
     """Read what all environments wrote, and have them forget it."""
     monitor, errors = PerformanceMonitor(store=store, clock=clock), Occurrences("errors", store=store, clock=clock)
     assert monitor.fleet().complete
+    monitor.record("GET /", 0.1)
+    monitor.flush()
+    clock.advance(600)
+    assert monitor.roll_up() == 1
+    assert monitor.fleet(24 * 60).names["GET /"].count == 1
     assert errors.fleet()[1]
     CacheManager(store=store, clock=clock).clear()
     monitor.reset()
@@ -99,7 +106,7 @@ def operators(store: DynamoStore, clock: ManualClock) -> None:
 
 EVERY: tuple[Part, ...] = (circuits, limits("api"), figures)
 PARTS: dict[str, tuple[Part, ...]] = {
-    "UsersFunction": (*EVERY, limits("registration", "sign-in", "sign-in-account")),
+    "UsersFunction": (*EVERY, limits("registration", "sign-in", "sign-in-account", "account-mail", "mail-token")),
     "SessionsFunction": EVERY,
     "GamificationFunction": (*EVERY, cache),
     "SpacesFunction": (*EVERY, limits("invite-codes")),
@@ -199,15 +206,15 @@ def test_the_secret_is_read_and_nothing_else_asked_for(
         made.add(f"{client.meta.service_model.service_name}:{operation}")
         return send(client, operation, arguments)
 
-    for name in ("SUPABASE_SERVICE_ROLE_KEY", "SUPABASE_JWT_SECRET"):
+    for name in ("SUPABASE_SECRET_KEY", "SUPABASE_SERVICE_ROLE_KEY", "SUPABASE_JWT_SECRET"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
     with mock_aws():
-        secret = json.dumps({"service_role_key": "key", "jwt_secret": "shared"})
+        secret = json.dumps({"secret_key": ["sb_secret_new", "sb_secret_old"], "jwt_secret": "shared"})
         boto3.client("secretsmanager").create_secret(Name="studysync/supabase", SecretString=secret)
         monkeypatch.setattr(BaseClient, "_make_api_call", record)
         settings = Settings(supabase_url="https://x.supabase.co", supabase_secret_name="studysync/supabase")
-        assert settings.supabase_service_role_key.get_secret_value() == "key"
+        assert settings.api_keys == ("sb_secret_new", "sb_secret_old")
     for function in functions:
         allowed = {
             action
@@ -217,17 +224,18 @@ def test_the_secret_is_read_and_nothing_else_asked_for(
             if not action.startswith("dynamodb:")
         }
         queue = {"sqs:SendMessage"} if f"{function}EventInvokeConfig" in resources else set()
-        assert allowed == made | queue, function
+        assert allowed == made | queue | ({ALARMS} if function == "HealthFunction" else set()), function
 
 
 def test_policies_name_one_table_and_one_secret(functions: Resources, resources: Resources) -> None:
-    """No action on everything, and no wildcard but the six characters that Secrets Manager adds to a name."""
+    """No action on everything but reading alarms, and no wildcard but what Secrets Manager adds to a name."""
     for function in functions:
         for statement in _statements(resources, function):
             if statement["Effect"] == "Deny":
                 continue
             assert not [action for action in _actions(statement) if "*" in action]
-            assert "*" not in json.dumps(statement["Resource"])
+            if _actions(statement) != {ALARMS}:
+                assert "*" not in json.dumps(statement["Resource"])
             if {action for action in _actions(statement) if action.startswith("dynamodb:")}:
                 assert statement["Resource"] == {"Fn::GetAtt": ["ResilienceTable", "Arn"]}
                 assert statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]

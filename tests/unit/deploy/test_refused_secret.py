@@ -15,7 +15,7 @@ from moto.server import ThreadedMotoServer
 
 from studysync.errors import ApiError
 from studysync.secret_cache import REFUSED_SECONDS, STALE_SECONDS, is_due, read_with_fallback
-from tests.support.handlers import Handlers, handlers
+from testing.handlers import Handlers, handlers
 
 NAME, KEY = "studysync/prod/supabase", "a-shared-secret-that-is-long-enough-to-sign"
 
@@ -71,7 +71,7 @@ def test_the_last_value_serves_on_after_a_restore(handle: Handlers, secrets_mana
     client = boto3.client(
         "secretsmanager", "eu-central-1", endpoint_url=secrets_manager, aws_access_key_id="t", aws_secret_access_key="t"
     )
-    secret = json.dumps({"service_role_key": "key", "jwt_secret": KEY})
+    secret = json.dumps({"secret_key": "sb_secret_key", "jwt_secret": KEY})
     client.create_secret(Name=NAME, SecretString=secret)
     assert handle("users", bad_change())["statusCode"] == 400
     client.delete_secret(SecretId=NAME, ForceDeleteWithoutRecovery=True)

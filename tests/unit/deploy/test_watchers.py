@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.handlers import handlers
+from testing.handlers import handlers
 from tests.unit.deploy.conftest import Resources
 
 Walk = Callable[..., str]

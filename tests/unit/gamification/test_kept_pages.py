@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gamification.service import _contradicts
+from gamification.leaderboards import _contradicts
 
 ME = {"user_id": "me", "username": "ada", "xp": 70, "rank": 2}
 OTHERS = [{"user_id": "a", "username": "bob", "xp": 90}, {"user_id": "b", "username": "eve", "xp": 50}]
@@ -14,8 +14,9 @@ MINE = {"user_id": "me", "username": "ada", "xp": 70, "rank": 2}
 
 
 def contradicts(entries: list[dict[str, Any]], *, limit: int = 1, period: str = "2026-01-05", **me: Any) -> bool:
-    own = {"period_start": "2026-01-05", "me": {**ME, **me}}
-    return _contradicts(own, {"period_start": period, "entries": entries}, limit)
+    standing: Any = {"period_start": "2026-01-05", "me": {**ME, **me}, "total_users": len(entries)}
+    rows: Any = entries
+    return _contradicts(standing, period, rows, limit)
 
 
 def test_a_page_that_shows_the_caller_as_they_stand_is_kept() -> None:

@@ -26,6 +26,14 @@ def test_an_existing_file_is_appended_to(tmp_path: Path) -> None:
     assert (tmp_path / "a.log.1").read_text() == "before\n"
 
 
+def test_a_line_is_kept_byte_by_byte(tmp_path: Path) -> None:
+    """What a function prints need be no text, and is no format."""
+    log = RotatingFile(tmp_path / "a.log")
+    log.write(b"100 %s \xff\xfe \xc3\xa9\r\n")
+    log.close()
+    assert (tmp_path / "a.log").read_bytes() == b"100 %s \xff\xfe \xc3\xa9\r\n"
+
+
 def test_lines_are_given_out_whole() -> None:
     """Pieces of a line wait for its end, which may never come."""
     lines: list[bytes] = []

@@ -13,7 +13,7 @@ import resilience
 from resilience import CircuitBreaker, CircuitOpenError, MemoryStore, Store
 from resilience.breaker.circuit import ELECTION
 from resilience.testing import ManualClock
-from tests.integration.resilience.helpers import FaultyStore
+from testing.faulty_store import FaultyStore
 
 LEASE = 10.0
 

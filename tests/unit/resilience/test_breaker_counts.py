@@ -7,7 +7,7 @@ import pytest
 from resilience import CircuitBreaker, CircuitOpenError, ConnectionPool, MemoryStore, PoolTimeoutError
 from resilience.events import Event
 from resilience.testing import ManualClock
-from tests.integration.resilience.helpers import FaultyStore
+from testing.faulty_store import FaultyStore
 from tests.unit.resilience.dependency import DownError
 
 

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from resilience import CircuitBreaker, CircuitOpenError, CircuitState, MemoryStore
-from resilience._shared_state import Control
+from resilience._shared_state import SharedState
 from resilience.breaker.publisher import Outcome
 from resilience.breaker.record import history_of
 from resilience.store import Item
 from resilience.testing import ManualClock
-from tests.integration.resilience.helpers import FaultyStore
+from testing.faulty_store import FaultyStore
 from tests.unit.resilience.dependency import DownError
 
 
@@ -146,9 +146,9 @@ def test_a_history_that_cannot_be_read_is_left_out() -> None:
 
 def test_of_many_who_ask_at_once_one_reads(clock: ManualClock) -> None:
     """Whoever comes while the snapshot is being read goes by what is known."""
-    control = Control(MemoryStore(clock=clock), 5.0)
-    assert control._claim(clock)
-    assert not control._claim(clock)
+    shared_state = SharedState(MemoryStore(clock=clock), 5.0)
+    assert shared_state._claim(clock)
+    assert not shared_state._claim(clock)
 
 
 def test_the_history_of_an_outage_survives_its_probes(clock: ManualClock) -> None:

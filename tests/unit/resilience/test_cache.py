@@ -13,7 +13,7 @@ from resilience import (
     cache_manager,
     cached,
     flush,
-    track_served,
+    track_degradation,
 )
 from resilience.testing import ManualClock
 from tests.unit.resilience.caching import Kit
@@ -66,7 +66,7 @@ def test_stale_while_revalidate(kit: Callable[..., Kit], clock: ManualClock) -> 
     call = kit(stale_while_revalidate=30)
     call()
     clock.advance(61)
-    with track_served() as served:
+    with track_degradation() as served:
         assert call()["n"] == 1
     assert flush(5)
     assert (served.stale, served.age) == (True, 61)
@@ -81,7 +81,7 @@ def test_stale_if_error(kit: Callable[..., Kit], clock: ManualClock) -> None:
     call()
     call.source.down = True
     clock.advance(100)
-    with track_served() as served:
+    with track_degradation() as served:
         assert call()["n"] == 1
     assert served.stale
     clock.advance(259.9)

@@ -13,7 +13,7 @@ from resilience import (
     flush,
 )
 from resilience.testing import ManualClock
-from tests.integration.resilience.helpers import FaultyStore
+from testing.faulty_store import FaultyStore
 from tests.unit.resilience.caching import Kit
 
 both = pytest.mark.parametrize("kind", ["plain", "async"])

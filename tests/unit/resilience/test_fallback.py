@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from resilience import FallbackHandler, degraded, events, fallback_handler, track_served, with_fallback
+from resilience import FallbackHandler, events, fallback_handler, track_degradation, with_fallback
 
 
 @pytest.fixture(autouse=True)
@@ -64,7 +64,7 @@ def test_a_call_that_works_is_left_alone() -> None:
         return args, named
 
     fallback_handler.register_fallback("stats", "fallback")
-    with track_served() as served:
+    with track_degradation() as served:
         assert plain(1, b=2) == asyncio.run(later(1, b=2)) == ((1,), {"b": 2})
     assert not served
     assert (plain.__name__, plain.__doc__, later.__name__) == ("plain", "Plain.", "later")
@@ -156,12 +156,11 @@ def test_what_was_served_is_visible(events: list[events.Event]) -> None:
     fallback_handler.register_fallback("stats", 0)
 
     async def scenario() -> None:
-        with track_served() as served:
+        with track_degradation() as served:
             assert not served
             await asyncio.gather(stats_async("a"), stats_async("b"))
-            assert degraded() == ("stats",)
+            assert served.fallbacks == ["stats"]
         assert served
-        assert degraded() == ()
 
     asyncio.run(scenario())
     assert [(event.kind, event.name, event.details) for event in events] == [

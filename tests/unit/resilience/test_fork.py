@@ -1,20 +1,17 @@
-"""Forked children: own locks, threads, sockets, ids and counts; shown as servers and pools fork."""
+"""Forked children have locks, threads, sockets, ids and counts of their own. Servers that fork are tested apart."""
 
 from __future__ import annotations
 
 import asyncio
 import os
-import subprocess
-import sys
 import threading
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-import resilience
 from resilience import (
+    AdaptiveLimit,
     CacheManager,
     CircuitBreaker,
     ConnectionPool,
@@ -186,44 +183,51 @@ def test_health_is_asked_in_a_child() -> None:
     assert in_child(lambda: asyncio.run(checker.run_all()).status) == "pass"
 
 
-POOL = """
-import asyncio, multiprocessing, resilience
+def test_places_of_the_parent_are_not_given_back() -> None:
+    """A child that leaves blocks which the parent entered gives up none of its own places for it."""
+    pool, limit, breaker = ConnectionPool(1), AdaptiveLimit(1), CircuitBreaker("entered", store=MemoryStore())
 
-class Blocking(resilience.MemoryStore):
-    blocking = True
+    @limit
+    @breaker
+    def fork_inside() -> str:
+        with pool.slot():
+            reading, writing = os.pipe()
+            child = os.fork()
+            if child == 0:
+                return f"child {writing}"
+            os.close(writing)
+            with os.fdopen(reading) as pipe:
+                told = pipe.read()
+            os.waitpid(child, 0)
+            return told
 
-store = Blocking()
-breaker = resilience.CircuitBreaker("pool", store=store, failure_threshold=1)
-
-async def fail():
-    raise ConnectionError
-
-async def use():
-    try:
-        await breaker.call_async(fail)
-    except (ConnectionError, resilience.CircuitOpenError):
-        pass
-    return str(breaker.get_state())
-
-def work(_):
-    return asyncio.run(use())
-
-if __name__ == "__main__":
-    work(0)
-    breaker.reset()
-    with multiprocessing.get_context("fork").Pool(2) as pool:
-        print(sorted(set(pool.map(work, range(4)))))
-"""
+    said = fork_inside()
+    if said.startswith("child"):
+        stats = pool.get_stats()
+        seen = (stats.active, stats.acquired, limit.active, breaker.snapshot().calls, breaker.get_state())
+        os.write(int(said.split()[1]), repr(seen).encode())
+        os._exit(0)
+    assert said == "(0, 0, 0, 0, <CircuitState.CLOSED: 'closed'>)"
+    assert (pool.get_stats().active, pool.get_stats().acquired, limit.active, breaker.snapshot().calls) == (0, 1, 0, 1)
 
 
-def test_in_a_pool_of_processes() -> None:
-    """Multiprocessing forks after the parent has used everything."""
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", POOL],
-        env={"PYTHONPATH": str(Path(resilience.__file__).parents[1])},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    )
-    assert done.stdout.strip() == "['open']"
+def test_a_child_counts_anew() -> None:
+    """Failures, statistics and refreshes under way are the parent's; what is known of the circuit and values stay."""
+    breaker, manager = CircuitBreaker("counted", store=MemoryStore(), failure_threshold=3), CacheManager()
+    function = cached(60, manager=manager, key_prefix="counted")(lambda: 42)
+    assert [function(), function()] == [42, 42]
+    assert manager.claim_refresh("k", 0.0)
+
+    def fail() -> None:
+        raise ConnectionError
+
+    for _ in range(2):
+        with pytest.raises(ConnectionError):
+            breaker.call(fail)
+
+    def look() -> str:
+        kept, stats, seen = function(), manager.get_stats(), breaker.snapshot()
+        counts = (seen.total_failures, seen.consecutive_failures, stats.misses, stats.local_hits)
+        return f"{kept} {counts} {manager.claim_refresh('k', 0.0)}"
+
+    assert in_child(look) == "42 (0, 0, 0, 1) True"

@@ -16,7 +16,24 @@ from typing import Any
 import pytest
 
 import resilience
-from resilience import ConfigurationError, cached, circuit_breaker, monitor_performance, with_fallback, with_retry
+from resilience import (
+    ConcurrencyLimitError,
+    ConfigurationError,
+    PoolTimeoutError,
+    adaptive_limit,
+    bulkhead,
+    cached,
+    chaos,
+    circuit_breaker,
+    hedge,
+    monitor_performance,
+    timeout,
+    with_fallback,
+    with_retry,
+)
+from resilience.store._connection import RefusedError
+
+pytestmark = pytest.mark.slow
 
 Decorator = Callable[[Any], Any]
 DECORATORS: dict[str, Callable[[], Decorator]] = {
@@ -25,6 +42,13 @@ DECORATORS: dict[str, Callable[[], Decorator]] = {
     "with_fallback": lambda: with_fallback("f"),
     "cached": lambda: cached(60, key=lambda *args, **kwargs: [repr(args[-1:]), kwargs], key_prefix=str(next(_numbers))),
     "monitor_performance": lambda: monitor_performance("f"),
+    "timeout": lambda: timeout(5.0),
+    "timeout in a thread": lambda: timeout(5.0, thread=True),
+    "bulkhead": lambda: bulkhead(3),
+    "adaptive_limit": lambda: adaptive_limit(3),
+    "hedge": lambda: hedge(1.0),
+    "hedge that learns": hedge,
+    "chaos": lambda: chaos(0.0),
 }
 _numbers = iter(range(10_000))
 
@@ -153,7 +177,66 @@ def test_a_coroutine_cannot_be_kept() -> None:
         cached(60, key_prefix="coroutine")(lambda: add_async(1, 2))()
 
 
-@pytest.mark.parametrize("name", ["with_retry", "with_fallback", "cached", "monitor_performance"])
+@pytest.mark.parametrize(
+    ("decorator", "refused"),
+    [
+        (timeout(0.05), TimeoutError),
+        (timeout(0.05, thread=True), TimeoutError),
+        (bulkhead(1, timeout=0.01), PoolTimeoutError),
+        (adaptive_limit(1, most=1), ConcurrencyLimitError),
+    ],
+)
+def test_a_policy_lasts_until_the_coroutine_ends(decorator: Decorator, refused: type[Exception]) -> None:
+    """Its time and its place are not over when the function has returned a coroutine."""
+
+    async def slow() -> int:
+        await asyncio.sleep(0.2)
+        return 42
+
+    function = decorator(lambda *_: slow())
+
+    async def twice() -> list[Any]:
+        return await asyncio.gather(function(), function(), return_exceptions=True)
+
+    for _ in range(2):  # the first call finds out that the function is async
+        one, other = asyncio.run(twice())
+        assert isinstance(other, refused)
+        assert one == 42 or isinstance(one, refused)
+
+
+def test_a_coroutine_is_hedged_and_its_result_replaced() -> None:
+    """Of two requests the first answer counts, and chaos spoils what is awaited."""
+    waits = iter([0.0, 0.0, 5.0, 0.0])
+
+    async def read() -> int:
+        await asyncio.sleep(next(waits))
+        return 42
+
+    function = hedge(0.05)(lambda *_: read())
+
+    async def reads() -> list[int]:
+        return [await function() for _ in range(2)]
+
+    assert asyncio.run(reads()) == [42, 42]
+    assert asyncio.run(chaos(1.0, result=lambda real: real + 1)(lambda: add_async(1, 41))()) == 43
+
+
+@pytest.mark.parametrize("name", DECORATORS)
+def test_a_generator_that_is_returned_is_refused(name: str) -> None:
+    """It has not begun when the function returns; a breaker does not count it either way."""
+
+    def plain() -> Any:
+        return generator()
+
+    resilience.fallback_handler.register_fallback("f", 42)
+    decorated = DECORATORS[name]()(plain)
+    with pytest.raises(ConfigurationError, match="returns a generator"):
+        decorated()
+    if name == "circuit_breaker":
+        assert decorated.circuit_breaker.snapshot().calls == 0
+
+
+@pytest.mark.parametrize("name", [name for name in DECORATORS if name != "circuit_breaker"])
 def test_a_future_is_refused(name: str) -> None:
     """What becomes of it is not known when the function returns."""
     with pytest.raises(ConfigurationError, match="returns a future"):
@@ -197,12 +280,21 @@ def test_errors_survive_pickling() -> None:
         resilience.ConfigurationError("limit", -1, "must be positive"),
         resilience.RateLimitedError(refused),
         resilience.PoolTimeoutError(20, 1.5),
+        resilience.ConcurrencyLimitError(20),
+        RefusedError("ConditionalCheckFailedException", {"pk": {"S": "x"}}),
         resilience.DeadlineExceededError("late"),
         resilience.StoreError("down"),
     ):
         copy = pickle.loads(pickle.dumps(error))
         assert type(copy) is type(error)
         assert (str(copy), copy.args, vars(copy)) == (str(error), error.args, vars(error))
+
+
+def test_errors_survive_pickling_with_what_pickle_refuses() -> None:
+    """A function that was refused arrives as its representation."""
+    error = resilience.ConfigurationError("function", lambda: 1, "is refused")
+    copy = pickle.loads(pickle.dumps(error))
+    assert (str(copy), copy.field, copy.value) == (str(error), "function", repr(error.value))
 
 
 TYPED = """

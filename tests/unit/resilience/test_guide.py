@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.examples import examples, run
+from testing.examples import examples, run
 
 EXAMPLES = examples("resilience.md")
 

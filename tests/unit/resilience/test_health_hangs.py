@@ -9,11 +9,10 @@ import threading
 import time
 from pathlib import Path
 
-import httpx
 import pytest
 
 import resilience
-from resilience import HealthChecker, deadline, remaining
+from resilience import HealthChecker
 
 
 def test_checks_run_side_by_side_whatever_hangs() -> None:
@@ -82,38 +81,6 @@ print(asyncio.run(resilience.health_checker.run_all()).status)
     )
     assert done.stdout.strip() == "fail"
     assert time.monotonic() - began < 10
-
-
-def test_a_deadline_in_a_dependency_of_fastapi() -> None:
-    """A plain dependency, which is entered and left in different threads, raises nothing; an async one is obeyed."""
-    from collections.abc import AsyncIterator, Iterator
-
-    from fastapi import Depends, FastAPI
-
-    app = FastAPI()
-
-    def plain() -> Iterator[None]:
-        with deadline(5):
-            yield
-
-    async def asynchronous() -> AsyncIterator[None]:
-        with deadline(5):
-            yield
-
-    @app.get("/plain", dependencies=[Depends(plain)])
-    async def plain_route() -> bool:
-        return True
-
-    @app.get("/async", dependencies=[Depends(asynchronous)])
-    async def async_route() -> bool:
-        left = remaining()
-        return left is not None and left <= 5
-
-    async def ask() -> list[object]:
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
-            return [(await client.get(path)).json() for path in ("/plain", "/async")]
-
-    assert asyncio.run(ask()) == [True, True]
 
 
 @pytest.mark.parametrize("kind", ["monitor", "occurrences"])

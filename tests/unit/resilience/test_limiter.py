@@ -11,7 +11,7 @@ import pytest
 
 from resilience import Decision, Limit, MemoryStore, RateLimitedError, RateLimiter, events
 from resilience.testing import ManualClock
-from tests.integration.resilience.helpers import FaultyStore
+from testing.faulty_store import FaultyStore
 
 
 @pytest.fixture

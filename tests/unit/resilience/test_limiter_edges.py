@@ -13,7 +13,7 @@ from resilience import Limit, MemoryStore, RateLimiter
 from resilience.events import Event
 from resilience.store.protocol import StoreThrottledError
 from resilience.testing import ManualClock
-from tests.integration.resilience.helpers import FaultyStore
+from testing.faulty_store import FaultyStore
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from resilience import (
     performance_monitor,
 )
 from resilience.testing import ManualClock
-from tests.integration.resilience.helpers import FaultyStore
+from testing.faulty_store import FaultyStore
 
 times = st.floats(1e-5, 1e4)
 

@@ -7,7 +7,7 @@ import asyncio
 from resilience import MemoryStore, Occurrences, PerformanceMonitor, flush
 from resilience.events import Event
 from resilience.testing import ManualClock
-from tests.integration.resilience.helpers import FaultyStore
+from testing.faulty_store import FaultyStore
 
 
 def make(store: object, clock: ManualClock, **settings: int) -> Occurrences:

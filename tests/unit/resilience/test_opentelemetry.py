@@ -1,24 +1,19 @@
-"""Events as OpenTelemetry metrics and span events, with the real SDK where it is installed."""
+"""Events as OpenTelemetry metrics and span events, with the real SDK."""
 
 from __future__ import annotations
 
-from typing import Any
-
-import pytest
+from opentelemetry.sdk import metrics as sdk_metrics
+from opentelemetry.sdk import trace as sdk_trace
+from opentelemetry.sdk.metrics import export as readers
 
 import resilience
 from resilience import CircuitBreaker, cached, with_fallback
+from resilience.opentelemetry import instrument
 from resilience.testing import ManualClock
-
-sdk_metrics: Any = pytest.importorskip("opentelemetry.sdk.metrics")
-sdk_trace: Any = pytest.importorskip("opentelemetry.sdk.trace")
-readers: Any = pytest.importorskip("opentelemetry.sdk.metrics.export")
 
 
 def test_events_become_metrics_and_span_events(clock: ManualClock) -> None:
     """A circuit that opens is counted, shown by a gauge and noted in the span; keys of caches are left out."""
-    from resilience.opentelemetry import instrument
-
     reader = readers.InMemoryMetricReader()
     stop = instrument(meter_provider=sdk_metrics.MeterProvider([reader]))
     resilience.fallback_handler.register_fallback("spare", 7)

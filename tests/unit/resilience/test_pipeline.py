@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import threading
 import time
 from collections.abc import Callable
@@ -12,13 +11,10 @@ from typing import Any
 import pytest
 
 from resilience import (
-    AdaptiveLimit,
     CircuitBreaker,
     CircuitOpenError,
-    ConcurrencyLimitError,
     ConfigurationError,
     DeadlineExceededError,
-    PoolTimeoutError,
     adaptive_limit,
     bulkhead,
     cached,
@@ -32,9 +28,9 @@ from resilience import (
     remaining,
     retry,
     timeout,
-    track_served,
+    track_degradation,
 )
-from resilience.testing import ManualClock, no_wait
+from resilience.testing import no_wait
 
 Call = Callable[..., Any]
 both = pytest.mark.parametrize("kind", ["plain", "async"])
@@ -75,11 +71,11 @@ def test_all_of_them_in_the_documented_order(kind: str) -> None:
         bulkhead(20),
     )
     call = made(kind, payments, pay)
-    with no_wait(), track_served() as served:
+    with no_wait(), track_degradation() as served:
         assert call() == "later"
         assert call() == "later"
     assert len(calls) == 3
-    assert served.degraded == ["payments " + kind] or kind == "async"
+    assert served.fallbacks == ["payments " + kind] or kind == "async"
 
 
 def test_functions_of_a_pipeline_share_its_circuit() -> None:
@@ -197,213 +193,6 @@ def test_a_timeout_of_the_function_itself_is_its_own() -> None:
             await task
 
     asyncio.run(scenario())
-
-
-def test_a_bulkhead_holds_plain_and_async_calls_together() -> None:
-    """Two places: a thread and a task have them, and the next of either kind waits in vain."""
-    gate, limit = threading.Event(), bulkhead(2, timeout=0.05)
-    started = threading.Semaphore(0)
-
-    def plain() -> str:
-        started.release()
-        gate.wait(10)
-        return "plain"
-
-    async def hold() -> str:
-        await asyncio.sleep(0)
-        return "async"
-
-    held, quick, later = limit(plain), limit(lambda: "quick"), limit(hold)
-    threads = [threading.Thread(target=held, daemon=True) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    assert all(started.acquire(timeout=5) for _ in threads)
-    with pytest.raises(PoolTimeoutError):
-        asyncio.run(later())
-    with pytest.raises(PoolTimeoutError):
-        quick()
-    gate.set()
-    for thread in threads:
-        thread.join(5)
-    assert (quick(), asyncio.run(later())) == ("quick", "async")
-
-
-def test_bulkheads_of_a_name_are_one() -> None:
-    """They belong to the dependency."""
-    gate, started = threading.Event(), threading.Event()
-
-    @bulkhead(1, name="one dependency")
-    def first() -> None:
-        started.set()
-        gate.wait(10)
-
-    thread = threading.Thread(target=first, daemon=True)
-    thread.start()
-    assert started.wait(5)
-    with deadline(0.05), pytest.raises(PoolTimeoutError):
-        bulkhead(1, name="one dependency")(lambda: 42)()
-    assert bulkhead(1, name="another dependency")(lambda: 42)() == 42
-    gate.set()
-    thread.join(5)
-
-
-@both
-def test_the_limit_adapts(kind: str) -> None:
-    """It shrinks while calls take longer under load, and grows when they do not."""
-    clock = ManualClock()
-    limit = AdaptiveLimit(20, clock=clock, most=100)
-    seconds = [0.1]
-    call = made(kind, limit, lambda: clock.advance(seconds[0]))
-
-    def load(calls: int) -> None:
-        for _ in range(calls):
-            with limit._lock:
-                limit._active += limit.limit - 1  # the others, under way meanwhile
-            call()
-            with limit._lock:
-                limit._active = 0
-
-    load(50)
-    grown = limit.limit
-    assert grown > 20
-    seconds[0] = 1.0
-    load(30)
-    assert limit.limit < grown / 2
-    seconds[0] = 0.1
-    load(200)
-    assert limit.limit > grown / 2
-
-
-@both
-def test_who_finds_no_place_is_refused_at_once(kind: str) -> None:
-    """Waiting would only be another queue; and the circuit around it does not count it."""
-    limit = AdaptiveLimit(1)
-    breaker = CircuitBreaker("limited " + kind, failure_threshold=1)
-    call = made(kind, pipeline("limited", breaker, limit), lambda: 42)
-    limit._active = 1
-    with pytest.raises(ConcurrencyLimitError):
-        call()
-    assert breaker.get_state() == "closed"
-    limit._active = 0
-    assert call() == 42
-
-
-def test_overload_shrinks_the_limit() -> None:
-    """A timeout says that there is too much; another error says nothing."""
-    limit = AdaptiveLimit(20)
-
-    def fail(error: Exception) -> None:
-        raise error
-
-    for error, expected in ((KeyError(), 20), (TimeoutError(), 18)):
-        with pytest.raises(type(error)):
-            limit(fail)(error)
-        assert limit.limit == expected
-    assert limit.active == 0
-
-
-def test_a_slow_read_is_asked_again() -> None:
-    """The second request answers first, and the slower one is cancelled."""
-    cancelled, calls = [], itertools.count()
-
-    @hedge(0.02)
-    async def read() -> int:
-        number = next(calls)
-        if number == 0:
-            try:
-                await asyncio.sleep(20)
-            except asyncio.CancelledError:
-                cancelled.append(number)
-                raise
-        return number
-
-    async def scenario() -> int:
-        answer = await read()
-        await asyncio.sleep(0)
-        return answer
-
-    assert asyncio.run(scenario()) == 1
-    assert cancelled == [0]
-
-
-def test_a_slow_plain_read_is_asked_again() -> None:
-    """In threads; the slower one goes on by itself."""
-    release, calls = threading.Event(), itertools.count()
-
-    @hedge(0.02)
-    def read() -> int:
-        number = next(calls)
-        if number == 0:
-            release.wait(10)
-        return number
-
-    assert read() == 1
-    release.set()
-
-
-@both
-def test_when_one_request_fails_the_other_is_waited_for(kind: str) -> None:
-    """And when both do, the first one's error is raised."""
-    calls = itertools.count()
-
-    def work() -> int:
-        number = next(calls)
-        if number in (0, 2, 3):
-            time.sleep(0.03 if number in (0, 2) else 0.0)
-            raise ConnectionError(str(number))
-        time.sleep(0.1)
-        return number
-
-    if kind == "plain":
-        read: Any = hedge(0.01)(work)
-    else:
-
-        async def later() -> int:
-            return await asyncio.to_thread(work)
-
-        function = hedge(0.01)(later)
-        read = lambda: asyncio.run(function())  # noqa: E731
-    assert read() == 1
-    with pytest.raises(ConnectionError, match="2"):
-        read()
-
-
-def test_when_to_hedge_is_learnt_and_paid_for() -> None:
-    """After twenty calls the time of the slowest twentieth; and never more than a tenth of the calls are hedged."""
-    clock, calls = ManualClock(), []
-
-    @hedge(clock=clock)
-    async def read(seconds: float) -> None:
-        calls.append(1)
-        clock.advance(seconds)
-        if seconds > 0.5:
-            await asyncio.sleep(0.15)
-
-    async def scenario() -> None:
-        for _ in range(100):
-            await read(0.1)
-        assert len(calls) == 100
-        await asyncio.gather(*(read(1.0) for _ in range(60)))
-
-    asyncio.run(scenario())
-    assert 160 < len(calls) <= 160 + 17
-
-
-@both
-def test_chaos_spoils_a_share(kind: str) -> None:
-    """Errors, wrong results and latency, in as many calls as asked."""
-    rolls = itertools.cycle([0.1, 0.9])
-    settings: dict[str, Any] = {"rng": lambda: next(rolls)}
-    wrong = made(kind, chaos(0.5, result=lambda real: -real, **settings), lambda: 42)
-    assert [wrong() for _ in range(4)] == [-42, 42, -42, 42]
-    broken = made(kind, chaos(0.5, error=ConnectionError, **settings), lambda: 42)
-    with pytest.raises(ConnectionError):
-        broken()
-    assert broken() == 42
-    with no_wait() as waits:
-        slow = made(kind, chaos(0.5, latency=3.0, **settings), lambda: 42)
-        assert [slow() for _ in range(2)] == [42, 42]
-    assert waits == [3.0]
 
 
 @pytest.mark.parametrize(

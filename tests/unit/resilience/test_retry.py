@@ -182,7 +182,7 @@ def test_an_outage_adds_at_most_ten_percent() -> None:
     """Ten thousand failing calls cause no more than a thousand retries."""
     calls = 0
 
-    @with_retry()
+    @with_retry(budget=RetryBudget(clock=ManualClock()))
     def down() -> None:
         nonlocal calls
         calls += 1

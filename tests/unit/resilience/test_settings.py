@@ -123,7 +123,7 @@ RANGES: list[tuple[Callable[..., object], str, tuple[Any, ...]]] = [
     (PerformanceMonitor, "max_slow", NOT_WHOLE),
     (PerformanceMonitor, "flush_seconds", NEGATIVE),
     (PerformanceMonitor, "flush_calls", NOT_WHOLE),
-    (PerformanceMonitor().fleet, "minutes", (0, 61, 1.5)),
+    (PerformanceMonitor().fleet, "minutes", (0, 1_441, 1.5)),
     (lambda name: PerformanceMonitor().report(name, dict), "name", NO_NAME),
     (occurrences, "name", NO_NAME),
     (occurrences, "max_keys", NOT_WHOLE),

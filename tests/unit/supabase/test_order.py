@@ -1,4 +1,4 @@
-"""The migrations in order of dependency: each subject stands on those before it and knows nothing of those after."""
+"""The order of the baseline: each subject builds on those before it and uses nothing of those after it."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from local.home import REPOSITORY
-from local.migrations import PRELUDE, Migration, find_migrations
+from local.migrations import PRELUDE, Migration
+from tools import baseline
 
 SUBJECTS = ["base", "users", "xp", "spaces", "sessions", "sync", "leaderboards", "changes", "audit", "operations"]
 NAME = r"(?:internal|public|auth)\.[a-z_]+"
 CREATED = re.compile(rf"^create (?:table|type|function|statistics) ({NAME})", re.MULTILINE)
-MIGRATIONS = find_migrations(REPOSITORY / "supabase" / "migrations")
+MIGRATIONS = [Migration(baseline.FOLDER / name) for name in baseline.read()]  # what comes later replaces and alters
 
 
 def without_comments(sql: str) -> str:

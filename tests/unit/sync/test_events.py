@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from studysync.web.event_payload import MAX_PAYLOAD_BYTES, payload_error
-from sync.events import read_event
+from sync.events import _digest, read_event
 
 USER = uuid4()
 TEXT = st.text(st.characters(codec=None), max_size=30)  # halves of surrogate pairs too: JSON can carry them
@@ -86,3 +87,11 @@ def test_a_payload_is_as_large_as_the_database_writes_it(exponent: int) -> None:
     number = float(f"1e{exponent}")
     assert payload_error({"n": [number] * 12}) is None
     assert payload_error({"n": [number] * 15}) == f"The payload is larger than {MAX_PAYLOAD_BYTES} bytes."
+
+
+def test_what_is_nested_without_end_has_a_digest() -> None:
+    """An offline event cannot take the batch down with it; the depth itself is refused where payloads are checked."""
+    deep: list[Any] = []
+    for _ in range(sys.getrecursionlimit() * 100):
+        deep = [deep]
+    assert len(_digest(deep)) == len(_digest([]))

@@ -12,9 +12,10 @@ import pytest
 from studysync.context import begin_request
 from studysync.errors import ApiError
 from studysync.settings import Settings
-from users.auth import AccountRefusedError, SupabaseAuth, breaker
+from users.auth import AccountRefusedError, SupabaseAuth
+from users.auth_client import breaker
 
-SETTINGS = Settings(supabase_url="https://x.supabase.co", supabase_service_role_key="key")
+SETTINGS = Settings(supabase_url="https://x.supabase.co", supabase_secret_key="sb_secret_key")
 Call = Callable[[SupabaseAuth], Awaitable[Any]]
 
 
@@ -47,7 +48,7 @@ def refusal(code: str, status: int = 400) -> httpx.Response:
 
 
 def create(auth: SupabaseAuth) -> Awaitable[Any]:
-    return auth.create_account("ada@example.com", "analytical1", {})
+    return auth.create_account("ada@example.com", "analytical1", {}, confirmed=True)
 
 
 def sign_in(auth: SupabaseAuth) -> Awaitable[Any]:

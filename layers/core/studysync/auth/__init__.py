@@ -1,1 +1,1 @@
-"""Who is calling: access tokens, the dependencies of routes, and denied requests."""
+"""Authentication: access tokens, the dependencies of routes, and denied requests."""

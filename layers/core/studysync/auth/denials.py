@@ -1,4 +1,4 @@
-"""Refused requests: a security event each, and a line in the audit trail of the user it concerns."""
+"""Denied requests: each becomes a security event, and an entry in the audit trail of the user concerned."""
 
 from __future__ import annotations
 
@@ -14,15 +14,17 @@ from studysync.telemetry.logging import app_logger
 
 _UNAUTHENTICATED, _FORBIDDEN = 401, 403
 
-# A wrong password and a used-up refresh token are told from a bad access token by where they were sent.
+# The path distinguishes a wrong password or a used refresh token from an invalid access token.
 _EVENTS = {
     "/api/auth/login": ("failed_login", "medium"),
     "/api/auth/refresh": ("refused_refresh_token", "medium"),
+    "/api/auth/password/reset": ("refused_mail_token", "medium"),
+    "/api/auth/email/confirm": ("refused_mail_token", "medium"),
 }
 
 
 async def record_denial(request: Request, error: ApiError) -> None:
-    """Tell of `error`, when it refuses somebody: 401 with credentials that are no good, or 403."""
+    """Log `error` if it denies access: a 401 for invalid credentials, or a 403."""
     if error.kind.status == _FORBIDDEN:
         await _forbidden(request)
     elif error.kind.status == _UNAUTHENTICATED:
@@ -33,7 +35,7 @@ def _unauthenticated(request: Request) -> None:
     route, context = route_template(request.scope), request_context()
     event = _EVENTS.get(route)
     if event is None and "authorization" not in request.headers:
-        return  # nobody tried anything
+        return  # no credentials were sent
     name, severity = event or ("refused_token", "low")
     address = context.address if context else None
     app_logger.log_security_event(event_type=name, severity=severity, route=route, ip_address=address)
@@ -52,7 +54,7 @@ async def _forbidden(request: Request) -> None:
 
 
 async def record_in_trail(function: str, **arguments: Any) -> None:
-    """Write to the trail in the database, if it answers; it says so in the log if it does not."""
+    """Write to the audit trail in the database; log a warning if it is unavailable."""
     try:
         await database().call(function, **arguments)
     except ApiError as error:

@@ -1,8 +1,8 @@
 """Access tokens of Supabase Auth, verified in the function: signature, issuer, audience, times and role.
 
-A project's tokens are signed with a key of its JWKS (ES256, RS256) or, in older projects, with a shared secret (HS256).
-Which algorithm goes with which key is decided here and never by the token, so that a public key can not be passed off
-as a shared secret.
+A project signs its tokens with a key of its JWKS (ES256, RS256) or, if it is older, with a shared secret (HS256). The
+algorithm of each key is decided here, never by the token, so that nobody can pass a public key off as the shared
+secret.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from studysync.errors import ApiError, unauthenticated, unavailable
 AUDIENCE = "authenticated"
 ASYMMETRIC_ALGORITHMS = frozenset({"ES256", "RS256"})
 JWKS_REFRESH_SECONDS = 60.0
-"""An unknown ``kid`` makes us ask for the keys again, but not more often than this."""
+"""An unknown ``kid`` makes us fetch the keys again, but no more often than this."""
 JWKS_RETRY_SECONDS = 1.0
-"""After an attempt that failed they are not asked for again for so long."""
+"""The minimum time between a failed fetch and the next one."""
 JWKS_KEPT_SECONDS = 600.0
-"""The keys are asked for again when they are this old, so that one which was revoked is not trusted any longer."""
+"""The maximum age of the keys, so that a revoked key does not stay trusted."""
 CLOCK_LEEWAY_SECONDS = 5.0
-_CANNOT_CHECK = "Sign-in cannot be checked at the moment."
+_CANNOT_CHECK = "Access tokens cannot be verified at the moment."
 _VERIFIED_TOKENS = 1024
 _MAX_TOKEN_LENGTH = 8192
 
@@ -37,25 +37,29 @@ FetchKeys = Callable[[], Awaitable[Mapping[str, Any]]]
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who is calling, as the access token says.
+    """The caller, as given by the access token.
 
     Attributes:
         user_id: the account.
-        token: the token itself, for calls to Supabase Auth in the caller's name. Never logged.
+        token: the token itself, for calls to Supabase Auth on the caller's behalf. Never logged.
+        session_id: the Supabase Auth session that the token belongs to; ``None`` if the token has none.
+        needs_second_factor: the account has a second factor that the session has not verified.
     """
 
     user_id: UUID
     token: str = field(repr=False)
+    session_id: UUID | None = None
+    needs_second_factor: bool = False
 
 
 class TokenVerifier:
-    """Verifies access tokens, keeping the project's keys and the tokens it has verified.
+    """Verifies access tokens. Caches the project's keys and the tokens it has verified.
 
     Args:
-        issuer: the ``iss`` that tokens must have, Supabase Auth's URL.
+        issuer: the required ``iss``, Supabase Auth's URL.
         fetch_keys: gets the JWKS, ``{"keys": [...]}``.
-        shared_secret: for HS256; empty: such tokens are refused.
-        clock: seconds since 1970, for the expiry of tokens that were verified before.
+        shared_secret: for HS256; if empty, such tokens are rejected.
+        clock: seconds since 1970, for the expiry of cached tokens.
     """
 
     def __init__(
@@ -67,14 +71,14 @@ class TokenVerifier:
         self._clock = clock
         self._keys: dict[str, jwt.PyJWK] = {}
         self._keys_asked_at = self._failed_at = float("-inf")
-        # A signature costs 100 microseconds and more to check, and a client sends the same token for an hour.
+        # Verifying a signature costs at least 100 microseconds, and a client sends the same token for an hour.
         self._verified: LRUCache[str, tuple[float, Caller]] = LRUCache(_VERIFIED_TOKENS)
 
     async def verify(self, token: str) -> Caller:
-        """Return the caller that `token` speaks for.
+        """Return the caller of `token`.
 
         Raises:
-            ApiError: AUTHENTICATION_ERROR, whatever is wrong with it; SERVICE_UNAVAILABLE, the keys cannot be had.
+            ApiError: AUTHENTICATION_ERROR, the token is invalid; SERVICE_UNAVAILABLE, the keys cannot be fetched.
         """
         if self._keys and self._clock() - self._keys_asked_at >= JWKS_KEPT_SECONDS:
             await self._renew_keys()
@@ -85,7 +89,7 @@ class TokenVerifier:
             raise unauthenticated("The access token is not valid.")
         try:
             claims = self._decode(token, await self._key_for(token))
-            caller = Caller(UUID(claims["sub"]), token)
+            caller = _caller(claims, token)
         except jwt.ExpiredSignatureError as error:
             raise unauthenticated("The access token has expired.") from error
         except (jwt.PyJWTError, ValueError, TypeError, AttributeError) as error:
@@ -104,7 +108,7 @@ class TokenVerifier:
             options={"require": ["exp", "iat", "sub", "aud", "iss"]},
         )
         if claims.get("role") != AUDIENCE:
-            raise jwt.InvalidTokenError("not a user's token")
+            raise jwt.InvalidTokenError("not an access token of a user")
         return claims
 
     async def _key_for(self, token: str) -> jwt.PyJWK | str:
@@ -119,14 +123,14 @@ class TokenVerifier:
             await self._refresh_keys()
         key = self._keys.get(kid)
         if key is None or key.algorithm_name != algorithm:
-            raise jwt.InvalidKeyError("no such key")
+            raise jwt.InvalidKeyError("unknown key")
         return key
 
     async def _renew_keys(self) -> None:
         try:
             await self._refresh_keys()
         except ApiError:
-            # Supabase Auth does not answer: its keys stay good for now, and are asked for again in a minute.
+            # Supabase Auth does not answer: keep the current keys, and fetch again in a minute.
             self._keys_asked_at = self._clock() - JWKS_KEPT_SECONDS + JWKS_REFRESH_SECONDS
 
     async def _refresh_keys(self) -> None:
@@ -137,15 +141,41 @@ class TokenVerifier:
             if self._keys and not keys:
                 raise ValueError("a project that has keys does not lose all of them")
         except (httpx.HTTPError, TimeoutError, jwt.PyJWTError, ValueError, TypeError, AttributeError) as error:
-            # No answer, or one that holds no keys, such as a proxy's. Not counted as asked: the next request but those
-            # of this moment tries again. Keys that we have stay good.
+            # No answer, or one without keys, such as a proxy's. It does not count as a fetch: the next request tries
+            # again, except for those waiting now. The current keys stay valid.
             self._failed_at = self._clock()
             raise unavailable(_CANNOT_CHECK) from error
         self._keys_asked_at = self._clock()
         self._keys = keys
-        self._verified.clear()  # what a key signed that has gone is not good any more
+        self._verified.clear()  # tokens signed with a removed key are no longer valid
+
+
+def _caller(claims: Mapping[str, Any], token: str) -> Caller:
+    session_id, metadata = claims.get("session_id"), claims.get("app_metadata")
+    # The database records on the account that it has a factor, and Supabase Auth puts that into every token.
+    has_factor = isinstance(metadata, dict) and metadata.get("mfa") is True
+    return Caller(
+        UUID(claims["sub"]), token, UUID(session_id) if session_id else None, has_factor and claims.get("aal") != "aal2"
+    )
 
 
 def _usable(found: Mapping[str, Any]) -> dict[str, jwt.PyJWK]:
-    keys = [jwt.PyJWK.from_dict(dict(key)) for key in found.get("keys", ()) if key.get("kty") in {"EC", "RSA"}]
-    return {str(key.key_id): key for key in keys if key.algorithm_name in ASYMMETRIC_ALGORITHMS}
+    """Return the keys that may sign tokens; unusable ones are skipped.
+
+    Raises:
+        ValueError: there are keys, but none can be read.
+    """
+    keys, unreadable = {}, 0
+    for each in found.get("keys", ()):
+        try:
+            if each.get("kty") not in {"EC", "RSA"} or each.get("use", "sig") != "sig":
+                continue
+            key = jwt.PyJWK.from_dict(dict(each))
+        except (jwt.PyJWTError, ValueError, TypeError, AttributeError):  # an unknown curve, or not a key at all
+            unreadable += 1
+            continue
+        if key.algorithm_name in ASYMMETRIC_ALGORITHMS:
+            keys[str(key.key_id)] = key
+    if unreadable and not keys:
+        raise ValueError("no key can be read")
+    return keys

@@ -1,7 +1,7 @@
-"""How a Lambda environment starts faster: nothing is collected, built or read before a request needs it.
+"""Makes a Lambda environment start faster: defers garbage collection, schema building and reading certificates.
 
-Measured on the built functions, that takes a quarter off the CPU until the first answer. Only in function processes:
-whoever else imports the package keeps Python and pydantic as they are.
+Measured on the built functions, this saves a quarter of the CPU until the first answer. It applies only in function
+processes; other processes that import the package keep the defaults of Python and pydantic.
 """
 
 from __future__ import annotations
@@ -14,40 +14,40 @@ from types import ModuleType
 from typing import Any
 
 AUTHORITIES = "authorities"
-"""The folder of the package in which a build has the certificate authorities, each to be read when it is met."""
+"""The package's folder with the certificate authorities of a build, one file each, read when needed."""
 
 
 def begin() -> bool:
-    """Begin to start, before anything else is imported; returns whether this is a function's process."""
+    """Configure the process before anything else is imported; returns whether it is a Lambda function."""
     if "_HANDLER" not in os.environ:  # set by Lambda
         return False
-    # Lambda's level for lines would stand above ours, which a sampled request and the audit trail change for a moment.
+    # Lambda would filter by its own level, above ours, which sampled requests and the audit trail lower temporarily.
     os.environ.pop("AWS_LAMBDA_LOG_LEVEL", None)
-    gc.disable()  # nothing that imports make is garbage, and looking for some takes 8 % of the time
+    gc.disable()  # imports create no garbage, and looking for it takes 8 % of the time
     use_bundled_certificates()
     _defer_schemas()
-    _put_off("cryptography", "x509")  # PyJWT asks for it for keys that are certificates; a JWKS has none
+    _put_off("cryptography", "x509")  # PyJWT needs it only for keys that are certificates, and a JWKS has none
     return True
 
 
 def finish() -> None:
-    """End the start: what is in memory now stays, and is not looked at again."""
+    """Finish the start: exclude everything in memory from garbage collection."""
     if not gc.isenabled():
         gc.freeze()
         gc.enable()
 
 
 def use_bundled_certificates() -> None:
-    """Tell everybody of a build's folder of authorities, but where the environment names others."""
+    """Point all libraries to the build's certificate authorities, unless the environment names others."""
     authorities = Path(__file__).parents[1] / AUTHORITIES
     if authorities.is_dir() and not os.environ.get("SSL_CERT_FILE"):
-        os.environ.setdefault("SSL_CERT_DIR", str(authorities))  # httpx and the resilience layer's store look there
+        os.environ.setdefault("SSL_CERT_DIR", str(authorities))  # read by httpx and by the resilience layer's store
 
 
 def _put_off(package: str, name: str) -> None:
-    """Have ``from package import name`` bring something that imports the module when it is first used.
+    """Make ``from package import name`` return a stand-in that imports the module on first use.
 
-    Whoever imports ``package.name`` itself gets it at once.
+    ``import package.name`` still imports it immediately.
     """
     module = ModuleType(f"{package}.{name}")
 
@@ -59,10 +59,10 @@ def _put_off(package: str, name: str) -> None:
 
 
 def _defer_schemas() -> None:
-    """Have pydantic build the schema of a model when it is first used.
+    """Make pydantic build the schema of a model on first use.
 
-    FastAPI alone defines sixty models of OpenAPI that no request touches. It asks for three of them to be built as soon
-    as they are defined, because they name each other; while it is imported, that waits for their first use as well.
+    FastAPI alone defines sixty OpenAPI models that no request touches. It rebuilds three of them as soon as they are
+    defined, because they refer to each other; while FastAPI is imported, that is deferred as well.
     """
     from pydantic import BaseModel
 
@@ -70,7 +70,7 @@ def _defer_schemas() -> None:
     rebuild = BaseModel.__dict__["model_rebuild"]
 
     def when_used(model: type[BaseModel], /, **options: Any) -> bool | None:
-        # A first use comes with options, a request to build at once without.
+        # A first use passes options; an explicit rebuild passes none.
         built: bool | None = rebuild.__func__(model, **options) if options else None
         return built
 

@@ -1,4 +1,4 @@
-"""An ASGI app as a Lambda handler, with the schedules that the same function runs."""
+"""Wraps an ASGI app as a Lambda handler that also runs the function's schedules."""
 
 from __future__ import annotations
 
@@ -20,13 +20,14 @@ from studysync.secret_cache import is_due
 from studysync.telemetry.logging import app_logger
 from studysync.telemetry.metrics import publish
 
-# A healthy table answers in less. While one hangs, clients must not wait for figures to be written: what is under way
-# goes on in the next invocation. With the 200 ms of readiness it stays below the 300 that load balancers are promised.
+# A healthy table answers faster. While one hangs, clients must not wait for metrics to be written: pending writes
+# continue in the next invocation. Together with readiness's 200 ms this stays below the 300 ms promised to load
+# balancers.
 _FLUSH_SECONDS = 0.08
 _REFUSED = {
     "statusCode": 403,
     "headers": {"content-type": "application/problem+json"},
-    "body": json.dumps(problem(forbidden("Call the public address."), instance="/", request_id="")),
+    "body": json.dumps(problem(forbidden("Use the public address of the API."), instance="/", request_id="")),
 }
 Schedule = Callable[[], Awaitable[Any]]
 Handler = Callable[[Any, Any], Any]
@@ -36,12 +37,12 @@ def create_handler(app: ASGI, schedules: Mapping[str, Schedule] | None = None) -
     """Return the Lambda handler for `app`.
 
     Args:
-        app: answers requests, from wherever (`studysync.aws.http_events`).
-        schedules: by name, what to run for the event ``{"schedule": name}`` of EventBridge Scheduler. An exception of
-            one fails the invocation, so that it is tried again and counted.
+        app: answers requests from any source (`studysync.aws.http_events`).
+        schedules: maps a name to what runs for the event ``{"schedule": name}`` of EventBridge Scheduler. An exception
+            fails the invocation, so that it is retried and counted.
 
-    Every other event, such as one that only keeps the function warm, is logged and answered with ``None``: it would not
-    be another one if it was tried again.
+    Any other event, such as one that keeps the function warm, is logged and answered with ``None``: retrying would not
+    change it.
     """
     runtime: _Runtime | None = None
 
@@ -57,9 +58,9 @@ def create_handler(app: ASGI, schedules: Mapping[str, Schedule] | None = None) -
             scheduled = _scheduled(event, schedules or {})
             return runtime.loop.run_until_complete(_awaited(scheduled)) if scheduled else _log_ignored(event)
         finally:
-            settle(runtime.loop)  # refreshes behind answers from the cache
+            settle(runtime.loop)  # refreshes that started behind stale answers
             publish()
-            flush(_FLUSH_SECONDS)  # Lambda freezes what is still under way when the handler returns
+            flush(_FLUSH_SECONDS)  # Lambda freezes whatever is still running when the handler returns
             end_invocation()
 
     snapstart.install(handler)
@@ -68,11 +69,11 @@ def create_handler(app: ASGI, schedules: Mapping[str, Schedule] | None = None) -
 
 
 class _Runtime:
-    """One event loop for the life of the process: connections belong to the loop that opened them."""
+    """One event loop for the life of the process, because connections belong to the loop that opened them."""
 
     def __init__(self, app: ASGI) -> None:
         self.loop = asyncio.new_event_loop()
-        asyncio.set_event_loop(self.loop)  # where Mangum looks
+        asyncio.set_event_loop(self.loop)  # where Mangum looks for it
         self.http = Mangum(
             app,
             lifespan="off",
@@ -87,9 +88,9 @@ def _scheduled(event: object, schedules: Mapping[str, Schedule]) -> Schedule | N
 
 
 def _log_ignored(event: object) -> None:
-    """Log the names in an event that is not for us; its values may be anything."""
+    """Log the keys of an event that we do not handle; its values could be anything."""
     names = sorted(str(name)[:40] for name in event)[:20] if isinstance(event, dict) else [type(event).__name__]
-    app_logger.warning("ignored an event that is no request and no schedule", kind="event", event_fields=names)
+    app_logger.warning("ignored an event that is neither a request nor a schedule", kind="event", event_fields=names)
 
 
 async def _awaited(run: Schedule) -> Any:

@@ -1,8 +1,8 @@
-"""Requests as Lambda gets them: from HTTP APIs (payload 1.0 and 2.0), function URLs, REST APIs and load balancers.
+"""HTTP requests in Lambda events: HTTP APIs (payload 1.0 and 2.0), function URLs, REST APIs and load balancers.
 
-Mangum tells them apart and makes the answers; what it would read wrongly, or stumble over, is read here. Sources differ
-in the path: HTTP APIs decode it, the others do not; a named stage or the base path of a custom domain stands before it,
-or does not. Routes know the path that is ours, so that nothing has to be configured.
+Mangum distinguishes them and builds the responses. This module reads what Mangum would read wrongly or fail on. Sources
+differ in the path: only HTTP APIs decode it, and it may start with a named stage or a custom domain's base path. Routes
+see the application's path only, so nothing has to be configured.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _FUNCTION_URL = ".lambda-url."
 
 
 def is_http(event: object) -> bool:
-    """Whether this is a request that can be answered."""
+    """Whether this is a request that we can answer."""
     if not isinstance(event, dict) or not isinstance(context := event.get("requestContext"), dict):
         return False
     if event.get("version") == "2.0":
@@ -36,9 +36,9 @@ def is_http(event: object) -> bool:
 
 
 def is_let_in(event: LambdaEvent) -> bool:
-    """Whether a request came through CloudFront, where that stands in front (`ORIGIN_SECRET_HASH`).
+    """Whether a request came through CloudFront, if CloudFront is in front (`ORIGIN_SECRET_HASH`).
 
-    What comes from no gateway, but from somebody who may invoke the function, is let in.
+    Events that come from no gateway, but from someone who may invoke the function, are accepted.
     """
     named = event["requestContext"].get("domainName")
     return not os.environ.get("ORIGIN_SECRET_HASH") or not named or _is_fronted(_by_name(event))
@@ -52,7 +52,7 @@ def _is_fronted(headers: dict[str, str]) -> bool:
 
 
 class _ReadHere:
-    """Before one of Mangum's handlers in the order of bases: its answers, with the request as it is read here."""
+    """Precedes one of Mangum's handlers in the bases: uses its responses, but reads the request as below."""
 
     def __init__(self, event: LambdaEvent, context: LambdaContext, config: LambdaConfig) -> None:
         self.event, self.context, self.config = event, context, config
@@ -74,7 +74,7 @@ class _RestApi(_ReadHere, APIGateway): ...
 
 
 HANDLERS: list[type[LambdaHandler]] = [_LoadBalancer, _HttpApi, _RestApi]
-"""For Mangum, of events that are `is_http`."""
+"""Mangum's handlers, for events that are `is_http`."""
 
 
 def _scope(event: LambdaEvent, context: LambdaContext) -> Scope:
@@ -120,17 +120,17 @@ def _query(event: LambdaEvent) -> str:
     pairs = event.get("multiValueQueryStringParameters") or event.get("queryStringParameters") or {}
     if "elb" not in event["requestContext"]:
         return urlencode(pairs, doseq=True)
-    # Load balancers leave names and values as they were sent.
+    # Load balancers do not decode names and values.
     listed = ((name, value if isinstance(value, list) else [value]) for name, value in pairs.items())
     return "&".join(f"{name}={value}" for name, values in listed for value in values)
 
 
 def _address(event: LambdaEvent, headers: dict[str, str]) -> str | None:
-    """Return who connected; what a client wrote itself into a header counts for nothing."""
+    """Return the address of the connection; headers set by the client do not count."""
     if _is_fronted(headers):
-        return headers.get("x-viewer-address")  # by CloudFront, over whatever the caller wrote
+        return headers.get("x-viewer-address")  # set by CloudFront, replacing what the caller sent
     context = event["requestContext"]
-    if "elb" in context:  # adds it at the end of what the client sent
+    if "elb" in context:  # appended to what the client sent
         return headers.get("x-forwarded-for", "").rpartition(",")[2].strip() or None
     address: str | None = (context.get("http") or context.get("identity") or {}).get("sourceIp")
     return address
@@ -139,7 +139,7 @@ def _address(event: LambdaEvent, headers: dict[str, str]) -> str | None:
 def _server(headers: dict[str, str]) -> tuple[str, int]:
     found = _HOST.fullmatch(headers.get("host", ""))
     name, port = (found["name"], found["port"]) if found else ("", None)
-    forwarded = _PORT.search(headers.get("x-forwarded-port", ""))  # several proxies may have written theirs
+    forwarded = _PORT.search(headers.get("x-forwarded-port", ""))  # several proxies may have added theirs
     return name, int(port or (forwarded[0] if forwarded else 443))
 
 
@@ -151,7 +151,7 @@ def _path(event: LambdaEvent) -> str:
     """Return the path below the stage and the base path, decoded once."""
     context = event["requestContext"]
     raw: str = _raw_path(event) if event.get("version") == "2.0" else event["path"]
-    # Only HTTP APIs give a version and decode; function URLs, which give one too, do not.
+    # Only HTTP APIs have a version and decode; function URLs have one too, but do not decode.
     decoded = "version" in event and _FUNCTION_URL not in str(context.get("domainName"))
     path = (raw if decoded else unquote(raw)) or "/"
     ours = _routed(event)
@@ -166,7 +166,7 @@ def _path(event: LambdaEvent) -> str:
 
 
 def _routed(event: LambdaEvent) -> str:
-    """Return the path by the route that took the request, without a slash at its end; empty: it does not say."""
+    """Return the path from the route's own parameters, without a trailing slash; empty if the event has none."""
     route = str(event.get("routeKey") or "").partition(" ")[2] or str(event.get("resource") or "")
     variables = event.get("pathParameters") or {}
     return _VARIABLE.sub(lambda found: str(variables.get(found[1], "")), route).rstrip("/")

@@ -1,6 +1,6 @@
-"""Work of schedules that grows with the data: one small step after another, for as long as there is time.
+"""Scheduled work that grows with the data: small steps, one after another, as long as time remains.
 
-Whatever is left is taken up by the next run, so that no amount of it ever makes a run fail.
+The next run continues with whatever is left, so no amount of work makes a run fail.
 """
 
 from __future__ import annotations
@@ -11,27 +11,27 @@ from collections.abc import Awaitable, Callable
 from studysync.db.client import database
 
 RUN_SECONDS = 8.0
-"""When the last step of a run may begin. A step takes 5 s at most, and a function has 15."""
+"""The time after which a run starts no further step. A step takes 5 s at most, and a function has 15."""
 
 
 def end_of_run(clock: Callable[[], float] = time.monotonic) -> float:
-    """Return when the last step of a run that begins now may begin; one for all that the run does."""
+    """Return the deadline for starting steps of a run that begins now, shared by all of its work."""
     return clock() + RUN_SECONDS
 
 
 async def in_steps(
     step: Callable[[], Awaitable[bool]], *, until: float | None = None, clock: Callable[[], float] = time.monotonic
 ) -> None:
-    """Await `step` until it says that nothing is left (``False``), or until the end of the run, default from now."""
+    """Await `step` until it returns False (nothing left), or until the deadline (default: of a run starting now)."""
     until = end_of_run(clock) if until is None else until
     while await step() and clock() < until:
         pass
 
 
 async def purge(function: str, *, until: float | None = None) -> int:
-    """Call `function` of the database, which deletes some thousand rows, until none is left or the run ends.
+    """Call the database's `function`, which deletes some thousand rows, until none are left or the run ends.
 
-    Returns how many went.
+    Returns the number of deleted rows.
     """
     total = 0
 

@@ -1,9 +1,8 @@
-"""SnapStart: what is done before the memory of a published version is saved, and when a copy of it wakes up.
+"""SnapStart: work before the memory of a published version is saved, and after a copy of it is restored.
 
-Before: one request nobody sent is answered, so that everything it loads, builds and compiles is in the snapshot.
-After, because many copies of one memory wake up at any later time: sockets are dropped, secrets and keys are read
-again, caches, tokens and allowances that were counted by a clock are given up, and each copy gets random state of its
-own.
+Before the snapshot, a synthetic request is answered, so that everything it loads, builds and compiles is in the
+snapshot. After a restore, many copies of the same memory may start at any later time: sockets are closed, secrets and
+keys are read again, time-based caches, tokens and allowances are dropped, and each copy gets its own random state.
 """
 
 from __future__ import annotations
@@ -22,25 +21,25 @@ Handler = Callable[[dict[str, Any], Any], Any]
 
 _NOWHERE = "/api/nowhere"
 _restorers: list[Callable[[], object]] = []
-# Few requests need these, so they load late; in a snapshot they cost nothing.
+# Few requests need these, so they are loaded late; in a snapshot they cost nothing.
 _modules = ["cryptography.hazmat.primitives.ciphers.aead", "cryptography.hazmat.primitives.kdf.hkdf"]
 
 
 def preload(module: str) -> None:
-    """Have a module that loads late otherwise in the snapshot, where it costs nothing."""
+    """Import a module before the snapshot that is otherwise loaded late; in the snapshot it costs nothing."""
     _modules.append(module)
 
 
 def on_restore(work: Callable[[], object]) -> None:
-    """Have work done in every copy that wakes up: forgetting what a domain keeps for itself."""
+    """Register a function that runs in every restored copy, such as clearing a domain's own state."""
     _restorers.append(work)
 
 
 def install(handler: Handler) -> bool:
-    """Register both moments with the Lambda runtime; returns False where no snapshot will be taken."""
+    """Register both hooks with the Lambda runtime; returns False where no snapshot will be taken."""
     if os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") != "snap-start":
         return False
-    from snapshot_restore_py import register_after_restore, register_before_snapshot  # comes with the runtime
+    from snapshot_restore_py import register_after_restore, register_before_snapshot  # provided by the runtime
 
     register_before_snapshot(warm_up, handler)
     register_after_restore(restore)
@@ -48,19 +47,19 @@ def install(handler: Handler) -> bool:
 
 
 def warm_up(handler: Handler) -> None:
-    """Answer a request to a path that does not exist: all middleware, no domain, no database."""
+    """Answer a request to a path that does not exist: it passes all middleware, but no domain and no database."""
     from studysync.errors import ApiError
     from studysync.settings import get_settings
 
     for module in _modules:
         importlib.import_module(module)
     with suppress(ApiError):
-        get_settings()  # the secret of now serves on where that of later is refused
+        get_settings()  # if the secret cannot be read after a restore, this one stays in use
     handler(_event(), _Context())
 
 
 def restore() -> None:
-    """Make this copy a process of its own."""
+    """Make this copy independent of the others."""
     from studysync.context import mark_restored
 
     random.seed()
@@ -70,7 +69,7 @@ def restore() -> None:
 
 
 def renew() -> None:
-    """Drop sockets, and have settings, secrets and keys read again by whoever needs them next."""
+    """Close sockets, and have settings, secrets and keys read again when they are next needed."""
     from studysync.auth.dependencies import token_verifier
     from studysync.db.client import database
     from studysync.db.transport import http_client, http_transport
@@ -86,7 +85,7 @@ def renew() -> None:
 
 
 class _Context:
-    """Lambda's context, as far as it is asked."""
+    """The part of Lambda's context that the app uses."""
 
     function_name = "snapshot"
     aws_request_id = "snapshot"

@@ -1,1 +1,1 @@
-"""The names of the system before this one, for code that was written for it."""
+"""The names of the former system, for code that was written for it."""

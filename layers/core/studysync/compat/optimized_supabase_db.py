@@ -1,30 +1,30 @@
-"""Reads by table as code written for the system before this one makes them: cached, and protected as all reads are.
+"""Reads by table, with the API of the former system: cached, and protected like all reads.
 
-New code asks `studysync.compat.tables.tables`, which says for each read whether it may be old, or calls a SQL function.
+New code uses `studysync.compat.tables.tables`, where each read opts in to caching, or calls a SQL function.
 """
 
 from __future__ import annotations
 
 from studysync.compat.tables import Filters, Row, tables
 
-# By the name that a table had before: its name, and what its column `id` is called.
+# Maps a table's former name to its name, and to the column that was called `id`.
 _RENAMED = {"users": ("profiles", "user_id")}
 
 
 class OptimizedSupabaseDB:
-    """Every answer may be up to 60 s old: not for what a user must see after their own write."""
+    """Results may be up to 60 s old: not for what a user must see after their own write."""
 
     async def fetch_data_async(self, table: str, filters: Filters | None = None) -> list[Row]:
-        """Return the rows for which every filter holds; errors are those of `studysync.compat.tables.Tables`.
+        """Return the rows that match every filter; errors are those of `studysync.compat.tables.Tables`.
 
         Args:
-            table: its name, or the one that it had before.
+            table: its name, or its former name.
             filters: operator and column to value, as ``{"eq_id": user_id}``; ``None``: all rows.
         """
         return await tables().fetch_async(*_today(table, filters), cache=True)
 
     def fetch_data(self, table: str, filters: Filters | None = None) -> list[Row]:
-        """As `fetch_data_async`, for plain code; not from within an event loop, which it would block."""
+        """As `fetch_data_async`, for synchronous code; not from within an event loop, which it would block."""
         return tables().fetch(*_today(table, filters), cache=True)
 
 

@@ -1,6 +1,7 @@
-"""Tables by name, for scripts and for what has no SQL function of its own: rows and filters by operator.
+"""Tables by name, for scripts and data without an SQL function: rows and filters by operator.
 
-A filter's name is an operator and a column, ``eq_user_id``, ``gte_total_xp``, ``in_status``; all must hold.
+A filter's name is an operator and a column, ``eq_user_id``, ``gte_total_xp``, ``in_status``; rows must match all of
+them.
 """
 
 from __future__ import annotations
@@ -14,13 +15,14 @@ from typing import Any
 
 import httpx
 from anyio.from_thread import BlockingPortal, start_blocking_portal
-from postgrest import APIError, AsyncPostgrestClient
+from postgrest import APIError, AsyncPostgrestClient, CountMethod
 
 from resilience import QueryOptimizer, cached
-from studysync.db.client import Database, database
-from studysync.db.errors import CONNECTION_LOST, DatabaseDownError, DatabaseRefusalError
+from studysync.api_keys import ApiKeys
+from studysync.db.client import Database, database, log_refused_key
+from studysync.db.errors import DatabaseDownError, DatabaseRefusalError
 from studysync.db.transport import TIMEOUT, http_transport
-from studysync.settings import get_settings
+from studysync.settings import Settings, get_settings
 
 Row = dict[str, Any]
 Filters = Mapping[str, Any]
@@ -33,19 +35,18 @@ _COLUMN = re.compile(r"[a-z_][a-z0-9_]*")
 
 
 class Tables:
-    """Reads and writes rows through a `Database`, with all that protects it.
+    """Reads and writes rows through a `Database`, with all of its protection.
 
-    Every method comes twice: `fetch_async` for event loops, `fetch` for plain code (not from within an event loop).
-    Errors are those of `Database.call`; a filter that is none is a ValueError.
+    Every method exists twice: `fetch_async` for event loops, `fetch` for synchronous code (not from within an event
+    loop). Errors are those of `Database.call`; an invalid filter is a ValueError.
     """
 
-    def __init__(self, source: Database, client: httpx.AsyncClient) -> None:
-        settings = get_settings()
-        key = settings.supabase_service_role_key.get_secret_value()
-        self._source = source
+    def __init__(self, source: Database, transport: httpx.AsyncBaseTransport, settings: Settings) -> None:
+        self._source, self._api_keys = source, ApiKeys(settings)
+        hooks: dict[str, Any] = {"request": [self._before_sending], "response": [self._after_answering]}
+        client = httpx.AsyncClient(transport=transport, timeout=TIMEOUT, event_hooks=hooks)
         self._postgrest = AsyncPostgrestClient(
             settings.supabase_rest_url,
-            headers={"apikey": key, "Authorization": f"Bearer {key}"},
             http_client=client,
             retry_enabled=False,  # the database's own policy retries
         )
@@ -60,39 +61,60 @@ class Tables:
         limit: int | None = None,
         cache: bool = False,
     ) -> list[Row]:
-        """Return the rows for which every filter holds.
+        """Return the rows that match every filter.
 
         Args:
             table: its name.
             filters: operator and column to value; ``None``: all rows.
-            columns: those to return; default all.
+            columns: the columns to return; default all.
             order: a column to order by, descending with a leading ``-``.
-            limit: rows at most; ``None``: all.
-            cache: answers may be up to 60 s old. Never for what a user must see after their own write.
+            limit: maximum number of rows; ``None``: all.
+            cache: allow results up to 60 s old. Never for what a user must see after their own write.
         """
         question = (table, dict(filters or {}), list(columns), order, limit)
         return await (_cached_fetch if cache else _fetch)(self._source, self._postgrest, *question)
 
     async def insert_async(self, table: str, rows: Row | list[Row]) -> list[Row]:
-        """Insert rows and return them as they stand.
+        """Insert rows and return them as stored.
 
-        Never sent twice: after a 503 it is the caller who has to look whether they are there.
+        Never retried: after a 503, the caller must check whether they were inserted.
         """
         query = self._postgrest.from_(table).insert(rows)
         return await self._run(f"insert {table}", query, repeat=False)
 
     async def update_async(self, table: str, values: Row, filters: Filters) -> list[Row]:
-        """Change the rows for which every filter holds, and return them; without a filter nothing is changed."""
+        """Update the rows that match every filter, and return them; without a filter nothing is changed."""
         query = _filtered(self._postgrest.from_(table).update(values), _required(filters))
         return await self._run(f"update {table}", query)
 
     async def delete_async(self, table: str, filters: Filters) -> list[Row]:
-        """Delete the rows for which every filter holds, and return them; without a filter nothing is deleted."""
+        """Delete the rows that match every filter, and return them; without a filter nothing is deleted."""
         query = _filtered(self._postgrest.from_(table).delete(), _required(filters))
         return await self._run(f"delete {table}", query)
 
     async def _run(self, name: str, query: Any, *, repeat: bool = True) -> list[Row]:
         return await _rows(self._source, name, query, repeat=repeat)
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._postgrest.aclose()
+
+    async def _before_sending(self, request: httpx.Request) -> None:
+        """Add the API key, and mark inserts: rows have no id by which the database would recognise a retry."""
+        request.headers.update(self._api_keys.headers())
+        if request.method == "POST":
+            request.extensions["once"] = True
+
+    async def _after_answering(self, response: httpx.Response) -> None:
+        """Raise the error for an unsuccessful response, as everywhere."""
+        if response.is_success:
+            return
+        await response.aread()
+        refusal = DatabaseRefusalError.of_response(response)
+        if refusal.refuses_key:
+            log_refused_key(response.request.url.path)
+            self._api_keys.refuse(response.request.headers["apikey"])
+        raise refusal
 
     def fetch(self, table: str, filters: Filters | None = None, **options: Any) -> list[Row]:
         """As `fetch_async`."""
@@ -120,11 +142,27 @@ async def _fetch(
     order: str | None,
     limit: int | None,
 ) -> list[Row]:
-    query: Any = client.from_(table).select(QueryOptimizer.optimize_select_fields(columns, table))
-    query = _filtered(query, filters)
-    if order is not None:
-        query = query.order(_column(order.removeprefix("-")), desc=order.startswith("-"))
-    return await _rows(source, f"select {table}", query if limit is None else query.limit(limit))
+    def page(orders: Sequence[str], offset: int) -> Any:
+        fields = QueryOptimizer.optimize_select_fields(columns, table)
+        query: Any = _filtered(client.from_(table).select(fields, count=CountMethod.exact), filters)
+        for name in orders:
+            query = query.order(_column(name.removeprefix("-")), desc=name.startswith("-"))
+        query = query.offset(offset) if offset else query
+        return query if limit is None else query.limit(limit - offset)
+
+    name, orders = f"select {table}", [order] if order else []
+    rows, total = await _page(source, name, page(orders, 0))
+    wanted = total if limit is None else min(total, limit)
+    if len(rows) < wanted:
+        # PostgREST limits the rows per response. Ordered by all columns, rows that compare equal are identical.
+        orders += [each for each in (rows[0] if rows else ()) if each != (order or "").removeprefix("-")]
+        rows = []
+        while len(rows) < wanted:
+            more, _ = await _page(source, name, page(orders, len(rows)))
+            if not more:  # they were deleted in the meantime
+                break
+            rows += more
+    return rows
 
 
 @cached(ttl=CACHE_SECONDS, key_prefix="tables", key=lambda _source, _client, *question: question)
@@ -133,24 +171,23 @@ async def _cached_fetch(source: Database, client: AsyncPostgrestClient, *questio
 
 
 async def _rows(source: Database, name: str, query: Any, *, repeat: bool = True) -> list[Row]:
-    async def execute() -> list[Row]:
+    return (await _page(source, name, query, repeat=repeat))[0]
+
+
+async def _page(source: Database, name: str, query: Any, *, repeat: bool = True) -> tuple[list[Row], int]:
+    """Return the rows of a response, and the total number if the query asked for it."""
+
+    async def execute() -> tuple[list[Row], int]:
         try:
-            found = (await query.execute()).data
-        except APIError as error:
-            told = error.code or CONNECTION_LOST  # see DatabaseRefusalError.of_response
-            raise DatabaseRefusalError(told, error.message or "", error.details) from error
-        if not isinstance(found, list):
-            raise DatabaseDownError("the answer holds no rows")
-        return found
+            answer = await query.execute()
+        except APIError as error:  # a success, but not from PostgREST
+            raise DatabaseDownError("the answer is not JSON") from error
+        if not isinstance(answer.data, list):
+            raise DatabaseDownError("the answer has no rows")
+        return answer.data, answer.count or 0
 
-    rows: list[Row] = await source.guarded(name, execute, repeat=repeat)
+    rows: tuple[list[Row], int] = await source.guarded(name, execute, repeat=repeat)
     return rows
-
-
-async def _send_once(request: httpx.Request) -> None:
-    """Mark what inserts: rows have no id by which the database would know them again."""
-    if request.method == "POST":
-        request.extensions["once"] = True
 
 
 def _filtered(query: Any, filters: Filters) -> Any:
@@ -179,25 +216,24 @@ def _literal(value: Any) -> str:
 
 def _required(filters: Filters) -> Filters:
     if not filters:
-        raise ValueError("a change of all rows needs a filter that says so")
+        raise ValueError("changing all rows needs an explicit filter")
     return filters
 
 
 @lru_cache(maxsize=1)
 def tables() -> Tables:
     """Return the process's tables."""
-    hooks = {"request": [_send_once]}
-    return Tables(database(), httpx.AsyncClient(transport=http_transport(), timeout=TIMEOUT, event_hooks=hooks))
+    return Tables(database(), http_transport(), get_settings())
 
 
 @lru_cache(maxsize=1)
 def _portal() -> tuple[BlockingPortal, Tables]:
-    # Plain code gets an event loop of its own in a thread, and with it connections of its own, until the process ends.
+    # Synchronous code gets its own event loop in a thread, with its own connections, until the process ends.
     portal = _until_exit.enter_context(start_blocking_portal())
     transport = httpx.AsyncHTTPTransport()
-    own, client = Database(get_settings(), transport), httpx.AsyncClient(transport=transport)
-    _until_exit.callback(portal.call, client.aclose)  # before the loop that its connections belong to ends
-    return portal, Tables(own, client)
+    own = Tables(Database(get_settings(), transport), transport, get_settings())
+    _until_exit.callback(portal.call, own.aclose)  # before the loop that its connections belong to ends
+    return portal, own
 
 
 def _blocking(method: str, *arguments: Any, **options: Any) -> list[Row]:

@@ -1,16 +1,17 @@
-"""The database: one call is one SQL function is one transaction, over PostgREST.
+"""The database: one call is one SQL function in one transaction, over PostgREST.
 
 Failure policy, from the outside in:
 
-- retry: what passes by itself is tried again, twice at most, within the request's deadline. Every write carries an id
-  that makes a repeat harmless; what does not (rows that studysync.compat.tables inserts) is not repeated.
-- breaker `database`: when the database does not answer, callers are told so in microseconds. Whatever it does answer,
-  a refusal too, shows that it is well. What takes too long may be its caller's own doing: it takes three callers.
-- pool: 20 calls at a time; a call that finds no place waits for one.
-- connection: a kept one that broke is replaced once (studysync.db.transport).
+- retry: transient errors are retried at most twice, within the request's deadline. Every write carries an id that makes
+  a retry harmless; writes without one (rows inserted by studysync.compat.tables) are never retried.
+- breaker `database`: when the database does not answer, callers get an error within microseconds. Any answer, even an
+  error, shows that the database works. Timeouts may be one caller's own fault, so they open it only if three callers
+  have them.
+- pool: 20 concurrent calls; further calls wait for a permit.
+- connection: a broken keep-alive connection is replaced once (studysync.db.transport).
 
-What the database says on purpose becomes an error of the contract; everything else is a 503 when it passes (it is down,
-busy, restarting) and a 500 when it does not, and its text stays in the log.
+Errors that the database raises on purpose become errors of the contract. Everything else is a 503 if it is transient
+(down, busy, restarting) and a 500 otherwise; its text is only logged.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from resilience import (
     timeout_for,
     with_retry,
 )
+from studysync.api_keys import ApiKeys
 from studysync.context import current_caller
 from studysync.db.errors import (
     DatabaseBusyError,
@@ -51,9 +53,11 @@ from studysync.settings import Settings, get_settings
 from studysync.telemetry.logging import app_logger
 from studysync.telemetry.tracing import trace_call
 
+_NO_CONTENT = 204
+
 Call = Callable[[], Awaitable[Any]]
 
-# One circuit for the process: what one function learns of the database holds for all of them.
+# One circuit per process: what one function learns about the database applies to all of them.
 breaker = CircuitBreaker(
     "database",
     failure_threshold=5,
@@ -70,38 +74,32 @@ breaker = CircuitBreaker(
 pool = ConnectionPool(limit=POOL_SIZE, timeout=5.0)
 
 
-def _pool_figures() -> dict[str, float]:
+def _pool_metrics() -> dict[str, float]:
     stats = pool.get_stats()
     names = ("active", "limit", "waiting", "acquired", "timeouts", "wait_seconds_total", "wait_seconds_max", "peak")
     return {name: getattr(stats, name) for name in names}
 
 
-performance_monitor.report("pool", _pool_figures)
+performance_monitor.report("pool", _pool_metrics)
 
 
 class Database:
-    """Calls SQL functions as the service role.
+    """Calls SQL functions as the service role. A rejected API key is replaced by the next one in the settings.
 
-    Straight over HTTP: a call is one POST. The Supabase client's way to it takes three times as long, and its part of
-    every cold start; what needs its query builder has it (studysync.compat.tables).
+    It posts directly over HTTP: the Supabase client takes three times as long, and adds to every cold start. Code that
+    needs the client's query builder uses studysync.compat.tables.
 
     Args:
-        settings: where PostgREST is, the key, and how long a call may take.
+        settings: PostgREST's URL, the keys, and the timeout of a call.
         transport: the connections to use.
     """
 
     def __init__(self, settings: Settings, transport: httpx.AsyncBaseTransport) -> None:
-        key = settings.supabase_service_role_key.get_secret_value()
         self._transport = transport
         self._url = settings.supabase_rest_url
-        self._headers = httpx.Headers(
-            {
-                "apikey": key,
-                "Authorization": f"Bearer {key}",
-                "Content-Type": "application/json",
-                "Accept": "application/json",
-            }
-        )
+        self._api_keys = ApiKeys(settings)
+        self._headers: dict[str, httpx.Headers] = {}
+        self._wishes = {"X-Live-Updates": "true"} if settings.live_updates else {}
         self._urls: dict[str, httpx.URL] = {}
         self._seconds = settings.database_timeout_seconds
         self._timeout: Any = httpx.Timeout(self._seconds, connect=2.0).as_dict()
@@ -110,20 +108,33 @@ class Database:
         """Call the SQL function `function` and return its JSON.
 
         Raises:
-            ApiError: what the function says to the client, SERVICE_UNAVAILABLE or INTERNAL_ERROR.
+            ApiError: the function's own error for the client, SERVICE_UNAVAILABLE or INTERNAL_ERROR.
         """
         body = json.dumps(arguments, separators=(",", ":")).encode()
 
         async def execute() -> Any:
-            response = await post_json(self._transport, self._url_of(function), self._headers, body, self._timeout)
-            if not response.is_success:
-                raise DatabaseRefusalError.of_response(response)
-            try:
-                return json.loads(response.content) if response.content else None
-            except ValueError as error:
-                raise DatabaseDownError("the answer is no JSON") from error
+            url = self._url_of(function)
+            for left in reversed(range(len(self._api_keys))):
+                key = self._api_keys.current
+                response = await post_json(self._transport, url, self._headers_with(key), body, self._timeout)
+                if response.is_success:
+                    return _result(response)
+                refusal = DatabaseRefusalError.of_response(response)
+                if refusal.refuses_key:
+                    log_refused_key(function)
+                    self._api_keys.refuse(key)
+                if not left or not refusal.refuses_key:
+                    raise refusal
+            return None  # pragma: no cover - there is a key
 
         return await self.guarded(function, execute)
+
+    def _headers_with(self, key: str) -> httpx.Headers:
+        headers = self._headers.get(key)
+        if headers is None:
+            kinds = {"Content-Type": "application/json", "Accept": "application/json", **self._wishes}
+            headers = self._headers[key] = httpx.Headers({**self._api_keys.headers(), **kinds})
+        return headers
 
     def _url_of(self, function: str) -> httpx.URL:
         url = self._urls.get(function)
@@ -134,10 +145,10 @@ class Database:
     async def write(
         self, operation: str, user_id: UUID, arguments: dict[str, Any], *, key: str | None = None, fingerprint: str = ""
     ) -> Any:
-        """Run the write `operation` for `user_id`; with `key`, the client's Idempotency-Key, once and for all.
+        """Run the write `operation` for `user_id`; with `key`, the client's Idempotency-Key, exactly once.
 
         Raises:
-            ApiError: as `call`; IDEMPOTENCY_KEY_REUSED, the key came before with another `fingerprint`.
+            ApiError: as `call`; IDEMPOTENCY_KEY_REUSED, the key was used with another `fingerprint`.
         """
         if key is None:
             return await self.call(operation, p_user_id=str(user_id), p_args=arguments)
@@ -151,12 +162,12 @@ class Database:
         )
 
     async def guarded(self, name: str, execute: Call, *, repeat: bool = True) -> Any:
-        """Run `execute`, a call to PostgREST, with everything that protects the database and its callers.
+        """Run `execute`, a call to PostgREST, with all protection of the database and its callers.
 
         Args:
-            name: for logs and figures.
+            name: for logs and metrics.
             execute: makes the call.
-            repeat: False for what would happen twice.
+            repeat: False if a retry would happen twice.
 
         Raises:
             ApiError: as `call`.
@@ -175,6 +186,29 @@ class Database:
             raise unavailable() from error
         _record(name, started, None)
         return result
+
+
+def _result(response: httpx.Response) -> Any:
+    """Return a function's result. No function returns an empty object, and an HTML page is not a result either."""
+    if response.status_code == _NO_CONTENT:
+        return None
+    try:
+        result = json.loads(response.content)
+    except ValueError as error:
+        raise DatabaseDownError("the answer is not JSON") from error
+    if result == {}:
+        raise DatabaseDownError("the answer is empty")
+    return result
+
+
+def log_refused_key(function: str) -> None:
+    """Log that a call's API key was rejected, which only the operators can fix."""
+    app_logger.error(
+        "an API key was rejected: check the secret against the project's keys",
+        kind="error",
+        error_type="refused API key",
+        function=function,
+    )
 
 
 async def _once(execute: Call, seconds: float) -> Any:
@@ -213,7 +247,7 @@ def _meaning(error: DatabaseRefusalError) -> Exception:
     if is_transient(error.code):
         return DatabaseDownError(error.code)
     app_logger.error(
-        "the database refused a call", kind="error", error_type=f"database {error.code}", text=error.loggable
+        "the database rejected a call", kind="error", error_type=f"database {error.code}", text=error.loggable
     )
     return ApiError(INTERNAL_ERROR, "Something went wrong on our side.")
 

@@ -1,6 +1,6 @@
-"""The one HTTP pool of a process. It outlives invocations; after a freeze its connections may be dead.
+"""The process's HTTP connection pool. It outlives invocations; after a freeze its connections may be dead.
 
-HTTP/1.1 on purpose: kept HTTP/2 connections to PostgREST are known to end in ``RemoteProtocolError``.
+It uses HTTP/1.1 on purpose: keep-alive HTTP/2 connections to PostgREST are known to end in ``RemoteProtocolError``.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ from studysync.context import traceparent
 
 POOL_SIZE = 20
 
-# A kept connection that the other side has closed meanwhile; also how a killed server looks in the middle of an answer.
+# The other side closed a keep-alive connection in the meantime. A server killed mid-response looks the same.
 BROKEN_CONNECTION = (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError, httpx.CloseError)
 
 
 class ReconnectingTransport(httpx.AsyncHTTPTransport):
-    """Sends a request once more when its connection broke.
+    """Sends a request again, once, if its connection broke.
 
-    That is safe for nearly all that goes through here: reads, and writes that carry an id by which a repeat is
-    recognised. What is not says so with the extension `once`.
+    That is safe for nearly all requests: reads, and writes with an id by which a retry is recognised. Any other request
+    opts out with the extension `once`.
     """
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send `request`, as a part of the trace at hand; a second break is raised."""
+        """Send `request` as part of the current trace; a second broken connection is raised."""
         trace = traceparent()
         if trace is not None:
             request.headers["traceparent"] = trace
@@ -43,30 +43,30 @@ TIMEOUT = httpx.Timeout(5.0, connect=2.0, pool=5.0)
 
 @lru_cache(maxsize=1)
 def tls_context() -> ssl.SSLContext:
-    """Return what verifies servers: the process's one, because reading a bundle of authorities takes 13 ms."""
+    """Return the process's TLS context, shared because reading the certificate bundle takes 13 ms."""
     return httpx.create_ssl_context()
 
 
 @lru_cache(maxsize=1)
 def http_transport() -> httpx.AsyncBaseTransport:
-    """Return the process's connections: at most 20, kept for 60 s."""
+    """Return the process's connections: at most 20, kept alive for 60 s."""
     limits = httpx.Limits(max_connections=POOL_SIZE, max_keepalive_connections=POOL_SIZE, keepalive_expiry=60.0)
     return ReconnectingTransport(verify=tls_context(), http2=False, limits=limits)
 
 
 @lru_cache(maxsize=1)
 def http_client() -> httpx.AsyncClient:
-    """Return the process's client: 5 s at most for each step of a call."""
+    """Return the process's client, with a timeout of 5 s for each step of a call."""
     return httpx.AsyncClient(transport=http_transport(), timeout=TIMEOUT)
 
 
 async def post_json(
     transport: httpx.AsyncBaseTransport, url: httpx.URL, headers: httpx.Headers, body: bytes, seconds: dict[str, float]
 ) -> httpx.Response:
-    """Send one POST and return the answer, read; `seconds` as `httpx.Timeout.as_dict` has them.
+    """Send one POST and return the response, fully read; `seconds` as returned by `httpx.Timeout.as_dict`.
 
-    For the call that nearly every request makes: half the time of the client's `post`, without what the database never
-    uses (cookies, redirects, authentication flows), and with a URL and headers that are parsed once and not each time.
+    Nearly every request makes this call. It takes half the time of the client's `post`: it leaves out cookies,
+    redirects and authentication flows, which the database never uses, and URL and headers are parsed only once.
     """
     request = httpx.Request("POST", url, headers=headers, content=body, extensions={"timeout": seconds})
     response = await transport.handle_async_request(request)

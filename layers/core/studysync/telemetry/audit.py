@@ -1,10 +1,10 @@
-"""The audit trail: who signed in, was refused, looked at or changed what.
+"""The audit trail: who signed in, was denied, accessed or changed what.
 
-Two places, for two readers. Lines of the kind ``audit`` in the log, for operators, which the stack copies into a group
-of their own (template.yaml); and the table ``audit_log``, which a user may read of themselves. The database writes the
-table itself, in the transaction of each change, with what was written; what it cannot see, refusals, is told to it from
-here. The lines tell of the same, but of texts only that they changed: a log is read by more people than a student
-would show them to. Failure policy: a trail that cannot be written never changes the answer.
+It has two destinations. Log lines of the kind ``audit`` are for operators; the stack copies them into a log group of
+their own (template.yaml). The table ``audit_log`` is for users, who may read their own entries. The database writes it
+in the transaction of each change, with the values; it cannot see denials, so this package writes those. The log lines
+contain the same, but not the text that was changed: more people read a log than a student would want. Failure policy: a
+failure to write the audit trail never changes the response.
 """
 
 from __future__ import annotations
@@ -16,23 +16,23 @@ from studysync.telemetry.logging import AppLogger, app_logger
 
 
 class AuditLogger:
-    """Writes audit lines. Names and ids only: values of secret fields are masked.
+    """Writes audit lines, with names and ids only: values of secret fields are masked.
 
     Args:
-        logger: where the lines go.
+        logger: writes the lines.
     """
 
     def __init__(self, logger: AppLogger) -> None:
         self._logger = logger
 
     def log_authentication(self, *, user_id: str | None, success: bool, **fields: Any) -> None:
-        """Somebody signed in, or could not; `user_id` ``None``: nobody knows who."""
+        """Log a successful or failed sign-in; `user_id` is ``None`` if the user is unknown."""
         self._write("authentication", user_id=user_id, success=success, **fields)
 
     def log_authorization(
         self, *, user_id: str | None, resource_type: str, operation: str, allowed: bool, **fields: Any
     ) -> None:
-        """Somebody was allowed, or refused, to do something."""
+        """Log that a user was allowed or denied an action."""
         self._write(
             "authorization",
             user_id=user_id,
@@ -43,11 +43,11 @@ class AuditLogger:
         )
 
     def log_data_access(self, *, user_id: str, resource_type: str, resource_id: str, **fields: Any) -> None:
-        """Somebody read what belongs to another."""
+        """Log that a user read another user's data."""
         self._write("data_access", user_id=user_id, resource_type=resource_type, resource_id=resource_id, **fields)
 
     def log_access_by(self, caller_id: UUID, resource_type: str, owner_id: UUID) -> None:
-        """`caller_id` read what belongs to `owner_id`; nothing where they are the same."""
+        """Log that `caller_id` read data of `owner_id`; nothing if they are the same."""
         if caller_id != owner_id:
             self.log_data_access(user_id=str(caller_id), resource_type=resource_type, resource_id=str(owner_id))
 
@@ -61,7 +61,7 @@ class AuditLogger:
         changes: dict[str, Any] | None = None,
         **fields: Any,
     ) -> None:
-        """Somebody changed something; `changes` by field."""
+        """Log that a user changed something; `changes` by field."""
         self._write(
             "data_modification",
             user_id=user_id,

@@ -1,8 +1,8 @@
-"""The error tracker: which errors happen, how often and since when, in all environments together.
+"""The error tracker: which errors occur, how often and since when, across all environments.
 
-Whatever is logged as an error is counted by itself, and so are calls to the database or to Supabase Auth that failed.
-An error's fingerprint is its type, its message without numbers and ids, and the line of ours that it came from; its own
-text is never kept, because it may quote what a user sent.
+Everything logged as an error is counted automatically, and so are failed calls to the database and to Supabase Auth. An
+error's fingerprint is its type, its message without numbers and ids, and the innermost line of our code. The original
+message is never stored, because it may quote user input.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ _FAILED_CALLS = frozenset({"database", "auth"})
 
 
 class ErrorTracker:
-    """Counts errors. `summary_async` and the like speak for all environments; the plain methods for this one."""
+    """Counts errors. `summary_async` and the like cover all environments; the synchronous methods only this one."""
 
     @cached_property
     def occurrences(self) -> Occurrences:
-        """Where they are counted; made with the first error, so that a healthy cold start does not load it."""
+        """The store; created with the first error, so that a healthy cold start does not load it."""
         from resilience import Occurrences
 
         return Occurrences("errors", max_keys=50, keep_hours=24)
@@ -43,23 +43,23 @@ class ErrorTracker:
         return summary(self.occurrences.own())
 
     def get_top_errors(self, limit: int = 10) -> list[dict[str, Any]]:
-        """Return this environment's most frequent errors, `limit` at most, as `shown` has them."""
+        """Return this environment's most frequent errors, at most `limit`, in the format of `shown`."""
         return [shown(each) for each in self.occurrences.own()[:limit]]
 
     def clear_errors(self) -> None:
-        """Forget all: here at once, in the other environments within five seconds."""
+        """Delete all errors: here at once, in other environments within five seconds."""
         self.occurrences.clear()
 
 
 class TrackingHandler(logging.Handler):
-    """Hands to the tracker what is logged as an error."""
+    """Passes logged errors to the tracker."""
 
     def __init__(self, tracker: ErrorTracker) -> None:
         super().__init__(logging.WARNING)
         self._tracker = tracker
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Count `record`, unless it only says how a request ended: its cause was logged on its own."""
+        """Count `record`, unless it only reports how a request ended: its cause was logged separately."""
         try:
             self._count(record)
         except Exception:  # noqa: BLE001 - a message that does not fit its arguments must not break who logs it
@@ -70,7 +70,7 @@ class TrackingHandler(logging.Handler):
         if kind == "request" or not (record.levelno >= logging.ERROR or kind in _FAILED_CALLS):
             return
         error = record.exc_info[1] if record.exc_info else None
-        # A failed call names its error in a field, and the line that logged it says nothing.
+        # A failed call has its error in a field; the line that logged it is not the cause.
         told = str(getattr(record, "error", "")).partition(":")[0]
         named = getattr(record, "error_type", None) or told or (type(error).__name__ if error else record.levelname)
         where = _place(error) if error else "" if kind in _FAILED_CALLS else record.filename
@@ -81,7 +81,7 @@ class TrackingHandler(logging.Handler):
 
 def _place(error: BaseException) -> str:
     frames = traceback.extract_tb(error.__traceback__)
-    # The innermost line of ours says more than the library's that it ended in.
+    # Our innermost line is more useful than the library's line that raised.
     ours = [frame for frame in frames if "site-packages" not in frame.filename]
     if not (ours or frames):
         return ""
@@ -90,7 +90,7 @@ def _place(error: BaseException) -> str:
 
 
 def shown(each: Occurrence) -> dict[str, Any]:
-    """Return one error as operators see it; times are Unix seconds."""
+    """Return an error for operators; times are Unix seconds."""
     return {
         "fingerprint": each.key,
         "count": each.count,
@@ -101,7 +101,7 @@ def shown(each: Occurrence) -> dict[str, Any]:
 
 
 def summary(found: tuple[Occurrence, ...]) -> dict[str, Any]:
-    """Return the counts of `found` together and by type."""
+    """Return the counts of `found`, in total and by type."""
     by_type: dict[str, int] = {}
     for each in found:
         name = each.details.get("error_type", each.key)

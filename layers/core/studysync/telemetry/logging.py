@@ -1,7 +1,7 @@
-"""Structured logs: JSON lines through Powertools, with the request they belong to.
+"""Structured logs: JSON lines through Powertools, with the request's context.
 
-No token, password or address of mail is ever logged: fields that may hold one are masked here, once for everybody. What
-clients choose themselves may hold one too: of texts a log has lengths, names by `log_name`, or nothing.
+Tokens, passwords and email addresses are never logged: fields that may contain one are masked here, centrally. Text
+that clients choose may contain one too, so a log has only its length, its `log_name`, or nothing.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _SECRET = re.compile(
 )
 MASK = "***"
 
-# What every record has; other fields come from whoever logs, and must not be called like one of these.
+# The attributes of every record; other fields must not have these names.
 _OF_EVERY_RECORD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
 
 
@@ -48,9 +48,9 @@ def mask(value: Any) -> Any:
 
 
 def log_name(text: str | None) -> str | None:
-    """Return what a log calls a text that a client chose, which may be anything, such as an address of mail.
+    """Return a pseudonym for text that a client chose, which could be anything, such as an email address.
 
-    The same text always has the same name; ``None`` has none.
+    The same text always has the same pseudonym; that of ``None`` is ``None``.
     """
     return None if text is None else keyed_hash("logs", text)[:12]
 
@@ -71,7 +71,7 @@ class _RequestFilter(logging.Filter):
             fields.setdefault("request_id", context.request_id)
             if context.trace_id is not None:
                 fields.setdefault("trace_id", context.trace_id)
-            # A line that names a user speaks of that one, who need not be the caller.
+            # A line that names a user is about that user, who is not always the caller.
             if context.user_id is not None and fields.setdefault("user_id", context.user_id) != context.user_id:
                 fields["caller_id"] = context.user_id
         for name in fields.keys() - _OF_EVERY_RECORD:
@@ -84,15 +84,15 @@ class _RequestFilter(logging.Filter):
 
 
 def _named(fields: dict[str, Any]) -> dict[str, Any]:
-    """Rename what is called like a part of every record, such as `name`, which logging refuses."""
+    """Rename fields that clash with a record's attributes, such as `name`, which logging rejects."""
     return {f"{name}_" if name in _OF_EVERY_RECORD else name: value for name, value in fields.items()}
 
 
 class AppLogger(Logger):
-    """Powertools' Logger with one method a kind of event. Extra keyword arguments become fields of the line."""
+    """Powertools' Logger with one method per kind of event. Extra keyword arguments become fields of the line."""
 
     def log_request(self, *, method: str, path: str, status_code: int, duration: float, **fields: Any) -> None:
-        """One line a request; `path` is the route's template, `duration` in seconds."""
+        """Log a request; `path` is the route's template, `duration` in seconds."""
         log = self.error if status_code >= 500 else self.info  # noqa: PLR2004
         log(
             f"{method} {path} {status_code}",
@@ -107,7 +107,7 @@ class AppLogger(Logger):
     def log_database_operation(
         self, *, operation: str, table: str, duration: float, success: bool, **fields: Any
     ) -> None:
-        """One line a database call at level DEBUG, a failed one at WARNING; `duration` in seconds."""
+        """Log a database call at level DEBUG, a failed one at WARNING; `duration` in seconds."""
         if success and self.log_level > logging.DEBUG:
             return
         log = self.debug if success else self.warning
@@ -122,17 +122,17 @@ class AppLogger(Logger):
         )
 
     def log_business_event(self, *, event_type: str, **fields: Any) -> None:
-        """Something that the product is about, such as ``session_completed``; counted in CloudWatch as well."""
+        """Log a business event, such as ``session_completed``; it is also counted in CloudWatch."""
         count_business_event(event_type, fields)
         self.info(event_type, kind="business", event_type=event_type, **_named(fields))
 
     def log_security_event(self, *, event_type: str, severity: str, **fields: Any) -> None:
-        """Something that security cares about, such as ``failed_login``; severity low, medium or high."""
+        """Log a security event, such as ``failed_login``; severity low, medium or high."""
         count("SecurityEvents")
         self.warning(event_type, kind="security", event_type=event_type, severity=severity, **_named(fields))
 
     def log_audit(self, action: str, **fields: Any) -> None:
-        """One line of the audit trail, whatever the log level; `audit_logger` has a method for each action."""
+        """Log an entry of the audit trail at any log level; `audit_logger` has a method for each action."""
         usual = self.log_level
         if usual > logging.INFO:
             self.setLevel(logging.INFO)
@@ -141,9 +141,9 @@ class AppLogger(Logger):
             self.setLevel(usual)
 
     def sample(self) -> None:
-        """Decide whether the request at hand is one of those that log at level DEBUG (POWERTOOLS_LOGGER_SAMPLE_RATE).
+        """Decide whether the current request logs at level DEBUG (POWERTOOLS_LOGGER_SAMPLE_RATE).
 
-        The log line says so with ``sampling_rate``. Without a rate it costs nothing.
+        Its log line then contains ``sampling_rate``. Without a rate, this costs nothing.
         """
         if not self.sampling_rate:
             return
@@ -159,7 +159,7 @@ def _make_logger() -> AppLogger:
     for handler in logger.handlers:
         handler.addFilter(_RequestFilter())
     logger.addHandler(TrackingHandler(error_tracker))
-    # The gateway and our own line say it already.
+    # Redundant: the gateway and our own line log it already.
     logging.getLogger("mangum").setLevel(logging.ERROR)
     logging.getLogger("httpx").setLevel(logging.WARNING)
     return logger

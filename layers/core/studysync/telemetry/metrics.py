@@ -1,8 +1,8 @@
-"""Figures for CloudWatch (EMF lines through Powertools Metrics) and for `/health/metrics`.
+"""Metrics for CloudWatch (EMF lines through Powertools Metrics) and for `/health/metrics`.
 
-Counted in memory while a request runs and written once an invocation. The budget is fixed: the metrics below, by stage
-and by stage and function, and nothing else is ever a dimension; the route is a field of the line, for Logs Insights.
-The one exception is `VERSION_ERRORS`, written only for a request that failed, by which a deployment is taken back.
+They are counted in memory and written once per invocation. The cost is bounded: the metrics below have the dimensions
+stage, and stage and service, but no others; the route is a field of the line, for Logs Insights. The one exception is
+`VERSION_ERRORS`, written only for failed requests, which rolls back deployments.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ UNITS: Mapping[str, str] = {
     "InvariantViolations": "Count",
     "SecurityEvents": "Count",
 }
-"""Every metric there is. A name that is not here is an error where it is counted."""
+"""All metrics. Counting any other name raises an error."""
 VERSION_ERRORS = "VersionErrors"
-"""Server errors by stage, service and published version: an alarm of the template watches those of the newest."""
+"""Server errors by stage, service and published version; an alarm in the template watches the newest version."""
 
 _COUNTED_EVENTS = {
     events.CACHE_HIT: "CacheHits",
@@ -48,8 +48,8 @@ _COUNTED_EVENTS = {
     events.FALLBACK_SERVED: "FallbacksServed",
     events.STORE_ERROR: "StoreErrors",
 }
-# What a business event is worth, by the fields that it carries. A repeat of a request that has its answer already is
-# counted again: CloudWatch shows how much goes on, the ledger what was paid.
+# Metrics of business events, by the fields of the event. A repeated request that gets its first answer again counts
+# again: CloudWatch shows the activity, the ledger the XP awarded.
 _BUSINESS = {
     "session_completed": {"XpAwarded": "xp_awarded", "SessionsCompleted": ""},
     "offline_batch": {
@@ -80,7 +80,7 @@ def count(name: str, value: float = 1) -> None:
 
 
 def count_request(route: str, seconds: float, *, error: bool) -> None:
-    """Count a request; those of load balancers and operators would hide what users see, but judge a deployment too."""
+    """Count a request. Health checks are not counted, to show what users see, but do count as errors of a version."""
     if error:
         _publish_version_error()
     if route.startswith(_UNCOUNTED_PREFIX):
@@ -105,23 +105,23 @@ def _publish_version_error() -> None:
 
 
 def count_business_event(event_type: str, fields: Mapping[str, Any]) -> None:
-    """Count what a business event says."""
+    """Count the metrics of a business event."""
     for name, field in _BUSINESS.get(event_type, {}).items():
         count(name, fields.get(field, 0) if field else 1)
 
 
 def publish() -> None:
-    """Write what was counted as one line; at the end of an invocation."""
+    """Write the counts as one line, at the end of an invocation."""
     if not _pending:
         return
     taken = dict(_pending)
     _pending.clear()
     if "POWERTOOLS_METRICS_NAMESPACE" not in os.environ:
-        return  # nobody collects it
+        return  # not collected anywhere
     metrics = _metrics()
     metrics.add_dimensions(stage=_stage())
     for name, values in taken.items():
-        for value in values[-100:]:  # as many as one line may hold
+        for value in values[-100:]:  # the maximum of one line
             metrics.add_metric(name=name, unit=UNITS[name], value=value)
     if _routes:
         metrics.add_metadata("route", _routes.pop())
@@ -129,26 +129,30 @@ def publish() -> None:
 
 
 def observe() -> None:
-    """Begin to count what the resilience layer tells of; once a process."""
+    """Start counting events of the resilience layer, once per process."""
     _begin()
 
 
 @lru_cache(maxsize=1)
 def _begin() -> None:
     events.subscribe(_on_event, *_COUNTED_EVENTS, events.CIRCUIT_TRANSITION)
-    performance_monitor.report("cache", _cache_figures)
+    performance_monitor.report("cache", _cache_metrics)
+    performance_monitor.describe(
+        service=os.environ.get("POWERTOOLS_SERVICE_NAME", ""),
+        version=os.environ.get("AWS_LAMBDA_FUNCTION_VERSION", ""),
+    )
 
 
 def _on_event(event: events.Event) -> None:
     if event.kind != events.CIRCUIT_TRANSITION:
         count(_COUNTED_EVENTS[event.kind])
-    elif event.details["reason"] != "shared":  # counted where it was decided
+    elif event.details["reason"] != "shared":  # counted by the environment that decided it
         count("BreakerTransitions")
         if event.details["after"] == "open":
             count("BreakerOpened")
 
 
-def _cache_figures() -> dict[str, float]:
+def _cache_metrics() -> dict[str, float]:
     from resilience import cache_manager
 
     stats = cache_manager.get_stats()
@@ -166,4 +170,4 @@ def _metrics() -> Metrics:
 
 
 def _stage() -> str:
-    return os.environ.get("STAGE") or "local"  # not the settings: figures are written while the secret is refused
+    return os.environ.get("STAGE") or "local"  # works without the secret, unlike the settings

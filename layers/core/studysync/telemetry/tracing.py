@@ -1,8 +1,8 @@
 """Calls to the database and to Supabase Auth as subsegments of the invocation's X-Ray trace.
 
-Straight to the X-Ray daemon that Lambda runs beside every function: a datagram a call, and nothing at all for requests
-that are not sampled, or anywhere else than on Lambda. The X-Ray SDK, which Powertools' Tracer stands on, costs a cold
-start about as much as everything else together. Failure policy: a trace that cannot be sent is lost, quietly.
+Sends one datagram per call directly to the X-Ray daemon that Lambda runs next to every function, and nothing for
+requests that are not sampled, or outside Lambda. The X-Ray SDK, on which Powertools' Tracer is built, would double the
+cold start. Failure policy: a trace that cannot be sent is dropped silently.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ _socket: socket.socket | None = None
 
 
 def trace_call(name: str, seconds: float, *, error: bool) -> None:
-    """Tell of a call that has just ended.
+    """Send a call that has just ended.
 
     Args:
         name: what was called, such as ``database get_profile``; never an id.
-        seconds: how long it took.
+        seconds: its duration.
         error: whether the other side failed.
     """
     header = os.environ.get("_X_AMZN_TRACE_ID")
@@ -59,4 +59,4 @@ def _send(daemon: str, subsegment: dict[str, object]) -> None:
     except (OSError, ValueError):
         if _socket is not None:
             _socket.close()
-        _socket = None  # after a restore it may be dead: the next call makes another
+        _socket = None  # after a restore it may be dead: the next call creates another

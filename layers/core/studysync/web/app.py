@@ -1,4 +1,4 @@
-"""What makes a FastAPI app one of StudySync's."""
+"""Creates the FastAPI apps of StudySync."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from resilience import prepare
 from studysync.settings import Settings
 from studysync.telemetry.metrics import observe
 from studysync.web.middleware import (
+    CompressionMiddleware,
     ErrorHandlerMiddleware,
     RateLimitMiddleware,
     RequestContextMiddleware,
@@ -22,9 +23,9 @@ from studysync.web.routing import LazyRoutes
 
 
 def create_app(title: str, routers: Sequence[APIRouter], *lazy: LazyRoutes) -> FastAPI:
-    """Return an app with the middleware, the errors, `routers`, and after them the routes of `lazy`."""
-    settings = Settings.from_environment({**os.environ, "SUPABASE_SECRET_NAME": ""})  # no app is built with a secret
-    prepare()  # boto3's client is made once a process, and by no request
+    """Return an app with the middleware, the error handlers, `routers`, and last the routes of `lazy`."""
+    settings = Settings.from_environment({**os.environ, "SUPABASE_SECRET_NAME": ""})  # built without the secret
+    prepare()  # create boto3's client once per process, outside of any request
     observe()
     app = FastAPI(
         title=title,
@@ -36,11 +37,12 @@ def create_app(title: str, routers: Sequence[APIRouter], *lazy: LazyRoutes) -> F
             "tracing": False,
             "metrics": False,
             "logs": False,
-        },  # ours: studysync.telemetry
+        },  # we have studysync.telemetry
         # Not include_router: it would build every route a second time, and match every request twice.
         routes=[*(route for router in routers for route in router.routes), *lazy],
         middleware=[
             Middleware(RequestContextMiddleware),
+            Middleware(CompressionMiddleware),
             Middleware(ErrorHandlerMiddleware),
             Middleware(RequestValidationMiddleware, max_request_size=settings.max_request_bytes),
             Middleware(

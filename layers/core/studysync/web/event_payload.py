@@ -1,4 +1,4 @@
-"""Free-form objects that clients attach to events: what of them can be kept."""
+"""Validates the free-form payloads that clients attach to events."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ from typing import Any
 
 MAX_PAYLOAD_BYTES = 4096
 MAX_PAYLOAD_DEPTH = 32
-# Also in texts that look like it, where it costs a payload some room that it could have had.
+# This also counts text that only looks like a number, at the cost of some room in the payload.
 _EXPONENTS = re.compile(rb"\de([+-]?\d{1,3})(?!\d)")
 
 
 def payload_error(payload: dict[str, Any]) -> str | None:
-    """Return what is wrong with a payload; ``None`` when it can be kept."""
+    """Return the error of an invalid payload; ``None`` if it can be stored."""
     if not _storable(payload):
-        return f"The payload holds a NUL character, or is nested deeper than {MAX_PAYLOAD_DEPTH} levels."
+        return f"The payload contains a NUL character or is nested deeper than {MAX_PAYLOAD_DEPTH} levels."
     try:
         packed = json.dumps(payload, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
-    except ValueError:  # NaN, infinity, broken surrogates
-        return "The payload cannot be kept as JSON."
+    except ValueError:  # NaN, infinity, lone surrogates
+        return "The payload cannot be stored as JSON."
     size = len(packed) + (_written_out(packed) if b"e" in packed else 0)
     return f"The payload is larger than {MAX_PAYLOAD_BYTES} bytes." if size > MAX_PAYLOAD_BYTES else None
 
 
 def _written_out(packed: bytes) -> int:
-    """Return how many digits PostgreSQL adds: it keeps 1e300 as a one and 300 zeros, and answers it so."""
+    """Return how many digits PostgreSQL adds: it stores and returns 1e300 as a one and 300 zeros."""
     return sum(abs(int(exponent)) for exponent in _EXPONENTS.findall(packed))
 
 
 def _storable(payload: dict[str, Any]) -> bool:
-    # Without recursion: how deep it goes is what is to be found out. PostgreSQL cannot keep NUL in text.
+    # Not recursive, because the depth is not known yet. PostgreSQL cannot store NUL in text.
     pending: list[tuple[Any, int]] = [(payload, 0)]
     while pending:
         value, depth = pending.pop()

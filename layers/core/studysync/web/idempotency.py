@@ -1,14 +1,15 @@
-"""A write as a route sees it: who asks, what for, and the key under which it may be repeated."""
+"""A write request of a route: the caller, the target, and the idempotency key."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from dataclasses import dataclass, replace
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 from uuid import uuid4
 
 from fastapi import Depends, Header, Request
+from pydantic import BaseModel
 
 from studysync.auth.dependencies import CurrentUser, refuse_other_user
 from studysync.auth.tokens import Caller
@@ -16,46 +17,54 @@ from studysync.db.client import database
 from studysync.fields import IDEMPOTENCY_KEY_PATTERN, RequestBody
 from studysync.telemetry.audit import audit_logger
 
+Answer = TypeVar("Answer", bound=BaseModel)
+
 IdempotencyKey = Annotated[
     str | None,
     Header(
         pattern=IDEMPOTENCY_KEY_PATTERN,
-        description="Chosen by the client; a repeat with the same key gets the first answer and changes nothing.",
+        description="Any key you choose. A repeat with the same key returns the first answer and changes nothing.",
     ),
 ]
 
 
 @dataclass(frozen=True, slots=True)
 class WriteRequest:
-    """One write of the caller.
+    """A write request of the caller.
 
     Attributes:
-        caller: who asks.
-        target: method, path and query, part of what a repeat must have in common.
-        key: the client's Idempotency-Key; ``None``: it sent none.
+        caller: who sent it.
+        target: method, path and query, which a repeat must have in common.
+        key: the client's Idempotency-Key, or ``None``.
     """
 
     caller: Caller
     target: str
     key: str | None
 
-    async def run_once(self, operation: str, body: RequestBody | None = None, **arguments: Any) -> Any:
-        """As `run`, for what answers otherwise when it is done already, such as leaving a space.
+    async def run_once(
+        self, operation: str, answer: type[Answer], body: RequestBody | None = None, **arguments: Any
+    ) -> Answer:
+        """As `run`, for operations that answer differently once done, such as leaving a space.
 
-        Without a key from the client one is made up, so that a call that our own transport repeats is recognised.
+        Without a key from the client, one is generated, so that retries of our own transport are recognised.
         """
         write = self if self.key else replace(self, key=f"once:{uuid4()}")
-        return await write.run(operation, body, **arguments)
+        return await write.run(operation, answer, body, **arguments)
 
-    async def run(self, operation: str, body: RequestBody | None = None, **arguments: Any) -> Any:
-        """Run the SQL function `operation` with what the body says and `arguments`, which win.
+    async def run(
+        self, operation: str, answer: type[Answer], body: RequestBody | None = None, **arguments: Any
+    ) -> Answer:
+        """Run the SQL function `operation` with the body and `arguments`, which take precedence.
+
+        The result is validated as an `answer`.
 
         Raises:
-            ApiError: AUTHORIZATION_ERROR, the body speaks for somebody else; and what `Database.write` raises.
+            ApiError: AUTHORIZATION_ERROR, the body names another user; and what `Database.write` raises.
         """
         refuse_other_user(self.caller.user_id, body)
         sent = body.arguments() if body is not None else {}
-        answer = await database().write(
+        row = await database().write(
             operation,
             self.caller.user_id,
             {**sent, **arguments},
@@ -63,13 +72,13 @@ class WriteRequest:
             fingerprint=fingerprint(self.target, sent) if self.key else "",
         )
         _log_audit(self.caller, operation, sent, arguments)
-        return answer
+        return answer.model_validate(row)
 
 
 def _log_audit(caller: Caller, operation: str, sent: dict[str, Any], arguments: dict[str, Any]) -> None:
-    """Log which fields were written; what students wrote in them is in the table of the trail alone.
+    """Log which fields were written; their text is only in the audit table.
 
-    A repeat is told again. What was written to is what the route names last, else the caller's own.
+    A repeat is logged again. The resource is the last id in the route, or the caller's own.
     """
     verb, _, what = operation.partition("_")
     ids = [value for name, value in arguments.items() if name.endswith("_id")]
@@ -83,13 +92,13 @@ def _log_audit(caller: Caller, operation: str, sent: dict[str, Any], arguments: 
 
 
 def fingerprint(target: str, sent: dict[str, Any]) -> str:
-    """Return what identifies a request among those with its key: a digest of target and body."""
+    """Return the fingerprint of a request among those with its key: a digest of target and body."""
     canonical = json.dumps([target, sent], sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 async def _write_request(request: Request, caller: CurrentUser, idempotency_key: IdempotencyKey = None) -> WriteRequest:
-    # Not `request.url`: a path may hold a question mark, and a Host header anything.
+    # Not `request.url`: a path can contain a question mark, and a Host header anything.
     query = request.scope["query_string"].decode("latin-1")
     return WriteRequest(caller, f"{request.method} {request.scope['path']}?{query}", idempotency_key)
 

@@ -1,4 +1,4 @@
-"""The shape of errors for the OpenAPI document. No function loads it: `studysync.errors.problem` makes them."""
+"""The schema of errors for the OpenAPI document. Functions do not load it: `studysync.errors.problem` builds errors."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from studysync.errors import MAX_FIELD_ERRORS, MAX_LOCATION, MAX_MESSAGE
 
 
 class ValidationDetail(BaseModel):
-    """What is wrong with one field."""
+    """An invalid field."""
 
     location: str = Field(max_length=MAX_LOCATION, examples=["body.duration_minutes"])
     message: str = Field(max_length=MAX_MESSAGE)
 
 
 class ErrorDetails(BaseModel):
-    """What a program can use; which fields there are goes with the error code."""
+    """Details for programs; the fields depend on the error code."""
 
     model_config = ConfigDict(extra="allow")
 
     validation_errors: list[ValidationDetail] = Field(
-        default=[], max_length=MAX_FIELD_ERRORS, description="The first fields that are wrong."
+        default=[], max_length=MAX_FIELD_ERRORS, description="The first invalid fields."
     )
-    error_count: int = Field(default=0, description="How many are wrong.")
+    error_count: int = Field(default=0, description="The total number of invalid fields.")
 
 
 class ProblemDetails(BaseModel):
@@ -35,7 +35,7 @@ class ProblemDetails(BaseModel):
     status: int
     detail: str = Field(max_length=MAX_MESSAGE)
     instance: str = Field(
-        description="The path that was asked, percent-encoded; of a long one the beginning.",
+        description="The requested path, percent-encoded and possibly truncated.",
         json_schema_extra={"format": "uri-reference"},
     )
     error: Literal[True]

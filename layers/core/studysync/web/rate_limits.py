@@ -1,9 +1,9 @@
-"""How often somebody may do something, counted by their network beside whatever else they are known by.
+"""Rate limits per network, in addition to those per user or account.
 
-A school has one address for all its students, so limits by address are wide; what guesses or makes accounts has lower
-ones of its own. X-Forwarded-For counts for nothing: a client writes it itself.
+All students of a school share an address, so the limits per address are high; guessing and registering have lower ones.
+X-Forwarded-For is ignored, because clients can set it.
 
-Failure policy: while DynamoDB is down everything goes through uncounted.
+Failure policy: while DynamoDB is down, nothing is counted or limited.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from studysync.context import request_context
 from studysync.errors import RATE_LIMIT_EXCEEDED, ApiError
 from studysync.telemetry.logging import app_logger
 
-# What one household or host has of IPv6, from which it may call with any of so many addresses.
+# A household or host gets a /64 of IPv6, and can use any of its addresses.
 _IPV6_PREFIX = 64
 
 
 class Allowance(NamedTuple):
-    """What a call is counted against.
+    """A limit that a call counts against.
 
     Attributes:
-        limiter: counts.
-        subject: who, for this limiter.
-        limits: in place of the limiter's own; ``None``: its own.
+        limiter: counts the calls.
+        subject: the key within this limiter.
+        limits: used instead of the limiter's own; ``None``: its own.
     """
 
     limiter: RateLimiter
@@ -39,12 +39,12 @@ class Allowance(NamedTuple):
 
 
 async def count(*allowances: Allowance) -> Decision:
-    """Count a call against all of `allowances`, which are asked side by side.
+    """Count a call against all of `allowances`, concurrently.
 
-    A call that one of them refuses counts for none: who is over a limit of their own uses up nobody else's.
+    A call that one of them rejects counts for none, so exceeding one's own limit does not use up a shared one.
 
     Returns:
-        The first refusal; where there is none, what the first allowance says.
+        The first rejection, or else the decision of the first allowance.
     """
     asked = [_begin(limiter.check_async(subject, limits=limits)) for limiter, subject, limits in allowances]
     decisions = [await each for each in asked]
@@ -56,44 +56,44 @@ async def count(*allowances: Allowance) -> Decision:
 
 
 def _begin(work: Coroutine[Any, Any, Decision]) -> Awaitable[Decision]:
-    """Begin to ask. Most are answered at once, and to schedule a task would cost more than that."""
+    """Start the coroutine eagerly: most finish at once, and scheduling a task would cost more."""
     if sys.version_info >= (3, 12):  # pragma: no cover - tests may run on 3.11
         return asyncio.eager_task_factory(asyncio.get_running_loop(), work)
-    return work  # pragma: no cover - one after the other; functions run on 3.13
+    return work  # pragma: no cover - sequentially; functions run on 3.13
 
 
 def uncount(*allowances: Allowance) -> None:
-    """Take back a call that was counted and let through."""
+    """Undo the count of a call that was allowed."""
     for limiter, subject, limits in allowances:
-        limiter.give_back(subject, limits=limits)
+        limiter.refund(subject, limits=limits)
 
 
 @lru_cache(maxsize=1024)
 def network_of(address: str | None) -> str:
-    """Return what an address counts as: an IPv6 address as its /64, one that stands for an IPv4 address as that."""
+    """Return an address's network: IPv6 addresses by /64, IPv4-mapped ones as the IPv4 address."""
     try:
         parsed = ip_address((address or "").partition("%")[0])
     except ValueError:
-        return address or "unknown"  # a socket's name, where no network is involved
+        return address or "unknown"  # the name of a Unix socket
     if not isinstance(parsed, IPv6Address):
         return str(parsed)
     return str(parsed.ipv4_mapped or ip_network((parsed, _IPV6_PREFIX), strict=False))
 
 
 def by_network(limiter: RateLimiter, per_minute: int, per_hour: int) -> Allowance:
-    """Return what the network of the request at hand may do."""
+    """Return the allowance of the current request's network."""
     context = request_context()
     subject = f"address:{network_of(context.address if context else None)}"
     return Allowance(limiter, subject, (Limit("minute", per_minute, 60), Limit("hour", per_hour, 3600)))
 
 
 class Attempt:
-    """One try at something of which only failures count; it counts until `forget` says that it was none.
+    """An attempt of which only failures count: it is counted first, and uncounted by `forget`.
 
     Args:
-        event: the security event of a refusal.
-        message: what the client is told then.
-        allowances: what it is counted against.
+        event: the security event of a rejection.
+        message: the client's message of a rejection.
+        allowances: what it counts against.
     """
 
     def __init__(self, event: str, message: str, *allowances: Allowance) -> None:
@@ -111,5 +111,5 @@ class Attempt:
             raise ApiError(RATE_LIMIT_EXCEEDED, self._message, headers=decision.headers())
 
     def forget(self) -> None:
-        """Uncount it: it was right, or nobody could tell."""
+        """Uncount it: the attempt succeeded, or could not be verified."""
         uncount(*self._allowances)

@@ -1,4 +1,4 @@
-"""The shapes in which answers leave when all went well: the envelope, and pages."""
+"""The models of successful responses: a single result, and pages."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class Success(BaseModel, Generic[T]):
 
 
 class Page(BaseModel, Generic[T]):
-    """A paged list; `next_cursor` is null on the last page."""
+    """A paginated list. `next_cursor` is null on the last page."""
 
     success: Literal[True] = True
     data: list[T]
-    next_cursor: str | None = Field(description="Opaque; give it back as `cursor` for the next page.")
+    next_cursor: str | None = Field(description="Opaque. Pass it as `cursor` to get the next page.")

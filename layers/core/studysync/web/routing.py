@@ -1,4 +1,4 @@
-"""Routers whose routes an app takes over as they are (see `studysync.web.app`)."""
+"""Routers whose routes are added to an app without rebuilding them (see `studysync.web.app`)."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ from starlette.types import Scope
 
 PROBLEM: dict[int | str, dict[str, Any]] = {
     "default": {
-        "description": "An error, in the one shape that all errors have.",
+        "description": "An error.",
         "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemDetails"}}},
     }
 }
 
 
 def create_router(tag: str, *, prefix: str = "", dependencies: list[Any] | None = None) -> APIRouter:
-    """Return a router for the routes below `prefix`; each documents the one shape of errors.
+    """Return a router for the routes below `prefix`; each documents the error response.
 
     Args:
-        tag: under which its routes stand in the OpenAPI document.
-        prefix: of all their paths.
-        dependencies: of all of them, as FastAPI's `Depends`.
+        tag: of its routes in the OpenAPI document.
+        prefix: of all paths.
+        dependencies: of all routes, as FastAPI's `Depends`.
     """
     return APIRouter(prefix=prefix, tags=[tag], dependencies=dependencies, responses=PROBLEM)
 
 
 class LazyRoutes(BaseRoute):
-    """Stands at the end of an app's routes for those of a module that is loaded when a request may be for one of them.
+    """Loads the routes of a module on the first request that may be for one of them; must be an app's last route.
 
     Args:
         module: has a `router`.
-        prefix: of all its paths. Requests for routes before this one load nothing.
+        prefix: of all its paths. Requests for routes before this one do not load the module.
     """
 
     def __init__(self, module: str, *, prefix: str) -> None:
@@ -46,12 +46,12 @@ class LazyRoutes(BaseRoute):
         return router.routes
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """Match nothing, but have the routes follow this one, where they are asked next."""
+        """Match nothing, but append the routes to the app's, which are tried next."""
         if not self._loaded and scope["path"].startswith(self._prefix):
             scope["app"].router.routes.extend(self.load())
             self._loaded = True
         return Match.NONE, {}
 
     def url_path_for(self, name: str, /, **path_params: Any) -> NoReturn:
-        """Know no names: nobody asks for any."""
+        """Resolve no names, because nobody uses them."""
         raise NoMatchFound(name, path_params)

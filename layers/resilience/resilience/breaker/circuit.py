@@ -16,10 +16,10 @@ import os
 import threading
 
 from resilience import events
-from resilience._fork import renew_in_child
-from resilience.breaker.changes import Changes
+from resilience._fork import register_after_fork
 from resilience.breaker.config import CircuitConfig
-from resilience.breaker.judge import Judge
+from resilience.breaker.notifier import TransitionNotifier
+from resilience.breaker.outcomes import OutcomeClassifier
 from resilience.breaker.record import Record, from_item
 from resilience.breaker.states import CircuitSnapshot, CircuitState, CircuitTransition
 from resilience.breaker.thresholds import reason_to_open
@@ -56,12 +56,12 @@ class Circuit:
         self.fast_from = self.fast_until = 0.0
         self.successes = self.consecutive_failures = 0
         self.permit = Permit(0, False)
-        self.name, self.config, self.judge = name, config, Judge(name, config)
+        self.name, self.config, self.classifier = name, config, OutcomeClassifier(name, config)
         self.state = CLOSED
         self.generation = self.version = 0
         self.record = Record(CLOSED)
         self.failures = self.slow = 0
-        self.mine = self.electing = False
+        self.is_prober = self.electing = False
         self._window = Window(config.window_seconds)
         self._attributed, self._attributed_in_a_row, self._slow_callers = (
             Attributed(config.minimum_callers) for _ in range(3)
@@ -69,17 +69,20 @@ class Circuit:
         self._failed_probers: dict[str | None, int] = {}
         self._by_caller = config.minimum_callers > 1
         self._retry = self._lease = (0.0, 0.0)
-        self._silent = False
+        self._probe_abandoned = False
         self._probes = self._successful_probes = self._rejected = self._total_failures = 0
         self._last_failure_at: float | None = None
-        self.changes = Changes(config.on_transition)
+        self.notifier = TransitionNotifier(config.on_transition)
         self.lock = threading.Lock()
-        renew_in_child(self)
+        register_after_fork(self)
 
     def after_fork(self) -> None:
-        """See Renewable: what this environment probes or runs for, the parent does."""
+        """See ForkAware: calls under way, counts, and the lease that was won are the parent's."""
         self.lock = threading.Lock()
-        self.electing = self.mine = False
+        self.electing = False
+        self._rejected = self._total_failures = 0
+        self._last_failure_at = None
+        self._begin(self.state, self.config.clock.wall())
 
     # ------------------------------------------------------------------ before a call
 
@@ -104,7 +107,7 @@ class Circuit:
                 return self.permit
             self._drop_lease_if_over(now)
             wait = self._wait(now)
-            if self.state is HALF_OPEN and self.mine and wait == 0.0:
+            if self.state is HALF_OPEN and self.is_prober and wait == 0.0:
                 if self._probes < self.config.half_open_max_calls and not self._probed_in_vain():
                     self._probes += 1
                     return Permit(self.generation, True)
@@ -122,7 +125,7 @@ class Circuit:
             if self.record.forced:
                 return self.config.max_recovery_timeout or self.config.recovery_timeout
             return max(0.0, min(self._retry[0] - now, self._retry[1] - steady))
-        if self.state is HALF_OPEN and not self.mine:
+        if self.state is HALF_OPEN and not self.is_prober:
             return max(0.0, min(self._lease[0] - now, self._lease[1] - steady))
         return 0.0
 
@@ -133,11 +136,11 @@ class Circuit:
         waited for, such as a readiness check's, would never learn anything, and keep everybody else from it: then it is
         the others' turn first.
         """
-        if not (self.state is HALF_OPEN and self.mine):
+        if not (self.state is HALF_OPEN and self.is_prober):
             return
         steady = self.config.clock.steady()
         if now >= self._lease[0] or steady >= self._lease[1]:
-            more = self.record.lease_seconds if self._silent else 0.0
+            more = self.record.lease_seconds if self._probe_abandoned else 0.0
             self._begin(HALF_OPEN, now)
             self._lease = (now + more, steady + more)
 
@@ -160,8 +163,8 @@ class Circuit:
 
     def failed(self, permit: Permit, now: float, *, error: BaseException | None, slow: bool = False) -> Record | None:
         """Count a failure, or a probe's; returns what must be shared, if anything."""
-        asked = self.judge.asked(error) if error is not None else None
-        attributed = self._by_caller and self.judge.may_be_callers(error)
+        asked = self.classifier.retry_after(error) if error is not None else None
+        attributed = self._by_caller and self.classifier.may_be_callers_doing(error)
         with self.lock:
             self._total_failures += 1
             self._last_failure_at = now
@@ -175,7 +178,7 @@ class Circuit:
             self.failures += 1
             self.consecutive_failures += 1
             if attributed:
-                caller = self.judge.caller()
+                caller = self.classifier.caller()
                 self._attributed.add(caller)
                 self._attributed_in_a_row.add(caller)
             if slow:
@@ -185,7 +188,7 @@ class Circuit:
     def _count_slow(self) -> None:
         self.slow += 1
         if self._by_caller:
-            self._slow_callers.add(self.judge.caller())
+            self._slow_callers.add(self.classifier.caller())
 
     def abandoned(self, permit: Permit) -> None:
         """A call ended without saying anything about the dependency: only give the probe's place back."""
@@ -193,7 +196,7 @@ class Circuit:
             with self.lock:
                 if permit.generation == self.generation:
                     self._probes -= 1
-                    self._silent = True
+                    self._probe_abandoned = True
 
     def _trip(self, now: float, asked: float | None) -> Record | None:
         reason = reason_to_open(self.config, self.consecutive_failures, self._attributed_in_a_row, self._counts())
@@ -225,7 +228,7 @@ class Circuit:
 
     def _probed_in_vain(self) -> bool:
         """Whether this call's caller had its probe under this lease: it is the others' turn."""
-        return bool(self._failed_probers) and self._failed_probers.get(self.judge.caller()) == self.generation
+        return bool(self._failed_probers) and self._failed_probers.get(self.classifier.caller()) == self.generation
 
     def _probe_failed(self, now: float, asked: float | None, *, attributed: bool) -> Record | None:
         """Open again, unless the failure may be the caller's own doing: then others probe first.
@@ -233,7 +236,7 @@ class Circuit:
         Who failed so is remembered over leases, and when there are enough of them the dependency has failed.
         """
         if attributed:
-            self._failed_probers[self.judge.caller()] = self.generation
+            self._failed_probers[self.classifier.caller()] = self.generation
             if len(self._failed_probers) < self.config.minimum_callers:
                 self._probes -= 1
                 return None
@@ -284,7 +287,7 @@ class Circuit:
             if self.record is not known and self.record.writer != record.writer:
                 return None
             self._follow(record, wall)
-            self.mine = True
+            self.is_prober = True
             self._lease = (wall + record.lease_seconds, steady + record.lease_seconds)
             self._probes = 1
             return Permit(self.generation, True)
@@ -338,7 +341,7 @@ class Circuit:
             self._lease = (now + record.lease_seconds, steady + record.lease_seconds)
         if before is not record.state:
             wait = record.open_seconds if record.state is OPEN and not record.forced else None
-            self.changes.note(CircuitTransition(self.name, before, record.state, reason or record.reason, wait))
+            self.notifier.add(CircuitTransition(self.name, before, record.state, reason or record.reason, wait))
         return record
 
     def _begin(self, state: CircuitState, now: float) -> None:
@@ -353,7 +356,7 @@ class Circuit:
         if state is not HALF_OPEN:
             self._failed_probers.clear()
         self._probes = self._successful_probes = 0
-        self.mine = self._silent = False
+        self.is_prober = self._probe_abandoned = False
         self._window.clear(now)
 
     def snapshot(self, now: float) -> CircuitSnapshot:

@@ -77,7 +77,7 @@ class CircuitConfig:
             knows an attribute `retry_after` and a Retry-After header on `response`.
         max_recovery_timeout: Longest open time in seconds, whatever grew or was asked. None: 10 x recovery_timeout.
         recovery_growth: Factor on the open time for each probe that fails. Default 2, at least 1.
-        jitter: The open time is lengthened by up to this share at random. Default 0.1; 0 turns it off.
+        jitter: The open time is extended_history by up to this share at random. Default 0.1; 0 turns it off.
         lease_seconds: How long an elected environment may probe before another takes over. Default 30.
         refresh_seconds: Age at which the shared snapshot is read again. Default 5. The first circuit of a store
             decides.

@@ -7,9 +7,8 @@ from types import CodeType
 from typing import Any, ParamSpec, TypeVar, Unpack
 
 from resilience._functions import mark, name_of, pipeline_name, refuse_unsupported, unwrapped
-from resilience.breaker.breaker import CircuitBreaker
+from resilience.breaker.breaker import CircuitBreaker, ProtectedFunction
 from resilience.breaker.config import CircuitSettings
-from resilience.breaker.wrapper import ProtectedFunction, wrap
 from resilience.errors import ConfigurationError
 
 P = ParamSpec("P")
@@ -41,10 +40,10 @@ def circuit_breaker(
         refuse_unsupported(function)
         pipeline = pipeline_name()
         if pipeline is None:
-            return wrap(CircuitBreaker(name if name is not None else _own_name(function), **settings), function)
+            return CircuitBreaker(name if name is not None else _own_name(function), **settings)(function)
         if pipeline not in of_pipelines:
             of_pipelines[pipeline] = CircuitBreaker(name if name is not None else pipeline, **settings)
-        return wrap(of_pipelines[pipeline], function)
+        return of_pipelines[pipeline](function)
 
     return mark(decorate, "circuit_breaker")
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from resilience import _background, _validation
 from resilience._clock import SYSTEM, Clock
-from resilience._runtime import default_control
+from resilience._runtime import default_shared_state
 from resilience._shared_state import CIRCUIT
 from resilience.breaker.breaker import CircuitBreaker
 from resilience.breaker.record import CircuitChange, from_item, history_of
@@ -43,10 +43,10 @@ def shared_circuits(*, clock: Clock = SYSTEM) -> tuple[SharedCircuit, ...]:
     Args:
         clock: Source of time.
     """
-    control = default_control()
-    control.refresh_soon(clock)
+    shared_state = default_shared_state()
+    shared_state.refresh_soon(clock)
     now, found = clock.wall(), []
-    for sk, item in sorted(control.items.items()):
+    for sk, item in sorted(shared_state.items.items()):
         if sk.startswith(CIRCUIT):
             record = from_item(item)
             wait = max(0.0, record.retry_at - now) if record.state is CircuitState.OPEN else 0.0
@@ -58,9 +58,9 @@ def shared_circuits(*, clock: Clock = SYSTEM) -> tuple[SharedCircuit, ...]:
 
 async def shared_circuits_async(*, clock: Clock = SYSTEM) -> tuple[SharedCircuit, ...]:
     """Like `shared_circuits`, and waits for the snapshot if it is due."""
-    control = default_control()
-    if control.due(clock):
-        await _background.run(lambda: control.refresh(clock), blocking=control.store.blocking)
+    shared_state = default_shared_state()
+    if shared_state.due(clock):
+        await _background.run(lambda: shared_state.refresh(clock), blocking=shared_state.store.blocking)
     return shared_circuits(clock=clock)
 
 

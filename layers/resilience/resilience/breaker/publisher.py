@@ -13,10 +13,10 @@ from enum import Enum, auto
 from typing import NamedTuple
 
 from resilience import events
-from resilience._fork import renew_in_child
-from resilience._shared_state import CIRCUIT, PARTITION, Control
+from resilience._fork import register_after_fork
+from resilience._shared_state import CIRCUIT, PARTITION, SharedState
 from resilience.breaker.circuit import Circuit, Permit
-from resilience.breaker.record import Record, from_item, lengthened
+from resilience.breaker.record import Record, extended_history, from_item
 from resilience.errors import StoreError
 from resilience.store.protocol import Item
 
@@ -41,15 +41,15 @@ class Published(NamedTuple):
 class Publisher:
     """Writes one circuit's record for one environment, one write at a time."""
 
-    def __init__(self, circuit: Circuit, control: Control) -> None:
+    def __init__(self, circuit: Circuit, shared_state: SharedState) -> None:
         self._circuit = circuit
-        self._control = control
+        self._shared_state = shared_state
         self._doubtful: deque[str] = deque(maxlen=8)
         self.after_fork()
-        renew_in_child(self)
+        register_after_fork(self)
 
     def after_fork(self) -> None:
-        """See Renewable."""
+        """See ForkAware."""
         self._order = threading.Lock()
 
     def publish(self, record: Record, *, insist: bool = False) -> Outcome:
@@ -88,14 +88,14 @@ class Publisher:
     def _tell(self, published: Published) -> Outcome:
         """Let others of this process know; after the write, because their hooks may want to write themselves."""
         if published.news is not None:
-            self._control.learn(published.news)
+            self._shared_state.learn(published.news)
         return published.outcome
 
     def _write(
         self, record: Record, expected: int | None, *, insist: bool = False, candidate: bool = False
     ) -> Published:
         """Write a record over the version that it was decided on; None means that it was overtaken."""
-        known = self._control.items.get(CIRCUIT + self._circuit.name)
+        known = self._shared_state.items.get(CIRCUIT + self._circuit.name)
         for _ in range(_TRIES):
             if expected is None:
                 break
@@ -103,7 +103,7 @@ class Publisher:
             try:
                 if self._put(item, expected):
                     return self._written(item)
-                found = known = self._control.store.get(PARTITION, CIRCUIT + self._circuit.name)
+                found = known = self._shared_state.store.get(PARTITION, CIRCUIT + self._circuit.name)
             except StoreError as error:
                 self._doubtful.append(record.writer)
                 events.emit(events.STORE_ERROR, self._circuit.name, operation="put_if", error=str(error))
@@ -123,7 +123,7 @@ class Publisher:
     def _follow(self, found: Item, expected: int) -> Published:
         """Believe what another environment wrote."""
         if (found.version or 0) < expected:
-            self._control.items[found.sk] = found  # another table, or an older copy of it
+            self._shared_state.items[found.sk] = found  # another table, or an older copy of it
             self._circuit.adopt(from_item(found), found.version or 0)
             return Published(Outcome.LOST)
         self._circuit.learn(found)
@@ -131,10 +131,10 @@ class Publisher:
 
     def _item(self, record: Record, version: int, known: Item | None) -> Item:
         now = self._circuit.config.clock.wall()
-        return record.item(self._circuit.name, version, lengthened(known, record, now))
+        return record.item(self._circuit.name, version, extended_history(known, record, now))
 
     def _put(self, item: Item, expected: int) -> bool:
-        return self._control.store.put_if(
+        return self._shared_state.store.put_if(
             item.pk, item.sk, item.attributes, expected_version=expected or None, ttl=item.ttl
         )
 

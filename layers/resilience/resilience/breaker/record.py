@@ -91,7 +91,7 @@ class CircuitChange(NamedTuple):
     reason: str
 
 
-def lengthened(known: Item | None, record: Record, now: float) -> str:
+def extended_history(known: Item | None, record: Record, now: float) -> str:
     """The changes that `known` tells of, and this one. They travel in the record and cost no write of their own.
 
     Of the probes of one outage only the last are told: however many there were, its beginning stays.

@@ -11,50 +11,25 @@ import asyncio
 import functools
 from collections.abc import Callable, Coroutine
 from types import CoroutineType
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, Self, TypeVar, cast, overload
+from typing import Any, TypeVar
 
-from resilience._functions import FUTURES, is_async, refuse_unsupported
+from resilience._functions import GENERATORS, PENDING, is_async, refuse_pending, refuse_unsupported
+from resilience.breaker.admission import Admission
 from resilience.breaker.circuit import Permit
 
-if TYPE_CHECKING:
-    from resilience.breaker.breaker import CircuitBreaker
-
-P = ParamSpec("P")
-Q = ParamSpec("Q")
 R = TypeVar("R")
-R_co = TypeVar("R_co", covariant=True)
 
 
-class ProtectedFunction(Protocol[P, R_co]):
-    """A function behind a circuit.
-
-    Attributes:
-        circuit_breaker: The circuit.
-    """
-
-    circuit_breaker: CircuitBreaker
-
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
-        """Call the function, or raise CircuitOpenError."""
-
-    @overload
-    def __get__(self, instance: None, owner: type | None = None, /) -> Self: ...
-    @overload
-    def __get__(
-        self: ProtectedFunction[Concatenate[Any, Q], R_co], instance: object, owner: type | None = None, /
-    ) -> ProtectedFunction[Q, R_co]: ...
-
-
-def wrap(breaker: CircuitBreaker, function: Callable[P, R]) -> ProtectedFunction[P, R]:
+def wrap(breaker: Admission, function: Callable[..., Any]) -> Any:
     """Put a breaker around a function, plain or async."""
     refuse_unsupported(function)
     wrapper: Any = _wrap_async(breaker, function) if is_async(function) else _wrap_plain(breaker, function)
     functools.update_wrapper(wrapper, function)
     wrapper.circuit_breaker = breaker
-    return cast("ProtectedFunction[P, R]", wrapper)
+    return wrapper
 
 
-def _wrap_plain(breaker: CircuitBreaker, function: Callable[..., Any]) -> Callable[..., Any]:
+def _wrap_plain(breaker: Admission, function: Callable[..., Any]) -> Callable[..., Any]:
     circuit, wall, started = breaker.circuit, breaker.config.clock.wall, 0.0
     timed = breaker.config.slow_call_seconds is not None
     judged = timed or breaker.config.is_failure is not None
@@ -69,9 +44,8 @@ def _wrap_plain(breaker: CircuitBreaker, function: Callable[..., Any]) -> Callab
             raise
         if (kind := result.__class__) is CoroutineType:
             return _finish(breaker, permit, result, began)
-        if kind in FUTURES:
-            result.add_done_callback(functools.partial(_finished, breaker, permit, began))
-            return result
+        if kind in PENDING:
+            return _finish_later(breaker, function, permit, began, result)
         if permit is circuit.permit and not judged:
             circuit.successes += 1
             circuit.consecutive_failures = 0
@@ -82,7 +56,7 @@ def _wrap_plain(breaker: CircuitBreaker, function: Callable[..., Any]) -> Callab
     return wrapper
 
 
-def _wrap_async(breaker: CircuitBreaker, function: Callable[..., Any]) -> Callable[..., Any]:
+def _wrap_async(breaker: Admission, function: Callable[..., Any]) -> Callable[..., Any]:
     circuit, wall = breaker.circuit, breaker.config.clock.wall
     timed = breaker.config.slow_call_seconds is not None
     judged = timed or breaker.config.is_failure is not None
@@ -106,7 +80,7 @@ def _wrap_async(breaker: CircuitBreaker, function: Callable[..., Any]) -> Callab
     return wrapper
 
 
-async def _finish(breaker: CircuitBreaker, permit: Permit, coroutine: Coroutine[Any, Any, R], began: float) -> R:
+async def _finish(breaker: Admission, permit: Permit, coroutine: Coroutine[Any, Any, R], began: float) -> R:
     """Await what a plain function returned: it was async under another decorator, and only now has an outcome."""
     try:
         result = await coroutine
@@ -117,8 +91,17 @@ async def _finish(breaker: CircuitBreaker, permit: Permit, coroutine: Coroutine[
     return result
 
 
-def _finished(breaker: CircuitBreaker, permit: Permit, began: float, future: Any) -> None:
-    """Judge what a plain function returned: a future, and only now there is an outcome."""
+def _finish_later(breaker: Admission, function: Callable[..., Any], permit: Permit, began: float, result: Any) -> Any:
+    """Wait for the outcome of what a plain function returned; refuse a generator, which has none."""
+    if result.__class__ in GENERATORS:
+        breaker.circuit.abandoned(permit)
+        refuse_pending(function, result)
+    result.add_done_callback(functools.partial(_finished, breaker, permit, began))
+    return result
+
+
+def _finished(breaker: Admission, permit: Permit, began: float, future: Any) -> None:
+    """OutcomeClassifier what a plain function returned: a future, and only now there is an outcome."""
     error = asyncio.CancelledError() if future.cancelled() else future.exception()
     if error is not None:
         record = breaker.on_error(permit, error, began)

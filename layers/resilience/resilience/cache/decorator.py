@@ -19,13 +19,13 @@ from typing import Any, ParamSpec, TypeVar, cast
 
 from resilience import _background, events
 from resilience._deadline import forget_deadline
-from resilience._degradation import Served, note_all, track_served
-from resilience._functions import is_async, mark, name_of, refuse_future, refuse_unsupported
+from resilience._degradation import Degradation, record_all, track_degradation
+from resilience._functions import is_async, mark, name_of, refuse_pending, refuse_unsupported
 from resilience.cache.codec import canonical, decode, encode
-from resilience.cache.entry import Entry, Rules
+from resilience.cache.entry import CachePolicy, Entry
 from resilience.cache.function import CachedFunction
 from resilience.cache.manager import CacheManager, cache_manager
-from resilience.cache.shared_level import Found
+from resilience.cache.shared_level import Lookup
 from resilience.cache.single_flight import REFRESH, Flight, Work, run_plain
 from resilience.errors import ConfigurationError
 
@@ -73,7 +73,7 @@ def cached(
     Raises:
         ConfigurationError: A setting is out of range, the function is a generator, or another has its name and prefix.
     """
-    rules = Rules(
+    policy = CachePolicy(
         ttl=ttl,
         stale_while_revalidate=stale_while_revalidate,
         stale_if_error=stale_if_error,
@@ -85,7 +85,7 @@ def cached(
     def decorate(function: Callable[P, R]) -> CachedFunction[P, R]:
         refuse_unsupported(function)
         kind: type[_Cached] = _Async if is_async(function) else _Plain
-        source = kind(function, key_prefix, key, rules, manager)
+        source = kind(function, key_prefix, key, policy, manager)
         wrapper: Any = functools.update_wrapper(source.wrapper(), function)
         wrapper.cache_key = source.key_of
         wrapper.invalidate = lambda *args, **kwargs: manager.invalidate(source.key_of(*args, **kwargs))
@@ -97,17 +97,17 @@ def cached(
 
 
 class _Cached:
-    """A function, its keys and its rules."""
+    """A function, its keys and its policy."""
 
     def __init__(
         self,
         function: Callable[..., Any],
         prefix: str,
         key: Callable[..., object] | None,
-        rules: Rules,
+        policy: CachePolicy,
         manager: CacheManager,
     ) -> None:
-        self.function, self.rules, self.manager = function, rules, manager
+        self.function, self.policy, self.manager = function, policy, manager
         self._key = key
         self._signature = inspect.signature(function)
         self._name = [prefix, name_of(function)]
@@ -135,65 +135,65 @@ class _Cached:
 
     def fresh(self, key: str, now: float) -> Entry | None:
         """The first level's value, when nothing more has to be asked."""
-        if self.rules.private:
+        if self.policy.private:
             return None
         entry = self.manager.lookup(key)
         if entry is None or self._recheck(entry, now):
             return None
-        if self.rules.fresh(entry, now):
-            self.manager.note("local", key, entry, self.rules, now)
+        if self.policy.fresh(entry, now):
+            self.manager.record_answer("local", key, entry, self.policy, now)
             return entry
-        if self.rules.revalidating(entry, now) and self.manager.refreshing(key, now):
-            self.manager.note("stale", key, entry, self.rules, now)
+        if self.policy.revalidatable(entry, now) and self.manager.refreshing(key, now):
+            self.manager.record_answer("stale", key, entry, self.policy, now)
             return entry
         return None
 
     def _recheck(self, entry: Entry, now: float) -> bool:
         if entry.checked is None or self.manager.shared is None:
             return False
-        return not entry.checked <= now < entry.checked + self.rules.local_seconds
+        return not entry.checked <= now < entry.checked + self.policy.local_seconds
 
     async def _find(
         self, key: str, args: tuple[Any, ...], kwargs: dict[str, Any], flight: Flight
-    ) -> tuple[Any, Served]:
+    ) -> tuple[Any, Degradation]:
         """What to answer, and what it is, for everybody who waits for it."""
-        with track_served() as served:
+        with track_degradation() as served:
             return await self.find(key, args, kwargs, flight), served
 
     async def find(self, key: str, args: tuple[Any, ...], kwargs: dict[str, Any], flight: Flight) -> Any:
         """What to answer when the first level alone cannot: the work of one flight."""
         now, generation = self.manager.clock.wall(), self.manager.generation()
-        known = None if self.rules.private else self.manager.lookup(key)
+        known = None if self.policy.private else self.manager.lookup(key)
         found = await self._look(key, generation, now)
-        entry = found.entry or (None if found.gone or self._outlived(known, found, now) else known)
-        if entry is not None and self.rules.fresh(entry, now):
+        entry = found.entry or (None if found.invalidated or self._outlived(known, found, now) else known)
+        if entry is not None and self.policy.fresh(entry, now):
             if found.entry is None and known is not None:
                 # The second level has nothing against it (or did not answer): good for another while.
                 entry = Entry(known.text, known.created, known.generation, now)
             self._keep(key, entry, flight)
-            self.manager.note("shared" if found.entry else "local", key, entry, self.rules, now)
+            self.manager.record_answer("shared" if found.entry else "local", key, entry, self.policy, now)
             return decode(entry.text)
-        if entry is not None and self.rules.revalidating(entry, now):
+        if entry is not None and self.policy.revalidatable(entry, now):
             self._keep(key, entry if entry.checked is None else entry._replace(checked=now), flight)
             if self.manager.claim_refresh(key, now):
                 self._later(key, lambda own: self._refresh(key, args, kwargs, own))
-            self.manager.note("stale", key, entry, self.rules, now)
+            self.manager.record_answer("stale", key, entry, self.policy, now)
             return decode(entry.text)
-        stale = entry or (None if found.gone else known)
+        stale = entry or (None if found.invalidated else known)
         return await self._fetch(key, lambda: self._compute(args, kwargs), flight, found, stale)
 
-    def _outlived(self, known: Entry | None, found: Found, now: float) -> bool:
+    def _outlived(self, known: Entry | None, found: Lookup, now: float) -> bool:
         """Whether it was remembered for longer than a marker of its invalidation would have lasted."""
-        from resilience.cache.shared_level import MARKER_SECONDS
+        from resilience.cache.shared_level import TOMBSTONE_SECONDS
 
         checked = known.checked if known is not None and found.answered else None
-        return checked is not None and not checked <= now < checked + MARKER_SECONDS - self.rules.local_seconds
+        return checked is not None and not checked <= now < checked + TOMBSTONE_SECONDS - self.policy.local_seconds
 
-    async def _look(self, key: str, generation: int, now: float) -> Found:
+    async def _look(self, key: str, generation: int, now: float) -> Lookup:
         shared = self.manager.shared
         if shared is None:
-            return Found()
-        found: Found = await self._ask(lambda: shared.get(key, generation, now))
+            return Lookup()
+        found: Lookup = await self._ask(lambda: shared.get(key, generation, now))
         return found
 
     async def _fetch(
@@ -201,33 +201,33 @@ class _Cached:
         key: str,
         compute: Callable[[], Coroutine[Any, Any, Any]],
         flight: Flight,
-        found: Found,
+        found: Lookup,
         stale: Entry | None,
     ) -> Any:
         generation = self.manager.generation()
         self.manager.counters.misses += 1
         events.emit(events.CACHE_MISS, key)
         try:
-            value, whole = await self._computed(compute)
+            value, cacheable = await self._computed(compute)
         except Exception:
             now = self.manager.clock.wall()
-            if stale is None or not self.rules.excusable(stale, now):
+            if stale is None or not self.policy.usable_on_error(stale, now):
                 raise
-            self.manager.note("stale", key, stale, self.rules, now)
+            self.manager.record_answer("stale", key, stale, self.policy, now)
             return decode(stale.text)
-        if whole:
+        if cacheable:
             await self._store(key, value, generation, flight, found)
         return value
 
     async def _computed(self, compute: Callable[[], Coroutine[Any, Any, Any]]) -> tuple[Any, bool]:
         """The value, and whether it is the real one and no fallback's, which must not be kept as if it were."""
-        with track_served() as served:
+        with track_degradation() as served:
             value = await compute()
-        note_all(served)
-        return value, not served.degraded
+        record_all(served)
+        return value, not served.fallbacks
 
-    async def _store(self, key: str, value: Any, generation: int, flight: Flight, found: Found) -> None:
-        if value is None and self.rules.negative_ttl is None:
+    async def _store(self, key: str, value: Any, generation: int, flight: Flight, found: Lookup) -> None:
+        if value is None and self.policy.negative_ttl is None:
             await self._retire(key, generation, flight, found)
             return
         try:
@@ -238,19 +238,19 @@ class _Cached:
         now, shared = self.manager.clock.wall(), self.manager.shared
         # Asked for again after local_seconds, written or not: others may invalidate it all the same.
         entry = Entry(text, now, generation, None if shared is None else now)
-        if shared is not None and not flight.disowned and found.answered and self._shareable(entry):
-            keep = self.rules.keep(entry)
+        if shared is not None and not flight.forgotten and found.answered and self._shareable(entry):
+            keep = self.policy.keep(entry)
             if await self._ask(lambda: shared.put(key, entry, found, keep)) is False:
                 return  # another environment wrote or invalidated meanwhile: its word counts
         self._keep(key, entry, flight)
 
-    async def _retire(self, key: str, generation: int, flight: Flight, found: Found) -> None:
+    async def _retire(self, key: str, generation: int, flight: Flight, found: Lookup) -> None:
         """Forget a value in whose place there is nothing any more."""
         now, shared = self.manager.clock.wall(), self.manager.shared
-        if not flight.disowned:
+        if not flight.forgotten:
             self.manager.local.drop(key)
             if shared is not None and found.entry is not None:
-                await self._ask(lambda: shared.retire(key, generation, found, now))
+                await self._ask(lambda: shared.put_tombstone(key, generation, found, now))
 
     def _shareable(self, entry: Entry) -> bool:
         from resilience.cache.shared_level import LARGEST
@@ -258,23 +258,23 @@ class _Cached:
         return entry.size <= LARGEST
 
     def _keep(self, key: str, entry: Entry, flight: Flight) -> None:
-        if not flight.disowned:
-            self.manager.keep(key, entry, self.rules)
+        if not flight.forgotten:
+            self.manager.keep(key, entry, self.policy)
 
     async def _refresh(self, key: str, args: tuple[Any, ...], kwargs: dict[str, Any], flight: Flight) -> None:
         """Compute again behind a stale answer, in one environment of the fleet; errors leave the old value."""
         now, generation, shared = self.manager.clock.wall(), self.manager.generation(), self.manager.shared
-        if shared is not None and not await self._ask(lambda: shared.lease(key, generation, now, self.rules.ttl)):
-            self.manager.refreshed(key, now + max(_REFRESH_AGAIN_SECONDS, self.rules.local_seconds))
+        if shared is not None and not await self._ask(lambda: shared.lease(key, generation, now, self.policy.ttl)):
+            self.manager.refreshed(key, now + max(_REFRESH_AGAIN_SECONDS, self.policy.local_seconds))
             return
         not_before = None
         try:
             found = await self._look(key, generation, now)
-            if found.entry is not None and self.rules.fresh(found.entry, now):
+            if found.entry is not None and self.policy.fresh(found.entry, now):
                 self._keep(key, found.entry, flight)
                 return
-            value, whole = await self._computed(lambda: self._compute(args, kwargs))
-            if whole:
+            value, cacheable = await self._computed(lambda: self._compute(args, kwargs))
+            if cacheable:
                 await self._store(key, value, generation, flight, found)
         except Exception:
             not_before = self.manager.clock.wall() + _REFRESH_AGAIN_SECONDS
@@ -296,10 +296,10 @@ class _Plain(_Cached):
             entry = self.fresh(key, self.manager.clock.wall())
             if entry is not None:
                 return decode(entry.text)
-            if self.rules.private:
+            if self.policy.private:
                 return run_plain(self.find(key, args, kwargs, Flight()))
-            answer = self.manager.single_flight.share(key, lambda own: self._find(key, args, kwargs, own), self._joined)
-            return _taken(*answer)
+            answer = self.manager.single_flight.do(key, lambda own: self._find(key, args, kwargs, own), self._joined)
+            return _own_copy(*answer)
 
         return wrapper
 
@@ -308,7 +308,7 @@ class _Plain(_Cached):
         if value.__class__ is CoroutineType:
             value.close()
             raise ConfigurationError("function", self._name[1], "returns a coroutine; decorate the async function")
-        refuse_future(self.function, value)
+        refuse_pending(self.function, value)
         return value
 
     async def _ask(self, work: Callable[[], Any]) -> Any:
@@ -316,9 +316,9 @@ class _Plain(_Cached):
 
     def _later(self, key: str, work: Work) -> None:
         def refresh() -> None:
-            self.manager.single_flight.share(REFRESH + key, work, lambda: None)
+            self.manager.single_flight.do(REFRESH + key, work, lambda: None)
 
-        _background.soon(refresh, blocking=True, kind="work")
+        _background.submit(refresh, blocking=True, kind="work")
 
 
 class _Async(_Cached):
@@ -330,13 +330,13 @@ class _Async(_Cached):
             entry = self.fresh(key, self.manager.clock.wall())
             if entry is not None:
                 return decode(entry.text)
-            if self.rules.private:
+            if self.policy.private:
                 # Not even a computation is shared: one that began before this user's write must not answer after it.
                 return await self.find(key, args, kwargs, Flight())
-            answer = await self.manager.single_flight.share_async(
+            answer = await self.manager.single_flight.do_async(
                 key, lambda own: self._find(key, args, kwargs, own), self._joined
             )
-            return _taken(*answer)
+            return _own_copy(*answer)
 
         return wrapper
 
@@ -351,17 +351,17 @@ class _Async(_Cached):
         import asyncio
 
         async def refresh() -> None:
-            await self.manager.single_flight.share_async(REFRESH + key, work, lambda: None)
+            await self.manager.single_flight.do_async(REFRESH + key, work, lambda: None)
 
         # It may outlive the request, whose deadline is not its own.
         context = contextvars.copy_context()
         context.run(forget_deadline)
-        _background.follow(asyncio.get_running_loop().create_task(refresh(), context=context))
+        _background.track(asyncio.get_running_loop().create_task(refresh(), context=context))
 
 
-def _taken(value: Any, served: Served) -> Any:
+def _own_copy(value: Any, served: Degradation) -> Any:
     """One caller's share of what several waited for."""
-    note_all(served)
+    record_all(served)
     return _copy(value)
 
 

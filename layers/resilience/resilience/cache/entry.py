@@ -30,7 +30,7 @@ class Entry(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Rules:
+class CachePolicy:
     """How long values may be served; all in seconds.
 
     Attributes:
@@ -68,11 +68,11 @@ class Rules:
         """Whether it may be served as it is. A value from the future (a clock stepped back) may not."""
         return entry.created - 5.0 <= now < entry.created + self.lifetime(entry)
 
-    def revalidating(self, entry: Entry, now: float) -> bool:
+    def revalidatable(self, entry: Entry, now: float) -> bool:
         """Whether it may be served while a refresh is under way."""
         return now < entry.created + self.lifetime(entry) + self.stale_while_revalidate and entry.created - 5.0 <= now
 
-    def excusable(self, entry: Entry, now: float) -> bool:
+    def usable_on_error(self, entry: Entry, now: float) -> bool:
         """Whether it may be served when the computation fails."""
         return now < entry.created + self.lifetime(entry) + self.stale_if_error
 

@@ -7,7 +7,7 @@ import threading
 from cachetools import LRUCache
 
 from resilience import _validation
-from resilience._fork import renew_in_child
+from resilience._fork import register_after_fork
 from resilience.cache.entry import Entry
 
 
@@ -26,10 +26,10 @@ class LocalLevel:
         )
         self.evictions = 0
         self.after_fork()
-        renew_in_child(self)
+        register_after_fork(self)
 
     def after_fork(self) -> None:
-        """See Renewable."""
+        """See ForkAware."""
         self._lock = threading.Lock()
 
     def get(self, key: str) -> Entry | None:

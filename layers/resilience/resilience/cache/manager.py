@@ -7,12 +7,14 @@ from typing import Any, Final, NamedTuple
 
 from resilience import _background, _degradation, events
 from resilience._clock import SYSTEM, Clock
-from resilience._runtime import Bound, default_store
-from resilience._shared_state import Control, control_of
-from resilience.cache.entry import Entry, Rules
+from resilience._context import in_event_loop
+from resilience._fork import register_after_fork
+from resilience._runtime import StoreBound, default_store
+from resilience._shared_state import SharedState, shared_state_of
+from resilience.cache.entry import CachePolicy, Entry
 from resilience.cache.local_level import LocalLevel
 from resilience.cache.shared_level import SharedLevel
-from resilience.cache.single_flight import PATIENCE, SingleFlight
+from resilience.cache.single_flight import LONGEST_WAIT, SingleFlight
 from resilience.errors import ConfigurationError, StoreError
 from resilience.store.protocol import Store
 
@@ -60,7 +62,7 @@ class Counters:
         self.coalesced = self.invalidations = self.local_hits = self.misses = self.shared_hits = self.stale = 0
 
 
-class CacheManager(Bound):
+class CacheManager(StoreBound):
     """A cache with a level in memory and, where a store is shared, one in the store.
 
     Args:
@@ -84,15 +86,20 @@ class CacheManager(Bound):
     ) -> None:
         self.local = LocalLevel(max_entries, max_bytes)
         self.clock = clock
-        self.counters = Counters()
         self.single_flight = SingleFlight(clock)
-        self._refreshing: dict[str, float] = {}
+        self.after_fork()
+        register_after_fork(self)
         self._most_refreshing = max_entries
         self._given = store
         self._names: dict[str, tuple[object, object]] = {}
-        self._binding: tuple[Control, SharedLevel | None] | None = None
+        self._binding: tuple[SharedState, SharedLevel | None] | None = None
         if store is None:
             self.follow_default()
+
+    def after_fork(self) -> None:
+        """See ForkAware: refreshes under way and counts are the parent's; values stay."""
+        self.counters = Counters()
+        self._refreshing: dict[str, float] = {}
 
     def get_stats(self) -> CacheStats:
         """The figures now."""
@@ -121,8 +128,8 @@ class CacheManager(Bound):
         When the store does not answer only this environment forgets, and an event says so.
         """
         self.local.clear()
-        if self._bound()[0].store.blocking and _background.in_event_loop():
-            _background.soon(self._announce, blocking=True)
+        if self._bound()[0].store.blocking and in_event_loop():
+            _background.submit(self._announce, blocking=True)
         else:
             self._announce()
 
@@ -144,7 +151,7 @@ class CacheManager(Bound):
         return self.local.sweep(self.clock.wall(), self.generation())
 
     def invalidate(self, key: str) -> bool:
-        """Forget one key: here at once, in the store before this returns, elsewhere within the rules' local_seconds.
+        """Forget one key: here at once, in the store before this returns, elsewhere within the policy's local_seconds.
 
         From an event loop, with a store that blocks, use `invalidate_async`: this then only starts the store's part.
 
@@ -155,21 +162,21 @@ class CacheManager(Bound):
             False when the store did not answer; others may then serve the old value until it expires.
         """
         self._forget(key)
-        control, shared = self._bound()
+        shared_state, shared = self._bound()
         if shared is None:
             return True
-        if control.store.blocking and _background.in_event_loop():
-            _background.soon(lambda: self._mark(shared, key), blocking=True)
+        if shared_state.store.blocking and in_event_loop():
+            _background.submit(lambda: self._mark(shared, key), blocking=True)
             return True
         return self._mark(shared, key)
 
     async def invalidate_async(self, key: str) -> bool:
         """Like `invalidate`, and always waits for the store, without blocking the event loop."""
         self._forget(key)
-        control, shared = self._bound()
+        shared_state, shared = self._bound()
         if shared is None:
             return True
-        return await _background.run(lambda: self._mark(shared, key), blocking=control.store.blocking)
+        return await _background.run(lambda: self._mark(shared, key), blocking=shared_state.store.blocking)
 
     def _mark(self, shared: SharedLevel, key: str) -> bool:
         heard = shared.invalidate(key, self.generation(), self.clock.wall())
@@ -178,9 +185,9 @@ class CacheManager(Bound):
 
     def generation(self) -> int:
         """How often the cache was cleared, as known here; the snapshot is refreshed when it is due."""
-        control = self._bound()[0]
-        control.refresh_soon(self.clock)
-        return control.generation(_GENERATION)
+        shared_state = self._bound()[0]
+        shared_state.refresh_soon(self.clock)
+        return shared_state.generation(_GENERATION)
 
     def rebind(self) -> None:
         """Use another default store; what is in memory belongs to the old one and is dropped."""
@@ -211,21 +218,21 @@ class CacheManager(Bound):
         entry = self.local.get(key)
         return entry if entry is not None and entry.generation == self.generation() else None
 
-    def keep(self, key: str, entry: Entry, rules: Rules) -> None:
+    def keep(self, key: str, entry: Entry, policy: CachePolicy) -> None:
         """Put a value into the first level, unless its generation is over or it belongs to one user."""
-        if not rules.private and entry.generation == self.generation():
-            self.local.put(key, entry, rules.keep(entry))
+        if not policy.private and entry.generation == self.generation():
+            self.local.put(key, entry, policy.keep(entry))
 
     def refreshing(self, key: str, now: float) -> bool:
         """Whether a refresh of a key is under way, here or elsewhere, as far as this environment knows."""
         until = self._refreshing.get(key)
-        return until is not None and now < until <= now + PATIENCE
+        return until is not None and now < until <= now + LONGEST_WAIT
 
     def claim_refresh(self, key: str, now: float) -> bool:
         """Begin to refresh a key; False while one is under way. One that hangs is given up after a while."""
         if self.refreshing(key, now):
             return False
-        self.refreshed(key, now + PATIENCE)
+        self.refreshed(key, now + LONGEST_WAIT)
         return True
 
     def refreshed(self, key: str, not_before: float | None = None) -> None:
@@ -237,7 +244,7 @@ class CacheManager(Bound):
             self._refreshing.clear()  # at worst some are begun twice
         self._refreshing[key] = not_before
 
-    def note(self, kind: str, key: str, entry: Entry, rules: Rules, now: float) -> None:
+    def record_answer(self, kind: str, key: str, entry: Entry, policy: CachePolicy, now: float) -> None:
         """Count an answer from the cache and leave its age where a middleware finds it."""
         stale = kind == "stale"
         if stale:
@@ -246,7 +253,7 @@ class CacheManager(Bound):
             self.counters.shared_hits += 1
         else:
             self.counters.local_hits += 1
-        _degradation.note_cached(rules.age(entry, now), stale=stale)
+        _degradation.record_cached(policy.age(entry, now), stale=stale)
         if events.wanted(events.CACHE_STALE if stale else events.CACHE_HIT):
             events.emit(events.CACHE_STALE if stale else events.CACHE_HIT, key, level=kind)
 
@@ -255,15 +262,15 @@ class CacheManager(Bound):
         self._drop(key)
 
     def _drop(self, key: str) -> None:
-        self.single_flight.disown(key)
+        self.single_flight.forget(key)
         self.local.drop(key)
 
-    def _bound(self) -> tuple[Control, SharedLevel | None]:
+    def _bound(self) -> tuple[SharedState, SharedLevel | None]:
         binding = self._binding
         if binding is None:
             store = self._given or default_store()
             shared = SharedLevel(store) if self._given is not None or store.blocking else None
-            binding = self._binding = (control_of(store), shared)
+            binding = self._binding = (shared_state_of(store), shared)
         return binding
 
 

@@ -19,25 +19,25 @@ from resilience.store.protocol import Item, Store, Value
 
 LARGEST: Final = 350_000
 """Bytes; DynamoDB's items end at 400 KB."""
-MARKER_SECONDS: Final = 3_600
+TOMBSTONE_SECONDS: Final = 3_600
 """How long a marker says that a key was invalidated; what is remembered for longer must not be believed."""
 _LEASE_SECONDS: Final = 15
 _TRIES: Final = 4
 
 
-class Found(NamedTuple):
+class Lookup(NamedTuple):
     """What the second level knows of a key.
 
     Attributes:
         entry: The value, or None when there is none.
         version: What a write must expect; None for no item.
-        gone: Whether the key was invalidated.
+        invalidated: Whether the key was invalidated.
         answered: Whether the store answered.
     """
 
     entry: Entry | None = None
     version: int | None = None
-    gone: bool = False
+    invalidated: bool = False
     answered: bool = True
 
 
@@ -48,25 +48,25 @@ class SharedLevel:
         self.store = store
         self.errors = 0
 
-    def get(self, key: str, generation: int, now: float) -> Found:
+    def get(self, key: str, generation: int, now: float) -> Lookup:
         """Look a key up with a consistent read."""
         try:
             item = self.store.get(_partition(key, generation), "value")
         except StoreError as error:
             self._failed(key, "get", error)
-            return Found(answered=False)
+            return Lookup(answered=False)
         if item is None:
-            return Found()
-        if item.attributes.get("gone"):
-            return Found(version=item.version, gone=True)
-        return Found(_entry(item, generation, now), item.version)
+            return Lookup()
+        if item.attributes.get("tombstone"):
+            return Lookup(version=item.version, invalidated=True)
+        return Lookup(_entry(item, generation, now), item.version)
 
-    def retire(self, key: str, generation: int, found: Found, now: float) -> None:
+    def put_tombstone(self, key: str, generation: int, found: Lookup, now: float) -> None:
         """Put a marker in the place of a value that a refresh found to be nothing any more."""
         if found.answered and found.version is not None:
-            self._write(key, generation, {"gone": True}, found.version, int(now) + MARKER_SECONDS)
+            self._write(key, generation, {"tombstone": True}, found.version, int(now) + TOMBSTONE_SECONDS)
 
-    def put(self, key: str, entry: Entry, found: Found, keep: float) -> bool | None:
+    def put(self, key: str, entry: Entry, found: Lookup, keep: float) -> bool | None:
         """Store a value that was computed after `found` was read.
 
         Returns:
@@ -93,7 +93,7 @@ class SharedLevel:
 
     def invalidate(self, key: str, generation: int, now: float) -> bool:
         """Leave a marker in the value's place; False when the store did not answer."""
-        partition, ttl = _partition(key, generation), int(now) + MARKER_SECONDS
+        partition, ttl = _partition(key, generation), int(now) + TOMBSTONE_SECONDS
         try:
             for _ in range(_TRIES):
                 item = self.store.get(partition, "value")
@@ -101,7 +101,7 @@ class SharedLevel:
                 if self.store.put_if(
                     partition,
                     "value",
-                    {"gone": True},
+                    {"tombstone": True},
                     expected_version=seen,
                     ttl=ttl,
                     first_version=_unrepeatable(),

@@ -2,8 +2,8 @@
 
 Followers wait for the leader and get its value or its error, each within its own deadline. A computation runs on when
 the one who started it is cancelled, for the others; what ended only because of its leader (a deadline, a cancellation)
-is done again by a follower that has time. One that takes longer than PATIENCE is not joined any more, so that what
-hangs never disables a key. One that was under way when its key was invalidated is disowned: who waits still gets its
+is done again by a follower that has time. One that takes longer than LONGEST_WAIT is not joined any more, so that what
+hangs never disables a key. One that was under way when its key was invalidated is forgotten: who waits still gets its
 value (they asked before), but it is not kept, and who asks from now on starts a new one.
 """
 
@@ -18,12 +18,12 @@ from typing import Any, Final
 
 from resilience._clock import SYSTEM, Clock
 from resilience._deadline import remaining
-from resilience._fork import renew_in_child
+from resilience._fork import register_after_fork
 from resilience.errors import DeadlineExceededError
 
 REFRESH: Final = "refresh "
 """Before a key: the flight that refreshes it behind a stale answer."""
-PATIENCE: Final = 30.0
+LONGEST_WAIT: Final = 30.0
 """Seconds after which a computation is taken for one that hangs."""
 _ROUNDS: Final = 3
 
@@ -35,13 +35,13 @@ class Flight:
     """A computation under way.
 
     Attributes:
-        disowned: Its value must not be kept.
+        forgotten: Its value must not be kept.
     """
 
-    __slots__ = ("disowned", "future", "started", "task", "thread")
+    __slots__ = ("forgotten", "future", "started", "task", "thread")
 
     def __init__(self, started: float = 0.0) -> None:
-        self.disowned = False
+        self.forgotten = False
         self.started = started
         self.thread = threading.get_ident()
         self.future: Future[Any] = Future()
@@ -58,27 +58,27 @@ class SingleFlight:
     def __init__(self, clock: Clock = SYSTEM) -> None:
         self._clock = clock
         self.after_fork()
-        renew_in_child(self)
+        register_after_fork(self)
 
     def after_fork(self) -> None:
-        """See Renewable: what is under way is under way in the parent."""
+        """See ForkAware: what is under way is under way in the parent."""
         self._flights: dict[_Name, Flight] = {}
         self._lock = threading.Lock()
 
-    def disown(self, key: str) -> None:
+    def forget(self, key: str) -> None:
         """Keep what is being computed for a key from being stored or joined."""
         with self._lock:
             for name in [name for name in self._flights if name[0] in (key, REFRESH + key)]:
-                self._flights.pop(name).disowned = True
+                self._flights.pop(name).forgotten = True
 
-    async def share_async(self, key: str, work: Work, joined: Callable[[], None]) -> Any:
+    async def do_async(self, key: str, work: Work, joined: Callable[[], None]) -> Any:
         """Join the computation of a key in this loop, or start it as a task of its own."""
         loop = asyncio.get_running_loop()
         for _ in range(_ROUNDS):
             flight, leads = self._join((key, loop))
             if leads:
                 flight.task = loop.create_task(work(flight))
-                flight.task.add_done_callback(functools.partial(self._landed, (key, loop), flight))
+                flight.task.add_done_callback(functools.partial(self._finished, (key, loop), flight))
             else:
                 joined()
             task = flight.task
@@ -94,7 +94,7 @@ class SingleFlight:
                     raise
         return await work(Flight())
 
-    def share(self, key: str, work: Work, joined: Callable[[], None]) -> Any:
+    def do(self, key: str, work: Work, joined: Callable[[], None]) -> Any:
         """Join the computation of a key in another thread, or do it here."""
         for _ in range(_ROUNDS):
             flight, leads = self._join((key, None))
@@ -103,7 +103,7 @@ class SingleFlight:
             if flight.thread == threading.get_ident():
                 break  # it asks for itself: waiting would never end
             joined()
-            left, patience = remaining(), flight.started + PATIENCE - self._clock.steady()
+            left, patience = remaining(), flight.started + LONGEST_WAIT - self._clock.steady()
             try:
                 return flight.future.result(max(0.0, patience if left is None else min(left, patience)))
             except TimeoutError as error:  # DeadlineExceededError is one as well
@@ -122,7 +122,7 @@ class SingleFlight:
         now = self._clock.steady()
         with self._lock:
             flight = self._flights.get(name)
-            if flight is not None and now < flight.started + PATIENCE:
+            if flight is not None and now < flight.started + LONGEST_WAIT:
                 return flight, False
             for other in [other for other in self._flights if other[1] is not None and other[1].is_closed()]:
                 del self._flights[other]  # it never lands
@@ -133,20 +133,20 @@ class SingleFlight:
         try:
             value = run_plain(work(flight))
         except BaseException as error:
-            self._land(name, flight)
+            self._remove(name, flight)
             flight.future.set_exception(error)
             raise
-        self._land(name, flight)
+        self._remove(name, flight)
         flight.future.set_result(value)
         return value
 
-    def _land(self, name: _Name, flight: Flight) -> None:
+    def _remove(self, name: _Name, flight: Flight) -> None:
         with self._lock:
             if self._flights.get(name) is flight:
                 del self._flights[name]
 
-    def _landed(self, name: _Name, flight: Flight, task: asyncio.Task[Any]) -> None:
-        self._land(name, flight)
+    def _finished(self, name: _Name, flight: Flight, task: asyncio.Task[Any]) -> None:
+        self._remove(name, flight)
         if not task.cancelled():
             task.exception()  # looked at, in case that nobody waits any more
 

@@ -16,8 +16,8 @@ from typing import Any, Final, ParamSpec, TypeVar, cast
 
 from resilience import _validation
 from resilience._clock import SYSTEM, Clock
-from resilience._fork import renew_in_child
-from resilience._functions import is_async, mark, refuse_future, refuse_unsupported, update
+from resilience._fork import register_after_fork
+from resilience._functions import LateAsync, is_async, mark, refuse_unsupported, update
 from resilience.errors import ConcurrencyLimitError
 
 P = ParamSpec("P")
@@ -61,10 +61,10 @@ class AdaptiveLimit:
         self._overload, self._steady = _validation.exceptions("overload", overload), clock.steady
         self._usual = self._recent = 0.0
         self.after_fork()
-        renew_in_child(self)
+        register_after_fork(self)
 
     def after_fork(self) -> None:
-        """See Renewable: calls under way are the parent's."""
+        """See ForkAware: calls under way are the parent's."""
         self._lock = threading.Lock()
         self._active = 0
 
@@ -86,40 +86,46 @@ class AdaptiveLimit:
 
     def _async_wrapper(self, function: Callable[..., Any]) -> Callable[..., Any]:
         async def wrapper(*args: Any, **kwargs: Any) -> Any:
-            active, began = self._enter(), self._steady()
+            (lock, active), began = self._enter(), self._steady()
             try:
                 result = await function(*args, **kwargs)
             except BaseException as error:
-                self._leave(active, None, overloaded=isinstance(error, self._overload))
+                self._leave(lock, active, None, overloaded=isinstance(error, self._overload))
                 raise
-            self._leave(active, self._steady() - began)
+            self._leave(lock, active, self._steady() - began)
             return result
 
         return wrapper
 
     def _plain_wrapper(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        late, asynchronous = LateAsync(), self._async_wrapper(function)
+
         def wrapper(*args: Any, **kwargs: Any) -> Any:
-            active, began = self._enter(), self._steady()
+            if late.found:
+                return asynchronous(*args, **kwargs)
+            (lock, active), began = self._enter(), self._steady()
             try:
                 result = function(*args, **kwargs)
-                refuse_future(function, result)
+                is_coroutine = late.is_coroutine(function, result)
             except BaseException as error:
-                self._leave(active, None, overloaded=isinstance(error, self._overload))
+                self._leave(lock, active, None, overloaded=isinstance(error, self._overload))
                 raise
-            self._leave(active, self._steady() - began)
-            return result
+            self._leave(lock, active, None if is_coroutine else self._steady() - began)
+            return self._async_wrapper(lambda: result)() if is_coroutine else result
 
         return wrapper
 
-    def _enter(self) -> int:
+    def _enter(self) -> tuple[threading.Lock, int]:
         with self._lock:
             if self._active >= self.limit:
                 raise ConcurrencyLimitError(self.limit)
             self._active += 1
-            return self._active
+            return self._lock, self._active
 
-    def _leave(self, active: int, seconds: float | None, *, overloaded: bool = False) -> None:
-        with self._lock:
+    def _leave(self, lock: threading.Lock, active: int, seconds: float | None, *, overloaded: bool = False) -> None:
+        if lock is not self._lock:
+            return  # the call began before a fork, and its place is the parent's
+        with lock:
             self._active -= 1
             if overloaded:
                 self._limit = max(self._least, self._limit * _FAILED)

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, Self, TypeVar, cas
 from resilience import _validation, events
 from resilience._clock import SYSTEM, Clock
 from resilience._deadline import remaining
-from resilience._fork import renew_in_child
-from resilience._functions import is_async, mark, refuse_future, refuse_unsupported, update
+from resilience._fork import register_after_fork
+from resilience._functions import LateAsync, is_async, mark, refuse_unsupported, update
 from resilience.errors import PoolTimeoutError
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class _ThreadWaiter:
         self.ready.set()
 
 
-class PoolStats(NamedTuple):
+class BulkheadStats(NamedTuple):
     """A pool at one moment.
 
     Attributes:
@@ -107,7 +107,7 @@ class PoolStats(NamedTuple):
     peak: int
 
 
-class ConnectionPool:
+class Bulkhead:
     """A pool of slots: `async with pool:`, or `await pool.acquire()` and `await pool.release()`.
 
     Args:
@@ -124,13 +124,13 @@ class ConnectionPool:
         self.timeout = None if timeout is None else _validation.number("timeout", timeout)
         self._steady = clock.steady
         self.after_fork()
-        renew_in_child(self)
-        self._acquired = self._timeouts = self._peak = 0
-        self._waited = self._longest = 0.0
+        register_after_fork(self)
 
     def after_fork(self) -> None:
-        """See Renewable: holders and waiters are the parent's."""
+        """See ForkAware: holders and waiters are the parent's."""
         self._lock = threading.Lock()
+        self._acquired = self._timeouts = self._peak = 0
+        self._waited = self._longest = 0.0
         self._holders: dict[_Loop | _Threads, int] = {}
         self._waiters: deque[_Waiter | _ThreadWaiter] = deque()
 
@@ -147,7 +147,7 @@ class ConnectionPool:
 
         loop = asyncio.get_running_loop()
         with self._lock:
-            self._bury()
+            self._reclaim()
             if not self._waiters and self._active() < self.limit:
                 self._grant(loop)
                 return
@@ -156,24 +156,24 @@ class ConnectionPool:
         began = self._steady()
         try:
             # Not wait_for: on 3.11 it swallows a cancellation that meets the grant.
-            async with asyncio.timeout(self._patience(timeout)):
+            async with asyncio.timeout(self._wait_limit(timeout)):
                 await waiter.future
         except TimeoutError:
-            self._give_up(waiter)
+            self._stop_waiting(waiter)
             self._timeouts += 1
             events.emit(events.POOL_TIMEOUT, "connection_pool", limit=self.limit)
             raise PoolTimeoutError(self.limit, self._steady() - began) from None
         except BaseException:
-            self._give_up(waiter)
+            self._stop_waiting(waiter)
             raise
         waited = self._steady() - began
         self._waited, self._longest = self._waited + waited, max(self._longest, waited)
 
     @contextmanager
-    def held(self, timeout: float | None = None) -> Iterator[None]:
+    def slot(self, timeout: float | None = None) -> Iterator[None]:
         """A slot for a block of plain code; blocks this thread until one is free. See `acquire`."""
         with self._lock:
-            self._bury()
+            self._reclaim()
             waiter = None
             if not self._waiters and self._active() < self.limit:
                 self._grant(_THREADS)
@@ -182,19 +182,21 @@ class ConnectionPool:
                 self._waiters.append(waiter)
         if waiter is not None:
             began = self._steady()
-            if not waiter.ready.wait(self._patience(timeout)):
-                self._give_up(waiter)
+            if not waiter.ready.wait(self._wait_limit(timeout)):
+                self._stop_waiting(waiter)
                 self._timeouts += 1
                 events.emit(events.POOL_TIMEOUT, "connection_pool", limit=self.limit)
                 raise PoolTimeoutError(self.limit, self._steady() - began)
             waited = self._steady() - began
             self._waited, self._longest = self._waited + waited, max(self._longest, waited)
+        holders = self._holders
         try:
             yield
         finally:
             with self._lock:
-                self._drop(_THREADS)
-                self._hand_on()
+                if holders is self._holders:  # otherwise there was a fork, and the slot is the parent's
+                    self._drop(_THREADS)
+                    self._grant_next()
 
     async def release(self) -> None:
         """Give a slot back; the first in the queue gets it.
@@ -214,7 +216,7 @@ class ConnectionPool:
             if holder is None:
                 raise RuntimeError("release() without acquire(): no slot is in use")
             self._drop(holder)
-            self._hand_on()
+            self._grant_next()
 
     async def __aenter__(self) -> Self:
         await self.acquire()
@@ -225,11 +227,11 @@ class ConnectionPool:
     ) -> None:
         self.release_nowait()
 
-    def get_stats(self) -> PoolStats:
+    def get_stats(self) -> BulkheadStats:
         """The pool's figures now."""
         with self._lock:
             active = self._active()
-            return PoolStats(
+            return BulkheadStats(
                 active=active,
                 limit=self.limit,
                 utilisation=active / self.limit,
@@ -241,7 +243,7 @@ class ConnectionPool:
                 peak=self._peak,
             )
 
-    def _patience(self, timeout: float | None) -> float | None:
+    def _wait_limit(self, timeout: float | None) -> float | None:
         limits = [each for each in (self.timeout if timeout is None else timeout, remaining()) if each is not None]
         return min(limits) if limits else None
 
@@ -258,17 +260,17 @@ class ConnectionPool:
         if not self._holders[loop]:
             del self._holders[loop]
 
-    def _bury(self) -> None:
+    def _reclaim(self) -> None:
         """Take back what belongs to closed loops."""
         for loop in [loop for loop in self._holders if loop.is_closed()]:
             del self._holders[loop]
         if any(waiter.loop.is_closed() for waiter in self._waiters):
             self._waiters = deque(waiter for waiter in self._waiters if not waiter.loop.is_closed())
         while self._waiters and self._active() < self.limit:
-            if not self._hand_on():  # pragma: no cover - all that wait gave up at this moment
+            if not self._grant_next():  # pragma: no cover - all that wait gave up at this moment
                 break
 
-    def _hand_on(self) -> bool:
+    def _grant_next(self) -> bool:
         """Give a free slot to the first waiter whose loop lives."""
         here = _running_loop()
         while self._waiters and self._active() < self.limit:
@@ -281,12 +283,12 @@ class ConnectionPool:
             return True
         return False
 
-    def _give_up(self, waiter: _Waiter | _ThreadWaiter) -> None:
+    def _stop_waiting(self, waiter: _Waiter | _ThreadWaiter) -> None:
         """Leave the queue, or pass on the slot that was granted at the same moment."""
         with self._lock:
             if waiter.granted:
                 self._drop(waiter.loop)
-                self._hand_on()
+                self._grant_next()
             elif waiter in self._waiters:
                 self._waiters.remove(waiter)
 
@@ -305,12 +307,12 @@ def _running_loop() -> _Loop | None:
         return None
 
 
-connection_pool = ConnectionPool()
+connection_pool = Bulkhead()
 """The process's pool: 20 slots, 10 seconds of patience."""
 
 
-Bulkhead = ConnectionPool
-"""What the field calls it: a pool that holds slots and no connections."""
+ConnectionPool = Bulkhead
+"""The same under its older name; it holds slots and no connections."""
 
 _named: dict[str, Bulkhead] = {}
 
@@ -338,16 +340,22 @@ def bulkhead(
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
         refuse_unsupported(function)
+        late = LateAsync()
 
         async def asynchronous(*args: Any, **kwargs: Any) -> Any:
             async with pool:
                 return await cast("Callable[..., Any]", function)(*args, **kwargs)
 
+        async def wait_for(coroutine: Any) -> Any:
+            async with pool:
+                return await coroutine
+
         def plain(*args: Any, **kwargs: Any) -> Any:
-            with pool.held():
+            if late.found:
+                return asynchronous(*args, **kwargs)
+            with pool.slot():
                 result = function(*args, **kwargs)
-                refuse_future(function, result)
-                return result
+            return wait_for(result) if late.is_coroutine(function, result) else result
 
         return cast("Callable[P, R]", update(asynchronous if is_async(function) else plain, function))
 

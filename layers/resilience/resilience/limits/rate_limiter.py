@@ -23,10 +23,10 @@ from cachetools import LRUCache
 
 from resilience import _background, _validation, events
 from resilience._clock import SYSTEM, Clock
-from resilience._fork import renew_in_child
-from resilience._runtime import Bound, default_store
+from resilience._decision import Decision, Limit
+from resilience._fork import register_after_fork
+from resilience._runtime import StoreBound, default_store
 from resilience.errors import ConfigurationError, RateLimitedError, StoreError
-from resilience.limits.decision import Decision, Limit
 from resilience.limits.window import WINDOWS_AN_ITEM, Window
 from resilience.store.protocol import Store, StoreThrottledError
 
@@ -34,20 +34,23 @@ _LONGEST_SUBJECT: Final = 200
 _PAUSE_SECONDS: Final = 1.0
 
 
-class RateLimiter(Bound):
+class RateLimiter(StoreBound):
     """A limiter; ask it with `check` or `check_async`.
 
     Args:
         per_minute: Calls a subject and minute, default 100; None for no such limit.
         per_hour: Calls a subject and hour, default 1,000; None for no such limit.
         name: Separates the subjects of different limiters.
+        block: Most tokens that an environment takes at once, default 20. With 1 what is counted in the store is what
+            was called, at the price of a write a call: for limits of what fails, such as wrong passwords, where tokens
+            in many environments' hands would look like failures.
         store: Where environments count together; None takes the default store.
         clock: Its wall clock makes the windows.
         max_subjects: Subjects that this environment remembers, default 10,000; the least recently seen go first, and
             while it is full nobody has credit.
 
     Raises:
-        ConfigurationError: A limit is below 1, or there is none.
+        ConfigurationError: A limit or the block is below 1, or there is no limit.
     """
 
     def __init__(
@@ -56,6 +59,7 @@ class RateLimiter(Bound):
         per_minute: int | None = 100,
         per_hour: int | None = 1_000,
         name: str = "api",
+        block: int = 20,
         store: Store | None = None,
         clock: Clock = SYSTEM,
         max_subjects: int = 10_000,
@@ -69,15 +73,16 @@ class RateLimiter(Bound):
         if not self.limits:
             raise ConfigurationError("per_minute", None, "needs per_hour instead")
         self.name = _validation.text("name", name)
+        self._block = _validation.whole("block", block)
         self._clock = clock
         self._given = self._store = store
         self._remembered = _validation.whole("max_subjects", max_subjects) * len(self.limits)
         self.after_fork()
-        renew_in_child(self)
+        register_after_fork(self)
         self.follow_default()
 
     def after_fork(self) -> None:
-        """See Renewable: tokens that were taken are the parent's."""
+        """See ForkAware: tokens that were taken are the parent's."""
         self._lock = threading.Lock()
         self._writer = os.urandom(4).hex()
         self._windows: LRUCache[tuple[str, str, int], Window] = LRUCache(self._remembered)
@@ -120,13 +125,13 @@ class RateLimiter(Bound):
             raise RateLimitedError(decision)
         return decision
 
-    def give_back(self, subject: str, *, limits: Sequence[Limit] | None = None) -> None:
+    def refund(self, subject: str, *, limits: Sequence[Limit] | None = None) -> None:
         """Uncount a call that `check` let through; for limits of what fails, where it is known only afterwards.
 
-        This environment spends what was given back on the subject's next call. Of a window that has ended nothing
-        comes back.
+        This environment spends what was given back on the subject's next call; what is more than a block goes back to
+        the store, and with `block=1` everything does. Of a window that has ended nothing comes back.
         """
-        now = self._clock.wall()
+        now, crowded = self._clock.wall(), []
         with self._lock:
             for limit in limits or self.limits:
                 window = self._window(subject, limit, now)
@@ -134,6 +139,33 @@ class RateLimiter(Bound):
                     window.owed -= 1
                 elif window.taken:
                     window.tokens += 1
+                if self._surplus(window):
+                    crowded.append(window)
+        for window in crowded:
+            _background.submit(partial(self._return, subject, window), blocking=self._bound().blocking)
+
+    def _surplus(self, window: Window) -> int:
+        """Tokens that are more than a block; a request that had no answer must be cleared up first."""
+        return 0 if window.pending else max(0, window.tokens - (self._block if self._block > 1 else 0))
+
+    def _return(self, subject: str, window: Window) -> None:
+        """Give tokens back to the store. Failure policy: when it does not answer they stay counted."""
+        with window.asking:
+            with self._lock:
+                surplus = self._surplus(window)
+                window.tokens -= surplus
+            if not surplus:
+                return
+            try:
+                item, place = divmod(window.number, WINDOWS_AN_ITEM)
+                key, name = f"{window.limit.name}#{window.limit.window}#{item}", f"n{place}"
+                total = self._bound().add(self._partition(subject), key, {name: -surplus})[name]
+            except StoreError as error:
+                events.emit(events.STORE_ERROR, self.name, operation="refund", error=str(error))
+                return
+            with self._lock:
+                window.taken = min(total, window.limit.limit)
+                window.refused, window.closed_until = False, 0.0
 
     def _begin(self, subject: str, limits: Sequence[Limit]) -> tuple[Decision, list[Window]]:
         """Spend a token of every limit, or say for which of them the store must be asked first."""
@@ -184,7 +216,7 @@ class RateLimiter(Bound):
             with self._lock:
                 if window.tokens or _is_closed(window, now) or _is_open(window, now):
                     return
-                added, request_id = window.request(now)
+                added, request_id = window.request(now, self._block)
             try:
                 total, before = self._count(subject, window, added, request_id)
             except StoreError as error:

@@ -12,10 +12,9 @@ import os
 import threading
 from typing import Final
 
-from resilience.limits.decision import Limit
+from resilience._decision import Limit
 
 WINDOWS_AN_ITEM: Final = 10
-_LARGEST_BLOCK: Final = 20
 
 
 class Window:
@@ -86,12 +85,17 @@ class Window:
         """Calls that may still be made now, as far as is known here."""
         return self.allowance(now) - self.taken + self.tokens - (self.owed if self.fresh else 0)
 
-    def request(self, now: float) -> tuple[int, str]:
-        """How much to add to the counter, and the request's id; again the same for one that had no answer."""
+    def request(self, now: float, largest: int) -> tuple[int, str]:
+        """How much to add to the counter, and the request's id; again the same for one that had no answer.
+
+        Args:
+            now: The wall clock.
+            largest: Most tokens to take beside those that are owed.
+        """
         if self.pending is None:
             # A fifth of what is left: few writes while there is plenty, and little is lost in others' hands.
             left = self.allowance(now) - self.taken - self.owed
-            block = max(1, min(_LARGEST_BLOCK, self.limit.limit // 10, left // 5))
+            block = max(1, min(largest, self.limit.limit // 10, left // 5))
             self.pending = (block + self.owed, os.urandom(4).hex())
         return self.pending
 

@@ -9,7 +9,7 @@ from types import CoroutineType
 from typing import Any, ParamSpec, TypeVar, cast
 
 from resilience import _validation
-from resilience._functions import is_async, mark, refuse_future, refuse_unsupported
+from resilience._functions import is_async, mark, refuse_pending, refuse_unsupported
 from resilience.metrics.monitor import PerformanceMonitor, performance_monitor
 
 P = ParamSpec("P")
@@ -54,7 +54,7 @@ def _measure(
             raise
         if result.__class__ is CoroutineType:  # it is async under another decorator
             return _await(result, began, name, monitor, timer)
-        refuse_future(function, result)
+        refuse_pending(function, result)
         monitor.record(name, timer() - began)
         return result
 

@@ -7,16 +7,31 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
 
 from resilience import _background, _runtime, _validation, events
 from resilience._clock import Clock
-from resilience._fork import renew_in_child
-from resilience._shared_state import Control, control_of
+from resilience._context import in_event_loop
+from resilience._fork import register_after_fork
+from resilience._shared_state import SharedState, shared_state_of
 from resilience.errors import StoreError
-from resilience.store.protocol import Store
+from resilience.store.protocol import Item, Store
+
+T = TypeVar("T")
 
 
-class Member(_runtime.Bound):
+def readable(topic: str, items: Iterable[Item], read: Callable[[Item], T]) -> Iterator[T]:
+    """What can be made of stored items; one of another shape or version is skipped, and an event says so."""
+    for item in items:
+        try:
+            yield read(item)
+        except Exception as error:  # noqa: BLE001 - whatever somebody stored
+            key = f"{item.pk} {item.sk}"
+            events.emit(events.STORE_ERROR, topic, operation="read", key=key, error=str(error))
+
+
+class Member(_runtime.StoreBound):
     """One environment's part of something that many keep together.
 
     Args:
@@ -33,25 +48,25 @@ class Member(_runtime.Bound):
         self._topic = topic
         self._flush_seconds = _validation.number("flush_seconds", flush_seconds)
         self._given, self._clock = store, clock
-        self._control: Control | None = None
+        self._shared_state: SharedState | None = None
         self._flush_at = 0.0
         self._generation = 0
         self._id = os.urandom(6).hex()
         self._lock, self._flushing = threading.Lock(), threading.Lock()
-        renew_in_child(self)
+        register_after_fork(self)
         if store is None:
             self.follow_default()
 
     def rebind(self) -> None:
         """Use another default store from now on."""
-        self._control = None
+        self._shared_state = None
 
     def renew(self) -> None:
         """Become another environment: copies of one memory must not write to one item."""
         self._id = os.urandom(6).hex()
 
     def after_fork(self) -> None:
-        """See Renewable: what was counted is the parent's."""
+        """See ForkAware: what was counted is the parent's."""
         self._lock, self._flushing = threading.Lock(), threading.Lock()
         self.renew()
 
@@ -70,8 +85,8 @@ class Member(_runtime.Bound):
     def _forget_everywhere(self) -> None:
         """Forget here at once, elsewhere within five seconds; an event loop is not made to wait for the store."""
         self._forget()
-        if self._bound().store.blocking and _background.in_event_loop():
-            _background.soon(self._announce, blocking=True)
+        if self._bound().store.blocking and in_event_loop():
+            _background.submit(self._announce, blocking=True)
         else:
             self._announce()
 
@@ -93,9 +108,9 @@ class Member(_runtime.Bound):
 
     def _check_generation(self) -> int:
         """Forget what is older than the last clear that is known; returns the generation."""
-        control = self._bound()
-        control.refresh_soon(self._clock)
-        generation = control.generation(self._topic)
+        shared_state = self._bound()
+        shared_state.refresh_soon(self._clock)
+        generation = shared_state.generation(self._topic)
         if generation > self._generation:
             self._generation = generation
             self._forget()
@@ -105,7 +120,7 @@ class Member(_runtime.Bound):
         """Whether flush_seconds have passed since the last write; a wall clock that went back does not delay one."""
         return not self._flush_at - self._flush_seconds <= now < self._flush_at
 
-    def _bound(self) -> Control:
-        if self._control is None:
-            self._control = control_of(self._given or _runtime.default_store())
-        return self._control
+    def _bound(self) -> SharedState:
+        if self._shared_state is None:
+            self._shared_state = shared_state_of(self._given or _runtime.default_store())
+        return self._shared_state

@@ -1,78 +1,55 @@
 """The monitor: counts here, writes what it counted to the store now and then, and reads what all wrote.
 
 An environment keeps one item a minute in the store, holding all its names, and replaces it as the minute goes on: at
-most one write in `flush_seconds`, and none before enough was counted or the minute is over. Reading merges the items
-of all environments. Failure policy: what cannot be written is counted in and tried again with the next flush, for as
-long as the minutes are remembered; measuring never fails a call.
+most one write in `flush_seconds`, and none before enough was counted, a call was slow or failed, or the minute is over.
+Reading merges the items of all environments. They are kept for two hours; `roll_up`, called every ten minutes somewhere
+in the fleet, keeps the figures of all environments together for a day, in items whose number does not grow with the
+fleet.
+
+Failure policy: what cannot be written is counted in and tried again with the next flush, for as long as the minutes are
+remembered; measuring never fails a call.
 """
 
 from __future__ import annotations
 
-import json
-import zlib
 from collections import deque
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
 
 from resilience import _background, _runtime, _validation
 from resilience._clock import SYSTEM, Clock
 from resilience.errors import StoreError
+from resilience.metrics.fleet import (
+    BY_MINUTE,
+    LATE_SPANS,
+    EnvironmentReport,
+    FleetReport,
+    Found,
+    Window,
+    expiry,
+    key,
+    roll_up,
+)
 from resilience.metrics.instance import Member
 from resilience.metrics.performance import Performance, SlowCall, Tally
-from resilience.store.protocol import Item, Store
+from resilience.metrics.written import OTHER, PARTITION, About, Figures, Written, merge_tallies
+from resilience.store.protocol import Store
 
-_PARTITION: Final = "metrics"
-_KEEP_SECONDS: Final = 2 * 3_600
 _KEEP_MINUTES: Final = 15
-_OTHER: Final = "(other)"
-
-Figures = Mapping[str, float]
-_Minute = tuple[int, dict[str, Tally], list[SlowCall], dict[str, Figures]]
-
-
-class Minute(NamedTuple):
-    """All names of one minute together.
-
-    Attributes:
-        at: Unix second at which the minute began.
-        figures: The calls of that minute that are charted, under the name "".
-    """
-
-    at: int
-    figures: Performance
-
-
-@dataclass(frozen=True, slots=True)
-class FleetReport:
-    """What all environments measured.
-
-    Attributes:
-        names: Figures by name, for the whole time that was asked for.
-        minutes: One entry for each minute with calls, oldest first.
-        slow: The slowest calls, slowest first.
-        environments: How many environments took part.
-        complete: False when the store did not answer and only this environment's figures are shown.
-        reports: What `report` added, by name: the latest figures of each environment.
-    """
-
-    names: dict[str, Performance]
-    minutes: tuple[Minute, ...]
-    slow: tuple[SlowCall, ...]
-    environments: int
-    complete: bool
-    reports: dict[str, tuple[Figures, ...]] = field(default_factory=dict)
+_LONGEST: Final = 24 * 60
 
 
 class _Slot:
     """One minute here."""
 
-    __slots__ = ("dirty", "slow", "tallies")
+    __slots__ = ("dirty", "slow", "tallies", "urgent")
 
     def __init__(self) -> None:
         self.tallies: dict[str, Tally] = {}
         self.slow: list[SlowCall] = []
         self.dirty = 0
+        self.urgent = False
 
 
 class PerformanceMonitor(Member):
@@ -83,7 +60,8 @@ class PerformanceMonitor(Member):
         max_names: Names kept apart, default 200; further ones are counted together as "(other)".
         max_slow: Slow calls listed a minute and environment, default 20; the slowest stay.
         flush_seconds: Least time between two writes, default 10.
-        flush_calls: Calls that are worth a write before their minute is over, default 20.
+        flush_calls: Calls that are worth a write before their minute is over, default 20; a single one is when it was
+            slow or failed.
         store: Where environments meet; None takes the default store.
         clock: Source of time.
 
@@ -102,7 +80,7 @@ class PerformanceMonitor(Member):
         store: Store | None = None,
         clock: Clock = SYSTEM,
     ) -> None:
-        super().__init__(_PARTITION, flush_seconds, store, clock)
+        super().__init__(PARTITION, flush_seconds, store, clock)
         self.slow_seconds = _validation.seconds("slow_seconds", slow_seconds)
         self._max_names = _validation.whole("max_names", max_names)
         self._max_slow = _validation.whole("max_slow", max_slow)
@@ -111,25 +89,27 @@ class PerformanceMonitor(Member):
         self._totals: dict[str, Tally] = {}
         self._recent: deque[SlowCall] = deque(maxlen=100)
         self._reporters: dict[str, Callable[[], Figures]] = {}
+        self._about: About = {}
 
     def renew(self) -> None:
         """Become another environment, and leave what was counted to the one that was copied."""
         super().renew()
         self._forget()
 
-    def record(self, name: str, seconds: float, *, error: bool = False) -> None:
+    def record(self, name: str, seconds: float, *, error: bool = False, detail: str = "") -> None:
         """Count a call.
 
         Args:
             name: What was called; a route template, so that there are few.
             seconds: How long it took; 0 or more.
             error: Whether it failed.
+            detail: Kept where the call is listed as slow, such as a request's id; "" for nothing.
         """
         now = self._clock.wall()
         with self._lock:
             slot = self._slot(int(now // 60))
             if name not in self._totals and len(self._totals) >= self._max_names:
-                name = _OTHER
+                name = OTHER
             slow = seconds > self.slow_seconds
             for tallies in (slot.tallies, self._totals):
                 tally = tallies.get(name)
@@ -139,8 +119,9 @@ class PerformanceMonitor(Member):
                 tally.errors += error
                 tally.slow += slow
             slot.dirty += 1
+            slot.urgent |= slow or error
             if slow:
-                self._note_slow(slot, SlowCall(name, seconds, now, error))
+                self._note_slow(slot, SlowCall(name, seconds, now, error, detail))
             due = self._due(now, slot)
         if due:
             self.flush_soon()
@@ -153,6 +134,10 @@ class PerformanceMonitor(Member):
             figures: Called at each flush; must be quick. What it raises ends the flush.
         """
         self._reporters[_validation.text("name", name)] = figures
+
+    def describe(self, **about: str) -> None:
+        """Say what this environment is, such as its version; written along with what is counted."""
+        self._about = about
 
     def get_metrics(self) -> dict[str, Performance]:
         """What this environment measured since it started or was reset, by name."""
@@ -173,31 +158,20 @@ class PerformanceMonitor(Member):
         """What all environments measured. Reads the store: from an event loop, use `fleet_async`.
 
         Args:
-            minutes: How far back, the current one included; from 1 to 60.
+            minutes: How far back, the current one included; from 1 to 1,440. Over 60 it begins with whole ten minutes,
+                and what is older than two hours is known of times that were rolled up.
             slow: How many slow calls to list.
             charted: Which names count in the figures by minute; default all that are not empty.
         """
-        _validation.whole("minutes", minutes, most=60)
-        first = int(self._clock.wall() // 60) - minutes + 1
-        generation = self._check_generation()
-        items, complete = self._read(first, generation)
-        merged: dict[int, dict[str, Tally]] = {}
-        calls: list[SlowCall] = []
-        reports: dict[str, list[Figures]] = {}
-        for minute, tallies, listed, _ in [*items.values(), *self._own(first)]:
-            into = merged.setdefault(minute, {})
-            for name, tally in tallies.items():
-                into.setdefault(name, Tally()).merge(tally)
-            calls += listed
-        latest = {environment: items[environment, minute][3] for environment, minute in sorted(items)}
-        latest[self._id] = self._figures()
-        for reported in latest.values():
-            for name, figures in reported.items():
-                reports.setdefault(name, []).append(figures)
-        names, shown = _shown(merged, charted)
-        slowest = sorted(calls, key=lambda call: -call.seconds)[:slow]
-        named = {name: tuple(figures) for name, figures in reports.items()}
-        return FleetReport(names, shown, tuple(slowest), len(latest), complete, named)
+        _validation.whole("minutes", minutes, most=_LONGEST)
+        window = Window(minutes, int(self._clock.wall() // 60), self._check_generation())
+        own = self._own(window)
+        try:
+            found, complete = window.read(self._bound().store), True
+        except StoreError as error:
+            self._tell("query", error)
+            found, complete = Found(), False
+        return window.report(found.knowing(own), slow=slow, charted=charted, complete=complete)
 
     async def fleet_async(
         self, minutes: int = 15, *, slow: int = 50, charted: Callable[[str], bool] = bool
@@ -205,6 +179,55 @@ class PerformanceMonitor(Member):
         """Like `fleet`, without blocking the event loop."""
         blocking = self._bound().store.blocking
         return await _background.run(lambda: self.fleet(minutes, slow=slow, charted=charted), blocking=blocking)
+
+    def environments(
+        self, minutes: int = 15, *, charted: Callable[[str], bool] = bool
+    ) -> tuple[tuple[EnvironmentReport, ...], bool]:
+        """What each environment measured, the busiest first; and False when the store did not answer.
+
+        Args:
+            minutes: How far back, the current one included; from 1 to 60.
+            charted: Which names count in the figures.
+        """
+        _validation.whole("minutes", minutes, most=BY_MINUTE)
+        window = Window(minutes, int(self._clock.wall() // 60), self._check_generation())
+        own = self._own(window)
+        try:
+            found, complete = window.read(self._bound().store), True
+        except StoreError as error:
+            self._tell("query", error)
+            found, complete = Found(), False
+        return found.knowing(own).by_environment(charted), complete
+
+    async def environments_async(
+        self, minutes: int = 15, *, charted: Callable[[str], bool] = bool
+    ) -> tuple[tuple[EnvironmentReport, ...], bool]:
+        """Like `environments`, without blocking the event loop."""
+        blocking = self._bound().store.blocking
+        return await _background.run(lambda: self.environments(minutes, charted=charted), blocking=blocking)
+
+    def roll_up(self) -> int:
+        """Keep the figures of the last ten minutes for a day; to be called every ten minutes, by one environment.
+
+        Once an hour the ten minutes of the hour and a half before are put together again, for what came late from
+        environments that had little to do.
+
+        Returns:
+            How many times of ten minutes were written.
+
+        Raises:
+            StoreError: The store does not answer.
+        """
+        self._bound().refresh(self._clock)  # figures that were forgotten are not to come back
+        self.flush()
+        current, generation = int(self._clock.wall() // 600), self._check_generation()
+        limits = {"most_names": self._max_names, "most_slow": self._max_slow}
+        spans = range(current - (LATE_SPANS if current % 6 == 0 else 1), current)
+        return sum(roll_up(self._bound().store, each, generation, **limits) for each in spans)
+
+    async def roll_up_async(self) -> int:
+        """Like `roll_up`, without blocking the event loop."""
+        return await _background.run(self.roll_up, blocking=self._bound().store.blocking)
 
     def reset(self) -> None:
         """Forget everything: here at once, in every other environment within five seconds."""
@@ -224,19 +247,21 @@ class PerformanceMonitor(Member):
         with self._lock:
             if not self._slots or (only_if_due and not self._due(now, self._slot(int(now // 60)))):
                 return
-        _background.soon(self.flush, blocking=self._bound().store.blocking)
+        _background.submit(self.flush, blocking=self._bound().store.blocking)
 
     def _flush(self) -> bool:
-        control, generation = self._bound(), self._check_generation()
+        shared_state, generation = self._bound(), self._check_generation()
         figures = self._figures()
         with self._lock:
             waiting = [
-                (minute, slot, slot.dirty, _pack(slot, figures)) for minute, slot in self._slots.items() if slot.dirty
+                (minute, slot, slot.dirty, self._written(minute, slot, figures).pack())
+                for minute, slot in self._slots.items()
+                if slot.dirty
             ]
         for minute, slot, dirty, packed in waiting:
             try:
-                control.store.put(
-                    _PARTITION, _key(minute, generation, self._id), {"data": packed}, ttl=minute * 60 + _KEEP_SECONDS
+                shared_state.store.put(
+                    PARTITION, key(minute, generation, self._id), {"data": packed}, ttl=expiry(minute)
                 )
             except StoreError as error:
                 self._tell("flush", error)
@@ -252,9 +277,10 @@ class PerformanceMonitor(Member):
         if not self._waited(now):
             return False
         older = any(each.dirty for each in self._slots.values() if each is not slot)
-        if slot.dirty < self._flush_calls and not older:
+        if slot.dirty < self._flush_calls and not older and not slot.urgent:
             return False
         self._flush_at = now + self._flush_seconds
+        slot.urgent = False
         return True
 
     def _slot(self, minute: int) -> _Slot:
@@ -277,63 +303,22 @@ class PerformanceMonitor(Member):
             self._totals.clear()
             self._recent.clear()
 
-    def _own(self, first: int) -> list[_Minute]:
+    def _written(self, minute: int, slot: _Slot, figures: dict[str, Figures]) -> Written:
+        return Written(minute, slot.tallies, slot.slow, figures, [(self._about, minute)])
+
+    def _own(self, window: Window) -> list[tuple[str, Written]]:
+        """A copy of what this environment has in memory of a window; its latest figures where that is nothing."""
+        figures = self._figures()
         with self._lock:
-            return [_unpack(minute, _pack(slot, {})) for minute, slot in self._slots.items() if minute >= first]
-
-    def _read(self, first: int, generation: int) -> tuple[dict[tuple[str, int], _Minute], bool]:
-        """What was written, by environment and minute; what this environment still has in memory it knows better."""
-        store, found = self._bound().store, []
-        with self._lock:
-            known = {(self._id, minute) for minute in self._slots}
-        try:
-            for tens in range(first // 10, int(self._clock.wall() // 600) + 1):
-                found += store.query(_PARTITION, sk_prefix=f"{tens}#")
-        except StoreError as error:
-            self._tell("query", error)
-            return {}, False
-        items = {}
-        for item in found:
-            _, minute, written, environment = item.sk.split("#")
-            if int(minute) >= first and int(written) == generation and (environment, int(minute)) not in known:
-                items[environment, int(minute)] = _unpack(int(minute), _data(item))
-        return items, True
-
-
-def _shown(
-    merged: dict[int, dict[str, Tally]], charted: Callable[[str], bool]
-) -> tuple[dict[str, Performance], tuple[Minute, ...]]:
-    names: dict[str, Tally] = {}
-    minutes = []
-    for minute in sorted(merged):
-        together = Tally()
-        for name, tally in merged[minute].items():
-            names.setdefault(name, Tally()).merge(tally)
-            if charted(name):
-                together.merge(tally)
-        minutes.append(Minute(minute * 60, together.show("")))
-    return {name: tally.show(name) for name, tally in sorted(names.items())}, tuple(minutes)
-
-
-def _key(minute: int, generation: int, environment: str) -> str:
-    return f"{minute // 10}#{minute}#{generation}#{environment}"
-
-
-def _pack(slot: _Slot, figures: dict[str, Figures]) -> bytes:
-    slow = [[call.name, round(call.seconds, 3), round(call.at, 3), call.failed] for call in slot.slow]
-    data = {"names": {name: tally.dump() for name, tally in slot.tallies.items()}, "slow": slow, "reports": figures}
-    return zlib.compress(json.dumps(data, separators=(",", ":")).encode())
-
-
-def _unpack(minute: int, packed: bytes) -> _Minute:
-    data = json.loads(zlib.decompress(packed))
-    tallies = {name: Tally.load(each) for name, each in data["names"].items()}
-    return minute, tallies, [SlowCall(*call) for call in data["slow"]], data.get("reports", {})
-
-
-def _data(item: Item) -> bytes:
-    data = item.attributes["data"]
-    return data if isinstance(data, bytes) else b""
+            kept = [self._written(minute, slot, figures) for minute, slot in self._slots.items()]
+            own = [
+                replace(each, tallies=merge_tallies([each]), slow=[*each.slow])
+                for each in kept
+                if each.at >= window.first
+            ]
+        return [
+            (self._id, each) for each in own or [Written(window.now, reports=figures, seen=[(self._about, window.now)])]
+        ]
 
 
 performance_monitor = PerformanceMonitor()

@@ -16,7 +16,7 @@ from typing import Final
 from resilience import _background, _runtime, _validation
 from resilience._clock import SYSTEM, Clock
 from resilience.errors import StoreError
-from resilience.metrics.instance import Member
+from resilience.metrics.instance import Member, readable
 from resilience.store.protocol import Item, Store
 
 _SHARDS: Final = 4
@@ -115,8 +115,11 @@ class Occurrences(Member):
         except StoreError as error:
             self._tell("query", error)
             return own, False
-        others = [_load(item) for item in items if self._is_another(item.sk, generation)]
-        return _merged([list(own), *others]), True
+
+        def read(item: Item) -> list[Occurrence]:
+            return _load(item) if self._is_another(item.sk, generation) else []
+
+        return _merged([list(own), *readable(self.name, items, read)]), True
 
     async def fleet_async(self) -> tuple[tuple[Occurrence, ...], bool]:
         """Like `fleet`, without blocking the event loop."""
@@ -131,14 +134,14 @@ class Occurrences(Member):
         return await self._forget_everywhere_async()
 
     def _flush(self) -> bool:
-        control, generation = self._bound(), self._check_generation()
+        shared_state, generation = self._bound(), self._check_generation()
         with self._lock:
             waiting = [(hour, _dump(self._hours[hour])) for hour in self._dirty if hour in self._hours]
             self._dirty.clear()
         while waiting:
             hour, data = waiting[-1]
             try:
-                control.store.put(
+                shared_state.store.put(
                     self._partition(int(self._id, 16) % _SHARDS),
                     f"{hour}#{generation}#{self._id}",
                     {"data": data},
@@ -157,7 +160,7 @@ class Occurrences(Member):
         if not self._dirty or not (final or self._waited(now)):
             return
         self._flush_at = now + self._flush_seconds
-        _background.soon(self.flush, blocking=self._bound().store.blocking)
+        _background.submit(self.flush, blocking=self._bound().store.blocking)
 
     def renew(self) -> None:
         """Become another environment, and leave what was counted to the one that was copied."""
@@ -192,4 +195,5 @@ def _dump(kept: dict[str, Occurrence]) -> bytes:
 
 def _load(item: Item) -> list[Occurrence]:
     data = item.attributes["data"]
-    return [Occurrence(*each) for each in json.loads(zlib.decompress(data))] if isinstance(data, bytes) else []
+    kept = json.loads(zlib.decompress(data)) if isinstance(data, bytes) else []
+    return [Occurrence(str(key), int(n), float(first), float(last), dict(rest)) for key, n, first, last, rest in kept]

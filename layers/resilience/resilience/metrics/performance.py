@@ -43,12 +43,14 @@ class SlowCall(NamedTuple):
         seconds: How long it took.
         at: Unix second at which it ended.
         failed: Whether it raised.
+        detail: What the caller said of this one, such as the id of a request to find it by; "" for nothing.
     """
 
     name: str
     seconds: float
     at: float
     failed: bool
+    detail: str = ""
 
 
 class Tally:

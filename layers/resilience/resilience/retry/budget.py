@@ -11,7 +11,7 @@ import threading
 
 from resilience import _validation
 from resilience._clock import SYSTEM, Clock
-from resilience._fork import renew_in_child
+from resilience._fork import register_after_fork
 
 
 class RetryBudget:
@@ -46,10 +46,10 @@ class RetryBudget:
         self._tokens = float(floor)
         self._owed = float(floor)
         self.after_fork()
-        renew_in_child(self)
+        register_after_fork(self)
 
     def after_fork(self) -> None:
-        """See Renewable."""
+        """See ForkAware."""
         self._lock = threading.Lock()
 
     def deposit(self) -> None:

@@ -12,7 +12,7 @@ from types import CoroutineType
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, Unpack, cast
 
 from resilience import _sleep, events
-from resilience._functions import is_async, mark, name_of, refuse_future, refuse_unsupported
+from resilience._functions import is_async, mark, name_of, refuse_pending, refuse_unsupported
 from resilience.retry.policy import RetryPolicy, RetrySettings
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def _run(policy: RetryPolicy, function: Callable[..., Any], args: tuple[Any, ...
     else:
         if result.__class__ is CoroutineType:  # it is async under another decorator
             return _await(policy, function, args, kwargs, result)
-        refuse_future(function, result)
+        refuse_pending(function, result)
         return result
     from tenacity import Retrying
 

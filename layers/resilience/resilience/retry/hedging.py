@@ -14,8 +14,8 @@ from typing import Any, Final, ParamSpec, TypeVar, cast
 
 from resilience import _validation, events
 from resilience._clock import SYSTEM, Clock
-from resilience._functions import is_async, mark, name_of, refuse_unsupported, update
-from resilience._workers import Workers
+from resilience._functions import LateAsync, is_async, mark, name_of, refuse_unsupported, update
+from resilience._thread_pool import DaemonThreadPool
 from resilience.metrics.sketch import Sketch
 from resilience.retry.budget import RetryBudget
 
@@ -25,7 +25,7 @@ R = TypeVar("R")
 _KNOWN_CALLS: Final = 20
 _MOST_CALLS: Final = 10_000
 _SHARE: Final = 0.95
-_threads: Final = Workers("resilience-hedge", 1_000, idle_seconds=10.0)
+_threads: Final = DaemonThreadPool("resilience-hedge", 1_000, idle_seconds=10.0)
 
 
 class _Latency:
@@ -126,12 +126,16 @@ async def _first(tasks: list[asyncio.Future[Any]]) -> Any:
 
 
 def _plain_wrapper(function: Callable[..., Any], latency: _Latency) -> Callable[..., Any]:
-    name = name_of(function)
+    name, late, asynchronous = name_of(function), LateAsync(), _async_wrapper(function, latency)
 
     def wrapper(*args: Any, **kwargs: Any) -> Any:
+        if late.found:
+            return asynchronous(*args, **kwargs)
         after, began = latency.begin(), latency.steady()
         if after is None:
             result = function(*args, **kwargs)
+            if late.is_coroutine(function, result):
+                return result
             latency.ended(latency.steady() - began)
             return result
 
@@ -147,6 +151,9 @@ def _plain_wrapper(function: Callable[..., Any], latency: _Latency) -> Callable[
             done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
             good = next((each for each in requests if each in done and each.exception() is None), None)
             if good is not None:
+                if late.is_coroutine(function, good.result()):
+                    good.result().close()  # made in a thread; the next ones are hedged as those of async functions
+                    return asynchronous(*args, **kwargs)
                 latency.ended(latency.steady() - began)
                 return good.result()
         return requests[0].result()

@@ -19,10 +19,16 @@ SQLSTATES: Final = frozenset(
         "57P01",  # the server is shutting down for an administrator
         "57P02",  # ... after a crash
         "57P03",  # it cannot accept connections yet
+        "57P04",  # the database was dropped, such as for a restore
+        "57P05",  # the session was idle for too long
+        "25P03",  # ... within a transaction
+        "25P04",  # the transaction took too long
+        "25006",  # read-only for now: a replica that takes over, a project whose disk is full
     }
 )
-SQLSTATE_CLASSES: Final = frozenset({"08", "53"})
-"""Connection exceptions, and insufficient resources (too many connections, out of memory)."""
+SQLSTATE_CLASSES: Final = frozenset({"08", "53", "58", "XX"})
+"""Connection exceptions; insufficient resources (too many connections, a full disk); system errors; internal errors,
+such as a row that another call changed meanwhile, or the last words of a server that gives up."""
 STATUSES: Final = frozenset({408, 425, 429, 502, 503, 504})
 _SQLSTATE_LENGTH: Final = 5
 

@@ -9,17 +9,21 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from resilience import _sleep
-from resilience._fork import renew_in_child
+from resilience._fork import register_after_fork
 from resilience.errors import StoreError
-from resilience.store._bounded import Bounded
+from resilience.store._time_limiter import TimeLimiter
 
 _BETWEEN_ATTEMPTS: Final = 0.05
 _SERVER_ERROR: Final = 500
 _THROTTLED: Final = frozenset(
     {
+        "BandwidthLimitExceeded",
         "LimitExceededException",
+        "PriorRequestNotComplete",
         "ProvisionedThroughputExceededException",
         "RequestLimitExceeded",
+        "RequestThrottled",
+        "RequestThrottledException",
         "SlowDown",
         "ThrottledException",
         "Throttling",
@@ -34,6 +38,9 @@ _METHODS: Final = {
     "UpdateItem": "update_item",
     "DeleteItem": "delete_item",
 }
+_MEMBERS: Final = {"query": "Items", "update_item": "Attributes"}
+"""What an answer must have. botocore takes a body that it cannot read for an empty one."""
+_TOO_MANY_REQUESTS: Final = 429
 _KEYS: Final = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 
 
@@ -84,12 +91,12 @@ class Connection:
     ) -> None:
         self._settings, self._attempts = settings, attempts
         self._timeouts = (connect_timeout, read_timeout)
-        self._bounded = Bounded("resilience-dynamodb", deadline)
+        self._time_limiter = TimeLimiter("resilience-dynamodb", deadline)
         self.after_fork()
-        renew_in_child(self)
+        register_after_fork(self)
 
     def after_fork(self) -> None:
-        """See Renewable: sockets, and the sequence of the signer's random numbers, are the parent's."""
+        """See ForkAware: sockets, and the sequence of the signer's random numbers, are the parent's."""
         self._lock = threading.Lock()
         self._client: Any = None
         self._keys: tuple[str | None, ...] = ()
@@ -121,13 +128,14 @@ class Connection:
 
     def _within_deadline(self, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         try:
-            return self._bounded.run(work)
+            return self._time_limiter.run(work)
         except TimeoutError as error:
             if self._client is None:
                 raise NotReadyError("the client is not made yet; see prepare()") from error
             raise UnreachableError(str(error)) from error
 
     def _send(self, method: str, request: dict[str, Any]) -> dict[str, Any]:
+        self._ready_client()  # what keeps it from being made keeps it from that a moment later as well
         for attempt in range(1, self._attempts + 1):
             try:
                 return self._try(method, request)
@@ -145,7 +153,9 @@ class Connection:
             answer: dict[str, Any] = getattr(client, method)(**request)
             kind = answer["ResponseMetadata"]["HTTPHeaders"].get("content-type", "")
             if not kind.startswith("application/x-amz-json"):
-                raise UnreachableError(f"not DynamoDB's: an answer of type {kind!r}")  # botocore takes it for empty
+                raise UnreachableError(f"not DynamoDB's: an answer of type {kind!r}")
+            if (member := _MEMBERS.get(method)) and member not in answer:
+                raise UnreachableError(f"not DynamoDB's: an answer without {member}")
         except client.exceptions.ClientError as error:
             raise _meaning(error.response) from error
         except StoreError:
@@ -180,10 +190,16 @@ class Connection:
                 max_pool_connections=50,
                 tcp_keepalive=True,
             )
-            return boto3.session.Session().client("dynamodb", config=config, **self._settings)
+            return boto3.session.Session().client("dynamodb", config=config, **self._with_region())
         except Exception as error:
             # No region, a profile that is not there, an endpoint that is none, no boto3.
             raise UnreachableError(f"no client: {type(error).__name__}: {error}") from error
+
+    def _with_region(self) -> dict[str, Any]:
+        """The settings, with AWS_REGION, which botocore does not read, where nothing says more."""
+        if self._settings["region_name"] is not None or os.environ.get("AWS_DEFAULT_REGION"):
+            return self._settings
+        return self._settings | {"region_name": os.environ.get("AWS_REGION") or None}
 
 
 class _PassingError(RefusedError):
@@ -194,7 +210,7 @@ def _meaning(response: dict[str, Any]) -> StoreError:
     """What an answer that is an error comes to."""
     code = str(response.get("Error", {}).get("Code", ""))
     status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", _SERVER_ERROR)
-    if code in _THROTTLED:
+    if code in _THROTTLED or status == _TOO_MANY_REQUESTS:
         return ThrottledError(code)
     if status >= _SERVER_ERROR:
         return _PassingError(code)

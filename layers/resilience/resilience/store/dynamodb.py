@@ -14,11 +14,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from cachetools import LRUCache
-
 from resilience import _validation, events
 from resilience._clock import SYSTEM, Clock
-from resilience._fork import renew_in_child
+from resilience._fork import register_after_fork
 from resilience.errors import StoreError
 from resilience.store._connection import Connection, NotReadyError, RefusedError, ThrottledError, UnreachableError
 from resilience.store._values import dump, dump_item, load_item
@@ -31,9 +29,12 @@ _ANSWERED = frozenset(
         "ValidationException",
         "ItemCollectionSizeLimitExceededException",
         "AccessDeniedException",
+        "ReplicatedWriteConflictException",
+        "TransactionConflictException",
     }
 )
 _NOT_READY_SECONDS = 0.2
+_MOST_THROTTLED = 1_000
 _LOST_RACE = "ConditionalCheckFailedException"
 
 
@@ -42,7 +43,7 @@ class DynamoStore:
 
     Args:
         table: The table's name; its keys are `pk` and `sk` (strings), its TTL attribute `ttl`.
-        region: None takes what boto3 finds: AWS_REGION, AWS_DEFAULT_REGION or the profile's.
+        region: None takes AWS_DEFAULT_REGION, AWS_REGION or the profile's.
         endpoint_url: None takes what boto3 finds: AWS_ENDPOINT_URL_DYNAMODB, the profile's, or the region's endpoint.
         connect_timeout: Seconds, default 0.3.
         read_timeout: Seconds for each read, default 0.4.
@@ -77,7 +78,7 @@ class DynamoStore:
         self._throttle = _validation.number("throttle_seconds", throttle_seconds)
         self._clock = clock
         self._down_until = 0.0
-        self._throttled: LRUCache[str, float] = LRUCache(1_000)
+        self._throttled: dict[str, float] = {}
         self._writers = _Writers()
         self._connection = Connection(
             {"region_name": region, "endpoint_url": endpoint_url},
@@ -231,8 +232,7 @@ class DynamoStore:
         try:
             return self._connection.send(operation, {"TableName": self.table, **request})
         except ThrottledError as error:
-            if self._throttle:
-                self._throttled[pk] = self._clock.steady() + self._throttle
+            self._leave_alone(pk)
             raise StoreThrottledError(f"{operation} on {self.table!r}: {error}") from error
         except RefusedError as error:
             if error.code == _LOST_RACE:
@@ -247,6 +247,12 @@ class DynamoStore:
             self._rest()
             raise StoreError(f"{operation} on {self.table!r}: {error}") from error
 
+    def _leave_alone(self, pk: str) -> None:
+        if self._throttle:
+            if len(self._throttled) >= _MOST_THROTTLED:
+                self._throttled.clear()  # at worst they are asked once more
+            self._throttled[pk] = self._clock.steady() + self._throttle
+
     def _rest(self) -> None:
         self._down_until = self._clock.steady() + self._cooloff if self._cooloff else 0.0
 
@@ -256,10 +262,10 @@ class _Writers:
 
     def __init__(self) -> None:
         self.after_fork()
-        renew_in_child(self)
+        register_after_fork(self)
 
     def after_fork(self) -> None:
-        """See Renewable: the parent's are its own."""
+        """See ForkAware: the parent's are its own."""
         self._process = os.urandom(4).hex()
         self._free: list[str] = []  # append and pop are atomic
         self._numbers = itertools.count()

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Mapping
 
 from resilience._clock import SYSTEM, Clock
-from resilience._fork import renew_in_child
+from resilience._fork import register_after_fork
 from resilience.store.protocol import Item, Value
 
 
@@ -23,12 +23,12 @@ class MemoryStore:
     def __init__(self, *, clock: Clock = SYSTEM) -> None:
         self._clock = clock
         self.after_fork()
-        renew_in_child(self)
+        register_after_fork(self)
         self._items: dict[str, dict[str, Item]] = {}
         self._writes = 0
 
     def after_fork(self) -> None:
-        """See Renewable."""
+        """See ForkAware."""
         self._lock = threading.Lock()
 
     def get(self, pk: str, sk: str) -> Item | None:

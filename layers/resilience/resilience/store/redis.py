@@ -16,9 +16,9 @@ from typing import Any, Final, TypeVar
 
 from resilience import _validation, events
 from resilience._clock import SYSTEM, Clock
-from resilience._fork import renew_in_child
+from resilience._fork import register_after_fork
 from resilience.errors import StoreError
-from resilience.store._bounded import Bounded
+from resilience.store._time_limiter import TimeLimiter
 from resilience.store._values import RESERVED
 from resilience.store.protocol import Item, Value
 
@@ -109,14 +109,14 @@ class RedisStore:
             "socket_connect_timeout": _validation.seconds("connect_timeout", connect_timeout),
             "socket_timeout": _validation.seconds("read_timeout", read_timeout),
         }
-        self._bounded = Bounded("resilience-redis", _validation.seconds("deadline", deadline))
+        self._time_limiter = TimeLimiter("resilience-redis", _validation.seconds("deadline", deadline))
         self._cooloff = _validation.number("cooloff_seconds", cooloff_seconds)
         self._clock = clock
         self.after_fork()
-        renew_in_child(self)
+        register_after_fork(self)
 
     def after_fork(self) -> None:
-        """See Renewable: sockets are the parent's."""
+        """See ForkAware: sockets are the parent's."""
         self._client: Any = None
         self._down_until = 0.0
 
@@ -196,7 +196,7 @@ class RedisStore:
             raise StoreError(f"{operation}: the server did not answer a moment ago")
         events.emit(events.STORE_REQUEST, "redis", operation=operation)
         try:
-            return self._bounded.run(lambda: work(self._connected()))
+            return self._time_limiter.run(lambda: work(self._connected()))
         except Exception as error:
             self._down_until = self._clock.steady() + self._cooloff if self._cooloff else 0.0
             raise StoreError(f"{operation}: {type(error).__name__}: {error}") from error

@@ -1,4 +1,4 @@
-"""Errors leave in one shape, whoever raised them; the text of what we did not expect stays in the log."""
+"""Returns all errors in one format, whoever raised them; details of unexpected errors are only logged."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ from studysync.web.response_size import check_answer
 
 
 def to_api_error(error: Exception) -> ApiError:
-    """Return what the client is told about `error`."""
+    """Return the client's error for `error`."""
     if isinstance(error, ApiError):
         return error
     if isinstance(error, RequestValidationError):
         found = error.errors()
-        unreadable = found[0]["type"] == "json_invalid"  # comes alone
+        unreadable = found[0]["type"] == "json_invalid"  # never together with others
         return ApiError(INVALID_JSON, _HTTP_MESSAGES[400]) if unreadable else invalid_request(found, len(found))
     if isinstance(error, HTTPException):
         kind = HTTP_ERRORS.get(error.status_code, ErrorKind(error.status_code, "HTTP_ERROR"))
@@ -52,17 +52,17 @@ def to_api_error(error: Exception) -> ApiError:
 
 
 _HTTP_MESSAGES = {
-    400: "The body could not be read.",
-    404: "There is nothing at this path.",
-    405: "This path does not know this method.",
+    400: "The request body could not be read.",
+    404: "This path does not exist.",
+    405: "Method not allowed.",
 }
 
 
 def error_response(error: ApiError, path: str) -> Response:
-    """Return the answer that tells the client about `error`."""
+    """Return the response for `error`."""
     context = request_context()
     body = problem(error, instance=path, request_id=context.request_id if context else "")
-    # Half a character, which a name made up by a client may hold, is escaped as JSON has it.
+    # A lone surrogate, as a field name from a client may contain, is escaped as in JSON.
     written = json.dumps(body, ensure_ascii=False, separators=(",", ":"), default=str)
     return Response(
         written.encode("utf-8", "backslashreplace"),
@@ -81,7 +81,7 @@ async def _respond(request: Request, error: Exception) -> Response:
 
 
 def _methods_of_path(request: Request) -> set[str]:
-    # Starlette names the methods of the first route alone, and a path may have one route a method.
+    # Starlette lists only the first route's methods, and a path may have one route per method.
     fitting = (route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE)
     methods = {method for route in fitting for method in getattr(route, "methods", None) or ()}
     return methods | ({"HEAD"} if "GET" in methods else set())
@@ -91,17 +91,17 @@ Handler = Callable[[Request, Exception], Awaitable[Response]]
 
 
 def install_handlers(app: FastAPI) -> None:
-    """Answer what routes raise on purpose; what they do not is the middleware's."""
+    """Handle exceptions that routes raise on purpose; the middleware handles all others."""
     for kind in (ApiError, RequestValidationError, HTTPException):
         app.add_exception_handler(kind, _respond)
 
 
 class ErrorHandlerMiddleware:
-    """Turns every exception into an answer of the contract.
+    """Turns every exception into an error of the contract.
 
     Args:
-        app: the ASGI application inside.
-        include_traceback: show the traceback in ``details`` of a 500; for a developer's machine only.
+        app: the inner ASGI application.
+        include_traceback: include the traceback in the ``details`` of a 500; for development only.
     """
 
     def __init__(self, app: ASGIApp, *, include_traceback: bool = False) -> None:
@@ -117,7 +117,7 @@ class ErrorHandlerMiddleware:
         head: Message | None = None
 
         async def send_checked(message: Message) -> None:
-            """Send an answer once it is known that it is not too large; until then it may become another."""
+            """Hold the response's start back until its size is checked, so that it can still become an error."""
             nonlocal begun, head
             if message["type"] == "http.response.start":
                 head = message
@@ -136,7 +136,7 @@ class ErrorHandlerMiddleware:
             if answer.kind is INTERNAL_ERROR and not isinstance(error, ApiError):
                 app_logger.exception("unhandled error", kind="error", error_type=type(error).__name__)
             elif isinstance(error, ResilienceError):
-                app_logger.warning("refused to protect something", kind="error", error_type=type(error).__name__)
+                app_logger.warning("rejected by a resilience policy", kind="error", error_type=type(error).__name__)
             if begun:
                 raise
             if self.include_traceback and answer.kind is INTERNAL_ERROR:

@@ -1,6 +1,6 @@
-"""How often somebody may call: a user by their account, anybody else by the address that API Gateway saw.
+"""Rate limits: a user is counted by account, anyone else by the address that API Gateway saw.
 
-All who share an address may, together, call so many times as often a minute as one of them.
+Everyone behind one address also shares a limit, a multiple of a single caller's per minute.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ from studysync.errors import RATE_LIMIT_EXCEEDED, ApiError
 from studysync.web.middleware.error_handler import error_response
 from studysync.web.rate_limits import Allowance, count, network_of
 
-# Load balancers and alarms ask these all the time, from one address.
+# Load balancers and alarms call these all the time, from one address.
 UNLIMITED_PREFIX = "/health"
 
 
 class RateLimitMiddleware:
-    """Refuses calls over the limit (429) and tells every answer how much is left; in whatever order it is added.
+    """Rejects calls over the limit (429), and adds what is left to every response. It can be added in any order.
 
-    Failure policy: while DynamoDB is down calls are let through uncounted.
+    Failure policy: while DynamoDB is down, calls are not counted or limited.
 
     Args:
-        app: the ASGI application inside.
-        requests_per_minute: calls a minute and caller.
-        requests_per_hour: calls an hour and caller.
-        address_factor: so many times as often a minute may those who call from one address, together.
+        app: the inner ASGI application.
+        requests_per_minute: calls per minute and caller.
+        requests_per_hour: calls per hour and caller.
+        address_factor: everyone behind one address may make this many times the calls per minute.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class RateLimitMiddleware:
     ) -> None:
         self.app = app
         self.limiter = RateLimiter(per_minute=requests_per_minute, per_hour=requests_per_hour, name="api")
-        # Of a minute alone: a second window would cost a busy address another request to the table for each 20 calls.
+        # Per minute only: a second window would cost a busy address another request to the table for every 20 calls.
         self._of_address = (Limit("address-minute", requests_per_minute * address_factor, 60),)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -48,7 +48,7 @@ class RateLimitMiddleware:
         if scope["type"] != "http" or scope["path"].startswith(UNLIMITED_PREFIX):
             await self.app(scope, receive, send)
             return
-        begin()  # after a pause the fleet's circuits are read beside the limiter's own call
+        begin()  # after a pause, the fleet's circuits are read in parallel to the limiter's own call
         decision = await count(*await self._allowances(scope))
         fields = decision.headers()
         if not decision.allowed:
@@ -61,7 +61,7 @@ class RateLimitMiddleware:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 for name, value in fields.items():
-                    headers.setdefault(name, value)  # a refusal by another limit tells of that one
+                    headers.setdefault(name, value)  # a 429 of another limit describes that one
             await send(message)
 
         await self.app(scope, receive, send_with_fields)

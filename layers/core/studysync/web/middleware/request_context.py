@@ -1,6 +1,7 @@
-"""The outermost layer: the request's id, its deadline, the headers of every answer, and one log line.
+"""The outermost middleware: the request's id, its deadline, the headers of every response, and one log line.
 
-A trailing slash means nothing here: `/health/` is `/health`. HEAD is GET whose body stays here.
+A trailing slash is ignored: `/health/` is `/health`. So is an empty query parameter: `?cursor=` is none. HEAD is a GET
+without the response body.
 """
 
 from __future__ import annotations
@@ -8,14 +9,14 @@ from __future__ import annotations
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from resilience import Served, clear_deadline, performance_monitor, set_deadline, track_served
+from resilience import Degradation, clear_deadline, performance_monitor, set_deadline, track_degradation
 from studysync.context import RequestContext, begin_request, route_template
 from studysync.telemetry.logging import app_logger
 from studysync.telemetry.metrics import count_request
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
-# Kept back from the invocation's time for saying that it was not enough.
+# Reserved from the invocation's time for reporting that it was not enough.
 ANSWER_SECONDS = 0.3
 
 SECURITY_HEADERS = {
@@ -26,12 +27,12 @@ SECURITY_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     "Cache-Control": "no-store",
 }
-"""Set unless the route set its own (a page needs another policy than JSON does)."""
+"""Set unless the route set its own (a page needs another policy than JSON)."""
 _SECURITY_FIELDS = [(name.lower().encode(), value.encode()) for name, value in SECURITY_HEADERS.items()]
 
 
 class RequestContextMiddleware:
-    """Gives the request its id and every answer its headers, and logs the request when it is done."""
+    """Adds the request's id and the headers of every response, and logs the request when it is done."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -43,15 +44,18 @@ class RequestContextMiddleware:
             return
         path = scope["path"]
         if path.endswith("/") and path != "/":
-            scope = {**scope, "path": path[:-1]}  # the same resource: not every route twice
+            scope = {**scope, "path": path[:-1]}  # the same resource, without registering every route twice
+        if scope["query_string"]:
+            scope = {**scope, "query_string": _without_empty(scope["query_string"])}
         headers, head = Headers(scope=scope), scope["method"] == "HEAD"
         context = begin_request(scope, headers.get("x-request-id"), headers.get("traceparent"))
+        context.user_agent = headers.get("user-agent")
         if head:
             scope = {**scope, "method": "GET"}
         app_logger.sample()
         status = 500
 
-        with track_served() as served:
+        with track_degradation() as served:
 
             async def send_with_headers(message: Message) -> None:
                 nonlocal status
@@ -67,7 +71,12 @@ class RequestContextMiddleware:
                 await self.app(scope, receive, send_with_headers)
             finally:
                 clear_deadline(deadline)
-                _note(context, route_template(scope), status)
+                _log_and_count(context, route_template(scope), status)
+
+
+def _without_empty(query: bytes) -> bytes:
+    # Clients that always name their parameters leave them empty.
+    return b"&".join(pair for pair in query.split(b"&") if pair.partition(b"=")[2])
 
 
 def _seconds_left(scope: Scope) -> float:
@@ -78,21 +87,21 @@ def _seconds_left(scope: Scope) -> float:
     return max(0.1, milliseconds / 1000 - ANSWER_SECONDS)
 
 
-def _add_headers(headers: MutableHeaders, context: RequestContext, served: Served) -> None:
+def _add_headers(headers: MutableHeaders, context: RequestContext, served: Degradation) -> None:
     headers["X-Request-Id"] = context.request_id
     present = {name for name, _ in headers.raw}
     headers.raw.extend(field for field in _SECURITY_FIELDS if field[0] not in present)
-    if served.degraded:
-        headers["X-Degraded"] = ", ".join(served.degraded)
+    if served.fallbacks:
+        headers["X-Degraded"] = ", ".join(served.fallbacks)
     if served.stale:
         headers["Age"] = str(int(served.age or 0))
         headers["X-Cache"] = "stale"
 
 
-def _note(context: RequestContext, route: str, status: int) -> None:
+def _log_and_count(context: RequestContext, route: str, status: int) -> None:
     duration, error = context.duration_seconds, status >= 500  # noqa: PLR2004
-    # A client may make methods up: figures have a place for so many names only, and a log for no texts of theirs.
+    # A client may invent methods: the number of metrics is limited, and logs contain no text from clients.
     method = context.method if context.method in _METHODS else "OTHER"
-    performance_monitor.record(f"{method} {route}", duration, error=error)
+    performance_monitor.record(f"{method} {route}", duration, error=error, detail=context.request_id)
     count_request(route, duration, error=error)
     app_logger.log_request(method=method, path=route, status_code=status, duration=duration)

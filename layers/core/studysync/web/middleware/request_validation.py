@@ -1,4 +1,4 @@
-"""What can be said of a request before a route sees it: how large its body is, and of what type."""
+"""Checks before a route sees the request: the size and the content type of its body."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ _MAX_DIGITS = 18
 
 
 class RequestValidationMiddleware:
-    """Refuses bodies that are too large (413) or not JSON (415), and paths spelled otherwise (404); added in any order.
+    """Rejects bodies that are too large (413) or not JSON (415), and misspelled paths (404); added in any order.
 
     Args:
-        app: the ASGI application inside.
-        max_request_size: bytes that a body may have.
+        app: the inner ASGI application.
+        max_request_size: maximum size of a body in bytes.
     """
 
     def __init__(self, app: ASGIApp, *, max_request_size: int = 10 * 1024 * 1024) -> None:
@@ -33,8 +33,9 @@ class RequestValidationMiddleware:
             return
         try:
             if scope["path"][-1:] == "\n":
-                # To Starlette's patterns a line break at the end is the end: a path would have a second spelling.
-                raise ApiError(NOT_FOUND, "There is nothing at this path.")
+                # In Starlette's patterns, a trailing line break still matches the end, so a path would have two
+                # spellings.
+                raise ApiError(NOT_FOUND, "This path does not exist.")
             body = await self._checked(Headers(scope=scope), receive)
         except ApiError as refused:
             await error_response(refused, scope["path"])(scope, receive, send)
@@ -52,13 +53,13 @@ class RequestValidationMiddleware:
 
     async def _checked(self, headers: Headers, receive: Receive) -> bytes:
         length = headers.get("content-length", "")
-        # Python refuses to read a number of thousands of digits.
+        # Python refuses to parse a number with thousands of digits.
         if length.isdecimal() and (len(length) > _MAX_DIGITS or int(length) > self.max_request_size):
             raise self._too_large()
-        # Behind API Gateway the whole body is there already; elsewhere it is at most one byte over before we stop.
+        # Behind API Gateway the whole body has arrived already; elsewhere we stop within one byte of the limit.
         body = await self._read(receive)
         if body and not _is_json(headers.get("content-type", "")):
-            raise ApiError(UNSUPPORTED_MEDIA_TYPE, "The body must be application/json.")
+            raise ApiError(UNSUPPORTED_MEDIA_TYPE, "The Content-Type must be application/json.")
         return body
 
     async def _read(self, receive: Receive) -> bytes:
@@ -72,7 +73,8 @@ class RequestValidationMiddleware:
                 return bytes(chunks)
 
     def _too_large(self) -> ApiError:
-        return ApiError(REQUEST_TOO_LARGE, "The body is too large.", {"max_request_bytes": self.max_request_size})
+        details = {"max_request_bytes": self.max_request_size}
+        return ApiError(REQUEST_TOO_LARGE, "The request body is too large.", details)
 
 
 def _is_json(content_type: str) -> bool:

@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeVar, BinaryIO, TextIO, TYPE_CHECKING, Generator
+
+from attrs import define as _attrs_define
+from attrs import field as _attrs_field
+
+from ..types import UNSET, Unset
+
+from ..models.alarm_state import AlarmState
+from typing import cast
+import datetime
+
+
+
+
+
+
+T = TypeVar("T", bound="Alarm")
+
+
+
+@_attrs_define
+class Alarm:
+    """ An alarm of the stack.
+
+     """
+
+    name: str
+    state: AlarmState
+    since: datetime.datetime
+    description: str
+    additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
+
+
+
+
+
+    def to_dict(self) -> dict[str, Any]:
+        name = self.name
+
+        state = self.state.value
+
+        since = self.since.isoformat()
+
+        description = self.description
+
+
+        field_dict: dict[str, Any] = {}
+        field_dict.update(self.additional_properties)
+        field_dict.update({
+            "name": name,
+            "state": state,
+            "since": since,
+            "description": description,
+        })
+
+        return field_dict
+
+
+
+    @classmethod
+    def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
+        d = dict(src_dict)
+        name = d.pop("name")
+
+        state = AlarmState(d.pop("state"))
+
+
+
+
+        since = datetime.datetime.fromisoformat(d.pop("since"))
+
+
+
+
+        description = d.pop("description")
+
+        alarm = cls(
+            name=name,
+            state=state,
+            since=since,
+            description=description,
+        )
+
+
+        alarm.additional_properties = d
+        return alarm
+
+    @property
+    def additional_keys(self) -> list[str]:
+        return list(self.additional_properties.keys())
+
+    def __getitem__(self, key: str) -> Any:
+        return self.additional_properties[key]
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        self.additional_properties[key] = value
+
+    def __delitem__(self, key: str) -> None:
+        del self.additional_properties[key]
+
+    def __contains__(self, key: str) -> bool:
+        return key in self.additional_properties

@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeVar, BinaryIO, TextIO, TYPE_CHECKING, Generator
+
+from attrs import define as _attrs_define
+from attrs import field as _attrs_field
+
+from ..types import UNSET, Unset
+
+
+
+
+
+
+
+T = TypeVar("T", bound="AvailableBadge")
+
+
+
+@_attrs_define
+class AvailableBadge:
+    """ A badge that the user has not earned yet.
+
+     """
+
+    key: str
+    name: str
+    description: str
+    metric: str
+    threshold: int
+    progress: float
+    additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
+
+
+
+
+
+    def to_dict(self) -> dict[str, Any]:
+        key = self.key
+
+        name = self.name
+
+        description = self.description
+
+        metric = self.metric
+
+        threshold = self.threshold
+
+        progress = self.progress
+
+
+        field_dict: dict[str, Any] = {}
+        field_dict.update(self.additional_properties)
+        field_dict.update({
+            "key": key,
+            "name": name,
+            "description": description,
+            "metric": metric,
+            "threshold": threshold,
+            "progress": progress,
+        })
+
+        return field_dict
+
+
+
+    @classmethod
+    def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
+        d = dict(src_dict)
+        key = d.pop("key")
+
+        name = d.pop("name")
+
+        description = d.pop("description")
+
+        metric = d.pop("metric")
+
+        threshold = d.pop("threshold")
+
+        progress = d.pop("progress")
+
+        available_badge = cls(
+            key=key,
+            name=name,
+            description=description,
+            metric=metric,
+            threshold=threshold,
+            progress=progress,
+        )
+
+
+        available_badge.additional_properties = d
+        return available_badge
+
+    @property
+    def additional_keys(self) -> list[str]:
+        return list(self.additional_properties.keys())
+
+    def __getitem__(self, key: str) -> Any:
+        return self.additional_properties[key]
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        self.additional_properties[key] = value
+
+    def __delitem__(self, key: str) -> None:
+        del self.additional_properties[key]
+
+    def __contains__(self, key: str) -> bool:
+        return key in self.additional_properties

@@ -1,0 +1,7 @@
+from enum import StrEnum
+
+class BadgeChangeKind(StrEnum):
+    BADGE = "badge"
+
+    def __str__(self) -> str:
+        return str(self.value)

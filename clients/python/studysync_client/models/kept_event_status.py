@@ -1,0 +1,8 @@
+from enum import StrEnum
+
+class KeptEventStatus(StrEnum):
+    APPLIED = "applied"
+    REJECTED = "rejected"
+
+    def __str__(self) -> str:
+        return str(self.value)

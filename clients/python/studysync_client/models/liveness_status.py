@@ -1,0 +1,7 @@
+from enum import StrEnum
+
+class LivenessStatus(StrEnum):
+    ALIVE = "alive"
+
+    def __str__(self) -> str:
+        return str(self.value)

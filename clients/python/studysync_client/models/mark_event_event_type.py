@@ -1,0 +1,12 @@
+from enum import StrEnum
+
+class MarkEventEventType(StrEnum):
+    ABANDON = "abandon"
+    BREAK_END = "break_end"
+    BREAK_START = "break_start"
+    FOCUS_END = "focus_end"
+    FOCUS_START = "focus_start"
+    HEARTBEAT = "heartbeat"
+
+    def __str__(self) -> str:
+        return str(self.value)

@@ -1,0 +1,7 @@
+from enum import StrEnum
+
+class MembershipChangeKind(StrEnum):
+    MEMBERSHIP = "membership"
+
+    def __str__(self) -> str:
+        return str(self.value)

@@ -1,0 +1,9 @@
+from enum import StrEnum
+
+class OwnSpaceRoleType0(StrEnum):
+    MEMBER = "member"
+    MODERATOR = "moderator"
+    OWNER = "owner"
+
+    def __str__(self) -> str:
+        return str(self.value)

@@ -1,0 +1,60 @@
+"""The state of the stack's alarms, as CloudWatch tells it.
+
+Failure policy: CloudWatch is asked at most twice a minute, for two seconds; without an answer the page says so, and
+everything else stands.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from typing import Any
+
+from studysync.telemetry.logging import app_logger
+
+_KEEP_SECONDS = 30.0
+_ORDER = ("ALARM", "INSUFFICIENT_DATA", "OK")
+_kept: dict[str, Any] = {"until": 0.0}
+
+
+async def alarms() -> dict[str, Any]:
+    """Return whether CloudWatch could be asked, and every alarm, those that are raised first."""
+    prefix = stack_prefix()
+    if prefix is None:
+        return {"available": False, "alarms": []}
+    if not 0 < _kept["until"] - time.monotonic() <= _KEEP_SECONDS:
+        try:
+            found = await asyncio.to_thread(_describe, prefix)
+        except Exception as error:  # noqa: BLE001 - botocore's errors have no common one that a refused call shares
+            app_logger.warning("CloudWatch cannot be asked", kind="operations", error_type=type(error).__name__)
+            return {"available": False, "alarms": []}
+        _kept.update(until=time.monotonic() + _KEEP_SECONDS, found=found)
+    return {"available": True, "alarms": _kept["found"]}
+
+
+def stack_prefix() -> str | None:
+    """Return how the names of the stack's alarms begin; ``None``: nobody deployed it."""
+    stack = os.environ.get("STACK_NAME")
+    return f"{stack}-" if stack and "AWS_SAM_LOCAL" not in os.environ else None
+
+
+def _describe(prefix: str) -> list[dict[str, Any]]:
+    import boto3
+    from botocore.config import Config
+
+    config = Config(connect_timeout=1, read_timeout=2, retries={"total_max_attempts": 1})
+    pages = boto3.client("cloudwatch", config=config).get_paginator("describe_alarms")
+    kinds = ["MetricAlarm", "CompositeAlarm"]
+    found = [
+        {
+            "name": alarm["AlarmName"].removeprefix(prefix),
+            "state": alarm["StateValue"],
+            "since": alarm["StateUpdatedTimestamp"],
+            "description": alarm.get("AlarmDescription", ""),
+        }
+        for page in pages.paginate(AlarmNamePrefix=prefix, AlarmTypes=kinds)
+        for kind in kinds
+        for alarm in page.get(f"{kind}s", [])
+    ]
+    return sorted(found, key=lambda alarm: (_ORDER.index(alarm["state"]), alarm["name"]))

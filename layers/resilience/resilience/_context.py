@@ -1,0 +1,45 @@
+"""Values that follow a request through its tasks: how a block sets one, and says so when nobody could see it."""
+
+from __future__ import annotations
+
+import asyncio
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def in_event_loop() -> bool:
+    """Whether the caller runs inside an event loop, where nothing may block."""
+    return asyncio._get_running_loop() is not None  # noqa: SLF001 - the public way raises, at ten times the price
+
+
+@contextmanager
+def scoped(variable: ContextVar[T], value: T, name: str) -> Iterator[None]:
+    """Set a context variable for a block.
+
+    A framework may enter and leave a block in different contexts. An async generator was seen by its task all the same;
+    a plain one that was run in threads was not, each step having a copy of the context, and a RuntimeWarning says so.
+
+    Args:
+        variable: What is set.
+        value: To what.
+        name: The public function that does it, for the warning.
+    """
+    token, was_async = variable.set(value), in_event_loop()
+    try:
+        yield
+    finally:
+        try:
+            variable.reset(token)
+        except ValueError:
+            if not was_async:
+                warnings.warn(
+                    f"{name} was left in another context than it was entered in, and what ran between could not see "
+                    "it; a FastAPI dependency that uses it must be `async def`",
+                    RuntimeWarning,
+                    stacklevel=4,
+                )

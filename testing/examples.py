@@ -1,0 +1,39 @@
+"""Examples in Markdown, so that what a reader copies is what the tests run."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import resilience
+
+DOCS = Path(__file__).parents[1] / "docs"
+
+
+def examples(name: str) -> list[Any]:
+    """Return the Python blocks of a page in docs/, as parameters named by the section that they stand in."""
+    sections = (DOCS / name).read_text(encoding="utf-8").split("\n## ")[1:]
+    return [
+        pytest.param(compile(code, name, "exec"), id=section.partition("\n")[0])
+        for section in sections
+        for code in re.findall(r"```python\n(.*?)```", section, re.DOTALL)
+    ]
+
+
+def run(code: Any) -> None:
+    """Run an example as a program of its own: nothing cached, measured, registered or checked before."""
+    resilience.cache_manager.clear()
+    resilience.cache_manager.counters = type(resilience.cache_manager.counters)()
+    resilience.performance_monitor.reset()
+    for key in resilience.fallback_handler.registered():
+        resilience.fallback_handler.unregister_fallback(key)
+    checks = dict(resilience.health_checker._checks)
+    resilience.health_checker._checks.clear()
+    try:
+        exec(code, {"__name__": "example"})
+    finally:
+        resilience.health_checker._checks.clear()
+        resilience.health_checker._checks.update(checks)

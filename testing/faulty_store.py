@@ -1,0 +1,109 @@
+"""Stores that misbehave on order, and a count of what reaches DynamoDB."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from resilience import Store, StoreError
+from resilience.store import Item, Value
+
+
+class FaultyStore:
+    """One environment's view of a shared store, with the faults that networks and replicas have.
+
+    `down` refuses everything; `lose_writes` refuses before writing; `lose_answers` writes and then loses the answer;
+    `stale` answers queries from an older moment, as an eventually consistent read may; `on_answer` is called once, when
+    the store has done its part of the next request and its answer has not been seen.
+    """
+
+    blocking = False
+
+    def __init__(self, inner: Store) -> None:
+        self.inner = inner
+        self.down = self.lose_writes = self.lose_answers = False
+        self.stale: dict[tuple[str, str], list[Item]] | None = None
+        self.on_answer: Callable[[], object] | None = None
+        self.writes = self.reads = 0
+
+    def calm(self) -> None:
+        """End all faults."""
+        self.down = self.lose_writes = self.lose_answers = False
+        self.stale = self.on_answer = None
+
+    def get(self, pk: str, sk: str) -> Item | None:
+        self._check()
+        self.reads += 1
+        item = self.inner.get(pk, sk)
+        self._pass()
+        return item
+
+    def query(self, pk: str, *, sk_prefix: str = "", limit: int | None = None) -> list[Item]:
+        self._check()
+        self.reads += 1
+        if self.stale is not None and (pk, sk_prefix) in self.stale:
+            return self.stale[pk, sk_prefix]
+        return self.inner.query(pk, sk_prefix=sk_prefix, limit=limit)
+
+    def remember(self, pk: str) -> None:
+        """Take the picture that `stale` reads will show."""
+        self.stale = {(pk, ""): self.inner.query(pk)}
+
+    def put(self, pk: str, sk: str, attributes: Mapping[str, Value], *, ttl: int | None = None) -> None:
+        self._write()
+        self.inner.put(pk, sk, attributes, ttl=ttl)
+        self._answer()
+
+    def put_if(
+        self,
+        pk: str,
+        sk: str,
+        attributes: Mapping[str, Value],
+        *,
+        expected_version: int | None,
+        ttl: int | None = None,
+        first_version: int = 1,
+    ) -> bool:
+        self._write()
+        done = self.inner.put_if(
+            pk, sk, attributes, expected_version=expected_version, ttl=ttl, first_version=first_version
+        )
+        self._answer()
+        return done
+
+    def add(
+        self,
+        pk: str,
+        sk: str,
+        deltas: Mapping[str, int],
+        *,
+        ttl: int | None = None,
+        request_id: tuple[str, str] | None = None,
+    ) -> dict[str, int]:
+        self._write()
+        values = self.inner.add(pk, sk, deltas, ttl=ttl, request_id=request_id)
+        self._answer()
+        return values
+
+    def delete(self, pk: str, sk: str) -> None:
+        self._write()
+        self.inner.delete(pk, sk)
+
+    def _check(self) -> None:
+        if self.down:
+            raise StoreError("down")
+
+    def _write(self) -> None:
+        self._check()
+        if self.lose_writes:
+            raise StoreError("lost on the way there")
+        self.writes += 1
+
+    def _pass(self) -> None:
+        pausing, self.on_answer = self.on_answer, None
+        if pausing is not None:
+            pausing()
+
+    def _answer(self) -> None:
+        self._pass()
+        if self.lose_answers:
+            raise StoreError("lost on the way back")

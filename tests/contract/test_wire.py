@@ -1,0 +1,188 @@
+"""What holds for every call on its way: compression, entity tags, empty parameters, and how values are spelled."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+import uuid
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from testing.client import Api, Student, assert_problem
+from testing.handlers import handlers
+from testing.offline import codes, event, send
+
+EVENTS = Path(__file__).parents[1] / "support" / "aws_events"
+TAGGED = [
+    "/api/users/me",
+    "/api/users/{me}",
+    "/api/gamification/badges",
+    "/api/gamification/badges/me",
+    "/api/gamification/leaderboard/weekly",
+    "/api/sync/changes",
+    "/api/openapi.json",
+    "/api/docs",
+]
+
+
+@pytest.mark.parametrize("path", TAGGED)
+def test_who_has_it_already_gets_no_body(student: Student, path: str) -> None:
+    """The tag of an answer, among others, weak or starred, gets a 304; another one gets the answer."""
+    path = path.replace("{me}", student.user_id)
+    first = student.get(path)
+    tag = first.headers["etag"]
+    assert "no-store" not in first.headers["cache-control"]
+    for known in (tag, tag.removeprefix("W/"), f'"other", {tag}', "*"):
+        again = student.get(path, headers={"If-None-Match": known})
+        assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag), known
+        for name in ("cache-control", "content-security-policy", "vary"):  # a cache takes them over
+            assert again.headers.get(name) == first.headers.get(name)
+    for other in ('"other"', "", "W/", tag[:-2]):
+        assert student.get(path, headers={"If-None-Match": other}).status_code == 200
+
+
+def test_a_change_changes_the_tag(student: Student) -> None:
+    """What was true is no longer taken for what is; and an error is never a 304."""
+    tag = student.get("/api/users/me").headers["etag"]
+    student.patch("/api/users/me", {"display_name": "Another"})
+    assert student.get("/api/users/me", headers={"If-None-Match": tag}).status_code == 200
+    assert_problem(student.get(f"/api/users/{uuid.uuid4()}", headers={"If-None-Match": "*"}), 404, "NOT_FOUND")
+
+
+@pytest.mark.parametrize("path", ["/api/openapi.json", "/api/gamification/badges"])
+def test_long_answers_are_compressed_for_who_accepts_it(student: Student, path: str) -> None:
+    """Both ways the same, and caches know that it depends on who asks."""
+    plain = student.get(path, headers={"Accept-Encoding": "identity"})
+    assert "content-encoding" not in plain.headers
+    for accepted in ("gzip", "br;q=1.0, gzip;q=0.5", "deflate,gzip"):
+        packed = student.get(path, headers={"Accept-Encoding": accepted})
+        assert packed.headers["content-encoding"] == "gzip"
+        assert "accept-encoding" in packed.headers["vary"].lower()
+        assert int(packed.headers["content-length"]) < len(plain.content) / 2
+        assert packed.json() == plain.json()
+        assert packed.headers["etag"] == plain.headers["etag"]
+    for refused in ("gzip;q=0", "gzip; q=0.0, br", "br", "xgzip"):
+        assert "content-encoding" not in student.get(path, headers={"Accept-Encoding": refused}).headers
+
+
+def test_short_answers_are_not_compressed(student: Student) -> None:
+    """Below a kilobyte it would cost more than it saves."""
+    assert "content-encoding" not in student.get("/api/users/me", headers={"Accept-Encoding": "gzip"}).headers
+
+
+def test_a_compressed_answer_comes_through_lambda_whole(tmp_path: Path, api: Api) -> None:
+    """API Gateway takes bytes as base64, and is told so."""
+    event = json.loads((EVENTS / "http_api_2.json").read_text(encoding="utf-8"))
+    event["rawPath"] = event["requestContext"]["http"]["path"] = "/api/openapi.json"
+    event["requestContext"]["http"]["method"] = "GET"
+    event["headers"] = {"accept-encoding": "gzip"}
+    with handlers(tmp_path) as call:
+        answer = call("health", event)
+    assert answer["isBase64Encoded"] is True
+    assert gzip.decompress(base64.b64decode(answer["body"])) == api.get("/api/openapi.json").content
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/sessions?status=&cursor=&limit=",
+        "/api/users?query=",
+        "/api/spaces?query=&&cursor",
+        "/api/gamification/leaderboard/weekly?period_start=&space_id=&limit=",
+        "/api/sync/status?client_id=",
+    ],
+)
+def test_an_empty_parameter_is_an_absent_one(student: Student, path: str) -> None:
+    """Every optional parameter may be named and left empty."""
+    assert student.get(path).json() == student.get(path.partition("?")[0]).json()
+
+
+def test_a_value_is_not_lost_with_the_empty_ones(student: Student) -> None:
+    """What is not empty counts, also when it is wrong."""
+    assert_problem(student.get("/api/sessions?cursor=&limit=0"), 400, "VALIDATION_ERROR")
+    assert_problem(student.get("/api/sessions?status=%20"), 400, "VALIDATION_ERROR")
+
+
+@pytest.mark.parametrize("path", ["/api/users/me", "/api/openapi.json", "/health", "/api/docs"])
+def test_head_is_get_without_its_body(student: Student, path: str) -> None:
+    """The same status and tag, and nothing to read."""
+    got, head = student.get(path), student.api.request("HEAD", path, token=student.token)
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers.get("etag") == got.headers.get("etag")
+
+
+TRUTHS: list[tuple[str, str, dict[str, Any]]] = [
+    ("POST", "/api/sessions/start", {"duration_minutes": True}),
+    ("PATCH", "/api/users/me", {"daily_goal_minutes": True}),
+    ("POST", "/api/spaces/create", {"name": "A", "visibility": "public", "capacity": True}),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "body"), TRUTHS)
+def test_true_is_no_number(student: Student, method: str, path: str, body: dict[str, Any]) -> None:
+    """Python takes it for 1; the contract does not."""
+    response = student.api.request(method, path, json=body, token=student.token)
+    problem = assert_problem(response, 400, "VALIDATION_ERROR")
+    assert "must be a number" in problem["details"]["validation_errors"][0]["message"]
+
+
+def test_true_is_no_number_offline_either(student: Student, noon: datetime) -> None:
+    """The event is refused, not its batch."""
+    session = str(uuid.uuid4())
+    start = event("start", session, noon, event_payload={"duration_minutes": True})
+    assert codes(send(student, [start])) == ["VALIDATION_ERROR"]
+    session = student.start()
+    for wrong in (True, False):
+        response = student.post(f"/api/sessions/{session}/complete", {"efficiency": wrong})
+        assert_problem(response, 400, "VALIDATION_ERROR")
+
+
+@pytest.mark.parametrize("spelled", ["23:59:60Z", "23:59:60.5Z", "23:59:60+00:00", "23:59:60"])
+def test_a_leap_second_is_the_last_instant_before_it(student: Student, noon: datetime, spelled: str) -> None:
+    """However it is spelled; a minute that does not exist is still none."""
+    session = student.start()
+    day = noon.date()
+    body = {"event_type": "note", "timestamp": f"{day}T{spelled}"}
+    response = student.post(f"/api/sessions/{session}/audit", body)
+    assert response.json()["data"]["timestamp"].startswith(f"{day}T23:59:59.999")  # of claims the milliseconds are kept
+    wrong = student.post(f"/api/sessions/{session}/audit", {"event_type": "note", "timestamp": f"{day}T23:60:00Z"})
+    assert_problem(wrong, 400, "VALIDATION_ERROR")
+
+
+def test_times_are_spelled_one_way(student: Student, noon: datetime) -> None:
+    """Whole seconds, other offsets and none at all come back in UTC, with Z and six digits; so do changes."""
+    session = student.start()
+    for sent in ("2026-01-31T12:00:00Z", "2026-01-31t14:00:00+02:00", "2026-01-31 12:00:00", "2026-01-31T12:00:00.0Z"):
+        body = {"event_type": "note", "timestamp": sent}
+        answer = student.post(f"/api/sessions/{session}/audit", body).json()["data"]
+        assert answer["timestamp"] == "2026-01-31T12:00:00.000000Z"
+    student.complete(session)
+    changes = student.get("/api/sync/changes").json()["data"]
+    told = [change["data"]["ended_at"] for change in changes if change["kind"] == "session"]
+    assert told
+    for time in told:
+        assert time.endswith("Z")
+        assert len(time) == len("2026-01-31T12:00:00.000000Z")
+
+
+def test_a_description_has_lines(student: Student) -> None:
+    """Line breaks of any system become one kind; other control characters are refused, in names line breaks as well."""
+    body = {
+        "name": "A",
+        "visibility": "public",
+        "description": "  Mornings:\r\n\t- eight\rEvenings:\n- six \U0001fae9\n",
+    }
+    created = student.post("/api/spaces/create", body).json()["data"]
+    assert created["description"] == "Mornings:\n\t- eight\nEvenings:\n- six \U0001fae9"
+    for wrong in ({"description": "a\x0bb"}, {"description": "a\u2028b"}, {"name": "a\nb"}):
+        assert_problem(student.post("/api/spaces/create", {**body, **wrong}), 400, "VALIDATION_ERROR")
+
+
+def test_a_character_newer_than_our_tables_is_seen(student: Student) -> None:
+    """An emoji of a later Unicode may be all of a name."""
+    body = {"name": "\U0001fae9\U0001fae9", "visibility": "public"}
+    assert student.post("/api/spaces/create", body).status_code == 201

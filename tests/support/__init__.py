@@ -1,1 +1,0 @@
-"""What tests share: the stack, a client, a clock."""

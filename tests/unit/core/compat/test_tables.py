@@ -1,0 +1,39 @@
+"""Rows of tables, as code for the former system asks for them: what is asked for again, and what never."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import httpx
+import pytest
+
+from studysync.compat.tables import Tables
+from studysync.db.client import Database
+from tests.unit.core.answers import SETTINGS, Answers, refused
+
+pytestmark = pytest.mark.usefixtures("unharmed")
+
+
+@pytest.mark.parametrize("answer", [httpx.ReadError("cut off"), httpx.Response(503, html="<p>busy</p>")])
+def test_rows_are_never_inserted_twice(answer: httpx.Response | Exception) -> None:
+    """A lost answer may have been a done insert, and rows have no id by which it would be known again."""
+    server = Answers(answer)
+    assert refused(tables(server).insert_async("notes", {"text": "x"})).kind.code == "SERVICE_UNAVAILABLE"
+    assert len(server.asked) == 1
+    assert server.asked[0].extensions["once"] is True
+
+
+def test_rows_are_read_again() -> None:
+    """Reading twice does no harm; a connection that PostgREST lost is a 503, and so is an answer without rows."""
+    lost = httpx.Response(500, json={"code": None, "message": "server closed", "details": None, "hint": None})
+    server = Answers(lost, httpx.Response(200, json=[{"id": 1}]))
+    assert asyncio.run(tables(server).fetch_async("notes")) == [{"id": 1}]
+    assert len(server.asked) == 2
+    server = Answers(httpx.Response(200, text=json.dumps("<p>Maintenance</p>")))
+    assert refused(tables(server).fetch_async("notes")).kind.code == "SERVICE_UNAVAILABLE"
+
+
+def tables(server: Answers) -> Tables:
+    transport = httpx.MockTransport(server)
+    return Tables(Database(SETTINGS, transport), transport, SETTINGS)

@@ -1,0 +1,149 @@
+"""What the database's answers come to, with answers that a PostgREST never gives and what stands before it may."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+
+from resilience import deadline
+from studysync.context import begin_request
+from studysync.db.client import Database, breaker
+from studysync.db.transport import ReconnectingTransport
+from studysync.errors import ApiError
+from tests.unit.core.answers import SETTINGS, Answers, refused
+
+pytestmark = pytest.mark.usefixtures("unharmed")
+
+Answer = Callable[[httpx.Request], httpx.Response]
+
+
+@pytest.mark.parametrize(
+    ("answer", "code", "asked"),
+    [
+        (httpx.Response(200, html="<p>Maintenance</p>"), "SERVICE_UNAVAILABLE", 3),
+        (httpx.Response(502, html="<p>Bad gateway</p>"), "SERVICE_UNAVAILABLE", 3),
+        (httpx.Response(500, json={"code": None, "message": "server closed"}), "SERVICE_UNAVAILABLE", 3),
+        (httpx.Response(500, json={"code": "40001", "message": "serialize"}), "SERVICE_UNAVAILABLE", 3),
+        (httpx.ConnectError("refused"), "SERVICE_UNAVAILABLE", 3),
+        (httpx.ReadTimeout("slow"), "SERVICE_UNAVAILABLE", 1),
+        (httpx.Response(500, json={"code": "57014", "message": "cancelled"}), "SERVICE_UNAVAILABLE", 1),
+        (httpx.Response(504, json={"code": "PGRST003", "message": "no connection"}), "SERVICE_UNAVAILABLE", 1),
+        (httpx.Response(504, html="<p>Gateway timeout</p>"), "SERVICE_UNAVAILABLE", 1),
+        (httpx.Response(404, json={"code": "PGRST202", "message": "no such function"}), "SERVICE_UNAVAILABLE", 3),
+        (httpx.Response(400, json={"code": "SS001", "message": "No such session."}), "NOT_FOUND", 1),
+    ],
+)
+def test_what_passes_is_asked_for_again_and_nothing_else(
+    answer: httpx.Response | Exception, code: str, asked: int
+) -> None:
+    """An answer that is none, or from somebody in between, is an outage; what took long is not repeated."""
+    server = Answers(answer)
+    database = Database(SETTINGS, httpx.MockTransport(server))
+    assert refused(database.call("get_profile")).kind.code == code
+    assert len(server.asked) == asked
+
+
+SLOW: list[httpx.Response | Exception] = [
+    httpx.ReadTimeout("slow"),
+    httpx.WriteTimeout("slow"),
+    httpx.PoolTimeout("busy"),
+    httpx.Response(500, json={"code": "57014", "message": "cancelled"}),
+    httpx.Response(504, json={"code": "PGRST003", "message": "no connection"}),
+    httpx.Response(504, html="<p>Gateway timeout</p>"),
+]
+DEAD: list[httpx.Response | Exception] = [
+    httpx.ConnectError("refused"),
+    httpx.ConnectTimeout("nobody there"),
+    httpx.Response(503, json={"code": "PGRST002", "message": "no schema cache"}),
+    httpx.Response(500, json={"code": "08006", "message": "connection failure"}),
+]
+
+
+def state_after(answer: httpx.Response | Exception, callers: list[str | None], address: str = "192.0.2.1") -> str:
+    """The circuit's state when calls on behalf of these users (None: of the address alone) ended so."""
+    database = Database(SETTINGS, httpx.MockTransport(Answers(answer)))
+
+    async def call(user_id: str | None) -> None:
+        scope = {"type": "http", "method": "GET", "path": "/", "client": (address, 1)}
+        begin_request(scope, None).user_id = user_id
+        with pytest.raises(ApiError):
+            await database.call("get_profile")
+
+    for caller in callers:
+        asyncio.run(call(caller))
+    return str(breaker.get_state())
+
+
+@pytest.mark.parametrize("answer", SLOW, ids=repr)
+def test_what_takes_one_caller_too_long_opens_no_circuit(answer: httpx.Response | Exception) -> None:
+    """Neither a user's calls do, nor an address's; those of three users do."""
+    assert state_after(answer, ["mallory"] * 30) == "closed"
+    assert state_after(answer, [None] * 30) == "closed"
+    assert state_after(answer, ["alice"] * 5) == "open"
+
+
+@pytest.mark.parametrize("answer", DEAD, ids=repr)
+def test_a_dead_database_opens_the_circuit_for_a_single_caller(answer: httpx.Response | Exception) -> None:
+    """Nobody but the database can be the cause."""
+    assert state_after(answer, ["alice"] * 5) == "open"
+
+
+def test_addresses_of_one_network_are_one_caller() -> None:
+    """Whoever has an IPv6 address has a whole /64 of them."""
+    for n in range(10):
+        assert state_after(SLOW[0], [None], f"2001:db8::{n:x}") == "closed"
+    assert state_after(SLOW[0], [None], "2001:db8:0:1::1") == "closed"
+    assert state_after(SLOW[0], [None], "testclient") == "open"
+
+
+def test_a_call_without_time_left_is_not_made() -> None:
+    """The client has gone by then; it is no failure of the database."""
+    server = Answers(httpx.Response(200, json=1))
+
+    async def late() -> Any:
+        with deadline(0.0):
+            return await Database(SETTINGS, httpx.MockTransport(server)).call("ping")
+
+    before = breaker.snapshot().total_failures
+    assert refused(late()).kind.code == "SERVICE_UNAVAILABLE"
+    assert server.asked == []
+    assert breaker.snapshot().total_failures == before
+
+
+def test_an_answer_after_an_outage_counts() -> None:
+    """The second try is as good as the first; an empty answer is no answer, not an error."""
+    server = Answers(httpx.ConnectError("refused"), httpx.Response(200, json={"xp": 1}), httpx.Response(204))
+    database = Database(SETTINGS, httpx.MockTransport(server))
+    assert asyncio.run(database.call("get_profile")) == {"xp": 1}
+    assert asyncio.run(database.call("touch")) is None
+
+
+@pytest.mark.parametrize("seconds", [0.5, 12.0])
+def test_the_setting_is_how_long_a_call_may_take(seconds: float) -> None:
+    """Also for the HTTP pool below, whose own timeout would otherwise end the call early, and have it repeated."""
+    server = Answers(httpx.Response(200, json=1))
+    settings = SETTINGS.model_copy(update={"database_timeout_seconds": seconds})
+    asyncio.run(Database(settings, httpx.MockTransport(server)).call("ping"))
+    assert server.asked[0].extensions["timeout"]["read"] == seconds
+
+
+@pytest.mark.parametrize(("once", "asked"), [(True, 1), (False, 2)])
+def test_a_broken_connection_is_replaced_unless_that_may_do_it_twice(
+    once: bool, asked: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The transport sends again what is safe to send again."""
+    sent: list[httpx.Request] = []
+
+    async def broken(_: Any, request: httpx.Request) -> httpx.Response:
+        sent.append(request)
+        raise httpx.RemoteProtocolError("closed")
+
+    monkeypatch.setattr(httpx.AsyncHTTPTransport, "handle_async_request", broken)
+    request = httpx.Request("POST", "https://x.supabase.co", extensions={"once": True} if once else {})
+    with pytest.raises(httpx.RemoteProtocolError):
+        asyncio.run(ReconnectingTransport().handle_async_request(request))
+    assert len(sent) == asked
