@@ -22,7 +22,7 @@ endef
 # Two processes share the test modules, those marked `slow` first, so that both finish together.
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder
 
-.PHONY: help clients clients-write serve demo bench chaos mutation coverage test fuzz audit lint format types template check lock openapi baseline clean distclean package package-test package-sam package-sam-test scan sbom deploy-test
+.PHONY: help clients clients-write serve demo bench chaos mutation coverage test fuzz audit lint format types template check lock openapi baseline clean distclean package package-test package-sam package-sam-test scan sbom deploy-test restore-drill
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
@@ -116,11 +116,11 @@ $(CLIENTS_VENV)/clients.stamp: requirements/clients.txt local/requirements-node.
 	  || $(CLIENTS_VENV)/bin/$(PIP) -r requirements/clients.txt -r local/requirements-node.txt
 	@touch $@
 
-clients: $(CLIENTS_VENV)/clients.stamp ## generate and compile clients in every way people do, and check that ours are those of the document
+clients: $(CLIENTS_VENV)/clients.stamp ## check that the committed clients are up to date, and generate and compile clients with every common generator
 	@$(BIN)/python -m tools.clients --check
 	@$(BIN)/python -m tools.clients --try
 
-clients-write: $(CLIENTS_VENV)/clients.stamp ## write the clients anew
+clients-write: $(CLIENTS_VENV)/clients.stamp ## regenerate the clients
 	@$(BIN)/python -m tools.clients
 
 check: lint types template document clients test ## run all checks that a change must pass
@@ -156,6 +156,9 @@ $(EMULATOR_VENV)/emulator.stamp: requirements/emulator.txt
 	@$(EMULATOR_VENV)/bin/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(EMULATOR_VENV)
 	@$(EMULATOR_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/emulator.txt
 	@touch $@
+
+restore-drill: $(VENV)/local.stamp ## rehearse losing the database: dump, lose, restore, and compare (USERS=300)
+	@$(BIN)/python -m tools.restore_drill
 
 deploy-test: $(VENV)/dev.stamp $(EMULATOR_VENV)/emulator.stamp ## deploy to an AWS emulator (no Docker): test, change a parameter, deploy another build, roll back
 	@$(BIN)/python -m tools.deploy_test $(EMULATOR_VENV)/bin/ministack

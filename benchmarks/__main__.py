@@ -1,4 +1,4 @@
-"""`python -m benchmarks [NAME...]`: run benchmarks, keep their results, write the report."""
+"""`python -m benchmarks [NAME...]`: run benchmarks, save their results, write the report."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from benchmarks.harness import Row, stage
-from benchmarks.report import keep, result_table, write_report
+from benchmarks.report import result_table, save, write_report
 from benchmarks.rows import NAMES
 
 
@@ -53,7 +53,7 @@ def _run(console: Console, names: list[str]) -> tuple[list[Row], list[str]]:
                 console.print(traceback.format_exc(), markup=False)
                 failed.append(name)
                 continue
-            keep(name, found, time.monotonic() - began)
+            save(name, found, time.monotonic() - began)
             rows += found
     return rows, failed
 

@@ -28,7 +28,7 @@ affect both: trust the ratios more than the absolute numbers. A missed promise i
 """
 
 
-def keep(name: str, rows: list[Row], seconds: float) -> None:
+def save(name: str, rows: list[Row], seconds: float) -> None:
     """Put a benchmark's rows into the result file, in place of those of its last run."""
     results = _results()
     results[name] = {

@@ -1,6 +1,6 @@
-"""Swagger UI for `/api/docs`, fetched once from its npm package, by its hash: `python -m local.docs_page`.
+"""Swagger UI for `/api/docs`, downloaded once from its npm package, by its hash: `python -m local.docs_page`.
 
-It lies beside the page in `functions/`, from where it is served and deployed; git does not know it.
+It is stored next to the page in `functions/`, from where it is served and deployed; git ignores it.
 """
 
 from pathlib import Path
@@ -15,7 +15,7 @@ _VERSION = "VERSION"
 
 
 def fetch_docs_page(folder: Path = REPOSITORY / "functions/health/operations/pages/vendor") -> None:
-    """Bring Swagger UI's files into `folder`, where they are not those of this version yet."""
+    """Copy Swagger UI's files into `folder`, unless this version is there already."""
     version = folder / _VERSION
     if version.exists() and version.read_text(encoding="utf-8") == _PACKAGE:
         return

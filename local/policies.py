@@ -90,7 +90,7 @@ class Guard:
             environ["wsgi.input"] = io.BytesIO(body)
             key = _partition_key(json.loads(body))
             pattern = self._pattern(name, action, key)
-            self._note(name, action, pattern, key)
+            self._report_once(name, action, pattern, key)
             if pattern is None:
                 return _refuse(name, action, key, start_response)
         return self._application(environ, start_response)
@@ -112,7 +112,7 @@ class Guard:
         patterns = (permission.covers(action, key) for permission in self._permissions[name])
         return next((pattern for pattern in patterns if pattern is not None), None)
 
-    def _note(self, name: str, action: str, pattern: str | None, key: str) -> None:
+    def _report_once(self, name: str, action: str, pattern: str | None, key: str) -> None:
         kind = (name, action, pattern, None if pattern else key)
         if kind not in self._told and len(self._told) < _TOLD:
             self._told.add(kind)

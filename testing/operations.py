@@ -73,7 +73,12 @@ def resolved(schema: Schema) -> Schema:
 
 def example(schema: Schema, name: str = "") -> Any:
     """Return a value that the schema allows."""
-    known = {"email": "nobody@example.test", "password": "analytical1", "username": f"x_{uuid.uuid4().hex[:12]}"}
+    known = {
+        "email": "nobody@example.test",
+        "password": "analytical1",
+        "new_password": "analytical2",
+        "username": f"x_{uuid.uuid4().hex[:12]}",
+    }
     if name in known:
         return known[name]
     schema = resolved(schema)

@@ -58,7 +58,7 @@ def read(output: str, errors: str) -> Finding:
     except (ValueError, KeyError, TypeError):
         reason = (errors.strip().splitlines() or ["no answer"])[-1]
         return Finding(UNKNOWN, ["NOT AUDITED, the database could not be reached", f"  {reason[:300]}"])
-    known = [f"  {each['name']} {each['version']}: {_told(bug)}" for each in packages for bug in each.get("vulns", ())]
+    known = [f"  {each['name']} {each['version']}: {_bug(bug)}" for each in packages for bug in each.get("vulns", ())]
     skipped = [f"  {each['name']}: {each['skip_reason']}" for each in packages if "skip_reason" in each]
     if known:
         return Finding(VULNERABLE, [f"{len(known)} known vulnerabilities", *known, *skipped])
@@ -67,7 +67,7 @@ def read(output: str, errors: str) -> Finding:
     return Finding(CLEAN, [f"no known vulnerabilities in {len(packages)} packages"])
 
 
-def _told(bug: dict[str, Any]) -> str:
+def _bug(bug: dict[str, Any]) -> str:
     fixed = ", ".join(bug.get("fix_versions", ())) or "no version yet"
     return f"{bug['id']}, fixed in {fixed}"
 

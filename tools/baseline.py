@@ -1,7 +1,7 @@
-"""The baseline: the migrations that are released, and may be applied to somebody's data, so that they stay as they are.
+"""The baseline: released migrations, which must not change any more, because they may be applied to someone's data.
 
-`python -m tools.baseline` writes `supabase/baseline.sha256`, as `sha256sum` does, from the migrations as they are: part
-of a release. The tests refuse any other change of a migration that is in it.
+`python -m tools.baseline` writes `supabase/baseline.sha256` from the current migrations, in the format of `sha256sum`;
+this is part of a release. From then on, tests fail if a migration in it changes.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ def read(baseline: Path = BASELINE) -> dict[str, str]:
 
 
 def write(folder: Path = FOLDER, baseline: Path = BASELINE) -> None:
-    """Make all migrations of the folder the baseline."""
+    """Add all migrations of the folder to the baseline."""
     lines = [f"{migration.sha}  migrations/{migration.path.name}\n" for migration in find_migrations(folder)]
     baseline.write_text("".join(lines), encoding="ascii")
 
 
 def problems(folder: Path = FOLDER, baseline: Path = BASELINE) -> list[str]:
-    """What is wrong with the migrations of the folder beside the baseline, one sentence each; empty: nothing."""
+    """Return how the folder's migrations contradict the baseline, one sentence each; empty if they do not."""
     released = read(baseline)
     found = {migration.path.name: migration for migration in find_migrations(folder)}
     newest = max((name.partition("_")[0] for name in released), default="")
     return [
-        *(f"{name} was released and is gone." for name in released if name not in found),
+        *(f"{name} was released and is missing." for name in released if name not in found),
         *(
-            f"{name} was released and is changed. Undo that and add a new migration."
+            f"{name} was released and has changed. Revert it and add a new migration."
             for name, sha in released.items()
             if name in found and found[name].sha != sha
         ),
@@ -51,4 +51,4 @@ def problems(folder: Path = FOLDER, baseline: Path = BASELINE) -> list[str]:
 
 if __name__ == "__main__":
     write()
-    print(f"{len(read())} migrations are the baseline now", file=sys.stderr)
+    print(f"{len(read())} migrations are now in the baseline", file=sys.stderr)

@@ -1,7 +1,7 @@
-"""The clients: writes those that are committed, and tries the OpenAPI document with every generator that people use.
+"""The clients: generates the committed ones, and tries the OpenAPI document with every common generator.
 
 `python -m tools.clients` writes the types of `clients/typescript` and the package of `clients/python`, `--check` fails
-when they are stale, and `--try` generates and compiles clients in nine ways, below `clients/generators/out`.
+if they are stale, and `--try` generates and compiles clients in nine ways, below `clients/generators/out`.
 """
 
 from __future__ import annotations
@@ -35,12 +35,13 @@ _PLAIN = "models,apis,supportingFiles,modelDocs=false,apiDocs=false,modelTests=f
 
 
 def run(*command: str | Path, folder: Path = ROOT, **environment: str) -> None:
-    """Run a program; what it says is shown when it fails."""
+    """Run a program; its output is shown if it fails."""
     path = f"{_NODE.parent}{os.pathsep}{VENV / 'bin'}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(
         command,
         cwd=folder,
-        env={**os.environ, "PATH": path, **environment},
+        # With the certificates of the system, as pip and uv have them here: a wheel's Node brings its own.
+        env={**os.environ, "PATH": path, "NODE_OPTIONS": "--use-system-ca", **environment},
         capture_output=True,
         text=True,
         check=False,
@@ -50,7 +51,7 @@ def run(*command: str | Path, folder: Path = ROOT, **environment: str) -> None:
 
 
 def install() -> None:
-    """Bring what the TypeScript side needs, where it is not there in the locked versions."""
+    """Install the locked dependencies of the TypeScript side, unless they are installed."""
     for folder in (TYPESCRIPT, GENERATORS):
         installed, lock = folder / "node_modules" / ".package-lock.json", folder / "package-lock.json"
         if not installed.exists() or installed.stat().st_mtime < lock.stat().st_mtime:
@@ -65,7 +66,7 @@ def write(typescript: Path, python: Path) -> None:
 
 
 def stale() -> list[str]:
-    """Return what is not that of the document."""
+    """Return which committed clients do not match the document."""
     version = json.loads(DOCUMENT.read_text(encoding="utf-8"))["info"]["version"]
     found = []
     for path, pattern in (
@@ -91,7 +92,7 @@ def _contents(folder: Path) -> dict[Path, bytes]:
 
 
 def try_all() -> None:
-    """Generate with every generator and compile what comes out, two at a time."""
+    """Generate with every generator and compile the output, two at a time."""
     shutil.rmtree(OUT, ignore_errors=True)
     OUT.mkdir()
     steps: list[Callable[[], None]] = [_java, _openapi_python, _fetch, _hey_api, _orval]

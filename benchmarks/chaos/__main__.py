@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 from rich.console import Console
 
 from benchmarks.chaos.faults import FAULTS, Fault
-from benchmarks.chaos.report import Final, keep, result_line, write_report
+from benchmarks.chaos.report import Final, result_line, save, write_report
 from benchmarks.chaos.run import Result, compare, run_fault
 from benchmarks.chaos.site import Site, site
 from benchmarks.chaos.watch import Watch
@@ -43,7 +43,7 @@ def main() -> int:
     with nullcontext(options.home) if options.home else TemporaryDirectory(prefix="studysync-chaos-") as folder:
         results, final = _run(chosen, Path(folder).resolve(), console)
     if not names:
-        keep(results, final, LOAD)
+        save(results, final, LOAD)
         write_report()
     console.print(final.line())
     return 1 if final.bad or any(result.bad for result in results) else 0

@@ -80,7 +80,7 @@ def result_line(result: Result) -> str:
     return "\n".join([*lines, *(f"    {example}" for example in result.examples)])
 
 
-def keep(results: list[Result], final: Final, load: Load) -> None:
+def save(results: list[Result], final: Final, load: Load) -> None:
     """Write the JSON result."""
     whole = {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -116,7 +116,7 @@ def _result(
     until = [each for each in asked if each.at - each.ms / 1e3 <= max(last, ended)]
     opened, recovered = watch.first_opening(began), _first_success(fault, watch, ended)
     outside = [each for each in asked if each.seen == OUTSIDE]
-    lines = [*verdict.lost, *verdict.doubled, *violations, *(_told(each) for each in outside)]
+    lines = [*verdict.lost, *verdict.doubled, *violations, *(_describe(each) for each in outside)]
     return Result(
         name=fault.name,
         seen=counted(until),
@@ -139,7 +139,7 @@ def _result(
     )
 
 
-def _told(asked: Asked) -> str:
+def _describe(asked: Asked) -> str:
     return f"{asked.name}: {asked.status} {asked.note}"
 
 

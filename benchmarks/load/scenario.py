@@ -79,7 +79,7 @@ class Student(FastHttpUser):
             return
         self._asker.read("GET /gamification/badges")
         self._beat(session)
-        self._note(session)
+        self._record_note(session)
         self._asker.read("GET /sessions/active")
         self._beat(session)
         done = self._complete(session)
@@ -165,7 +165,7 @@ class Student(FastHttpUser):
     def _beat(self, session: str) -> None:
         self._of_session("heartbeat", session, {"session": session})
 
-    def _note(self, session: str) -> None:
+    def _record_note(self, session: str) -> None:
         mark = str(uuid.uuid4())
         body = {"event_type": "note", "payload": {"mark": mark}}
         self._of_session("audit", session, {"session": session, "mark": mark}, body)

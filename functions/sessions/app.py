@@ -1,4 +1,4 @@
-"""The Lambda function `sessions`, also what its schedule calls."""
+"""The Lambda function `sessions`, including its schedule."""
 
 from sessions.routes import router
 from sessions.service import close_silent_sessions

@@ -1,4 +1,4 @@
-"""What a session may do; the rules that must never race are in the database."""
+"""The operations on sessions. The database enforces the rules that must survive races."""
 
 from __future__ import annotations
 
@@ -38,22 +38,22 @@ _EVENT_POSITION: TypeAdapter[tuple[datetime, int]] = TypeAdapter(tuple[Timestamp
 
 
 async def start(write: WriteRequest, body: StartSession) -> SessionStarted:
-    """Start a session. Without an id from the client one is chosen here, so that a retry of ours starts no second."""
+    """Start a session. Without an id from the client, one is chosen here, so that our own retry starts only one."""
     session_id = body.session_id or uuid4()
     mode = get_settings().suspicion_mode
     return await write.run("start_session", SessionStarted, body, session_id=str(session_id), mode=mode)
 
 
 async def record_heartbeat(write: WriteRequest, session_id: UUID, body: Heartbeat | None) -> HeartbeatCounted:
-    """Record a heartbeat, dated by the server."""
+    """Record a heartbeat at the server's time."""
     return await write.run(_RECORD, HeartbeatCounted, body, **_event(session_id, "heartbeat"))
 
 
 async def record_event(write: WriteRequest, session_id: UUID, body: AuditEvent) -> SessionEvent:
-    """Record an event of the client, dated by the server.
+    """Record an event of the client at the server's time.
 
     Raises:
-        ApiError: AUDIT_VALIDATION_FAILED, the payload cannot be kept.
+        ApiError: AUDIT_VALIDATION_FAILED, the payload cannot be stored.
     """
     if wrong := payload_error(body.payload):
         raise ApiError(AUDIT_VALIDATION_FAILED, wrong, {"field": "payload"})
@@ -65,7 +65,7 @@ def _event(session_id: UUID, event_type: str) -> dict[str, str]:
 
 
 async def complete(write: WriteRequest, session_id: UUID, body: CompleteSession | None) -> SessionCompleted:
-    """Complete a session; completing it again is the same answer."""
+    """Complete a session; completing it again returns the same answer."""
     mode = get_settings().suspicion_mode
     outcome = await write.run("complete_session", SessionCompleted, body, session_id=str(session_id), mode=mode)
     app_logger.log_business_event(
@@ -116,12 +116,12 @@ async def get(user_id: UUID, session_id: UUID) -> Session:
 
 
 async def get_active(user_id: UUID) -> Session:
-    """Return the caller's active session; raises NOT_FOUND when there is none."""
+    """Return the caller's active session; raises NOT_FOUND if there is none."""
     return Session.model_validate(await database().call("get_active_session", p_user_id=str(user_id)))
 
 
 class ClosedSessions(TypedDict):
-    """What a step did: sessions ended in either way, what they paid, and those to look at again later."""
+    """The result of a step: sessions ended in either way, the XP they earned, and those to check again later."""
 
     completed: int
     abandoned: int
@@ -130,7 +130,7 @@ class ClosedSessions(TypedDict):
 
 
 async def close_silent_sessions() -> dict[str, int]:
-    """End the sessions that were silent for 60 minutes; the schedule calls it. Returns how many ended in which way."""
+    """End sessions that were silent for 60 minutes, on a schedule. Returns the number of sessions by outcome."""
     closed: Counter[str] = Counter(completed=0, abandoned=0, xp_awarded=0)
 
     async def step() -> bool:

@@ -1,4 +1,4 @@
-"""The Lambda function `sync`, also what its schedule calls."""
+"""The Lambda function `sync`, including its schedule."""
 
 from studysync.aws.handler import create_handler
 from studysync.web.app import create_app

@@ -1,4 +1,4 @@
-"""Reading the events of a batch, each by itself: identity, checked fields, or the reason why it cannot be taken."""
+"""Parses the events of a batch one by one: identity, validated fields, or the reason for rejecting it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _TIME: TypeAdapter[datetime] = TypeAdapter(Timestamp, config=DEFERRED)
 
 
 class ReadEvent(TypedDict):
-    """An event as the database takes it."""
+    """An event as the database expects it."""
 
     event_id: str
     session_id: str | None
@@ -33,7 +33,7 @@ class ReadEvent(TypedDict):
 
 
 class RejectedEvent(ReadEvent):
-    """An event that can only be kept, and why."""
+    """A rejected event, and the reason."""
 
     error_code: str
     message: str
@@ -47,7 +47,7 @@ class _Content(TypedDict):
 
 
 def read_event(raw: Any, user_id: UUID) -> ReadEvent:
-    """Return the event as the database takes it; a `RejectedEvent` when it can only be kept."""
+    """Return the event as the database expects it, or a `RejectedEvent`."""
     try:
         event = OfflineEvent.model_validate(raw)
         payload = _checked_payload(event)
@@ -67,7 +67,7 @@ def read_event(raw: Any, user_id: UUID) -> ReadEvent:
     }
     if event.event_id is not None:
         return {**content, "event_id": str(event.event_id), "fingerprint": _digest(content)}
-    # Old phones send no id: their event is known by who, which session, what and when.
+    # Old phones send no id: their event is identified by user, session, type and time.
     identity = "|".join([str(user_id), content["session_id"], event.event_type, content["created_at"]])
     return {**content, "event_id": str(uuid5(_IDENTITY, identity)), "fingerprint": ""}
 
@@ -98,7 +98,7 @@ def _rejected(raw: Any, user_id: UUID, message: str) -> RejectedEvent:
 
 
 def _printable(text: str) -> str:
-    # What PostgreSQL cannot keep: NUL, and halves of surrogate pairs.
+    # PostgreSQL cannot store NUL and lone surrogates.
     return text.replace("\0", "").encode("utf-8", "replace").decode()
 
 

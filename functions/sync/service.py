@@ -1,4 +1,4 @@
-"""What happens to a batch, and how another device catches up."""
+"""Applies batches of offline events, and lists changes for other devices."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ _REJECTED_POSITION: TypeAdapter[tuple[datetime, UUID]] = TypeAdapter(tuple[Times
 _CHANGES_POSITION: TypeAdapter[tuple[int]] = TypeAdapter(tuple[BigCount], config=DEFERRED)
 _CHANGES_ROUTE = "/api/sync/changes"
 
-_EARNED = {"xp_awarded", "completed_count"}  # by this very call, not by what it repeats
+_EARNED = {"xp_awarded", "completed_count"}  # of this call, not of the one it repeats
 
 
 async def apply_batch(write: WriteRequest, body: SyncBatch) -> SyncResult:
     """Apply a batch in one transaction.
 
     Raises:
-        ApiError: REQUEST_TOO_LARGE, more than 500 events. What is wrong with an event is in its result.
+        ApiError: REQUEST_TOO_LARGE, more than 500 events. An invalid event is reported in its result.
     """
     if len(body.events) > MAX_EVENTS:
         raise ApiError(REQUEST_TOO_LARGE, f"A batch has at most {MAX_EVENTS} events.", {"max_events": MAX_EVENTS})
@@ -71,7 +71,7 @@ async def rejected(caller: Caller, limit: int, cursor: str | None) -> Page[KeptE
 
 
 async def retry(write: WriteRequest, event_id: UUID, body: RequestBody | None) -> RetriedEvent:
-    """Try a rejected event again, and what waited for it."""
+    """Retry a rejected event, and the events that waited for it."""
     mode = get_settings().suspicion_mode
     applied = await write.run("retry_rejected_event", AppliedRetry, body, event_id=str(event_id), mode=mode)
     app_logger.log_business_event(event_type="event_retried", **applied.model_dump(include=_EARNED))
@@ -82,7 +82,7 @@ async def changes(caller: Caller, limit: int, cursor: str | None) -> Changes:
     """Return what changed for the caller after `cursor`, oldest first.
 
     Raises:
-        ApiError: VALIDATION_ERROR, the cursor is somebody else's or made up.
+        ApiError: VALIDATION_ERROR, the cursor is another user's or forged.
     """
     position = decode_cursor(cursor, _CHANGES_POSITION)
     after = position[0] if position else 0
@@ -96,13 +96,13 @@ async def changes(caller: Caller, limit: int, cursor: str | None) -> Changes:
 
 
 async def status(caller: Caller, client_id: str | None) -> SyncStatus:
-    """Return what the server has from a client, or from all of the caller's."""
+    """Return what the server has received from a client, or from all of the caller's."""
     found = await database().call("get_sync_status", p_user_id=str(caller.user_id), p_client_id=client_id)
     return SyncStatus.model_validate({**found, "cursor": _cursor(found["last"])})
 
 
 async def purge_sync_events() -> int:
-    """Forget events that are too old to be sent again; the schedule calls it. Returns how many."""
+    """Delete events that are too old to be sent again, on a schedule. Returns their number."""
     return await purge("purge_sync_events")
 
 

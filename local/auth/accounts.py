@@ -1,4 +1,4 @@
-"""The accounts in `auth.users`: what may be stored, and how it is."""
+"""The accounts in `auth.users`: validation and storage."""
 
 import re
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ from local.auth.pool import Connection, Pool
 _MAX_PASSWORD_BYTES, _MAX_EMAIL = 72, 255
 _EMAIL = re.compile(r"[^@\s\x00-\x1f]+@[^@\s\x00-\x1f.]+(\.[^@\s\x00-\x1f.]+)+")
 _APP_METADATA = {"provider": "email", "providers": ["email"]}
-# An account with all that belongs to it when it is shown.
+# An account with its identities and factors, as responses include them.
 _SELECT = """
     select u.*,
       (select coalesce(jsonb_agg(to_jsonb(i) order by i.created_at), '[]') from auth.identities i
@@ -31,7 +31,7 @@ _SELECT = """
 
 
 def clean_email(value: object) -> str:
-    """An address in lower case, or validation_failed."""
+    """Return an address in lower case, or raise validation_failed."""
     if not isinstance(value, str) or not value:
         raise validation_failed("An email address is required")
     if len(value) > _MAX_EMAIL:
@@ -42,7 +42,7 @@ def clean_email(value: object) -> str:
 
 
 def clean_password(value: object) -> str:
-    """A password that can be stored, or validation_failed."""
+    """Return a password that can be stored, or raise validation_failed."""
     if not isinstance(value, str) or not value:
         raise validation_failed("Signup requires a valid password")
     if len(value.encode()) > _MAX_PASSWORD_BYTES:
@@ -51,7 +51,7 @@ def clean_password(value: object) -> str:
 
 
 def strong_password(value: object, config: Config) -> str:
-    """A password that users may choose, or weak_password or validation_failed."""
+    """Return a password that users may choose, or raise weak_password or validation_failed."""
     password, least = clean_password(value), config.minimum_password_length
     if len(password) < least:
         message = f"Password should be at least {least} characters."
@@ -70,7 +70,7 @@ class Accounts:
         return await self._pool.one(f"{_SELECT} where u.email = %s", email.lower())
 
     async def by_id(self, user_id: str | UUID) -> DictRow:
-        """The account with an id, or user_not_found."""
+        """Return the account with an id, or raise user_not_found."""
         row = await self._pool.one(f"{_SELECT} where u.id = %s", _uuid(str(user_id)))
         if row is None:
             raise user_not_found()
@@ -85,7 +85,7 @@ class Accounts:
         return row
 
     async def page(self, number: int, size: int) -> tuple[list[DictRow], int]:
-        """A page of all accounts, the newest first, and how many there are."""
+        """Return a page of all accounts, newest first, and their total number."""
         query = f"{_SELECT} order by u.created_at desc, u.id limit %s offset %s"
         async with self._pool.connection() as connection:
             rows = await (await connection.execute(query, (size, (number - 1) * size))).fetchall()
@@ -106,7 +106,7 @@ class Accounts:
         """Insert an account with its identity in one transaction, so that a trigger which raises leaves nothing behind.
 
         Raises:
-            AuthError: `taken` when the address has an account, the database's when anything else refuses.
+            AuthError: `taken` if the address has an account, or the database's own error.
         """
         if await self.by_email(email):
             raise taken
@@ -126,7 +126,7 @@ class Accounts:
         try:
             row = await self._pool.one(query, email, hashed, Jsonb(dict(metadata)), app, confirmed, confirmed)
         except psycopg.Error as error:
-            # Only our own index means a taken address: a trigger may well run into a unique index of its own.
+            # Only our own index means a taken address: a trigger may violate other unique indexes.
             if error.diag.constraint_name == "users_email_key":
                 raise taken from error
             raise database_error(doing) from error
@@ -134,7 +134,7 @@ class Accounts:
         return await self.by_id(row["user_id"])
 
     async def update(self, user_id: UUID, **values: Any) -> DictRow:
-        """Set columns of an account; the account afterwards.
+        """Set columns of an account; returns the account.
 
         Raises:
             AuthError: email_exists, or the database's.
@@ -156,7 +156,7 @@ class Accounts:
         return await self.by_id(user_id)
 
     async def delete(self, user_id: str) -> None:
-        """Delete an account and, by cascade, what hangs on it."""
+        """Delete an account and, by cascade, everything that belongs to it."""
         try:
             row = await self._pool.one("delete from auth.users where id = %s returning id", _uuid(user_id))
         except psycopg.Error as error:
@@ -178,13 +178,13 @@ def email_exists() -> AuthError:
 
 
 def refuse_banned(row: DictRow, message: str = "User is banned") -> None:
-    """Raise user_banned for an account that may not sign in."""
+    """Raise user_banned for a banned account."""
     if row["banned_until"] and row["banned_until"] > datetime.now(UTC):
         raise AuthError(400, "user_banned", message)
 
 
 def has_second_factor(row: DictRow) -> bool:
-    """Whether an account has a factor that sign-ins have to show."""
+    """Return whether an account has a factor that sign-ins must verify."""
     return any(factor["status"] == "verified" for factor in row["factors"])
 
 
@@ -196,7 +196,7 @@ def _uuid(text: str) -> UUID:
 
 
 def as_user(row: DictRow) -> dict[str, Any]:
-    """An account as GoTrue shows it."""
+    """Return an account in GoTrue's format."""
     shown = {
         "id": str(row["id"]),
         "aud": row["aud"],
@@ -238,7 +238,7 @@ def _as_identity(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def as_factor(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A factor as GoTrue shows it, without its secret."""
+    """Return a factor in GoTrue's format, without its secret."""
     names = ("id", "friendly_name", "factor_type", "status", "created_at", "updated_at")
     return {name: row[name] if isinstance(row[name], str | None) else str(row[name]) for name in names}
 

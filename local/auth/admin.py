@@ -1,4 +1,4 @@
-"""What servers call, with the token of the service role."""
+"""The endpoints for servers, which require the token of the service role."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -21,7 +21,7 @@ _UNITS = {"h": "hours", "m": "minutes", "s": "seconds"}
 
 
 def require_service_role(parts: Parts, request: Request) -> None:
-    """Refuse whoever is not the service role."""
+    """Reject callers other than the service role."""
     bearer = bearer_of(request)
     if not bearer:
         raise no_authorization()
@@ -36,7 +36,7 @@ def require_service_role(parts: Parts, request: Request) -> None:
 
 
 async def create_user(parts: Parts, request: Request) -> Response:
-    """Make an account."""
+    """Create an account."""
     require_service_role(parts, request)
     body = await body_of(request)
     row = await parts.accounts.create(
@@ -75,7 +75,7 @@ async def read_user(parts: Parts, request: Request) -> Response:
 
 
 async def update_user(parts: Parts, request: Request) -> Response:
-    """Change an account without asking its owner."""
+    """Change an account without its owner's confirmation."""
     require_service_role(parts, request)
     row, body = await parts.accounts.by_id(request.path_params["user_id"]), await body_of(request)
     values: dict[str, Any] = {}
@@ -115,7 +115,7 @@ async def list_factors(parts: Parts, request: Request) -> Response:
 
 
 async def generate_link(parts: Parts, request: Request) -> Response:
-    """A link as mails have it, for a server that sends them itself."""
+    """Return a link as in emails, for a server that sends them itself."""
     require_service_role(parts, request)
     body = await body_of(request)
     kind = body.get("type")

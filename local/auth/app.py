@@ -1,4 +1,4 @@
-"""The paths of the stand-in, and the shape of everything that it answers."""
+"""The paths of the stand-in, and the format of its responses."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -53,7 +53,7 @@ _MAILBOX: list[tuple[str, str, _Handler]] = [
     ("GET", "/mailbox/{name}", public.one_mail),
 ]
 SPOKEN = [(method, path) for method, path, _ in _ROUTES]
-"""Every method and path of GoTrue's that is spoken here."""
+"""The supported methods and paths of GoTrue."""
 
 
 def create_app(settings: Settings) -> Starlette:
@@ -74,7 +74,7 @@ def create_app(settings: Settings) -> Starlette:
     )
     return Starlette(
         lifespan=lifespan,
-        # Pages of other sites may not read the mailbox, which is why it stands outside.
+        # Outside of CORS, because pages of other sites must not read the mailbox.
         routes=[
             *(Route(path, _serve(parts, handler), methods=[method]) for method, path, handler in _MAILBOX),
             Mount(_BASE, app=spoken),
@@ -103,9 +103,9 @@ def _refusal(request: Request, error: AuthError) -> Response:
 
 
 async def _outside(request: Request, error: Exception) -> Response:
-    """What GoTrue has and this does not, or neither."""
+    """Answer paths that are not supported here."""
     assert isinstance(error, HTTPException)
     code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "unexpected_failure")
     return _refusal(
-        request, AuthError(error.status_code, code, f"{request.method} {request.url.path} is not spoken here")
+        request, AuthError(error.status_code, code, f"{request.method} {request.url.path} is not supported here")
     )

@@ -1,4 +1,4 @@
-"""What `supabase/config.toml` says of Supabase Auth, as the Supabase CLI reads it."""
+"""The settings of Supabase Auth in `supabase/config.toml`, as the Supabase CLI reads them."""
 
 import re
 import tomllib
@@ -14,7 +14,7 @@ _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 
 @dataclass(frozen=True)
 class MailTemplate:
-    """A mail: its subject, and the file with its text; None: a bare one."""
+    """An email: its subject, and the file with its text; None: a minimal text."""
 
     subject: str
     content: Path | None
@@ -22,7 +22,7 @@ class MailTemplate:
 
 @dataclass(frozen=True)
 class Config:
-    """The settings that the stand-in obeys, by the names of the file; durations in seconds.
+    """The settings that the stand-in supports, by their names in the file; durations in seconds.
 
     Attributes:
         limits: calls in five minutes from one address, by name; mails in an hour as `email_sent`.

@@ -1,4 +1,4 @@
-"""GoTrue's errors, in the two shapes that it answers with."""
+"""GoTrue's errors, in its two response formats."""
 
 from typing import Any
 
@@ -31,12 +31,12 @@ def no_authorization() -> AuthError:
 
 
 def bad_jwt(why: str) -> AuthError:
-    """There is a bearer token, and it is not good."""
+    """The bearer token is invalid."""
     return AuthError(403, "bad_jwt", why)
 
 
 def invalid_credentials() -> AuthError:
-    """The address or the password is wrong; nobody learns which."""
+    """The address or the password is wrong; the response does not reveal which."""
     return AuthError(400, "invalid_credentials", "Invalid login credentials")
 
 
@@ -46,5 +46,5 @@ def user_not_found(status: int = 404) -> AuthError:
 
 
 def database_error(doing: str) -> AuthError:
-    """The database refused, most often because a trigger on `auth.users` raised."""
+    """A database error, most often raised by a trigger on `auth.users`."""
     return AuthError(500, "unexpected_failure", f"Database error {doing}")

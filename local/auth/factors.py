@@ -1,4 +1,4 @@
-"""Second factors: one-time passwords by time (RFC 6238), as authenticator apps show them."""
+"""Second factors: time-based one-time passwords (RFC 6238), as in authenticator apps."""
 
 import base64
 import hmac
@@ -22,13 +22,13 @@ _CHALLENGE_SECONDS = 300
 
 
 class Factors:
-    """Enrols, challenges and checks them."""
+    """Enrols, challenges and verifies them."""
 
     def __init__(self, pool: Pool, sessions: Sessions, config: Config) -> None:
         self._pool, self._sessions, self._config = pool, sessions, config
 
     async def enroll(self, claims: dict[str, Any], user: DictRow, body: dict[str, Any]) -> dict[str, Any]:
-        """Begin to add a factor; it counts once a code of it was shown."""
+        """Start adding a factor; it becomes active once a code of it is verified."""
         if body.get("factor_type") != "totp":
             raise validation_failed("factor_type needs to be totp")
         if not self._config.totp_enroll:
@@ -69,7 +69,7 @@ class Factors:
     async def verify(
         self, claims: dict[str, Any], user: DictRow, factor_id: str, body: dict[str, Any]
     ) -> dict[str, Any]:
-        """Take a code: the session has shown the factor from then on."""
+        """Verify a code, and thereby the session's second factor."""
         if not self._config.totp_verify:
             raise AuthError(422, "mfa_totp_verify_not_enabled", "MFA verification is disabled for TOTP")
         factor = await self._factor(user, factor_id)
@@ -89,7 +89,7 @@ class Factors:
         return await self._sessions.raise_assurance(claims, factor["id"])
 
     async def remove(self, claims: dict[str, Any], user: DictRow, factor_id: str) -> dict[str, Any]:
-        """Take a factor away; a verified one only with a session that has shown one."""
+        """Remove a factor; a verified one only in a session that has verified one."""
         factor = await self._factor(user, factor_id)
         if factor["status"] == "verified" and claims["aal"] != "aal2":
             raise AuthError(422, "insufficient_aal", "AAL2 required to unenroll verified factor")

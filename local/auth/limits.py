@@ -1,4 +1,4 @@
-"""Token buckets by address, as GoTrue limits calls: 30 at once, and then as many as the configuration gives."""
+"""Token buckets per address, like GoTrue's: a burst of 30, refilled at the configured rate."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -13,7 +13,7 @@ _WINDOW = 300.0  # seconds that a configured number is for
 
 
 class RateLimits:
-    """What each address has left.
+    """The remaining calls of each address.
 
     Args:
         limits: calls in five minutes, by name; None: nothing is limited.
@@ -41,7 +41,7 @@ class RateLimits:
 
 
 def address_of(request: Request) -> str:
-    """Whom a call comes from: the gateway says it, or a server that holds a secret key, of its own client."""
+    """Return the client's address, as reported by the gateway, or by a server with a secret key for its client."""
     forwarded = request.headers.get("sb-forwarded-for") or request.headers.get("x-forwarded-for")
     first = (forwarded or "").partition(",")[0].strip()
     try:

@@ -1,4 +1,4 @@
-"""Mail that stays here: each one a file of the mailbox folder, and a page that shows them."""
+"""Local mail: each email is a file in the mailbox folder, and a page lists them."""
 
 import re
 import time
@@ -21,7 +21,7 @@ _SENDER = "StudySync <no-reply@localhost>"
 _BARE = '<p>{{ .Token }}</p><p><a href="{{ .ConfirmationURL }}">{{ .ConfirmationURL }}</a></p>'
 _PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Mailbox</title>
 <h1>Mailbox</h1><p>Mail that the local stack has sent, the newest first.</p><ul>{rows}</ul></html>"""
-# Of a verification, the kind of its mail.
+# Maps a verification to its kind of email.
 _KINDS = {"signup": "confirmation", "recovery": "recovery", "magiclink": "magic_link", "invite": "invite",
           "email_change": "email_change", "reauthentication": "reauthentication"}  # fmt: skip
 
@@ -30,10 +30,10 @@ class Mailbox:
     """Sends mail into a folder.
 
     Args:
-        folder: made when it is not there.
+        folder: created if it does not exist.
         config: subjects, texts, and how many may go out in an hour.
         api_url: of Auth, for links.
-        limited: False: as many as are asked for.
+        limited: False disables the limit.
         clock: seconds.
     """
 
@@ -71,7 +71,7 @@ class Mailbox:
         self._write(bytes(message))
 
     def allowed(self, redirect_to: str | None) -> str:
-        """Where a link may lead: an address that the configuration lists, or the site."""
+        """Return a link's target: an address that the configuration lists, or the site."""
         site = self._config.site_url
         if redirect_to and (redirect_to.startswith(site) or redirect_to in self._config.additional_redirect_urls):
             return redirect_to
@@ -84,7 +84,7 @@ class Mailbox:
         return _PAGE.format(rows="".join(rows))
 
     def read(self, name: str) -> str | None:
-        """One mail as it was sent; None: there is none of that name."""
+        """Return an email as it was sent, or None."""
         file = self._folder / Path(name).name
         return file.read_text() if file.suffix == ".eml" and file.is_file() else None
 
@@ -98,7 +98,7 @@ class Mailbox:
         self._sent.append(now)
 
     def _write(self, content: bytes) -> None:
-        # Under its name only when it is whole.
+        # Gets its name only once it is complete.
         file = self._folder / f"{next(self._numbers)}.eml"
         file.with_suffix(".new").write_bytes(content)
         file.with_suffix(".new").rename(file)

@@ -1,7 +1,7 @@
-"""One-time tokens in mails: confirming an address, signing in without a password, changing an address.
+"""One-time tokens in emails: confirming an address, signing in without a password, changing an address.
 
-As in GoTrue, a token is a short code, and its hash together with the address it was sent to is what links carry and
-what is kept. It is good once, for as long as the configuration says.
+As in GoTrue, a token is a short code. Links contain, and the database stores, the hash of the token and its address. It
+works once, for the configured time.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ from local.auth.errors import AuthError, validation_failed
 from local.auth.mail import Mailbox
 from local.auth.pool import Pool
 
-# Which column holds the hash, and which one when it was sent, by the verification that takes it.
+# The columns with the hash and the time it was sent, by verification.
 _COLUMNS = {
     "signup": ("confirmation_token", "confirmation_sent_at"),
     "invite": ("confirmation_token", "confirmation_sent_at"),
@@ -30,7 +30,7 @@ CONFIRM_OTHER = "Confirmation link accepted. Please proceed to confirm link sent
 
 
 class OneTimeTokens:
-    """Sends and takes them."""
+    """Sends and verifies them."""
 
     def __init__(self, pool: Pool, accounts: Accounts, mailbox: Mailbox, config: Config) -> None:
         self._pool, self._accounts, self._mailbox, self._config = pool, accounts, mailbox, config
@@ -105,7 +105,7 @@ class OneTimeTokens:
         return (_COLUMNS[verification][0],)
 
     def _column_of(self, user: DictRow, hashed: str) -> str | None:
-        """The column that a good token stands in; None: it is too old."""
+        """Return the column of a valid token; None if it has expired."""
         for column, sent_at in {_COLUMNS[name] for name in _BY_CODE}:
             if user[column] == hashed and not self._is_old(user[sent_at]):
                 return column

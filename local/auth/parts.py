@@ -1,4 +1,4 @@
-"""What the handlers share."""
+"""The objects that handlers share."""
 
 from local.auth.accounts import Accounts
 from local.auth.factors import Factors

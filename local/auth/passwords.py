@@ -6,7 +6,7 @@ import hmac
 import secrets
 
 _N, _R, _P = 2**6, 8, 1
-# What a login with an unknown address is compared with, so that it takes as long as one with a known address.
+# Compared with when the address is unknown, so that it takes as long as with a known one.
 _NOBODY = "scrypt$" + "00" * 16 + "$" + "00" * 64
 
 
@@ -18,7 +18,7 @@ async def hash_password(password: str) -> str:
 
 
 async def matches(password: str, hashed: str | None) -> bool:
-    """Whether the password belongs to the hash; None costs as much and matches nothing."""
+    """Return whether the password matches the hash; None takes as long and never matches."""
     _, salt, expected = (hashed or _NOBODY).split("$")
     digest = await asyncio.to_thread(_scrypt, password, bytes.fromhex(salt))
     return hmac.compare_digest(digest.hex(), expected) and hashed is not None

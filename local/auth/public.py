@@ -1,4 +1,4 @@
-"""What clients call: signing up and in, mails and the tokens in them, the account itself."""
+"""The endpoints for clients: signing up and in, emails and their tokens, the account itself."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -26,7 +26,7 @@ _REAUTHENTICATE_AFTER = timedelta(hours=24)
 
 
 async def signup(parts: Parts, request: Request) -> Response:
-    """Make an account and sign it in, or mail a confirmation first, as the configuration says."""
+    """Create an account and sign it in, or email a confirmation first, depending on the configuration."""
     parts.limits.take(request, "sign_in_sign_ups")
     config, body = parts.config, await body_of(request)
     if not config.enable_signup:
@@ -38,7 +38,7 @@ async def signup(parts: Parts, request: Request) -> Response:
     confirmed = not config.enable_confirmations
     known = await parts.accounts.by_email(email)
     if known and not confirmed:
-        # Told as a new one is: who waits for a confirmation gets it again, and nobody learns of others.
+        # Same response as for a new one: a pending confirmation is sent again, and other accounts are not revealed.
         if known["email_confirmed_at"] is None:
             await parts.one_time.send(known, "signup", redirect_of(request))
         return JSONResponse(as_user({**known, "identities": [], "factors": []}))
@@ -125,7 +125,7 @@ async def _change_password(parts: Parts, claims: dict[str, Any], row: DictRow, p
 
 
 async def reauthenticate(parts: Parts, request: Request) -> Response:
-    """Mail a code that a change of password asks for."""
+    """Email the code that changing the password requires."""
     _, row = await parts.sessions.authenticate(bearer_of(request))
     await parts.one_time.send(row, "reauthentication")
     return JSONResponse({})
@@ -142,7 +142,7 @@ async def logout(parts: Parts, request: Request) -> Response:
 
 
 async def recover(parts: Parts, request: Request) -> Response:
-    """Mail a link to choose a new password; the same answer where nobody has the address."""
+    """Email a link to choose a new password; the response is the same for an unknown address."""
     parts.limits.take(request, "sign_in_sign_ups")
     row = await parts.accounts.by_email(clean_email((await body_of(request)).get("email")))
     if row is not None:
@@ -151,20 +151,20 @@ async def recover(parts: Parts, request: Request) -> Response:
 
 
 async def otp(parts: Parts, request: Request) -> Response:
-    """Mail a link that signs in."""
+    """Email a link that signs in."""
     parts.limits.take(request, "sign_in_sign_ups")
     body = await body_of(request)
     row = await parts.accounts.by_email(clean_email(body.get("email")))
     if row is None:
         if body.get("create_user", True) and parts.config.enable_signup:
-            raise AuthError(422, "signup_disabled", "This stand-in makes accounts by /signup alone")
+            raise AuthError(422, "signup_disabled", "This stand-in creates accounts only with /signup")
         raise AuthError(422, "otp_disabled", "Signups not allowed for otp")
     await parts.one_time.send(row, "magiclink", redirect_of(request))
     return JSONResponse({})
 
 
 async def resend(parts: Parts, request: Request) -> Response:
-    """Mail once more what is still to be confirmed; the same answer where nothing is."""
+    """Send the pending confirmation again; the response is the same if there is none."""
     parts.limits.take(request, "sign_in_sign_ups")
     body = await body_of(request)
     if body.get("type") not in {"signup", "email_change"}:
@@ -178,7 +178,7 @@ async def resend(parts: Parts, request: Request) -> Response:
 
 
 async def verify(parts: Parts, request: Request) -> Response:
-    """Take the token of a mail, and sign in."""
+    """Verify the token of an email, and sign in."""
     parts.limits.take(request, "token_verifications")
     body = await body_of(request)
     row = await parts.one_time.take(text_of(body, "type", "Verify requires a verification type"), body)
@@ -188,7 +188,7 @@ async def verify(parts: Parts, request: Request) -> Response:
 
 
 async def verify_link(parts: Parts, request: Request) -> Response:
-    """The same for a link that somebody follows: the answer is an address to go to, tokens behind its hash sign."""
+    """Verify a link that someone follows; redirects to a URL with the tokens in its fragment."""
     parts.limits.take(request, "token_verifications")
     asked = request.query_params
     target = parts.mailbox.allowed(asked.get("redirect_to"))
@@ -206,12 +206,12 @@ async def verify_link(parts: Parts, request: Request) -> Response:
 
 
 async def authorize(_: Parts, __: Request) -> Response:
-    """Signing in through somebody else's service: there is none."""
+    """Reject signing in with an external provider; none is enabled."""
     raise validation_failed("Unsupported provider: provider is not enabled")
 
 
 async def enroll_factor(parts: Parts, request: Request) -> Response:
-    """Begin to add a second factor."""
+    """Start adding a second factor."""
     claims, row = await parts.sessions.authenticate(bearer_of(request))
     return JSONResponse(await parts.factors.enroll(claims, row, await body_of(request)))
 
@@ -223,7 +223,7 @@ async def challenge_factor(parts: Parts, request: Request) -> Response:
 
 
 async def verify_factor(parts: Parts, request: Request) -> Response:
-    """Take a code of a second factor."""
+    """Verify a code of a second factor."""
     parts.limits.take(request, "token_verifications")
     claims, row = await parts.sessions.authenticate(bearer_of(request))
     body = await body_of(request)
@@ -231,13 +231,13 @@ async def verify_factor(parts: Parts, request: Request) -> Response:
 
 
 async def remove_factor(parts: Parts, request: Request) -> Response:
-    """Take a second factor away."""
+    """Remove a second factor."""
     claims, row = await parts.sessions.authenticate(bearer_of(request))
     return JSONResponse(await parts.factors.remove(claims, row, request.path_params["factor_id"]))
 
 
 async def settings(parts: Parts, _: Request) -> Response:
-    """What the project allows."""
+    """Return the project's public settings."""
     config = parts.config
     return JSONResponse(
         {
@@ -258,7 +258,7 @@ async def jwks(parts: Parts, _: Request) -> Response:
 
 
 async def health(_: Parts, __: Request) -> Response:
-    """Whether the process lives."""
+    """Return whether the process is alive."""
     return JSONResponse({"version": "local", "name": "GoTrue", "description": "A stand-in for Supabase Auth"})
 
 

@@ -1,4 +1,4 @@
-"""What handlers read from requests."""
+"""Helpers that read requests."""
 
 import json
 from typing import Any
@@ -17,12 +17,12 @@ def bearer_of(request: Request) -> str | None:
 
 
 def client_of(request: Request) -> Client:
-    """Who asks, for the list of sessions."""
+    """Return the client, for the list of sessions."""
     return Client(request.headers.get("user-agent"), address_of(request))
 
 
 async def body_of(request: Request) -> dict[str, Any]:
-    """The body, a JSON object; empty where there is none."""
+    """Return the body, a JSON object; empty if there is none."""
     raw = await request.body()
     try:
         return as_object(json.loads(raw) if raw else None)
@@ -40,7 +40,7 @@ def as_object(value: Any) -> dict[str, Any]:
 
 
 def text_of(body: dict[str, Any], name: str, missing: str) -> str:
-    """A text that must be there."""
+    """Return a required text."""
     value = body.get(name)
     if not isinstance(value, str) or not value:
         raise validation_failed(missing)
@@ -56,5 +56,5 @@ def number_of(request: Request, name: str, default: int) -> int:
 
 
 def redirect_of(request: Request) -> str | None:
-    """Where a link in a mail shall lead in the end."""
+    """Return the final target of a link in an email."""
     return request.query_params.get("redirect_to") or request.headers.get("referer")

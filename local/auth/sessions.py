@@ -1,8 +1,8 @@
 """Sessions: access tokens, and refresh tokens that work once.
 
-A refresh token that comes again gets the session's current one where its answer may have been lost on the way: within
-the reuse interval, and for the immediate parent of the current one. An older one is in the hands of two parties, so the
-whole session is revoked. Deleting a session, or its account, takes the refresh tokens with it.
+A repeated refresh token returns the session's current one if the first answer may have been lost: within the reuse
+interval, and for the immediate parent of the current one. An older token must be held by two parties, so the whole
+session is revoked. Deleting a session, or its account, deletes its refresh tokens.
 """
 
 import secrets
@@ -24,7 +24,7 @@ _AUDIENCE = "authenticated"
 
 @dataclass(frozen=True)
 class Client:
-    """Who opens or renews a session, as its list shows it."""
+    """The client that opens or renews a session, for the list of sessions."""
 
     user_agent: str | None
     address: str | None
@@ -42,7 +42,7 @@ class Sessions:
         self._public_key = self._key.public_key()
 
     async def open(self, user_id: UUID, client: Client, method: str) -> dict[str, Any]:
-        """Start a session for an account that has signed in by `method`; the answer that carries its tokens."""
+        """Start a session for an account that has signed in by `method`; returns the response with its tokens."""
         async with self._pool.connection() as connection, connection.transaction():
             await connection.execute("update auth.users set last_sign_in_at = now() where id = %s", [user_id])
             session = await _one(
@@ -74,11 +74,11 @@ class Sessions:
                     "update auth.refresh_tokens set revoked = true, updated_at = now() where session_id = %s",
                     [found["session_id"]],
                 )
-        # Raised outside the transaction, which would otherwise take the revocation back.
+        # Raised outside the transaction, which would otherwise roll the revocation back.
         raise AuthError(400, "refresh_token_already_used", "Invalid Refresh Token: Already Used")
 
     async def raise_assurance(self, claims: dict[str, Any], factor_id: UUID) -> dict[str, Any]:
-        """Let a session be one that has shown a second factor; sessions of the account that have not are ended."""
+        """Mark a session's second factor as verified, and end the account's sessions without one."""
         async with self._pool.connection() as connection, connection.transaction():
             session = await _one(
                 connection,
@@ -121,7 +121,7 @@ class Sessions:
         return claims, row
 
     async def _current(self, connection: Connection, used: DictRow) -> str | None:
-        """The session's current token for one that was used, where it may have it; else None."""
+        """Return the session's current token for a used one, if that may be exchanged; else None."""
         active = await _active_token(connection, used["session_id"])
         if active is None:
             return None
@@ -205,7 +205,7 @@ async def _active_token(connection: Connection, session_id: UUID) -> DictRow | N
 
 
 async def _replace(connection: Connection, session: DictRow, used: str | None) -> str:
-    """Use a refresh token up for the next one of its session."""
+    """Use up a refresh token and return the next one of its session."""
     await connection.execute(
         "update auth.refresh_tokens set revoked = true, updated_at = now() where token = %s", [used]
     )
@@ -222,7 +222,7 @@ async def _new_token(connection: Connection, session: DictRow, parent: str | Non
 
 
 async def _find(connection: Connection, refresh_token: str) -> DictRow:
-    """The token's row, locked with its session: of two that come at once the second sees it used."""
+    """Return the token's row, locked with its session: of two concurrent requests, the second sees it used."""
     cursor = await connection.execute(
         """
         select token.*, extract(epoch from clock_timestamp() - token.updated_at) as age

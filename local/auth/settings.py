@@ -1,4 +1,4 @@
-"""What the stand-in is told by its environment."""
+"""Settings of the stand-in, from its environment."""
 
 import os
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from local.keys import Keys
 
 @dataclass(frozen=True)
 class Settings:
-    """Where it serves and signs.
+    """The stand-in's addresses, keys and limits.
 
     Attributes:
         dsn: of the database, as `supabase_auth_admin`.

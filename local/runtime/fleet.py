@@ -37,7 +37,7 @@ class Fleet:
         self._kinds = KindFiles(home.logs)
         for spec in template.functions().values():
             self._add(spec)
-        self._keeper = asyncio.get_running_loop().create_task(self._keep_house())
+        self._keeper = asyncio.get_running_loop().create_task(self._run_housekeeping())
 
     async def invoke(self, function: str, payload: bytes, *, trace_id: str) -> Outcome:
         """Run a function once."""
@@ -104,7 +104,7 @@ class Fleet:
             show=self._show,
         )
 
-    async def _keep_house(self) -> None:
+    async def _run_housekeeping(self) -> None:
         while True:
             await asyncio.sleep(_HOUSEKEEPING)
             for pool in self._pools.values():

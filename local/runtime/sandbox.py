@@ -7,6 +7,7 @@ its current invocation then gets Lambda's error, and nothing else is affected.
 import asyncio
 import json
 import math
+import secrets
 import signal
 import sys
 import time
@@ -147,7 +148,7 @@ class Sandbox:
             "Lambda-Runtime-Aws-Request-Id": invocation.request_id,
             "Lambda-Runtime-Deadline-Ms": str(int((time.time() + self.spec.timeout) * 1000)),
             "Lambda-Runtime-Invoked-Function-Arn": function_arn(self.spec.name),
-            "Lambda-Runtime-Trace-Id": invocation.trace_id,
+            "Lambda-Runtime-Trace-Id": _with_segment(invocation.trace_id),
         }
 
     def end(self) -> None:
@@ -288,3 +289,9 @@ def describe_failure(outcome: Outcome) -> str:
     where = "".join(str(line) for line in error.get("stackTrace", [])[-1:]).strip()
     text = f"{error.get('errorType', 'Error')}: {error.get('errorMessage', '')}"
     return f"{text}\n{where}" if where else text
+
+
+def _with_segment(trace_id: str) -> str:
+    """Add what Lambda adds to a trace: its own segment, and whether the trace is sampled, which none is here."""
+    root = trace_id.partition(";")[0]
+    return f"{root};Parent={secrets.token_hex(8)};Sampled=0"

@@ -37,7 +37,7 @@ class Caller:
     def __init__(self, token: str | None = None) -> None:
         self.client = client.ApiClient(client.Configuration(host=URL, access_token=token))
 
-    def __call__(self, name: str, body: Any = None, **parameters: Any) -> Any:
+    def __call__(self, name: str, body: Any = None, /, **parameters: Any) -> Any:
         """Call an operation; a body is a dictionary, of which the operation's own type is made."""
         tag, operation = OPERATIONS[name]
         method = getattr(getattr(api, f"{tag.capitalize()}Api")(self.client), _snake(name))
@@ -54,13 +54,18 @@ class Caller:
         operation = OPERATIONS[name][1]
         content = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
         needed = [p for p in operation.get("parameters", []) if p["required"]]
-        parameters = {_snake(p["name"]): known.get(p["name"], p.get("example", str(uuid.uuid4()))) for p in needed}
+        parameters = {_snake(p["name"]): _value(p) for p in needed}
         try:
             self(name, content.get("example"), **parameters)
         except client.ApiException as error:
             if str(error.status) not in operation["responses"] or not client.ProblemDetails.from_json(error.body):
                 raise
             walked[name] = f"refused with {error.status}"
+
+
+def _value(parameter: dict[str, Any]) -> Any:
+    found = known.get(parameter["name"], parameter.get("example"))
+    return known["me"] if found == "me" and parameter["schema"].get("format") == "uuid" else found
 
 
 def _snake(name: str) -> str:
@@ -82,6 +87,7 @@ def main() -> int:
     Caller()("refreshTokens", {"refresh_token": tokens.refresh_token})
     me = Caller(token)
     profile = me("getOwnProfile").data
+    known["me"] = str(profile.user_id)
     me("changeProfile", {"timezone": "Europe/Berlin", "daily_goal_minutes": 90})
     assert me("getUser", user_id="me").data.actual_instance.email == credentials["email"]
     assert me("searchUsers", query=profile.username).data[0].username == profile.username

@@ -150,20 +150,23 @@ def test_nothing_happened_before_the_account(student: Student, sql: psycopg.Conn
     close = life(NOON - 61 * MINUTE, 20)
     (outcome,) = send(student, close)["sessions"]
     assert outcome["focus_seconds"] == 19 * 60
-    assert student.get(f"/api/sessions/{close[0]['session_id']}").json()["data"]["started_at"] == "2026-03-02T11:00:00Z"
+    assert (
+        student.get(f"/api/sessions/{close[0]['session_id']}").json()["data"]["started_at"]
+        == "2026-03-02T11:00:00.000000Z"
+    )
 
 
-def test_a_month_of_one_minute_sessions_is_worth_little(student: Student, sql: psycopg.Connection[Any]) -> None:
+def test_hundreds_of_one_minute_sessions_are_worth_little(student: Student, sql: psycopg.Connection[Any]) -> None:
     """Bonuses are paid once a day and for 25 minutes: hundreds of sessions of a minute pay a minute each, and show."""
     batches = []
-    for day in range(14):
+    for day in range(5):
         first = NOON - timedelta(days=day + 1)
         batches.append([e for n in range(100) for e in life(first + 2 * n * MINUTE, 1)])
     outcomes = [o for batch in batches for o in send(student, batch)["sessions"]]
-    assert len(outcomes) == 14 * 100
+    assert len(outcomes) == 5 * 100
     assert {source for o in outcomes for source in o["xp_breakdown"]} <= {"session", "streak_bonus", "milestone_500"}
     streak = sum(o["xp_breakdown"].get("streak_bonus", 0) for o in outcomes)
-    assert streak <= 50 * 14
+    assert streak <= 50 * 5
     assert max(o["suspicion_score"] for o in outcomes) > 0
 
 

@@ -92,7 +92,7 @@ def test_the_whole_life_of_an_account(hosted: psycopg.Connection[Any]) -> None:
     described = (
         "select describe_auth_session(%s, %s, 'Phone'), jsonb_array_length(export_account(%s, null, null, 100)) > 5"
     )
-    assert hosted.execute(described, [user_id, row[0], user_id]).fetchone() == ("", True)
+    assert hosted.execute(described, [user_id, row[0], user_id]).fetchone() == (None, True)
     hosted.execute("reset role")
     assert _call(hosted, "delete_account", user_id, auth_session=row[0], verified=False)["deleted"] is True
     assert hosted.execute("select count(*) from auth.users where id = %s", [user_id]).fetchone() == (0,)

@@ -61,6 +61,7 @@ def victim(api: Api) -> Victim:
     ids = {
         "user_id": student.user_id, "space_id": space["space_id"], "event_id": event["event_id"],
         "session_id": student.start(space_id=space["space_id"]),
+        "auth_session_id": student.get("/api/auth/sessions").json()["data"][0]["session_id"],
     }  # fmt: skip
     return Victim(student, ids)
 

@@ -15,7 +15,7 @@ export interface paths {
         put?: never;
         /**
          * Register user
-         * @description Register; where the stage asks for a confirmed address, confirm it before you sign in.
+         * @description Register an account. If this stage requires it, confirm your email address before you sign in.
          */
         post: operations["registerUser"];
         delete?: never;
@@ -35,7 +35,7 @@ export interface paths {
         put?: never;
         /**
          * Sign in
-         * @description Sign in with address and password.
+         * @description Sign in with email address and password.
          */
         post: operations["signIn"];
         delete?: never;
@@ -57,8 +57,8 @@ export interface paths {
          * Refresh tokens
          * @description Exchange a refresh token for new tokens.
          *
-         *     It works once. A repeat within 10 seconds, or with the token just before the current one, gets the session's current
-         *     tokens; an older one ends the session.
+         *     Each refresh token works once. A repeat within 10 seconds, or with the token just before the current one, returns
+         *     the session's current tokens. An older token ends the session.
          */
         post: operations["refreshTokens"];
         delete?: never;
@@ -78,7 +78,7 @@ export interface paths {
         put?: never;
         /**
          * Sign out
-         * @description Sign out; the refresh tokens of the sessions that end are dead.
+         * @description Sign out. The refresh tokens of the sessions that end no longer work.
          */
         post: operations["signOut"];
         delete?: never;
@@ -96,7 +96,7 @@ export interface paths {
         };
         /**
          * List sign ins
-         * @description List where you are signed in.
+         * @description List your active sign-ins.
          */
         get: operations["listSignIns"];
         put?: never;
@@ -119,7 +119,7 @@ export interface paths {
         post?: never;
         /**
          * End sign in
-         * @description Sign out somewhere else, or here.
+         * @description End one of your sign-ins: this one, or one on another device.
          */
         delete: operations["endSignIn"];
         options?: never;
@@ -138,7 +138,7 @@ export interface paths {
         put?: never;
         /**
          * Forgot password
-         * @description Ask for a mail with a link to choose a new password.
+         * @description Request an email with a link to choose a new password.
          */
         post: operations["forgotPassword"];
         delete?: never;
@@ -158,7 +158,7 @@ export interface paths {
         put?: never;
         /**
          * Reset password
-         * @description Choose a new password with the token of the mail; every other session ends.
+         * @description Choose a new password with the token from the email. All other sessions end.
          */
         post: operations["resetPassword"];
         delete?: never;
@@ -178,7 +178,7 @@ export interface paths {
         put?: never;
         /**
          * Change password
-         * @description Change your password; every other session ends.
+         * @description Change your password. All other sessions end.
          */
         post: operations["changePassword"];
         delete?: never;
@@ -198,7 +198,7 @@ export interface paths {
         put?: never;
         /**
          * Change email
-         * @description Change your address: mails to the new one and the old one ask to confirm it.
+         * @description Change your email address. Emails to the new and the old address ask for confirmation.
          */
         post: operations["changeEmail"];
         delete?: never;
@@ -218,7 +218,7 @@ export interface paths {
         put?: never;
         /**
          * Confirm email
-         * @description Confirm an address with the token of the mail.
+         * @description Confirm an email address with the token from the email.
          */
         post: operations["confirmEmail"];
         delete?: never;
@@ -238,7 +238,7 @@ export interface paths {
         put?: never;
         /**
          * Resend confirmation
-         * @description Ask for the mail once more that confirms an address.
+         * @description Request the confirmation email again.
          */
         post: operations["resendConfirmation"];
         delete?: never;
@@ -256,7 +256,7 @@ export interface paths {
         };
         /**
          * Export account
-         * @description Get everything that is kept about you, page by page.
+         * @description Export all data stored about you, page by page.
          */
         get: operations["exportAccount"];
         put?: never;
@@ -283,7 +283,7 @@ export interface paths {
         post?: never;
         /**
          * Delete account
-         * @description Delete your account and everything personal.
+         * @description Delete your account and all personal data.
          */
         delete: operations["deleteAccount"];
         options?: never;
@@ -324,7 +324,7 @@ export interface paths {
         };
         /**
          * List audit trail
-         * @description List what was done by the caller and to what is theirs, newest first; kept for 30 days.
+         * @description List your audit trail of the last 30 days, newest first: what you did, and what others did to your data.
          */
         get: operations["listAuditTrail"];
         put?: never;
@@ -344,7 +344,7 @@ export interface paths {
         };
         /**
          * Get user
-         * @description Get a profile: all of your own, the public part of anybody else's.
+         * @description Get a profile: your own in full, or the public part of another user's.
          */
         get: operations["getUser"];
         put?: never;
@@ -404,7 +404,7 @@ export interface paths {
         };
         /**
          * Get active session
-         * @description Get your active session; 404 when there is none.
+         * @description Get your active session. Returns 404 if there is none.
          */
         get: operations["getActiveSession"];
         put?: never;
@@ -464,7 +464,7 @@ export interface paths {
         };
         /**
          * List session events
-         * @description List the events of the session in order, with those of its lifecycle.
+         * @description List the events of the session in order, including its start and end.
          */
         get: operations["listSessionEvents"];
         put?: never;
@@ -942,7 +942,7 @@ export interface paths {
         put?: never;
         /**
          * Retry rejected event
-         * @description Retry a rejected event, with those that waited for it.
+         * @description Retry a rejected event, and the events that waited for it.
          */
         post: operations["retryRejectedEvent"];
         delete?: never;
@@ -960,7 +960,7 @@ export interface paths {
         };
         /**
          * List changes
-         * @description List what changed for you since a cursor, so that another device catches up.
+         * @description List what changed for you since a cursor, so that your other devices can catch up.
          */
         get: operations["listChanges"];
         put?: never;
@@ -1122,7 +1122,7 @@ export interface paths {
         put?: never;
         /**
          * Suspend account
-         * @description Keep an account out: it cannot sign in, and whatever it writes is refused with a 403.
+         * @description Suspend an account: it cannot sign in, and its writes are rejected with a 403.
          */
         post: operations["suspendAccount"];
         delete?: never;
@@ -1142,7 +1142,7 @@ export interface paths {
         put?: never;
         /**
          * Restore account
-         * @description Let a suspended account in again.
+         * @description Restore a suspended account.
          */
         post: operations["restoreAccount"];
         delete?: never;
@@ -1162,7 +1162,7 @@ export interface paths {
         put?: never;
         /**
          * Take back xp
-         * @description Take back what forged sessions paid; boards that are still open and badges for XP and levels follow.
+         * @description Revoke the XP of forged sessions. Current leaderboards, and badges for XP and levels, are updated.
          */
         post: operations["takeBackXp"];
         delete?: never;
@@ -1182,7 +1182,7 @@ export interface paths {
         put?: never;
         /**
          * Lift ban
-         * @description Let somebody join a space again that they were banned from.
+         * @description Lift a user's ban from a space.
          */
         post: operations["liftBan"];
         delete?: never;
@@ -1200,7 +1200,7 @@ export interface paths {
         };
         /**
          * Get detailed health
-         * @description Check everything: 200 with `warn` when degraded, 503 when a critical check failed.
+         * @description Run all checks. Returns 200 with `warn` when degraded, 503 when a critical check fails.
          */
         get: operations["getDetailedHealth"];
         put?: never;
@@ -1220,7 +1220,7 @@ export interface paths {
         };
         /**
          * Get dependencies
-         * @description Check what the service stands on.
+         * @description Check the dependencies of the service.
          */
         get: operations["getDependencies"];
         put?: never;
@@ -1240,7 +1240,7 @@ export interface paths {
         };
         /**
          * Get metrics
-         * @description Tell what the fleet measured in the last minutes: by minute up to an hour, by ten minutes up to a day.
+         * @description Get the fleet's metrics of the last minutes, per minute up to an hour, per ten minutes up to a day.
          */
         get: operations["getMetrics"];
         put?: never;
@@ -1260,7 +1260,7 @@ export interface paths {
         };
         /**
          * List environments
-         * @description Tell the execution environments of the last quarter of an hour one by one.
+         * @description List the execution environments of the last 15 minutes.
          */
         get: operations["listEnvironments"];
         put?: never;
@@ -1280,7 +1280,7 @@ export interface paths {
         };
         /**
          * Get alarms
-         * @description List the stack's alarms and their state, where CloudWatch can be asked.
+         * @description List the stack's alarms and their state, if CloudWatch is available.
          */
         get: operations["getAlarms"];
         put?: never;
@@ -1320,7 +1320,7 @@ export interface paths {
         };
         /**
          * List errors
-         * @description List the errors of the last 24 hours, the most frequent first.
+         * @description List the errors of the last 24 hours, most frequent first.
          */
         get: operations["listErrors"];
         put?: never;
@@ -1340,7 +1340,7 @@ export interface paths {
         };
         /**
          * List circuits
-         * @description List the circuits and what became of them.
+         * @description List the circuits and their history.
          */
         get: operations["listCircuits"];
         put?: never;
@@ -1402,7 +1402,7 @@ export interface paths {
         put?: never;
         /**
          * Clear cache
-         * @description Empty the caches of every environment.
+         * @description Clear the caches of every environment.
          */
         post: operations["clearCache"];
         delete?: never;
@@ -1422,7 +1422,7 @@ export interface paths {
         put?: never;
         /**
          * Reset metrics
-         * @description Begin to measure anew in every environment.
+         * @description Reset the metrics of every environment.
          */
         post: operations["resetMetrics"];
         delete?: never;
@@ -1442,7 +1442,7 @@ export interface paths {
         put?: never;
         /**
          * Clear errors
-         * @description Forget the errors seen, in every environment.
+         * @description Clear the recorded errors of every environment.
          */
         post: operations["clearErrors"];
         delete?: never;
@@ -1457,7 +1457,7 @@ export interface components {
     schemas: {
         /**
          * Accepted
-         * @description If there is something to do, it is done; the answer is the same if there is not.
+         * @description The request was accepted. The response is the same whether there was something to do or not.
          */
         Accepted: {
             /** @description Without it: true. */
@@ -1470,7 +1470,7 @@ export interface components {
         };
         /**
          * AccountDeleted
-         * @description The account and everything personal is gone.
+         * @description Confirms that the account and all personal data were deleted.
          */
         AccountDeleted: {
             /** Format: uuid */
@@ -1484,12 +1484,18 @@ export interface components {
         };
         /**
          * AccountDeletion
-         * @description Who was signed in more than ten minutes ago shows the password.
+         * @description The current password, required if you signed in more than ten minutes ago.
          */
         AccountDeletion: {
-            /** @description Sent by old clients: your own id. */
+            /**
+             * @deprecated
+             * @description Sent by old clients: your own id.
+             */
             user_id?: string | null;
-            /** @description Sent by old clients: your own id. */
+            /**
+             * @deprecated
+             * @description Sent by old clients: your own id.
+             */
             created_by?: string | null;
             password?: string | null;
         };
@@ -1531,10 +1537,10 @@ export interface components {
         };
         /**
          * Alarms
-         * @description The stack's alarms, those that are raised first.
+         * @description The stack's alarms, raised ones first.
          */
         Alarms: {
-            /** @description False: CloudWatch cannot be asked, as on the local stack. */
+            /** @description False if CloudWatch is not available, as on the local stack. */
             available: boolean;
             alarms: components["schemas"]["Alarm"][];
         };
@@ -1545,10 +1551,10 @@ export interface components {
         };
         /**
          * AuditEntry
-         * @description Something that was done by the user, or to what is theirs.
+         * @description An action of the user, or a change to the user's data.
          */
         AuditEntry: {
-            /** @description Unique; below zero for what sessions tell. The order is that of time. */
+            /** @description Unique; negative for entries about sessions. Sorted by time, not by id. */
             entry_id: number;
             /** @enum {string} */
             action: "authentication" | "authorization" | "data_access" | "data_modification";
@@ -1565,7 +1571,7 @@ export interface components {
             resource_type: string;
             resource_id: string | null;
             success: boolean;
-            /** @description The new values, by field. */
+            /** @description The new values by field. */
             changes: {
                 [key: string]: unknown;
             };
@@ -1581,16 +1587,22 @@ export interface components {
         };
         /**
          * AuditEvent
-         * @description Something that happened in a session.
+         * @description An event of a session.
          */
         AuditEvent: {
-            /** @description Sent by old clients: your own id. */
+            /**
+             * @deprecated
+             * @description Sent by old clients: your own id.
+             */
             user_id?: string | null;
-            /** @description Sent by old clients: your own id. */
+            /**
+             * @deprecated
+             * @description Sent by old clients: your own id.
+             */
             created_by?: string | null;
             /** @enum {string} */
             event_type: "focus_start" | "focus_end" | "break_start" | "break_end" | "heartbeat" | "note";
-            /** @description The client's clock; kept as a claim. */
+            /** @description By the client's clock; stored, but not trusted. */
             timestamp?: string | null;
             /** @description At most 4 KiB. */
             payload?: {
@@ -1622,7 +1634,7 @@ export interface components {
         };
         /**
          * BadgeChange
-         * @description Something that changed for the caller.
+         * @description A change that affects you.
          */
         BadgeChange: {
             /**
@@ -1630,12 +1642,12 @@ export interface components {
              * @enum {string}
              */
             kind: "badge";
-            /** @description Of the session, badge or space; `me` for XP and profile. */
+            /** @description The id of the session, badge or space; `me` for XP and profile. */
             id: string;
             deleted: boolean;
             /** Format: date-time */
             changed_at: string;
-            /** @description How it stands now; null when it is gone. */
+            /** @description Its current state; null if it was deleted. */
             data: components["schemas"]["EarnedBadge"] | null;
         };
         /** BadgeListResponse */
@@ -1645,7 +1657,7 @@ export interface components {
         };
         /**
          * CacheFigures
-         * @description The caches of all environments together, since each began.
+         * @description The caches of all environments combined, since each started.
          */
         CacheFigures: {
             hit_rate: number;
@@ -1659,12 +1671,12 @@ export interface components {
         };
         /**
          * Change
-         * @description Something that changed for the caller.
+         * @description A change that affects you.
          */
         Change: components["schemas"]["SessionChange"] | components["schemas"]["XpChange"] | components["schemas"]["BadgeChange"] | components["schemas"]["MembershipChange"] | components["schemas"]["ProfileChange"];
         /**
          * Changes
-         * @description A page of changes. `next_cursor` is null when there are no more for now; `cursor` is where to go on next time.
+         * @description A page of changes. `next_cursor` is null if there are no more; use `cursor` for the next poll.
          */
         Changes: {
             success: boolean;
@@ -1684,23 +1696,23 @@ export interface components {
         };
         /**
          * Circuit
-         * @description A circuit as the fleet knows it.
+         * @description The state of a circuit in the fleet.
          */
         Circuit: {
             name: string;
             /** @enum {string} */
             state: "closed" | "open" | "half_open";
             reason: string;
-            /** @description How often it opened without closing between. */
+            /** @description How often it opened without closing in between. */
             opens: number;
             retry_after_seconds: number;
-            /** @description Opened by hand, until it is reset. */
+            /** @description Opened manually, until it is reset. */
             forced: boolean;
             /** @description When it left the closed state, in which it has not been since. */
             since: string | null;
-            /** @description Its last changes, oldest first; an outage that lasts is told from its beginning. */
+            /** @description Its last changes, oldest first; a current outage from its beginning. */
             history: components["schemas"]["CircuitChange"][];
-            /** @description False: there may have been changes before those. */
+            /** @description False if there may have been earlier changes. */
             history_complete: boolean;
         };
         /**
@@ -1719,7 +1731,7 @@ export interface components {
          * @description All circuits.
          */
         Circuits: {
-            /** @description False: DynamoDB does not answer, and this is what one environment knows. */
+            /** @description False if DynamoDB does not answer; then this covers only one environment. */
             complete: boolean;
             circuits: components["schemas"]["Circuit"][];
         };
@@ -1730,12 +1742,12 @@ export interface components {
         };
         /**
          * CompleteEvent
-         * @description An event that happened without a connection. Fields that we do not know are let pass: old phones send them.
+         * @description An event that happened offline. Unknown fields are ignored, because old clients send them.
          */
         CompleteEvent: {
             /**
              * Format: uuid
-             * @description Made when it happens.
+             * @description Generate it when the event happens.
              */
             event_id?: string;
             /** Format: uuid */
@@ -1754,22 +1766,28 @@ export interface components {
         };
         /**
          * CompletePayload
-         * @description What the completion of a session may say.
+         * @description The payload of a `complete` event.
          */
         CompletePayload: {
             efficiency?: number | null;
         };
         /**
          * CompleteSession
-         * @description The end of a session, as the client sees it.
+         * @description The client's view of a completed session.
          */
         CompleteSession: {
-            /** @description Sent by old clients: your own id. */
+            /**
+             * @deprecated
+             * @description Sent by old clients: your own id.
+             */
             user_id?: string | null;
-            /** @description Sent by old clients: your own id. */
+            /**
+             * @deprecated
+             * @description Sent by old clients: your own id.
+             */
             created_by?: string | null;
             efficiency?: number | null;
-            /** @description The client's clock; kept as a claim. */
+            /** @description By the client's clock; stored, but not trusted. */
             completed_at?: string | null;
         };
         /**
@@ -1777,9 +1795,15 @@ export interface components {
          * @description A new space. The caller becomes its owner.
          */
         CreateSpace: {
-            /** @description Sent by old clients: your own id. */
+            /**
+             * @deprecated
+             * @description Sent by old clients: your own id.
+             */
             user_id?: string | null;
-            /** @description Sent by old clients: your own id. */
+            /**
+             * @deprecated
+             * @description Sent by old clients: your own id.
+             */
             created_by?: string | null;
             name: string;
             description?: string | null;
@@ -1790,7 +1814,7 @@ export interface components {
         };
         /**
          * Dependencies
-         * @description What the service stands on.
+         * @description The dependencies of the service.
          */
         Dependencies: {
             /** @enum {string} */
@@ -1808,7 +1832,7 @@ export interface components {
         };
         /**
          * Detailed
-         * @description Everything that was checked; `warn`: degraded, and still serving.
+         * @description The results of all checks. `warn` means degraded, but still serving.
          */
         Detailed: {
             /** @enum {string} */
@@ -1832,7 +1856,7 @@ export interface components {
         };
         /**
          * Done
-         * @description An operator's action. Busy environments follow within five seconds, idle ones with their second request.
+         * @description An operator's action. Busy environments apply it within five seconds, idle ones with their second request.
          */
         Done: {
             /** @description Without it: true. */
@@ -1858,12 +1882,18 @@ export interface components {
         };
         /**
          * EmailChange
-         * @description Another address for who knows the password.
+         * @description A new email address, with the current password.
          */
         EmailChange: {
-            /** @description Sent by old clients: your own id. */
+            /**
+             * @deprecated
+             * @description Sent by old clients: your own id.
+             */
             user_id?: string | null;
-            /** @description Sent by old clients: your own id. */
+            /**
+             * @deprecated
+             * @description Sent by old clients: your own id.
+             */
             created_by?: string | null;
             email: string;
             /** Format: password */
@@ -1871,25 +1901,31 @@ export interface components {
         };
         /**
          * EmailConfirmation
-         * @description The token of a mail that asks to confirm an address.
+         * @description The token from the email that asks to confirm an address.
          */
         EmailConfirmation: {
-            /** @description Sent by old clients: your own id. */
+            /**
+             * @deprecated
+             * @description Sent by old clients: your own id.
+             */
             user_id?: string | null;
-            /** @description Sent by old clients: your own id. */
+            /**
+             * @deprecated
+             * @description Sent by old clients: your own id.
+             */
             created_by?: string | null;
             /**
              * Format: password
-             * @description From the link in the mail.
+             * @description From the link in the email.
              */
             token: string;
         };
         /**
          * EmailConfirmed
-         * @description What a confirmation came to.
+         * @description The result of a confirmation.
          */
         EmailConfirmed: {
-            /** @description False: the mail to the other address has to be answered as well. */
+            /** @description False if the other address must be confirmed too. */
             confirmed: boolean;
         };
         /** EmailConfirmedResponse */
@@ -1899,28 +1935,40 @@ export interface components {
         };
         /**
          * EmailOnly
-         * @description An address; whether it has an account is not told.
+         * @description An email address. The response does not reveal whether it has an account.
          */
         EmailOnly: {
-            /** @description Sent by old clients: your own id. */
+            /**
+             * @deprecated
+             * @description Sent by old clients: your own id.
+             */
             user_id?: string | null;
-            /** @description Sent by old clients: your own id. */
+            /**
+             * @deprecated
+             * @description Sent by old clients: your own id.
+             */
             created_by?: string | null;
             email: string;
         };
         /**
          * EmptyBody
-         * @description Nothing has to be said.
+         * @description An empty body.
          */
         EmptyBody: {
-            /** @description Sent by old clients: your own id. */
+            /**
+             * @deprecated
+             * @description Sent by old clients: your own id.
+             */
             user_id?: string | null;
-            /** @description Sent by old clients: your own id. */
+            /**
+             * @deprecated
+             * @description Sent by old clients: your own id.
+             */
             created_by?: string | null;
         };
         /**
          * Endpoint
-         * @description One endpoint, or one kind of call to a dependency, over the window.
+         * @description An endpoint, or a kind of call to a dependency, over the window.
          */
         Endpoint: {
             name: string;
@@ -1932,12 +1980,12 @@ export interface components {
             p95_ms: number;
             p99_ms: number;
             max_ms: number;
-            /** @description Of them, those over a second. */
+            /** @description The number of requests over a second. */
             slow: number;
         };
         /**
          * Environment
-         * @description One execution environment: a running copy of a function.
+         * @description An execution environment: a running copy of a function.
          */
         Environment: {
             id: string;
@@ -1955,18 +2003,18 @@ export interface components {
             p50_ms: number;
             p95_ms: number;
             p99_ms: number;
-            /** @description To the database, in use when it last wrote its figures. */
+            /** @description Database connections in use when it last wrote its metrics. */
             connections: number;
             waiting: number;
             cache_entries: number;
         };
         /**
          * Environments
-         * @description The execution environments of the last quarter of an hour, the busiest first.
+         * @description The execution environments of the last 15 minutes, busiest first.
          */
         Environments: {
             window_minutes: number;
-            /** @description False: DynamoDB does not answer, and this is the one that answered. */
+            /** @description False if DynamoDB does not answer; then this covers only one environment. */
             complete: boolean;
             environments: components["schemas"]["Environment"][];
         };
@@ -1986,18 +2034,18 @@ export interface components {
             error_count?: number;
             /**
              * Format: uuid
-             * @description SESSION_ALREADY_ACTIVE, CONFLICT: the session in the way.
+             * @description SESSION_ALREADY_ACTIVE, CONFLICT: the session in conflict.
              */
             session_id?: string;
-            /** @description CONFLICT, USER_ALREADY_EXISTS and others: which field it is about. */
+            /** @description CONFLICT, USER_ALREADY_EXISTS and others: the conflicting field. */
             field?: string;
-            /** @description SPACE_FULL: how many members the space takes. */
+            /** @description SPACE_FULL: the maximum number of members. */
             capacity?: number;
-            /** @description TOO_MANY_SPACES: how many an account can be in. */
+            /** @description TOO_MANY_SPACES: the maximum number of spaces per account. */
             max_spaces?: number;
-            /** @description REQUEST_TOO_LARGE: how many a batch takes. */
+            /** @description REQUEST_TOO_LARGE: the maximum number of events in a batch. */
             max_events?: number;
-            /** @description REQUEST_TOO_LARGE: how many a body takes. */
+            /** @description REQUEST_TOO_LARGE: the maximum size of a body in bytes. */
             max_request_bytes?: number;
         } & {
             [key: string]: unknown;
@@ -2008,7 +2056,7 @@ export interface components {
          */
         Errors: {
             complete: boolean;
-            /** @description Where to look for a request id: a query for Logs Insights, locally a file. */
+            /** @description Where to look for a request id: a Logs Insights query, or a file on the local stack. */
             log: string;
             total_errors: number;
             unique_errors: number;
@@ -2024,7 +2072,7 @@ export interface components {
         };
         /**
          * EventOutcome
-         * @description What became of an event.
+         * @description The outcome of an event.
          */
         EventOutcome: {
             /** Format: uuid */
@@ -2036,7 +2084,7 @@ export interface components {
         };
         /**
          * ExportedRow
-         * @description Something that is kept of the user.
+         * @description A row of data stored about you.
          */
         ExportedRow: {
             /** @example study_sessions */
@@ -2075,19 +2123,25 @@ export interface components {
         };
         /**
          * Heartbeat
-         * @description A sign of life.
+         * @description A heartbeat of the active session.
          */
         Heartbeat: {
-            /** @description Sent by old clients: your own id. */
+            /**
+             * @deprecated
+             * @description Sent by old clients: your own id.
+             */
             user_id?: string | null;
-            /** @description Sent by old clients: your own id. */
+            /**
+             * @deprecated
+             * @description Sent by old clients: your own id.
+             */
             created_by?: string | null;
-            /** @description The client's clock; kept as a claim. */
+            /** @description By the client's clock; stored, but not trusted. */
             timestamp?: string | null;
         };
         /**
          * HeartbeatCounted
-         * @description What the heartbeat did.
+         * @description The result of a heartbeat.
          */
         HeartbeatCounted: {
             /** Format: uuid */
@@ -2108,9 +2162,15 @@ export interface components {
          * @description Joins a space by invite code alone.
          */
         JoinByCode: {
-            /** @description Sent by old clients: your own id. */
+            /**
+             * @deprecated
+             * @description Sent by old clients: your own id.
+             */
             user_id?: string | null;
-            /** @description Sent by old clients: your own id. */
+            /**
+             * @deprecated
+             * @description Sent by old clients: your own id.
+             */
             created_by?: string | null;
             invite_code: string;
         };
@@ -2119,15 +2179,21 @@ export interface components {
          * @description Joins a space by id. A private space requires its invite code.
          */
         JoinSpace: {
-            /** @description Sent by old clients: your own id. */
+            /**
+             * @deprecated
+             * @description Sent by old clients: your own id.
+             */
             user_id?: string | null;
-            /** @description Sent by old clients: your own id. */
+            /**
+             * @deprecated
+             * @description Sent by old clients: your own id.
+             */
             created_by?: string | null;
             invite_code?: string | null;
         };
         /**
          * KeptEvent
-         * @description A rejected event, or one that was retried.
+         * @description A rejected event, including one that was retried.
          */
         KeptEvent: {
             /** Format: uuid */
@@ -2221,12 +2287,18 @@ export interface components {
         };
         /**
          * LiftBan
-         * @description Where somebody was banned.
+         * @description The space that the user was banned from.
          */
         LiftBan: {
-            /** @description Sent by old clients: your own id. */
+            /**
+             * @deprecated
+             * @description Sent by old clients: your own id.
+             */
             user_id?: string | null;
-            /** @description Sent by old clients: your own id. */
+            /**
+             * @deprecated
+             * @description Sent by old clients: your own id.
+             */
             created_by?: string | null;
             reason: string;
             /** Format: uuid */
@@ -2250,7 +2322,7 @@ export interface components {
         };
         /**
          * LoggedOut
-         * @description The refresh token is dead.
+         * @description The refresh token no longer works.
          */
         LoggedOut: {
             /** @description Without it: true. */
@@ -2263,12 +2335,18 @@ export interface components {
         };
         /**
          * Login
-         * @description Address and password; their form is not judged, so that every wrong pair gets the same answer.
+         * @description Email address and password. Their format is not validated, so that every wrong pair gets the same answer.
          */
         Login: {
-            /** @description Sent by old clients: your own id. */
+            /**
+             * @deprecated
+             * @description Sent by old clients: your own id.
+             */
             user_id?: string | null;
-            /** @description Sent by old clients: your own id. */
+            /**
+             * @deprecated
+             * @description Sent by old clients: your own id.
+             */
             created_by?: string | null;
             email: string;
             /** Format: password */
@@ -2279,9 +2357,15 @@ export interface components {
          * @description Which sessions to end.
          */
         Logout: {
-            /** @description Sent by old clients: your own id. */
+            /**
+             * @deprecated
+             * @description Sent by old clients: your own id.
+             */
             user_id?: string | null;
-            /** @description Sent by old clients: your own id. */
+            /**
+             * @deprecated
+             * @description Sent by old clients: your own id.
+             */
             created_by?: string | null;
             /**
              * @description `local`: this session; `others`: all but this one; `global`: all. Without it: "local".
@@ -2291,26 +2375,26 @@ export interface components {
         };
         /**
          * Mark
-         * @description Something that was done to the service, to be seen beside what became of it.
+         * @description A deployment or an operator's action, for charts.
          */
         Mark: {
             /** Format: date-time */
             at: string;
             /** @enum {string} */
             kind: "deployment" | "order";
-            /** @description Which functions and versions; what was ordered. */
+            /** @description The functions and versions, or the action. */
             text: string;
-            /** @description The operator who gave the order. */
+            /** @description The operator who requested the action. */
             who: string | null;
         };
         /**
          * MarkEvent
-         * @description An event that happened without a connection. Fields that we do not know are let pass: old phones send them.
+         * @description An event that happened offline. Unknown fields are ignored, because old clients send them.
          */
         MarkEvent: {
             /**
              * Format: uuid
-             * @description Made when it happens.
+             * @description Generate it when the event happens.
              */
             event_id?: string;
             /** Format: uuid */
@@ -2320,7 +2404,7 @@ export interface components {
              * @enum {string}
              */
             event_type: "heartbeat" | "focus_start" | "focus_end" | "break_start" | "break_end" | "abandon";
-            /** @description Whatever the client wants to keep; 4 KiB. */
+            /** @description Free-form data, at most 4 KiB. */
             event_payload?: {
                 [key: string]: unknown;
             };
@@ -2368,7 +2452,7 @@ export interface components {
         };
         /**
          * MembershipChange
-         * @description Something that changed for the caller.
+         * @description A change that affects you.
          */
         MembershipChange: {
             /**
@@ -2376,12 +2460,12 @@ export interface components {
              * @enum {string}
              */
             kind: "membership";
-            /** @description Of the session, badge or space; `me` for XP and profile. */
+            /** @description The id of the session, badge or space; `me` for XP and profile. */
             id: string;
             deleted: boolean;
             /** Format: date-time */
             changed_at: string;
-            /** @description How it stands now; null when it is gone. */
+            /** @description Its current state; null if it was deleted. */
             data: components["schemas"]["Membership"] | null;
         };
         /** MembershipResponse */
@@ -2391,20 +2475,20 @@ export interface components {
         };
         /**
          * Metrics
-         * @description What the fleet measured.
+         * @description The metrics of the fleet.
          */
         Metrics: {
             window_minutes: number;
-            /** @description What one of `minutes` stands for: 10 in windows over an hour. */
+            /** @description The length of each entry of `minutes`: 10 in windows over an hour. */
             step_minutes: number;
-            /** @description Those of the last hour at most. */
+            /** @description At most those of the last hour. */
             environments: number;
-            /** @description False: DynamoDB does not answer, and this is what one environment knows. */
+            /** @description False if DynamoDB does not answer; then this covers only one environment. */
             complete: boolean;
             endpoints: components["schemas"]["Endpoint"][];
             dependencies: components["schemas"]["Endpoint"][];
             minutes: components["schemas"]["Minute"][];
-            /** @description Deployments and orders of operators in this window, oldest first. */
+            /** @description Deployments and operators' actions in this window, oldest first. */
             marks: components["schemas"]["Mark"][];
             cache: components["schemas"]["CacheFigures"];
             pool: components["schemas"]["PoolFigures"];
@@ -2417,7 +2501,7 @@ export interface components {
         };
         /**
          * Minute
-         * @description All endpoints of one minute, or of ten where `step_minutes` is that; health's own left out.
+         * @description All endpoints in one minute (or ten, see `step_minutes`), except health's own.
          */
         Minute: {
             /** Format: date-time */
@@ -2431,17 +2515,23 @@ export interface components {
         };
         /**
          * OfflineEvent
-         * @description An event that happened without a connection. Fields that we do not know are let pass: old phones send them.
+         * @description An event that happened offline. Unknown fields are ignored, because old clients send them.
          */
         OfflineEvent: components["schemas"]["StartEvent"] | components["schemas"]["MarkEvent"] | components["schemas"]["CompleteEvent"];
         /**
          * Order
-         * @description An order about an account.
+         * @description An action on an account.
          */
         Order: {
-            /** @description Sent by old clients: your own id. */
+            /**
+             * @deprecated
+             * @description Sent by old clients: your own id.
+             */
             user_id?: string | null;
-            /** @description Sent by old clients: your own id. */
+            /**
+             * @deprecated
+             * @description Sent by old clients: your own id.
+             */
             created_by?: string | null;
             reason: string;
         };
@@ -2475,7 +2565,7 @@ export interface components {
         };
         /**
          * OwnProfile
-         * @description What only the user sees of themselves.
+         * @description Your own profile, including its private part.
          */
         OwnProfile: {
             /** Format: uuid */
@@ -2484,7 +2574,7 @@ export interface components {
             display_name: string;
             xp: number;
             level: number;
-            /** @description Days. */
+            /** @description In days. */
             current_streak: number;
             /** Format: date-time */
             created_at: string;
@@ -2534,12 +2624,18 @@ export interface components {
         };
         /**
          * PasswordChange
-         * @description A new password for who knows the old one.
+         * @description A new password, with the current one.
          */
         PasswordChange: {
-            /** @description Sent by old clients: your own id. */
+            /**
+             * @deprecated
+             * @description Sent by old clients: your own id.
+             */
             user_id?: string | null;
-            /** @description Sent by old clients: your own id. */
+            /**
+             * @deprecated
+             * @description Sent by old clients: your own id.
+             */
             created_by?: string | null;
             /** Format: password */
             password: string;
@@ -2548,7 +2644,7 @@ export interface components {
         };
         /**
          * PasswordChanged
-         * @description The new password is the only one.
+         * @description The password was changed.
          */
         PasswordChanged: {
             /** @description Without it: true. */
@@ -2561,16 +2657,22 @@ export interface components {
         };
         /**
          * PasswordReset
-         * @description A new password for who can read the account's mail.
+         * @description A new password, with the token from an email.
          */
         PasswordReset: {
-            /** @description Sent by old clients: your own id. */
+            /**
+             * @deprecated
+             * @description Sent by old clients: your own id.
+             */
             user_id?: string | null;
-            /** @description Sent by old clients: your own id. */
+            /**
+             * @deprecated
+             * @description Sent by old clients: your own id.
+             */
             created_by?: string | null;
             /**
              * Format: password
-             * @description From the link in the mail.
+             * @description From the link in the email.
              */
             token: string;
             /** Format: password */
@@ -2584,7 +2686,7 @@ export interface components {
         Period: "weekly" | "monthly" | "all-time";
         /**
          * PoolFigures
-         * @description The connection pools of all environments together.
+         * @description The connection pools of all environments combined.
          */
         PoolFigures: {
             active: number;
@@ -2626,7 +2728,7 @@ export interface components {
         };
         /**
          * ProfileChange
-         * @description Something that changed for the caller.
+         * @description A change that affects you.
          */
         ProfileChange: {
             /**
@@ -2634,30 +2736,36 @@ export interface components {
              * @enum {string}
              */
             kind: "profile";
-            /** @description Of the session, badge or space; `me` for XP and profile. */
+            /** @description The id of the session, badge or space; `me` for XP and profile. */
             id: string;
             deleted: boolean;
             /** Format: date-time */
             changed_at: string;
-            /** @description How it stands now; null when it is gone. */
+            /** @description Its current state; null if it was deleted. */
             data: components["schemas"]["OwnProfile"] | null;
         };
         /**
          * ProfileChanges
-         * @description What to change of the own profile; what is absent stays.
+         * @description The fields to change. Omitted fields keep their values.
          */
         ProfileChanges: {
-            /** @description Sent by old clients: your own id. */
+            /**
+             * @deprecated
+             * @description Sent by old clients: your own id.
+             */
             user_id?: string | null;
-            /** @description Sent by old clients: your own id. */
+            /**
+             * @deprecated
+             * @description Sent by old clients: your own id.
+             */
             created_by?: string | null;
             username?: string;
             display_name?: string;
             timezone?: string;
             daily_goal_minutes?: number;
-            /** @description Whether searches find you. */
+            /** @description Whether other users can find you by searching. */
             discoverable?: boolean;
-            /** @description Whether others see when you study. */
+            /** @description Whether other users can see when you study. */
             share_activity?: boolean;
         };
         /** ProfileResponse */
@@ -2667,7 +2775,7 @@ export interface components {
         };
         /**
          * PublicProfile
-         * @description What everybody sees of a user.
+         * @description The public part of a user's profile.
          */
         PublicProfile: {
             /** Format: uuid */
@@ -2676,7 +2784,7 @@ export interface components {
             display_name: string;
             xp: number;
             level: number;
-            /** @description Days. */
+            /** @description In days. */
             current_streak: number;
             /** Format: date-time */
             created_at: string;
@@ -2706,19 +2814,25 @@ export interface components {
         };
         /**
          * Refresh
-         * @description A refresh token. It works once, but that a repeat whose answer was lost gets the same tokens.
+         * @description A refresh token. It works once; a repeat because of a lost answer returns the same tokens.
          */
         Refresh: {
-            /** @description Sent by old clients: your own id. */
+            /**
+             * @deprecated
+             * @description Sent by old clients: your own id.
+             */
             user_id?: string | null;
-            /** @description Sent by old clients: your own id. */
+            /**
+             * @deprecated
+             * @description Sent by old clients: your own id.
+             */
             created_by?: string | null;
             /** Format: password */
             refresh_token: string;
         };
         /**
          * Registered
-         * @description A new account, and its first session where the address need not be confirmed first.
+         * @description A new account, and its first session unless the email address must be confirmed first.
          */
         Registered: {
             /** Format: uuid */
@@ -2739,15 +2853,21 @@ export interface components {
          * @description A new account.
          */
         Registration: {
-            /** @description Sent by old clients: your own id. */
+            /**
+             * @deprecated
+             * @description Sent by old clients: your own id.
+             */
             user_id?: string | null;
-            /** @description Sent by old clients: your own id. */
+            /**
+             * @deprecated
+             * @description Sent by old clients: your own id.
+             */
             created_by?: string | null;
             username: string;
             email: string;
             /** Format: password */
             password: string;
-            /** @description Where the stage asks for a captcha. */
+            /** @description Required if the stage uses captchas. */
             captcha_token?: string | null;
         };
         /**
@@ -2783,7 +2903,7 @@ export interface components {
         };
         /**
          * RetriedEvent
-         * @description What became of an event that was tried again.
+         * @description The outcome of a retried event.
          */
         RetriedEvent: {
             /** Format: uuid */
@@ -2813,9 +2933,15 @@ export interface components {
          * @description A member's new role. `owner` transfers the space to them.
          */
         RoleChange: {
-            /** @description Sent by old clients: your own id. */
+            /**
+             * @deprecated
+             * @description Sent by old clients: your own id.
+             */
             user_id?: string | null;
-            /** @description Sent by old clients: your own id. */
+            /**
+             * @deprecated
+             * @description Sent by old clients: your own id.
+             */
             created_by?: string | null;
             /** @enum {string} */
             role: "member" | "moderator" | "owner";
@@ -2825,11 +2951,11 @@ export interface components {
          * @description One kind of error.
          */
         SeenError: {
-            /** @description It only says that something is known to be down; look at the others first. */
+            /** @description A consequence of a known outage; look at the other errors first. */
             consequence: boolean;
             fingerprint: string;
             error_type: string;
-            /** @description Without the numbers and ids in it; never an exception's own text. */
+            /** @description The message without numbers and ids; never an exception's own text. */
             message: string;
             where: string;
             count: number;
@@ -2837,14 +2963,14 @@ export interface components {
             first_seen: string;
             /** Format: date-time */
             last_seen: string;
-            /** @description Of the last one, to find it in the logs. */
+            /** @description The id of the last request with this error, to find it in the logs. */
             request_id: string;
             /** @description A query of Logs Insights for its lines; null on the local stack. */
             log_url: string | null;
         };
         /**
          * Session
-         * @description A session as it stands.
+         * @description The current state of a session.
          */
         Session: {
             /** Format: uuid */
@@ -2885,7 +3011,7 @@ export interface components {
         };
         /**
          * SessionChange
-         * @description Something that changed for the caller.
+         * @description A change that affects you.
          */
         SessionChange: {
             /**
@@ -2893,12 +3019,12 @@ export interface components {
              * @enum {string}
              */
             kind: "session";
-            /** @description Of the session, badge or space; `me` for XP and profile. */
+            /** @description The id of the session, badge or space; `me` for XP and profile. */
             id: string;
             deleted: boolean;
             /** Format: date-time */
             changed_at: string;
-            /** @description How it stands now; null when it is gone. */
+            /** @description Its current state; null if it was deleted. */
             data: components["schemas"]["Session"] | null;
         };
         /**
@@ -2936,7 +3062,7 @@ export interface components {
         };
         /**
          * SessionEvent
-         * @description One event of a session.
+         * @description A recorded event of a session.
          */
         SessionEvent: {
             /** Format: uuid */
@@ -2983,7 +3109,7 @@ export interface components {
         };
         /**
          * SessionStarted
-         * @description A session that runs.
+         * @description An active session.
          */
         SessionStarted: {
             /** Format: uuid */
@@ -3019,7 +3145,7 @@ export interface components {
         };
         /**
          * SignInEnded
-         * @description The session's refresh token is dead; its access token expires within an hour.
+         * @description The refresh token of the session no longer works; its access token expires within an hour.
          */
         SignInEnded: {
             /** Format: uuid */
@@ -3052,12 +3178,12 @@ export interface components {
         };
         /**
          * SlowRequests
-         * @description The slowest requests of a window, slowest first, health's own left out.
+         * @description The slowest requests of a window, slowest first, except health's own.
          */
         SlowRequests: {
             window_minutes: number;
             threshold_seconds: number;
-            /** @description Faster ones are never listed, whatever the threshold. */
+            /** @description Faster requests are never listed, whatever the threshold. */
             recorded_from_seconds: number;
             complete: boolean;
             requests: components["schemas"]["SlowRequest"][];
@@ -3095,9 +3221,15 @@ export interface components {
          * @description The fields to change. Omitted fields keep their values.
          */
         SpaceChanges: {
-            /** @description Sent by old clients: your own id. */
+            /**
+             * @deprecated
+             * @description Sent by old clients: your own id.
+             */
             user_id?: string | null;
-            /** @description Sent by old clients: your own id. */
+            /**
+             * @deprecated
+             * @description Sent by old clients: your own id.
+             */
             created_by?: string | null;
             name?: string;
             description?: string | null;
@@ -3133,12 +3265,12 @@ export interface components {
         };
         /**
          * StartEvent
-         * @description An event that happened without a connection. Fields that we do not know are let pass: old phones send them.
+         * @description An event that happened offline. Unknown fields are ignored, because old clients send them.
          */
         StartEvent: {
             /**
              * Format: uuid
-             * @description Made when it happens.
+             * @description Generate it when the event happens.
              */
             event_id?: string;
             /** Format: uuid */
@@ -3157,7 +3289,7 @@ export interface components {
         };
         /**
          * StartPayload
-         * @description What the start of a session may say.
+         * @description The payload of a `start` event.
          */
         StartPayload: {
             duration_minutes?: number | null;
@@ -3166,18 +3298,24 @@ export interface components {
         };
         /**
          * StartSession
-         * @description A session to begin now.
+         * @description A session to start now.
          */
         StartSession: {
-            /** @description Sent by old clients: your own id. */
+            /**
+             * @deprecated
+             * @description Sent by old clients: your own id.
+             */
             user_id?: string | null;
-            /** @description Sent by old clients: your own id. */
+            /**
+             * @deprecated
+             * @description Sent by old clients: your own id.
+             */
             created_by?: string | null;
-            /** @description As planned. */
+            /** @description The planned duration. */
             duration_minutes: number;
             subject?: string | null;
             space_id?: string | null;
-            /** @description Chosen by the client, so that a repeat is recognised. */
+            /** @description An id that you choose, so that a repeat is recognised. */
             session_id?: string | null;
         };
         /**
@@ -3205,12 +3343,18 @@ export interface components {
         };
         /**
          * SyncBatch
-         * @description A batch of events. Each is judged by itself: one that is no event is rejected, and the others are applied.
+         * @description A batch of events. An invalid event is rejected; the others are applied.
          */
         SyncBatch: {
-            /** @description Sent by old clients: your own id. */
+            /**
+             * @deprecated
+             * @description Sent by old clients: your own id.
+             */
             user_id?: string | null;
-            /** @description Sent by old clients: your own id. */
+            /**
+             * @deprecated
+             * @description Sent by old clients: your own id.
+             */
             created_by?: string | null;
             events: components["schemas"]["OfflineEvent"][];
             client_id?: string | null;
@@ -3218,19 +3362,19 @@ export interface components {
             sent_at?: string | null;
             /**
              * @deprecated
-             * @description From old clients; the server knows better.
+             * @description Sent by old clients; ignored.
              */
             last_sync?: unknown;
         };
         /**
          * SyncResult
-         * @description What became of a batch.
+         * @description The outcome of a batch.
          */
         SyncResult: {
             synced_count: number;
             duplicate_count: number;
             rejected_count: number;
-            /** @description One a sent event, in the order sent. */
+            /** @description One per event, in the order sent. */
             results: components["schemas"]["EventOutcome"][];
             /** @description The outcome of every session that the batch completed. */
             sessions: components["schemas"]["SessionCompleted"][];
@@ -3244,7 +3388,7 @@ export interface components {
         };
         /**
          * SyncStatus
-         * @description What the server has from a client.
+         * @description What the server has received from a client.
          */
         SyncStatus: {
             client_id: string | null;
@@ -3271,22 +3415,28 @@ export interface components {
         };
         /**
          * TakeBack
-         * @description Which completed sessions were forged.
+         * @description The completed sessions that were forged.
          */
         TakeBack: {
-            /** @description Sent by old clients: your own id. */
+            /**
+             * @deprecated
+             * @description Sent by old clients: your own id.
+             */
             user_id?: string | null;
-            /** @description Sent by old clients: your own id. */
+            /**
+             * @deprecated
+             * @description Sent by old clients: your own id.
+             */
             created_by?: string | null;
             reason: string;
             session_ids: string[];
         };
         /**
          * TakenBack
-         * @description What was taken back, and what is left.
+         * @description The XP that was revoked, and the XP that is left.
          */
         TakenBack: {
-            /** @description 0 when all of it had been taken back before. */
+            /** @description 0 if all of it had already been revoked. */
             xp_taken_back: number;
             total_xp: number;
             level: number;
@@ -3310,7 +3460,7 @@ export interface components {
             expires_at: string;
             /** @description Without it: "". */
             session_id?: string;
-            /** @description The account has a second factor: show it at Supabase Auth, this token opens nothing yet. Without it: false. */
+            /** @description The account has a second factor: verify it with Supabase Auth before you use this token. Without it: false. */
             second_factor_required?: boolean;
         };
         /** TokensResponse */
@@ -3351,7 +3501,7 @@ export interface components {
         };
         /**
          * XpChange
-         * @description Something that changed for the caller.
+         * @description A change that affects you.
          */
         XpChange: {
             /**
@@ -3359,12 +3509,12 @@ export interface components {
              * @enum {string}
              */
             kind: "xp";
-            /** @description Of the session, badge or space; `me` for XP and profile. */
+            /** @description The id of the session, badge or space; `me` for XP and profile. */
             id: string;
             deleted: boolean;
             /** Format: date-time */
             changed_at: string;
-            /** @description How it stands now; null when it is gone. */
+            /** @description Its current state; null if it was deleted. */
             data: components["schemas"]["XpTotal"] | null;
         };
         /**
@@ -3394,7 +3544,7 @@ export interface components {
         };
         /**
          * XpTotal
-         * @description A user's XP as a change tells it.
+         * @description A user's XP in a change.
          */
         XpTotal: {
             total_xp: number;
@@ -3671,8 +3821,6 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "user_id": "text",
-                 *       "created_by": "text",
                  *       "username": "ada_l",
                  *       "email": "ada@example.com",
                  *       "password": "correct horse 1",
@@ -3727,8 +3875,6 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "user_id": "text",
-                 *       "created_by": "text",
                  *       "email": "ada@example.com",
                  *       "password": "correct horse 1"
                  *     }
@@ -3780,8 +3926,6 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "user_id": "text",
-                 *       "created_by": "text",
                  *       "refresh_token": "v1.MRjRkZ3dXw"
                  *     }
                  */
@@ -3832,8 +3976,6 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "user_id": "text",
-                 *       "created_by": "text",
                  *       "scope": "local"
                  *     }
                  */
@@ -3962,8 +4104,6 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "user_id": "text",
-                 *       "created_by": "text",
                  *       "email": "ada@example.com"
                  *     }
                  */
@@ -4008,8 +4148,6 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "user_id": "text",
-                 *       "created_by": "text",
                  *       "token": "eyJhbGciOiJFUzI1NiJ9.e30.c2ln",
                  *       "password": "correct horse 1"
                  *     }
@@ -4061,8 +4199,6 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "user_id": "text",
-                 *       "created_by": "text",
                  *       "password": "correct horse 1",
                  *       "new_password": "correct horse 2"
                  *     }
@@ -4109,8 +4245,6 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "user_id": "text",
-                 *       "created_by": "text",
                  *       "email": "ada@example.com",
                  *       "password": "correct horse 1"
                  *     }
@@ -4157,8 +4291,6 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "user_id": "text",
-                 *       "created_by": "text",
                  *       "token": "eyJhbGciOiJFUzI1NiJ9.e30.c2ln"
                  *     }
                  */
@@ -4204,8 +4336,6 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "user_id": "text",
-                 *       "created_by": "text",
                  *       "email": "ada@example.com"
                  *     }
                  */
@@ -4354,8 +4484,6 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "user_id": "text",
-                 *       "created_by": "text",
                  *       "password": "correct horse 1"
                  *     }
                  */
@@ -4406,8 +4534,6 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "user_id": "text",
-                 *       "created_by": "text",
                  *       "username": "ada_l",
                  *       "display_name": "Ada",
                  *       "timezone": "Europe/Berlin",
@@ -4464,7 +4590,7 @@ export interface operations {
     searchUsers: {
         parameters: {
             query?: {
-                /** @description Beginning of a user name or display name, which come first, or, with three letters or digits in a row, any part of one. A page may hold fewer than `limit` and still have a `next_cursor`. */
+                /** @description Beginning of a user name or display name; with three letters or digits in a row, any part of one. A page may contain fewer than `limit` users and still have a `next_cursor`. */
                 query?: string;
                 /** @description The maximum number of rows on the page. */
                 limit?: number;
@@ -4638,8 +4764,6 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "user_id": "text",
-                 *       "created_by": "text",
                  *       "duration_minutes": 25,
                  *       "subject": "Linear algebra",
                  *       "space_id": "3f1d2c54-8a0b-4c6e-9d7f-2b1a0c9e8d7f",
@@ -4851,8 +4975,6 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "user_id": "text",
-                 *       "created_by": "text",
                  *       "timestamp": "2026-01-31T12:00:00.000000Z"
                  *     }
                  */
@@ -4896,7 +5018,7 @@ export interface operations {
     listSessionEvents: {
         parameters: {
             query?: {
-                /** @description Rows a page. */
+                /** @description The maximum number of rows on the page. */
                 limit?: number;
                 /** @description The `next_cursor` of the previous page. */
                 cursor?: string;
@@ -4961,8 +5083,6 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "user_id": "text",
-                 *       "created_by": "text",
                  *       "event_type": "focus_start",
                  *       "timestamp": "2026-01-31T12:00:00.000000Z",
                  *       "payload": {}
@@ -5025,8 +5145,6 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "user_id": "text",
-                 *       "created_by": "text",
                  *       "efficiency": 90,
                  *       "completed_at": "2026-01-31T12:00:00.000000Z"
                  *     }
@@ -5098,12 +5216,7 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                /**
-                 * @example {
-                 *       "user_id": "text",
-                 *       "created_by": "text"
-                 *     }
-                 */
+                /** @example {} */
                 "application/json": components["schemas"]["EmptyBody"];
             };
         };
@@ -5516,8 +5629,6 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "user_id": "text",
-                 *       "created_by": "text",
                  *       "name": "Analysis II",
                  *       "description": "Mornings at eight",
                  *       "visibility": "public",
@@ -5686,8 +5797,6 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "user_id": "text",
-                 *       "created_by": "text",
                  *       "invite_code": "K7QM-2XWD"
                  *     }
                  */
@@ -5791,12 +5900,7 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                /**
-                 * @example {
-                 *       "user_id": "text",
-                 *       "created_by": "text"
-                 *     }
-                 */
+                /** @example {} */
                 "application/json": components["schemas"]["EmptyBody"];
             };
         };
@@ -5848,8 +5952,6 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "user_id": "text",
-                 *       "created_by": "text",
                  *       "name": "Analysis II",
                  *       "description": "Mornings at eight",
                  *       "visibility": "public",
@@ -5917,8 +6019,6 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "user_id": "text",
-                 *       "created_by": "text",
                  *       "invite_code": "K7QM-2XWD"
                  *     }
                  */
@@ -5975,12 +6075,7 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                /**
-                 * @example {
-                 *       "user_id": "text",
-                 *       "created_by": "text"
-                 *     }
-                 */
+                /** @example {} */
                 "application/json": components["schemas"]["EmptyBody"];
             };
         };
@@ -6116,12 +6211,7 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                /**
-                 * @example {
-                 *       "user_id": "text",
-                 *       "created_by": "text"
-                 *     }
-                 */
+                /** @example {} */
                 "application/json": components["schemas"]["EmptyBody"];
             };
         };
@@ -6178,12 +6268,7 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                /**
-                 * @example {
-                 *       "user_id": "text",
-                 *       "created_by": "text"
-                 *     }
-                 */
+                /** @example {} */
                 "application/json": components["schemas"]["EmptyBody"];
             };
         };
@@ -6243,8 +6328,6 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "user_id": "text",
-                 *       "created_by": "text",
                  *       "role": "member"
                  *     }
                  */
@@ -6351,8 +6434,6 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "user_id": "text",
-                 *       "created_by": "text",
                  *       "events": [
                  *         {
                  *           "event_id": "3f1d2c54-8a0b-4c6e-9d7f-2b1a0c9e8d7f",
@@ -6501,12 +6582,7 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                /**
-                 * @example {
-                 *       "user_id": "text",
-                 *       "created_by": "text"
-                 *     }
-                 */
+                /** @example {} */
                 "application/json": components["schemas"]["EmptyBody"];
             };
         };
@@ -6892,8 +6968,6 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "user_id": "text",
-                 *       "created_by": "text",
                  *       "reason": "text"
                  *     }
                  */
@@ -6943,8 +7017,6 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "user_id": "text",
-                 *       "created_by": "text",
                  *       "reason": "text"
                  *     }
                  */
@@ -6994,8 +7066,6 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "user_id": "text",
-                 *       "created_by": "text",
                  *       "reason": "text",
                  *       "session_ids": [
                  *         "3f1d2c54-8a0b-4c6e-9d7f-2b1a0c9e8d7f"
@@ -7050,8 +7120,6 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "user_id": "text",
-                 *       "created_by": "text",
                  *       "reason": "text",
                  *       "space_id": "3f1d2c54-8a0b-4c6e-9d7f-2b1a0c9e8d7f"
                  *     }
@@ -7577,7 +7645,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description A circuit of the fleet.
+                 * @description The name of a circuit.
                  * @example Analysis II
                  */
                 name: string;
@@ -7617,13 +7685,13 @@ export interface operations {
     openCircuit: {
         parameters: {
             query?: {
-                /** @description Absent: until it is reset. */
+                /** @description Default: until it is reset. */
                 seconds?: number;
             };
             header?: never;
             path: {
                 /**
-                 * @description A circuit of the fleet.
+                 * @description The name of a circuit.
                  * @example Analysis II
                  */
                 name: string;

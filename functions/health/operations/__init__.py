@@ -1,1 +1,1 @@
-"""What operators see and do: the fleet's figures, orders, pages and upkeep."""
+"""For operators: the fleet's metrics, actions, pages and scheduled upkeep."""

@@ -1,4 +1,4 @@
-"""What operators do about accounts. An order has a reason, which the audit lines and the account's own trail tell."""
+"""Operators' actions on accounts. Each has a reason, recorded in the audit log and in the account's own trail."""
 
 from __future__ import annotations
 
@@ -85,5 +85,5 @@ async def _give(who: str, operation: str, user_id: UUID, order: Order) -> Any:
         changes=arguments,
         success=True,
     )
-    await record_order(who, operation, "")  # whose account is nobody's business who looks at a chart
+    await record_order(who, operation, "")  # without the account, which viewers of a chart need not know
     return answer

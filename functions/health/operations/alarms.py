@@ -1,7 +1,7 @@
-"""The state of the stack's alarms, as CloudWatch tells it.
+"""The state of the stack's alarms, from CloudWatch.
 
-Failure policy: CloudWatch is asked at most twice a minute, for two seconds; without an answer the page says so, and
-everything else stands.
+Failure policy: CloudWatch is called at most twice a minute, with a timeout of two seconds. If it does not answer, the
+page says so, and everything else works.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _kept: dict[str, Any] = {"until": 0.0}
 
 
 async def alarms() -> dict[str, Any]:
-    """Return whether CloudWatch could be asked, and every alarm, those that are raised first."""
+    """Return whether CloudWatch is available, and all alarms, raised ones first."""
     prefix = stack_prefix()
     if prefix is None:
         return {"available": False, "alarms": []}
@@ -27,14 +27,14 @@ async def alarms() -> dict[str, Any]:
         try:
             found = await asyncio.to_thread(_describe, prefix)
         except Exception as error:  # noqa: BLE001 - botocore's errors have no common one that a refused call shares
-            app_logger.warning("CloudWatch cannot be asked", kind="operations", error_type=type(error).__name__)
+            app_logger.warning("CloudWatch is not available", kind="operations", error_type=type(error).__name__)
             return {"available": False, "alarms": []}
         _kept.update(until=time.monotonic() + _KEEP_SECONDS, found=found)
     return {"available": True, "alarms": _kept["found"]}
 
 
 def stack_prefix() -> str | None:
-    """Return how the names of the stack's alarms begin; ``None``: nobody deployed it."""
+    """Return the prefix of the names of the stack's alarms; ``None`` if it is not deployed."""
     stack = os.environ.get("STACK_NAME")
     return f"{stack}-" if stack and "AWS_SAM_LOCAL" not in os.environ else None
 

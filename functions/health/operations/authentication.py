@@ -1,7 +1,7 @@
-"""Who may operate: whoever shows an operator's token, each of which has a name. Without any a stack is closed.
+"""Authentication of operators, by named tokens. Without any token, their endpoints are disabled.
 
-Wrong tokens are limited by network; a right one is never refused, so that nobody keeps operators out of an incident.
-Tokens are too long to guess in any case (`studysync.settings`). The limit tells that somebody tries.
+Wrong tokens are limited per network; a valid one is always accepted, so that nobody can lock operators out during an
+incident. Tokens are too long to guess anyway (`studysync.settings`); the limit reveals attempts.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ _bearer = HTTPBearer(auto_error=False, scheme_name="operatorToken", description=
 
 
 async def operator(credentials: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]) -> str:
-    """Return the name of the operator who asks.
+    """Return the name of the calling operator.
 
     Raises:
         ApiError: AUTHENTICATION_ERROR, no token or a wrong one; RATE_LIMIT_EXCEEDED, too many wrong ones;
             AUTHORIZATION_ERROR, the stack has no operators.
     """
     if not get_settings().operator_tokens:
-        raise forbidden("This stack has no operator tokens, so nobody may operate it.")
+        raise forbidden("This stack has no operator tokens, so its operators' endpoints are disabled.")
     if credentials is None:
         raise unauthenticated("An operator token is required.")
     name = _owner(credentials.credentials)
@@ -41,7 +41,7 @@ async def operator(credentials: Annotated[HTTPAuthorizationCredentials | None, S
 
 
 def _owner(given: str) -> str | None:
-    """Return whose token it is; every token is compared, so that the time tells nothing."""
+    """Return the token's operator; every token is compared, so that the duration reveals nothing."""
     tokens = get_settings().operator_tokens.items()
     found = [name for name, token in tokens if hmac.compare_digest(given.encode(), token.get_secret_value().encode())]
     return found[0] if found else None
@@ -50,7 +50,7 @@ def _owner(given: str) -> str | None:
 async def _count_wrong_token() -> None:
     context = request_context()
     network = Allowance(wrong_tokens, f"address:{network_of(context.address if context else None)}")
-    await Attempt("operator_tokens_guessed", "Too many wrong operator tokens.", network).count()
+    await Attempt("operator_tokens_guessed", "Too many wrong operator tokens. Try again later.", network).count()
 
 
 Operator = Annotated[str, Depends(operator)]

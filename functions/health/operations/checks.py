@@ -1,7 +1,7 @@
-"""What is checked, and how: each check within its time, and only the database is critical.
+"""The health checks. Each has a timeout, and only the database is critical.
 
-Without Supabase Auth nobody signs in but everybody who has goes on; without DynamoDB environments stop sharing what
-they know. Both are worth a warning, neither takes the service down.
+Without Supabase Auth nobody can sign in, but users who are signed in can continue; without DynamoDB, environments stop
+sharing state. Both cause a warning, and neither takes the service down.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _OTHERS_SECONDS = 3.0
 
 
 class UnhealthyError(Exception):
-    """A check's bad news."""
+    """A check failed."""
 
 
 async def _database() -> str:

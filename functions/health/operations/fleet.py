@@ -1,4 +1,4 @@
-"""The fleet's figures as operators see them."""
+"""The fleet's metrics, in operators' responses."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from resilience import CheckResult, CircuitState, EnvironmentReport, FleetReport
 METHODS = ("GET ", "POST ", "PATCH ", "PUT ", "DELETE ", "HEAD ", "OPTIONS ", "OTHER ")
 Figures = Mapping[str, float]
 KEPT_CHANGES = 20
-"""So many the shared record of a circuit keeps (`SharedCircuit.history`)."""
+"""The number of changes in a circuit's shared record (`SharedCircuit.history`)."""
 
 
 def is_endpoint(name: str) -> bool:
-    """Tell whether a measured name is an endpoint's, and not a dependency's."""
+    """Return whether a metric's name is that of an endpoint, not of a dependency."""
     return name.startswith(METHODS)
 
 
 def is_traffic(name: str) -> bool:
-    """Tell whether a measured name is a client's request, and not a load balancer's or operator's."""
+    """Return whether a metric's name is that of a client's request, not of a load balancer's or operator's."""
     return is_endpoint(name) and " /health" not in name
 
 
@@ -51,7 +51,7 @@ def endpoint(figures: Performance) -> dict[str, Any]:
 
 
 def metrics(report: FleetReport, window: int) -> dict[str, Any]:
-    """Return the whole report but the circuits; busiest names first."""
+    """Return the whole report except the circuits; busiest names first."""
     named = sorted(report.names.values(), key=lambda each: -each.count)
     return {
         "window_minutes": window,
@@ -81,7 +81,7 @@ def environment(report: EnvironmentReport) -> dict[str, Any]:
 
 
 def cache(reports: Sequence[Figures]) -> dict[str, Any]:
-    """Return the caches of all environments together."""
+    """Return the caches of all environments combined."""
     local, shared, stale, misses = (_sum(reports, name) for name in ("local_hits", "shared_hits", "stale", "misses"))
     hits = local + shared + stale
     return {
@@ -97,7 +97,7 @@ def cache(reports: Sequence[Figures]) -> dict[str, Any]:
 
 
 def pool(reports: Sequence[Figures]) -> dict[str, Any]:
-    """Return the pools of all environments together."""
+    """Return the pools of all environments combined."""
     active, limit = _sum(reports, "active"), _sum(reports, "limit")
     waited, acquired = _sum(reports, "wait_seconds_total"), _sum(reports, "acquired")
     longest = max((each.get("wait_seconds_max", 0.0) for each in reports), default=0.0)
@@ -114,7 +114,7 @@ def pool(reports: Sequence[Figures]) -> dict[str, Any]:
 
 
 def check(result: CheckResult) -> dict[str, Any]:
-    """Return one check; what it failed of in our own words, or the name of the exception, whose text may name hosts."""
+    """Return a check; its failure in our own words, or by the exception's name, because its text may name hosts."""
     message = (result.message or "").removeprefix("UnhealthyError: ").removeprefix("ApiError: SERVICE_UNAVAILABLE: ")
     kind, colon, _ = message.partition(": ")
     if result.status != "pass" and colon and kind.isidentifier():
@@ -140,7 +140,7 @@ def circuit(shared: SharedCircuit) -> dict[str, Any]:
 
 
 def _left_closed(shared: SharedCircuit) -> datetime | None:
-    """Return when the circuit, which is not closed, last was; None where that is not known."""
+    """Return when the circuit, which is not closed, was last closed; None if unknown."""
     since = None
     for change in reversed(shared.history):
         if change.state is CircuitState.CLOSED:

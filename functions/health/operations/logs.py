@@ -1,4 +1,4 @@
-"""Where the log lines of a request are: on AWS a link to a query of Logs Insights, locally a file."""
+"""Locates the log lines of a request: on AWS with a link to a Logs Insights query, locally in a file."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ _AROUND_SECONDS = 900
 
 
 def place() -> str:
-    """Return the file that holds all lines, or the query that finds those of a request."""
+    """Return the file with all lines, or the query that finds those of a request."""
     return os.environ.get("LOCAL_LOG") or QUERY
 
 
 def link(request_id: str, at: float) -> str | None:
-    """Return the address of the query for a request of a Unix time; ``None`` where there is no such place."""
+    """Return the URL of the query for a request at a Unix time; ``None`` on the local stack."""
     stack, region = os.environ.get("STACK_NAME"), os.environ.get("AWS_REGION")
     if not request_id or not stack or not region or "AWS_SAM_LOCAL" in os.environ:
         return None
-    # The console's own notation (JSURL), with texts escaped by * in place of %.
+    # The console's own notation (JSURL), with text escaped by * instead of %.
     query = f"fields @timestamp, @message | filter request_id = '{request_id}' | sort @timestamp"
     first, last = (
         _value(datetime.fromtimestamp(at + step, UTC).isoformat()) for step in (-_AROUND_SECONDS, _AROUND_SECONDS)

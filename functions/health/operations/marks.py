@@ -1,4 +1,4 @@
-"""What stands as a mark in the charts: deployments, and what operators ordered."""
+"""Marks in the charts: deployments and operators' actions."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ _PARTITION = "metrics"
 _KEEP_SECONDS = 26 * 3_600
 _MOST = 500
 _TOGETHER_SECONDS = 600
-"""Functions of one deployment take over within so many seconds of each other."""
+"""Functions of one deployment switch within this many seconds of each other."""
 
 Seen = Iterable[tuple[Mapping[str, str], int]]
 
 
 async def record_order(operator: str, operation: str, what: str) -> None:
-    """Keep that an order was given; one that cannot be kept was given all the same."""
+    """Record an operator's action; if that fails, the action still takes effect."""
     now = time.time()
     mark: dict[str, str | float | None] = {
         "at": now,
@@ -32,11 +32,11 @@ async def record_order(operator: str, operation: str, what: str) -> None:
     try:
         await asyncio.to_thread(default_store().put, _PARTITION, key, mark, ttl=int(now) + _KEEP_SECONDS)
     except StoreError:
-        app_logger.warning("an order cannot be shown in the charts", kind="operations", operation=operation)
+        app_logger.warning("an action cannot be shown in the charts", kind="operations", operation=operation)
 
 
 async def orders(since: float) -> list[dict[str, Any]]:
-    """Return the orders given since a Unix time, oldest first; none while DynamoDB does not answer."""
+    """Return the actions since a Unix time, oldest first; none while DynamoDB does not answer."""
     try:
         found = await asyncio.to_thread(default_store().query, _PARTITION, sk_prefix="mark#", limit=_MOST)
     except StoreError:
@@ -45,11 +45,11 @@ async def orders(since: float) -> list[dict[str, Any]]:
 
 
 def deployments(seen: Seen, since: float) -> list[dict[str, Any]]:
-    """Return when versions of functions were first seen in a window, oldest first; those of one deployment together.
+    """Return when versions of functions were first seen in a window, oldest first, grouped by deployment.
 
     Args:
-        seen: what environments said of themselves and the Unix second of the first minute in which one did.
-        since: when the window began; who was there in its first minutes is not new.
+        seen: what environments reported about themselves, with the Unix second of the first minute in which one did.
+        since: when the window began; versions seen in its first minutes are not new.
     """
     known: set[str] = set()
     marks: list[dict[str, Any]] = []

@@ -1,4 +1,4 @@
-"""Upkeep: what the schedules of this function run."""
+"""The scheduled upkeep of this function."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from studysync.telemetry.metrics import count
 
 
 async def check_invariants() -> dict[str, int]:
-    """Go on with the day's round of checks and count, for the alarm, what is wrong; the schedule calls it.
+    """Continue the day's round of checks on a schedule, and count the violations for the alarm.
 
     Returns:
-        What the round has found so far, by rule; nothing new where the day's round is over.
+        The round's violations so far, by rule; nothing new if the day's round is over.
     """
     found: dict[str, int] = {}
     checked = False
@@ -33,20 +33,20 @@ async def check_invariants() -> dict[str, int]:
 
 
 async def purge_trails() -> int:
-    """Forget what is over its age, 30 days in the audit trail and 90 in the spaces' feeds; the schedule calls it.
+    """Delete audit entries after 30 days and entries of spaces' feeds after 90, on a schedule.
 
     Returns:
-        How many rows went.
+        The number of deleted rows.
     """
     until = end_of_run()
     return await purge("purge_audit_log", until=until) + await purge("purge_space_activity", until=until)
 
 
 async def roll_up_metrics() -> int:
-    """Keep the figures of the last ten minutes of the fleet for a day; the schedule calls it.
+    """Store the fleet's metrics of the last ten minutes for a day, on a schedule.
 
     Returns:
-        How many times of ten minutes were written.
+        The number of ten-minute periods that were written.
 
     Raises:
         StoreError: DynamoDB does not answer.

@@ -1,7 +1,7 @@
-"""Whether the service can do its work, what the fleet measured, and what operators may do about it.
+"""Health checks, the fleet's metrics, and operators' actions.
 
-Failure policy: with DynamoDB down every question is answered from what this environment knows, marked as not complete;
-an order that could not reach the others is a 503 that says so.
+Failure policy: while DynamoDB is down, responses contain only this environment's data, marked as incomplete; an action
+that could not reach the others is a 503 that says so.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ LONGEST_WINDOW_MINUTES = 24 * 60
 _MOST_SLOW = 100
 VERSION = "1.0.0"
 CIRCUITS = ("auth", "database")
-"""Circuits that are always shown; others once they have opened."""
+"""Circuits that are always listed; others are listed once they have opened."""
 CONSEQUENCES = frozenset({"CircuitOpenError", "DeadlineExceededError", "PoolTimeoutError"})
-"""Errors of calls that were not made, or had no time left, because of what other errors tell."""
+"""Errors of calls that were rejected or timed out as a consequence of other errors."""
 
 
 async def dependencies() -> dict[str, Any]:
-    """Return the checks of what the service stands on."""
+    """Return the checks of the dependencies."""
     report = await health_checker.run_all()
     answer = _checked(report)
     chosen = {name: answer["checks"][name] for name in checks.DEPENDENCIES}
@@ -51,10 +51,10 @@ async def dependencies() -> dict[str, Any]:
 
 
 async def detailed() -> dict[str, Any]:
-    """Return everything.
+    """Return all checks, circuits and system data.
 
     Raises:
-        ApiError: SERVICE_UNAVAILABLE with the same in its details, a critical check failed.
+        ApiError: SERVICE_UNAVAILABLE with the same data in its details, a critical check failed.
     """
     report = await health_checker.run_all()
     answer = {
@@ -176,21 +176,21 @@ async def open_circuit(operator: str, name: str, seconds: float | None) -> None:
 
 async def _require_circuit(name: str) -> None:
     if name not in {circuit["name"] for circuit in await _circuits()}:
-        raise ApiError(NOT_FOUND, "There is no such circuit.")
+        raise ApiError(NOT_FOUND, "This circuit does not exist.")
 
 
 async def clear_cache(operator: str) -> None:
-    """Empty the caches of every environment. Raises as `reset_circuit`."""
+    """Clear the caches of every environment. Raises as `reset_circuit`."""
     await _operated(operator, "clear_cache", "all", reached=await cache_manager.clear_async())
 
 
 async def reset_metrics(operator: str) -> None:
-    """Begin to measure anew in every environment. Raises as `reset_circuit`."""
+    """Reset the metrics of every environment. Raises as `reset_circuit`."""
     await _operated(operator, "reset_metrics", "all", reached=await performance_monitor.reset_async())
 
 
 async def clear_errors(operator: str) -> None:
-    """Forget the errors seen, in every environment. Raises as `reset_circuit`."""
+    """Clear the recorded errors of every environment. Raises as `reset_circuit`."""
     await _operated(operator, "clear_errors", "all", reached=await error_tracker.occurrences.clear_async())
 
 
@@ -204,4 +204,4 @@ async def _operated(operator: str, operation: str, what: str, *, reached: bool) 
     )
     await marks.record_order(operator, operation, "" if what == "all" else what)
     if not reached:
-        raise unavailable("DynamoDB does not answer: only the environment that took the order followed it.", 5)
+        raise unavailable("DynamoDB does not answer: only one environment applied the action.", 5)

@@ -1,4 +1,4 @@
-"""The machine that a function runs on: its memory, disk and processors."""
+"""The machine of a function: its memory, disk and processors."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ _measured = {"at": time.monotonic(), "percent": 0.0}
 
 @lru_cache(maxsize=1)
 def _psutil() -> ModuleType:
-    """Load psutil, 10 ms of a cold start, when somebody wants to see inside the machine."""
+    """Load psutil on first use; it takes 10 ms of a cold start."""
     import psutil
 
-    psutil.cpu_percent(interval=None)  # the first answer means nothing
+    psutil.cpu_percent(interval=None)  # the first result is meaningless
     return psutil
 
 
 def memory() -> dict[str, float]:
-    """Return what this process has of its memory: the function's on Lambda, the machine's elsewhere."""
+    """Return memory usage: of the function's memory on Lambda, of the machine's elsewhere."""
     used = _psutil().Process().memory_info().rss / _MEGABYTE
-    # The local stack names the function's size and does not hold anybody to it.
+    # The local stack sets the function's size, but does not enforce it.
     local = "AWS_SAM_LOCAL" in os.environ or "AWS_LAMBDA_FUNCTION_MEMORY_SIZE" not in os.environ
     if local:
         machine = _psutil().virtual_memory()
@@ -43,7 +43,7 @@ def disk() -> dict[str, float]:
 
 
 def cpu() -> dict[str, float]:
-    """Return the processors' use since somebody asked last, a second ago or more; nothing yet, the first time."""
+    """Return the processors' use since the last call, at least a second ago; None the first time."""
     now = time.monotonic()
     if now - _measured["at"] >= 1:
         _measured.update(at=now, percent=_psutil().cpu_percent(interval=None))

@@ -154,7 +154,7 @@ def _outcome(task: asyncio.Future[object], timeout: float) -> tuple[str | None, 
     if isinstance(error, _HangsError):
         return f"no answer within {timeout:g} s", None
     if error is not None:
-        return f"{type(error).__name__}: {error}", None
+        return str(error) if isinstance(error, _QuitError) else f"{type(error).__name__}: {error}", None
     answer = task.result()
     return ("returned False", None) if answer is False else (None, answer if isinstance(answer, str) else None)
 
@@ -168,9 +168,16 @@ class _HangsError(Exception):
     """The last call of a plain check has not ended."""
 
 
+class _QuitError(Exception):
+    """A check wanted to end the process: the event loop would let it, out of whatever task it is in."""
+
+
 async def _call(registered: _Registered) -> object:
-    answer = registered.check() if is_async(registered.check) else await _in_thread(registered)
-    return await answer if inspect.isawaitable(answer) else answer
+    try:
+        answer = registered.check() if is_async(registered.check) else await _in_thread(registered)
+        return await answer if inspect.isawaitable(answer) else answer
+    except SystemExit as error:
+        raise _QuitError(f"SystemExit: {error}") from error
 
 
 async def _in_thread(registered: _Registered) -> object:
@@ -178,7 +185,14 @@ async def _in_thread(registered: _Registered) -> object:
     if registered.thread is not None and not registered.thread.done():
         raise _HangsError
     context = contextvars.copy_context()
-    registered.thread = _threads.submit(lambda: context.run(registered.check))
+
+    def ask() -> object:
+        try:
+            return context.run(registered.check)
+        except (SystemExit, KeyboardInterrupt) as error:
+            raise _QuitError(f"{type(error).__name__}: {error}") from error
+
+    registered.thread = _threads.submit(ask)
     return await asyncio.wrap_future(registered.thread)
 
 

@@ -1,5 +1,6 @@
 """The gateway and real function processes, seen from outside: what comes in and what goes out."""
 
+import re
 import socket
 from concurrent.futures import ThreadPoolExecutor
 
@@ -37,7 +38,8 @@ def test_the_context_and_environment_are_lambdas(running: Running) -> None:
     assert event["memory"] == "256"
     assert environment["AWS_LAMBDA_FUNCTION_NAME"] == "Echo"
     assert environment["GREETING"] == "hello"
-    assert environment["_X_AMZN_TRACE_ID"] == event["headers"]["x-amzn-trace-id"] == "Root=1-5-6"
+    assert event["headers"]["x-amzn-trace-id"] == "Root=1-5-6"
+    assert re.fullmatch("Root=1-5-6;Parent=[0-9a-f]{16};Sampled=0", environment["_X_AMZN_TRACE_ID"])
     assert environment["LAMBDA_TASK_ROOT"] == str(running.root / "code")
     assert "PYTHONDONTWRITEBYTECODE" not in environment
 

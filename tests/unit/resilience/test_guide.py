@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from testing.examples import examples, run
+import resilience
+from testing.examples import DOCS, examples, run
 
 EXAMPLES = examples("resilience.md")
 
@@ -20,3 +26,15 @@ def test_the_guide_has_an_example_for_each_part() -> None:
 def test_the_example_runs(code: Any) -> None:
     """What a reader copies works, assertions included."""
     run(code)
+
+
+def test_the_examples_are_well_typed(tmp_path: Path) -> None:
+    """Mypy finds nothing to complain of in what a reader copies."""
+    blocks = re.findall(r"```python\n(.*?)```", (DOCS / "resilience.md").read_text(encoding="utf-8"), re.DOTALL)
+    for number, block in enumerate(blocks):
+        (tmp_path / f"example_{number}.py").write_text(block)
+    options = ["--check-untyped-defs", "--cache-dir", str(tmp_path / "cache"), "--scripts-are-modules"]
+    command = [sys.executable, "-m", "mypy", *options, *map(str, sorted(tmp_path.glob("*.py")))]
+    environment = os.environ | {"MYPYPATH": str(Path(resilience.__file__).parents[1])}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout

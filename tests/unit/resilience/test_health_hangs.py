@@ -47,6 +47,33 @@ def test_a_check_that_is_cancelled_is_a_failed_one() -> None:
     assert report.checks["good"].status == "pass"
 
 
+@pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt])
+def test_a_plain_check_that_ends_the_process_is_a_failed_one(error: type[BaseException]) -> None:
+    """As a command-line tool does it that a check calls."""
+    checker = HealthChecker()
+
+    def leave() -> None:
+        raise error(3)
+
+    checker.register_check("tool", leave)
+    checker.register_check("good", lambda: "fine")
+    report = asyncio.run(checker.run_all())
+    assert (report.checks["tool"].status, report.checks["tool"].message) == ("fail", f"{error.__name__}: 3")
+    assert report.checks["good"].status == "pass"
+
+
+def test_an_async_check_that_ends_the_process_is_a_failed_one() -> None:
+    """The event loop goes on."""
+    checker = HealthChecker()
+
+    async def leave() -> None:
+        raise SystemExit(3)
+
+    checker.register_check("tool", leave)
+    report = asyncio.run(checker.run_all())
+    assert (report.checks["tool"].status, report.checks["tool"].message) == ("fail", "SystemExit: 3")
+
+
 def test_a_check_that_cleans_up_slowly_is_not_waited_for() -> None:
     """Its time is over when its time is over."""
     checker = HealthChecker()

@@ -38,7 +38,7 @@ def test_a_changed_one_is_refused(folder: Path, change: str) -> None:
     """Every byte counts: whoever has it applied will not apply it again."""
     (folder / "20260101000100_users.sql").write_text(change)
     assert problems(folder) == [
-        "20260101000100_users.sql was released and is changed. Undo that and add a new migration."
+        "20260101000100_users.sql was released and has changed. Revert it and add a new migration."
     ]
 
 
@@ -46,7 +46,7 @@ def test_one_that_is_gone_or_renamed_is_refused(folder: Path) -> None:
     """Its new name is no later timestamp either."""
     (folder / "20260101000100_users.sql").rename(folder / "20260101000100_people.sql")
     assert problems(folder) == [
-        "20260101000100_users.sql was released and is gone.",
+        "20260101000100_users.sql was released and is missing.",
         "20260101000100_people.sql needs a timestamp (YYYYMMDDhhmmss) after 20260101000100.",
     ]
 

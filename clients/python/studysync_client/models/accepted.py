@@ -21,7 +21,7 @@ T = TypeVar("T", bound="Accepted")
 
 @_attrs_define
 class Accepted:
-    """ If there is something to do, it is done; the answer is the same if there is not.
+    """ The request was accepted. The response is the same whether there was something to do or not.
 
      """
 

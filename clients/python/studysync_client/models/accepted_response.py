@@ -27,7 +27,7 @@ class AcceptedResponse:
 
     success: bool
     data: Accepted
-    """ If there is something to do, it is done; the answer is the same if there is not. """
+    """ The request was accepted. The response is the same whether there was something to do or not. """
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
 

@@ -21,7 +21,7 @@ T = TypeVar("T", bound="AccountDeleted")
 
 @_attrs_define
 class AccountDeleted:
-    """ The account and everything personal is gone.
+    """ Confirms that the account and all personal data were deleted.
 
      """
 

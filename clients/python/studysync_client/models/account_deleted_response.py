@@ -27,7 +27,7 @@ class AccountDeletedResponse:
 
     success: bool
     data: AccountDeleted
-    """ The account and everything personal is gone. """
+    """ Confirms that the account and all personal data were deleted. """
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
 

@@ -22,7 +22,7 @@ T = TypeVar("T", bound="AccountDeletion")
 
 @_attrs_define
 class AccountDeletion:
-    """ Who was signed in more than ten minutes ago shows the password.
+    """ The current password, required if you signed in more than ten minutes ago.
 
      """
 

@@ -23,12 +23,12 @@ T = TypeVar("T", bound="Alarms")
 
 @_attrs_define
 class Alarms:
-    """ The stack's alarms, those that are raised first.
+    """ The stack's alarms, raised ones first.
 
      """
 
     available: bool
-    """ False: CloudWatch cannot be asked, as on the local stack. """
+    """ False if CloudWatch is not available, as on the local stack. """
     alarms: list[Alarm]
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 

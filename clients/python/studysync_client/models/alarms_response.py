@@ -27,7 +27,7 @@ class AlarmsResponse:
 
     success: bool
     data: Alarms
-    """ The stack's alarms, those that are raised first. """
+    """ The stack's alarms, raised ones first. """
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
 

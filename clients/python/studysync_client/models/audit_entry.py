@@ -25,19 +25,19 @@ T = TypeVar("T", bound="AuditEntry")
 
 @_attrs_define
 class AuditEntry:
-    """ Something that was done by the user, or to what is theirs.
+    """ An action of the user, or a change to the user's data.
 
      """
 
     entry_id: int
-    """ Unique; below zero for what sessions tell. The order is that of time. """
+    """ Unique; negative for entries about sessions. Sorted by time, not by id. """
     action: AuditEntryAction
     operation: str
     resource_type: str
     resource_id: None | str
     success: bool
     changes: AuditEntryChanges
-    """ The new values, by field. """
+    """ The new values by field. """
     occurred_at: datetime.datetime
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 

@@ -20,7 +20,7 @@ T = TypeVar("T", bound="AuditEntryChanges")
 
 @_attrs_define
 class AuditEntryChanges:
-    """ The new values, by field.
+    """ The new values by field.
 
      """
 

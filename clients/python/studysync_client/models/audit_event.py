@@ -26,7 +26,7 @@ T = TypeVar("T", bound="AuditEvent")
 
 @_attrs_define
 class AuditEvent:
-    """ Something that happened in a session.
+    """ An event of a session.
 
      """
 
@@ -36,7 +36,7 @@ class AuditEvent:
     created_by: None | str | Unset = UNSET
     """ Sent by old clients: your own id. """
     timestamp: datetime.datetime | None | Unset = UNSET
-    """ The client's clock; kept as a claim. """
+    """ By the client's clock; stored, but not trusted. """
     payload: AuditEventPayload | Unset = UNSET
     """ At most 4 KiB. """
 

@@ -20,7 +20,7 @@ T = TypeVar("T", bound="CacheFigures")
 
 @_attrs_define
 class CacheFigures:
-    """ The caches of all environments together, since each began.
+    """ The caches of all environments combined, since each started.
 
      """
 

@@ -27,7 +27,7 @@ T = TypeVar("T", bound="Changes")
 
 @_attrs_define
 class Changes:
-    """ A page of changes. `next_cursor` is null when there are no more for now; `cursor` is where to go on next time.
+    """ A page of changes. `next_cursor` is null if there are no more; use `cursor` for the next poll.
 
      """
 

@@ -25,7 +25,7 @@ T = TypeVar("T", bound="Circuit")
 
 @_attrs_define
 class Circuit:
-    """ A circuit as the fleet knows it.
+    """ The state of a circuit in the fleet.
 
      """
 
@@ -33,16 +33,16 @@ class Circuit:
     state: CircuitState
     reason: str
     opens: int
-    """ How often it opened without closing between. """
+    """ How often it opened without closing in between. """
     retry_after_seconds: float
     forced: bool
-    """ Opened by hand, until it is reset. """
+    """ Opened manually, until it is reset. """
     since: datetime.datetime | None
     """ When it left the closed state, in which it has not been since. """
     history: list[CircuitChange]
-    """ Its last changes, oldest first; an outage that lasts is told from its beginning. """
+    """ Its last changes, oldest first; a current outage from its beginning. """
     history_complete: bool
-    """ False: there may have been changes before those. """
+    """ False if there may have been earlier changes. """
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
 

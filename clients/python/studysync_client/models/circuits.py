@@ -28,7 +28,7 @@ class Circuits:
      """
 
     complete: bool
-    """ False: DynamoDB does not answer, and this is what one environment knows. """
+    """ False if DynamoDB does not answer; then this covers only one environment. """
     circuits: list[Circuit]
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 

@@ -27,7 +27,7 @@ T = TypeVar("T", bound="CompleteEvent")
 
 @_attrs_define
 class CompleteEvent:
-    """ An event that happened without a connection. Fields that we do not know are let pass: old phones send them.
+    """ An event that happened offline. Unknown fields are ignored, because old clients send them.
 
      """
 
@@ -36,9 +36,9 @@ class CompleteEvent:
     created_at: datetime.datetime
     """ From 1970 to 2200; without an offset, UTC. """
     event_id: UUID | Unset = UNSET
-    """ Made when it happens. """
+    """ Generate it when the event happens. """
     event_payload: CompletePayload | Unset = UNSET
-    """ What the completion of a session may say. """
+    """ The payload of a `complete` event. """
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
 

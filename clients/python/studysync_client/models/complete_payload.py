@@ -22,7 +22,7 @@ T = TypeVar("T", bound="CompletePayload")
 
 @_attrs_define
 class CompletePayload:
-    """ What the completion of a session may say.
+    """ The payload of a `complete` event.
 
      """
 

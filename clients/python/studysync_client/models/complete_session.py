@@ -23,7 +23,7 @@ T = TypeVar("T", bound="CompleteSession")
 
 @_attrs_define
 class CompleteSession:
-    """ The end of a session, as the client sees it.
+    """ The client's view of a completed session.
 
      """
 
@@ -33,7 +33,7 @@ class CompleteSession:
     """ Sent by old clients: your own id. """
     efficiency: float | None | Unset = UNSET
     completed_at: datetime.datetime | None | Unset = UNSET
-    """ The client's clock; kept as a claim. """
+    """ By the client's clock; stored, but not trusted. """
 
 
 

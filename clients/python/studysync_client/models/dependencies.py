@@ -25,7 +25,7 @@ T = TypeVar("T", bound="Dependencies")
 
 @_attrs_define
 class Dependencies:
-    """ What the service stands on.
+    """ The dependencies of the service.
 
      """
 

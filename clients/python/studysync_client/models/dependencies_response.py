@@ -27,7 +27,7 @@ class DependenciesResponse:
 
     success: bool
     data: Dependencies
-    """ What the service stands on. """
+    """ The dependencies of the service. """
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
 

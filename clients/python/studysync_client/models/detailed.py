@@ -27,7 +27,7 @@ T = TypeVar("T", bound="Detailed")
 
 @_attrs_define
 class Detailed:
-    """ Everything that was checked; `warn`: degraded, and still serving.
+    """ The results of all checks. `warn` means degraded, but still serving.
 
      """
 

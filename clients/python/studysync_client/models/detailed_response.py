@@ -27,7 +27,7 @@ class DetailedResponse:
 
     success: bool
     data: Detailed
-    """ Everything that was checked; `warn`: degraded, and still serving. """
+    """ The results of all checks. `warn` means degraded, but still serving. """
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
 

@@ -21,7 +21,7 @@ T = TypeVar("T", bound="Done")
 
 @_attrs_define
 class Done:
-    """ An operator's action. Busy environments follow within five seconds, idle ones with their second request.
+    """ An operator's action. Busy environments apply it within five seconds, idle ones with their second request.
 
      """
 

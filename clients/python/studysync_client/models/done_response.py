@@ -27,7 +27,8 @@ class DoneResponse:
 
     success: bool
     data: Done
-    """ An operator's action. Busy environments follow within five seconds, idle ones with their second request. """
+    """ An operator's action. Busy environments apply it within five seconds, idle ones with their second request.
+    """
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
 

@@ -22,7 +22,7 @@ T = TypeVar("T", bound="EmailChange")
 
 @_attrs_define
 class EmailChange:
-    """ Another address for who knows the password.
+    """ A new email address, with the current password.
 
      """
 

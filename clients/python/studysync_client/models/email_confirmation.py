@@ -22,12 +22,12 @@ T = TypeVar("T", bound="EmailConfirmation")
 
 @_attrs_define
 class EmailConfirmation:
-    """ The token of a mail that asks to confirm an address.
+    """ The token from the email that asks to confirm an address.
 
      """
 
     token: str
-    """ From the link in the mail. """
+    """ From the link in the email. """
     user_id: None | str | Unset = UNSET
     """ Sent by old clients: your own id. """
     created_by: None | str | Unset = UNSET

@@ -20,12 +20,12 @@ T = TypeVar("T", bound="EmailConfirmed")
 
 @_attrs_define
 class EmailConfirmed:
-    """ What a confirmation came to.
+    """ The result of a confirmation.
 
      """
 
     confirmed: bool
-    """ False: the mail to the other address has to be answered as well. """
+    """ False if the other address must be confirmed too. """
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
 

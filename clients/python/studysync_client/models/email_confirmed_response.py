@@ -27,7 +27,7 @@ class EmailConfirmedResponse:
 
     success: bool
     data: EmailConfirmed
-    """ What a confirmation came to. """
+    """ The result of a confirmation. """
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
 

@@ -22,7 +22,7 @@ T = TypeVar("T", bound="EmailOnly")
 
 @_attrs_define
 class EmailOnly:
-    """ An address; whether it has an account is not told.
+    """ An email address. The response does not reveal whether it has an account.
 
      """
 

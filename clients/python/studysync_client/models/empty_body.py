@@ -22,7 +22,7 @@ T = TypeVar("T", bound="EmptyBody")
 
 @_attrs_define
 class EmptyBody:
-    """ Nothing has to be said.
+    """ An empty body.
 
      """
 

@@ -20,7 +20,7 @@ T = TypeVar("T", bound="Endpoint")
 
 @_attrs_define
 class Endpoint:
-    """ One endpoint, or one kind of call to a dependency, over the window.
+    """ An endpoint, or a kind of call to a dependency, over the window.
 
      """
 
@@ -34,7 +34,7 @@ class Endpoint:
     p99_ms: float
     max_ms: float
     slow: int
-    """ Of them, those over a second. """
+    """ The number of requests over a second. """
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
 

@@ -22,7 +22,7 @@ T = TypeVar("T", bound="Environment")
 
 @_attrs_define
 class Environment:
-    """ One execution environment: a running copy of a function.
+    """ An execution environment: a running copy of a function.
 
      """
 
@@ -39,7 +39,7 @@ class Environment:
     p95_ms: float
     p99_ms: float
     connections: int
-    """ To the database, in use when it last wrote its figures. """
+    """ Database connections in use when it last wrote its metrics. """
     waiting: int
     cache_entries: int
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)

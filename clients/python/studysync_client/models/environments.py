@@ -23,13 +23,13 @@ T = TypeVar("T", bound="Environments")
 
 @_attrs_define
 class Environments:
-    """ The execution environments of the last quarter of an hour, the busiest first.
+    """ The execution environments of the last 15 minutes, busiest first.
 
      """
 
     window_minutes: int
     complete: bool
-    """ False: DynamoDB does not answer, and this is the one that answered. """
+    """ False if DynamoDB does not answer; then this covers only one environment. """
     environments: list[Environment]
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 

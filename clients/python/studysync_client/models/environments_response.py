@@ -27,7 +27,7 @@ class EnvironmentsResponse:
 
     success: bool
     data: Environments
-    """ The execution environments of the last quarter of an hour, the busiest first. """
+    """ The execution environments of the last 15 minutes, busiest first. """
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
 

@@ -34,17 +34,17 @@ class ErrorDetails:
     error_count: int | Unset = UNSET
     """ The total number of invalid fields. Without it: 0. """
     session_id: UUID | Unset = UNSET
-    """ SESSION_ALREADY_ACTIVE, CONFLICT: the session in the way. """
+    """ SESSION_ALREADY_ACTIVE, CONFLICT: the session in conflict. """
     field: str | Unset = UNSET
-    """ CONFLICT, USER_ALREADY_EXISTS and others: which field it is about. """
+    """ CONFLICT, USER_ALREADY_EXISTS and others: the conflicting field. """
     capacity: int | Unset = UNSET
-    """ SPACE_FULL: how many members the space takes. """
+    """ SPACE_FULL: the maximum number of members. """
     max_spaces: int | Unset = UNSET
-    """ TOO_MANY_SPACES: how many an account can be in. """
+    """ TOO_MANY_SPACES: the maximum number of spaces per account. """
     max_events: int | Unset = UNSET
-    """ REQUEST_TOO_LARGE: how many a batch takes. """
+    """ REQUEST_TOO_LARGE: the maximum number of events in a batch. """
     max_request_bytes: int | Unset = UNSET
-    """ REQUEST_TOO_LARGE: how many a body takes. """
+    """ REQUEST_TOO_LARGE: the maximum size of a body in bytes. """
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
 

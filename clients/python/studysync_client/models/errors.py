@@ -30,7 +30,7 @@ class Errors:
 
     complete: bool
     log: str
-    """ Where to look for a request id: a query for Logs Insights, locally a file. """
+    """ Where to look for a request id: a Logs Insights query, or a file on the local stack. """
     total_errors: int
     unique_errors: int
     errors_by_type: ErrorsErrorsByType

@@ -23,7 +23,7 @@ T = TypeVar("T", bound="EventOutcome")
 
 @_attrs_define
 class EventOutcome:
-    """ What became of an event.
+    """ The outcome of an event.
 
      """
 

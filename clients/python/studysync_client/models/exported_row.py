@@ -23,7 +23,7 @@ T = TypeVar("T", bound="ExportedRow")
 
 @_attrs_define
 class ExportedRow:
-    """ Something that is kept of the user.
+    """ A row of data stored about you.
 
      """
 

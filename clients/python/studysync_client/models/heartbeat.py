@@ -23,7 +23,7 @@ T = TypeVar("T", bound="Heartbeat")
 
 @_attrs_define
 class Heartbeat:
-    """ A sign of life.
+    """ A heartbeat of the active session.
 
      """
 
@@ -32,7 +32,7 @@ class Heartbeat:
     created_by: None | str | Unset = UNSET
     """ Sent by old clients: your own id. """
     timestamp: datetime.datetime | None | Unset = UNSET
-    """ The client's clock; kept as a claim. """
+    """ By the client's clock; stored, but not trusted. """
 
 
 

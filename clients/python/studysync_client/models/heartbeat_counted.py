@@ -24,7 +24,7 @@ T = TypeVar("T", bound="HeartbeatCounted")
 
 @_attrs_define
 class HeartbeatCounted:
-    """ What the heartbeat did.
+    """ The result of a heartbeat.
 
      """
 

@@ -27,7 +27,7 @@ class HeartbeatCountedResponse:
 
     success: bool
     data: HeartbeatCounted
-    """ What the heartbeat did. """
+    """ The result of a heartbeat. """
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
 

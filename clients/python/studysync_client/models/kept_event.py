@@ -26,7 +26,7 @@ T = TypeVar("T", bound="KeptEvent")
 
 @_attrs_define
 class KeptEvent:
-    """ A rejected event, or one that was retried.
+    """ A rejected event, including one that was retried.
 
      """
 

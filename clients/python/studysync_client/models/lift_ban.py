@@ -23,7 +23,7 @@ T = TypeVar("T", bound="LiftBan")
 
 @_attrs_define
 class LiftBan:
-    """ Where somebody was banned.
+    """ The space that the user was banned from.
 
      """
 

@@ -21,7 +21,7 @@ T = TypeVar("T", bound="LoggedOut")
 
 @_attrs_define
 class LoggedOut:
-    """ The refresh token is dead.
+    """ The refresh token no longer works.
 
      """
 

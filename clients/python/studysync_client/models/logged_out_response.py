@@ -27,7 +27,7 @@ class LoggedOutResponse:
 
     success: bool
     data: LoggedOut
-    """ The refresh token is dead. """
+    """ The refresh token no longer works. """
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
 

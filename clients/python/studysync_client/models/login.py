@@ -22,7 +22,7 @@ T = TypeVar("T", bound="Login")
 
 @_attrs_define
 class Login:
-    """ Address and password; their form is not judged, so that every wrong pair gets the same answer.
+    """ Email address and password. Their format is not validated, so that every wrong pair gets the same answer.
 
      """
 

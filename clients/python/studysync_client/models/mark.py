@@ -23,16 +23,16 @@ T = TypeVar("T", bound="Mark")
 
 @_attrs_define
 class Mark:
-    """ Something that was done to the service, to be seen beside what became of it.
+    """ A deployment or an operator's action, for charts.
 
      """
 
     at: datetime.datetime
     kind: MarkKind
     text: str
-    """ Which functions and versions; what was ordered. """
+    """ The functions and versions, or the action. """
     who: None | str
-    """ The operator who gave the order. """
+    """ The operator who requested the action. """
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
 

@@ -27,7 +27,7 @@ T = TypeVar("T", bound="MarkEvent")
 
 @_attrs_define
 class MarkEvent:
-    """ An event that happened without a connection. Fields that we do not know are let pass: old phones send them.
+    """ An event that happened offline. Unknown fields are ignored, because old clients send them.
 
      """
 
@@ -36,9 +36,9 @@ class MarkEvent:
     created_at: datetime.datetime
     """ From 1970 to 2200; without an offset, UTC. """
     event_id: UUID | Unset = UNSET
-    """ Made when it happens. """
+    """ Generate it when the event happens. """
     event_payload: MarkEventEventPayload | Unset = UNSET
-    """ Whatever the client wants to keep; 4 KiB. """
+    """ Free-form data, at most 4 KiB. """
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
 

@@ -20,7 +20,7 @@ T = TypeVar("T", bound="MarkEventEventPayload")
 
 @_attrs_define
 class MarkEventEventPayload:
-    """ Whatever the client wants to keep; 4 KiB.
+    """ Free-form data, at most 4 KiB.
 
      """
 

@@ -28,26 +28,26 @@ T = TypeVar("T", bound="Metrics")
 
 @_attrs_define
 class Metrics:
-    """ What the fleet measured.
+    """ The metrics of the fleet.
 
      """
 
     window_minutes: int
     step_minutes: int
-    """ What one of `minutes` stands for: 10 in windows over an hour. """
+    """ The length of each entry of `minutes`: 10 in windows over an hour. """
     environments: int
-    """ Those of the last hour at most. """
+    """ At most those of the last hour. """
     complete: bool
-    """ False: DynamoDB does not answer, and this is what one environment knows. """
+    """ False if DynamoDB does not answer; then this covers only one environment. """
     endpoints: list[Endpoint]
     dependencies: list[Endpoint]
     minutes: list[Minute]
     marks: list[Mark]
-    """ Deployments and orders of operators in this window, oldest first. """
+    """ Deployments and operators' actions in this window, oldest first. """
     cache: CacheFigures
-    """ The caches of all environments together, since each began. """
+    """ The caches of all environments combined, since each started. """
     pool: PoolFigures
-    """ The connection pools of all environments together. """
+    """ The connection pools of all environments combined. """
     circuits: list[Circuit]
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 

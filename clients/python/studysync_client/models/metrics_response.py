@@ -27,7 +27,7 @@ class MetricsResponse:
 
     success: bool
     data: Metrics
-    """ What the fleet measured. """
+    """ The metrics of the fleet. """
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
 

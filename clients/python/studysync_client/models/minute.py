@@ -22,7 +22,7 @@ T = TypeVar("T", bound="Minute")
 
 @_attrs_define
 class Minute:
-    """ All endpoints of one minute, or of ten where `step_minutes` is that; health's own left out.
+    """ All endpoints in one minute (or ten, see `step_minutes`), except health's own.
 
      """
 

@@ -22,7 +22,7 @@ T = TypeVar("T", bound="Order")
 
 @_attrs_define
 class Order:
-    """ An order about an account.
+    """ An action on an account.
 
      """
 

@@ -23,7 +23,7 @@ T = TypeVar("T", bound="OwnProfile")
 
 @_attrs_define
 class OwnProfile:
-    """ What only the user sees of themselves.
+    """ Your own profile, including its private part.
 
      """
 
@@ -33,7 +33,7 @@ class OwnProfile:
     xp: int
     level: int
     current_streak: int
-    """ Days. """
+    """ In days. """
     created_at: datetime.datetime
     email: None | str
     timezone: str

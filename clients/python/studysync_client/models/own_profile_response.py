@@ -27,7 +27,7 @@ class OwnProfileResponse:
 
     success: bool
     data: OwnProfile
-    """ What only the user sees of themselves. """
+    """ Your own profile, including its private part. """
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
 

@@ -22,7 +22,7 @@ T = TypeVar("T", bound="PasswordChange")
 
 @_attrs_define
 class PasswordChange:
-    """ A new password for who knows the old one.
+    """ A new password, with the current one.
 
      """
 

@@ -21,7 +21,7 @@ T = TypeVar("T", bound="PasswordChanged")
 
 @_attrs_define
 class PasswordChanged:
-    """ The new password is the only one.
+    """ The password was changed.
 
      """
 

@@ -27,7 +27,7 @@ class PasswordChangedResponse:
 
     success: bool
     data: PasswordChanged
-    """ The new password is the only one. """
+    """ The password was changed. """
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
 

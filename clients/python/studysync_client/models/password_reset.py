@@ -22,12 +22,12 @@ T = TypeVar("T", bound="PasswordReset")
 
 @_attrs_define
 class PasswordReset:
-    """ A new password for who can read the account's mail.
+    """ A new password, with the token from an email.
 
      """
 
     token: str
-    """ From the link in the mail. """
+    """ From the link in the email. """
     password: str
     user_id: None | str | Unset = UNSET
     """ Sent by old clients: your own id. """

@@ -20,7 +20,7 @@ T = TypeVar("T", bound="PoolFigures")
 
 @_attrs_define
 class PoolFigures:
-    """ The connection pools of all environments together.
+    """ The connection pools of all environments combined.
 
      """
 

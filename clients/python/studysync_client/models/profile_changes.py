@@ -22,7 +22,7 @@ T = TypeVar("T", bound="ProfileChanges")
 
 @_attrs_define
 class ProfileChanges:
-    """ What to change of the own profile; what is absent stays.
+    """ The fields to change. Omitted fields keep their values.
 
      """
 
@@ -35,9 +35,9 @@ class ProfileChanges:
     timezone: str | Unset = UNSET
     daily_goal_minutes: int | Unset = UNSET
     discoverable: bool | Unset = UNSET
-    """ Whether searches find you. """
+    """ Whether other users can find you by searching. """
     share_activity: bool | Unset = UNSET
-    """ Whether others see when you study. """
+    """ Whether other users can see when you study. """
 
 
 

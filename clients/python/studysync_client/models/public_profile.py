@@ -23,7 +23,7 @@ T = TypeVar("T", bound="PublicProfile")
 
 @_attrs_define
 class PublicProfile:
-    """ What everybody sees of a user.
+    """ The public part of a user's profile.
 
      """
 
@@ -33,7 +33,7 @@ class PublicProfile:
     xp: int
     level: int
     current_streak: int
-    """ Days. """
+    """ In days. """
     created_at: datetime.datetime
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 

@@ -22,7 +22,7 @@ T = TypeVar("T", bound="Refresh")
 
 @_attrs_define
 class Refresh:
-    """ A refresh token. It works once, but that a repeat whose answer was lost gets the same tokens.
+    """ A refresh token. It works once; a repeat because of a lost answer returns the same tokens.
 
      """
 

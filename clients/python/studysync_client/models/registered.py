@@ -24,7 +24,7 @@ T = TypeVar("T", bound="Registered")
 
 @_attrs_define
 class Registered:
-    """ A new account, and its first session where the address need not be confirmed first.
+    """ A new account, and its first session unless the email address must be confirmed first.
 
      """
 

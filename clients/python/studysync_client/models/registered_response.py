@@ -27,7 +27,7 @@ class RegisteredResponse:
 
     success: bool
     data: Registered
-    """ A new account, and its first session where the address need not be confirmed first. """
+    """ A new account, and its first session unless the email address must be confirmed first. """
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
 

@@ -34,7 +34,7 @@ class Registration:
     created_by: None | str | Unset = UNSET
     """ Sent by old clients: your own id. """
     captcha_token: None | str | Unset = UNSET
-    """ Where the stage asks for a captcha. """
+    """ Required if the stage uses captchas. """
 
 
 

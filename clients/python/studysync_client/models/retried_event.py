@@ -27,7 +27,7 @@ T = TypeVar("T", bound="RetriedEvent")
 
 @_attrs_define
 class RetriedEvent:
-    """ What became of an event that was tried again.
+    """ The outcome of a retried event.
 
      """
 

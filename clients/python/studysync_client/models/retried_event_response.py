@@ -27,7 +27,7 @@ class RetriedEventResponse:
 
     success: bool
     data: RetriedEvent
-    """ What became of an event that was tried again. """
+    """ The outcome of a retried event. """
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
 

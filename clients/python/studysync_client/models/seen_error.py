@@ -27,17 +27,17 @@ class SeenError:
      """
 
     consequence: bool
-    """ It only says that something is known to be down; look at the others first. """
+    """ A consequence of a known outage; look at the other errors first. """
     fingerprint: str
     error_type: str
     message: str
-    """ Without the numbers and ids in it; never an exception's own text. """
+    """ The message without numbers and ids; never an exception's own text. """
     where: str
     count: int
     first_seen: datetime.datetime
     last_seen: datetime.datetime
     request_id: str
-    """ Of the last one, to find it in the logs. """
+    """ The id of the last request with this error, to find it in the logs. """
     log_url: None | str
     """ A query of Logs Insights for its lines; null on the local stack. """
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)

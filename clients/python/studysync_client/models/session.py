@@ -24,7 +24,7 @@ T = TypeVar("T", bound="Session")
 
 @_attrs_define
 class Session:
-    """ A session as it stands.
+    """ The current state of a session.
 
      """
 

@@ -25,17 +25,17 @@ T = TypeVar("T", bound="SessionChange")
 
 @_attrs_define
 class SessionChange:
-    """ Something that changed for the caller.
+    """ A change that affects you.
 
      """
 
     kind: SessionChangeKind
     id: str
-    """ Of the session, badge or space; `me` for XP and profile. """
+    """ The id of the session, badge or space; `me` for XP and profile. """
     deleted: bool
     changed_at: datetime.datetime
     data: None | Session
-    """ How it stands now; null when it is gone. """
+    """ Its current state; null if it was deleted. """
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
 

@@ -26,7 +26,7 @@ T = TypeVar("T", bound="SessionEvent")
 
 @_attrs_define
 class SessionEvent:
-    """ One event of a session.
+    """ A recorded event of a session.
 
      """
 

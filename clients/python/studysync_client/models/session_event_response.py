@@ -27,7 +27,7 @@ class SessionEventResponse:
 
     success: bool
     data: SessionEvent
-    """ One event of a session. """
+    """ A recorded event of a session. """
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
 

@@ -27,7 +27,7 @@ class SessionResponse:
 
     success: bool
     data: Session
-    """ A session as it stands. """
+    """ The current state of a session. """
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
 

@@ -24,7 +24,7 @@ T = TypeVar("T", bound="SessionStarted")
 
 @_attrs_define
 class SessionStarted:
-    """ A session that runs.
+    """ An active session.
 
      """
 

@@ -27,7 +27,7 @@ class SessionStartedResponse:
 
     success: bool
     data: SessionStarted
-    """ A session that runs. """
+    """ An active session. """
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
 

@@ -21,7 +21,7 @@ T = TypeVar("T", bound="SignInEnded")
 
 @_attrs_define
 class SignInEnded:
-    """ The session's refresh token is dead; its access token expires within an hour.
+    """ The refresh token of the session no longer works; its access token expires within an hour.
 
      """
 

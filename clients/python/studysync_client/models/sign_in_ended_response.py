@@ -27,7 +27,7 @@ class SignInEndedResponse:
 
     success: bool
     data: SignInEnded
-    """ The session's refresh token is dead; its access token expires within an hour. """
+    """ The refresh token of the session no longer works; its access token expires within an hour. """
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
 

@@ -23,14 +23,14 @@ T = TypeVar("T", bound="SlowRequests")
 
 @_attrs_define
 class SlowRequests:
-    """ The slowest requests of a window, slowest first, health's own left out.
+    """ The slowest requests of a window, slowest first, except health's own.
 
      """
 
     window_minutes: int
     threshold_seconds: float
     recorded_from_seconds: float
-    """ Faster ones are never listed, whatever the threshold. """
+    """ Faster requests are never listed, whatever the threshold. """
     complete: bool
     requests: list[SlowRequest]
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)

@@ -27,7 +27,7 @@ class SlowRequestsResponse:
 
     success: bool
     data: SlowRequests
-    """ The slowest requests of a window, slowest first, health's own left out. """
+    """ The slowest requests of a window, slowest first, except health's own. """
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
 

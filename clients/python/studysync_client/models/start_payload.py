@@ -23,7 +23,7 @@ T = TypeVar("T", bound="StartPayload")
 
 @_attrs_define
 class StartPayload:
-    """ What the start of a session may say.
+    """ The payload of a `start` event.
 
      """
 

@@ -23,12 +23,12 @@ T = TypeVar("T", bound="StartSession")
 
 @_attrs_define
 class StartSession:
-    """ A session to begin now.
+    """ A session to start now.
 
      """
 
     duration_minutes: int
-    """ As planned. """
+    """ The planned duration. """
     user_id: None | str | Unset = UNSET
     """ Sent by old clients: your own id. """
     created_by: None | str | Unset = UNSET
@@ -36,7 +36,7 @@ class StartSession:
     subject: None | str | Unset = UNSET
     space_id: None | Unset | UUID = UNSET
     session_id: None | Unset | UUID = UNSET
-    """ Chosen by the client, so that a repeat is recognised. """
+    """ An id that you choose, so that a repeat is recognised. """
 
 
 

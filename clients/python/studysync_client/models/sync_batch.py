@@ -27,7 +27,7 @@ T = TypeVar("T", bound="SyncBatch")
 
 @_attrs_define
 class SyncBatch:
-    """ A batch of events. Each is judged by itself: one that is no event is rejected, and the others are applied.
+    """ A batch of events. An invalid event is rejected; the others are applied.
 
      """
 
@@ -40,7 +40,7 @@ class SyncBatch:
     sent_at: datetime.datetime | None | Unset = UNSET
     """ The client's clock at sending; corrects created_at. """
     last_sync: Any | Unset = UNSET
-    """ From old clients; the server knows better. """
+    """ Sent by old clients; ignored. """
 
 
 

@@ -24,7 +24,7 @@ T = TypeVar("T", bound="SyncResult")
 
 @_attrs_define
 class SyncResult:
-    """ What became of a batch.
+    """ The outcome of a batch.
 
      """
 
@@ -32,7 +32,7 @@ class SyncResult:
     duplicate_count: int
     rejected_count: int
     results: list[EventOutcome]
-    """ One a sent event, in the order sent. """
+    """ One per event, in the order sent. """
     sessions: list[SessionCompleted]
     """ The outcome of every session that the batch completed. """
     cursor: str

@@ -27,7 +27,7 @@ class SyncResultResponse:
 
     success: bool
     data: SyncResult
-    """ What became of a batch. """
+    """ The outcome of a batch. """
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
 

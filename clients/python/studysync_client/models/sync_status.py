@@ -22,7 +22,7 @@ T = TypeVar("T", bound="SyncStatus")
 
 @_attrs_define
 class SyncStatus:
-    """ What the server has from a client.
+    """ What the server has received from a client.
 
      """
 

@@ -27,7 +27,7 @@ class SyncStatusResponse:
 
     success: bool
     data: SyncStatus
-    """ What the server has from a client. """
+    """ What the server has received from a client. """
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
 

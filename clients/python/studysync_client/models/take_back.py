@@ -23,7 +23,7 @@ T = TypeVar("T", bound="TakeBack")
 
 @_attrs_define
 class TakeBack:
-    """ Which completed sessions were forged.
+    """ The completed sessions that were forged.
 
      """
 

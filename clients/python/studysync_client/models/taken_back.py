@@ -20,12 +20,12 @@ T = TypeVar("T", bound="TakenBack")
 
 @_attrs_define
 class TakenBack:
-    """ What was taken back, and what is left.
+    """ The XP that was revoked, and the XP that is left.
 
      """
 
     xp_taken_back: int
-    """ 0 when all of it had been taken back before. """
+    """ 0 if all of it had already been revoked. """
     total_xp: int
     level: int
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)

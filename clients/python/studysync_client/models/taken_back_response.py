@@ -27,7 +27,7 @@ class TakenBackResponse:
 
     success: bool
     data: TakenBack
-    """ What was taken back, and what is left. """
+    """ The XP that was revoked, and the XP that is left. """
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
 

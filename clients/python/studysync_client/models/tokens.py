@@ -36,7 +36,7 @@ class Tokens:
     session_id: str | Unset = UNSET
     """ Without it: "". """
     second_factor_required: bool | Unset = UNSET
-    """ The account has a second factor: show it at Supabase Auth, this token opens nothing yet. Without it: false.
+    """ The account has a second factor: verify it with Supabase Auth before you use this token. Without it: false.
     """
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 

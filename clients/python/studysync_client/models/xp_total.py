@@ -20,7 +20,7 @@ T = TypeVar("T", bound="XpTotal")
 
 @_attrs_define
 class XpTotal:
-    """ A user's XP as a change tells it.
+    """ A user's XP in a change.
 
      """
 

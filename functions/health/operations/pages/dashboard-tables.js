@@ -94,7 +94,7 @@ function drawSlow(found) {
 }
 
 function drawAlarms(found) {
-  if (!found.available) return show("alarms", empty("CloudWatch cannot be asked from here; a deployed stack has alarms."));
+  if (!found.available) return show("alarms", empty("CloudWatch is not available here; a deployed stack has alarms."));
   const kinds = { ALARM: "bad", INSUFFICIENT_DATA: "", OK: "good" };
   show("alarms", table("alarms", ["<alarm", "<state", "since", "<what it means"], found.alarms.map((each) => [
     code(each.name), text(each.state, el("span", { class: `pill ${kinds[each.state]}` }, each.state.replace("_", " ").toLowerCase())),

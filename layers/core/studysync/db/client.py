@@ -237,9 +237,9 @@ async def _attempt(execute: Call, seconds: float) -> Any:
 
 
 def _meaning(error: DatabaseRefusalError) -> Exception:
-    told = client_error(error)
-    if told is not None:
-        return told
+    for_client = client_error(error)
+    if for_client is not None:
+        return for_client
     if is_slow(error.code):
         return DatabaseSlowError(error.code)
     if shows_life(error.code):

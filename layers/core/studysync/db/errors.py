@@ -51,8 +51,8 @@ class DatabaseRefusalError(Exception):
     def of_response(cls, response: httpx.Response) -> DatabaseRefusalError:
         """Read an error response, which may come from any proxy in between."""
         try:
-            told = response.json()
-            code, message, details = told["code"], str(told["message"]), told.get("details")
+            body = response.json()
+            code, message, details = body["code"], str(body["message"]), body.get("details")
         except (ValueError, LookupError, TypeError, AttributeError):
             return cls(f"HTTP {response.status_code}")
         if code is None or code == "":

@@ -71,8 +71,8 @@ class TrackingHandler(logging.Handler):
             return
         error = record.exc_info[1] if record.exc_info else None
         # A failed call has its error in a field; the line that logged it is not the cause.
-        told = str(getattr(record, "error", "")).partition(":")[0]
-        named = getattr(record, "error_type", None) or told or (type(error).__name__ if error else record.levelname)
+        failure = str(getattr(record, "error", "")).partition(":")[0]
+        named = getattr(record, "error_type", None) or failure or (type(error).__name__ if error else record.levelname)
         where = _place(error) if error else "" if kind in _FAILED_CALLS else record.filename
         self._tracker.track(
             str(named), record.getMessage(), where=where, request_id=str(getattr(record, "request_id", ""))

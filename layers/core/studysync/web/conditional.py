@@ -1,4 +1,4 @@
-"""Answers with an entity tag: who has the same already (`If-None-Match`) is told so with a 304, without a body."""
+"""Conditional requests: responses have an entity tag, and a matching `If-None-Match` gets a 304 without a body."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ F = TypeVar("F", bound=Callable[..., Any])
 _TAG = {"ETag": {"description": "Send it as `If-None-Match`.", "required": True, "schema": {"type": "string"}}}
 TAGGED: dict[int | str, dict[str, Any]] = {
     200: {"headers": _TAG},
-    304: {"description": "What `If-None-Match` names is still what is there.", "headers": _TAG},
+    304: {"description": "The response has not changed since the one named in `If-None-Match`.", "headers": _TAG},
 }
-"""For the OpenAPI document: what a route with tags answers, beside errors."""
+"""For the OpenAPI document: the responses of a route with entity tags, besides errors."""
 _PARAMETER = {
     "name": "If-None-Match",
     "in": "header",
     "required": False,
-    "description": "The `ETag` of the answer that you have.",
+    "description": "The `ETag` of the response that you have.",
     "schema": {"type": "string", "maxLength": 1000},
 }
 
 
 def conditional_get(router: APIRouter, path: str, **options: Any) -> Callable[[F], F]:
-    """Return what `router.get` does, for a route whose answers have an entity tag."""
+    """Return the same as `router.get`, for a route whose responses have an entity tag."""
 
     def add(endpoint: F) -> F:
         router.add_api_route(
@@ -51,7 +51,7 @@ def conditional_get(router: APIRouter, path: str, **options: Any) -> Callable[[F
 
 class _ConditionalRoute(APIRoute):
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Return FastAPI's handler, with a tag on its answers."""
+        """Return FastAPI's handler, which also adds the tag to its responses."""
         handle = super().get_route_handler()
 
         async def tagged(request: Request) -> Response:
@@ -62,20 +62,20 @@ class _ConditionalRoute(APIRoute):
 
 
 def with_tag(request: Request, response: Response, tag: str | None = None) -> Response:
-    """Return `response` with its tag, or a 304 when the client has it.
+    """Return `response` with its tag, or a 304 if the client has it already.
 
     Args:
-        request: may say what the client has.
-        response: the whole answer.
-        tag: of its body, where it is known; weak, because compressed or not it is the same.
+        request: may contain the client's tag.
+        response: the complete response.
+        tag: of its body, if known; weak, because it is the same whether compressed or not.
     """
     tag = tag or entity_tag(response.body)
     response.headers["ETag"] = tag
-    response.headers.setdefault("Cache-Control", "private, no-cache")  # to be kept, but not without asking
+    response.headers.setdefault("Cache-Control", "private, no-cache")  # caches may store it, but must revalidate
     known = request.headers.get("if-none-match")
     if known is None or not _names(known, tag):
         return response
-    # What a cache takes over from it: also the policy of a page, or that of JSON would take its place.
+    # A cache takes these from the 304, including a page's policy, which that of JSON would otherwise replace.
     kept = {name: value for name, value in response.headers.items() if not name.startswith("content-")}
     if policy := response.headers.get("content-security-policy"):
         kept["content-security-policy"] = policy
@@ -88,16 +88,16 @@ def entity_tag(body: bytes | memoryview) -> str:
 
 
 def _names(known: str, tag: str) -> bool:
-    """Compare as RFC 9110 does for reading: weakly, and a star names everything."""
+    """Compare as RFC 9110 specifies for reads: weakly, and a star matches everything."""
     tags = {each.strip().removeprefix("W/") for each in known.split(",")}
     return known.strip() == "*" or tag.removeprefix("W/") in tags
 
 
 class StaticAnswer:
-    """An answer that is the same for everybody for as long as the process lives: compressed and tagged once.
+    """A response that is the same for everyone during the life of the process: compressed and tagged once.
 
     Args:
-        body: what is answered.
+        body: the response body.
         media_type: of the body.
         headers: with a policy for caches.
     """
@@ -109,7 +109,7 @@ class StaticAnswer:
         self._tag = entity_tag(body)
 
     def to(self, request: Request) -> Response:
-        """Return it as `request` asks: compressed or plain, or a 304."""
+        """Return it as `request` accepts it: compressed or plain, or as a 304."""
         if accepts_gzip(request.scope):
             response = Response(self._compressed, media_type=self._type, headers=self._headers)
             response.headers["Content-Encoding"] = "gzip"

@@ -18,7 +18,7 @@ from resilience import _validation
 from resilience._clock import SYSTEM, Clock
 from resilience._fork import register_after_fork
 from resilience._functions import LateAsync, is_async, mark, refuse_unsupported, update
-from resilience.errors import ConcurrencyLimitError
+from resilience.errors import ConcurrencyLimitError, leaves
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -90,7 +90,7 @@ class AdaptiveLimit:
             try:
                 result = await function(*args, **kwargs)
             except BaseException as error:
-                self._leave(lock, active, None, overloaded=isinstance(error, self._overload))
+                self._leave(lock, active, None, overloaded=self._is_overload(error))
                 raise
             self._leave(lock, active, self._steady() - began)
             return result
@@ -108,12 +108,15 @@ class AdaptiveLimit:
                 result = function(*args, **kwargs)
                 is_coroutine = late.is_coroutine(function, result)
             except BaseException as error:
-                self._leave(lock, active, None, overloaded=isinstance(error, self._overload))
+                self._leave(lock, active, None, overloaded=self._is_overload(error))
                 raise
             self._leave(lock, active, None if is_coroutine else self._steady() - began)
             return self._async_wrapper(lambda: result)() if is_coroutine else result
 
         return wrapper
+
+    def _is_overload(self, error: BaseException) -> bool:
+        return any(isinstance(each, self._overload) for each in leaves(error))
 
     def _enter(self) -> tuple[threading.Lock, int]:
         with self._lock:

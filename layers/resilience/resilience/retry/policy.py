@@ -82,7 +82,9 @@ class RetryPolicy:
             raise ConfigurationError("retry_on", self.retry_on, "must be exception types or a function")
 
     def repeatable(self, error: BaseException) -> bool:
-        """Whether a call that failed so may be repeated at all."""
+        """Whether a call that failed so may be repeated at all; of a group, each of its errors must be repeatable."""
+        if isinstance(error, BaseExceptionGroup) and not self._names(error):
+            return all(map(self.repeatable, error.exceptions))
         if not isinstance(error, Exception) or isinstance(error, ResilienceError):
             return False
         if isinstance(self.retry_on, tuple):
@@ -94,6 +96,11 @@ class RetryPolicy:
         except Exception:
             logger.warning("retry_on raised; the call is not repeated", exc_info=True)
             return False
+
+    def _names(self, group: BaseExceptionGroup[BaseException]) -> bool:
+        """Whether retry_on has the kind of the group itself, by more than Exception."""
+        kinds = self.retry_on if isinstance(self.retry_on, tuple) else ()
+        return any(issubclass(kind, BaseExceptionGroup) and isinstance(group, kind) for kind in kinds)
 
     def wait(self, retry: int, error: BaseException | None) -> float:
         """Seconds before the retry-th retry (1 is the first) after this error."""

@@ -8,13 +8,18 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC
 from typing import Any
 
+from resilience.errors import leaves
+
 
 def retry_after_of(error: BaseException) -> float | None:
     """How many seconds the error asks to wait, or None when it does not say.
 
     Looks at an attribute `retry_after` (seconds), then at a Retry-After header: in `headers` of the error (urllib) or
-    of its `response` (httpx, requests, aiohttp), or where botocore keeps an answer's headers.
+    of its `response` (httpx, requests, aiohttp), or where botocore keeps an answer's headers. Of a group, the longest
+    of its errors' waits.
     """
+    if isinstance(error, BaseExceptionGroup):
+        return max((asked for each in leaves(error) if (asked := retry_after_of(each)) is not None), default=None)
     direct = getattr(error, "retry_after", None)
     if isinstance(direct, int | float) and not isinstance(direct, bool):
         return _sane(float(direct))

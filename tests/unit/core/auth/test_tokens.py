@@ -280,7 +280,7 @@ ODD_KEYS: list[Any] = [
 ]
 
 
-@pytest.mark.parametrize("odd", ODD_KEYS, ids=str)
+@pytest.mark.parametrize("odd", ODD_KEYS, ids=range(len(ODD_KEYS)))
 @pytest.mark.parametrize("place", [0, 2])
 def test_a_key_of_no_use_stands_in_nobody_s_way(odd: Any, place: int) -> None:
     """Of another type, curve or use, or no key at all, before a good one or behind it."""

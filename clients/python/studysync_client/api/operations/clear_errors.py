@@ -112,7 +112,7 @@ def sync_detailed(
 ) -> Response[DoneResponse | ProblemDetails]:
     """ Clear errors
 
-     Forget the errors seen, in every environment.
+     Clear the recorded errors of every environment.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -140,7 +140,7 @@ def sync(
 ) -> DoneResponse | ProblemDetails | None:
     """ Clear errors
 
-     Forget the errors seen, in every environment.
+     Clear the recorded errors of every environment.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -163,7 +163,7 @@ async def asyncio_detailed(
 ) -> Response[DoneResponse | ProblemDetails]:
     """ Clear errors
 
-     Forget the errors seen, in every environment.
+     Clear the recorded errors of every environment.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -191,7 +191,7 @@ async def asyncio(
 ) -> DoneResponse | ProblemDetails | None:
     """ Clear errors
 
-     Forget the errors seen, in every environment.
+     Clear the recorded errors of every environment.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.

@@ -98,7 +98,7 @@ def sync_detailed(
 ) -> Response[AlarmsResponse | ProblemDetails]:
     """ Get alarms
 
-     List the stack's alarms and their state, where CloudWatch can be asked.
+     List the stack's alarms and their state, if CloudWatch is available.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -126,7 +126,7 @@ def sync(
 ) -> AlarmsResponse | ProblemDetails | None:
     """ Get alarms
 
-     List the stack's alarms and their state, where CloudWatch can be asked.
+     List the stack's alarms and their state, if CloudWatch is available.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -149,7 +149,7 @@ async def asyncio_detailed(
 ) -> Response[AlarmsResponse | ProblemDetails]:
     """ Get alarms
 
-     List the stack's alarms and their state, where CloudWatch can be asked.
+     List the stack's alarms and their state, if CloudWatch is available.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -177,7 +177,7 @@ async def asyncio(
 ) -> AlarmsResponse | ProblemDetails | None:
     """ Get alarms
 
-     List the stack's alarms and their state, where CloudWatch can be asked.
+     List the stack's alarms and their state, if CloudWatch is available.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.

@@ -98,7 +98,7 @@ def sync_detailed(
 ) -> Response[DependenciesResponse | ProblemDetails]:
     """ Get dependencies
 
-     Check what the service stands on.
+     Check the dependencies of the service.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -126,7 +126,7 @@ def sync(
 ) -> DependenciesResponse | ProblemDetails | None:
     """ Get dependencies
 
-     Check what the service stands on.
+     Check the dependencies of the service.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -149,7 +149,7 @@ async def asyncio_detailed(
 ) -> Response[DependenciesResponse | ProblemDetails]:
     """ Get dependencies
 
-     Check what the service stands on.
+     Check the dependencies of the service.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -177,7 +177,7 @@ async def asyncio(
 ) -> DependenciesResponse | ProblemDetails | None:
     """ Get dependencies
 
-     Check what the service stands on.
+     Check the dependencies of the service.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.

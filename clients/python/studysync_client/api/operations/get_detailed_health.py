@@ -98,7 +98,7 @@ def sync_detailed(
 ) -> Response[DetailedResponse | ProblemDetails]:
     """ Get detailed health
 
-     Check everything: 200 with `warn` when degraded, 503 when a critical check failed.
+     Run all checks. Returns 200 with `warn` when degraded, 503 when a critical check fails.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -126,7 +126,7 @@ def sync(
 ) -> DetailedResponse | ProblemDetails | None:
     """ Get detailed health
 
-     Check everything: 200 with `warn` when degraded, 503 when a critical check failed.
+     Run all checks. Returns 200 with `warn` when degraded, 503 when a critical check fails.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -149,7 +149,7 @@ async def asyncio_detailed(
 ) -> Response[DetailedResponse | ProblemDetails]:
     """ Get detailed health
 
-     Check everything: 200 with `warn` when degraded, 503 when a critical check failed.
+     Run all checks. Returns 200 with `warn` when degraded, 503 when a critical check fails.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -177,7 +177,7 @@ async def asyncio(
 ) -> DetailedResponse | ProblemDetails | None:
     """ Get detailed health
 
-     Check everything: 200 with `warn` when degraded, 503 when a critical check failed.
+     Run all checks. Returns 200 with `warn` when degraded, 503 when a critical check fails.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.

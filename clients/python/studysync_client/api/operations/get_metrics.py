@@ -116,8 +116,7 @@ def sync_detailed(
 ) -> Response[MetricsResponse | ProblemDetails]:
     """ Get metrics
 
-     Tell what the fleet measured in the last minutes: by minute up to an hour, by ten minutes up to a
-    day.
+     Get the fleet's metrics of the last minutes, per minute up to an hour, per ten minutes up to a day.
 
     Args:
         minutes (int | Unset):  Default: 15.
@@ -150,8 +149,7 @@ def sync(
 ) -> MetricsResponse | ProblemDetails | None:
     """ Get metrics
 
-     Tell what the fleet measured in the last minutes: by minute up to an hour, by ten minutes up to a
-    day.
+     Get the fleet's metrics of the last minutes, per minute up to an hour, per ten minutes up to a day.
 
     Args:
         minutes (int | Unset):  Default: 15.
@@ -179,8 +177,7 @@ async def asyncio_detailed(
 ) -> Response[MetricsResponse | ProblemDetails]:
     """ Get metrics
 
-     Tell what the fleet measured in the last minutes: by minute up to an hour, by ten minutes up to a
-    day.
+     Get the fleet's metrics of the last minutes, per minute up to an hour, per ten minutes up to a day.
 
     Args:
         minutes (int | Unset):  Default: 15.
@@ -213,8 +210,7 @@ async def asyncio(
 ) -> MetricsResponse | ProblemDetails | None:
     """ Get metrics
 
-     Tell what the fleet measured in the last minutes: by minute up to an hour, by ten minutes up to a
-    day.
+     Get the fleet's metrics of the last minutes, per minute up to an hour, per ten minutes up to a day.
 
     Args:
         minutes (int | Unset):  Default: 15.

@@ -138,11 +138,11 @@ def sync_detailed(
 ) -> Response[DoneResponse | ProblemDetails]:
     """ Lift ban
 
-     Let somebody join a space again that they were banned from.
+     Lift a user's ban from a space.
 
     Args:
         user_id (UUID):
-        body (LiftBan): Where somebody was banned.
+        body (LiftBan): The space that the user was banned from.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -174,11 +174,11 @@ def sync(
 ) -> DoneResponse | ProblemDetails | None:
     """ Lift ban
 
-     Let somebody join a space again that they were banned from.
+     Lift a user's ban from a space.
 
     Args:
         user_id (UUID):
-        body (LiftBan): Where somebody was banned.
+        body (LiftBan): The space that the user was banned from.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -205,11 +205,11 @@ async def asyncio_detailed(
 ) -> Response[DoneResponse | ProblemDetails]:
     """ Lift ban
 
-     Let somebody join a space again that they were banned from.
+     Lift a user's ban from a space.
 
     Args:
         user_id (UUID):
-        body (LiftBan): Where somebody was banned.
+        body (LiftBan): The space that the user was banned from.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -241,11 +241,11 @@ async def asyncio(
 ) -> DoneResponse | ProblemDetails | None:
     """ Lift ban
 
-     Let somebody join a space again that they were banned from.
+     Lift a user's ban from a space.
 
     Args:
         user_id (UUID):
-        body (LiftBan): Where somebody was banned.
+        body (LiftBan): The space that the user was banned from.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.

@@ -98,7 +98,7 @@ def sync_detailed(
 ) -> Response[CircuitsResponse | ProblemDetails]:
     """ List circuits
 
-     List the circuits and what became of them.
+     List the circuits and their history.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -126,7 +126,7 @@ def sync(
 ) -> CircuitsResponse | ProblemDetails | None:
     """ List circuits
 
-     List the circuits and what became of them.
+     List the circuits and their history.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -149,7 +149,7 @@ async def asyncio_detailed(
 ) -> Response[CircuitsResponse | ProblemDetails]:
     """ List circuits
 
-     List the circuits and what became of them.
+     List the circuits and their history.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -177,7 +177,7 @@ async def asyncio(
 ) -> CircuitsResponse | ProblemDetails | None:
     """ List circuits
 
-     List the circuits and what became of them.
+     List the circuits and their history.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.

@@ -98,7 +98,7 @@ def sync_detailed(
 ) -> Response[EnvironmentsResponse | ProblemDetails]:
     """ List environments
 
-     Tell the execution environments of the last quarter of an hour one by one.
+     List the execution environments of the last 15 minutes.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -126,7 +126,7 @@ def sync(
 ) -> EnvironmentsResponse | ProblemDetails | None:
     """ List environments
 
-     Tell the execution environments of the last quarter of an hour one by one.
+     List the execution environments of the last 15 minutes.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -149,7 +149,7 @@ async def asyncio_detailed(
 ) -> Response[EnvironmentsResponse | ProblemDetails]:
     """ List environments
 
-     Tell the execution environments of the last quarter of an hour one by one.
+     List the execution environments of the last 15 minutes.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -177,7 +177,7 @@ async def asyncio(
 ) -> EnvironmentsResponse | ProblemDetails | None:
     """ List environments
 
-     Tell the execution environments of the last quarter of an hour one by one.
+     List the execution environments of the last 15 minutes.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.

@@ -116,7 +116,7 @@ def sync_detailed(
 ) -> Response[ErrorsResponse | ProblemDetails]:
     """ List errors
 
-     List the errors of the last 24 hours, the most frequent first.
+     List the errors of the last 24 hours, most frequent first.
 
     Args:
         limit (int | Unset):  Default: 20.
@@ -149,7 +149,7 @@ def sync(
 ) -> ErrorsResponse | ProblemDetails | None:
     """ List errors
 
-     List the errors of the last 24 hours, the most frequent first.
+     List the errors of the last 24 hours, most frequent first.
 
     Args:
         limit (int | Unset):  Default: 20.
@@ -177,7 +177,7 @@ async def asyncio_detailed(
 ) -> Response[ErrorsResponse | ProblemDetails]:
     """ List errors
 
-     List the errors of the last 24 hours, the most frequent first.
+     List the errors of the last 24 hours, most frequent first.
 
     Args:
         limit (int | Unset):  Default: 20.
@@ -210,7 +210,7 @@ async def asyncio(
 ) -> ErrorsResponse | ProblemDetails | None:
     """ List errors
 
-     List the errors of the last 24 hours, the most frequent first.
+     List the errors of the last 24 hours, most frequent first.
 
     Args:
         limit (int | Unset):  Default: 20.

@@ -112,7 +112,7 @@ def sync_detailed(
 ) -> Response[DoneResponse | ProblemDetails]:
     """ Reset metrics
 
-     Begin to measure anew in every environment.
+     Reset the metrics of every environment.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -140,7 +140,7 @@ def sync(
 ) -> DoneResponse | ProblemDetails | None:
     """ Reset metrics
 
-     Begin to measure anew in every environment.
+     Reset the metrics of every environment.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -163,7 +163,7 @@ async def asyncio_detailed(
 ) -> Response[DoneResponse | ProblemDetails]:
     """ Reset metrics
 
-     Begin to measure anew in every environment.
+     Reset the metrics of every environment.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -191,7 +191,7 @@ async def asyncio(
 ) -> DoneResponse | ProblemDetails | None:
     """ Reset metrics
 
-     Begin to measure anew in every environment.
+     Reset the metrics of every environment.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.

@@ -138,11 +138,11 @@ def sync_detailed(
 ) -> Response[DoneResponse | ProblemDetails]:
     """ Restore account
 
-     Let a suspended account in again.
+     Restore a suspended account.
 
     Args:
         user_id (UUID):
-        body (Order): An order about an account.
+        body (Order): An action on an account.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -174,11 +174,11 @@ def sync(
 ) -> DoneResponse | ProblemDetails | None:
     """ Restore account
 
-     Let a suspended account in again.
+     Restore a suspended account.
 
     Args:
         user_id (UUID):
-        body (Order): An order about an account.
+        body (Order): An action on an account.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -205,11 +205,11 @@ async def asyncio_detailed(
 ) -> Response[DoneResponse | ProblemDetails]:
     """ Restore account
 
-     Let a suspended account in again.
+     Restore a suspended account.
 
     Args:
         user_id (UUID):
-        body (Order): An order about an account.
+        body (Order): An action on an account.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -241,11 +241,11 @@ async def asyncio(
 ) -> DoneResponse | ProblemDetails | None:
     """ Restore account
 
-     Let a suspended account in again.
+     Restore a suspended account.
 
     Args:
         user_id (UUID):
-        body (Order): An order about an account.
+        body (Order): An action on an account.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.

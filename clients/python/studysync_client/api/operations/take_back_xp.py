@@ -138,11 +138,11 @@ def sync_detailed(
 ) -> Response[ProblemDetails | TakenBackResponse]:
     """ Take back xp
 
-     Take back what forged sessions paid; boards that are still open and badges for XP and levels follow.
+     Revoke the XP of forged sessions. Current leaderboards, and badges for XP and levels, are updated.
 
     Args:
         user_id (UUID):
-        body (TakeBack): Which completed sessions were forged.
+        body (TakeBack): The completed sessions that were forged.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -174,11 +174,11 @@ def sync(
 ) -> ProblemDetails | TakenBackResponse | None:
     """ Take back xp
 
-     Take back what forged sessions paid; boards that are still open and badges for XP and levels follow.
+     Revoke the XP of forged sessions. Current leaderboards, and badges for XP and levels, are updated.
 
     Args:
         user_id (UUID):
-        body (TakeBack): Which completed sessions were forged.
+        body (TakeBack): The completed sessions that were forged.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -205,11 +205,11 @@ async def asyncio_detailed(
 ) -> Response[ProblemDetails | TakenBackResponse]:
     """ Take back xp
 
-     Take back what forged sessions paid; boards that are still open and badges for XP and levels follow.
+     Revoke the XP of forged sessions. Current leaderboards, and badges for XP and levels, are updated.
 
     Args:
         user_id (UUID):
-        body (TakeBack): Which completed sessions were forged.
+        body (TakeBack): The completed sessions that were forged.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -241,11 +241,11 @@ async def asyncio(
 ) -> ProblemDetails | TakenBackResponse | None:
     """ Take back xp
 
-     Take back what forged sessions paid; boards that are still open and badges for XP and levels follow.
+     Revoke the XP of forged sessions. Current leaderboards, and badges for XP and levels, are updated.
 
     Args:
         user_id (UUID):
-        body (TakeBack): Which completed sessions were forged.
+        body (TakeBack): The completed sessions that were forged.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.

@@ -98,7 +98,7 @@ def sync_detailed(
 ) -> Response[ProblemDetails | SessionResponse]:
     """ Get active session
 
-     Get your active session; 404 when there is none.
+     Get your active session. Returns 404 if there is none.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -126,7 +126,7 @@ def sync(
 ) -> ProblemDetails | SessionResponse | None:
     """ Get active session
 
-     Get your active session; 404 when there is none.
+     Get your active session. Returns 404 if there is none.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -149,7 +149,7 @@ async def asyncio_detailed(
 ) -> Response[ProblemDetails | SessionResponse]:
     """ Get active session
 
-     Get your active session; 404 when there is none.
+     Get your active session. Returns 404 if there is none.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -177,7 +177,7 @@ async def asyncio(
 ) -> ProblemDetails | SessionResponse | None:
     """ Get active session
 
-     Get your active session; 404 when there is none.
+     Get your active session. Returns 404 if there is none.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.

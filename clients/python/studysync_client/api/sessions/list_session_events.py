@@ -123,7 +123,7 @@ def sync_detailed(
 ) -> Response[ProblemDetails | SessionEventPage]:
     """ List session events
 
-     List the events of the session in order, with those of its lifecycle.
+     List the events of the session in order, including its start and end.
 
     Args:
         session_id (UUID):
@@ -162,7 +162,7 @@ def sync(
 ) -> ProblemDetails | SessionEventPage | None:
     """ List session events
 
-     List the events of the session in order, with those of its lifecycle.
+     List the events of the session in order, including its start and end.
 
     Args:
         session_id (UUID):
@@ -196,7 +196,7 @@ async def asyncio_detailed(
 ) -> Response[ProblemDetails | SessionEventPage]:
     """ List session events
 
-     List the events of the session in order, with those of its lifecycle.
+     List the events of the session in order, including its start and end.
 
     Args:
         session_id (UUID):
@@ -235,7 +235,7 @@ async def asyncio(
 ) -> ProblemDetails | SessionEventPage | None:
     """ List session events
 
-     List the events of the session in order, with those of its lifecycle.
+     List the events of the session in order, including its start and end.
 
     Args:
         session_id (UUID):

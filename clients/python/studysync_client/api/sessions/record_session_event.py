@@ -163,7 +163,7 @@ def sync_detailed(
     Args:
         session_id (UUID):
         idempotency_key (str | Unset):
-        body (AuditEvent): Something that happened in a session.
+        body (AuditEvent): An event of a session.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -202,7 +202,7 @@ def sync(
     Args:
         session_id (UUID):
         idempotency_key (str | Unset):
-        body (AuditEvent): Something that happened in a session.
+        body (AuditEvent): An event of a session.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -236,7 +236,7 @@ async def asyncio_detailed(
     Args:
         session_id (UUID):
         idempotency_key (str | Unset):
-        body (AuditEvent): Something that happened in a session.
+        body (AuditEvent): An event of a session.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -275,7 +275,7 @@ async def asyncio(
     Args:
         session_id (UUID):
         idempotency_key (str | Unset):
-        body (AuditEvent): Something that happened in a session.
+        body (AuditEvent): An event of a session.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.

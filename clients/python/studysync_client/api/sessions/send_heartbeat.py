@@ -165,7 +165,7 @@ def sync_detailed(
     Args:
         session_id (UUID):
         idempotency_key (str | Unset):
-        body (Heartbeat | Unset): A sign of life.
+        body (Heartbeat | Unset): A heartbeat of the active session.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -204,7 +204,7 @@ def sync(
     Args:
         session_id (UUID):
         idempotency_key (str | Unset):
-        body (Heartbeat | Unset): A sign of life.
+        body (Heartbeat | Unset): A heartbeat of the active session.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -238,7 +238,7 @@ async def asyncio_detailed(
     Args:
         session_id (UUID):
         idempotency_key (str | Unset):
-        body (Heartbeat | Unset): A sign of life.
+        body (Heartbeat | Unset): A heartbeat of the active session.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -277,7 +277,7 @@ async def asyncio(
     Args:
         session_id (UUID):
         idempotency_key (str | Unset):
-        body (Heartbeat | Unset): A sign of life.
+        body (Heartbeat | Unset): A heartbeat of the active session.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.

@@ -159,7 +159,7 @@ def sync_detailed(
 
     Args:
         idempotency_key (str | Unset):
-        body (StartSession): A session to begin now.
+        body (StartSession): A session to start now.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -195,7 +195,7 @@ def sync(
 
     Args:
         idempotency_key (str | Unset):
-        body (StartSession): A session to begin now.
+        body (StartSession): A session to start now.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -226,7 +226,7 @@ async def asyncio_detailed(
 
     Args:
         idempotency_key (str | Unset):
-        body (StartSession): A session to begin now.
+        body (StartSession): A session to start now.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -262,7 +262,7 @@ async def asyncio(
 
     Args:
         idempotency_key (str | Unset):
-        body (StartSession): A session to begin now.
+        body (StartSession): A session to start now.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.

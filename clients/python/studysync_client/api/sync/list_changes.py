@@ -124,7 +124,7 @@ def sync_detailed(
 ) -> Response[Any | Changes | ProblemDetails]:
     """ List changes
 
-     List what changed for you since a cursor, so that another device catches up.
+     List what changed for you since a cursor, so that your other devices can catch up.
 
     Args:
         limit (int | Unset):  Default: 50.
@@ -163,7 +163,7 @@ def sync(
 ) -> Any | Changes | ProblemDetails | None:
     """ List changes
 
-     List what changed for you since a cursor, so that another device catches up.
+     List what changed for you since a cursor, so that your other devices can catch up.
 
     Args:
         limit (int | Unset):  Default: 50.
@@ -197,7 +197,7 @@ async def asyncio_detailed(
 ) -> Response[Any | Changes | ProblemDetails]:
     """ List changes
 
-     List what changed for you since a cursor, so that another device catches up.
+     List what changed for you since a cursor, so that your other devices can catch up.
 
     Args:
         limit (int | Unset):  Default: 50.
@@ -236,7 +236,7 @@ async def asyncio(
 ) -> Any | Changes | ProblemDetails | None:
     """ List changes
 
-     List what changed for you since a cursor, so that another device catches up.
+     List what changed for you since a cursor, so that your other devices can catch up.
 
     Args:
         limit (int | Unset):  Default: 50.

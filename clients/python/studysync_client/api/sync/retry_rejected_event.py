@@ -153,12 +153,12 @@ def sync_detailed(
 ) -> Response[ProblemDetails | RetriedEventResponse]:
     """ Retry rejected event
 
-     Retry a rejected event, with those that waited for it.
+     Retry a rejected event, and the events that waited for it.
 
     Args:
         event_id (UUID):
         idempotency_key (str | Unset):
-        body (EmptyBody | Unset): Nothing has to be said.
+        body (EmptyBody | Unset): An empty body.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -192,12 +192,12 @@ def sync(
 ) -> ProblemDetails | RetriedEventResponse | None:
     """ Retry rejected event
 
-     Retry a rejected event, with those that waited for it.
+     Retry a rejected event, and the events that waited for it.
 
     Args:
         event_id (UUID):
         idempotency_key (str | Unset):
-        body (EmptyBody | Unset): Nothing has to be said.
+        body (EmptyBody | Unset): An empty body.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -226,12 +226,12 @@ async def asyncio_detailed(
 ) -> Response[ProblemDetails | RetriedEventResponse]:
     """ Retry rejected event
 
-     Retry a rejected event, with those that waited for it.
+     Retry a rejected event, and the events that waited for it.
 
     Args:
         event_id (UUID):
         idempotency_key (str | Unset):
-        body (EmptyBody | Unset): Nothing has to be said.
+        body (EmptyBody | Unset): An empty body.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -265,12 +265,12 @@ async def asyncio(
 ) -> ProblemDetails | RetriedEventResponse | None:
     """ Retry rejected event
 
-     Retry a rejected event, with those that waited for it.
+     Retry a rejected event, and the events that waited for it.
 
     Args:
         event_id (UUID):
         idempotency_key (str | Unset):
-        body (EmptyBody | Unset): Nothing has to be said.
+        body (EmptyBody | Unset): An empty body.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.

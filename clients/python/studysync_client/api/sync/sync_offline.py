@@ -145,8 +145,7 @@ def sync_detailed(
 
     Args:
         idempotency_key (str | Unset):
-        body (SyncBatch): A batch of events. Each is judged by itself: one that is no event is
-            rejected, and the others are applied.
+        body (SyncBatch): A batch of events. An invalid event is rejected; the others are applied.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -182,8 +181,7 @@ def sync(
 
     Args:
         idempotency_key (str | Unset):
-        body (SyncBatch): A batch of events. Each is judged by itself: one that is no event is
-            rejected, and the others are applied.
+        body (SyncBatch): A batch of events. An invalid event is rejected; the others are applied.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -214,8 +212,7 @@ async def asyncio_detailed(
 
     Args:
         idempotency_key (str | Unset):
-        body (SyncBatch): A batch of events. Each is judged by itself: one that is no event is
-            rejected, and the others are applied.
+        body (SyncBatch): A batch of events. An invalid event is rejected; the others are applied.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -251,8 +248,7 @@ async def asyncio(
 
     Args:
         idempotency_key (str | Unset):
-        body (SyncBatch): A batch of events. Each is judged by itself: one that is no event is
-            rejected, and the others are applied.
+        body (SyncBatch): A batch of events. An invalid event is rejected; the others are applied.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.

@@ -128,10 +128,10 @@ def sync_detailed(
 ) -> Response[AcceptedResponse | ProblemDetails]:
     """ Change email
 
-     Change your address: mails to the new one and the old one ask to confirm it.
+     Change your email address. Emails to the new and the old address ask for confirmation.
 
     Args:
-        body (EmailChange): Another address for who knows the password.
+        body (EmailChange): A new email address, with the current password.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -161,10 +161,10 @@ def sync(
 ) -> AcceptedResponse | ProblemDetails | None:
     """ Change email
 
-     Change your address: mails to the new one and the old one ask to confirm it.
+     Change your email address. Emails to the new and the old address ask for confirmation.
 
     Args:
-        body (EmailChange): Another address for who knows the password.
+        body (EmailChange): A new email address, with the current password.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -189,10 +189,10 @@ async def asyncio_detailed(
 ) -> Response[AcceptedResponse | ProblemDetails]:
     """ Change email
 
-     Change your address: mails to the new one and the old one ask to confirm it.
+     Change your email address. Emails to the new and the old address ask for confirmation.
 
     Args:
-        body (EmailChange): Another address for who knows the password.
+        body (EmailChange): A new email address, with the current password.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -222,10 +222,10 @@ async def asyncio(
 ) -> AcceptedResponse | ProblemDetails | None:
     """ Change email
 
-     Change your address: mails to the new one and the old one ask to confirm it.
+     Change your email address. Emails to the new and the old address ask for confirmation.
 
     Args:
-        body (EmailChange): Another address for who knows the password.
+        body (EmailChange): A new email address, with the current password.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.

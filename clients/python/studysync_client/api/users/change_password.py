@@ -128,10 +128,10 @@ def sync_detailed(
 ) -> Response[PasswordChangedResponse | ProblemDetails]:
     """ Change password
 
-     Change your password; every other session ends.
+     Change your password. All other sessions end.
 
     Args:
-        body (PasswordChange): A new password for who knows the old one.
+        body (PasswordChange): A new password, with the current one.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -161,10 +161,10 @@ def sync(
 ) -> PasswordChangedResponse | ProblemDetails | None:
     """ Change password
 
-     Change your password; every other session ends.
+     Change your password. All other sessions end.
 
     Args:
-        body (PasswordChange): A new password for who knows the old one.
+        body (PasswordChange): A new password, with the current one.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -189,10 +189,10 @@ async def asyncio_detailed(
 ) -> Response[PasswordChangedResponse | ProblemDetails]:
     """ Change password
 
-     Change your password; every other session ends.
+     Change your password. All other sessions end.
 
     Args:
-        body (PasswordChange): A new password for who knows the old one.
+        body (PasswordChange): A new password, with the current one.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -222,10 +222,10 @@ async def asyncio(
 ) -> PasswordChangedResponse | ProblemDetails | None:
     """ Change password
 
-     Change your password; every other session ends.
+     Change your password. All other sessions end.
 
     Args:
-        body (PasswordChange): A new password for who knows the old one.
+        body (PasswordChange): A new password, with the current one.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.

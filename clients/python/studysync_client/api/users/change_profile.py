@@ -152,7 +152,7 @@ def sync_detailed(
 
     Args:
         idempotency_key (str | Unset):
-        body (ProfileChanges): What to change of the own profile; what is absent stays.
+        body (ProfileChanges): The fields to change. Omitted fields keep their values.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -188,7 +188,7 @@ def sync(
 
     Args:
         idempotency_key (str | Unset):
-        body (ProfileChanges): What to change of the own profile; what is absent stays.
+        body (ProfileChanges): The fields to change. Omitted fields keep their values.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -219,7 +219,7 @@ async def asyncio_detailed(
 
     Args:
         idempotency_key (str | Unset):
-        body (ProfileChanges): What to change of the own profile; what is absent stays.
+        body (ProfileChanges): The fields to change. Omitted fields keep their values.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -255,7 +255,7 @@ async def asyncio(
 
     Args:
         idempotency_key (str | Unset):
-        body (ProfileChanges): What to change of the own profile; what is absent stays.
+        body (ProfileChanges): The fields to change. Omitted fields keep their values.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.

@@ -128,10 +128,10 @@ def sync_detailed(
 ) -> Response[EmailConfirmedResponse | ProblemDetails]:
     """ Confirm email
 
-     Confirm an address with the token of the mail.
+     Confirm an email address with the token from the email.
 
     Args:
-        body (EmailConfirmation): The token of a mail that asks to confirm an address.
+        body (EmailConfirmation): The token from the email that asks to confirm an address.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -161,10 +161,10 @@ def sync(
 ) -> EmailConfirmedResponse | ProblemDetails | None:
     """ Confirm email
 
-     Confirm an address with the token of the mail.
+     Confirm an email address with the token from the email.
 
     Args:
-        body (EmailConfirmation): The token of a mail that asks to confirm an address.
+        body (EmailConfirmation): The token from the email that asks to confirm an address.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -189,10 +189,10 @@ async def asyncio_detailed(
 ) -> Response[EmailConfirmedResponse | ProblemDetails]:
     """ Confirm email
 
-     Confirm an address with the token of the mail.
+     Confirm an email address with the token from the email.
 
     Args:
-        body (EmailConfirmation): The token of a mail that asks to confirm an address.
+        body (EmailConfirmation): The token from the email that asks to confirm an address.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -222,10 +222,10 @@ async def asyncio(
 ) -> EmailConfirmedResponse | ProblemDetails | None:
     """ Confirm email
 
-     Confirm an address with the token of the mail.
+     Confirm an email address with the token from the email.
 
     Args:
-        body (EmailConfirmation): The token of a mail that asks to confirm an address.
+        body (EmailConfirmation): The token from the email that asks to confirm an address.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.

@@ -143,12 +143,12 @@ def sync_detailed(
 ) -> Response[AccountDeletedResponse | ProblemDetails]:
     """ Delete account
 
-     Delete your account and everything personal.
+     Delete your account and all personal data.
 
     Args:
         idempotency_key (str | Unset):
-        body (AccountDeletion | Unset): Who was signed in more than ten minutes ago shows the
-            password.
+        body (AccountDeletion | Unset): The current password, required if you signed in more than
+            ten minutes ago.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -180,12 +180,12 @@ def sync(
 ) -> AccountDeletedResponse | ProblemDetails | None:
     """ Delete account
 
-     Delete your account and everything personal.
+     Delete your account and all personal data.
 
     Args:
         idempotency_key (str | Unset):
-        body (AccountDeletion | Unset): Who was signed in more than ten minutes ago shows the
-            password.
+        body (AccountDeletion | Unset): The current password, required if you signed in more than
+            ten minutes ago.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -212,12 +212,12 @@ async def asyncio_detailed(
 ) -> Response[AccountDeletedResponse | ProblemDetails]:
     """ Delete account
 
-     Delete your account and everything personal.
+     Delete your account and all personal data.
 
     Args:
         idempotency_key (str | Unset):
-        body (AccountDeletion | Unset): Who was signed in more than ten minutes ago shows the
-            password.
+        body (AccountDeletion | Unset): The current password, required if you signed in more than
+            ten minutes ago.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -249,12 +249,12 @@ async def asyncio(
 ) -> AccountDeletedResponse | ProblemDetails | None:
     """ Delete account
 
-     Delete your account and everything personal.
+     Delete your account and all personal data.
 
     Args:
         idempotency_key (str | Unset):
-        body (AccountDeletion | Unset): Who was signed in more than ten minutes ago shows the
-            password.
+        body (AccountDeletion | Unset): The current password, required if you signed in more than
+            ten minutes ago.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.

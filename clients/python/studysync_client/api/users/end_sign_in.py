@@ -145,7 +145,7 @@ def sync_detailed(
 ) -> Response[ProblemDetails | SignInEndedResponse]:
     """ End sign in
 
-     Sign out somewhere else, or here.
+     End one of your sign-ins: this one, or one on another device.
 
     Args:
         auth_session_id (UUID):
@@ -181,7 +181,7 @@ def sync(
 ) -> ProblemDetails | SignInEndedResponse | None:
     """ End sign in
 
-     Sign out somewhere else, or here.
+     End one of your sign-ins: this one, or one on another device.
 
     Args:
         auth_session_id (UUID):
@@ -212,7 +212,7 @@ async def asyncio_detailed(
 ) -> Response[ProblemDetails | SignInEndedResponse]:
     """ End sign in
 
-     Sign out somewhere else, or here.
+     End one of your sign-ins: this one, or one on another device.
 
     Args:
         auth_session_id (UUID):
@@ -248,7 +248,7 @@ async def asyncio(
 ) -> ProblemDetails | SignInEndedResponse | None:
     """ End sign in
 
-     Sign out somewhere else, or here.
+     End one of your sign-ins: this one, or one on another device.
 
     Args:
         auth_session_id (UUID):

@@ -113,7 +113,7 @@ def sync_detailed(
 ) -> Response[ExportedRowPage | ProblemDetails]:
     """ Export account
 
-     Get everything that is kept about you, page by page.
+     Export all data stored about you, page by page.
 
     Args:
         limit (int | Unset):  Default: 50.
@@ -149,7 +149,7 @@ def sync(
 ) -> ExportedRowPage | ProblemDetails | None:
     """ Export account
 
-     Get everything that is kept about you, page by page.
+     Export all data stored about you, page by page.
 
     Args:
         limit (int | Unset):  Default: 50.
@@ -180,7 +180,7 @@ async def asyncio_detailed(
 ) -> Response[ExportedRowPage | ProblemDetails]:
     """ Export account
 
-     Get everything that is kept about you, page by page.
+     Export all data stored about you, page by page.
 
     Args:
         limit (int | Unset):  Default: 50.
@@ -216,7 +216,7 @@ async def asyncio(
 ) -> ExportedRowPage | ProblemDetails | None:
     """ Export account
 
-     Get everything that is kept about you, page by page.
+     Export all data stored about you, page by page.
 
     Args:
         limit (int | Unset):  Default: 50.

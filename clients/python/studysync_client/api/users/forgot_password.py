@@ -121,10 +121,11 @@ def sync_detailed(
 ) -> Response[AcceptedResponse | ProblemDetails]:
     """ Forgot password
 
-     Ask for a mail with a link to choose a new password.
+     Request an email with a link to choose a new password.
 
     Args:
-        body (EmailOnly): An address; whether it has an account is not told.
+        body (EmailOnly): An email address. The response does not reveal whether it has an
+            account.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -154,10 +155,11 @@ def sync(
 ) -> AcceptedResponse | ProblemDetails | None:
     """ Forgot password
 
-     Ask for a mail with a link to choose a new password.
+     Request an email with a link to choose a new password.
 
     Args:
-        body (EmailOnly): An address; whether it has an account is not told.
+        body (EmailOnly): An email address. The response does not reveal whether it has an
+            account.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -182,10 +184,11 @@ async def asyncio_detailed(
 ) -> Response[AcceptedResponse | ProblemDetails]:
     """ Forgot password
 
-     Ask for a mail with a link to choose a new password.
+     Request an email with a link to choose a new password.
 
     Args:
-        body (EmailOnly): An address; whether it has an account is not told.
+        body (EmailOnly): An email address. The response does not reveal whether it has an
+            account.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -215,10 +218,11 @@ async def asyncio(
 ) -> AcceptedResponse | ProblemDetails | None:
     """ Forgot password
 
-     Ask for a mail with a link to choose a new password.
+     Request an email with a link to choose a new password.
 
     Args:
-        body (EmailOnly): An address; whether it has an account is not told.
+        body (EmailOnly): An email address. The response does not reveal whether it has an
+            account.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.

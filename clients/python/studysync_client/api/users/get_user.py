@@ -120,7 +120,7 @@ def sync_detailed(
 ) -> Response[Any | ProblemDetails | ProfileResponse]:
     """ Get user
 
-     Get a profile: all of your own, the public part of anybody else's.
+     Get a profile: your own in full, or the public part of another user's.
 
     Args:
         user_id (str):
@@ -156,7 +156,7 @@ def sync(
 ) -> Any | ProblemDetails | ProfileResponse | None:
     """ Get user
 
-     Get a profile: all of your own, the public part of anybody else's.
+     Get a profile: your own in full, or the public part of another user's.
 
     Args:
         user_id (str):
@@ -187,7 +187,7 @@ async def asyncio_detailed(
 ) -> Response[Any | ProblemDetails | ProfileResponse]:
     """ Get user
 
-     Get a profile: all of your own, the public part of anybody else's.
+     Get a profile: your own in full, or the public part of another user's.
 
     Args:
         user_id (str):
@@ -223,7 +223,7 @@ async def asyncio(
 ) -> Any | ProblemDetails | ProfileResponse | None:
     """ Get user
 
-     Get a profile: all of your own, the public part of anybody else's.
+     Get a profile: your own in full, or the public part of another user's.
 
     Args:
         user_id (str):

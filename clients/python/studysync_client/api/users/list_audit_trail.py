@@ -113,7 +113,8 @@ def sync_detailed(
 ) -> Response[AuditEntryPage | ProblemDetails]:
     """ List audit trail
 
-     List what was done by the caller and to what is theirs, newest first; kept for 30 days.
+     List your audit trail of the last 30 days, newest first: what you did, and what others did to your
+    data.
 
     Args:
         limit (int | Unset):  Default: 50.
@@ -149,7 +150,8 @@ def sync(
 ) -> AuditEntryPage | ProblemDetails | None:
     """ List audit trail
 
-     List what was done by the caller and to what is theirs, newest first; kept for 30 days.
+     List your audit trail of the last 30 days, newest first: what you did, and what others did to your
+    data.
 
     Args:
         limit (int | Unset):  Default: 50.
@@ -180,7 +182,8 @@ async def asyncio_detailed(
 ) -> Response[AuditEntryPage | ProblemDetails]:
     """ List audit trail
 
-     List what was done by the caller and to what is theirs, newest first; kept for 30 days.
+     List your audit trail of the last 30 days, newest first: what you did, and what others did to your
+    data.
 
     Args:
         limit (int | Unset):  Default: 50.
@@ -216,7 +219,8 @@ async def asyncio(
 ) -> AuditEntryPage | ProblemDetails | None:
     """ List audit trail
 
-     List what was done by the caller and to what is theirs, newest first; kept for 30 days.
+     List your audit trail of the last 30 days, newest first: what you did, and what others did to your
+    data.
 
     Args:
         limit (int | Unset):  Default: 50.

@@ -91,7 +91,7 @@ def sync_detailed(
 ) -> Response[ProblemDetails | SignInListResponse]:
     """ List sign ins
 
-     List where you are signed in.
+     List your active sign-ins.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -119,7 +119,7 @@ def sync(
 ) -> ProblemDetails | SignInListResponse | None:
     """ List sign ins
 
-     List where you are signed in.
+     List your active sign-ins.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -142,7 +142,7 @@ async def asyncio_detailed(
 ) -> Response[ProblemDetails | SignInListResponse]:
     """ List sign ins
 
-     List where you are signed in.
+     List your active sign-ins.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -170,7 +170,7 @@ async def asyncio(
 ) -> ProblemDetails | SignInListResponse | None:
     """ List sign ins
 
-     List where you are signed in.
+     List your active sign-ins.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.

@@ -130,13 +130,13 @@ def sync_detailed(
 
      Exchange a refresh token for new tokens.
 
-    It works once. A repeat within 10 seconds, or with the token just before the current one, gets the
-    session's current
-    tokens; an older one ends the session.
+    Each refresh token works once. A repeat within 10 seconds, or with the token just before the current
+    one, returns
+    the session's current tokens. An older token ends the session.
 
     Args:
-        body (Refresh): A refresh token. It works once, but that a repeat whose answer was lost
-            gets the same tokens.
+        body (Refresh): A refresh token. It works once; a repeat because of a lost answer returns
+            the same tokens.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -168,13 +168,13 @@ def sync(
 
      Exchange a refresh token for new tokens.
 
-    It works once. A repeat within 10 seconds, or with the token just before the current one, gets the
-    session's current
-    tokens; an older one ends the session.
+    Each refresh token works once. A repeat within 10 seconds, or with the token just before the current
+    one, returns
+    the session's current tokens. An older token ends the session.
 
     Args:
-        body (Refresh): A refresh token. It works once, but that a repeat whose answer was lost
-            gets the same tokens.
+        body (Refresh): A refresh token. It works once; a repeat because of a lost answer returns
+            the same tokens.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -201,13 +201,13 @@ async def asyncio_detailed(
 
      Exchange a refresh token for new tokens.
 
-    It works once. A repeat within 10 seconds, or with the token just before the current one, gets the
-    session's current
-    tokens; an older one ends the session.
+    Each refresh token works once. A repeat within 10 seconds, or with the token just before the current
+    one, returns
+    the session's current tokens. An older token ends the session.
 
     Args:
-        body (Refresh): A refresh token. It works once, but that a repeat whose answer was lost
-            gets the same tokens.
+        body (Refresh): A refresh token. It works once; a repeat because of a lost answer returns
+            the same tokens.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -239,13 +239,13 @@ async def asyncio(
 
      Exchange a refresh token for new tokens.
 
-    It works once. A repeat within 10 seconds, or with the token just before the current one, gets the
-    session's current
-    tokens; an older one ends the session.
+    Each refresh token works once. A repeat within 10 seconds, or with the token just before the current
+    one, returns
+    the session's current tokens. An older token ends the session.
 
     Args:
-        body (Refresh): A refresh token. It works once, but that a repeat whose answer was lost
-            gets the same tokens.
+        body (Refresh): A refresh token. It works once; a repeat because of a lost answer returns
+            the same tokens.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.

@@ -141,7 +141,7 @@ def sync_detailed(
 ) -> Response[ProblemDetails | RegisteredResponse]:
     """ Register user
 
-     Register; where the stage asks for a confirmed address, confirm it before you sign in.
+     Register an account. If this stage requires it, confirm your email address before you sign in.
 
     Args:
         idempotency_key (str | Unset):
@@ -177,7 +177,7 @@ def sync(
 ) -> ProblemDetails | RegisteredResponse | None:
     """ Register user
 
-     Register; where the stage asks for a confirmed address, confirm it before you sign in.
+     Register an account. If this stage requires it, confirm your email address before you sign in.
 
     Args:
         idempotency_key (str | Unset):
@@ -208,7 +208,7 @@ async def asyncio_detailed(
 ) -> Response[ProblemDetails | RegisteredResponse]:
     """ Register user
 
-     Register; where the stage asks for a confirmed address, confirm it before you sign in.
+     Register an account. If this stage requires it, confirm your email address before you sign in.
 
     Args:
         idempotency_key (str | Unset):
@@ -244,7 +244,7 @@ async def asyncio(
 ) -> ProblemDetails | RegisteredResponse | None:
     """ Register user
 
-     Register; where the stage asks for a confirmed address, confirm it before you sign in.
+     Register an account. If this stage requires it, confirm your email address before you sign in.
 
     Args:
         idempotency_key (str | Unset):

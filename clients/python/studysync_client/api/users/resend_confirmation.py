@@ -121,10 +121,11 @@ def sync_detailed(
 ) -> Response[AcceptedResponse | ProblemDetails]:
     """ Resend confirmation
 
-     Ask for the mail once more that confirms an address.
+     Request the confirmation email again.
 
     Args:
-        body (EmailOnly): An address; whether it has an account is not told.
+        body (EmailOnly): An email address. The response does not reveal whether it has an
+            account.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -154,10 +155,11 @@ def sync(
 ) -> AcceptedResponse | ProblemDetails | None:
     """ Resend confirmation
 
-     Ask for the mail once more that confirms an address.
+     Request the confirmation email again.
 
     Args:
-        body (EmailOnly): An address; whether it has an account is not told.
+        body (EmailOnly): An email address. The response does not reveal whether it has an
+            account.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -182,10 +184,11 @@ async def asyncio_detailed(
 ) -> Response[AcceptedResponse | ProblemDetails]:
     """ Resend confirmation
 
-     Ask for the mail once more that confirms an address.
+     Request the confirmation email again.
 
     Args:
-        body (EmailOnly): An address; whether it has an account is not told.
+        body (EmailOnly): An email address. The response does not reveal whether it has an
+            account.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -215,10 +218,11 @@ async def asyncio(
 ) -> AcceptedResponse | ProblemDetails | None:
     """ Resend confirmation
 
-     Ask for the mail once more that confirms an address.
+     Request the confirmation email again.
 
     Args:
-        body (EmailOnly): An address; whether it has an account is not told.
+        body (EmailOnly): An email address. The response does not reveal whether it has an
+            account.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.

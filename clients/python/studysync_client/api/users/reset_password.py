@@ -128,10 +128,10 @@ def sync_detailed(
 ) -> Response[ProblemDetails | TokensResponse]:
     """ Reset password
 
-     Choose a new password with the token of the mail; every other session ends.
+     Choose a new password with the token from the email. All other sessions end.
 
     Args:
-        body (PasswordReset): A new password for who can read the account's mail.
+        body (PasswordReset): A new password, with the token from an email.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -161,10 +161,10 @@ def sync(
 ) -> ProblemDetails | TokensResponse | None:
     """ Reset password
 
-     Choose a new password with the token of the mail; every other session ends.
+     Choose a new password with the token from the email. All other sessions end.
 
     Args:
-        body (PasswordReset): A new password for who can read the account's mail.
+        body (PasswordReset): A new password, with the token from an email.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -189,10 +189,10 @@ async def asyncio_detailed(
 ) -> Response[ProblemDetails | TokensResponse]:
     """ Reset password
 
-     Choose a new password with the token of the mail; every other session ends.
+     Choose a new password with the token from the email. All other sessions end.
 
     Args:
-        body (PasswordReset): A new password for who can read the account's mail.
+        body (PasswordReset): A new password, with the token from an email.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -222,10 +222,10 @@ async def asyncio(
 ) -> ProblemDetails | TokensResponse | None:
     """ Reset password
 
-     Choose a new password with the token of the mail; every other session ends.
+     Choose a new password with the token from the email. All other sessions end.
 
     Args:
-        body (PasswordReset): A new password for who can read the account's mail.
+        body (PasswordReset): A new password, with the token from an email.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.

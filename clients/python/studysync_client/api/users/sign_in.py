@@ -128,11 +128,11 @@ def sync_detailed(
 ) -> Response[ProblemDetails | TokensResponse]:
     """ Sign in
 
-     Sign in with address and password.
+     Sign in with email address and password.
 
     Args:
-        body (Login): Address and password; their form is not judged, so that every wrong pair
-            gets the same answer.
+        body (Login): Email address and password. Their format is not validated, so that every
+            wrong pair gets the same answer.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -162,11 +162,11 @@ def sync(
 ) -> ProblemDetails | TokensResponse | None:
     """ Sign in
 
-     Sign in with address and password.
+     Sign in with email address and password.
 
     Args:
-        body (Login): Address and password; their form is not judged, so that every wrong pair
-            gets the same answer.
+        body (Login): Email address and password. Their format is not validated, so that every
+            wrong pair gets the same answer.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -191,11 +191,11 @@ async def asyncio_detailed(
 ) -> Response[ProblemDetails | TokensResponse]:
     """ Sign in
 
-     Sign in with address and password.
+     Sign in with email address and password.
 
     Args:
-        body (Login): Address and password; their form is not judged, so that every wrong pair
-            gets the same answer.
+        body (Login): Email address and password. Their format is not validated, so that every
+            wrong pair gets the same answer.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -225,11 +225,11 @@ async def asyncio(
 ) -> ProblemDetails | TokensResponse | None:
     """ Sign in
 
-     Sign in with address and password.
+     Sign in with email address and password.
 
     Args:
-        body (Login): Address and password; their form is not judged, so that every wrong pair
-            gets the same answer.
+        body (Login): Email address and password. Their format is not validated, so that every
+            wrong pair gets the same answer.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.

@@ -131,7 +131,7 @@ def sync_detailed(
 ) -> Response[LoggedOutResponse | ProblemDetails]:
     """ Sign out
 
-     Sign out; the refresh tokens of the sessions that end are dead.
+     Sign out. The refresh tokens of the sessions that end no longer work.
 
     Args:
         body (Logout | Unset): Which sessions to end.
@@ -164,7 +164,7 @@ def sync(
 ) -> LoggedOutResponse | ProblemDetails | None:
     """ Sign out
 
-     Sign out; the refresh tokens of the sessions that end are dead.
+     Sign out. The refresh tokens of the sessions that end no longer work.
 
     Args:
         body (Logout | Unset): Which sessions to end.
@@ -192,7 +192,7 @@ async def asyncio_detailed(
 ) -> Response[LoggedOutResponse | ProblemDetails]:
     """ Sign out
 
-     Sign out; the refresh tokens of the sessions that end are dead.
+     Sign out. The refresh tokens of the sessions that end no longer work.
 
     Args:
         body (Logout | Unset): Which sessions to end.
@@ -225,7 +225,7 @@ async def asyncio(
 ) -> LoggedOutResponse | ProblemDetails | None:
     """ Sign out
 
-     Sign out; the refresh tokens of the sessions that end are dead.
+     Sign out. The refresh tokens of the sessions that end no longer work.
 
     Args:
         body (Logout | Unset): Which sessions to end.

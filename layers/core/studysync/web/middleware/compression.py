@@ -1,4 +1,4 @@
-"""Answers of more than a kilobyte are compressed for who accepts it; for others nothing is done, and costs nothing."""
+"""Compresses responses over a kilobyte if the client accepts it; other requests bypass it at no cost."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 _LEAST = 1024  # bytes
-_LEVEL = 5  # a third of the time of 9, for 2 % more bytes
-_NO_THREAD = 2**31  # a function has one request at a time: a thread would only be one more thing to wait for
+_LEVEL = 5  # takes a third of the time of 9, and saves 2 % less
+_NO_THREAD = 2**31  # a function handles one request at a time, so a thread would gain nothing
 _ACCEPTED = re.compile(rb"(?:^|[\s,])gzip(?!\s*;\s*q=0(?:\.0*)?\s*(?:,|$))\s*(?:[,;]|$)")
 
 
 class CompressionMiddleware:
-    """Starlette's `GZipMiddleware` for requests that ask for it.
+    """Starlette's `GZipMiddleware`, for requests that accept it.
 
     Args:
-        app: the ASGI application inside.
+        app: the inner ASGI application.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -33,5 +33,5 @@ class CompressionMiddleware:
 
 
 def accepts_gzip(scope: Scope) -> bool:
-    """Whether a request says that its answer may be compressed."""
+    """Return whether a request accepts a compressed response."""
     return any(name == b"accept-encoding" and _ACCEPTED.search(value) for name, value in scope["headers"])

@@ -1,0 +1,75 @@
+"""One request has one name, wherever somebody begins to look: at the gateway, in a function, in the database."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from tests.e2e.conftest import Stack
+
+TELLING = """
+create or replace function public.ping() returns boolean language plpgsql stable set search_path = '' as $$
+begin
+  raise log 'asked by %', current_setting('request.headers')::json ->> 'traceparent';
+  return true;
+end $$
+"""
+
+
+@pytest.fixture
+def telling(stack: Stack) -> Iterator[Callable[[], list[str]]]:
+    """A database that writes to its log whose trace a question belongs to; what it has written."""
+    log = Path(stack.facts["logs"]) / "postgres.log"
+    with stack.client() as client:
+        end = time.monotonic() + 60  # a cold start, perhaps on a busy machine
+        while client.get("/health/readiness").status_code != 200:
+            assert time.monotonic() < end
+    with psycopg.connect(stack.facts["dsn"], autocommit=True) as connection:
+        row = connection.execute("select pg_get_functiondef('public.ping()'::regprocedure)").fetchone()
+        assert row is not None
+        connection.execute(TELLING)
+        yield lambda: re.findall(r"asked by (\S+)", log.read_text(encoding="utf-8"))
+        connection.execute(row[0])
+
+
+def line_of(stack: Stack, request_id: str) -> dict[str, Any]:
+    """The function's line about a request, when it has been written."""
+    log, end = Path(stack.facts["logs"]) / "studysync_structured.json", time.monotonic() + 20
+    while time.monotonic() < end:
+        for text in log.read_text(encoding="utf-8").splitlines():
+            if request_id in text:
+                line: dict[str, Any] = json.loads(text)
+                if line.get("kind") == "request" and line["request_id"] == request_id:
+                    return line
+        time.sleep(0.05)
+    raise AssertionError(f"no line about {request_id}")
+
+
+@pytest.mark.parametrize("given", [True, False], ids=["the client's", "the gateway's"])
+def test_one_trace_goes_through_everything(stack: Stack, telling: Callable[[], list[str]], given: bool) -> None:
+    """The client's trace, else the gateway's, is in the function's line and in what the database is asked.
+
+    The line also names the request as the gateway's access log does and the invocation as Lambda's REPORT does.
+    """
+    trace, request_id = uuid.uuid4().hex, f"e2e-{uuid.uuid4()}"
+    sent = {"X-Request-Id": request_id} | ({"traceparent": f"00-{trace}-00f067aa0ba902b7-01"} if given else {})
+    with stack.client() as client:
+        answer = client.get("/health/readiness", headers=sent)
+    assert (answer.status_code, answer.headers["x-request-id"]) == (200, request_id), answer.text
+    line = line_of(stack, request_id)
+    if given:
+        assert line["trace_id"] == trace
+    assert line["trace_id"] in [each.split("-")[1] for each in telling()]
+    logs = Path(stack.facts["logs"])
+    access = (logs / "gateway.log").read_text(encoding="utf-8").splitlines()
+    assert [each for each in access if "/health/readiness 200" in each and each.endswith(line["gateway_request_id"])]
+    report = f"REPORT RequestId: {line['aws_request_id']}"
+    assert report in (logs / "HealthFunction.log").read_text(encoding="utf-8")
