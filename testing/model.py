@@ -169,6 +169,7 @@ class Session:
     closed: bool = False  # by a schedule, until something else arrives
     paid: list[Interval] | None = None
     covered: bool = False
+    early: bool = False  # paid by a schedule: what it paid stays
 
     @property
     def last_sign(self) -> datetime:
@@ -248,7 +249,7 @@ class Student:
             if session.covered:
                 session.status = "abandoned"
                 return
-        before = session.paid or []
+        before = (session.paid or []) if session.early else []
         session.paid = union([*before, *first(without(left, before), 12 * HOUR - length(before))])
         session.status = "completed"
         for other in self.sessions.values():  # of the same client, and ended later
@@ -279,6 +280,7 @@ class Student:
             session.closed = True
             if session.paid is not None or length(session.counts(until)) >= session.planned * MINUTE * 0.8:
                 self._credit(session, until)
+                session.early = session.paid is not None
             if session.paid is None:
                 session.status = "abandoned"
 

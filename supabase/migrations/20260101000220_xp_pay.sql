@@ -102,9 +102,11 @@ declare
   v_seconds integer := case when p_after is not null then floor(internal.seconds_of(p_after)) end;
   v_from date := internal.count_seconds(p_user_id, v_time - coalesce(p_before, '{}'), coalesce(p_before, '{}') - v_time,
                                         case when p_before is null then v_day end);
-  v_misdated internal.award[] := case when p_before is not null then array(
-    select a from internal.misdated_awards(p_user_id, p_session_id, v_at) a) end;
-  v_paid jsonb := case when p_before is not null then internal.sum_by_key(internal.paid_by_source(p_session_id), (
+  v_misdated internal.award[] := array(select a from internal.misdated_awards(p_user_id, p_session_id, v_at) a);
+  -- A session that stopped counting and counts again has been paid before, too.
+  v_paid jsonb := case when exists (
+      select from public.xp_ledger l where l.session_id = p_session_id and l.source <> 'correction') or p_before is not null
+    then internal.sum_by_key(internal.paid_by_source(p_session_id), (
     select coalesce(jsonb_object_agg(rates, amount), '{}')
     from (select rates, sum(amount) as amount from unnest(v_misdated) group by 1) taken_back)) end;
   v_short_paid integer := coalesce(

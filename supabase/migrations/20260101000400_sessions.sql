@@ -47,6 +47,7 @@ create table public.study_sessions (
   background boolean not null default false,  -- still open beside a session that began later
   archived boolean not null default false,    -- its events are in session_trails
   credit_in_trail boolean not null default false,
+  paid_early boolean not null default false,  -- before its client told of its end: what was paid then stays
   lost_space boolean not null default false,  -- its space was deleted, and nobody was told yet
   status text not null default 'active' check (status in ('active', 'completed', 'abandoned')),
   subject text check (char_length(subject) between 1 and 100),

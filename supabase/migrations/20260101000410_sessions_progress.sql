@@ -203,4 +203,10 @@ begin
   end if;
 end $$;
 
+-- Until when the signs of life of a session that was completed count.
+create function internal.counted_until(p_session public.study_sessions) returns timestamptz
+language sql immutable set search_path = '' as $$
+  select coalesce(p_session.counts_until, p_session.ended_at)
+$$;
+
 select internal.lock_down();

@@ -10,6 +10,27 @@ begin
               when p_session.status = 'completed' then tstzmultirange(tstzrange(p_session.started_at, p_session.ended_at)) end;
 end $$;
 
+-- Give a session back its events and what is carried forward of them, because it goes on; returns it.
+create function internal.unarchive_session(p_session public.study_sessions) returns public.study_sessions
+language plpgsql set search_path = '' as $$
+declare
+  v_credit tstzmultirange := case when p_session.credit_in_trail then internal.credit_of(p_session) else p_session.credit end;
+begin
+  if p_session.archived then
+    insert into public.session_events (user_id, event_id, session_id, occurred_at, claimed_at, source, event_type, payload)
+    select user_id, event_id, session_id, occurred_at, claimed_at, source, event_type, payload
+    from internal.archived_events(p_session) order by seq on conflict do nothing;  -- two heartbeats of one moment are one now
+    delete from public.session_trails where session_id = p_session.session_id;
+  end if;
+  if p_session.progress is null then
+    update public.study_sessions set
+      archived = false, progress = internal.recalculate_progress(p_session), credit = v_credit, credit_in_trail = false,
+      updated_at = internal.clock()
+    where session_id = p_session.session_id returning * into p_session;
+  end if;
+  return p_session;
+end $$;
+
 -- The sessions of a user that are credited something between two moments.
 create function internal.credited_between(p_user_id uuid, p_except uuid, p_from timestamptz, p_until timestamptz)
 returns setof public.study_sessions
@@ -19,12 +40,6 @@ language sql stable rows 2 set search_path = '' as $$
     and s.session_id <> p_except
     and case when s.credit is not null then s.credit && tstzrange(p_from, greatest(p_from, p_until))
              else s.status = 'completed' and s.ended_at > p_from end
-$$;
-
--- Until when the signs of life of a session that was completed count.
-create function internal.counted_until(p_session public.study_sessions) returns timestamptz
-language sql immutable set search_path = '' as $$
-  select coalesce(p_session.counts_until, p_session.ended_at)
 $$;
 
 -- Of two sessions of one client the one that ended first keeps what both cover; the client runs one at a time, so its clock

@@ -80,7 +80,7 @@ begin
          '-', 'SESSION_OVERLAP', 'Other sessions cover this one.', internal.clock(), true
   from public.session_events where session_id = p_session.session_id and event_type = 'complete' and claimed_at is not null;
   delete from public.session_events where session_id = p_session.session_id and event_type = 'complete';
-  perform internal.record_end(p_session, 'abandon', p_session.ended_at, 'overlap', null, null, '{}');
+  perform internal.record_end(p_session, 'abandon', internal.counted_until(p_session), 'overlap', null, null, '{}');
   update public.study_sessions set
     status = 'abandoned', end_reason = 'overlap', credit = null, credit_in_trail = false, counts_until = null, clipped_seconds = 0,
     focus_seconds = internal.credited_seconds(progress, started_at, ended_at), xp_awarded = p_xp,
@@ -149,9 +149,9 @@ declare
   v_held boolean;
   v_pay jsonb;
 begin
-  if v_before is not null then
+  if p_session.paid_early and v_before is not null then
     v_after := v_before + internal.first_seconds(v_after - v_before, 43200 - internal.seconds_of(v_before));
-  elsif internal.is_covered(internal.seconds_of(v_after), internal.seconds_of(v_taken)) then
+  elsif v_before is null and internal.is_covered(internal.seconds_of(v_after), internal.seconds_of(v_taken)) then
     return null;
   end if;
   perform internal.lock_space_against_deletion(p_session.space_id);
@@ -189,7 +189,8 @@ begin
     current_streak = internal.current_streak(user_id),
     new_badges = nullif(coalesce(new_badges, '{}') || array(
       select jsonb_array_elements_text(v_pay -> 'new_badges')), '{}'),
-    background = false, silence_check_at = null, updated_at = internal.clock()
+    background = false, silence_check_at = null, updated_at = internal.clock(),
+    paid_early = paid_early or coalesce(p_reason in ('silent', 'left'), false)
   where session_id = p_session.session_id returning * into p_session;
   if v_before is null then
     perform internal.record_completion_activity(p_session);

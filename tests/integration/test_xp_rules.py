@@ -164,10 +164,13 @@ def test_the_ledger_is_append_only(undo: psycopg.Connection[Any], user_id: str, 
 def test_a_session_pays_only_once(undo: psycopg.Connection[Any], user_id: str) -> None:
     """The ledger itself refuses a second payment of a session."""
     session_id = uuid.uuid4()
+    again = """insert into xp_ledger (user_id, session_id, occurred_at, created_at, amount, source, day)
+               select user_id, session_id, occurred_at, created_at, amount, source, day from xp_ledger
+               where session_id = %s limit 1"""
     with undo.transaction(force_rollback=True):
         pay(undo, user_id, session_id, EPOCH, 600)
         with pytest.raises(psycopg.errors.UniqueViolation):
-            pay(undo, user_id, session_id, EPOCH, 600)
+            undo.execute(again, [session_id])
 
 
 def _session(connection: psycopg.Connection[Any], user_id: str) -> uuid.UUID:

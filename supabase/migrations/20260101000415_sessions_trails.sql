@@ -163,27 +163,6 @@ language sql stable set search_path = '' as $$
   select * from internal.archived_events(p_session) where p_session.archived
 $$;
 
--- Give a session back its events and what is carried forward of them, because it goes on; returns it.
-create function internal.unarchive_session(p_session public.study_sessions) returns public.study_sessions
-language plpgsql set search_path = '' as $$
-declare
-  v_credit tstzmultirange := case when p_session.credit_in_trail then internal.credit_of(p_session) else p_session.credit end;
-begin
-  if p_session.archived then
-    insert into public.session_events (user_id, event_id, session_id, occurred_at, claimed_at, source, event_type, payload)
-    select user_id, event_id, session_id, occurred_at, claimed_at, source, event_type, payload
-    from internal.archived_events(p_session) order by seq on conflict do nothing;  -- two heartbeats of one moment are one now
-    delete from public.session_trails where session_id = p_session.session_id;
-  end if;
-  if p_session.progress is null then
-    update public.study_sessions set
-      archived = false, progress = internal.recalculate_progress(p_session), credit = v_credit, credit_in_trail = false,
-      updated_at = internal.clock()
-    where session_id = p_session.session_id returning * into p_session;
-  end if;
-  return p_session;
-end $$;
-
 -- Archive up to p_limit sessions that ended a day ago or longer; the schedule calls it until it returns 0. Users who are
 -- locked are left to the next run.
 create function public.archive_sessions(p_limit integer default 500) returns integer
