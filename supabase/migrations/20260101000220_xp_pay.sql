@@ -157,6 +157,12 @@ begin
     updated_at = v_now
   where user_id = p_user_id returning * into v_after;
 
+  if p_before - v_time <> '{}' then  -- what had earned a badge may have been put right
+    delete from public.user_badges u using public.badges b
+    where u.user_id = p_user_id and b.badge_key = u.badge_key and not exists (
+      select from internal.badge_metrics(p_user_id) m where m.metric = b.metric and m.value >= b.threshold);
+  end if;
+
   -- In one statement: the boards are then brought up to date once, in one order for everybody.
   insert into public.xp_ledger
     (user_id, amount, source, rates, session_id, milestone, day, space_id, occurred_at, created_at)
