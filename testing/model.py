@@ -1,83 +1,352 @@
-"""The rules of the contract once more, in plain Python, to hold the database's answers against."""
+"""The rules of docs/contract.md once more, in plain Python over sets of intervals, to hold the database against.
+
+Written from that page alone. A `Student` is told what arrives and when; what it says of sessions, XP and days is worked
+out anew from the set of all that was told, but for what has been credited by a schedule, which stays.
+"""
 
 from __future__ import annotations
 
-from collections import Counter
+import os
+from collections import Counter, defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from zoneinfo import ZoneInfo
 
-DAY = timedelta(days=1)
+from local.postgres import packaged_programs
+
+MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+TOLERANCE, ALIVE, SILENCE = 2 * MINUTE, 5 * MINUTE, HOUR
+NOTHING = timedelta()
+Interval = tuple[datetime, datetime]
 
 
-def credited_seconds(marks: list[tuple[float, str]], end: float) -> int:
-    """Credited time of a session that starts at second 0; `marks` are (second, event type) in order."""
-    total, on_break, last = 0.0, False, 0.0
-    for at, event_type in [*marks, (end, "end")]:
-        if at > end:
-            continue
-        if not on_break:
-            total += min(at - last, 300)
-        if event_type in ("break_start", "break_end"):
-            on_break = event_type == "break_start"
-        last = at
-    return min(43200, int(total))
+def union(intervals: Iterable[Interval]) -> list[Interval]:
+    """The same time as intervals that lie apart, in order."""
+    joined: list[Interval] = []
+    for start, end in sorted(interval for interval in intervals if interval[0] < interval[1]):
+        if joined and start <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(joined[-1][1], end))
+        else:
+            joined.append((start, end))
+    return joined
+
+
+def without(time: Iterable[Interval], taken: Iterable[Interval]) -> list[Interval]:
+    """The time that is not taken."""
+    left = union(time)
+    for start, end in taken:
+        left = [piece for a, b in left for piece in ((a, min(b, start)), (max(a, end), b)) if piece[0] < piece[1]]
+    return union(left)
+
+
+def length(time: Iterable[Interval]) -> timedelta:
+    """How much time it is."""
+    return sum((end - start for start, end in time), NOTHING)
+
+
+def first(time: list[Interval], limit: timedelta) -> list[Interval]:
+    """The first `limit` of the time."""
+    kept = []
+    for start, end in time:
+        kept.append((start, min(end, start + max(NOTHING, limit))))
+        limit -= end - start
+    return union(kept)
+
+
+@cache
+def zone_info(name: str) -> ZoneInfo:
+    """A zone as the database server knows it: there is one source of zones."""
+    file = packaged_programs().parent / "share" / "timezone" / name
+    if "POSTGRES_PROGRAMS" in os.environ or not file.exists():  # another server, which has those of the machine
+        return ZoneInfo(name)
+    with file.open("rb") as data:
+        return ZoneInfo.from_file(data, name)
+
+
+@cache
+def local_date(quarter: int, zone: str) -> date:
+    """The calendar date of a quarter of an hour; zones differ by whole quarters, and change at their beginning."""
+    return datetime.fromtimestamp(quarter * 900, UTC).astimezone(zone_info(zone)).date()
+
+
+def quarter_of(at: datetime) -> int:
+    """The number of the quarter of an hour that a moment lies in."""
+    return int(at.timestamp() // 900)
+
+
+LEFT_OUT = {"Pacific/Apia": datetime(2011, 12, 30, 10, tzinfo=UTC)}
 
 
 @dataclass
-class StudentModel:
-    """What one student earns, session by session, in the order in which the sessions arrive."""
+class Calendar:
+    """The days of a student, whose zone may change."""
 
-    timezone: str
-    ledger: list[tuple[str, int]] = field(default_factory=list)
-    day_seconds: Counter[date] = field(default_factory=Counter)
-    short_paid: Counter[date] = field(default_factory=Counter)
-    bonus_paid: set[date] = field(default_factory=set)
-    streak_rated: set[date] = field(default_factory=set)
+    zone: str
+    # From when on which zone counts, and what is added to its dates; without any, `zone` does for ever.
+    changes: list[tuple[datetime, str, timedelta]] = field(default_factory=list)
 
-    def complete(self, focus_seconds: int, ended_at: datetime) -> dict[str, int]:
-        """Pay a session; returns XP by source."""
-        day = ended_at.astimezone(ZoneInfo(self.timezone)).date()
-        self.day_seconds[day] += focus_seconds
-        pay: dict[str, int] = {}
-        if focus_seconds >= 60:
-            pay["session"] = focus_seconds // 60
-            pay["focus_bonus"] = 10 if focus_seconds >= 1500 else 0
-        elif self.short_paid[day] < 5:
-            self.short_paid[day] += 1
-            pay["session"] = 1
-        if self.day_seconds[day] >= 7200 and day not in self.bonus_paid:
-            pay["daily_bonus"] = 20
-            self.bonus_paid.add(day)
-        if self.day_seconds[day] >= 1500 and day not in self.streak_rated:
-            pay["streak_bonus"] = min(50, 2 * (self.streak_ending(day) // 7))
-            self.streak_rated.add(day)
-        before = self.session_xp
-        after = before + sum(pay.values())
-        pay["milestone_500"] = 100 * (after // 500 - before // 500)
-        pay["milestone_10000"] = 1000 * (after // 10000 - before // 10000)
-        paid = {source: amount for source, amount in pay.items() if amount}
-        self.ledger += paid.items()
-        return paid
+    def _pieces(self) -> list[tuple[datetime, str, timedelta]]:
+        """From when on which zone counts, and what is added to its dates; cut where a zone left a date out."""
+        base = DAY if self.zone in LEFT_OUT else NOTHING
+        changes = [(datetime.min.replace(tzinfo=UTC), self.zone, base), *self.changes]
+        ends = [begins for begins, *_ in changes[1:]] + [datetime.max.replace(tzinfo=UTC)]
+        for (begins, zone, added), until in zip(list(changes), ends, strict=True):
+            if zone in LEFT_OUT and begins < LEFT_OUT[zone] < until:
+                changes.append((LEFT_OUT[zone], zone, added - DAY))
+        return sorted(changes)
+
+    def day_of(self, at: datetime) -> date:
+        """The day that a moment is counted for."""
+        day = date.max
+        for begins, zone, added in self._pieces():
+            if at < begins:  # days are counted on: this one is not later than the day before that change
+                return min(day, local_date(quarter_of(begins), zone) + added - DAY)
+            day = local_date(quarter_of(at), zone) + added
+        return day
+
+    def _next_cut(self, at: datetime) -> datetime:
+        """The next moment at which a day may end."""
+        quarter = datetime.fromtimestamp((quarter_of(at) + 1) * 900, UTC)
+        return min([quarter, *(begins for begins, *_ in self.changes if begins > at)])
+
+    def _start_of(self, at: datetime) -> datetime:
+        """When the day of a moment began."""
+        cut = at - 45 * HOUR
+        start = cut
+        while cut <= at:
+            if self.day_of(start) != self.day_of(at):
+                start = cut
+            cut = self._next_cut(cut)
+        return start
+
+    def end_of(self, day: date) -> datetime:
+        """The first moment of the day after."""
+        cut = datetime(day.year, day.month, day.day, tzinfo=UTC) - 72 * HOUR
+        while self.day_of(cut) <= day:
+            cut = self._next_cut(cut)
+        return cut
+
+    def change(self, now: datetime, zone: str, has_days: bool) -> None:
+        """Another zone, from the next day on; for all of the past where there is no day yet."""
+        if not has_days:
+            self.zone, self.changes = zone, []
+            return
+        self.changes = [change for change in self.changes if change[0] <= now]
+        if zone == (self.changes[-1][1] if self.changes else self.zone):
+            return
+        day = self.day_of(now)
+        earliest = max(now, self._start_of(now) + 20 * HOUR)
+        midnight = Calendar(zone).end_of(local_date(quarter_of(earliest), zone))
+        self.changes.append((midnight, zone, day + DAY - local_date(quarter_of(midnight), zone)))
+
+    def split(self, time: Iterable[Interval]) -> dict[date, timedelta]:
+        """How much of the time each day has."""
+        days: dict[date, timedelta] = defaultdict(timedelta)
+        for start, end in time:
+            at = start
+            while at < end:
+                until = min(end, self._next_cut(at))
+                days[self.day_of(at)] += until - at
+                at = until
+        return days
+
+
+@dataclass
+class Session:
+    """What was told of a session."""
+
+    session_id: str
+    client: str
+    start: datetime
+    planned: int
+    marks: list[tuple[datetime, str]] = field(default_factory=list)
+    completions: list[datetime] = field(default_factory=list)
+    abandonments: list[datetime] = field(default_factory=list)
+    heard_at: datetime | None = None
+    status: str = "active"
+    closed: bool = False  # by a schedule, until something else arrives
+    paid: list[Interval] | None = None
+    covered: bool = False
+    early: bool = False  # paid by a schedule: what it paid stays
 
     @property
-    def session_xp(self) -> int:
-        """XP earned from sessions, without milestones."""
-        return sum(amount for source, amount in self.ledger if not source.startswith("milestone"))
+    def last_sign(self) -> datetime:
+        """Its last sign of life."""
+        return max([self.start, *(max(at, self.start) for at, _ in self.marks)])
+
+    def breaks(self) -> list[Interval]:
+        """Its breaks, those that nobody ended until the end of all days."""
+        moments: dict[datetime, set[str]] = defaultdict(set)
+        for at, kind in self.marks:
+            if kind in ("break_start", "break_end"):
+                moments[max(at, self.start)].add(kind)
+        turns = sorted(at for at, kinds in moments.items() if len(kinds) == 1)
+        ends = [*turns[1:], datetime.max.replace(tzinfo=UTC)]
+        return [(at, end) for at, end in zip(turns, ends, strict=False) if "break_start" in moments[at]]
+
+    def counts(self, until: datetime) -> list[Interval]:
+        """What counts as studied until then."""
+        until = min(until, self.start + 24 * HOUR)
+        signs = [self.start, *(max(at, self.start) for at, _ in self.marks)]
+        alive = union((at, min(at + ALIVE, until)) for at in signs)
+        return first(without(alive, self.breaks()), 12 * HOUR)
+
+
+@dataclass
+class Student:
+    """What becomes of a student's sessions."""
+
+    calendar: Calendar
+    sessions: dict[str, Session] = field(default_factory=dict)
+    waiting: dict[str, list[tuple[datetime, str, datetime]]] = field(default_factory=lambda: defaultdict(list))
+
+    def tell(self, kind: str, session_id: str, at: datetime, client: str, planned: int, now: datetime) -> None:
+        """One event arrives; `settle` follows once all of the batch have."""
+        if kind == "start":
+            session = self.sessions.setdefault(session_id, Session(session_id, client, at, planned))
+            session.heard_at = now
+            for earlier in self.waiting.pop(session_id, []):
+                self._add(session, *earlier)
+        elif session_id in self.sessions:
+            self._add(self.sessions[session_id], at, kind, now)
+        else:
+            self.waiting[session_id].append((at, kind, now))
+
+    def _add(self, session: Session, at: datetime, kind: str, now: datetime) -> None:
+        if at < session.start - TOLERANCE:
+            return
+        session.heard_at = now
+        if kind == "complete":
+            session.completions.append(max(at, session.start))
+        elif kind == "abandon":
+            session.abandonments.append(max(at, session.start))
+        else:
+            session.marks.append((at, kind))
+            session.closed = False
+
+    def settle(self) -> None:
+        """Credit what is completed, in the order in which it ended."""
+        completed = [s for s in self.sessions.values() if s.completions]
+        for session in sorted(completed, key=lambda s: (max(s.completions), s.session_id)):
+            self._credit(session, max(session.completions))
+        for session in self.sessions.values():
+            if session.paid is None and (session.abandonments or session.covered):
+                session.status = "abandoned"
+            elif session.paid is None and not session.closed:
+                session.status = "active"
+
+    def _credit(self, session: Session, until: datetime) -> None:
+        own = session.counts(until)
+        taken = [piece for other in self._before(session, until) for piece in other.paid or []]
+        left = without(own, taken)
+        if session.paid is None:
+            clipped, rest = length(own) - length(left), length(left)
+            session.covered = clipped > NOTHING and (
+                rest < timedelta(seconds=1) or (clipped > TOLERANCE and rest <= TOLERANCE)
+            )
+            if session.covered:
+                session.status = "abandoned"
+                return
+        before = (session.paid or []) if session.early else []
+        session.paid = union([*before, *first(without(left, before), 12 * HOUR - length(before))])
+        session.status = "completed"
+        for other in self.sessions.values():  # of the same client, and ended later
+            if other is not session and other.paid is not None and self._gives_way(other, session, until):
+                other.paid = without(other.paid, session.paid)
+
+    def _before(self, session: Session, until: datetime) -> list[Session]:
+        return [
+            other
+            for other in self.sessions.values()
+            if other is not session and other.paid is not None and not self._gives_way(other, session, until)
+        ]
+
+    @staticmethod
+    def _gives_way(other: Session, session: Session, until: datetime) -> bool:
+        if other.client != session.client or not other.completions:
+            return False
+        return (max(other.completions), other.session_id) > (until, session.session_id)
+
+    def run_schedule(self, now: datetime) -> None:
+        """Close what has been silent for an hour, since it did or told something last."""
+        for session in list(self.sessions.values()):
+            over = (session.completions and not session.covered) or session.abandonments or session.closed
+            if over or session.covered or max(session.last_sign, session.heard_at or now) + SILENCE >= now:
+                continue
+            later = [s.start for s in self.sessions.values() if s is not session and s.start >= session.last_sign]
+            until = min([session.last_sign + ALIVE, *later])
+            session.closed = True
+            if session.paid is not None or length(session.counts(until)) >= session.planned * MINUTE * 0.8:
+                self._credit(session, until)
+                session.early = session.paid is not None
+            if session.paid is None:
+                session.status = "abandoned"
 
     @property
-    def total_xp(self) -> int:
-        """All XP."""
-        return sum(amount for _, amount in self.ledger)
+    def paid_sessions(self) -> list[Session]:
+        """The sessions that are completed."""
+        return [session for session in self.sessions.values() if session.paid is not None]
+
+    def days(self) -> dict[date, timedelta]:
+        """The credited time of each day."""
+        days: dict[date, timedelta] = defaultdict(timedelta)
+        for session in self.paid_sessions:
+            for day, time in self.calendar.split(session.paid or []).items():
+                days[day] += time
+        return dict(days)
 
     def streak_ending(self, day: date) -> int:
-        """Length in days of the run of study days that ends on `day`."""
-        length = 0
-        while day - length * DAY in self.day_seconds:
-            length += 1
-        return length
+        """Length of the run of days that ends on `day`."""
+        counted = {day for day, time in self.days().items() if time >= MINUTE}
+        run = 0
+        while day - run * DAY in counted:
+            run += 1
+        return run
 
-    @property
     def best_streak(self) -> int:
-        """The longest run of study days."""
-        return max((self.streak_ending(day) for day in list(self.day_seconds)), default=0)
+        """The longest run."""
+        return max((self.streak_ending(day) for day in self.days()), default=0)
+
+    def awards(self) -> list[tuple[str, int, datetime]]:
+        """Everything that was earned but milestones: source, amount, and when it counts for the boards."""
+        awards, short = [], Counter[date]()
+        for session in self.paid_sessions:
+            paid = session.paid or []
+            at = paid[-1][1] - timedelta(microseconds=1) if paid else self.ended_at(session)
+            seconds = int(length(paid).total_seconds())
+            if seconds >= 60:
+                awards.append(("session", seconds // 60, at))
+            else:
+                short[self.calendar.day_of(at)] += 1
+                if short[self.calendar.day_of(at)] <= 5:
+                    awards.append(("session", 1, at))
+            if seconds >= 1500:
+                awards.append(("focus_bonus", 10, at))
+        for day, time in self.days().items():
+            at = self.calendar.end_of(day) - timedelta(microseconds=1)
+            if time >= 120 * MINUTE:
+                awards.append(("daily_bonus", 20, at))
+            if time >= 25 * MINUTE and (bonus := min(50, 2 * (self.streak_ending(day) // 7))):
+                awards.append(("streak_bonus", bonus, at))
+        return awards
+
+    @staticmethod
+    def ended_at(session: Session) -> datetime:
+        """When a session ended that counts nothing."""
+        return session.start
+
+    def xp_by_source(self) -> dict[str, int]:
+        """XP by source, milestones too."""
+        earned: Counter[str] = Counter()
+        for source, amount, _ in self.awards():
+            earned[source] += amount
+        total = sum(earned.values())
+        earned["milestone_500"] = 100 * (total // 500)
+        earned["milestone_10000"] = 1000 * (total // 10000)
+        return {source: amount for source, amount in earned.items() if amount}
+
+    def board(self, begins: datetime, ends: datetime) -> int:
+        """What counts for a period."""
+        return sum(amount for _, amount, at in self.awards() if begins <= at < ends)

@@ -16,7 +16,16 @@ def completed_session(
     minutes: int,
     space_id: str | None = None,
 ) -> dict[str, Any]:
-    """Insert a session of `minutes` credited minutes that ended at `ended_at`, and finish it; returns its outcome."""
+    """Insert a session of `minutes` credited minutes that ended at `ended_at`, and finish it; returns its outcome.
+
+    Where another session of the user lies there, it ended before that one began.
+    """
+    while earlier := connection.execute(
+        """select min(started_at) from study_sessions
+           where user_id = %s and status = 'completed' and started_at < %s and ended_at > %s having count(*) > 0""",
+        [user_id, ended_at, ended_at - timedelta(minutes=minutes)],
+    ).fetchone():
+        ended_at = earlier[0]
     session_id, started_at = uuid.uuid4(), ended_at - timedelta(minutes=minutes)
     connection.execute(
         """insert into study_sessions

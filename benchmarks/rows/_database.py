@@ -25,6 +25,11 @@ _SESSION = """
 insert into study_sessions (session_id, user_id, duration_minutes, started_at, last_activity_at, progress)
 select %(id)s, %(user)s, 30, at, at, internal.initial_progress(at)
 from (select now() - interval '30 minutes' as at) began"""
+# What the user has just completed was two days ago: no second is credited twice.
+_MAKE_ROOM = """
+update study_sessions set
+  credit = null, started_at = started_at - interval '2 days', ended_at = ended_at - interval '2 days'
+where user_id = %s and status = 'completed' and ended_at > now() - interval '1 day'"""
 # Heartbeats so many seconds apart, up to now.
 _HEARTBEATS = """
 select internal.record_client_events(%(id)s, array_agg(
@@ -61,6 +66,7 @@ def random_users(connection: Connection, count: int, seed: int = 1) -> list[str]
 def begin_session(connection: Connection, user: str, *, heartbeats: int = 7, gap_seconds: float = 300.0) -> str:
     """Insert an active session of a user, with its heartbeats; returns its id."""
     session = str(uuid4())
+    connection.execute(_MAKE_ROOM, [user])
     connection.execute(_SESSION, {"id": session, "user": user})
     if heartbeats:
         connection.execute(_HEARTBEATS, {"id": session, "count": heartbeats, "gap": gap_seconds})

@@ -80,9 +80,10 @@ class SessionAbandoned(BaseModel):
     """A session that ended without XP."""
 
     session_id: UUID
-    status: Literal["abandoned"]
+    status: Literal["abandoned", "completed"] = Field(description="Completed where it had been paid before.")
     ended_at: UtcDatetime
     focus_seconds: int
+    clipped_seconds: int
     xp_awarded: int
 
 
@@ -98,6 +99,7 @@ class Session(BaseModel):
     ended_at: UtcDatetime | None
     last_heartbeat_at: UtcDatetime | None
     focus_seconds: int
+    clipped_seconds: int = Field(description="Studied while another session was, and credited to that.")
     efficiency: float | None
     xp_awarded: int
     suspicion_score: int

@@ -91,4 +91,4 @@ async def complete(write: Write, session_id: UUID, body: CompleteSession | None 
 @router.post("/{session_id}/abandon")
 async def abandon(write: Write, session_id: UUID, body: RequestBody | None = None) -> Success[SessionAbandoned]:
     """End the session without XP."""
-    return Success(data=await write.run("abandon_session", SessionAbandoned, body, session_id=str(session_id)))
+    return Success(data=await service.abandon(write, session_id, body))

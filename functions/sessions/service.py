@@ -15,6 +15,7 @@ from sessions.models import (
     Heartbeat,
     HeartbeatCounted,
     Session,
+    SessionAbandoned,
     SessionEvent,
     SessionStarted,
     StartSession,
@@ -22,7 +23,7 @@ from sessions.models import (
 from studysync.aws.schedules import end_of_run, in_steps, purge
 from studysync.db.client import database
 from studysync.errors import AUDIT_VALIDATION_FAILED, ApiError
-from studysync.fields import Timestamp
+from studysync.fields import RequestBody, Timestamp
 from studysync.settings import get_settings
 from studysync.telemetry.logging import app_logger
 from studysync.web.completed_session import SessionCompleted
@@ -71,6 +72,13 @@ async def complete(write: WriteRequest, session_id: UUID, body: CompleteSession 
         event_type="session_completed", session_id=str(session_id), xp_awarded=outcome.xp_awarded
     )
     return outcome
+
+
+async def abandon(write: WriteRequest, session_id: UUID, body: RequestBody | None) -> SessionAbandoned:
+    """End a session without XP; what waited for its end is judged then."""
+    return await write.run(
+        "abandon_session", SessionAbandoned, body, session_id=str(session_id), mode=get_settings().suspicion_mode
+    )
 
 
 async def list_own(user_id: UUID, status: str | None, limit: int, cursor: str | None) -> Page[Session]:
@@ -132,7 +140,7 @@ async def close_silent_sessions() -> dict[str, int]:
 
     until = end_of_run()
     await in_steps(step, until=until)
-    for housekeeping in ("archive_sessions", "purge_session_trails", "purge_idempotency_keys"):
+    for housekeeping in ("archive_sessions", "announce_lost_spaces", "purge_session_trails", "purge_idempotency_keys"):
         await purge(housekeeping, until=until)
     app_logger.log_business_event(event_type="silent_sessions_closed", **closed)
     return dict(closed)

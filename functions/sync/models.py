@@ -67,7 +67,12 @@ class BatchResult(BaseModel):
     duplicate_count: int
     rejected_count: int
     results: list[EventOutcome] = Field(description="One per event, in the order sent.")
-    sessions: list[SessionCompleted] = Field(description="The outcome of every session that the batch completed.")
+    sessions: list[SessionCompleted] = Field(
+        description="The outcome of every session that the batch completed or rated again."
+    )
+    clock_offset_seconds: int = Field(
+        description="What was added to `created_at`: by how much the client's clock is behind."
+    )
 
 
 class SyncResult(BatchResult):

@@ -147,22 +147,24 @@ select milestones.*, earned + for_500 + for_10000 as xp,
 from milestones;
 analyze paid;
 insert into public.study_days
-  (user_id, day, sessions, focus_seconds, xp, bonus_xp, daily_bonus_paid, streak_bonus_rated, streak)
+  (user_id, day, sessions, focus_seconds, xp, bonus_xp, daily_bonus_paid, streak_bonus, streak)
 select user_id, d.day, d.sessions, d.focus_seconds, sum(p.xp), sum(p.earned - p.for_session), d.focus_seconds >= 7200,
-  d.focus_seconds >= 1500, d.streak
+  sum(p.for_streak), d.streak
 from days d join paid p using (user_id, day)
 group by user_id, d.day, d.sessions, d.focus_seconds, d.streak order by user_id, d.day;
 
 -- step: The ledger
 insert into public.xp_ledger (user_id, amount, source, session_id, milestone, day, space_id, occurred_at, created_at)
-select p.user_id, a.amount, a.source, p.session_id, a.milestone, p.day, p.space_id, p.ended_at, p.ended_at
-from paid p cross join lateral (
+select p.user_id, a.amount, a.source, p.session_id, a.milestone, p.day, case when a.of_session then p.space_id end,
+  case when a.of_day then (p.day + 1)::timestamp at time zone s.timezone else p.ended_at end - interval '1 microsecond',
+  p.ended_at
+from paid p join students s using (user_id) cross join lateral (
   select * from (values
-    ('session'::public.xp_source, p.for_session, null::integer), ('focus_bonus', p.for_focus, null),
-    ('daily_bonus', p.for_day, null), ('streak_bonus', p.for_streak, null)
-  ) bonus (source, amount, milestone) where amount > 0
+    ('session'::public.xp_source, p.for_session, null::integer, true, false), ('focus_bonus', p.for_focus, null, true, false),
+    ('daily_bonus', p.for_day, null, false, true), ('streak_bonus', p.for_streak, null, false, true)
+  ) bonus (source, amount, milestone, of_session, of_day) where amount > 0
   union all
-  select source, amount, milestone from internal.milestones_between(p.session_xp - p.earned, p.session_xp)
+  select source, amount, milestone, false, false from internal.milestones_between(p.session_xp - p.earned, p.session_xp)
   where p.for_500 > 0
 ) a
 order by p.ended_at;
@@ -208,12 +210,14 @@ from paid p left join (
 -- step: Leaderboards
 create temp table board_xp on commit drop as
 with scored as (
-  select user_id, space_id, xp, ended_at, date_trunc('week', ended_at at time zone 'UTC')::date as week,
-    date_trunc('month', ended_at at time zone 'UTC')::date as month
-  from paid
+  select l.user_id, l.space_id, l.amount as xp, l.created_at as ended_at,
+    case when l.milestone is null then date_trunc('week', l.occurred_at at time zone 'UTC')::date end as week,
+    case when l.milestone is null then date_trunc('month', l.occurred_at at time zone 'UTC')::date end as month
+  from public.xp_ledger l join students using (user_id)
 )
 select null::uuid as space_id, user_id, week, month, sum(xp)::integer as xp, max(ended_at) as reached_at
 from scored group by grouping sets ((user_id, week), (user_id, month), (user_id))
+having (grouping(week) = 1 or week is not null) and (grouping(month) = 1 or month is not null)
 union all
 select space_id, user_id, week, month, sum(xp)::integer, max(ended_at)
 from scored where space_id is not null

@@ -60,18 +60,19 @@ create table public.user_stats (
 );
 comment on table public.user_stats is 'Totals of a user. Locking the row serializes all writes of the user.';
 
--- One row a local day with a completed session. `streak` is the length of the run of days that ends on this one.
+-- One row a local day with credited time. `streak` is the length of the run of days that ends on this one; 0: a day that was
+-- credited less than a minute, and so counts for none.
 create table public.study_days (
   user_id uuid not null references public.profiles on delete cascade,
   day date not null,
-  sessions integer not null default 0,
-  focus_seconds integer not null default 0,
+  sessions integer not null default 0,              -- that ended on it
+  focus_seconds numeric(12, 6) not null default 0,  -- exact, so that they add up in whichever order they come
   xp integer not null default 0,                    -- every award of the day, milestones too
   bonus_xp integer not null default 0,              -- of these, all but credited minutes and milestones
   short_sessions_paid smallint not null default 0,
   daily_bonus_paid boolean not null default false,
-  streak_bonus_rated boolean not null default false,
-  streak integer not null,
+  streak_bonus smallint not null default 0,         -- paid so far
+  streak integer not null default 0,
   primary key (user_id, day)
 );
 comment on table public.study_days is 'One row per local day on which a user completed a session.';
@@ -181,19 +182,5 @@ begin
   end if;
   return v_stats;
 end $$;
-
-create function internal.local_today(p_user_id uuid) returns date
-language sql stable set search_path = '' as $$
-  select (internal.clock() at time zone timezone)::date from public.profiles where user_id = p_user_id
-$$;
-
--- A run of days is alive until the end of the next local day.
-create function internal.current_streak(p_user_id uuid, p_timezone text) returns integer
-language sql stable set search_path = '' as $$
-  select coalesce((
-    select d.streak from public.study_days d
-    where d.user_id = p_user_id and d.day >= (internal.clock() at time zone p_timezone)::date - 1
-    order by d.day desc limit 1), 0)
-$$;
 
 select internal.lock_down();

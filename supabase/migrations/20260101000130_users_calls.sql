@@ -5,7 +5,7 @@ language sql stable set search_path = '' as $$
   select jsonb_build_object(
     'user_id', p_profile.user_id, 'username', p_profile.username, 'display_name', p_profile.display_name,
     'xp', s.total_xp, 'level', s.level, 'created_at', p_profile.created_at,
-    'current_streak', internal.current_streak(p_profile.user_id, p_profile.timezone))
+    'current_streak', internal.current_streak(p_profile.user_id))
   from public.user_stats s where s.user_id = p_profile.user_id
 $$;
 
@@ -47,8 +47,10 @@ declare
   v_profile public.profiles;
 begin
   perform internal.lock_user(p_user_id);
-  -- Local days are computed here, so a zone that this database does not know must fail now and not at a completion.
-  perform now() at time zone (p_args ->> 'timezone');
+  if p_args ->> 'timezone' <> (select timezone from public.profiles where user_id = p_user_id) then
+    perform internal.require_zone(p_args ->> 'timezone');
+    perform internal.change_zone(p_user_id, p_args ->> 'timezone');
+  end if;
   update public.profiles set
     username = coalesce(p_args ->> 'username', username),
     display_name = coalesce(p_args ->> 'display_name', display_name),
@@ -59,11 +61,8 @@ begin
     updated_at = internal.clock()
   where user_id = p_user_id returning * into v_profile;
   return internal.own_profile(v_profile);
-exception
-  when unique_violation then
-    perform internal.fail('SS010', 'A user with this username already exists.', '{"field": "username"}');
-  when invalid_parameter_value then
-    perform internal.fail('SS004', 'timezone is not a known IANA time zone.', '{"location": "body.timezone"}');
+exception when unique_violation then
+  perform internal.fail('SS010', 'A user with this username already exists.', '{"field": "username"}');
 end $$;
 comment on function public.update_profile is 'Change the fields of the caller''s profile that p_args has.';
 

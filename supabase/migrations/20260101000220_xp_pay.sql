@@ -1,59 +1,177 @@
--- What a completed session pays, whichever way it ended (docs/contract.md: "XP").
+-- What completed sessions and the days that they make pay, whichever way they ended (docs/contract.md: "XP").
 
--- Pay a completed session that ended at p_ended_at, with all that hangs on it: totals, study day, ledger and badges, and
--- by the ledger's trigger the leaderboards. p_space_id is the space that it counts for, null for none. The caller has
--- locked the user (internal.lock_user).
--- Returns {"xp_awarded", "xp_breakdown": {source: amount}, "total_xp", "level", "leveled_up", "new_badges"}.
+-- Give and take the seconds that a session's time gained and lost to and from their days, which then count for the streak or
+-- do not. p_ended_on: the day on which a session ended that was not paid before. Returns the first day that changed.
+create function internal.count_seconds(
+  p_user_id uuid, p_gained tstzmultirange, p_lost tstzmultirange, p_ended_on date default null) returns date
+language plpgsql set search_path = '' as $$
+declare
+  v_day_row public.study_days;
+  v_first date := date 'infinity';
+begin
+  for v_day_row in
+    insert into public.study_days as old (user_id, day, focus_seconds, sessions)
+    select p_user_id, day, sum(seconds), sum(ended) from (
+      select day, seconds, 0 as ended from internal.days_of(p_user_id, p_gained)
+      union all
+      select day, -seconds, 0 from internal.days_of(p_user_id, p_lost)
+      union all
+      select p_ended_on, 0, 1 where p_ended_on is not null
+    ) changes group by day order by day
+    on conflict (user_id, day) do update set
+      focus_seconds = old.focus_seconds + excluded.focus_seconds, sessions = old.sessions + excluded.sessions
+    returning *
+  loop
+    v_first := least(v_first, v_day_row.day);
+    if v_day_row.focus_seconds >= 60 and v_day_row.streak = 0 then
+      perform internal.join_streak(p_user_id, v_day_row.day);
+    elsif v_day_row.focus_seconds < 60 and v_day_row.streak > 0 then
+      perform internal.recount_streaks(p_user_id);
+    end if;
+  end loop;
+  return v_first;
+end $$;
+
+-- An award that is due.
+create type internal.award as (
+  source public.xp_source, rates public.xp_source, amount integer, day date, occurred_at timestamptz, space_id uuid,
+  milestone integer);
+comment on type internal.award is 'An award that is due, before it is an entry of the ledger.';
+
+-- What a session of p_seconds (null: of none, because it does not count any more) has earned that was not paid yet. p_paid:
+-- {source: amount} so far, null for one that was never paid; p_short_paid: how many short sessions of its day were.
+create function internal.session_awards(
+  p_paid jsonb, p_seconds integer, p_short_paid integer, p_day date, p_at timestamptz, p_space_id uuid)
+returns setof internal.award
+language sql stable set search_path = '' as $$
+  select case when p_paid is null then due.source else 'rerating' end, case when p_paid is not null then due.source end,
+         due.amount - coalesce((p_paid ->> due.source::text)::integer, 0), p_day, p_at, p_space_id, null::integer
+  from (values
+    ('session'::public.xp_source, case when p_seconds is null then 0
+                                       when p_seconds >= 60 then p_seconds / 60
+                                       when p_paid is not null then coalesce(least(1, (p_paid ->> 'session')::integer), 1)
+                                       else (p_short_paid < 5)::integer end),
+    ('focus_bonus', case when p_seconds >= 25 * 60 then 10 else 0 end)
+  ) due (source, amount)
+  where due.amount <> coalesce((p_paid ->> due.source::text)::integer, 0)
+$$;
+
+-- What a session has paid for other days than that of p_at, in UTC, to be taken back there: its last second moved.
+create function internal.misdated_awards(p_user_id uuid, p_session_id uuid, p_at timestamptz) returns setof internal.award
+language sql stable set search_path = '' as $$
+  select 'rerating'::public.xp_source, internal.counted_source(source, rates), -sum(amount)::integer, day, occurred_at, space_id,
+         null::integer
+  from public.xp_ledger
+  where user_id = p_user_id and session_id = p_session_id
+    and internal.counted_source(source, rates) in ('session', 'focus_bonus')
+    and (occurred_at at time zone 'UTC')::date <> (p_at at time zone 'UTC')::date
+  group by 2, 4, 5, 6 having sum(amount) <> 0
+$$;
+
+-- What the days from p_from on have earned that was not paid yet, or was paid and is not earned any more.
+create function internal.day_awards(p_user_id uuid, p_from date) returns setof internal.award
+language sql stable set search_path = '' as $$
+  select case when due.amount < due.paid or exists (
+                select from public.xp_ledger l where l.user_id = p_user_id and l.day = d.day and l.source = due.source)
+              then 'rerating' else due.source end,
+         due.source, due.amount - due.paid, d.day, internal.day_end(p_user_id, d.day) - interval '1 microsecond',
+         null::uuid, null::integer
+  from public.study_days d
+  cross join lateral (values
+    ('daily_bonus'::public.xp_source, case when d.focus_seconds >= 120 * 60 then 20 else 0 end,
+     case when d.daily_bonus_paid then 20 else 0 end),
+    ('streak_bonus', case when d.focus_seconds >= 25 * 60 then least(50, 2 * (d.streak / 7)) else 0 end, d.streak_bonus::integer)
+  ) due (source, amount, paid)
+  where d.user_id = p_user_id and d.day >= p_from and due.amount <> due.paid
+$$;
+
+-- Pay a session that is credited p_after (null: it does not count any more) and was credited p_before (null: it was never
+-- paid), with all that hangs on it:
+-- days, totals, ledger and badges, and by the ledger's trigger the leaderboards. It ended at p_ended_at; p_space_id is the
+-- space that it counts for, null for none. The caller holds the user's line (internal.lock_user).
+-- Returns {"xp_awarded": now, "xp_breakdown": {source: amount}, "total_xp", "level", "leveled_up", "new_badges"}.
 create function internal.award_session(
-  p_user_id uuid, p_session_id uuid, p_space_id uuid, p_focus_seconds integer, p_ended_at timestamptz) returns jsonb
+  p_user_id uuid, p_session_id uuid, p_space_id uuid, p_before tstzmultirange, p_after tstzmultirange,
+  p_ended_at timestamptz) returns jsonb
 language plpgsql set search_path = '' as $$
 declare
   v_now timestamptz := internal.clock();
-  v_local_day date := (p_ended_at at time zone (select timezone from public.profiles where user_id = p_user_id))::date;
-  v_day public.study_days := internal.record_study_day(p_user_id, v_local_day, p_focus_seconds);
-  v_pay jsonb := internal.xp_for_session(p_focus_seconds, v_day);
-  v_earned bigint := (select coalesce(sum(value::integer), 0) from jsonb_each_text(v_pay));
+  v_time tstzmultirange := coalesce(p_after, '{}');
+  v_at timestamptz := coalesce(upper(p_after) - interval '1 microsecond', p_ended_at);
+  v_day date := internal.study_day(p_user_id, v_at);
+  v_seconds integer := case when p_after is not null then floor(internal.seconds_of(p_after)) end;
+  v_from date := internal.count_seconds(p_user_id, v_time - coalesce(p_before, '{}'), coalesce(p_before, '{}') - v_time,
+                                        case when p_before is null then v_day end);
+  v_misdated internal.award[] := array(select a from internal.misdated_awards(p_user_id, p_session_id, v_at) a);
+  -- A session that stopped counting and counts again has been paid before, too.
+  v_paid jsonb := case when exists (
+      select from public.xp_ledger l where l.session_id = p_session_id and l.source <> 'correction') or p_before is not null
+    then internal.sum_by_key(internal.paid_by_source(p_session_id), (
+    select coalesce(jsonb_object_agg(rates, amount), '{}')
+    from (select rates, sum(amount) as amount from unnest(v_misdated) group by 1) taken_back)) end;
+  v_short_paid integer := coalesce(
+    (select short_sessions_paid from public.study_days where user_id = p_user_id and day = v_day), 0);
+  v_awards internal.award[] := array(
+    select a from internal.session_awards(v_paid, v_seconds, v_short_paid, v_day, v_at, p_space_id) a
+    union all
+    select a from unnest(v_misdated) a
+    union all
+    select a from internal.day_awards(p_user_id, v_from) a);
+  v_earned bigint := (select coalesce(sum(amount), 0) from unnest(v_awards));
   v_before bigint := (select session_xp from public.user_stats where user_id = p_user_id);
-  v_milestones jsonb := (
-    select coalesce(jsonb_object_agg(source, amount), '{}')
-    from (select source, sum(amount) as amount from internal.milestones_between(v_before, v_before + v_earned) group by 1) m);
-  v_xp bigint := v_earned + (select coalesce(sum(value::integer), 0) from jsonb_each_text(v_milestones));
+  v_xp bigint;
+  v_breakdown jsonb;
   v_after public.user_stats;
 begin
-  update public.study_days set
-    xp = xp + v_xp,
-    bonus_xp = bonus_xp + v_earned - coalesce((v_pay ->> 'session')::integer, 0),
-    short_sessions_paid = short_sessions_paid + (p_focus_seconds < 60 and v_pay ? 'session')::integer,
-    daily_bonus_paid = daily_bonus_paid or v_pay ? 'daily_bonus',
-    -- Decided once, also where it came to nothing: what arrives later does not rate the streak again.
-    streak_bonus_rated = focus_seconds >= 25 * 60
-  where user_id = p_user_id and day = v_local_day;
+  v_awards := v_awards || array(
+    select row(m.source, null, m.amount, v_day, v_at, null, m.milestone)::internal.award
+    from internal.milestones_between(v_before, v_before + v_earned) m
+    where not exists (
+      select from public.xp_ledger l where l.user_id = p_user_id and l.source = m.source and l.milestone = m.milestone));
+  select coalesce(sum(amount), 0), coalesce(jsonb_object_agg(source, amount), '{}') into v_xp, v_breakdown from (
+    select internal.counted_source(source, rates) as source, sum(amount) as amount from unnest(v_awards) group by 1) by_source;
+
+  insert into public.study_days as d (user_id, day, xp, bonus_xp, daily_bonus_paid, streak_bonus, short_sessions_paid)
+  select p_user_id, day, sum(amount),
+         coalesce(sum(amount) filter (where counted not in ('session', 'milestone_500', 'milestone_10000')), 0),
+         coalesce(sum(amount) filter (where counted = 'daily_bonus'), 0) > 0,
+         coalesce(sum(amount) filter (where counted = 'streak_bonus'), 0),
+         count(*) filter (where source = 'session' and coalesce(v_seconds, 60) < 60)
+  from (select *, internal.counted_source(source, rates) as counted from unnest(v_awards)) awards group by day order by day
+  on conflict (user_id, day) do update set
+    xp = d.xp + excluded.xp, bonus_xp = d.bonus_xp + excluded.bonus_xp,
+    daily_bonus_paid = d.focus_seconds >= 120 * 60, streak_bonus = d.streak_bonus + excluded.streak_bonus,
+    short_sessions_paid = d.short_sessions_paid + excluded.short_sessions_paid;
 
   update public.user_stats set
     total_xp = total_xp + v_xp,
     session_xp = session_xp + v_earned,
-    completed_sessions = completed_sessions + 1,
-    focus_seconds = focus_seconds + p_focus_seconds,
-    -- A late day lengthens the runs after it.
-    best_streak = greatest(best_streak, (
-      select max(streak) from public.study_days where user_id = p_user_id and day >= v_local_day)),
-    best_day_seconds = greatest(best_day_seconds, v_day.focus_seconds),
-    xp_by_source = internal.sum_by_key(xp_by_source, v_pay || v_milestones),
+    completed_sessions = completed_sessions + (p_before is null)::integer - (p_after is null)::integer,
+    focus_seconds = focus_seconds + coalesce(v_seconds, 0) - floor(internal.seconds_of(coalesce(p_before, '{}')))::integer,
+    -- A late day lengthens the runs after it; one that lost its seconds may have broken the longest.
+    best_streak = (select coalesce(max(streak), 0) from public.study_days
+                   where user_id = p_user_id and (day >= v_from or streak >= best_streak)),
+    best_day_seconds = greatest(best_day_seconds, (
+      select floor(max(focus_seconds)) from public.study_days where user_id = p_user_id and day >= v_from)),
+    xp_by_source = internal.sum_by_key(xp_by_source, v_breakdown),
     updated_at = v_now
   where user_id = p_user_id returning * into v_after;
 
+  if p_before - v_time <> '{}' then  -- what had earned a badge may have been put right
+    delete from public.user_badges u using public.badges b
+    where u.user_id = p_user_id and b.badge_key = u.badge_key and not exists (
+      select from internal.badge_metrics(p_user_id) m where m.metric = b.metric and m.value >= b.threshold);
+  end if;
+
   -- In one statement: the boards are then brought up to date once, in one order for everybody.
   insert into public.xp_ledger
-    (user_id, amount, source, session_id, milestone, day, space_id, occurred_at, created_at)
-  select p_user_id, paid.amount, paid.source, p_session_id, paid.milestone, v_local_day, p_space_id, p_ended_at, v_now
-  from (
-    select value::integer as amount, key::public.xp_source as source, null::integer as milestone from jsonb_each_text(v_pay)
-    union all
-    select amount, source, milestone from internal.milestones_between(v_before, v_before + v_earned)
-  ) paid;
+    (user_id, amount, source, rates, session_id, milestone, day, space_id, occurred_at, created_at)
+  select p_user_id, amount, source, case when source = 'rerating' then rates end, p_session_id, milestone, day, space_id,
+         occurred_at, v_now
+  from unnest(v_awards);
 
   return jsonb_build_object(
-    'xp_awarded', v_xp, 'xp_breakdown', v_pay || v_milestones, 'total_xp', v_after.total_xp, 'level', v_after.level,
+    'xp_awarded', v_xp, 'xp_breakdown', v_breakdown, 'total_xp', v_after.total_xp, 'level', v_after.level,
     'leveled_up', v_after.total_xp / 100 > (v_after.total_xp - v_xp) / 100,
     'new_badges', internal.award_badges(p_user_id, p_ended_at));
 end $$;

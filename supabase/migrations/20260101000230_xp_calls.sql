@@ -71,13 +71,14 @@ comment on function public.get_user_badges is 'Badges that a user has earned, an
 create function public.get_streaks(p_user_id uuid) returns jsonb
 language sql stable security definer set search_path = '' as $$
   with facts as (
-    select s.user_id, s.best_streak, internal.current_streak(s.user_id, p.timezone) as streak,
-           (select max(day) from public.study_days d where d.user_id = s.user_id) as last_day,
+    select s.user_id, s.best_streak, internal.current_streak(s.user_id) as streak,
+           (select max(day) from public.study_days d where d.user_id = s.user_id and d.streak > 0) as last_day,
            internal.local_today(s.user_id) as today, p.share_activity
     from internal.require_user(p_user_id) s join public.profiles p using (user_id)
   )
   select jsonb_build_object(
-    'user_id', user_id, 'current_streak', streak, 'best_streak', best_streak, 'last_active_date', last_day,
+    'user_id', user_id, 'current_streak', streak, 'best_streak', best_streak,
+    'last_active_date', internal.calendar_date(user_id, last_day),
     'active_today', coalesce(last_day >= today, false), 'at_risk', streak > 0 and last_day < today,
     'share_activity', share_activity, 'bonus_xp', least(50, 2 * (streak / 7)),
     'next_milestone', (select min(threshold) from public.badges where metric = 'best_streak' and threshold > streak))

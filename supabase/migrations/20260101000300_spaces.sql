@@ -169,11 +169,13 @@ language sql stable set search_path = '' as $$
   from (select internal.space_role(p_space.space_id, p_user_id) as role) v
 $$;
 
-create function internal.record_activity(p_space_id uuid, p_user_id uuid, p_type text, p_details jsonb default '{}')
+-- p_at: when it happened, where that is not now.
+create function internal.record_activity(
+  p_space_id uuid, p_user_id uuid, p_type text, p_details jsonb default '{}', p_at timestamptz default null)
 returns void
 language sql volatile set search_path = '' as $$
   insert into public.space_activity (space_id, user_id, activity_type, details, occurred_at)
-  select p_space_id, p_user_id, p_type, p_details, internal.clock()
+  select p_space_id, p_user_id, p_type, p_details, coalesce(p_at, internal.clock())
   -- Nobody reads what is told to a space that is being deleted, and whoever tells it must not fail for that.
   from public.spaces where space_id = p_space_id for key share skip locked
 $$;

@@ -25,7 +25,8 @@ create table public.study_sessions (
   user_id uuid not null references public.profiles on delete cascade,
   space_id uuid references public.spaces on delete set null,
   started_at timestamptz not null,
-  ended_at timestamptz,
+  ended_at timestamptz,                   -- where what counts ended
+  counts_until timestamptz,               -- until when signs of life count, where that is not ended_at
   last_activity_at timestamptz not null,  -- the last sign of life: start, heartbeat or another event
   last_heartbeat_at timestamptz,
   created_at timestamptz not null default internal.clock(),
@@ -33,31 +34,31 @@ create table public.study_sessions (
   silence_check_at timestamptz default '-infinity',  -- when the schedule looks next; null once the session has ended
   change_seq bigint,                      -- of its last change, see user_changes
   total_xp bigint,                        -- the user's, after it was paid
+  client integer,                         -- of the client that told of it offline, see internal.client_hash
   duration_minutes smallint not null check (duration_minutes between 1 and 720),  -- as planned
   focus_seconds integer not null default 0 check (focus_seconds between 0 and 43200),  -- credited time
+  clipped_seconds integer not null default 0,  -- that count, but were credited to other sessions
   xp_awarded integer not null default 0,
   current_streak integer,                 -- the user's, after it was paid
   suspicion_score smallint not null default 0 check (suspicion_score between 0 and 100),
   flagged boolean not null default false,
   xp_withheld boolean not null default false,  -- flagged in strict mode: pays nothing
   replayed boolean not null default false,    -- begun offline and told of afterwards
-  background boolean not null default false,  -- replayed, and still open beside a session that began later
+  background boolean not null default false,  -- still open beside a session that began later
   archived boolean not null default false,    -- its events are in session_trails
+  credit_in_trail boolean not null default false,
+  paid_early boolean not null default false,  -- before its client told of its end: what was paid then stays
+  lost_space boolean not null default false,  -- its space was deleted, and nobody was told yet
   status text not null default 'active' check (status in ('active', 'completed', 'abandoned')),
   subject text check (char_length(subject) between 1 and 100),
   efficiency numeric(5, 2) check (efficiency between 0 and 100),
-  end_reason text check (end_reason in ('client', 'silent')),  -- null: completed by the client
+  -- null: completed by the client; left: another one began; overlap: its completion was covered whole.
+  end_reason text check (end_reason in ('client', 'silent', 'left', 'overlap')),
   new_badges text[],
-  progress internal.session_progress,             -- of an active session
-  -- Until when it is known to have gone on: one that runs online until now and further; of one that is replayed the rest
-  -- may still be on its way, perhaps from another phone, and only what has come is known. The last five minutes of one
-  -- that was closed for its silence are only assumed.
-  known_until timestamptz not null generated always as (
-    case when end_reason = 'silent' or (ended_at is null and replayed) then last_activity_at
-         else coalesce(ended_at, 'infinity') end) stored,
-  -- Whether no other session may overlap it: one that is undecided, or was given up for its silence, takes no time yet.
-  occupies boolean not null generated always as (
-    not (status = 'active' and replayed) and not (status = 'abandoned' and end_reason = 'silent')) stored,
+  -- What it was credited. Null: what its trail says, where that has it, or else of a completed session all from its start to
+  -- its end, and of another one nothing ever.
+  credit tstzmultirange,
+  progress internal.session_progress,             -- until its events are archived
   check ((status = 'active') = (ended_at is null)),
   check (ended_at >= started_at)
 );
@@ -67,14 +68,12 @@ comment on table public.study_sessions is 'Study sessions, from start to outcome
 create unique index study_sessions_one_active on public.study_sessions (user_id)
   where status = 'active' and not background;
 create index study_sessions_user on public.study_sessions (user_id, started_at);
--- Sessions that take time lie one after the other, so the first that ends after a moment tells all about it.
-create index study_sessions_occupied on public.study_sessions (user_id, known_until) where occupies;
-create index study_sessions_undecided on public.study_sessions (user_id, known_until) where not occupies;
 create index study_sessions_changes on public.study_sessions (user_id, change_seq);
 -- Heartbeats change no indexed column, so that they stay cheap: the schedule moves the time of its next look itself.
 create index study_sessions_silent on public.study_sessions (silence_check_at) where status = 'active';
 create index study_sessions_to_archive on public.study_sessions (updated_at) where status <> 'active' and not archived;
 create index study_sessions_space on public.study_sessions (space_id) where space_id is not null;
+create index study_sessions_lost_space on public.study_sessions (user_id) where lost_space;
 create policy own_sessions on public.study_sessions for select to authenticated using (user_id = (select auth.uid()));
 
 -- The events of active sessions and of those that ended in the last day; then they go to session_trails.
@@ -100,31 +99,28 @@ create policy own_events on public.session_events for select to authenticated us
 create function internal.session_json(p_session public.study_sessions) returns jsonb
 language sql stable set search_path = '' as $$
   select jsonb_build_object(
-    'session_id', p_session.session_id, 'status', p_session.status, 'subject', p_session.subject,
-    'space_id', p_session.space_id,
+    'session_id', p_session.session_id, 'status', p_session.status, 'subject', p_session.subject, 'space_id', p_session.space_id,
     'duration_minutes', p_session.duration_minutes, 'started_at', p_session.started_at, 'ended_at', p_session.ended_at,
-    'last_heartbeat_at', p_session.last_heartbeat_at, 'focus_seconds', p_session.focus_seconds,
-    'efficiency', p_session.efficiency,
-    'xp_awarded', p_session.xp_awarded, 'suspicion_score', p_session.suspicion_score, 'flagged', p_session.flagged)
+    'last_heartbeat_at', p_session.last_heartbeat_at, 'focus_seconds', p_session.focus_seconds, 'clipped_seconds', p_session.clipped_seconds,
+    'efficiency', p_session.efficiency, 'xp_awarded', p_session.xp_awarded, 'suspicion_score', p_session.suspicion_score, 'flagged', p_session.flagged)
 $$;
 
 -- The answer to completing or abandoning a session that has ended: what it was then, to whoever asks again.
 create function internal.session_outcome(p_session public.study_sessions) returns jsonb
 language sql stable set search_path = '' as $$
   select jsonb_build_object(
-    'session_id', p_session.session_id, 'status', p_session.status, 'reason', p_session.end_reason,
-    'ended_at', p_session.ended_at,
-    'focus_seconds', p_session.focus_seconds, 'xp_awarded', p_session.xp_awarded)
+    'session_id', p_session.session_id, 'status', p_session.status, 'reason', p_session.end_reason, 'ended_at', p_session.ended_at,
+    'focus_seconds', p_session.focus_seconds, 'clipped_seconds', p_session.clipped_seconds, 'xp_awarded', p_session.xp_awarded)
   || case p_session.status when 'completed' then jsonb_build_object(
     'xp_breakdown', (
       select coalesce(jsonb_object_agg(source, amount), '{}') from (
-        select source, sum(amount) as amount from public.xp_ledger
-        where session_id = p_session.session_id group by source) paid),
+        select internal.counted_source(source, rates) as source, sum(amount) as amount from public.xp_ledger
+        where session_id = p_session.session_id group by 1) paid
+      where amount <> 0),
     'total_xp', p_session.total_xp, 'level', 1 + p_session.total_xp / 100,
     'leveled_up', p_session.total_xp / 100 > (p_session.total_xp - p_session.xp_awarded) / 100,
     'current_streak', p_session.current_streak, 'new_badges', to_jsonb(coalesce(p_session.new_badges, '{}')),
-    'suspicion_score', p_session.suspicion_score, 'flagged', p_session.flagged,
-    'held', p_session.xp_withheld) else '{}' end
+    'suspicion_score', p_session.suspicion_score, 'flagged', p_session.flagged, 'held', p_session.xp_withheld) else '{}' end
 $$;
 
 create function internal.event_json(p_event public.session_events) returns jsonb
@@ -147,6 +143,17 @@ begin
   end if;
   return v_session;
 end $$;
+
+-- A session whose space goes is told to its student's devices by the schedule: whoever deletes a space must not wait for
+-- everybody who ever studied there.
+create function internal.mark_lost_space() returns trigger
+language plpgsql set search_path = '' as $$
+begin
+  new.lost_space := true;
+  return new;
+end $$;
+create trigger studysync_lost_space before update of space_id on public.study_sessions
+  for each row when (old.space_id is not null and new.space_id is null) execute function internal.mark_lost_space();
 
 create function internal.require_active(p_session public.study_sessions) returns void
 language plpgsql set search_path = '' as $$

@@ -1,5 +1,5 @@
 -- The progress of a session: what each event adds to it, so that the work for an event does not grow with those before it
--- (docs/contract.md: "Sessions", credited time).
+-- (docs/contract.md: "Sessions").
 
 -- An event of the client on its way into its session: a sign of life, a break, a note.
 create type internal.client_event as (
@@ -31,28 +31,56 @@ language sql immutable set search_path = '' as $$
              abs(extract(epoch from p_claimed_at - p_at)), p_claimed_at, p_claimed_at)::internal.session_progress
 $$;
 
--- Credited time between two moments, in whole seconds: what a sign of life covers, less breaks; at most 12 hours.
-create function internal.credited_seconds(p_progress internal.session_progress, p_from timestamptz, p_until timestamptz)
-returns integer
+-- The first p_seconds of some time.
+create function internal.first_seconds(p_time tstzmultirange, p_seconds numeric) returns tstzmultirange
 language sql immutable set search_path = '' as $$
-  select least(43200, coalesce(floor(sum(extract(epoch from upper(stretch) - lower(stretch)))), 0))::integer
-  from unnest(p_progress.active_ranges * tstzmultirange(tstzrange(p_from, greatest(p_from, p_until)))
-              - p_progress.break_ranges) stretch
+  select case when internal.seconds_of(p_time) <= p_seconds then p_time else (
+    select coalesce(range_agg(tstzrange(lower(stretch), least(
+      upper(stretch), lower(stretch) + make_interval(secs => (p_seconds - before)::float8)))), '{}')
+    from (
+      select stretch, coalesce(sum(extract(epoch from upper(stretch) - lower(stretch))) over (
+               order by lower(stretch) rows between unbounded preceding and 1 preceding), 0) as before
+      from unnest(p_time) stretch
+    ) stretches
+    where before < p_seconds) end
 $$;
 
--- The breaks of a session: each from its beginning to the end or beginning that comes next.
-create function internal.session_breaks(p_session_id uuid) returns tstzmultirange
-language sql stable set search_path = '' as $$
+-- What counts of a session from p_from until p_until: what its signs of life cover, less breaks, within 24 hours; the first
+-- 12 hours of that.
+create function internal.countable(p internal.session_progress, p_from timestamptz, p_until timestamptz) returns tstzmultirange
+language sql immutable set search_path = '' as $$
+  select internal.first_seconds(
+    p.active_ranges * tstzmultirange(tstzrange(p_from, greatest(p_from, least(p_until, p_from + interval '24 hours')))) - p.break_ranges, 43200)
+$$;
+
+-- The same in whole seconds.
+create function internal.credited_seconds(p internal.session_progress, p_from timestamptz, p_until timestamptz) returns integer
+language sql immutable set search_path = '' as $$
+  select floor(internal.seconds_of(internal.countable(p, p_from, p_until)))::integer
+$$;
+
+-- Breaks that begin and end at these moments: each from its beginning to the end or beginning that comes next. A moment that
+-- has both changes nothing, whichever came first.
+create function internal.breaks_between(p_at timestamptz[], p_types text[]) returns tstzmultirange
+language sql immutable set search_path = '' as $$
   select coalesce(range_agg(tstzrange(at, until)) filter (where event_type = 'break_start'), '{}')
   from (
-    select event_type, occurred_at as at, lead(occurred_at) over (order by occurred_at, seq) as until
-    from public.session_events
-    where session_id = p_session_id and event_type in ('break_start', 'break_end')
+    select event_type, at, lead(at) over (order by at) as until
+    from (
+      select at, min(event_type) as event_type from unnest(p_at, p_types) turns (at, event_type)
+      group by 1 having min(event_type) = max(event_type)
+    ) moments
   ) turns
 $$;
 
--- p_progress with p_events, all of one session and in the order of time; breaks aside. p_last_at is when the session last
--- gave a sign of life, p_last_heartbeat_at when it last sent a heartbeat.
+create function internal.session_breaks(p_session_id uuid) returns tstzmultirange
+language sql stable set search_path = '' as $$
+  select internal.breaks_between(array_agg(occurred_at), array_agg(event_type)) from public.session_events
+  where session_id = p_session_id and event_type in ('break_start', 'break_end')
+$$;
+
+-- p with p_marks, all of one session and in the order of time; breaks aside. p_last_at is when the session last gave a sign
+-- of life, p_last_beat_at when it last sent a heartbeat.
 create function internal.advance_progress(
   p_progress internal.session_progress, p_events internal.client_event[], p_last_at timestamptz,
   p_last_heartbeat_at timestamptz) returns internal.session_progress
@@ -125,7 +153,8 @@ begin
   return internal.recalculate_progress(p_session);
 end $$;
 
--- Record events of one session's client, in the order of time, and bring the session up to them; returns it.
+-- Record events of one session's client, in the order of time, and bring the session up to them; returns it. What they make of
+-- a session that has ended is decided by whoever calls.
 create function internal.record_client_events(p_session_id uuid, p_events internal.client_event[])
 returns public.study_sessions
 language plpgsql set search_path = '' as $$
@@ -147,7 +176,8 @@ begin
   update public.study_sessions set
     progress = v_progress, last_activity_at = greatest(last_activity_at, v_last),
     last_heartbeat_at = greatest(last_heartbeat_at, v_last_heartbeat),
-    focus_seconds = internal.credited_seconds(v_progress, started_at, greatest(last_activity_at, v_last)),
+    focus_seconds = case when status = 'active'
+      then internal.credited_seconds(v_progress, started_at, greatest(last_activity_at, v_last)) else focus_seconds end,
     updated_at = internal.clock()
   where session_id = v_session.session_id returning * into v_session;
   return v_session;
@@ -172,5 +202,11 @@ begin
       'max_events', internal.max_session_events(), 'max_breaks', internal.max_session_breaks()));
   end if;
 end $$;
+
+-- Until when the signs of life of a session that was completed count.
+create function internal.counted_until(p_session public.study_sessions) returns timestamptz
+language sql immutable set search_path = '' as $$
+  select coalesce(p_session.counts_until, p_session.ended_at)
+$$;
 
 select internal.lock_down();

@@ -82,7 +82,6 @@ begin
   where user_id = p_user_id and event_id = (p_args ->> 'event_id')::uuid;
   if not found then
     perform internal.require_active(v_session);
-    perform internal.require_no_overlap(v_session);
     perform internal.require_event_capacity(v_session, p_args ->> 'event_type');
     perform internal.consume_quota(p_user_id, 1, octet_length(v_payload::text));
     v_session := internal.record_client_events(v_session.session_id, array[row(
@@ -111,35 +110,6 @@ begin
   return v_session;
 end $$;
 
--- {"session_id", "completed_at"?, "efficiency"?, "mode"}
-create function public.complete_session(p_user_id uuid, p_args jsonb) returns jsonb
-language plpgsql security definer set search_path = '' as $$
-declare
-  v_session public.study_sessions := internal.lock_session_to_end(p_user_id, p_args, 'completed');
-begin
-  if v_session.status = 'completed' then
-    return internal.session_outcome(v_session);
-  end if;
-  perform internal.require_no_overlap(v_session);
-  return internal.record_completion(
-    v_session, internal.session_now(v_session), (p_args ->> 'completed_at')::timestamptz,
-    (p_args ->> 'efficiency')::numeric, p_args ->> 'mode');
-end $$;
-comment on function public.complete_session is 'Complete a session and award its XP.';
-
--- {"session_id"}
-create function public.abandon_session(p_user_id uuid, p_args jsonb) returns jsonb
-language plpgsql security definer set search_path = '' as $$
-declare
-  v_session public.study_sessions := internal.lock_session_to_end(p_user_id, p_args, 'abandoned');
-begin
-  if v_session.status = 'abandoned' then
-    return internal.session_outcome(v_session);
-  end if;
-  return internal.record_abandonment(v_session, internal.session_now(v_session), 'client');
-end $$;
-comment on function public.abandon_session is 'End a session without XP.';
-
 create function public.get_session(p_user_id uuid, p_session_id uuid) returns jsonb
 language sql stable security definer set search_path = '' as $$
   select internal.session_json(internal.own_session(p_user_id, p_session_id))
@@ -167,7 +137,7 @@ language sql stable security definer set search_path = '' as $$
   select coalesce(jsonb_agg(internal.session_json(s) order by s.started_at desc, s.session_id desc), '[]')
   from (
     select * from public.study_sessions
-    where user_id = p_user_id and (p_status is null or status = p_status)
+    where user_id = p_user_id and (p_status is null or status = p_status and not (p_status = 'active' and background))
       and started_at <= coalesce(p_after_started_at, 'infinity')  -- what the index reads by
       and (started_at, session_id) < (
         coalesce(p_after_started_at, 'infinity'), coalesce(p_after_id, 'ffffffff-ffff-ffff-ffff-ffffffffffff'))
@@ -191,47 +161,21 @@ language sql stable security definer set search_path = '' as $$
 $$;
 comment on function public.get_session_events is 'A page of a session''s events, oldest first.';
 
--- What the schedule calls, until nothing is left: ends up to p_limit silent sessions, and postpones the look at those that
--- have gone on. Users who are locked are left to the next run. One at a time: two transactions that pay several users
--- each may wait for each other's boards.
-create function public.close_silent_sessions(p_mode text, p_limit integer default 1) returns jsonb
+-- Tell the devices of up to p_limit students that sessions of theirs have lost their space; the schedule calls it until it
+-- returns 0. Users whose line is taken are left to the next run.
+create function public.announce_lost_spaces(p_limit integer default 100) returns integer
 language plpgsql security definer set search_path = '' as $$
 declare
-  v_candidate record;
-  v_outcome jsonb;
-  v_completed integer := 0;
-  v_abandoned integer := 0;
-  v_postponed integer := 0;
-  v_xp bigint := 0;
-  v_session public.study_sessions;
+  v_users uuid[] := array(
+    select user_id from public.user_stats where user_id in (
+      select user_id from public.study_sessions where lost_space limit p_limit)
+    order by user_id for update skip locked);
 begin
-  for v_candidate in
-    select c.user_id, c.session_id from public.study_sessions c
-    where c.status = 'active' and c.silence_check_at < internal.clock()
-    order by c.silence_check_at limit 200
-  loop
-    exit when v_completed + v_abandoned >= p_limit;
-    perform from public.user_stats where user_id = v_candidate.user_id for update skip locked;
-    continue when not found;
-    select * into v_session from public.study_sessions where session_id = v_candidate.session_id;
-    continue when not found or v_session.status <> 'active';
-    if not internal.is_silent(v_session) then
-      update public.study_sessions set silence_check_at = internal.silent_from(v_session)
-      where session_id = v_session.session_id;
-      v_postponed := v_postponed + 1;
-      continue;
-    end if;
-    perform internal.declare_changes(array[v_session.user_id]);
-    v_outcome := internal.close_silent_session(v_session, p_mode);
-    v_completed := v_completed + (v_outcome ->> 'status' = 'completed')::integer;
-    v_abandoned := v_abandoned + (v_outcome ->> 'status' = 'abandoned')::integer;
-    v_xp := v_xp + (v_outcome ->> 'xp_awarded')::integer;
-  end loop;
-  return jsonb_build_object(
-    'completed', v_completed, 'abandoned', v_abandoned, 'postponed', v_postponed, 'xp_awarded', v_xp);
+  perform internal.declare_changes(v_users);
+  update public.study_sessions set lost_space = false where lost_space and user_id = any (v_users);
+  return cardinality(v_users);
 end $$;
-comment on function public.close_silent_sessions is
-  'End up to p_limit sessions that have been silent for 60 minutes; returns counts.';
+comment on function public.announce_lost_spaces is 'Tell devices of sessions whose space was deleted.';
 
 -- The members of a space with what they are doing: who is studying is known to sessions, not to spaces.
 create function public.get_space_members(p_user_id uuid, p_space_id uuid) returns jsonb

@@ -1,12 +1,28 @@
 -- What clients and the schedule ask of offline sync (docs/contract.md: "Offline sync").
 
--- By how much a client's times are corrected. A clock within half a minute is right, the rest is how long the batch was
--- under way; and whole seconds, so that batches of the same clock are corrected alike.
-create function internal.clock_correction(p_difference interval) returns interval
-language sql immutable set search_path = '' as $$
-  select case when abs(extract(epoch from p_difference)) < 30 then interval '0'
-              else coalesce(make_interval(secs => round(extract(epoch from p_difference))::double precision), interval '0') end
-$$;
+-- By how many seconds the clock of a batch's client is behind, and whether the batch itself says so (null: it does not). A
+-- batch shows how far its arrival is from sent_at, to which its way only ever adds: the smallest of the last day counts. More
+-- than a clock is likely to be wrong is believed only of a batch whose newest event is as new as it says, or lies ahead.
+create function internal.clock_offset(
+  p_user_id uuid, p_args jsonb, p_now timestamptz, out seconds integer, out shown integer)
+language plpgsql stable set search_path = '' as $$
+declare
+  v_sent_at timestamptz := (p_args ->> 'sent_at')::timestamptz;
+  v_seen integer := round(extract(epoch from p_now - v_sent_at));
+  v_known integer := (
+    select clock_offset from public.sync_clients
+    where user_id = p_user_id and client_id = p_args ->> 'client_id' and clock_at > p_now - interval '24 hours');
+  v_newest timestamptz := (
+    select max((value ->> 'created_at')::timestamptz) from jsonb_array_elements(p_args -> 'events'));
+  likely constant integer := 15 * 60;
+begin
+  if abs(v_seen) <= likely or v_newest > p_now + internal.clock_tolerance()
+      or v_newest between v_sent_at - interval '5 minutes' and v_sent_at + interval '5 minutes' then
+    shown := v_seen;
+  end if;
+  -- Whose clock seems right has had it put right.
+  seconds := coalesce(case when abs(shown) <= likely and abs(v_known) > likely then shown else least(shown, v_known) end, 0);
+end $$;
 
 -- The sessions of these ids that are completed, each as `complete` answered it.
 create function internal.completed_outcomes(p_user_id uuid, p_session_ids uuid[]) returns jsonb
@@ -22,16 +38,25 @@ language sql immutable set search_path = '' as $$
                             'completed_count', p_after.completed_sessions - p_before.completed_sessions)
 $$;
 
--- The events of a batch as they were sent, the first of each id only.
-create function internal.parse_batch(p_args jsonb, p_now timestamptz) returns setof internal.sync_event
+-- The events of a batch as they were sent, each id's first of every content.
+create function internal.parse_batch(p_args jsonb, p_now timestamptz, p_offset integer) returns setof internal.sync_event
 language sql stable set search_path = '' as $$
-  select distinct on (value ->> 'event_id')
+  select distinct on (value ->> 'event_id', value ->> 'fingerprint')
     (value ->> 'event_id')::uuid, (value ->> 'session_id')::uuid, value ->> 'event_type',
     coalesce(value -> 'payload', '{}'), (value ->> 'created_at')::timestamptz,
-    (value ->> 'created_at')::timestamptz + internal.clock_correction(p_now - (p_args ->> 'sent_at')::timestamptz),
-    position::integer, p_args ->> 'client_id', value ->> 'fingerprint', value ->> 'error_code', value ->> 'message', p_now
+    (value ->> 'created_at')::timestamptz + make_interval(secs => p_offset),
+    position::integer, p_args ->> 'client_id', value ->> 'fingerprint', value ->> 'error_code', value ->> 'message', p_now,
+    null::uuid, false
   from jsonb_array_elements(p_args -> 'events') with ordinality events (value, position)
-  order by value ->> 'event_id', position
+  order by value ->> 'event_id', value ->> 'fingerprint', position
+$$;
+
+-- An event whose id is another event's, to be kept under an id that is made of its content.
+create function internal.reused_event(p_event internal.sync_event) returns internal.sync_event
+language sql immutable set search_path = '' as $$
+  select row(md5(p_event.event_id::text || p_event.fingerprint)::uuid, p_event.session_id, p_event.event_type, p_event.payload, p_event.claimed_at, p_event.occurred_at,
+             p_event.position, p_event.client_id, p_event.fingerprint, 'IDEMPOTENCY_KEY_REUSED', 'This event_id was used with another event.',
+             p_event.received_at, p_event.event_id, false)::internal.sync_event
 $$;
 
 -- Whether a known event is the one that was sent, and no other with its id. Whoever sends no ids has events that are known
@@ -46,7 +71,7 @@ $$;
 
 -- Which events of a batch were applied before, and whether they are the same.
 create function internal.applied_events(p_user_id uuid, p_events internal.sync_event[])
-returns table (event_id uuid, same boolean)
+returns table (batch_position integer, same boolean)
 language sql stable set search_path = '' as $$
   with candidates as materialized (
     select e::internal.sync_event as event, e.event_id as known_as from unnest(p_events) e
@@ -56,28 +81,30 @@ language sql stable set search_path = '' as $$
     select a.* from public.study_sessions s cross join lateral internal.archived_events(s) a
     where s.user_id = p_user_id and s.archived and s.session_id in (select session_id from unnest(p_events))
   )
-  select (c.event).event_id, internal.same_event(k, c.event) from candidates c
+  select (c.event).position, internal.same_event(k, c.event) from candidates c
   join public.session_events k on k.user_id = p_user_id and k.event_id = c.known_as
   union all
-  select (c.event).event_id, internal.same_event(
+  select (c.event).position, internal.same_event(
     row(k.user_id, k.event_id, k.session_id, k.seq, k.occurred_at, k.claimed_at, k.source, k.event_type,
         k.payload)::public.session_events, c.event)
   from candidates c join archived k on k.event_id = c.known_as
 $$;
 
--- What is known of the events of a batch, {event_id: {"status", "error_code", "message"}}: applied before, or rejected.
+-- What is known of the events of a batch, {position: {"status", "error_code", "message"}}: applied before, or rejected.
 create function internal.known_results(p_user_id uuid, p_events internal.sync_event[]) returns jsonb
 language sql stable set search_path = '' as $$
-  select coalesce(jsonb_object_agg(event_id, case when same
+  select coalesce(jsonb_object_agg(position, case when same
     then jsonb_build_object('status', status, 'error_code', error_code, 'message', message)
     else jsonb_build_object('status', 'rejected', 'error_code', 'IDEMPOTENCY_KEY_REUSED',
                             'message', 'This event_id was used with another event.') end), '{}')
   from (
-    select k.event_id, case when k.error_code is null then 'duplicate' else 'rejected' end as status, k.error_code,
-           k.message, k.fingerprint = e.fingerprint as same
+    select e.position, case when k.error_code is null then 'duplicate' else 'rejected' end as status, k.error_code, k.message,
+           -- One that had been applied before is known by its content.
+           k.fingerprint = e.fingerprint or k.fingerprint = '-' and (k.session_id, k.event_type, k.claimed_at, k.payload)
+             = (e.session_id, e.event_type, e.claimed_at, e.payload) as same
     from unnest(p_events) e join public.rejected_events k on k.user_id = p_user_id and k.event_id = e.event_id
     union all
-    select a.event_id, 'duplicate', null, null, a.same from internal.applied_events(p_user_id, p_events) a
+    select a.batch_position, 'duplicate', null, null, a.same from internal.applied_events(p_user_id, p_events) a
   ) known
 $$;
 
@@ -101,39 +128,43 @@ begin
   end if;
   return array(
     select row(event_id, session_id, event_type, case when error_code is null then payload else '{}' end, claimed_at,
-               occurred_at, position, client_id, fingerprint, error_code, message, received_at)::internal.sync_event
+               occurred_at, position, client_id, fingerprint, error_code, message, received_at, sent_as, waits)::internal.sync_event
     from unnest(p_events));
 end $$;
 
--- Tell what the server now has from a client; of an account's clients the hundred last heard of are kept.
+-- Record what the server now has from a client, and what its clock showed (null: nothing); of an account's clients the hundred
+-- last heard of are kept.
 create function internal.record_client(
-  p_user_id uuid, p_client_id text, p_applied bigint, p_last_event_at timestamptz, p_now timestamptz) returns void
+  p_user_id uuid, p_client_id text, p_applied bigint, p_last_event_at timestamptz, p_now timestamptz,
+  p_offset integer default null, p_shown integer default null) returns void
 language sql volatile set search_path = '' as $$
-  insert into public.sync_clients as c (user_id, client_id, last_synced_at, last_event_at, applied_count)
-  values (p_user_id, coalesce(p_client_id, ''), p_now, p_last_event_at, p_applied)
+  insert into public.sync_clients as c (user_id, client_id, last_synced_at, last_event_at, applied_count, clock_offset, clock_at)
+  values (p_user_id, coalesce(p_client_id, ''), p_now, p_last_event_at, p_applied, p_shown,
+          case when p_shown is not null then p_now end)
   on conflict (user_id, client_id) do update set
     last_synced_at = excluded.last_synced_at, last_event_at = greatest(c.last_event_at, excluded.last_event_at),
-    applied_count = c.applied_count + excluded.applied_count;
+    applied_count = c.applied_count + excluded.applied_count,
+    -- Only what counts now is remembered, from when it was seen last.
+    clock_offset = case when p_shown = p_offset then p_shown else c.clock_offset end,
+    clock_at = case when p_shown = p_offset then p_now else c.clock_at end;
   delete from public.sync_clients where user_id = p_user_id and client_id in (
     select client_id from public.sync_clients where user_id = p_user_id order by last_synced_at desc offset 100)
 $$;
 
--- One result a sent event, in the order sent: a fresh event has its own, its repeat in the batch and a known one are
--- duplicates of it, and the same id with other content is neither.
-create function internal.batch_results(p_args jsonb, p_known jsonb, p_new jsonb) returns jsonb
+-- One result a sent event, in the order sent: a fresh event (of p_sent) has its own, its repeat in the batch and a known one
+-- are duplicates of it, and the same id with other content is neither.
+create function internal.batch_results(p_args jsonb, p_sent internal.sync_event[], p_known jsonb, p_new jsonb) returns jsonb
 language sql stable set search_path = '' as $$
-  select jsonb_agg(jsonb_build_object('event_id', event_id) || case
-    when fingerprint <> first_fingerprint then jsonb_build_object(
+  select jsonb_agg(jsonb_build_object('event_id', s.event_id) || case
+    when events.value ->> 'fingerprint' <> s.fingerprint then jsonb_build_object(
       'status', 'rejected', 'error_code', 'IDEMPOTENCY_KEY_REUSED', 'message', 'This event_id was used with another event.')
-    when result ->> 'status' = 'applied' and (nth > 1 or p_known ? event_id) then result || '{"status": "duplicate"}'
-    else result end order by position)
-  from (
-    select value ->> 'event_id' as event_id, value ->> 'fingerprint' as fingerprint, position,
-           row_number() over batch as nth, first_value(value ->> 'fingerprint') over batch as first_fingerprint,
-           coalesce(p_new -> (value ->> 'event_id'), p_known -> (value ->> 'event_id')) as result
-    from jsonb_array_elements(p_args -> 'events') with ordinality events (value, position)
-    window batch as (partition by value ->> 'event_id' order by position)
-  ) sent
+    when result.value ->> 'status' = 'applied' and (events.position <> s.position or p_known ? s.event_id::text)
+      then result.value || '{"status": "duplicate"}'
+    else result.value end order by events.position)
+  from jsonb_array_elements(p_args -> 'events') with ordinality events (value, position)
+  join unnest(p_sent) s on s.event_id = (events.value ->> 'event_id')::uuid
+  cross join lateral (
+    select coalesce(p_new -> s.event_id::text, p_known -> s.event_id::text) as value) result
 $$;
 
 -- {"events": [{"event_id", "session_id", "event_type", "payload", "created_at", "fingerprint", "error_code"?,
@@ -145,15 +176,28 @@ declare
   v_before public.user_stats := internal.lock_user(p_user_id);
   v_after public.user_stats;
   v_now timestamptz := internal.clock();
-  v_sent internal.sync_event[] := array(select e from internal.parse_batch(p_args, v_now) e);
-  v_known jsonb := internal.known_results(p_user_id, v_sent);
+  v_clock record := internal.clock_offset(p_user_id, p_args, v_now);
+  v_all internal.sync_event[] := array(select e from internal.parse_batch(p_args, v_now, v_clock.seconds) e);
+  v_known_places jsonb := internal.known_results(p_user_id, v_all);
+  -- Of several contents under one id the one that is known stands, or else the first.
+  v_sent internal.sync_event[] := array(
+    select distinct on (event_id) e from unnest(v_all) e
+    order by event_id, v_known_places -> position::text ->> 'error_code' is not distinct from 'IDEMPOTENCY_KEY_REUSED', position);
+  v_known jsonb := (
+    select coalesce(jsonb_object_agg(event_id, v_known_places -> position::text), '{}') from unnest(v_sent)
+    where v_known_places ? position::text);
   v_fresh internal.sync_event[] := array(select e from unnest(v_sent) e where not v_known ? e.event_id::text);
+  v_reused internal.sync_event[] := array(
+    select r from unnest(v_all) e cross join lateral internal.reused_event(e) r
+    where (v_known_places -> e.position::text ->> 'error_code' = 'IDEMPOTENCY_KEY_REUSED'
+           or e.position not in (select position from unnest(v_sent)))
+      and not exists (select from public.rejected_events k where k.user_id = p_user_id and k.event_id = r.event_id));
   v_sessions uuid[];
   v_new jsonb;
   v_results jsonb;
 begin
-  v_fresh := internal.consume_batch_quota(p_user_id, v_fresh);
-  -- A start may bring the rest of its session along, and end the one that was active and had fallen silent.
+  v_fresh := internal.consume_batch_quota(p_user_id, v_fresh || v_reused);
+  -- A start may bring the rest of its session along, and end the one that was active.
   v_sessions := array(
     select session_id from unnest(v_sent)
     union
@@ -161,52 +205,53 @@ begin
     except
     select session_id from public.study_sessions
     where user_id = p_user_id and status = 'completed' and session_id in (select session_id from unnest(v_sent)));
-  -- What waits for its start is looked at once more: that may have come with more than could be taken at once.
+  -- What waits is looked at once more: its session may have begun online.
   v_new := internal.process_events(p_user_id, v_fresh || array(
-    select row(k.event_id, k.session_id, k.event_type, k.payload, k.claimed_at, k.occurred_at, k.position, k.client_id,
-               k.fingerprint, k.error_code, k.message, k.received_at)::internal.sync_event
-    from public.rejected_events k
-    where k.user_id = p_user_id and k.event_id in (
-      select key::uuid from jsonb_each(v_known) where value ->> 'error_code' = 'SESSION_NOT_FOUND')), p_args ->> 'mode');
-  v_results := internal.batch_results(p_args, v_known, v_new);
+    select internal.judged_anew(k) from public.rejected_events k
+    where k.user_id = p_user_id and k.waits and k.event_id in (select event_id from unnest(v_sent))), p_args ->> 'mode');
+  v_results := internal.batch_results(p_args, v_sent, v_known, v_new);
   perform internal.record_client(
     p_user_id, p_args ->> 'client_id',
     (select count(*) from unnest(v_fresh) where v_new -> event_id::text ->> 'status' <> 'rejected'),
-    (select max(claimed_at) from unnest(v_sent)), v_now);
+    (select max(claimed_at) from unnest(v_sent)), v_now, v_clock.seconds, v_clock.shown);
 
   select * into v_after from public.user_stats where user_id = p_user_id;
   return internal.xp_gained(v_before, v_after) || jsonb_build_object(
     'synced_count', (select count(*) from jsonb_array_elements(v_results) r where r ->> 'status' = 'applied'),
     'duplicate_count', (select count(*) from jsonb_array_elements(v_results) r where r ->> 'status' = 'duplicate'),
     'rejected_count', (select count(*) from jsonb_array_elements(v_results) r where r ->> 'status' = 'rejected'),
-    'results', v_results,
+    'results', v_results, 'clock_offset_seconds', v_clock.seconds,
     -- Numbers are handed out at the commit: from here on the client sees what this very batch changed, too.
     'last', internal.change_cursor(p_user_id),
     'sessions', internal.completed_outcomes(p_user_id, v_sessions || array(
-      select session_id from unnest(v_sent) where event_type in ('start', 'complete'))));
+      select session_id from unnest(v_sent) where event_type in ('start', 'complete')
+      union
+      select session_id from public.study_sessions
+      where user_id = p_user_id and session_id in (select session_id from unnest(v_fresh)))));
 end $$;
 comment on function public.sync_offline is 'Apply a batch of offline events in one transaction.';
 
 create function internal.rejected_json(p_event public.rejected_events) returns jsonb
 language sql stable set search_path = '' as $$
   select jsonb_build_object(
-    'event_id', p_event.event_id, 'session_id', p_event.session_id, 'event_type', p_event.event_type,
-    'event_payload', p_event.payload,
+    'event_id', coalesce(p_event.sent_as, p_event.event_id), 'session_id', p_event.session_id,
+    'event_type', p_event.event_type, 'event_payload', p_event.payload,
     'created_at', p_event.claimed_at, 'client_id', p_event.client_id, 'received_at', p_event.received_at,
-    'status', case when p_event.error_code is null then 'applied' else 'rejected' end, 'error_code', p_event.error_code,
-    'message', p_event.message)
+    'status', case when p_event.error_code is null then 'applied' else 'rejected' end,
+    'error_code', p_event.error_code, 'message', p_event.message)
 $$;
 
 -- Last received first, from after (p_after_at, p_after_id). One row more than p_limit where there are more.
 create function public.get_rejected_events(
   p_user_id uuid, p_limit integer, p_after_at timestamptz default null, p_after_id uuid default null) returns jsonb
 language sql stable security definer set search_path = '' as $$
-  select coalesce(jsonb_agg(internal.rejected_json(e) order by e.received_at desc, e.event_id), '[]')
+  select coalesce(jsonb_agg(internal.rejected_json(e) order by e.received_at desc, coalesce(e.sent_as, e.event_id), e.event_id), '[]')
   from (
     select * from public.rejected_events
     where user_id = p_user_id and error_code is not null and (
-      p_after_id is null or received_at < p_after_at or (received_at = p_after_at and event_id > p_after_id))
-    order by received_at desc, event_id limit p_limit + 1
+      p_after_id is null or received_at < p_after_at
+      or (received_at = p_after_at and coalesce(sent_as, event_id) > p_after_id))
+    order by received_at desc, coalesce(sent_as, event_id), event_id limit p_limit + 1
   ) e
 $$;
 comment on function public.get_rejected_events is 'A page of the caller''s rejected events, newest first.';
@@ -226,16 +271,14 @@ begin
     perform internal.fail('SS001', 'No such event.');
   end if;
   -- What the service could not even read stays as it is; the rest is judged anew.
-  if v_event.error_code <> 'VALIDATION_ERROR' then
-    v_result := internal.process_events(p_user_id, array[row(
-      v_event.event_id, v_event.session_id, v_event.event_type, v_event.payload, v_event.claimed_at,
-      v_event.occurred_at, v_event.position, v_event.client_id, v_event.fingerprint, null, null,
-      v_event.received_at)::internal.sync_event], p_args ->> 'mode') -> v_event.event_id::text;
+  if v_event.error_code is not null and (v_event.waits or v_event.error_code not in ('VALIDATION_ERROR', 'IDEMPOTENCY_KEY_REUSED')) then
+    v_result := internal.process_events(p_user_id, array[internal.judged_anew(v_event)], p_args ->> 'mode') -> v_event.event_id::text;
     v_event.error_code := v_result ->> 'error_code';
     v_event.message := v_result ->> 'message';
   end if;
   if v_result ->> 'status' <> 'rejected' then
-    insert into public.rejected_events select v_event.*;
+    v_event.waits := false;
+    insert into public.rejected_events select v_event.* on conflict do nothing;
     perform internal.record_client(p_user_id, v_event.client_id, 1, v_event.claimed_at, internal.clock());
   end if;
   select * into v_after from public.user_stats where user_id = p_user_id;

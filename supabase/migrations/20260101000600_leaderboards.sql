@@ -41,13 +41,15 @@ comment on table public.leaderboard_buckets is
 create function internal.leaderboard_shard(p_user_id uuid) returns smallint
 language sql immutable set search_path = '' as $$ select (hashtext(p_user_id::text) & 7)::smallint $$;
 
--- The ISO week, calendar month and all of time that p_at lies in, in UTC.
+-- The ISO week, calendar month and all of time that p_at lies in, in UTC; all of time only where p_at is null.
 create function internal.leaderboard_periods(p_at timestamptz)
 returns table (period text, period_start date, period_end date)
 language sql immutable set search_path = '' as $$
   select 'weekly', week::date, (week + interval '7 days')::date from date_trunc('week', p_at at time zone 'UTC') week
+  where p_at is not null
   union all
   select 'monthly', month::date, (month + interval '1 month')::date from date_trunc('month', p_at at time zone 'UTC') month
+  where p_at is not null
   union all
   select 'all-time', date '1970-01-01', date 'infinity'
 $$;
@@ -98,81 +100,67 @@ language sql volatile set search_path = '' as $$
   on conflict (board_id, fine, bucket, shard) do update set users = b.users + excluded.users
 $$;
 
--- Add XP, awarded at p_now, to every board that it counts for and that was open then. The caller has locked the user.
-create function internal.add_scores(
-  p_user_id uuid, p_space_id uuid, p_xp bigint, p_occurred_at timestamptz, p_now timestamptz) returns void
+-- Change a user's scores by what is in p_changes, rows of (board_id, xp), at p_now, and the histograms with them. The caller
+-- holds the user's line.
+create function internal.change_scores(p_user_id uuid, p_changes jsonb, p_now timestamptz) returns void
 language plpgsql set search_path = '' as $$
 declare
-  v_boards bigint[];
-  v_changes jsonb;
+  v_moves jsonb;
 begin
-  v_boards := internal.ensure_boards(p_space_id, p_occurred_at, p_now);
-  with before as (
-    select board_id, xp from public.leaderboard_scores where user_id = p_user_id and board_id = any (v_boards)
-  ), after as (
-    insert into public.leaderboard_scores as s (board_id, user_id, xp, reached_at)
-    select board_id, p_user_id, p_xp, p_now from unnest(v_boards) board_id
-    on conflict (board_id, user_id) do update set xp = s.xp + excluded.xp, reached_at = excluded.reached_at
-    returning board_id, xp
-  )
-  select jsonb_agg(change) into v_changes from (
-    select jsonb_build_object('board_id', board_id, 'xp', xp, 'users', -1) from before
-    union all
-    select jsonb_build_object('board_id', board_id, 'xp', xp, 'users', 1) from after
-  ) changes (change);
-  perform internal.update_buckets(p_user_id, v_changes);
-end $$;
-
--- Take XP off the boards that p_occurred_at counts for and that are still open: one that is over keeps what it had.
-create function internal.subtract_scores(
-  p_user_id uuid, p_space_id uuid, p_xp integer, p_occurred_at timestamptz, p_now timestamptz) returns void
-language plpgsql set search_path = '' as $$
-declare
-  v_changes jsonb;
-begin
-  with before as (
-    select s.board_id, s.xp from internal.leaderboard_periods(p_occurred_at) p
-    join public.leaderboards b on b.period = p.period and b.period_start = p.period_start
-      and (b.space_id is null or b.space_id = p_space_id)
-    join public.leaderboard_scores s on s.board_id = b.board_id and s.user_id = p_user_id
-    where p.period_end > (p_now at time zone 'UTC')::date
+  with changes as (
+    select c.board_id, sum(c.xp)::integer as xp from jsonb_to_recordset(p_changes) c (board_id bigint, xp integer)
+    group by 1 having sum(c.xp) <> 0
+  ), before as (
+    select s.board_id, s.xp, c.xp as change from public.leaderboard_scores s join changes c using (board_id)
+    where s.user_id = p_user_id
   ), gone as (
     delete from public.leaderboard_scores s using before b
-    where s.board_id = b.board_id and s.user_id = p_user_id and b.xp = p_xp
-  ), after as (
-    update public.leaderboard_scores s set xp = b.xp - p_xp from before b
-    where s.board_id = b.board_id and s.user_id = p_user_id and b.xp <> p_xp
+    where s.board_id = b.board_id and s.user_id = p_user_id and b.xp + b.change <= 0
+  ), changed as (
+    update public.leaderboard_scores s set
+      xp = b.xp + b.change, reached_at = case when b.change > 0 then p_now else s.reached_at end
+    from before b
+    where s.board_id = b.board_id and s.user_id = p_user_id and b.xp + b.change > 0
     returning s.board_id, s.xp
+  ), new as (
+    insert into public.leaderboard_scores (board_id, user_id, xp, reached_at)
+    select board_id, p_user_id, xp, p_now from changes
+    where xp > 0 and board_id not in (select board_id from before) order by board_id
+    returning board_id, xp
   )
-  select jsonb_agg(change) into v_changes from (
+  select jsonb_agg(move) into v_moves from (
     select jsonb_build_object('board_id', board_id, 'xp', xp, 'users', -1) from before
     union all
-    select jsonb_build_object('board_id', board_id, 'xp', xp, 'users', 1) from after
-  ) changes (change);
-  if v_changes is not null then
-    perform internal.update_buckets(p_user_id, v_changes);
+    select jsonb_build_object('board_id', board_id, 'xp', xp, 'users', 1) from changed
+    union all
+    select jsonb_build_object('board_id', board_id, 'xp', xp, 'users', 1) from new
+  ) moves (move);
+  if v_moves is not null then
+    perform internal.update_buckets(p_user_id, v_moves);
   end if;
 end $$;
 
--- What is written to the ledger counts on the boards in the same transaction. A correction is taken off the boards of the
--- space only while the user is a member: only who is one stands on them.
+-- What is written to the ledger counts on the boards in the same transaction: all entries of a user at once, so that rows are
+-- taken in one order. Milestones count for all of time and no space. What is taken back is taken off the boards of the space
+-- only while the user is a member: only who is one stands on them.
 create function internal.score_ledger_entries() returns trigger
 language plpgsql security definer set search_path = '' as $$
 declare
   v_award record;
 begin
   for v_award in
-    select user_id, space_id, occurred_at, created_at, sum(amount)::integer as xp
-    from entries group by 1, 2, 3, 4 order by 1, 2, 3, 4
+    select user_id, max(created_at) as now, jsonb_agg(jsonb_build_object('board_id', board_id, 'xp', xp)) as changes
+    from (
+      select user_id, space_id, created_at, sum(amount)::integer as xp,
+             case when milestone is null and coalesce(rates not in ('milestone_500', 'milestone_10000'), true)
+                  then occurred_at end as occurred_at
+      from entries group by 1, 2, 3, 5
+    ) n
+    cross join lateral unnest(internal.ensure_boards(
+      case when xp > 0 then space_id else internal.lock_membership(space_id, user_id) end, occurred_at, created_at)) board_id
+    group by user_id order by user_id
   loop
-    if v_award.xp > 0 then
-      perform internal.add_scores(
-        v_award.user_id, v_award.space_id, v_award.xp, v_award.occurred_at, v_award.created_at);
-    else
-      perform internal.subtract_scores(
-        v_award.user_id, internal.lock_membership(v_award.space_id, v_award.user_id), -v_award.xp,
-        v_award.occurred_at, v_award.created_at);
-    end if;
+    perform internal.change_scores(v_award.user_id, v_award.changes, v_award.now);
   end loop;
   return null;
 end $$;

@@ -44,7 +44,7 @@ begin
   return null;
 end $$;
 
-create constraint trigger studysync_changes after insert or update of status on public.study_sessions
+create constraint trigger studysync_changes after insert or update of status, lost_space on public.study_sessions
   deferrable initially deferred for each row execute function internal.record_session_change();
 create constraint trigger studysync_changes after update of total_xp on public.user_stats
   deferrable initially deferred for each row execute function internal.record_change('xp', 'nothing');

@@ -68,19 +68,25 @@ comment on function public.lift_ban is 'Lift a user''s ban from a space.';
 create function internal.revoke_session_xp(p_session public.study_sessions, p_now timestamptz) returns integer
 language plpgsql set search_path = '' as $$
 declare
-  v_paid record;
+  v_taken integer;
 begin
-  select day, space_id, occurred_at, sum(amount)::integer as amount into v_paid
-  from public.xp_ledger where session_id = p_session.session_id group by 1, 2, 3 having sum(amount) > 0;
-  if not found then
-    return 0;
+  with paid as (
+    select day, space_id, occurred_at, sum(amount)::integer as amount, coalesce(milestone is not null or rates = 'milestone_500', false) as milestone
+    from public.xp_ledger where session_id = p_session.session_id group by 1, 2, 3, 5 having sum(amount) > 0
+  ), taken as (
+    insert into public.xp_ledger (user_id, amount, source, rates, session_id, day, space_id, occurred_at, created_at)
+    select p_session.user_id, -amount, 'correction', case when milestone then 'milestone_500'::public.xp_source end, p_session.session_id, day, space_id,
+           occurred_at, p_now
+    from paid returning day, amount
+  ), days as (
+    update public.study_days d set xp = d.xp + t.amount
+    from (select day, sum(amount) as amount from taken group by day) t where d.user_id = p_session.user_id and d.day = t.day
+  )
+  select -coalesce(sum(amount), 0) into v_taken from taken;
+  if v_taken > 0 then
+    update public.study_sessions set xp_awarded = 0, updated_at = p_now where session_id = p_session.session_id;
   end if;
-  insert into public.xp_ledger (user_id, amount, source, session_id, day, space_id, occurred_at, created_at)
-  values (p_session.user_id, -v_paid.amount, 'correction', p_session.session_id, v_paid.day, v_paid.space_id,
-    v_paid.occurred_at, p_now);
-  update public.study_days set xp = xp - v_paid.amount where user_id = p_session.user_id and day = v_paid.day;
-  update public.study_sessions set xp_awarded = 0, updated_at = p_now where session_id = p_session.session_id;
-  return v_paid.amount;
+  return v_taken;
 end $$;
 
 -- {"session_ids", "reason"}: take back what forged sessions paid. Badges for XP and levels that are no longer there go; the

@@ -12,8 +12,10 @@ begin
     select * from public.user_stats u where u.user_id > p_after and u.user_id <= p_until
   ), entries as materialized (
     select l.user_id, l.session_id, l.space_id, l.amount, l.source, l.day, l.milestone, l.created_at,
+           internal.counted_source(l.source, l.rates) as counted,
            date_trunc('week', l.occurred_at at time zone 'UTC')::date as week,
-           date_trunc('month', l.occurred_at at time zone 'UTC')::date as month
+           date_trunc('month', l.occurred_at at time zone 'UTC')::date as month,
+           l.milestone is not null or coalesce(l.rates = 'milestone_500', false) as of_no_period
     from public.xp_ledger l where l.user_id > p_after and l.user_id <= p_until
   ), ledger as (
     select e.user_id, sum(e.amount) as total,
@@ -26,7 +28,7 @@ begin
       ('monthly', e.month, (e.month + interval '1 month')::date),
       ('all-time', date '1970-01-01', date 'infinity')
     ) p (period, period_start, period_end)
-    where e.created_at < p.period_end::timestamp at time zone 'UTC'
+    where e.created_at < p.period_end::timestamp at time zone 'UTC' and (p.period = 'all-time' or not e.of_no_period)
     group by 1, 2, 3, 4 having sum(e.amount) <> 0
   ), scores as (
     select b.board_id, e.user_id, sum(e.xp) as xp
@@ -41,13 +43,33 @@ begin
   ), kept_scores as (
     select k.board_id, k.user_id, k.xp from public.leaderboard_scores k where k.user_id > p_after and k.user_id <= p_until
   ), runs as (
-    select n.user_id, n.day, n.streak, row_number() over (partition by n.user_id, n.day - n.nth order by n.day) as length
+    select n.user_id, n.day, n.streak,
+           case when n.counts then row_number() over (partition by n.user_id, n.counts, n.day - n.nth order by n.day) else 0 end as length
     from (
-      select d.*, (row_number() over (partition by d.user_id order by d.day))::integer as nth
+      select d.user_id, d.day, d.streak, d.focus_seconds >= 60 as counts,
+             (row_number() over (partition by d.user_id, d.focus_seconds >= 60 order by d.day))::integer as nth
       from public.study_days d where d.user_id > p_after and d.user_id <= p_until
     ) n
   ), days as (
     select r.user_id, (max(r.length))::integer as best_streak from runs r group by r.user_id
+  ), sessions as (
+    -- Of one that has been opened again what it was credited so far.
+    select c.session_id, c.user_id, c.xp_withheld, c.xp_awarded as xp, case c.status
+             when 'completed' then c.focus_seconds else floor(internal.seconds_of(c.credit)) end as focus_seconds
+    from public.study_sessions c
+    where c.user_id > p_after and c.user_id <= p_until and (c.status = 'completed' or c.credit is not null)
+  ), done as (
+    select c.user_id, count(*) as sessions, sum(c.focus_seconds) as focus_seconds from sessions c
+    where not c.xp_withheld group by c.user_id
+  ), paid as (
+    select e.session_id, sum(e.amount) as xp from entries e group by e.session_id
+  ), deserved as (
+    select s.user_id, b.badge_key from stats s
+    cross join lateral internal.badge_metrics(s.user_id) m
+    join public.badges b on b.metric = m.metric and m.value >= b.threshold and b.backfill_done
+  ), kept_badges as (
+    select u.user_id, u.badge_key from public.user_badges u join public.badges b using (badge_key)
+    where u.user_id > p_after and u.user_id <= p_until and b.backfill_done
   )
   select 'total_xp = sum of the ledger', user_id::text, coalesce(l.total, 0)::text, s.total_xp::text
   from stats s full join ledger l using (user_id) where s.total_xp is distinct from coalesce(l.total, 0)
@@ -58,7 +80,8 @@ begin
   select 'xp by source = ledger', user_id::text, coalesce(l.xp, '{}')::text, s.xp_by_source::text
   from stats s full join (
     select by_source.user_id, jsonb_object_agg(source, xp) as xp
-    from (select e.user_id, e.source, sum(e.amount) as xp from entries e group by 1, 2) by_source group by 1
+    from (select e.user_id, e.counted as source, sum(e.amount) as xp from entries e group by 1, 2) by_source
+    where xp <> 0 group by 1
   ) l using (user_id) where s.xp_by_source is distinct from coalesce(l.xp, '{}')
   union all
   select 'xp of a day = ledger', concat_ws(' ', user_id, day), coalesce(l.xp, 0)::text, coalesce(d.xp, 0)::text

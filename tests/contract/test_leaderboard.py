@@ -184,8 +184,13 @@ def test_a_session_paid_at_midnight_counts_for_one_week(api: Api, far_week: Data
     midnight = (ended + timedelta(days=7 - ended.weekday())).replace(hour=0, minute=0, second=0, microsecond=0)
     far_week.set(midnight)
     sql.execute(
-        "select internal.add_scores(%s, null, 7, %s, %s)",
-        [student.user_id, midnight - timedelta(minutes=1), midnight - timedelta(seconds=1)],
+        """select internal.change_scores(%(user)s, jsonb_agg(jsonb_build_object('board_id', b, 'xp', 7)), %(paid)s)
+           from unnest(internal.ensure_boards(null, %(ended)s, %(paid)s)) b""",
+        {
+            "user": student.user_id,
+            "ended": midnight - timedelta(minutes=1),
+            "paid": midnight - timedelta(seconds=1),
+        },
     )
     week = (midnight - timedelta(days=7)).date().isoformat()
     assert board(student, period_start=week)["me"]["xp"] == 7

@@ -12,7 +12,7 @@ import pytest
 from studysync.settings import get_settings
 from testing.client import Api, Student
 from testing.clock import DatabaseClock
-from testing.offline import MINUTE, codes, life, send, xp
+from testing.offline import MINUTE, life, send, xp
 
 
 @pytest.fixture
@@ -26,17 +26,16 @@ def strict(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("batches", ["one", "two"])
-def test_of_two_that_overlap_the_first_to_be_completed_counts(student: Student, noon: datetime, batches: str) -> None:
-    """However the batches are cut: the one is paid in full, the other refused, and not both lost."""
+def test_of_two_that_overlap_the_second_is_clipped(student: Student, noon: datetime, batches: str) -> None:
+    """However the batches are cut: the one is paid in full, the other what is left of it."""
     first, second = life(noon, 35), life(noon + 21 * MINUTE, 30)
     if batches == "one":
         result = send(student, first + second)
-        assert codes(result)[-1] == "SESSION_OVERLAP"
-        assert len(result["sessions"]) == 1
     else:
         assert send(student, first)["rejected_count"] == 0
-        assert "SESSION_OVERLAP" in codes(send(student, second))
-    assert xp(student) == 45
+        result = send(student, second)
+    assert (result["rejected_count"], result["sessions"][-1]["clipped_seconds"]) == (0, 14 * 60)
+    assert xp(student) == 45 + 16
 
 
 def test_a_double_tap_costs_nothing(student: Student, noon: datetime) -> None:

@@ -41,7 +41,7 @@ def status_of(student: Student, session_id: str) -> str:
 def test_the_next_session_may_begin_in_the_assumed_end(
     api: Api, student: Student, clock: DatabaseClock, midday: datetime
 ) -> None:
-    """The five minutes that a closed session is credited after its last sign of life are not known to be its own."""
+    """Of the five minutes that a closed session was paid after its last sign of life nothing is paid again."""
     first = student.start(25)
     for _ in range(6):
         clock.advance(minutes=4)
@@ -53,7 +53,8 @@ def test_the_next_session_may_begin_in_the_assumed_end(
     second = life(midday + 25.5 * MINUTE, 30)
     result = send(student, [event("complete", first, midday + 25 * MINUTE), *second])
     assert [r["status"] for r in result["results"]] == ["duplicate"] + ["applied"] * len(second)
-    assert xp(student) == paid + 30 + 10
+    assert result["sessions"][-1]["clipped_seconds"] in range(205, 215)
+    assert xp(student) == paid + 26 + 10
 
 
 def test_neighbours_that_both_fell_silent_are_both_completed(
@@ -82,7 +83,7 @@ def test_a_session_taken_up_again_is_completed_online(
     assert send(student, beats)["rejected_count"] == 0
     assert student.get("/api/sessions/active").json()["data"]["session_id"] == session_id
     assert_problem(student.post("/api/sessions/start", {"duration_minutes": 25}), 409, "SESSION_ALREADY_ACTIVE")
-    assert student.complete(session_id)["focus_seconds"] == 70 * 60
+    assert student.complete(session_id)["focus_seconds"] in range(4190, 4230)
 
 
 def test_a_session_taken_up_beside_a_running_one_takes_no_place(
@@ -94,7 +95,7 @@ def test_a_session_taken_up_beside_a_running_one_takes_no_place(
     result = send(student, [event("heartbeat", first, midday + 5 * MINUTE)])
     assert codes(result) == [None]
     assert student.get("/api/sessions/active").json()["data"]["session_id"] == running
-    assert_problem(student.post(f"/api/sessions/{first}/complete"), 409, "CONFLICT")
+    assert student.complete(first)["focus_seconds"] in range(590, 601)
     student.complete(running)
 
 

@@ -11,12 +11,13 @@ from testing.offline import MINUTE, codes, event, life, send, xp
 
 
 def test_time_is_the_clients_corrected_by_sent_at(student: Student, noon: datetime, clock: DatabaseClock) -> None:
-    """A phone whose clock is a day ahead or behind is credited the right time on the right day."""
-    for hours, start in ((24, noon), (-24, noon + timedelta(hours=2))):
+    """A phone whose clock is a day ahead or behind is credited the right time on the right day, and told so."""
+    for hours, start in ((24, noon), (-24, clock.now() - 30 * MINUTE)):
         skew = timedelta(hours=hours)
         batch = life(start + skew)
         result = send(student, batch, sent_at=(clock.now() + skew).isoformat())
         assert result["rejected_count"] == 0, result
+        assert result["clock_offset_seconds"] == -hours * 3600
         assert result["sessions"][0]["focus_seconds"] == 1800
         ended_at = datetime.fromisoformat(result["sessions"][0]["ended_at"])
         assert abs(ended_at - (start + 30 * MINUTE)) < timedelta(seconds=2)
@@ -32,15 +33,16 @@ def test_the_future_and_the_distant_past_are_refused(student: Student, noon: dat
 
 
 def test_sessions_must_not_overlap(student: Student, noon: datetime) -> None:
-    """A session inside, around or across another one is refused, online ones count too."""
+    """A session inside another one is refused and over at once, one around or across it is paid what is left of it."""
     send(student, life(noon, 60))
-    inside = send(student, life(noon + 10 * MINUTE, 10))
-    assert codes(inside)[0] == "SESSION_OVERLAP"
-    around = send(student, life(noon - 10 * MINUTE, 120))
-    assert codes(around)[0] is None
-    assert codes(around)[-1] == "SESSION_OVERLAP"
-    assert around["sessions"] == []
-    assert xp(student) == 70
+    inside = life(noon + 10 * MINUTE, 10)
+    result = send(student, inside)
+    assert (codes(result)[-1], result["sessions"]) == ("SESSION_OVERLAP", [])
+    session = student.get(f"/api/sessions/{inside[0]['session_id']}").json()["data"]
+    assert (session["status"], datetime.fromisoformat(session["ended_at"])) == ("abandoned", noon + 20 * MINUTE)
+    (around,) = send(student, life(noon - 10 * MINUTE, 120))["sessions"]
+    assert (around["focus_seconds"], around["clipped_seconds"]) == (3600, 3600)
+    assert xp(student) == 70 + 70 + 20
     online = student.start(30)
     assert codes(send(student, [event("start", str(uuid.uuid4()), noon + timedelta(hours=5, minutes=59))]))[0] is None
     student.post(f"/api/sessions/{online}/abandon")
@@ -49,7 +51,7 @@ def test_sessions_must_not_overlap(student: Student, noon: datetime) -> None:
 def test_clocks_that_differ_a_little_do_not_make_sessions_overlap(
     student: Student, noon: datetime, clock: DatabaseClock
 ) -> None:
-    """A phone some seconds slow or fast: sessions that follow each other are moved side by side, and both are paid."""
+    """A phone some seconds slow or fast: of sessions that follow each other both are paid, and no second twice."""
     online = student.start(30)
     clock.advance(minutes=2)
     student.complete(online)
@@ -65,8 +67,9 @@ def test_clocks_that_differ_a_little_do_not_make_sessions_overlap(
     clock.advance(minutes=3)
     fast = send(student, life(now - 10 * MINUTE + timedelta(seconds=100), 10))  # seems to end 100 s after that start
     assert fast["rejected_count"] == 0
-    assert fast["sessions"][0]["focus_seconds"] in range(495, 505)
+    assert fast["sessions"][0]["focus_seconds"] == 600
     assert student.get("/api/sessions/active").json()["data"]["session_id"] == next_online
+    assert student.complete(next_online)["clipped_seconds"] in range(95, 105)
 
 
 def test_sessions_begun_offline_side_by_side_are_not_paid_twice(

@@ -125,7 +125,7 @@ def test_a_batch_is_known_after_it_was_archived(
         other = {**batch[0], "event_payload": {"duration_minutes": 5}}
         assert codes(send(student, [other])) == ["IDEMPOTENCY_KEY_REUSED"]
     late = event("heartbeat", batch[0]["session_id"], NOON - 44 * MINUTE)
-    assert codes(send(student, [late])) == ["SESSION_NOT_ACTIVE"]
+    assert codes(send(student, [late])) == [None]
     assert violations(sql) == []
 
 
@@ -143,7 +143,7 @@ def test_a_session_goes_on_after_it_was_archived(
     assert [r["status"] for r in result["results"]] == ["duplicate"] * 4 + ["applied"] * 5
     (outcome,) = result["sessions"]
     assert (outcome["focus_seconds"], outcome["xp_awarded"], outcome["suspicion_score"]) == (2400, 50, 0)
-    assert rows(sql, whole[0]["session_id"]) == 10  # the schedule's own end among them
+    assert rows(sql, whole[0]["session_id"]) == 9  # what the schedule assumed is forgotten
     archive(api, clock)
     assert send(student, whole)["duplicate_count"] == 9
     assert violations(sql) == []

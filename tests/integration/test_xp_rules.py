@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from testing.client import Api
-from testing.model import StudentModel, credited_seconds
+from testing.model import Calendar, Session, Student, length
 from testing.timeline import record
 
 EPOCH = datetime(2024, 2, 25, tzinfo=UTC)  # a leap day and, in the zones below, clock changes are near
@@ -43,18 +43,19 @@ marks = st.lists(
 
 
 @in_transaction
-@given(marks=marks, end=st.integers(0, 16 * 3600))
+@given(marks=marks, end=st.integers(0, 30 * 3600))
 def test_credited_time_is_that_of_the_model(
     undo: psycopg.Connection[Any], user_id: str, marks: list[tuple[int, str]], end: int
 ) -> None:
     """Breaks and silence count for nothing, whatever the order of events."""
-    marks = [mark for mark in marks if mark[0] <= end]
+    told = [(EPOCH + timedelta(seconds=second), kind) for second, kind in marks]
+    until = EPOCH + timedelta(seconds=end)
     with undo.transaction(force_rollback=True):
         session_id = _session(undo, user_id)
-        for second, event_type in marks:
-            record(undo, session_id, [(event_type, EPOCH + timedelta(seconds=second), None)])
-        row = undo.execute(CREDITED, [EPOCH + timedelta(seconds=end), session_id]).fetchone()
-    assert row == (credited_seconds([(float(at), kind) for at, kind in marks], float(end)),)
+        for at, kind in told:
+            record(undo, session_id, [(kind, at, None)])
+        row = undo.execute(CREDITED, [until, session_id]).fetchone()
+    assert row == (int(length(Session("", "", EPOCH, 60, told).counts(until)).total_seconds()),)
 
 
 def test_a_session_is_credited_12_hours_at_most(undo: psycopg.Connection[Any], user_id: str) -> None:
@@ -66,60 +67,86 @@ def test_a_session_is_credited_12_hours_at_most(undo: psycopg.Connection[Any], u
         assert undo.execute(CREDITED, [EPOCH + timedelta(hours=13), session_id]).fetchone() == (43200,)
 
 
+# (which of the slots of 13 hours, seconds): some reach over midnight, and into the next week.
 arrivals = st.lists(
     st.tuples(
+        st.integers(0, 80),
         st.sampled_from([0, 30, 59, 60, 61, 1499, 1500, 3600, 7199, 7200, 14400, 43200]) | st.integers(0, 43200),
-        st.integers(0, 40 * 24),
     ),
     min_size=1,
     max_size=40,
+    unique_by=lambda arrival: arrival[0],
 )
+PAY = """select internal.award_session(
+  %(user)s, %(session)s, null, %(before)s::text::tstzmultirange, %(after)s::text::tstzmultirange, %(ended)s)"""
+
+
+def pay(
+    connection: psycopg.Connection[Any],
+    user_id: str,
+    session_id: uuid.UUID,
+    at: datetime,
+    seconds: int,
+    before: int = -1,
+) -> dict[str, Any]:
+    """Pay a session that began at `at` for so many seconds, `before` of which it has been paid; -1: it never was."""
+    after = f"{{[{at.isoformat()},{(at + timedelta(seconds=seconds)).isoformat()})}}"
+    until = (at + timedelta(seconds=before)).isoformat()
+    row = connection.execute(
+        PAY,
+        {
+            "user": user_id, "session": session_id, "after": after, "ended": at + timedelta(seconds=seconds),
+            "before": None if before < 0 else f"{{[{at.isoformat()},{until})}}",
+        },
+    ).fetchone()  # fmt: skip
+    assert row is not None
+    paid: dict[str, Any] = row[0]
+    assert paid["xp_awarded"] == sum(paid["xp_breakdown"].values())
+    return paid
 
 
 @in_transaction
-@given(zone=st.sampled_from(ZONES), arrivals=arrivals)
+@given(zone=st.sampled_from(ZONES), arrivals=arrivals, halves=st.booleans())
 def test_pay_is_that_of_the_model_in_any_order_of_arrival(
-    undo: psycopg.Connection[Any], user_id: str, zone: str, arrivals: list[tuple[int, int]]
+    undo: psycopg.Connection[Any], user_id: str, zone: str, arrivals: list[tuple[int, int]], *, halves: bool
 ) -> None:
-    """Each session pays what the model pays; totals, level, streaks and days agree at the end."""
-    model = StudentModel(zone)
+    """Totals, level, streaks and days are the model's, also where every session is paid in two parts."""
+    model = Student(Calendar(zone))
     with undo.transaction(force_rollback=True):
         undo.execute("update profiles set timezone = %s where user_id = %s", [zone, user_id])
-        for focus_seconds, hour in arrivals:
-            ended_at = EPOCH + timedelta(hours=hour)
-            query = "select internal.award_session(%s, %s, null, %s, %s)"
-            row = undo.execute(query, [user_id, uuid.uuid4(), focus_seconds, ended_at]).fetchone()
-            assert row is not None
-            assert row[0]["xp_breakdown"] == model.complete(focus_seconds, ended_at)
-            assert row[0]["xp_awarded"] == sum(row[0]["xp_breakdown"].values())
-            assert row[0]["total_xp"] == model.total_xp
-        query = "select total_xp, session_xp, level, best_streak, completed_sessions from user_stats where user_id = %s"
+        for slot, seconds in arrivals:
+            at, session_id = EPOCH + timedelta(hours=13 * slot), uuid.uuid4()
+            model.sessions[str(slot)] = Session(str(slot), "", at, 60, paid=[(at, at + timedelta(seconds=seconds))])
+            halves = halves and seconds >= 120
+            if halves:
+                pay(undo, user_id, session_id, at, seconds // 2)
+            pay(undo, user_id, session_id, at, seconds, seconds // 2 if halves else -1)
+        query = (
+            "select xp_by_source, total_xp, level, best_streak, completed_sessions from user_stats where user_id = %s"
+        )
         stats = undo.execute(query, [user_id]).fetchone()
         days = undo.execute(
-            "select day, focus_seconds, streak from study_days where user_id = %s", [user_id]
+            "select day, focus_seconds, streak from study_days where user_id = %s and focus_seconds > 0", [user_id]
         ).fetchall()
-    level = 1 + model.total_xp // 100
-    assert stats == (model.total_xp, model.session_xp, level, model.best_streak, len(arrivals))
+    total = sum(model.xp_by_source().values())
+    assert stats == (model.xp_by_source(), total, 1 + total // 100, model.best_streak(), len(arrivals))
     assert {row[0]: row[1:] for row in days} == {
-        day: (seconds, model.streak_ending(day)) for day, seconds in model.day_seconds.items()
+        day: (time.total_seconds(), model.streak_ending(day)) for day, time in model.days().items() if time
     }
 
 
 def test_both_milestones_are_reached_at_10_000(undo: psycopg.Connection[Any], user_id: str) -> None:
     """Every 500 pays 100 and every 10,000 pays 1,000, as rows of their own that count for no milestone."""
-    model = StudentModel("UTC")
     with undo.transaction(force_rollback=True):
         for day in range(15):
-            ended_at = EPOCH + timedelta(days=day)
-            query = "select internal.award_session(%s, %s, null, %s, %s)"
-            row = undo.execute(query, [user_id, uuid.uuid4(), 43200, ended_at]).fetchone()
-            assert row is not None
-            assert row[0]["xp_breakdown"] == model.complete(43200, ended_at)
+            pay(undo, user_id, uuid.uuid4(), EPOCH + timedelta(days=day), 43200)
         count = """select source, count(*), sum(amount) from xp_ledger
                    where user_id = %s and milestone is not null group by 1"""
         milestones = {row[0]: row[1:] for row in undo.execute(count, [user_id])}
-    assert model.session_xp > 10_000
-    assert milestones["milestone_500"] == (model.session_xp // 500, model.session_xp // 500 * 100)
+        row = undo.execute("select session_xp from user_stats where user_id = %s", [user_id]).fetchone()
+    assert row is not None
+    assert row[0] > 10_000
+    assert milestones["milestone_500"] == (row[0] // 500, row[0] // 500 * 100)
     assert milestones["milestone_10000"] == (1, 1000)
 
 
@@ -129,7 +156,7 @@ def test_both_milestones_are_reached_at_10_000(undo: psycopg.Connection[Any], us
 def test_the_ledger_is_append_only(undo: psycopg.Connection[Any], user_id: str, statement: str) -> None:
     """Not even the owner of the database changes what was awarded."""
     with undo.transaction(force_rollback=True):
-        undo.execute("select internal.award_session(%s, %s, null, 600, now())", [user_id, uuid.uuid4()])
+        pay(undo, user_id, uuid.uuid4(), EPOCH, 600)
         with pytest.raises(psycopg.errors.RestrictViolation):
             undo.execute(statement)
 
@@ -137,10 +164,13 @@ def test_the_ledger_is_append_only(undo: psycopg.Connection[Any], user_id: str, 
 def test_a_session_pays_only_once(undo: psycopg.Connection[Any], user_id: str) -> None:
     """The ledger itself refuses a second payment of a session."""
     session_id = uuid.uuid4()
+    again = """insert into xp_ledger (user_id, session_id, occurred_at, created_at, amount, source, day)
+               select user_id, session_id, occurred_at, created_at, amount, source, day from xp_ledger
+               where session_id = %s limit 1"""
     with undo.transaction(force_rollback=True):
-        undo.execute("select internal.award_session(%s, %s, null, 600, now())", [user_id, session_id])
+        pay(undo, user_id, session_id, EPOCH, 600)
         with pytest.raises(psycopg.errors.UniqueViolation):
-            undo.execute("select internal.award_session(%s, %s, null, 600, now())", [user_id, session_id])
+            undo.execute(again, [session_id])
 
 
 def _session(connection: psycopg.Connection[Any], user_id: str) -> uuid.UUID:

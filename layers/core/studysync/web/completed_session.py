@@ -17,6 +17,7 @@ class SessionCompleted(BaseModel):
     status: Literal["completed"]
     ended_at: UtcDatetime
     focus_seconds: int
+    clipped_seconds: int = Field(description="Studied while another session was, and credited to that.")
     xp_awarded: int
     xp_breakdown: dict[str, int] = Field(description="XP by source; the sum is `xp_awarded`.")
     total_xp: int

@@ -76,6 +76,8 @@ $$;
 -- empty, tells when they go.
 create function internal.archive_session(p_session public.study_sessions) returns void
 language plpgsql set search_path = '' as $$
+declare
+  v_in_trail boolean := false;
 begin
   insert into public.session_trails
   select p_session.session_id, (internal.clock() at time zone 'UTC')::date, string_agg(letter, '' order by n),
@@ -98,12 +100,16 @@ begin
   having max(gap) < interval '20 days' and coalesce(max(abs(extract(epoch from claim))), 0) < 20 * 86400;
   if found then
     delete from public.session_events where session_id = p_session.session_id;
+    v_in_trail := p_session.status = 'completed' and coalesce(
+      p_session.credit = internal.countable(p_session.progress, p_session.started_at, internal.counted_until(p_session)), false);
   else
     insert into public.session_trails (session_id, archived_on, event_types)
     select p_session.session_id, (internal.clock() at time zone 'UTC')::date, ''
     where exists (select from public.session_events where session_id = p_session.session_id);
   end if;
-  update public.study_sessions set archived = true where session_id = p_session.session_id;
+  update public.study_sessions set
+    archived = true, progress = null, credit = case when not v_in_trail then credit end, credit_in_trail = v_in_trail
+  where session_id = p_session.session_id;
 end $$;
 
 -- The events in a session's trail, as they were but for the ids of heartbeats.
@@ -137,24 +143,25 @@ language sql stable set search_path = '' as $$
   from events
 $$;
 
+-- What a session whose events are in its trail is credited when nobody else was credited any of it.
+create function internal.archived_credit(p_session public.study_sessions) returns tstzmultirange
+language plpgsql stable set search_path = '' as $$
+declare
+  p internal.session_progress := internal.initial_progress(p_session.started_at);
+begin
+  select p.active_ranges + coalesce(range_agg(tstzrange(e.occurred_at, e.occurred_at + interval '5 minutes')), '{}'),
+         internal.breaks_between(array_agg(e.occurred_at) filter (where e.event_type in ('break_start', 'break_end')),
+                                 array_agg(e.event_type) filter (where e.event_type in ('break_start', 'break_end')))
+  into p.active_ranges, p.break_ranges from internal.archived_events(p_session) e where e.source = 'client';
+  return internal.countable(p, p_session.started_at, internal.counted_until(p_session));
+end $$;
+
 create function internal.session_event_history(p_session public.study_sessions) returns setof public.session_events
 language sql stable set search_path = '' as $$
   select * from public.session_events where session_id = p_session.session_id
   union all
   select * from internal.archived_events(p_session) where p_session.archived
 $$;
-
--- Give a session its events back, because it goes on.
-create function internal.unarchive_session(p_session public.study_sessions) returns void
-language plpgsql set search_path = '' as $$
-begin
-  insert into public.session_events (user_id, event_id, session_id, occurred_at, claimed_at, source, event_type, payload)
-  select user_id, event_id, session_id, occurred_at, claimed_at, source, event_type, payload
-  from internal.archived_events(p_session)
-  order by seq on conflict do nothing;  -- two heartbeats of one moment are one now
-  delete from public.session_trails where session_id = p_session.session_id;
-  update public.study_sessions set archived = false where session_id = p_session.session_id;
-end $$;
 
 -- Archive up to p_limit sessions that ended a day ago or longer; the schedule calls it until it returns 0. Users who are
 -- locked are left to the next run.

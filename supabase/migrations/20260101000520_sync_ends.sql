@@ -1,0 +1,82 @@
+-- Ending sessions online and by schedule (docs/contract.md: "Sessions"): what waited for their end is judged then.
+
+-- {"session_id", "completed_at"?, "efficiency"?, "mode"}
+create function public.complete_session(p_user_id uuid, p_args jsonb) returns jsonb
+language plpgsql security definer set search_path = '' as $$
+declare
+  v_session public.study_sessions := internal.lock_session_to_end(p_user_id, p_args, 'completed');
+  v_outcome jsonb;
+begin
+  if v_session.status = 'completed' then
+    return internal.session_outcome(v_session);
+  end if;
+  v_outcome := internal.record_completion(v_session, internal.session_now(v_session), (p_args ->> 'completed_at')::timestamptz,
+                                       (p_args ->> 'efficiency')::numeric, p_args ->> 'mode');
+  if v_outcome is null then
+    perform internal.fail('SS003', 'Other sessions cover this one.', jsonb_build_object('session_id', v_session.session_id));
+  end if;
+  perform internal.judge_waiting(p_user_id, p_args ->> 'mode');
+  return v_outcome;
+end $$;
+comment on function public.complete_session is 'Complete a session and award its XP.';
+
+-- {"session_id", "mode"}
+create function public.abandon_session(p_user_id uuid, p_args jsonb) returns jsonb
+language plpgsql security definer set search_path = '' as $$
+declare
+  v_session public.study_sessions := internal.lock_session_to_end(p_user_id, p_args, 'abandoned');
+  v_outcome jsonb;
+begin
+  if v_session.status = 'abandoned' then
+    return internal.session_outcome(v_session);
+  end if;
+  v_outcome := internal.record_abandonment(v_session, internal.session_now(v_session), 'client');
+  perform internal.judge_waiting(p_user_id, p_args ->> 'mode');
+  return v_outcome;
+end $$;
+comment on function public.abandon_session is 'End a session without XP.';
+
+-- What the schedule calls, until nothing is left: ends up to p_limit silent sessions, and postpones the look at those that
+-- have gone on. Users who are locked are left to the next run. One at a time: two transactions that pay several users
+-- each may wait for each other's boards.
+create function public.close_silent_sessions(p_mode text, p_limit integer default 1) returns jsonb
+language plpgsql security definer set search_path = '' as $$
+declare
+  v_candidate record;
+  v_outcome jsonb;
+  v_completed integer := 0;
+  v_abandoned integer := 0;
+  v_postponed integer := 0;
+  v_xp bigint := 0;
+  v_session public.study_sessions;
+begin
+  for v_candidate in
+    select c.user_id, c.session_id from public.study_sessions c
+    where c.status = 'active' and c.silence_check_at < internal.clock()
+    order by c.silence_check_at limit 200
+  loop
+    exit when v_completed + v_abandoned >= p_limit;
+    perform from public.user_stats where user_id = v_candidate.user_id for update skip locked;
+    continue when not found;
+    select * into v_session from public.study_sessions where session_id = v_candidate.session_id;
+    continue when not found or v_session.status <> 'active';
+    if not internal.is_silent(v_session) then
+      update public.study_sessions set silence_check_at = internal.silent_from(v_session)
+      where session_id = v_session.session_id;
+      v_postponed := v_postponed + 1;
+      continue;
+    end if;
+    perform internal.declare_changes(array[v_session.user_id]);
+    v_outcome := internal.close_silent_session(v_session, p_mode);
+    perform internal.judge_waiting(v_session.user_id, p_mode);
+    v_completed := v_completed + (v_outcome ->> 'status' = 'completed')::integer;
+    v_abandoned := v_abandoned + (v_outcome ->> 'status' = 'abandoned')::integer;
+    v_xp := v_xp + (v_outcome ->> 'xp_awarded')::integer;
+  end loop;
+  return jsonb_build_object(
+    'completed', v_completed, 'abandoned', v_abandoned, 'postponed', v_postponed, 'xp_awarded', v_xp);
+end $$;
+comment on function public.close_silent_sessions is
+  'End up to p_limit sessions that have been silent for 60 minutes; returns counts.';
+
+select internal.lock_down();
