@@ -2985,6 +2985,8 @@ export interface components {
             ended_at: string | null;
             last_heartbeat_at: string | null;
             focus_seconds: number;
+            /** @description Studied while another session was, and credited to that. */
+            clipped_seconds: number;
             efficiency: number | null;
             xp_awarded: number;
             suspicion_score: number;
@@ -2997,11 +2999,15 @@ export interface components {
         SessionAbandoned: {
             /** Format: uuid */
             session_id: string;
-            /** @enum {string} */
-            status: "abandoned";
+            /**
+             * @description Completed where it had been paid before.
+             * @enum {string}
+             */
+            status: "abandoned" | "completed";
             /** Format: date-time */
             ended_at: string;
             focus_seconds: number;
+            clipped_seconds: number;
             xp_awarded: number;
         };
         /** SessionAbandonedResponse */
@@ -3039,6 +3045,8 @@ export interface components {
             /** Format: date-time */
             ended_at: string;
             focus_seconds: number;
+            /** @description Studied while another session was, and credited to that. */
+            clipped_seconds: number;
             xp_awarded: number;
             /** @description XP by source; the sum is `xp_awarded`. */
             xp_breakdown: {
@@ -3376,8 +3384,10 @@ export interface components {
             rejected_count: number;
             /** @description One per event, in the order sent. */
             results: components["schemas"]["EventOutcome"][];
-            /** @description The outcome of every session that the batch completed. */
+            /** @description The outcome of every session that the batch completed or rated again. */
             sessions: components["schemas"]["SessionCompleted"][];
+            /** @description What was added to `created_at`: by how much the client's clock is behind. */
+            clock_offset_seconds: number;
             /** @description Where the account stood. Go on in `GET /api/sync/changes` from its own cursors, not from here. */
             cursor: string;
         };
@@ -4845,6 +4855,7 @@ export interface operations {
                      *           "ended_at": "2026-01-31T12:00:00.000000Z",
                      *           "last_heartbeat_at": "2026-01-31T12:00:00.000000Z",
                      *           "focus_seconds": 1500,
+                     *           "clipped_seconds": 1,
                      *           "efficiency": 90,
                      *           "xp_awarded": 35,
                      *           "suspicion_score": 0,
@@ -4892,6 +4903,7 @@ export interface operations {
                      *         "ended_at": "2026-01-31T12:00:00.000000Z",
                      *         "last_heartbeat_at": "2026-01-31T12:00:00.000000Z",
                      *         "focus_seconds": 1500,
+                     *         "clipped_seconds": 1,
                      *         "efficiency": 90,
                      *         "xp_awarded": 35,
                      *         "suspicion_score": 0,
@@ -4940,6 +4952,7 @@ export interface operations {
                      *         "ended_at": "2026-01-31T12:00:00.000000Z",
                      *         "last_heartbeat_at": "2026-01-31T12:00:00.000000Z",
                      *         "focus_seconds": 1500,
+                     *         "clipped_seconds": 1,
                      *         "efficiency": 90,
                      *         "xp_awarded": 35,
                      *         "suspicion_score": 0,
@@ -5167,6 +5180,7 @@ export interface operations {
                      *         "status": "completed",
                      *         "ended_at": "2026-01-31T12:00:00.000000Z",
                      *         "focus_seconds": 1500,
+                     *         "clipped_seconds": 1,
                      *         "xp_awarded": 35,
                      *         "xp_breakdown": {
                      *           "focus": 25,
@@ -5235,6 +5249,7 @@ export interface operations {
                      *         "status": "abandoned",
                      *         "ended_at": "2026-01-31T12:00:00.000000Z",
                      *         "focus_seconds": 1500,
+                     *         "clipped_seconds": 1,
                      *         "xp_awarded": 35
                      *       }
                      *     }
@@ -6482,6 +6497,7 @@ export interface operations {
                      *             "status": "completed",
                      *             "ended_at": "2026-01-31T12:00:00.000000Z",
                      *             "focus_seconds": 1500,
+                     *             "clipped_seconds": 1,
                      *             "xp_awarded": 35,
                      *             "xp_breakdown": {
                      *               "focus": 25,
@@ -6499,6 +6515,7 @@ export interface operations {
                      *             "held": false
                      *           }
                      *         ],
+                     *         "clock_offset_seconds": 1,
                      *         "cursor": "c1.Zm9yIGxhdGVy"
                      *       }
                      *     }
@@ -6613,6 +6630,7 @@ export interface operations {
                      *             "status": "completed",
                      *             "ended_at": "2026-01-31T12:00:00.000000Z",
                      *             "focus_seconds": 1500,
+                     *             "clipped_seconds": 1,
                      *             "xp_awarded": 35,
                      *             "xp_breakdown": {
                      *               "focus": 25,
@@ -6692,6 +6710,7 @@ export interface operations {
                      *             "ended_at": "2026-01-31T12:00:00.000000Z",
                      *             "last_heartbeat_at": "2026-01-31T12:00:00.000000Z",
                      *             "focus_seconds": 1500,
+                     *             "clipped_seconds": 1,
                      *             "efficiency": 90,
                      *             "xp_awarded": 35,
                      *             "suspicion_score": 0,

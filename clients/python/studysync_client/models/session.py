@@ -37,6 +37,8 @@ class Session:
     ended_at: datetime.datetime | None
     last_heartbeat_at: datetime.datetime | None
     focus_seconds: int
+    clipped_seconds: int
+    """ Studied while another session was, and credited to that. """
     efficiency: float | None
     xp_awarded: int
     suspicion_score: int
@@ -79,6 +81,8 @@ class Session:
 
         focus_seconds = self.focus_seconds
 
+        clipped_seconds = self.clipped_seconds
+
         efficiency: float | None
         efficiency = self.efficiency
 
@@ -101,6 +105,7 @@ class Session:
             "ended_at": ended_at,
             "last_heartbeat_at": last_heartbeat_at,
             "focus_seconds": focus_seconds,
+            "clipped_seconds": clipped_seconds,
             "efficiency": efficiency,
             "xp_awarded": xp_awarded,
             "suspicion_score": suspicion_score,
@@ -195,6 +200,8 @@ class Session:
 
         focus_seconds = d.pop("focus_seconds")
 
+        clipped_seconds = d.pop("clipped_seconds")
+
         def _parse_efficiency(data: object) -> float | None:
             if data is None:
                 return data
@@ -219,6 +226,7 @@ class Session:
             ended_at=ended_at,
             last_heartbeat_at=last_heartbeat_at,
             focus_seconds=focus_seconds,
+            clipped_seconds=clipped_seconds,
             efficiency=efficiency,
             xp_awarded=xp_awarded,
             suspicion_score=suspicion_score,

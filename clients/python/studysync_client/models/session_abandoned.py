@@ -30,8 +30,10 @@ class SessionAbandoned:
 
     session_id: UUID
     status: SessionAbandonedStatus
+    """ Completed where it had been paid before. """
     ended_at: datetime.datetime
     focus_seconds: int
+    clipped_seconds: int
     xp_awarded: int
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
@@ -48,6 +50,8 @@ class SessionAbandoned:
 
         focus_seconds = self.focus_seconds
 
+        clipped_seconds = self.clipped_seconds
+
         xp_awarded = self.xp_awarded
 
 
@@ -58,6 +62,7 @@ class SessionAbandoned:
             "status": status,
             "ended_at": ended_at,
             "focus_seconds": focus_seconds,
+            "clipped_seconds": clipped_seconds,
             "xp_awarded": xp_awarded,
         })
 
@@ -85,6 +90,8 @@ class SessionAbandoned:
 
         focus_seconds = d.pop("focus_seconds")
 
+        clipped_seconds = d.pop("clipped_seconds")
+
         xp_awarded = d.pop("xp_awarded")
 
         session_abandoned = cls(
@@ -92,6 +99,7 @@ class SessionAbandoned:
             status=status,
             ended_at=ended_at,
             focus_seconds=focus_seconds,
+            clipped_seconds=clipped_seconds,
             xp_awarded=xp_awarded,
         )
 

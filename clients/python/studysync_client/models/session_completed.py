@@ -34,6 +34,8 @@ class SessionCompleted:
     status: SessionCompletedStatus
     ended_at: datetime.datetime
     focus_seconds: int
+    clipped_seconds: int
+    """ Studied while another session was, and credited to that. """
     xp_awarded: int
     xp_breakdown: SessionCompletedXpBreakdown
     """ XP by source; the sum is `xp_awarded`. """
@@ -62,6 +64,8 @@ class SessionCompleted:
         ended_at = self.ended_at.isoformat()
 
         focus_seconds = self.focus_seconds
+
+        clipped_seconds = self.clipped_seconds
 
         xp_awarded = self.xp_awarded
 
@@ -93,6 +97,7 @@ class SessionCompleted:
             "status": status,
             "ended_at": ended_at,
             "focus_seconds": focus_seconds,
+            "clipped_seconds": clipped_seconds,
             "xp_awarded": xp_awarded,
             "xp_breakdown": xp_breakdown,
             "total_xp": total_xp,
@@ -130,6 +135,8 @@ class SessionCompleted:
 
         focus_seconds = d.pop("focus_seconds")
 
+        clipped_seconds = d.pop("clipped_seconds")
+
         xp_awarded = d.pop("xp_awarded")
 
         xp_breakdown = SessionCompletedXpBreakdown.from_dict(d.pop("xp_breakdown"))
@@ -159,6 +166,7 @@ class SessionCompleted:
             status=status,
             ended_at=ended_at,
             focus_seconds=focus_seconds,
+            clipped_seconds=clipped_seconds,
             xp_awarded=xp_awarded,
             xp_breakdown=xp_breakdown,
             total_xp=total_xp,

@@ -34,7 +34,9 @@ class SyncResult:
     results: list[EventOutcome]
     """ One per event, in the order sent. """
     sessions: list[SessionCompleted]
-    """ The outcome of every session that the batch completed. """
+    """ The outcome of every session that the batch completed or rated again. """
+    clock_offset_seconds: int
+    """ What was added to `created_at`: by how much the client's clock is behind. """
     cursor: str
     """ Where the account stood. Go on in `GET /api/sync/changes` from its own cursors, not from here. """
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
@@ -66,6 +68,8 @@ class SyncResult:
 
 
 
+        clock_offset_seconds = self.clock_offset_seconds
+
         cursor = self.cursor
 
 
@@ -77,6 +81,7 @@ class SyncResult:
             "rejected_count": rejected_count,
             "results": results,
             "sessions": sessions,
+            "clock_offset_seconds": clock_offset_seconds,
             "cursor": cursor,
         })
 
@@ -115,6 +120,8 @@ class SyncResult:
             sessions.append(sessions_item)
 
 
+        clock_offset_seconds = d.pop("clock_offset_seconds")
+
         cursor = d.pop("cursor")
 
         sync_result = cls(
@@ -123,6 +130,7 @@ class SyncResult:
             rejected_count=rejected_count,
             results=results,
             sessions=sessions,
+            clock_offset_seconds=clock_offset_seconds,
             cursor=cursor,
         )
 
