@@ -34,6 +34,6 @@ def test_the_python_example_runs(site: Site, page: Path) -> None:
 
 
 def test_the_typescript_example_runs(site: Site, node: str, package: Path) -> None:
-    """A session's XP and the streak are printed."""
+    """What the session paid, and the student's total, are printed."""
     code = example(PAGES[0], "ts", site.url).replace('"@studysync/client"', f'"{package}/dist/index.js"')
     assert site.run(node, "--input-type=module", "--eval", code) == "1\n1\n"

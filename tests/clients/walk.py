@@ -124,7 +124,7 @@ def online(me: Caller) -> None:
     assert me("listXpHistory", user_id="me").data[0].amount > 0
     assert len(me("listBadges").data) >= 12
     assert [badge.key for badge in me("getUserBadges", user_id="me").data.earned_badges] == ["first_session"]
-    assert me("getStreaks", user_id="me").data.current_streak == 1
+    assert me("getStreaks", user_id="me").data.current_streak == 0  # a streak day takes a minute
     assert me("getLeaderboard", period="weekly").data.me.xp == done.total_xp
 
 
