@@ -10,57 +10,71 @@ language sql stable set search_path = '' as $$
     'planned_end_at', p_session.started_at + make_interval(mins => p_session.duration_minutes))
 $$;
 
--- {"session_id"?, "duration_minutes", "subject"?, "space_id"?, "mode"}. A repeat with the same id is the same answer.
-create function public.start_session(p_user_id uuid, p_args jsonb) returns jsonb
-language plpgsql security definer set search_path = '' as $$
-declare
-  v_id uuid := coalesce((p_args ->> 'session_id')::uuid, gen_random_uuid());
-  v_now timestamptz;
-  v_session public.study_sessions;
+-- The answer to a start whose session is there already: the first one again, unless it is another user's session or
+-- another request.
+create function internal.repeated_start(p_user_id uuid, p_session public.study_sessions, p_args jsonb) returns jsonb
+language plpgsql stable set search_path = '' as $$
 begin
-  perform internal.lock_user(p_user_id);
-  v_now := date_trunc('milliseconds', internal.clock());
-  select * into v_session from public.study_sessions where session_id = v_id;
-  if found and v_session.user_id <> p_user_id then
+  if p_session.user_id <> p_user_id then
     perform internal.fail('SS003', 'This session_id is taken.', '{"field": "session_id"}');
-  elsif found and (
-      (v_session.duration_minutes, coalesce(v_session.subject, '')) is distinct from
+  elsif (p_session.duration_minutes, coalesce(p_session.subject, '')) is distinct from
         ((p_args ->> 'duration_minutes')::integer, coalesce(p_args ->> 'subject', ''))
       -- A session keeps going without its space when that is deleted, and then does not know it any more.
-      or v_session.space_id is distinct from (
-        select p.space_id from public.spaces p where p.space_id = (p_args ->> 'space_id')::uuid)) then
+      or p_session.space_id is distinct from (
+        select p.space_id from public.spaces p where p.space_id = (p_args ->> 'space_id')::uuid) then
     perform internal.fail('SS005', 'This session_id was used with another request.', '{"field": "session_id"}');
-  elsif found then
-    return internal.session_started_json(v_session);
   end if;
+  return internal.session_started_json(p_session);
+end $$;
 
+-- Make way for a session that begins now: one that is silent is closed, one that was recorded offline gives way. Fails when
+-- the user studies already.
+create function internal.free_active_session(p_user_id uuid, p_mode text) returns void
+language plpgsql set search_path = '' as $$
+declare
+  v_session public.study_sessions;
+begin
   select * into v_session from public.study_sessions where user_id = p_user_id and status = 'active' and not background;
   if found and internal.is_silent(v_session) then
-    perform internal.close_silent_session(v_session, p_args ->> 'mode');
+    perform internal.close_silent_session(v_session, p_mode);
   elsif found and not internal.is_running(v_session) then
     update public.study_sessions set background = true where session_id = v_session.session_id;
   elsif found then
     perform internal.fail(
       'SS020', 'Another session is active.', jsonb_build_object('session_id', v_session.session_id));
   end if;
-  if p_args ->> 'space_id' is not null then
-    perform internal.lock_space_against_deletion((p_args ->> 'space_id')::uuid);
-    perform internal.authorize_space(p_user_id, (p_args ->> 'space_id')::uuid, 'study');
-  end if;
+end $$;
 
+-- {"session_id"?, "duration_minutes", "subject"?, "space_id"?, "mode"}. A repeat with the same id is the same answer.
+create function public.start_session(p_user_id uuid, p_args jsonb) returns jsonb
+language plpgsql security definer set search_path = '' as $$
+declare
+  v_id uuid := coalesce((p_args ->> 'session_id')::uuid, gen_random_uuid());
+  v_space_id uuid := (p_args ->> 'space_id')::uuid;
+  v_now timestamptz;
+  v_session public.study_sessions;
+begin
+  perform internal.lock_user(p_user_id);
+  v_now := date_trunc('milliseconds', internal.clock());
+  select * into v_session from public.study_sessions where session_id = v_id;
+  if found then
+    return internal.repeated_start(p_user_id, v_session, p_args);
+  end if;
+  perform internal.free_active_session(p_user_id, p_args ->> 'mode');
+  if v_space_id is not null then
+    perform internal.lock_space_against_deletion(v_space_id);
+    perform internal.authorize_space(p_user_id, v_space_id, 'study');
+  end if;
   perform internal.consume_quota(p_user_id, 1, 0, 1);
   insert into public.study_sessions
-    (session_id, user_id, space_id, subject, duration_minutes, started_at, last_activity_at, progress,
-     silence_check_at)
-  values (v_id, p_user_id, (p_args ->> 'space_id')::uuid, p_args ->> 'subject',
-          (p_args ->> 'duration_minutes')::integer, v_now, v_now, internal.initial_progress(v_now),
-          v_now + interval '60 minutes')
+    (session_id, user_id, space_id, subject, duration_minutes, started_at, last_activity_at, progress, silence_check_at)
+  values (v_id, p_user_id, v_space_id, p_args ->> 'subject', (p_args ->> 'duration_minutes')::integer, v_now, v_now,
+          internal.initial_progress(v_now), v_now + interval '60 minutes')
   on conflict (session_id) do nothing returning * into v_session;
   if not found then  -- somebody else has taken it this very moment
     perform internal.fail('SS003', 'This session_id is taken.', '{"field": "session_id"}');
   end if;
-  perform internal.record_activity(
-    v_session.space_id, p_user_id, 'session_started', jsonb_build_object('session_id', v_id));
+  perform internal.record_activity(v_space_id, p_user_id, 'session_started', jsonb_build_object('session_id', v_id));
   insert into public.session_events (session_id, user_id, source, event_type, occurred_at)
   values (v_id, p_user_id, 'lifecycle', 'start', v_now);
   return internal.session_started_json(v_session);

@@ -1,8 +1,8 @@
 -- What always holds of XP and all that is derived from it, and how a database of any size is checked for it.
 
--- Whatever does not hold of XP, days and scores of the users after p_after and up to p_until, as rows (invariant, subject,
--- expected, found). Planned for this very range: a few thousand users are looked up, all of them are read in one go. Full
--- joins also where a left one would do: the planner takes a range of ids for a handful, and would compare each row with each.
+-- Whatever does not hold of the XP of the users after p_after and up to p_until, as rows (invariant, subject, expected,
+-- found). Planned for this very range: a few thousand users are looked up, all of them are read in one go. Full joins even
+-- where a left join would do: the planner takes a range of ids for a handful, and would compare each row with each.
 create function internal.violations_of_xp(p_after uuid, p_until uuid)
 returns table (invariant text, subject text, expected text, found text)
 language plpgsql stable set search_path = '' set plan_cache_mode = force_custom_plan as $$
@@ -11,16 +11,48 @@ begin
   with stats as (
     select * from public.user_stats u where u.user_id > p_after and u.user_id <= p_until
   ), entries as materialized (
-    select l.user_id, l.session_id, l.space_id, l.amount, l.source, l.day, l.milestone, l.created_at,
-           internal.counted_source(l.source, l.rates) as counted,
-           date_trunc('week', l.occurred_at at time zone 'UTC')::date as week,
-           date_trunc('month', l.occurred_at at time zone 'UTC')::date as month,
-           l.milestone is not null or coalesce(l.rates = 'milestone_500', false) as of_no_period
+    select l.user_id, l.amount, l.source, l.day, l.milestone, internal.counted_source(l.source, l.rates) as counted
     from public.xp_ledger l where l.user_id > p_after and l.user_id <= p_until
   ), ledger as (
     select e.user_id, sum(e.amount) as total,
            coalesce(sum(e.amount) filter (where e.milestone is null and e.source <> 'correction'), 0) as from_sessions
     from entries e group by e.user_id
+  ), sources as (
+    select by_source.user_id, jsonb_object_agg(source, xp) as xp
+    from (select e.user_id, e.counted as source, sum(e.amount) as xp from entries e group by 1, 2) by_source
+    where xp <> 0 group by 1
+  )
+  select 'total_xp = sum of the ledger', user_id::text, coalesce(l.total, 0)::text, s.total_xp::text
+  from stats s full join ledger l using (user_id) where s.total_xp is distinct from coalesce(l.total, 0)
+  union all
+  select 'session_xp = ledger without milestones', user_id::text, coalesce(l.from_sessions, 0)::text, s.session_xp::text
+  from stats s full join ledger l using (user_id) where s.session_xp is distinct from coalesce(l.from_sessions, 0)
+  union all
+  select 'xp by source = ledger', user_id::text, coalesce(l.xp, '{}')::text, s.xp_by_source::text
+  from stats s full join sources l using (user_id) where s.xp_by_source is distinct from coalesce(l.xp, '{}')
+  union all
+  select 'xp of a day = ledger', concat_ws(' ', user_id, day), coalesce(l.xp, 0)::text, coalesce(d.xp, 0)::text
+  from (select e.user_id, e.day, sum(e.amount) as xp from entries e group by 1, 2) l
+  full join (select n.user_id, n.day, n.xp from public.study_days n where n.user_id > p_after and n.user_id <= p_until) d
+    using (user_id, day)
+  where coalesce(l.xp, 0) <> coalesce(d.xp, 0)
+  union all
+  select 'level = 1 + total_xp // 100', s.user_id::text, (1 + s.total_xp / 100)::text, s.level::text
+  from stats s where s.level <> 1 + s.total_xp / 100;
+end $$;
+
+-- The same of the scores on leaderboards.
+create function internal.violations_of_scores(p_after uuid, p_until uuid)
+returns table (invariant text, subject text, expected text, found text)
+language plpgsql stable set search_path = '' set plan_cache_mode = force_custom_plan as $$
+begin
+  return query
+  with entries as (
+    select l.user_id, l.space_id, l.amount, l.created_at,
+           date_trunc('week', l.occurred_at at time zone 'UTC')::date as week,
+           date_trunc('month', l.occurred_at at time zone 'UTC')::date as month,
+           l.milestone is not null or coalesce(l.rates = 'milestone_500', false) as of_no_period
+    from public.xp_ledger l where l.user_id > p_after and l.user_id <= p_until
   ), earned as (
     select e.user_id, e.space_id, p.period, p.period_start, sum(e.amount) as xp
     from entries e cross join lateral (values
@@ -42,90 +74,61 @@ begin
     join public.leaderboards b on b.space_id = e.space_id and b.period = e.period and b.period_start = e.period_start
   ), kept_scores as (
     select k.board_id, k.user_id, k.xp from public.leaderboard_scores k where k.user_id > p_after and k.user_id <= p_until
+  )
+  select 'scores = ledger of the period', concat_ws(' ', board_id, user_id), e.xp::text, k.xp::text
+  from scores e full join kept_scores k using (board_id, user_id) where e.xp is distinct from k.xp;
+end $$;
+
+-- The same of streaks.
+create function internal.violations_of_streaks(p_after uuid, p_until uuid)
+returns table (invariant text, subject text, expected text, found text)
+language plpgsql stable set search_path = '' set plan_cache_mode = force_custom_plan as $$
+begin
+  return query
+  with numbered as (
+    select d.user_id, d.day, d.streak, d.focus_seconds >= 60 as counts,
+           (row_number() over (partition by d.user_id, d.focus_seconds >= 60 order by d.day))::integer as number
+    from public.study_days d where d.user_id > p_after and d.user_id <= p_until
   ), runs as (
     select n.user_id, n.day, n.streak,
-           case when n.counts then row_number() over (partition by n.user_id, n.counts, n.day - n.nth order by n.day) else 0 end as length
-    from (
-      select d.user_id, d.day, d.streak, d.focus_seconds >= 60 as counts,
-             (row_number() over (partition by d.user_id, d.focus_seconds >= 60 order by d.day))::integer as nth
-      from public.study_days d where d.user_id > p_after and d.user_id <= p_until
-    ) n
-  ), days as (
-    select r.user_id, (max(r.length))::integer as best_streak from runs r group by r.user_id
-  ), sessions as (
-    -- Of one that has been opened again what it was credited so far.
-    select c.session_id, c.user_id, c.xp_withheld, c.xp_awarded as xp, case c.status
-             when 'completed' then c.focus_seconds else floor(internal.seconds_of(c.credit)) end as focus_seconds
-    from public.study_sessions c
-    where c.user_id > p_after and c.user_id <= p_until and (c.status = 'completed' or c.credit is not null)
-  ), done as (
-    select c.user_id, count(*) as sessions, sum(c.focus_seconds) as focus_seconds from sessions c
-    where not c.xp_withheld group by c.user_id
-  ), paid as (
-    select e.session_id, sum(e.amount) as xp from entries e group by e.session_id
-  ), deserved as (
-    select s.user_id, b.badge_key from stats s
-    cross join lateral internal.badge_metrics(s.user_id) m
-    join public.badges b on b.metric = m.metric and m.value >= b.threshold and b.backfill_done
-  ), kept_badges as (
-    select u.user_id, u.badge_key from public.user_badges u join public.badges b using (badge_key)
-    where u.user_id > p_after and u.user_id <= p_until and b.backfill_done
+           case when n.counts then row_number() over (partition by n.user_id, n.counts, n.day - n.number order by n.day)
+                else 0 end as length
+    from numbered n
+  ), longest as (
+    select r.user_id, (max(r.length))::integer as length from runs r group by r.user_id
   )
-  select 'total_xp = sum of the ledger', user_id::text, coalesce(l.total, 0)::text, s.total_xp::text
-  from stats s full join ledger l using (user_id) where s.total_xp is distinct from coalesce(l.total, 0)
-  union all
-  select 'session_xp = ledger without milestones', user_id::text, coalesce(l.from_sessions, 0)::text, s.session_xp::text
-  from stats s full join ledger l using (user_id) where s.session_xp is distinct from coalesce(l.from_sessions, 0)
-  union all
-  select 'xp by source = ledger', user_id::text, coalesce(l.xp, '{}')::text, s.xp_by_source::text
-  from stats s full join (
-    select by_source.user_id, jsonb_object_agg(source, xp) as xp
-    from (select e.user_id, e.counted as source, sum(e.amount) as xp from entries e group by 1, 2) by_source
-    where xp <> 0 group by 1
-  ) l using (user_id) where s.xp_by_source is distinct from coalesce(l.xp, '{}')
-  union all
-  select 'xp of a day = ledger', concat_ws(' ', user_id, day), coalesce(l.xp, 0)::text, coalesce(d.xp, 0)::text
-  from (select e.user_id, e.day, sum(e.amount) as xp from entries e group by 1, 2) l
-  full join (select n.user_id, n.day, n.xp from public.study_days n where n.user_id > p_after and n.user_id <= p_until) d
-    using (user_id, day)
-  where coalesce(l.xp, 0) <> coalesce(d.xp, 0)
-  union all
-  select 'level = 1 + total_xp // 100', s.user_id::text, (1 + s.total_xp / 100)::text, s.level::text
-  from stats s where s.level <> 1 + s.total_xp / 100
-  union all
-  select 'scores = ledger of the period', concat_ws(' ', board_id, user_id), e.xp::text, k.xp::text
-  from scores e full join kept_scores k using (board_id, user_id) where e.xp is distinct from k.xp
-  union all
   select 'streak of a day = run that ends on it', concat_ws(' ', r.user_id, r.day), r.length::text, r.streak::text
   from runs r where r.streak <> r.length
   union all
-  select 'best_streak = longest run', user_id::text, coalesce(d.best_streak, 0)::text, s.best_streak::text
-  from stats s full join days d using (user_id) where s.best_streak is distinct from coalesce(d.best_streak, 0);
+  select 'best_streak = longest run', user_id::text, coalesce(l.length, 0)::text, s.best_streak::text
+  from (select * from public.user_stats u where u.user_id > p_after and u.user_id <= p_until) s
+  full join longest l using (user_id) where s.best_streak is distinct from coalesce(l.length, 0);
 end $$;
 
--- The same of sessions: what they count for, and what they were paid.
+-- The same of sessions: what they count for, and what they were paid. A session that was reopened counts for what it was
+-- credited so far.
 create function internal.violations_of_sessions(p_after uuid, p_until uuid)
 returns table (invariant text, subject text, expected text, found text)
 language plpgsql stable set search_path = '' set plan_cache_mode = force_custom_plan as $$
 begin
   return query
-  with stats as (
-    select * from public.user_stats u where u.user_id > p_after and u.user_id <= p_until
-  ), sessions as (
-    select c.session_id, c.user_id, c.xp_withheld, c.focus_seconds, c.xp_awarded as xp
-    from public.study_sessions c where c.user_id > p_after and c.user_id <= p_until and c.status = 'completed'
-  ), done as (
+  with sessions as (
+    select c.session_id, c.user_id, c.xp_withheld, c.xp_awarded as xp, c.status = 'completed' or c.credit is not null as counts,
+           case c.status when 'completed' then c.focus_seconds else floor(internal.seconds_of(c.credit)) end as focus_seconds
+    from public.study_sessions c where c.user_id > p_after and c.user_id <= p_until
+  ), counted as (
     select c.user_id, count(*) as sessions, sum(c.focus_seconds) as focus_seconds from sessions c
-    where not c.xp_withheld group by c.user_id
+    where c.counts and not c.xp_withheld group by c.user_id
   ), paid as (
     select l.session_id, sum(l.amount) as xp from public.xp_ledger l
     where l.user_id > p_after and l.user_id <= p_until group by l.session_id
   )
   select 'completed sessions = sessions that count', user_id::text,
-         concat_ws(' ', coalesce(d.sessions, 0), coalesce(d.focus_seconds, 0)),
+         concat_ws(' ', coalesce(c.sessions, 0), coalesce(c.focus_seconds, 0)),
          concat_ws(' ', s.completed_sessions, s.focus_seconds)
-  from stats s full join done d using (user_id)
-  where (s.completed_sessions, s.focus_seconds) is distinct from (coalesce(d.sessions, 0), coalesce(d.focus_seconds, 0))
+  from (select * from public.user_stats u where u.user_id > p_after and u.user_id <= p_until) s
+  full join counted c using (user_id)
+  where (s.completed_sessions, s.focus_seconds) is distinct from (coalesce(c.sessions, 0), coalesce(c.focus_seconds, 0))
   union all
   select 'paid once = outcome of the session', session_id::text, coalesce(c.xp, 0)::text, coalesce(p.xp, 0)::text
   from sessions c full join paid p using (session_id) where coalesce(c.xp, 0) <> coalesce(p.xp, 0);
@@ -154,6 +157,10 @@ create function internal.violations_of_users(p_after uuid, p_until uuid)
 returns table (invariant text, subject text, expected text, found text)
 language sql stable set search_path = '' as $$
   select * from internal.violations_of_xp(p_after, p_until)
+  union all
+  select * from internal.violations_of_scores(p_after, p_until)
+  union all
+  select * from internal.violations_of_streaks(p_after, p_until)
   union all
   select * from internal.violations_of_sessions(p_after, p_until)
   union all
