@@ -153,15 +153,12 @@ begin
     v_start ->> 'error_code', 'The start of this session was rejected: ' || (v_start ->> 'message'), true);
 end $$;
 
--- What is decided of an event of a session that is there before what it asks for is looked at; null: nothing.
-create function internal.event_error(p_session public.study_sessions, p_event internal.sync_event) returns internal.event_result
-language plpgsql stable set search_path = '' as $$
-begin
-  if p_event.occurred_at < p_session.started_at - internal.clock_tolerance() then
-    return internal.rejection_result('EVENT_BEFORE_START', 'The event lies before the start of its session.');
-  end if;
-  return null;
-end $$;
+-- Whether an event lies too early for its session; null: it does not.
+create function internal.order_error(p_session public.study_sessions, p_event internal.sync_event) returns internal.event_result
+language sql immutable set search_path = '' as $$
+  select case when p_event.occurred_at < p_session.started_at - internal.clock_tolerance()
+              then internal.rejection_result('EVENT_BEFORE_START', 'The event lies before the start of its session.') end
+$$;
 
 -- End a session as the event says. A completion stands before an abandonment, whichever came first.
 create function internal.apply_end(p_session public.study_sessions, p_event internal.sync_event, p_mode text)
@@ -183,11 +180,13 @@ begin
   return internal.success_result(case when v_was_over then 'duplicate' else 'applied' end);
 end $$;
 
--- What is wrong with the time of an event of an account that has been there since p_account_at; null: nothing.
-create function internal.time_error(p_event internal.sync_event, p_account_at timestamptz) returns internal.event_result
+-- What is wrong with an event of an account that has been there since p_account_at, whatever its session is; null: nothing.
+create function internal.event_error(p_event internal.sync_event, p_account_at timestamptz) returns internal.event_result
 language plpgsql immutable set search_path = '' as $$
 begin
-  if p_event.occurred_at > p_event.received_at + internal.clock_tolerance() then
+  if p_event.error_code is not null then
+    return internal.rejection_result(p_event.error_code, p_event.message);
+  elsif p_event.occurred_at > p_event.received_at + internal.clock_tolerance() then
     return internal.rejection_result('EVENT_IN_FUTURE', 'The event lies in the future.');
   elsif p_event.occurred_at < p_event.received_at - interval '30 days' then
     return internal.rejection_result('EVENT_TOO_OLD', 'The event is older than 30 days.');

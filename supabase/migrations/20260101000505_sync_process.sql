@@ -119,6 +119,33 @@ language sql stable set search_path = '' as $$
                  where user_id = p_user_id and event_type = 'start' and error_code is not null and waits)
 $$;
 
+-- Lock the spaces of events' sessions before the sessions' own rows, in the order in which whoever deletes a space takes them.
+create function internal.lock_event_spaces(p_user_id uuid, p_events internal.sync_event[]) returns void
+language plpgsql set search_path = '' as $$
+begin
+  perform from public.spaces where space_id in (
+    select s.space_id from public.study_sessions s join internal.events_to_judge(p_user_id, p_events) e using (session_id)
+    where s.user_id = p_user_id)
+  order by space_id for key share;
+end $$;
+
+-- An event as it becomes part of its session; none lies before the start.
+create function internal.to_client_event(p_event internal.sync_event, p_session public.study_sessions)
+returns internal.client_event
+language sql immutable set search_path = '' as $$
+  select row(p_event.session_id, p_event.event_id, p_event.event_type, greatest(p_event.occurred_at, p_session.started_at),
+             p_event.claimed_at, p_event.payload)::internal.client_event
+$$;
+
+-- p_refused with a start that was rejected, whose followers get its reason; a start of no session has none.
+create function internal.add_refused_start(p_refused jsonb, p_event internal.sync_event) returns jsonb
+language sql immutable set search_path = '' as $$
+  select case when p_event.event_type = 'start' and p_event.error_code is not null and p_event.session_id is not null
+              then p_refused || jsonb_build_object(p_event.session_id, jsonb_build_object(
+                'error_code', p_event.error_code, 'message', p_event.message))
+              else p_refused end
+$$;
+
 -- Judge events in the order in which they happened, apply them, and keep those that are rejected. Signs of life are recorded
 -- together, before anything that asks how far a session has come, and completed sessions that got some are rated again in
 -- the end. Returns {event_id: {"status", "error_code", "message"}}.
@@ -129,36 +156,28 @@ declare
   v_event internal.sync_event;
   v_session public.study_sessions;
   v_result internal.event_result;
-  v_refused jsonb := jsonb '{}';   -- starts, by session
+  v_refused jsonb := jsonb '{}';  -- starts, by session
   v_pending internal.client_event[] := array[]::internal.client_event[];
-  v_counts jsonb := jsonb '{}';    -- of pending events and breaks, by session
+  v_counts jsonb := jsonb '{}';   -- of pending events and breaks, by session
   v_rated uuid[] := array[]::uuid[];
   v_ended boolean := false;
   v_done internal.sync_event[] := array[]::internal.sync_event[];
   v_statuses text[] := array[]::text[];
 begin
-  -- Before the sessions' own rows, in the order in which whoever deletes a space takes them.
-  perform from public.spaces where space_id in (
-    select o.space_id from public.study_sessions o join internal.events_to_judge(p_user_id, p_events) p using (session_id)
-    where o.user_id = p_user_id)
-  order by space_id for key share;
+  perform internal.lock_event_spaces(p_user_id, p_events);
   for v_event in select * from internal.ordered_events(p_user_id, p_events) loop
-    v_result := case when v_event.error_code is not null then internal.rejection_result(v_event.error_code, v_event.message)
-              else internal.time_error(v_event, v_account_at) end;
+    v_result := internal.event_error(v_event, v_account_at);
     if v_result is null then
       v_event.occurred_at := greatest(v_event.occurred_at, v_account_at);
-      if v_event.event_type in ('start', 'complete', 'abandon') and cardinality(v_pending) > 0 then
+      if v_event.event_type in ('start', 'complete', 'abandon') then
         perform internal.record_pending_events(v_pending);
         v_pending := array[]::internal.client_event[];
         v_counts := jsonb '{}';
       end if;
-      if v_event.event_type = 'start' then
-        v_result := internal.apply_start(p_user_id, v_event, p_mode);
-      else
-        select * into v_session from public.study_sessions where session_id = v_event.session_id and user_id = p_user_id;
-        v_result := case when found then internal.event_error(v_session, v_event)
-                  else internal.missing_session(p_user_id, v_event.session_id, v_refused) end;
-      end if;
+      select * into v_session from public.study_sessions where session_id = v_event.session_id and user_id = p_user_id;
+      v_result := case when v_event.event_type = 'start' then internal.apply_start(p_user_id, v_event, p_mode)
+                       when found then internal.order_error(v_session, v_event)
+                       else internal.missing_session(p_user_id, v_event.session_id, v_refused) end;
     end if;
     if v_result is null and v_event.event_type in ('complete', 'abandon') then
       v_result := internal.apply_end(v_session, v_event, p_mode);
@@ -172,17 +191,14 @@ begin
         if v_session.status = 'completed' and not v_session.session_id = any (v_rated) then
           v_rated := v_rated || v_session.session_id;
         end if;
-        v_pending := v_pending || row(v_event.session_id, v_event.event_id, v_event.event_type, greatest(v_event.occurred_at, v_session.started_at),
-                                      v_event.claimed_at, v_event.payload)::internal.client_event;
+        v_pending := v_pending || internal.to_client_event(v_event, v_session);
         v_counts := internal.count_mark(v_counts, v_session.session_id, v_event.event_type);
       end if;
     end if;
     v_event.error_code := v_result.error_code;
     v_event.message := v_result.message;
     v_event.waits := v_result.waits;
-    if v_event.event_type = 'start' and v_result.status = 'rejected' then
-      v_refused := v_refused || jsonb_build_object(v_event.session_id, jsonb_build_object('error_code', v_result.error_code, 'message', v_result.message));
-    end if;
+    v_refused := internal.add_refused_start(v_refused, v_event);
     v_done := v_done || v_event;
     v_statuses := v_statuses || v_result.status;
   end loop;
@@ -190,7 +206,7 @@ begin
   perform internal.rate_again(v_rated, p_mode);
   return internal.record_results(p_user_id, v_done, v_statuses) || case
     when v_ended and internal.has_waiting_starts(p_user_id) then internal.process_events(p_user_id, '{}', p_mode)
-    else '{}' end;
+    else jsonb '{}' end;
 end $$;
 
 -- A session of the user has ended: judge the starts anew that waited for it, and their sessions' events. Returns their results
