@@ -15,6 +15,7 @@ from local.auth.factors import totp
 from local.backends import Backends
 from studysync.settings import get_settings
 from testing.client import Api, Student, assert_problem
+from testing.clock import DatabaseClock
 from testing.mailbox import last_mail, link, mails, token
 
 NEW = "battery staple 2"
@@ -331,12 +332,14 @@ def test_who_is_not_discoverable_is_in_no_search(api: Api, student: Student) -> 
     assert student.get(f"/api/users/{other.user_id}").status_code == 200
 
 
-def test_who_does_not_share_activity_shows_no_days(api: Api, student: Student) -> None:
+def test_who_does_not_share_activity_shows_no_days(api: Api, student: Student, clock: DatabaseClock) -> None:
     """Others see neither that one studies nor when one did; oneself sees both."""
     other = api.student(share_activity=False)
     space = student.post("/api/spaces/create", {"name": "S", "visibility": "public"}).json()["data"]["space_id"]
     other.post(f"/api/spaces/{space}/join")
-    other.complete(other.start())
+    session = other.start()
+    clock.advance(minutes=1)
+    other.complete(session)
     other.start()
 
     def seen_by(caller: Student) -> tuple[Any, ...]:
