@@ -46,6 +46,7 @@ class Scene:
             sql.execute("select start_session(%s, %s)", [user, Jsonb(begin)])
         self.batches = [self._batch(self.ann, self.spaces[1], 3), self._batch(self.ben, self.spaces[0], 3)]
         sql.execute("select sync_offline(%s, %s)", [self.ben, Jsonb(self.batches[1])])
+        self.synced = self.batches[1]["events"][0]["session_id"]
 
     def _batch(self, user: str, space: str, hours: int) -> dict[str, Any]:
         events = session(NOW - hours * HOUR, 26)
@@ -76,13 +77,26 @@ CALLS: dict[str, Call] = {
     "delete account": lambda s: ("delete_account", s.ann, {}),
     "delete other account": lambda s: ("delete_account", s.ben, {}),
     "move": lambda s: ("update_profile", s.ann, {"timezone": "Asia/Tokyo"}),
-    "take back": lambda s: ("take_back_xp", s.ben, {"session_ids": [], "reason": "test"}),
+    "take back": lambda s: ("take_back_xp", s.ben, {"session_ids": [s.synced], "reason": "test"}),
+    "heartbeat": lambda s: (
+        "record_session_event", s.ann,
+        {"event_id": str(uuid.uuid4()), "session_id": s.running[s.ann], "event_type": "heartbeat"},
+    ),
+    "rename space": lambda s: ("update_space", s.ann, {"space_id": s.spaces[0], "name": "Another"}),
 }  # fmt: skip
-SCHEDULES = ["close_silent_sessions('soft', 200)", "announce_lost_spaces()", "archive_sessions()", "backfill_badges()"]
+SCHEDULES = [
+    "close_silent_sessions('soft', 200)",
+    "announce_lost_spaces()",
+    "archive_sessions()",
+    "backfill_badges()",
+    "check_next_invariants()",
+    "purge_space_activity()",
+    "purge_sync_events()",
+]
 
 
 @pytest.fixture
-def connections(backends: Backends, sql: psycopg.Connection[Any], clock: DatabaseClock) -> Iterator[list[Any]]:
+def callers(backends: Backends, sql: psycopg.Connection[Any], clock: DatabaseClock) -> Iterator[list[Any]]:
     """Two connections that notice a deadlock at once."""
     clock.freeze(NOW)
     assert backends.dsn is not None
@@ -116,7 +130,7 @@ def at_once(connections: list[psycopg.Connection[Any]], statements: list[tuple[s
     return raised
 
 
-def test_no_pair_of_calls_waits_in_a_circle(sql: psycopg.Connection[Any], connections: list[Any]) -> None:
+def test_no_pair_of_calls_waits_in_a_circle(sql: psycopg.Connection[Any], callers: list[Any]) -> None:
     """Either both are done, or one is refused as the contract has it; what always holds, holds."""
     names = [*CALLS, *SCHEDULES]
     for first, second in itertools.combinations_with_replacement(names, 2):
@@ -129,6 +143,6 @@ def test_no_pair_of_calls_waits_in_a_circle(sql: psycopg.Connection[Any], connec
                     statements.append((f"select {function}(%s, %s)", [user, Jsonb(arguments)]))
                 else:
                     statements.append((f"select {name}", []))
-            raised = at_once(connections, statements)
+            raised = at_once(callers, statements)
             assert [error for error in raised if not error.startswith(EXPECTED)] == [], (first, second)
     assert violations(sql) == []
