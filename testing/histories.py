@@ -39,17 +39,18 @@ class Told:
 
 @dataclass
 class History:
-    """A student's two weeks: sessions one after the other, on two devices whose clocks are a little off."""
+    """A student's two weeks: sessions one after the other, on two devices whose clocks are a little off, or exact."""
 
     dice: random.Random
     strict: bool = False
+    exact: bool = False
     told: list[Told] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         dice = self.dice
         self.end = dice.choice(ENDS)
         self.zone = dice.choice(ZONES)
-        self.offsets = [0 if self.strict else dice.choice([0, 0, 0, 7, -90, 600, -600]) for _ in range(2)]
+        self.offsets = [0 if self.strict or self.exact else dice.choice([0, 0, 0, 7, -90, 600, -600]) for _ in range(2)]
         at = self.end - timedelta(days=dice.choice([1, 2, 4, 14]), minutes=dice.randint(0, 1440))
         while at < self.end - 16 * HOUR and len(self.told) < 120:
             at = self._add_session(at)

@@ -154,7 +154,7 @@ def _forged_cursors(target: Target) -> Statuses:
 
 
 def _guessed_passwords(target: Target) -> Statuses:
-    bodies = [{"email": target.accounts[0].email, "password": f"Guess{n}word"} for n in range(60)]
+    bodies = [{"email": target.accounts[0].email, "password": f"Guess{n}word"} for n in range(70)]
     return _at_once([lambda body=body: target.accounts[0].client.post("/api/auth/login", json=body) for body in bodies])
 
 

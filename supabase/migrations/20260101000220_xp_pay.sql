@@ -85,91 +85,119 @@ language sql stable set search_path = '' as $$
   where d.user_id = p_user_id and d.day >= p_from and due.amount <> due.paid
 $$;
 
+-- What a session and the days from p_from on have earned that was not paid yet. The session is credited p_seconds (null: it
+-- does not count any more) until p_at, on p_day; p_paid_before: it was paid before.
+create function internal.due_awards(
+  p_user_id uuid, p_session_id uuid, p_space_id uuid, p_seconds integer, p_day date, p_at timestamptz, p_from date,
+  p_paid_before boolean) returns setof internal.award
+language plpgsql stable set search_path = '' as $$
+declare
+  v_misdated internal.award[] := array(select a from internal.misdated_awards(p_user_id, p_session_id, p_at) a);
+  -- A session that stopped counting and counts again has been paid before, too.
+  v_paid jsonb := case when p_paid_before or exists (
+      select from public.xp_ledger l where l.session_id = p_session_id and l.source <> 'correction')
+    then internal.sum_by_key(internal.paid_by_source(p_session_id), (
+      select coalesce(jsonb_object_agg(rates, amount), '{}')
+      from (select rates, sum(amount) as amount from unnest(v_misdated) group by 1) taken_back)) end;
+  v_short_paid integer := coalesce(
+    (select short_sessions_paid from public.study_days where user_id = p_user_id and day = p_day), 0);
+  v_awards internal.award[] := array(
+    select a from internal.session_awards(v_paid, p_seconds, v_short_paid, p_day, p_at, p_space_id) a
+    union all
+    select a from unnest(v_misdated) a
+    union all
+    select a from internal.day_awards(p_user_id, p_from) a);
+  v_before bigint := (select session_xp from public.user_stats where user_id = p_user_id);
+  v_earned bigint := (select coalesce(sum(amount), 0) from unnest(v_awards));
+begin
+  return query
+  select * from unnest(v_awards)
+  union all
+  select m.source, null, m.amount, p_day, p_at, null, m.milestone
+  from internal.milestones_between(v_before, v_before + v_earned) m
+  where not exists (
+    select from public.xp_ledger l where l.user_id = p_user_id and l.source = m.source and l.milestone = m.milestone);
+end $$;
+
+-- Add awards to their days. p_seconds is what the session is credited that they come with.
+create function internal.add_to_days(p_user_id uuid, p_awards internal.award[], p_seconds integer) returns void
+language sql volatile set search_path = '' as $$
+  insert into public.study_days as d (user_id, day, xp, bonus_xp, daily_bonus_paid, streak_bonus, short_sessions_paid)
+  select p_user_id, day, sum(amount),
+         coalesce(sum(amount) filter (where counted not in ('session', 'milestone_500', 'milestone_10000')), 0),
+         coalesce(sum(amount) filter (where counted = 'daily_bonus'), 0) > 0,
+         coalesce(sum(amount) filter (where counted = 'streak_bonus'), 0),
+         count(*) filter (where source = 'session' and coalesce(p_seconds, 60) < 60)
+  from (select *, internal.counted_source(source, rates) as counted from unnest(p_awards)) awards group by day order by day
+  on conflict (user_id, day) do update set
+    xp = d.xp + excluded.xp, bonus_xp = d.bonus_xp + excluded.bonus_xp,
+    daily_bonus_paid = d.focus_seconds >= 120 * 60, streak_bonus = d.streak_bonus + excluded.streak_bonus,
+    short_sessions_paid = d.short_sessions_paid + excluded.short_sessions_paid
+$$;
+
+-- Take badges back whose rules are not met any more: what had earned them may have been put right.
+create function internal.withdraw_badges(p_user_id uuid, p_metrics text[] default null) returns void
+language sql volatile set search_path = '' as $$
+  delete from public.user_badges u using public.badges b
+  where u.user_id = p_user_id and b.badge_key = u.badge_key and (p_metrics is null or b.metric = any (p_metrics))
+    and not exists (
+      select from internal.badge_metrics(p_user_id) m where m.metric = b.metric and m.value >= b.threshold)
+$$;
+
+-- Enter awards in the ledger, in one statement: the boards are then brought up to date once, in one order for everybody.
+create function internal.enter_awards(p_user_id uuid, p_session_id uuid, p_awards internal.award[]) returns void
+language sql volatile set search_path = '' as $$
+  insert into public.xp_ledger
+    (user_id, amount, source, rates, session_id, milestone, day, space_id, occurred_at, created_at)
+  select p_user_id, amount, source, case when source = 'rerating' then rates end, p_session_id, milestone, day, space_id,
+         occurred_at, internal.clock()
+  from unnest(p_awards)
+$$;
+
 -- Pay a session that is credited p_after (null: it does not count any more) and was credited p_before (null: it was never
--- paid), with all that hangs on it:
--- days, totals, ledger and badges, and by the ledger's trigger the leaderboards. It ended at p_ended_at; p_space_id is the
--- space that it counts for, null for none. The caller holds the user's line (internal.lock_user).
+-- paid), with all that hangs on it: days, totals, ledger and badges, and by the ledger's trigger the leaderboards. It ended
+-- at p_ended_at; p_space_id is the space that it counts for, null for none. The caller has locked the user
+-- (internal.lock_user).
 -- Returns {"xp_awarded": now, "xp_breakdown": {source: amount}, "total_xp", "level", "leveled_up", "new_badges"}.
 create function internal.award_session(
   p_user_id uuid, p_session_id uuid, p_space_id uuid, p_before tstzmultirange, p_after tstzmultirange,
   p_ended_at timestamptz) returns jsonb
 language plpgsql set search_path = '' as $$
 declare
-  v_now timestamptz := internal.clock();
-  v_time tstzmultirange := coalesce(p_after, '{}');
+  v_gained tstzmultirange := coalesce(p_after, '{}') - coalesce(p_before, '{}');
+  v_lost tstzmultirange := coalesce(p_before, '{}') - coalesce(p_after, '{}');
   v_at timestamptz := coalesce(upper(p_after) - interval '1 microsecond', p_ended_at);
   v_day date := internal.study_day(p_user_id, v_at);
   v_seconds integer := case when p_after is not null then floor(internal.seconds_of(p_after)) end;
-  v_from date := internal.count_seconds(p_user_id, v_time - coalesce(p_before, '{}'), coalesce(p_before, '{}') - v_time,
-                                        case when p_before is null then v_day end);
-  v_misdated internal.award[] := array(select a from internal.misdated_awards(p_user_id, p_session_id, v_at) a);
-  -- A session that stopped counting and counts again has been paid before, too.
-  v_paid jsonb := case when exists (
-      select from public.xp_ledger l where l.session_id = p_session_id and l.source <> 'correction') or p_before is not null
-    then internal.sum_by_key(internal.paid_by_source(p_session_id), (
-    select coalesce(jsonb_object_agg(rates, amount), '{}')
-    from (select rates, sum(amount) as amount from unnest(v_misdated) group by 1) taken_back)) end;
-  v_short_paid integer := coalesce(
-    (select short_sessions_paid from public.study_days where user_id = p_user_id and day = v_day), 0);
+  v_from date := internal.count_seconds(p_user_id, v_gained, v_lost, case when p_before is null then v_day end);
   v_awards internal.award[] := array(
-    select a from internal.session_awards(v_paid, v_seconds, v_short_paid, v_day, v_at, p_space_id) a
-    union all
-    select a from unnest(v_misdated) a
-    union all
-    select a from internal.day_awards(p_user_id, v_from) a);
-  v_earned bigint := (select coalesce(sum(amount), 0) from unnest(v_awards));
-  v_before bigint := (select session_xp from public.user_stats where user_id = p_user_id);
-  v_xp bigint;
-  v_breakdown jsonb;
+    select a from internal.due_awards(
+      p_user_id, p_session_id, p_space_id, v_seconds, v_day, v_at, v_from, p_before is not null) a);
+  v_xp bigint := (select coalesce(sum(amount), 0) from unnest(v_awards));
+  v_from_sessions bigint := (select coalesce(sum(amount) filter (where milestone is null), 0) from unnest(v_awards));
+  v_breakdown jsonb := (select coalesce(jsonb_object_agg(source, amount), '{}') from (
+    select internal.counted_source(source, rates) as source, sum(amount) as amount from unnest(v_awards) group by 1) by_source);
   v_after public.user_stats;
 begin
-  v_awards := v_awards || array(
-    select row(m.source, null, m.amount, v_day, v_at, null, m.milestone)::internal.award
-    from internal.milestones_between(v_before, v_before + v_earned) m
-    where not exists (
-      select from public.xp_ledger l where l.user_id = p_user_id and l.source = m.source and l.milestone = m.milestone));
-  select coalesce(sum(amount), 0), coalesce(jsonb_object_agg(source, amount), '{}') into v_xp, v_breakdown from (
-    select internal.counted_source(source, rates) as source, sum(amount) as amount from unnest(v_awards) group by 1) by_source;
-
-  insert into public.study_days as d (user_id, day, xp, bonus_xp, daily_bonus_paid, streak_bonus, short_sessions_paid)
-  select p_user_id, day, sum(amount),
-         coalesce(sum(amount) filter (where counted not in ('session', 'milestone_500', 'milestone_10000')), 0),
-         coalesce(sum(amount) filter (where counted = 'daily_bonus'), 0) > 0,
-         coalesce(sum(amount) filter (where counted = 'streak_bonus'), 0),
-         count(*) filter (where source = 'session' and coalesce(v_seconds, 60) < 60)
-  from (select *, internal.counted_source(source, rates) as counted from unnest(v_awards)) awards group by day order by day
-  on conflict (user_id, day) do update set
-    xp = d.xp + excluded.xp, bonus_xp = d.bonus_xp + excluded.bonus_xp,
-    daily_bonus_paid = d.focus_seconds >= 120 * 60, streak_bonus = d.streak_bonus + excluded.streak_bonus,
-    short_sessions_paid = d.short_sessions_paid + excluded.short_sessions_paid;
-
+  perform internal.add_to_days(p_user_id, v_awards, v_seconds);
   update public.user_stats set
     total_xp = total_xp + v_xp,
-    session_xp = session_xp + v_earned,
+    session_xp = session_xp + v_from_sessions,
     completed_sessions = completed_sessions + (p_before is null)::integer - (p_after is null)::integer,
     focus_seconds = focus_seconds + coalesce(v_seconds, 0) - floor(internal.seconds_of(coalesce(p_before, '{}')))::integer,
-    -- A late day lengthens the runs after it; one that lost its seconds may have broken the longest.
-    best_streak = (select coalesce(max(streak), 0) from public.study_days
-                   where user_id = p_user_id and (day >= v_from or streak >= best_streak)),
-    best_day_seconds = greatest(best_day_seconds, (
-      select floor(max(focus_seconds)) from public.study_days where user_id = p_user_id and day >= v_from)),
+    -- A late day lengthens the runs after it; a day that lost time may have been the best, or a link of the longest run.
+    best_streak = greatest(case when v_lost = '{}' then best_streak end, d.streak, 0),
+    best_day_seconds = greatest(case when v_lost = '{}' then best_day_seconds end, d.seconds, 0),
     xp_by_source = internal.sum_by_key(xp_by_source, v_breakdown),
-    updated_at = v_now
-  where user_id = p_user_id returning * into v_after;
-
-  if p_before - v_time <> '{}' then  -- what had earned a badge may have been put right
-    delete from public.user_badges u using public.badges b
-    where u.user_id = p_user_id and b.badge_key = u.badge_key and not exists (
-      select from internal.badge_metrics(p_user_id) m where m.metric = b.metric and m.value >= b.threshold);
+    updated_at = internal.clock()
+  from (
+    select max(streak) as streak, floor(max(focus_seconds))::integer as seconds from public.study_days
+    where user_id = p_user_id and day >= case when v_lost = '{}' then v_from else '-infinity' end) d
+  where user_id = p_user_id returning user_stats.* into v_after;
+  if v_lost <> '{}' then
+    perform internal.withdraw_badges(p_user_id);
   end if;
-
-  -- In one statement: the boards are then brought up to date once, in one order for everybody.
-  insert into public.xp_ledger
-    (user_id, amount, source, rates, session_id, milestone, day, space_id, occurred_at, created_at)
-  select p_user_id, amount, source, case when source = 'rerating' then rates end, p_session_id, milestone, day, space_id,
-         occurred_at, v_now
-  from unnest(v_awards);
-
+  perform internal.enter_awards(p_user_id, p_session_id, v_awards);
   return jsonb_build_object(
     'xp_awarded', v_xp, 'xp_breakdown', v_breakdown, 'total_xp', v_after.total_xp, 'level', v_after.level,
     'leveled_up', v_after.total_xp / 100 > (v_after.total_xp - v_xp) / 100,

@@ -112,10 +112,7 @@ begin
     update public.user_stats set total_xp = total_xp - v_taken, updated_at = v_now,
       xp_by_source = internal.sum_by_key(xp_by_source, jsonb_build_object('correction', -v_taken))
     where user_id = p_user_id;
-    delete from public.user_badges u using public.badges b
-    where u.user_id = p_user_id and b.badge_key = u.badge_key and b.metric in ('total_xp', 'level')
-      and not exists (
-        select from internal.badge_metrics(p_user_id) m where m.metric = b.metric and m.value >= b.threshold);
+    perform internal.withdraw_badges(p_user_id, array['total_xp', 'level']);
     perform internal.record_audit_entry(p_user_id, 'take_back_xp', 'account', null,
       jsonb_build_object('reason', p_args ->> 'reason', 'xp', v_taken, 'session_ids', p_args -> 'session_ids'));
   end if;

@@ -63,7 +63,7 @@ def bad_change() -> dict[str, Any]:
     issuer = "http://127.0.0.1:1/auth/v1"
     claims = {"sub": "00000000-0000-4000-8000-000000000001", "aud": "authenticated", "role": "authenticated"}
     token = jwt.encode({**claims, "iss": issuer, "iat": time.time(), "exp": time.time() + 600}, KEY, "HS256")
-    return request("/api/users/me", "PATCH", {"timezone": "Nowhere"}, authorization=f"Bearer {token}")
+    return request("/api/users/me", "PATCH", {"daily_goal_minutes": -1}, authorization=f"Bearer {token}")
 
 
 def test_the_last_value_serves_on_after_a_restore(handle: Handlers, secrets_manager: str) -> None:
