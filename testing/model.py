@@ -76,6 +76,14 @@ def quarter_of(at: datetime) -> int:
     return int(at.timestamp() // 900)
 
 
+def next_midnight(at: datetime, zone: str) -> datetime:
+    """The moment at which the next date begins in a zone."""
+    today, quarter = local_date(quarter_of(at), zone), quarter_of(at)
+    while local_date(quarter, zone) == today:
+        quarter += 1
+    return datetime.fromtimestamp(quarter * 900, UTC)
+
+
 LEFT_OUT = {"Pacific/Apia": datetime(2011, 12, 30, 10, tzinfo=UTC)}
 
 
@@ -138,7 +146,7 @@ class Calendar:
             return
         day = self.day_of(now)
         earliest = max(now, self._start_of(now) + 20 * HOUR)
-        midnight = Calendar(zone).end_of(local_date(quarter_of(earliest), zone))
+        midnight = next_midnight(earliest, zone)
         self.changes.append((midnight, zone, day + DAY - local_date(quarter_of(midnight), zone)))
 
     def split(self, time: Iterable[Interval]) -> dict[date, timedelta]:

@@ -114,7 +114,7 @@ declare
   z record;
   v_day date;
   v_earliest timestamptz;
-  v_next date;
+  v_midnight timestamptz;
 begin
   if not exists (select from public.study_days where user_id = p_user_id and focus_seconds > 0) then
     delete from internal.user_zones where user_id = p_user_id;
@@ -129,9 +129,9 @@ begin
   values (p_user_id, z.from_at, z.timezone, z.day_offset) on conflict do nothing;
   v_day := internal.study_day(p_user_id, v_now);
   v_earliest := greatest(v_now, internal.day_end(p_user_id, v_day - 1) + interval '20 hours');
-  v_next := (v_earliest at time zone p_timezone)::date + 1;
+  v_midnight := internal.day_start((v_earliest at time zone p_timezone)::date + 1, p_timezone);
   insert into internal.user_zones (user_id, from_at, timezone, day_offset)
-  values (p_user_id, internal.day_start(v_next, p_timezone), p_timezone, v_day + 1 - v_next);
+  values (p_user_id, v_midnight, p_timezone, v_day + 1 - (v_midnight at time zone p_timezone)::date);
 end $$;
 
 create function internal.local_today(p_user_id uuid) returns date

@@ -60,12 +60,13 @@ language sql immutable set search_path = '' as $$
   select 'milestone_10000', 1000, (n * 10000)::integer from generate_series(p_before / 10000 + 1, p_after / 10000) n
 $$;
 
--- The numbers of two objects, added key by key.
+-- The numbers of two objects, added key by key, without those that come to zero.
 create function internal.sum_by_key(p_one jsonb, p_other jsonb) returns jsonb
 language sql immutable set search_path = '' as $$
   select coalesce(jsonb_object_agg(key, sum), '{}')
   from (select key, sum(value::bigint) from (
     select * from jsonb_each_text(p_one) union all select * from jsonb_each_text(p_other)) numbers group by key) added
+  where sum <> 0
 $$;
 
 -- What a session has paid, {source: amount}; what an operator took back aside.

@@ -125,8 +125,32 @@ begin
   end loop;
 end $$;
 
+-- What a session is credited when it is completed at p_until. until: until when its signs of life count; own: its time by
+-- itself; credit: what of that others were not credited, null when it was never paid and is covered whole; ended_at: when
+-- it ended.
+create function internal.completion_credit(
+  p_session public.study_sessions, p_until timestamptz, out until timestamptz, out own tstzmultirange, out credit tstzmultirange,
+  out ended_at timestamptz)
+language plpgsql stable set search_path = '' as $$
+declare
+  v_before tstzmultirange := internal.credit_of(p_session);
+  v_taken tstzmultirange;
+begin
+  until := greatest(p_session.started_at, p_until, case
+    when p_session.status = 'completed' and p_session.end_reason is null then internal.counted_until(p_session) end);
+  own := internal.countable(p_session.progress, p_session.started_at, until);
+  ended_at := greatest(p_session.started_at, upper(own), upper(v_before));
+  v_taken := internal.taken_time(p_session, own, until);
+  credit := own - v_taken;
+  if p_session.paid_early and v_before is not null then
+    credit := v_before + internal.first_seconds(credit - v_before, 43200 - internal.seconds_of(v_before));
+  elsif v_before is null and internal.is_covered(internal.seconds_of(credit), internal.seconds_of(v_taken)) then
+    credit := null;
+  end if;
+end $$;
+
 -- Complete a session, or rate one again that was completed before: credit its time until p_until, judge it, and pay what was
--- not paid yet, in the caller's transaction. The caller holds the user's line. p_claimed_at is what the client said, p_mode
+-- not paid yet, in the caller's transaction. The caller has locked the user. p_claimed_at is what the client said, p_mode
 -- is soft or strict, p_reason why it was completed where nobody asked for it, p_event_id and p_payload those of the event
 -- that an offline client sent; p_record: not where it is only rated again. Null, and nothing done: it was never paid, and
 -- is covered whole.
@@ -137,52 +161,46 @@ returns jsonb
 language plpgsql set search_path = '' as $$
 declare
   v_before tstzmultirange := internal.credit_of(p_session);
-  v_until timestamptz := greatest(
-    p_session.started_at, p_until, case when p_session.status = 'completed' and p_session.end_reason is null then internal.counted_until(p_session) end);
-  v_own tstzmultirange := internal.countable(p_session.progress, p_session.started_at, v_until);
-  v_taken tstzmultirange := internal.taken_time(p_session, v_own, v_until);
-  v_after tstzmultirange := v_own - v_taken;
-  v_ended_at timestamptz := greatest(p_session.started_at, upper(v_own), upper(v_before));
+  v_time record := internal.completion_credit(p_session, p_until);
+  v_credit tstzmultirange := v_time.credit;
   v_score integer;
   v_strict boolean := p_mode = 'strict';
   v_flagged boolean;
   v_held boolean;
   v_pay jsonb;
 begin
-  if p_session.paid_early and v_before is not null then
-    v_after := v_before + internal.first_seconds(v_after - v_before, 43200 - internal.seconds_of(v_before));
-  elsif v_before is null and internal.is_covered(internal.seconds_of(v_after), internal.seconds_of(v_taken)) then
+  if v_credit is null then
     return null;
   end if;
   perform internal.lock_space_against_deletion(p_session.space_id);
-  v_score := greatest(internal.suspicion_score(p_session, v_ended_at, p_claimed_at),
+  v_score := greatest(internal.suspicion_score(p_session, v_time.ended_at, p_claimed_at),
                       case when v_before is not null then p_session.suspicion_score end);
   v_flagged := v_score >= case when v_strict then 25 else 75 end;
   v_held := case when v_before is null then v_flagged and v_strict else p_session.xp_withheld end;
   if v_before is not null and v_flagged and v_strict then
-    v_after := v_before;
+    v_credit := v_before;
   end if;
   if p_record then
     perform internal.record_end(
       p_session, 'complete', greatest(p_until, p_session.started_at), p_reason, p_event_id, p_claimed_at,
-      p_payload || jsonb_build_object('focus_seconds', floor(internal.seconds_of(v_after))));
+      p_payload || jsonb_build_object('focus_seconds', floor(internal.seconds_of(v_credit))));
   end if;
   if p_session.client is not null then
-    perform internal.take_time(p_session, v_after, v_until);
+    perform internal.take_time(p_session, v_credit, v_time.until);
   end if;
   if v_held then
     select jsonb_build_object('xp_awarded', 0, 'total_xp', total_xp) into v_pay
     from public.user_stats where user_id = p_session.user_id;
-  elsif v_after is distinct from v_before then
+  elsif v_credit is distinct from v_before then
     v_pay := internal.award_session(
-      p_session.user_id, p_session.session_id, internal.lock_membership(p_session.space_id, p_session.user_id), v_before, v_after, v_ended_at);
+      p_session.user_id, p_session.session_id, internal.lock_membership(p_session.space_id, p_session.user_id), v_before, v_credit, v_time.ended_at);
   end if;
   update public.study_sessions set
-    status = 'completed', ended_at = v_ended_at, counts_until = nullif(v_until, v_ended_at),
+    status = 'completed', ended_at = v_time.ended_at, counts_until = nullif(v_time.until, v_time.ended_at),
     end_reason = case when p_record then p_reason else end_reason end,
-    focus_seconds = floor(internal.seconds_of(v_after)), clipped_seconds = round(internal.seconds_of(v_own - v_after)),
-    credit = case when v_after <> tstzmultirange(tstzrange(started_at, v_ended_at)) then v_after end,
-    efficiency = case when p_until < v_until then coalesce(efficiency, p_efficiency)
+    focus_seconds = floor(internal.seconds_of(v_credit)), clipped_seconds = round(internal.seconds_of(v_time.own - v_credit)),
+    credit = case when v_credit <> tstzmultirange(tstzrange(started_at, v_time.ended_at)) then v_credit end,
+    efficiency = case when p_until < v_time.until then coalesce(efficiency, p_efficiency)
                       else coalesce(p_efficiency, efficiency) end, suspicion_score = v_score, flagged = v_flagged, xp_withheld = v_held,
     xp_awarded = xp_awarded + coalesce((v_pay ->> 'xp_awarded')::integer, 0),
     total_xp = coalesce((v_pay ->> 'total_xp')::bigint, total_xp),

@@ -167,6 +167,30 @@ language sql stable set search_path = '' as $$
     select coalesce(p_new -> s.event_id::text, p_known -> s.event_id::text) as value) result
 $$;
 
+-- The events of a batch by what becomes of them: `sent` has each id once, `known` the results of those that were sent before,
+-- by id, `fresh` is what is new, and `reused` what came under another event's id.
+create function internal.sort_batch(
+  p_user_id uuid, p_events internal.sync_event[], out sent internal.sync_event[], out known jsonb,
+  out fresh internal.sync_event[], out reused internal.sync_event[])
+language plpgsql stable set search_path = '' as $$
+declare
+  v_known_places jsonb := internal.known_results(p_user_id, p_events);
+begin
+  -- Of several contents under one id the one that is known stands, or else the first.
+  sent := array(
+    select distinct on (event_id) e from unnest(p_events) e
+    order by event_id, v_known_places -> position::text ->> 'error_code' is not distinct from 'IDEMPOTENCY_KEY_REUSED', position);
+  known := (
+    select coalesce(jsonb_object_agg(event_id, v_known_places -> position::text), '{}') from unnest(sent)
+    where v_known_places ? position::text);
+  fresh := array(select e from unnest(sent) e where not known ? e.event_id::text);
+  reused := array(
+    select r from unnest(p_events) e cross join lateral internal.reused_event(e) r
+    where (v_known_places -> e.position::text ->> 'error_code' = 'IDEMPOTENCY_KEY_REUSED'
+           or e.position not in (select position from unnest(sent)))
+      and not exists (select from public.rejected_events k where k.user_id = p_user_id and k.event_id = r.event_id));
+end $$;
+
 -- {"events": [{"event_id", "session_id", "event_type", "payload", "created_at", "fingerprint", "error_code"?,
 -- "message"?}], "client_id"?, "sent_at"?, "mode"}. Events come checked by the service: what it could not take has an
 -- error_code and is only kept. One transaction: events, their effects and their outcomes stand or fall together.
@@ -177,26 +201,15 @@ declare
   v_after public.user_stats;
   v_now timestamptz := internal.clock();
   v_clock record := internal.clock_offset(p_user_id, p_args, v_now);
-  v_all internal.sync_event[] := array(select e from internal.parse_batch(p_args, v_now, v_clock.seconds) e);
-  v_known_places jsonb := internal.known_results(p_user_id, v_all);
-  -- Of several contents under one id the one that is known stands, or else the first.
-  v_sent internal.sync_event[] := array(
-    select distinct on (event_id) e from unnest(v_all) e
-    order by event_id, v_known_places -> position::text ->> 'error_code' is not distinct from 'IDEMPOTENCY_KEY_REUSED', position);
-  v_known jsonb := (
-    select coalesce(jsonb_object_agg(event_id, v_known_places -> position::text), '{}') from unnest(v_sent)
-    where v_known_places ? position::text);
-  v_fresh internal.sync_event[] := array(select e from unnest(v_sent) e where not v_known ? e.event_id::text);
-  v_reused internal.sync_event[] := array(
-    select r from unnest(v_all) e cross join lateral internal.reused_event(e) r
-    where (v_known_places -> e.position::text ->> 'error_code' = 'IDEMPOTENCY_KEY_REUSED'
-           or e.position not in (select position from unnest(v_sent)))
-      and not exists (select from public.rejected_events k where k.user_id = p_user_id and k.event_id = r.event_id));
+  v_batch record := internal.sort_batch(
+    p_user_id, array(select e from internal.parse_batch(p_args, v_now, v_clock.seconds) e));
+  v_sent internal.sync_event[] := v_batch.sent;
+  v_fresh internal.sync_event[];
   v_sessions uuid[];
   v_new jsonb;
   v_results jsonb;
 begin
-  v_fresh := internal.consume_batch_quota(p_user_id, v_fresh || v_reused);
+  v_fresh := internal.consume_batch_quota(p_user_id, v_batch.fresh || v_batch.reused);
   -- A start may bring the rest of its session along, and end the one that was active.
   v_sessions := array(
     select session_id from unnest(v_sent)
@@ -209,7 +222,7 @@ begin
   v_new := internal.process_events(p_user_id, v_fresh || array(
     select internal.judged_anew(k) from public.rejected_events k
     where k.user_id = p_user_id and k.waits and k.event_id in (select event_id from unnest(v_sent))), p_args ->> 'mode');
-  v_results := internal.batch_results(p_args, v_sent, v_known, v_new);
+  v_results := internal.batch_results(p_args, v_sent, v_batch.known, v_new);
   perform internal.record_client(
     p_user_id, p_args ->> 'client_id',
     (select count(*) from unnest(v_fresh) where v_new -> event_id::text ->> 'status' <> 'rejected'),
