@@ -141,12 +141,13 @@ class Calendar:
         if not has_days:
             self.zone, self.changes = zone, []
             return
-        self.changes = [change for change in self.changes if change[0] <= now]
         if zone == (self.changes[-1][1] if self.changes else self.zone):
             return
-        day = self.day_of(now)
-        earliest = max(now, self._start_of(now) + 20 * HOUR)
-        midnight = next_midnight(earliest, zone)
+        day, began = self.day_of(now), self._start_of(now)
+        self.changes = [change for change in self.changes if change[0] <= now]
+        if zone == (self.changes[-1][1] if self.changes else self.zone) and self.day_of(now) == day:
+            return
+        midnight = next_midnight(max(now, began + 20 * HOUR), zone)
         self.changes.append((midnight, zone, day + DAY - local_date(quarter_of(midnight), zone)))
 
     def split(self, time: Iterable[Interval]) -> dict[date, timedelta]:
@@ -233,6 +234,7 @@ class Student:
         else:
             session.marks.append((at, kind))
             session.closed = False
+            session.covered = session.covered and bool(session.completions)  # more of it may be left now
 
     def settle(self) -> None:
         """Credit what is completed, in the order in which it ended."""

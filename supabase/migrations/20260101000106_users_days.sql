@@ -106,30 +106,32 @@ begin
 end $$;
 
 -- Let a profile's zone be p_timezone from the next day on: that begins with the first midnight there that lies at least 20
--- hours after the present day began. A profile without a day has had it always.
+-- hours after the present day began. A profile without a day has had it always. What was to change later does not any more;
+-- the present day stays what it was by that, because what was studied may have been counted for it.
 create function internal.change_zone(p_user_id uuid, p_timezone text) returns void
 language plpgsql set search_path = '' as $$
 declare
   v_now timestamptz := internal.clock();
-  z record;
-  v_day date;
-  v_earliest timestamptz;
+  v_day date := internal.study_day(p_user_id, v_now);
+  v_began timestamptz := internal.day_end(p_user_id, v_day - 1);
+  v_zone record;
   v_midnight timestamptz;
 begin
   if not exists (select from public.study_days where user_id = p_user_id and focus_seconds > 0) then
     delete from internal.user_zones where user_id = p_user_id;
     return;
+  elsif exists (select from internal.zones_as_set(p_user_id) n where n.until_at = 'infinity' and n.timezone = p_timezone) then
+    return;
   end if;
   delete from internal.user_zones where user_id = p_user_id and from_at > v_now;
-  select * into z from internal.zones_as_set(p_user_id) n where n.until_at = 'infinity';
-  if z.timezone = p_timezone then
+  select * into v_zone from internal.zones_as_set(p_user_id) n where n.until_at = 'infinity';
+  if v_zone.timezone = p_timezone and internal.study_day(p_user_id, v_now) = v_day then
     return;
   end if;
   insert into internal.user_zones (user_id, from_at, timezone, day_offset)
-  values (p_user_id, z.from_at, z.timezone, z.day_offset) on conflict do nothing;
-  v_day := internal.study_day(p_user_id, v_now);
-  v_earliest := greatest(v_now, internal.day_end(p_user_id, v_day - 1) + interval '20 hours');
-  v_midnight := internal.day_start((v_earliest at time zone p_timezone)::date + 1, p_timezone);
+  values (p_user_id, v_zone.from_at, v_zone.timezone, v_zone.day_offset) on conflict do nothing;
+  v_midnight := internal.day_start(
+    (greatest(v_now, v_began + interval '20 hours') at time zone p_timezone)::date + 1, p_timezone);
   insert into internal.user_zones (user_id, from_at, timezone, day_offset)
   values (p_user_id, v_midnight, p_timezone, v_day + 1 - (v_midnight at time zone p_timezone)::date);
 end $$;

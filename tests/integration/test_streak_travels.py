@@ -78,6 +78,21 @@ def test_who_travels_loses_nothing(
     assert sql.execute(best, [account.user_id]).fetchone() == (streak,)
 
 
+def test_a_change_that_is_taken_back_moves_no_day(sql: psycopg.Connection[Any], clock: DatabaseClock) -> None:
+    """What was counted while UTC was to follow Tokyo stays with its day, whatever follows instead."""
+    for zone in ("Asia/Tokyo", "Pacific/Apia"):
+        clock.freeze(NOON)
+        account = Account(sql, clock, "Asia/Tokyo")
+        account.send(session(NOON - HOUR, 30), NOON)
+        account.move("UTC", NOON)
+        account.send(session(NOON + 6 * HOUR, 30), NOON + 7 * HOUR)  # already tomorrow, had UTC not been chosen
+        account.move(zone, NOON + 7 * HOUR)
+        account.send(session(NOON + 7 * HOUR, 20), NOON + 8 * HOUR)
+        assert list(days_of(sql, account).values()) == [(80, 1)]
+        account.send(session(NOON + 30 * HOUR, 30), NOON + 31 * HOUR)
+        assert [length for _, length in days_of(sql, account).values()] == [1, 2]
+
+
 def test_hopping_zones_earns_nothing(sql: psycopg.Connection[Any], clock: DatabaseClock) -> None:
     """A zone an hour, and half an hour of study in each: three days are three, and four with their edges."""
     clock.freeze(NOON)
