@@ -15,7 +15,7 @@ WORKERS, SECONDS, BATCHES = 20, 3.0, 3
 # What a completed session is paid by, with the user locked: ledger, totals, study day, boards, badges, change log.
 _AWARD = """
 select internal.award_session(u.user_id, gen_random_uuid(), null, null, time, now())
-from internal.lock_user(%s) u, (select tstzmultirange(tstzrange(now() - interval '25 minutes', now()))) studied (time)"""
+from internal.lock_user(%s) u, tstzmultirange(tstzrange(now() - interval '25 minutes', now())) time"""
 
 # An award alone has no session, so what compares sessions with awards is left out.
 _WRONG = """
