@@ -32,7 +32,7 @@ class ReadEvent(TypedDict):
     fingerprint: str
 
 
-class RejectedEvent(ReadEvent):
+class InvalidEvent(ReadEvent):
     """A rejected event, and the reason."""
 
     error_code: str
@@ -47,7 +47,7 @@ class _Content(TypedDict):
 
 
 def read_event(raw: Any, user_id: UUID) -> ReadEvent:
-    """Return the event as the database expects it, or a `RejectedEvent`."""
+    """Return the event as the database expects it, or an `InvalidEvent`."""
     try:
         event = OfflineEvent.model_validate(raw)
         payload = _checked_payload(event)
@@ -81,7 +81,7 @@ def _checked_payload(event: OfflineEvent) -> dict[str, Any]:
     return model.model_validate(payload).model_dump(mode="json", exclude_none=True)
 
 
-def _rejected(raw: Any, user_id: UUID, message: str) -> RejectedEvent:
+def _rejected(raw: Any, user_id: UUID, message: str) -> InvalidEvent:
     fields = raw if isinstance(raw, dict) else {}
     content = _digest(raw)
     event_type, payload = fields.get("event_type"), fields.get("event_payload")

@@ -96,7 +96,7 @@ class AppliedBatch(BatchResult):
     completed_count: int
 
 
-class KeptEvent(BaseModel):
+class RejectedEvent(BaseModel):
     """A rejected event, including one that was retried."""
 
     event_id: UUID
@@ -111,7 +111,7 @@ class KeptEvent(BaseModel):
     message: str | None
 
 
-class RetriedEvent(KeptEvent):
+class RetriedEvent(RejectedEvent):
     """The outcome of a retried event."""
 
     sessions: list[SessionCompleted]

@@ -12,7 +12,7 @@ from studysync.web.pagination import DEFAULT_LIMIT, Cursor, Limit
 from studysync.web.responses import Page, Success
 from studysync.web.routing import create_router
 from sync import service
-from sync.models import Changes, ClientId, KeptEvent, RetriedEvent, SyncBatch, SyncResult, SyncStatus
+from sync.models import Changes, ClientId, RejectedEvent, RetriedEvent, SyncBatch, SyncResult, SyncStatus
 
 router = create_router("sync", prefix="/api/sync")
 
@@ -24,7 +24,9 @@ async def sync_offline(write: Write, body: SyncBatch) -> Success[SyncResult]:
 
 
 @router.get("/rejected")
-async def list_rejected(caller: CurrentUser, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None) -> Page[KeptEvent]:
+async def list_rejected(
+    caller: CurrentUser, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None
+) -> Page[RejectedEvent]:
     """List your rejected events, each with its reason."""
     return await service.rejected(caller, limit, cursor)
 

@@ -16,7 +16,7 @@ from studysync.settings import get_settings
 from studysync.telemetry.logging import app_logger, log_name
 from studysync.web.idempotency import WriteRequest
 from studysync.web.pagination import DEFERRED, BigCount, decode_cursor, encode_cursor, page
-from studysync.web.response_size import fitting
+from studysync.web.response_size import fit_to_response
 from studysync.web.responses import Page
 from sync.events import read_event
 from sync.models import (
@@ -24,7 +24,7 @@ from sync.models import (
     AppliedBatch,
     AppliedRetry,
     Changes,
-    KeptEvent,
+    RejectedEvent,
     RetriedEvent,
     SyncBatch,
     SyncResult,
@@ -57,7 +57,7 @@ async def apply_batch(write: WriteRequest, body: SyncBatch) -> SyncResult:
     return SyncResult(**dict(applied), cursor=_cursor(applied.last))
 
 
-async def rejected(caller: Caller, limit: int, cursor: str | None) -> Page[KeptEvent]:
+async def rejected(caller: Caller, limit: int, cursor: str | None) -> Page[RejectedEvent]:
     """Return a page of the caller's rejected events, the last received first."""
     after = decode_cursor(cursor, _REJECTED_POSITION)
     rows = await database().call(
@@ -67,7 +67,7 @@ async def rejected(caller: Caller, limit: int, cursor: str | None) -> Page[KeptE
         p_after_at=after[0].isoformat() if after else None,
         p_after_id=str(after[1]) if after else None,
     )
-    return page(Page[KeptEvent], rows, limit, lambda row: [row["received_at"], row["event_id"]])
+    return page(Page[RejectedEvent], rows, limit, lambda row: [row["received_at"], row["event_id"]])
 
 
 async def retry(write: WriteRequest, event_id: UUID, body: RequestBody | None) -> RetriedEvent:
@@ -87,7 +87,7 @@ async def changes(caller: Caller, limit: int, cursor: str | None) -> Changes:
     position = decode_cursor(cursor, _CHANGES_POSITION)
     after = position[0] if position else 0
     found = await database().call("get_changes", p_user_id=str(caller.user_id), p_after=after, p_limit=limit)
-    rows = fitting(found["changes"][:limit])
+    rows = fit_to_response(found["changes"][:limit])
     reached = _cursor(rows[-1]["seq"] if rows else after)
     more = len(found["changes"]) > len(rows)
     return Changes.model_validate(

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field, StringConstraints
 
 from health.operations.authentication import Operator
 from health.operations.marks import record_order
-from health.operations.models import Done
+from health.operations.models import ActionDone
 from studysync.db.client import database
 from studysync.fields import RequestBody
 from studysync.telemetry.audit import audit_logger
@@ -21,19 +21,19 @@ router = APIRouter(prefix="/accounts/{user_id}")
 Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=3, max_length=500)]
 
 
-class Order(RequestBody):
+class OperatorAction(RequestBody):
     """An action on an account."""
 
     reason: Reason
 
 
-class TakeBack(Order):
+class XpRevocation(OperatorAction):
     """The completed sessions that were forged."""
 
     session_ids: list[UUID] = Field(min_length=1, max_length=500)
 
 
-class LiftBan(Order):
+class BanLift(OperatorAction):
     """The space that the user was banned from."""
 
     space_id: UUID
@@ -48,34 +48,34 @@ class TakenBack(BaseModel):
 
 
 @router.post("/suspend")
-async def suspend(who: Operator, user_id: UUID, order: Order) -> Success[Done]:
+async def suspend(who: Operator, user_id: UUID, action: OperatorAction) -> Success[ActionDone]:
     """Suspend an account: it cannot sign in, and its writes are rejected with a 403."""
-    await _give(who, "suspend_account", user_id, order)
-    return Success(data=Done())
+    await _perform(who, "suspend_account", user_id, action)
+    return Success(data=ActionDone())
 
 
 @router.post("/restore")
-async def restore(who: Operator, user_id: UUID, order: Order) -> Success[Done]:
+async def restore(who: Operator, user_id: UUID, action: OperatorAction) -> Success[ActionDone]:
     """Restore a suspended account."""
-    await _give(who, "restore_account", user_id, order)
-    return Success(data=Done())
+    await _perform(who, "restore_account", user_id, action)
+    return Success(data=ActionDone())
 
 
 @router.post("/take-back-xp")
-async def take_back_xp(who: Operator, user_id: UUID, order: TakeBack) -> Success[TakenBack]:
+async def take_back_xp(who: Operator, user_id: UUID, action: XpRevocation) -> Success[TakenBack]:
     """Revoke the XP of forged sessions. Current leaderboards, and badges for XP and levels, are updated."""
-    return Success(data=TakenBack.model_validate(await _give(who, "take_back_xp", user_id, order)))
+    return Success(data=TakenBack.model_validate(await _perform(who, "take_back_xp", user_id, action)))
 
 
 @router.post("/lift-ban")
-async def lift_ban(who: Operator, user_id: UUID, order: LiftBan) -> Success[Done]:
+async def lift_ban(who: Operator, user_id: UUID, action: BanLift) -> Success[ActionDone]:
     """Lift a user's ban from a space."""
-    await _give(who, "lift_ban", user_id, order)
-    return Success(data=Done())
+    await _perform(who, "lift_ban", user_id, action)
+    return Success(data=ActionDone())
 
 
-async def _give(who: str, operation: str, user_id: UUID, order: Order) -> Any:
-    arguments = order.model_dump(mode="json")
+async def _perform(who: str, operation: str, user_id: UUID, action: OperatorAction) -> Any:
+    arguments = action.model_dump(mode="json")
     answer = await database().call(operation, p_user_id=str(user_id), p_args=arguments)
     audit_logger.log_data_modification(
         user_id=f"operator:{who}",

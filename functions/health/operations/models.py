@@ -261,7 +261,7 @@ class Errors(BaseModel):
     errors: list[SeenError]
 
 
-class Done(BaseModel):
+class ActionDone(BaseModel):
     """An operator's action. Busy environments apply it within five seconds, idle ones with their second request."""
 
     done: Literal[True] = True

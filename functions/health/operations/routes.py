@@ -9,11 +9,11 @@ from fastapi import Depends, Path, Query
 from health.operations import accounts, alarms, checks, service
 from health.operations.authentication import Operator, operator
 from health.operations.models import (
+    ActionDone,
     Alarms,
     Circuits,
     Dependencies,
     Detailed,
-    Done,
     Environments,
     Errors,
     Metrics,
@@ -83,10 +83,10 @@ async def circuits() -> Success[Circuits]:
 
 
 @router.post("/circuits/{name}/reset")
-async def reset_circuit(who: Operator, name: CircuitName) -> Success[Done]:
+async def reset_circuit(who: Operator, name: CircuitName) -> Success[ActionDone]:
     """Close a circuit in every environment."""
     await service.reset_circuit(who, name)
-    return Success(data=Done())
+    return Success(data=ActionDone())
 
 
 @router.post("/circuits/{name}/open")
@@ -94,28 +94,28 @@ async def open_circuit(
     who: Operator,
     name: CircuitName,
     seconds: Annotated[float | None, Query(gt=0, le=86_400, description="Default: until it is reset.")] = None,
-) -> Success[Done]:
+) -> Success[ActionDone]:
     """Open a circuit in every environment."""
     await service.open_circuit(who, name, seconds)
-    return Success(data=Done())
+    return Success(data=ActionDone())
 
 
 @router.post("/clear-cache")
-async def clear_cache(who: Operator) -> Success[Done]:
+async def clear_cache(who: Operator) -> Success[ActionDone]:
     """Clear the caches of every environment."""
     await service.clear_cache(who)
-    return Success(data=Done())
+    return Success(data=ActionDone())
 
 
 @router.post("/reset-metrics")
-async def reset_metrics(who: Operator) -> Success[Done]:
+async def reset_metrics(who: Operator) -> Success[ActionDone]:
     """Reset the metrics of every environment."""
     await service.reset_metrics(who)
-    return Success(data=Done())
+    return Success(data=ActionDone())
 
 
 @router.post("/clear-errors")
-async def clear_errors(who: Operator) -> Success[Done]:
+async def clear_errors(who: Operator) -> Success[ActionDone]:
     """Clear the recorded errors of every environment."""
     await service.clear_errors(who)
-    return Success(data=Done())
+    return Success(data=ActionDone())

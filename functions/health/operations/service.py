@@ -128,7 +128,7 @@ async def slow_requests(threshold: float, minutes: int = WINDOW_MINUTES) -> Slow
 
 async def errors(limit: int) -> Errors:
     """Return the fleet's errors."""
-    found, complete = await error_tracker.occurrences.fleet_async()
+    found, complete = await error_tracker.counter.fleet_async()
     kinds = sorted((_seen_error(tracked_error(each)) for each in found), key=lambda each: each.consequence)
     return Errors(complete=complete, log=logs.place(), **summary(found), errors=kinds[:limit])
 
@@ -202,7 +202,7 @@ async def reset_metrics(operator: str) -> None:
 
 async def clear_errors(operator: str) -> None:
     """Clear the recorded errors of every environment. Raises as `reset_circuit`."""
-    await _operated(operator, "clear_errors", "all", reached=await error_tracker.occurrences.clear_async())
+    await _operated(operator, "clear_errors", "all", reached=await error_tracker.counter.clear_async())
 
 
 async def _operated(operator: str, operation: str, what: str, *, reached: bool) -> None:

@@ -75,12 +75,12 @@ from resilience.limits.bulkhead import connection_pool as connection_pool
 from resilience.limits.rate_limiter import RateLimiter as RateLimiter
 from resilience.limits.rate_limiter import rate_limiter as rate_limiter
 from resilience.metrics.decorator import monitor_performance as monitor_performance
+from resilience.metrics.event_counter import CountedEvent as CountedEvent
+from resilience.metrics.event_counter import EventCounter as EventCounter
 from resilience.metrics.fleet import EnvironmentReport as EnvironmentReport
 from resilience.metrics.fleet import FleetReport as FleetReport
 from resilience.metrics.monitor import PerformanceMonitor as PerformanceMonitor
 from resilience.metrics.monitor import performance_monitor as performance_monitor
-from resilience.metrics.occurrences import Occurrence as Occurrence
-from resilience.metrics.occurrences import Occurrences as Occurrences
 from resilience.metrics.performance import Performance as Performance
 from resilience.metrics.performance import SlowCall as SlowCall
 from resilience.metrics.sketch import Sketch as Sketch

@@ -24,7 +24,7 @@ from resilience import (
     CacheManager,
     CircuitBreaker,
     DynamoStore,
-    Occurrences,
+    EventCounter,
     PerformanceMonitor,
     RateLimiter,
     StoreError,
@@ -64,7 +64,7 @@ def limits(*names: str) -> Part:
 
 def figures(store: DynamoStore, clock: ManualClock) -> None:
     """Write what was measured, and the errors that were seen."""
-    monitor, errors = PerformanceMonitor(store=store, clock=clock), Occurrences("errors", store=store, clock=clock)
+    monitor, errors = PerformanceMonitor(store=store, clock=clock), EventCounter("errors", store=store, clock=clock)
     monitor.record("GET /", 0.1)
     errors.note("one")
     assert monitor.flush()
@@ -92,7 +92,7 @@ def cache(store: DynamoStore, clock: ManualClock) -> None:
 
 def operators(store: DynamoStore, clock: ManualClock) -> None:
     """Read what all environments wrote, and have them forget it."""
-    monitor, errors = PerformanceMonitor(store=store, clock=clock), Occurrences("errors", store=store, clock=clock)
+    monitor, errors = PerformanceMonitor(store=store, clock=clock), EventCounter("errors", store=store, clock=clock)
     assert monitor.fleet().complete
     monitor.record("GET /", 0.1)
     monitor.flush()

@@ -110,7 +110,7 @@ print(asyncio.run(resilience.health_checker.run_all()).status)
     assert time.monotonic() - began < 10
 
 
-@pytest.mark.parametrize("kind", ["monitor", "occurrences"])
+@pytest.mark.parametrize("kind", ["monitor", "events"])
 def test_flushes_of_two_threads_lose_nothing(kind: str) -> None:
     """An older picture is never written over a newer one."""
     first_waits, goes_on = threading.Event(), threading.Event()
@@ -131,7 +131,7 @@ def test_flushes_of_two_threads_lose_nothing(kind: str) -> None:
         count, flush = (lambda: monitor.record("x", 0.1)), monitor.flush
         reader = resilience.PerformanceMonitor(store=store)
     else:
-        errors = resilience.Occurrences("errors", store=store, flush_seconds=1_000)
+        errors = resilience.EventCounter("errors", store=store, flush_seconds=1_000)
         count, flush = (lambda: errors.note("x")), errors.flush
     for _ in range(20):
         count()
@@ -149,4 +149,4 @@ def test_flushes_of_two_threads_lose_nothing(kind: str) -> None:
     if kind == "monitor":
         assert reader.fleet().names["x"].count == 100
     else:
-        assert resilience.Occurrences("errors", store=store).fleet()[0][0].count == 100
+        assert resilience.EventCounter("errors", store=store).fleet()[0][0].count == 100

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from resilience import CacheManager, CircuitBreaker, MemoryStore, Occurrences, PerformanceMonitor, flush
+from resilience import CacheManager, CircuitBreaker, EventCounter, MemoryStore, PerformanceMonitor, flush
 from resilience.events import Event
 from resilience.testing import ManualClock
 from testing.faulty_store import FaultyStore
@@ -24,7 +24,7 @@ Order = Callable[[], object]
 
 def orders(view: BlockingStore, clock: ManualClock) -> dict[str, Order]:
     cache, monitor = CacheManager(store=view, clock=clock), PerformanceMonitor(store=view, clock=clock)
-    errors = Occurrences("errors", store=view, clock=clock)
+    errors = EventCounter("errors", store=view, clock=clock)
     breaker = CircuitBreaker("orders", store=view, clock=clock)
     return {
         "clear": cache.clear,
@@ -79,7 +79,7 @@ def test_whoever_waits_is_told_whether_it_was_heard(clock: ManualClock) -> None:
     """The async orders return what became of them."""
     view = BlockingStore(MemoryStore(clock=clock))
     cache, monitor = CacheManager(store=view, clock=clock), PerformanceMonitor(store=view, clock=clock)
-    errors = Occurrences("errors", store=view, clock=clock)
+    errors = EventCounter("errors", store=view, clock=clock)
 
     async def all_of_them() -> list[bool]:
         return [

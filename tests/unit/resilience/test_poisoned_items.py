@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from resilience import MemoryStore, Occurrences, PerformanceMonitor
+from resilience import EventCounter, MemoryStore, PerformanceMonitor
 from resilience.events import STORE_ERROR, Event
 from resilience.store import Value
 from resilience.testing import ManualClock
@@ -49,13 +49,13 @@ def test_the_monitor_skips_what_it_cannot_read(sk: str, attributes: dict[str, An
 
 @pytest.mark.parametrize("attributes", POISON, ids=range(len(POISON)))
 @pytest.mark.parametrize("sk", ["0#0#other", "what", "0#x#other"])
-def test_occurrences_skip_what_they_cannot_read(sk: str, attributes: dict[str, Any], clock: ManualClock) -> None:
+def test_event_counters_skip_what_they_cannot_read(sk: str, attributes: dict[str, Any], clock: ManualClock) -> None:
     """The errors of the others are shown."""
     store = MemoryStore(clock=clock)
-    here, there = (Occurrences("errors", store=store, clock=clock) for _ in range(2))
+    here, there = (EventCounter("errors", store=store, clock=clock) for _ in range(2))
     there.note("ValueError")
     there.flush()
-    store.put("occurrences#errors#0", sk, attributes)
+    store.put("events#errors#0", sk, attributes)
     found, complete = here.fleet()
     assert complete
     assert [each.key for each in found if each.key == "ValueError"] == ["ValueError"]
@@ -64,7 +64,7 @@ def test_occurrences_skip_what_they_cannot_read(sk: str, attributes: dict[str, A
 def test_an_event_tells_of_what_was_skipped(clock: ManualClock, events: list[Event]) -> None:
     """With its key, so that an operator can find it."""
     store = MemoryStore(clock=clock)
-    store.put("occurrences#errors#0", "0#0#other", {"data": b"not compressed"})
-    assert Occurrences("errors", store=store, clock=clock).fleet() == ((), True)
+    store.put("events#errors#0", "0#0#other", {"data": b"not compressed"})
+    assert EventCounter("errors", store=store, clock=clock).fleet() == ((), True)
     (told,) = [event for event in events if event.kind == STORE_ERROR]
-    assert (told.details["operation"], told.details["key"]) == ("read", "occurrences#errors#0 0#0#other")
+    assert (told.details["operation"], told.details["key"]) == ("read", "events#errors#0 0#0#other")

@@ -13,9 +13,9 @@ from resilience import (
     ConfigurationError,
     ConnectionPool,
     DynamoStore,
+    EventCounter,
     FallbackHandler,
     HealthChecker,
-    Occurrences,
     PerformanceMonitor,
     QueryOptimizer,
     RateLimiter,
@@ -45,8 +45,8 @@ def keep(**settings: Any) -> Any:
     return cached(**{"ttl": 1} | settings)
 
 
-def occurrences(**settings: Any) -> Occurrences:
-    return Occurrences(**{"name": "wrong"} | settings)
+def event_counter(**settings: Any) -> EventCounter:
+    return EventCounter(**{"name": "wrong"} | settings)
 
 
 def remember(key: str) -> None:
@@ -125,10 +125,10 @@ RANGES: list[tuple[Callable[..., object], str, tuple[Any, ...]]] = [
     (PerformanceMonitor, "flush_calls", NOT_WHOLE),
     (PerformanceMonitor().fleet, "minutes", (0, 1_441, 1.5)),
     (lambda name: PerformanceMonitor().report(name, dict), "name", NO_NAME),
-    (occurrences, "name", NO_NAME),
-    (occurrences, "max_keys", NOT_WHOLE),
-    (occurrences, "keep_hours", NOT_WHOLE),
-    (occurrences, "flush_seconds", NEGATIVE),
+    (event_counter, "name", NO_NAME),
+    (event_counter, "max_keys", NOT_WHOLE),
+    (event_counter, "keep_hours", NOT_WHOLE),
+    (event_counter, "flush_seconds", NEGATIVE),
     (HealthChecker, "cache_seconds", NEGATIVE),
     (check, "name", NO_NAME),
     (check, "timeout", NOT_SECONDS),

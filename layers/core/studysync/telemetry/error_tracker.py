@@ -15,40 +15,40 @@ from functools import cached_property
 from typing import TYPE_CHECKING, TypedDict
 
 if TYPE_CHECKING:
-    from resilience import Occurrence, Occurrences
+    from resilience import CountedEvent, EventCounter
 
 _CHANGING = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F-]{27}|0x[0-9a-fA-F]+|\d+")
 _FAILED_CALLS = frozenset({"database", "auth"})
 
 
 class ErrorTracker:
-    """Counts errors. The methods cover this environment; `occurrences.fleet_async` covers all of them."""
+    """Counts errors. The methods cover this environment; `counter.fleet_async` covers all of them."""
 
     @cached_property
-    def occurrences(self) -> Occurrences:
+    def counter(self) -> EventCounter:
         """The store; created with the first error, so that a healthy cold start does not load it."""
-        from resilience import Occurrences
+        from resilience import EventCounter
 
-        return Occurrences("errors", max_keys=50, keep_hours=24)
+        return EventCounter("errors", max_keys=50, keep_hours=24)
 
     def track(self, error_type: str, message: str, *, where: str = "", request_id: str = "") -> None:
         """Count an error."""
         message = _CHANGING.sub("#", message)
         fingerprint = hashlib.sha256(f"{error_type}\n{message}\n{where}".encode()).hexdigest()[:12]
         details = {"error_type": error_type, "message": message, "where": where, "request_id": request_id}
-        self.occurrences.note(fingerprint, **details)
+        self.counter.note(fingerprint, **details)
 
     def get_error_summary(self) -> ErrorSummary:
         """Return the counts of this environment's errors."""
-        return summary(self.occurrences.own())
+        return summary(self.counter.own())
 
     def get_top_errors(self, limit: int = 10) -> list[TrackedError]:
         """Return this environment's most frequent errors, at most `limit`."""
-        return [tracked_error(each) for each in self.occurrences.own()[:limit]]
+        return [tracked_error(each) for each in self.counter.own()[:limit]]
 
     def clear_errors(self) -> None:
         """Delete all errors: here at once, in other environments within five seconds."""
-        self.occurrences.clear()
+        self.counter.clear()
 
 
 class TrackingHandler(logging.Handler):
@@ -110,7 +110,7 @@ class ErrorSummary(TypedDict):
     errors_by_type: dict[str, int]
 
 
-def tracked_error(each: Occurrence) -> TrackedError:
+def tracked_error(each: CountedEvent) -> TrackedError:
     """Return an error for operators."""
     return TrackedError(
         fingerprint=each.key,
@@ -124,7 +124,7 @@ def tracked_error(each: Occurrence) -> TrackedError:
     )
 
 
-def summary(found: tuple[Occurrence, ...]) -> ErrorSummary:
+def summary(found: tuple[CountedEvent, ...]) -> ErrorSummary:
     """Return the counts of `found`."""
     by_type: dict[str, int] = {}
     for each in found:

@@ -16,7 +16,7 @@ from pydantic import ConfigDict, Field, StringConstraints, TypeAdapter
 from studysync.context import request_context
 from studysync.errors import invalid
 from studysync.sealing import seal, unseal
-from studysync.web.response_size import fitting
+from studysync.web.response_size import fit_to_response
 from studysync.web.responses import Page
 
 T = TypeVar("T")
@@ -90,7 +90,7 @@ def page(shape: type[Page[T]], rows: Sequence[Row], limit: int, position: Callab
         limit: maximum number of rows of the page.
         position: returns the position of the last row, after which the next page starts.
     """
-    shown = fitting(rows[:limit])
+    shown = fit_to_response(rows[:limit])
     return page_up_to(shape, shown, position(shown[-1]) if len(rows) > len(shown) else None)
 
 

@@ -18,7 +18,7 @@ class AnswerTooLargeError(Exception):
     """A response that exceeds Lambda's limit; its route should have paginated."""
 
 
-def check_answer(body: bytes) -> None:
+def check_response_size(body: bytes) -> None:
     """Check the size of a response's body.
 
     Raises:
@@ -28,7 +28,7 @@ def check_answer(body: bytes) -> None:
         raise AnswerTooLargeError(f"{len(body)} bytes")
 
 
-def fitting(rows: Sequence[dict[str, Any]]) -> Sequence[dict[str, Any]]:
+def fit_to_response(rows: Sequence[dict[str, Any]]) -> Sequence[dict[str, Any]]:
     """Return as many of the first `rows` as fit into one response, and at least one if there are any."""
     # Escaping at most doubles each character.
     if 2 * len(_packed(rows)) <= MAX_PAGE_BYTES:

@@ -1,4 +1,4 @@
-"""What monitor and occurrences have in common: an id in the fleet, and a generation that ends what was kept.
+"""What the monitor and the event counter have in common: an id in the fleet, and a generation that ends what was kept.
 
 Forgetting everything is a number in the store that goes up: whoever sees a higher one than its own forgets as well.
 """
@@ -31,7 +31,7 @@ def readable(topic: str, items: Iterable[Item], read: Callable[[Item], T]) -> It
             events.emit(events.STORE_ERROR, topic, operation="read", key=key, error=str(error))
 
 
-class Member(_runtime.StoreBound):
+class InstanceRecorder(_runtime.StoreBound):
     """One environment's part of something that many keep together.
 
     Args:

@@ -31,7 +31,7 @@ from resilience.metrics.fleet import (
     key,
     roll_up,
 )
-from resilience.metrics.instance import Member
+from resilience.metrics.instance import InstanceRecorder
 from resilience.metrics.performance import Performance, SlowCall, Tally
 from resilience.metrics.written import OTHER, PARTITION, About, Figures, Written, merge_tallies
 from resilience.store.protocol import Store
@@ -52,7 +52,7 @@ class _Slot:
         self.urgent = False
 
 
-class PerformanceMonitor(Member):
+class PerformanceMonitor(InstanceRecorder):
     """A monitor.
 
     Args:

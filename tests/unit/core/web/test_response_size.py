@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from studysync.web import response_size
-from studysync.web.response_size import AnswerTooLargeError, check_answer, fitting
+from studysync.web.response_size import AnswerTooLargeError, check_response_size, fit_to_response
 
 TEXT = st.text(st.sampled_from('ab"\\\n\x01é\U0001f4da\u2028'), max_size=60)
 ROWS = st.lists(st.dictionaries(TEXT, TEXT | st.integers() | st.none(), max_size=3), max_size=12)
@@ -27,7 +27,7 @@ def test_as_many_rows_as_fit_are_answered(rows: list[dict[str, Any]]) -> None:
     """The first ones, at least one, and not fewer than there is room for."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(response_size, "MAX_PAGE_BYTES", ROOM)
-        shown = fitting(rows)
+        shown = fit_to_response(rows)
     assert shown == rows[: len(shown)]
     assert bool(shown) == bool(rows)
     between = 2 + 2 + len(rows)  # quotes, brackets and commas
@@ -39,6 +39,6 @@ def test_as_many_rows_as_fit_are_answered(rows: list[dict[str, Any]]) -> None:
 def test_what_lambda_gives_passes(unit: str) -> None:
     """Up to its limit, counted as its runtime writes it."""
     each = len(json.dumps(unit, ensure_ascii=False).encode()) - 2
-    check_answer(unit.encode() * (response_size.MAX_ANSWER_BYTES // each))
+    check_response_size(unit.encode() * (response_size.MAX_ANSWER_BYTES // each))
     with pytest.raises(AnswerTooLargeError):
-        check_answer(unit.encode() * (response_size.MAX_ANSWER_BYTES // each + 1))
+        check_response_size(unit.encode() * (response_size.MAX_ANSWER_BYTES // each + 1))

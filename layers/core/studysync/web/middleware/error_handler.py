@@ -30,7 +30,7 @@ from studysync.errors import (
     unavailable,
 )
 from studysync.telemetry.logging import app_logger
-from studysync.web.response_size import check_answer
+from studysync.web.response_size import check_response_size
 
 
 def to_api_error(error: Exception) -> ApiError:
@@ -123,7 +123,7 @@ class ErrorHandlerMiddleware:
                 head = message
                 return
             if head is not None:
-                check_answer(message.get("body", b""))
+                check_response_size(message.get("body", b""))
                 begun = True
                 await send(head)
                 head = None

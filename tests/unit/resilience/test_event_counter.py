@@ -1,17 +1,17 @@
-"""Occurrences of many environments, and figures that travel along with the monitor's."""
+"""EventCounter of many environments, and figures that travel along with the monitor's."""
 
 from __future__ import annotations
 
 import asyncio
 
-from resilience import MemoryStore, Occurrences, PerformanceMonitor, flush
+from resilience import EventCounter, MemoryStore, PerformanceMonitor, flush
 from resilience.events import Event
 from resilience.testing import ManualClock
 from testing.faulty_store import FaultyStore
 
 
-def make(store: object, clock: ManualClock, **settings: int) -> Occurrences:
-    return Occurrences("errors", store=store, clock=clock, **settings)  # type: ignore[arg-type]
+def make(store: object, clock: ManualClock, **settings: int) -> EventCounter:
+    return EventCounter("errors", store=store, clock=clock, **settings)  # type: ignore[arg-type]
 
 
 def test_all_environments_count_together(clock: ManualClock) -> None:
@@ -59,7 +59,7 @@ def test_clearing_reaches_every_environment(clock: ManualClock) -> None:
     assert [each.key for each in one.fleet()[0]] == ["b"]
 
 
-def test_without_the_store_own_occurrences_are_shown_and_written_later(clock: ManualClock) -> None:
+def test_without_the_store_own_events_are_shown_and_written_later(clock: ManualClock) -> None:
     """An outage loses nothing that this environment still remembers."""
     view = FaultyStore(MemoryStore(clock=clock))
     errors = make(view, clock)
@@ -70,7 +70,7 @@ def test_without_the_store_own_occurrences_are_shown_and_written_later(clock: Ma
     assert (len(found), complete) == (1, False)
     view.down = False
     assert errors.flush()
-    assert len(view.inner.query(f"occurrences#errors#{int(errors._id, 16) % 4}")) == 1
+    assert len(view.inner.query(f"events#errors#{int(errors._id, 16) % 4}")) == 1
 
 
 def test_an_outage_over_the_turn_of_the_hour_loses_nothing(clock: ManualClock) -> None:
@@ -104,7 +104,7 @@ def test_the_newest_details_win_in_whatever_order_they_are_read(clock: ManualClo
         assert (found[0].key, found[0].count, found[0].details) == ("a", 4, {"where": "3"})
         assert [each.key for each in found[1:]] == ["own 3", "own 2", "own 1", "own 0"]
     hour = int(clock.wall() // 3_600)
-    kept = {item.ttl for shard in range(4) for item in store.query(f"occurrences#errors#{shard}")}
+    kept = {item.ttl for shard in range(4) for item in store.query(f"events#errors#{shard}")}
     assert kept <= {(hour + 24) * 3_600, (hour + 23) * 3_600}
 
 

@@ -1,4 +1,4 @@
-"""Things that happen seldom and are worth remembering one by one, such as errors: counted by key over all environments.
+"""Counts of rare events that are worth remembering one by one, such as errors, by key over all environments.
 
 Each environment keeps one item an hour in the store, spread over a few partitions, and replaces it as it goes on, at
 most once in `flush_seconds`; nothing is written while nothing happens. So no key is hot, and what is kept is bounded:
@@ -16,7 +16,7 @@ from typing import Final
 from resilience import _background, _runtime, _validation
 from resilience._clock import SYSTEM, Clock
 from resilience.errors import StoreError
-from resilience.metrics.instance import Member, readable
+from resilience.metrics.instance import InstanceRecorder, readable
 from resilience.store.protocol import Item, Store
 
 _SHARDS: Final = 4
@@ -25,8 +25,8 @@ OTHER: Final = "(other)"
 
 
 @dataclass(frozen=True, slots=True)
-class Occurrence:
-    """One thing that happened, how often and when.
+class CountedEvent:
+    """An event, how often it happened and when.
 
     Attributes:
         key: What makes it the same thing.
@@ -42,14 +42,14 @@ class Occurrence:
     last: float
     details: Mapping[str, str]
 
-    def joined(self, other: Occurrence) -> Occurrence:
+    def joined(self, other: CountedEvent) -> CountedEvent:
         """Both together."""
         newer = self if self.last >= other.last else other
         return replace(newer, count=self.count + other.count, first=min(self.first, other.first))
 
 
-class Occurrences(Member):
-    """A list of occurrences.
+class EventCounter(InstanceRecorder):
+    """Counts events by key.
 
     Args:
         name: Names it in the store.
@@ -77,7 +77,7 @@ class Occurrences(Member):
         super().__init__(name, flush_seconds, store, clock)
         self._max_keys = _validation.whole("max_keys", max_keys)
         self._keep_hours = _validation.whole("keep_hours", keep_hours)
-        self._hours: dict[int, dict[str, Occurrence]] = {}
+        self._hours: dict[int, dict[str, CountedEvent]] = {}
         self._dirty: set[int] = set()
         _runtime.on_flush(self._flush_soon)
         _runtime.on_restored(self.renew)
@@ -90,19 +90,19 @@ class Occurrences(Member):
             kept = self._hours.setdefault(hour, {})
             if key not in kept and len(kept) >= self._max_keys:
                 key, details = OTHER, {}
-            new = Occurrence(key, 1, now, now, {name: text[:200] for name, text in details.items()})
+            new = CountedEvent(key, 1, now, now, {name: text[:200] for name, text in details.items()})
             kept[key] = kept[key].joined(new) if key in kept else new
             self._dirty.add(hour)
             for old in [each for each in self._hours if each <= hour - self._keep_hours]:
                 del self._hours[old]
 
-    def own(self) -> tuple[Occurrence, ...]:
+    def own(self) -> tuple[CountedEvent, ...]:
         """What happened here, the most frequent first."""
         self._check_generation()
         with self._lock:
             return _merged([list(kept.values()) for kept in self._hours.values()])
 
-    def fleet(self) -> tuple[tuple[Occurrence, ...], bool]:
+    def fleet(self) -> tuple[tuple[CountedEvent, ...], bool]:
         """What happened everywhere, the most frequent first, and whether the store answered.
 
         When it did not, only what this environment knows.
@@ -116,12 +116,12 @@ class Occurrences(Member):
             self._tell("query", error)
             return own, False
 
-        def read(item: Item) -> list[Occurrence]:
+        def read(item: Item) -> list[CountedEvent]:
             return _load(item) if self._is_another(item.sk, generation) else []
 
         return _merged([list(own), *readable(self.name, items, read)]), True
 
-    async def fleet_async(self) -> tuple[tuple[Occurrence, ...], bool]:
+    async def fleet_async(self) -> tuple[tuple[CountedEvent, ...], bool]:
         """Like `fleet`, without blocking the event loop."""
         return await _background.run(self.fleet, blocking=self._bound().store.blocking)
 
@@ -177,23 +177,23 @@ class Occurrences(Member):
         return int(written) == generation and environment != self._id
 
     def _partition(self, shard: int) -> str:
-        return f"occurrences#{self.name}#{shard}"
+        return f"events#{self.name}#{shard}"
 
 
-def _merged(lists: list[list[Occurrence]]) -> tuple[Occurrence, ...]:
-    together: dict[str, Occurrence] = {}
+def _merged(lists: list[list[CountedEvent]]) -> tuple[CountedEvent, ...]:
+    together: dict[str, CountedEvent] = {}
     for found in lists:
         for each in found:
             together[each.key] = together[each.key].joined(each) if each.key in together else each
     return tuple(sorted(together.values(), key=lambda each: (-each.count, -each.last)))
 
 
-def _dump(kept: dict[str, Occurrence]) -> bytes:
+def _dump(kept: dict[str, CountedEvent]) -> bytes:
     data = [[o.key, o.count, round(o.first, 3), round(o.last, 3), dict(o.details)] for o in kept.values()]
     return zlib.compress(json.dumps(data, separators=(",", ":")).encode())
 
 
-def _load(item: Item) -> list[Occurrence]:
+def _load(item: Item) -> list[CountedEvent]:
     data = item.attributes["data"]
     kept = json.loads(zlib.decompress(data)) if isinstance(data, bytes) else []
-    return [Occurrence(str(key), int(n), float(first), float(last), dict(rest)) for key, n, first, last, rest in kept]
+    return [CountedEvent(str(key), int(n), float(first), float(last), dict(rest)) for key, n, first, last, rest in kept]
