@@ -1500,6 +1500,19 @@ export interface components {
             password?: string | null;
         };
         /**
+         * ActionDone
+         * @description An operator's action. Busy environments apply it within five seconds, idle ones with their second request.
+         */
+        ActionDone: {
+            /** @description Without it: true. */
+            done?: boolean;
+        };
+        /** ActionDoneResponse */
+        ActionDoneResponse: {
+            success: boolean;
+            data: components["schemas"]["ActionDone"];
+        };
+        /**
          * Activity
          * @description An event in a space.
          */
@@ -1654,6 +1667,25 @@ export interface components {
         BadgeListResponse: {
             success: boolean;
             data: components["schemas"]["Badge"][];
+        };
+        /**
+         * BanLift
+         * @description The space that the user was banned from.
+         */
+        BanLift: {
+            /**
+             * @deprecated
+             * @description Sent by old clients: your own id.
+             */
+            user_id?: string | null;
+            /**
+             * @deprecated
+             * @description Sent by old clients: your own id.
+             */
+            created_by?: string | null;
+            reason: string;
+            /** Format: uuid */
+            space_id: string;
         };
         /**
          * CacheFigures
@@ -1853,19 +1885,6 @@ export interface components {
         DetailedResponse: {
             success: boolean;
             data: components["schemas"]["Detailed"];
-        };
-        /**
-         * Done
-         * @description An operator's action. Busy environments apply it within five seconds, idle ones with their second request.
-         */
-        Done: {
-            /** @description Without it: true. */
-            done?: boolean;
-        };
-        /** DoneResponse */
-        DoneResponse: {
-            success: boolean;
-            data: components["schemas"]["Done"];
         };
         /**
          * EarnedBadge
@@ -2192,34 +2211,6 @@ export interface components {
             invite_code?: string | null;
         };
         /**
-         * KeptEvent
-         * @description A rejected event, including one that was retried.
-         */
-        KeptEvent: {
-            /** Format: uuid */
-            event_id: string;
-            session_id: string | null;
-            event_type: string | null;
-            event_payload: {
-                [key: string]: unknown;
-            };
-            created_at: string | null;
-            client_id: string | null;
-            /** Format: date-time */
-            received_at: string;
-            /** @enum {string} */
-            status: "applied" | "rejected";
-            error_code: string | null;
-            message: string | null;
-        };
-        /** KeptEventPage */
-        KeptEventPage: {
-            success: boolean;
-            data: components["schemas"]["KeptEvent"][];
-            /** @description Opaque. Pass it as `cursor` to get the next page. */
-            next_cursor: string | null;
-        };
-        /**
          * Leaderboard
          * @description A page of a leaderboard. Users with equal XP share the higher rank.
          */
@@ -2284,25 +2275,6 @@ export interface components {
             data: components["schemas"]["LedgerEntry"][];
             /** @description Opaque. Pass it as `cursor` to get the next page. */
             next_cursor: string | null;
-        };
-        /**
-         * LiftBan
-         * @description The space that the user was banned from.
-         */
-        LiftBan: {
-            /**
-             * @deprecated
-             * @description Sent by old clients: your own id.
-             */
-            user_id?: string | null;
-            /**
-             * @deprecated
-             * @description Sent by old clients: your own id.
-             */
-            created_by?: string | null;
-            reason: string;
-            /** Format: uuid */
-            space_id: string;
         };
         /**
          * Liveness
@@ -2519,10 +2491,10 @@ export interface components {
          */
         OfflineEvent: components["schemas"]["StartEvent"] | components["schemas"]["MarkEvent"] | components["schemas"]["CompleteEvent"];
         /**
-         * Order
+         * OperatorAction
          * @description An action on an account.
          */
-        Order: {
+        OperatorAction: {
             /**
              * @deprecated
              * @description Sent by old clients: your own id.
@@ -2869,6 +2841,34 @@ export interface components {
             password: string;
             /** @description Required if the stage uses captchas. */
             captcha_token?: string | null;
+        };
+        /**
+         * RejectedEvent
+         * @description A rejected event, including one that was retried.
+         */
+        RejectedEvent: {
+            /** Format: uuid */
+            event_id: string;
+            session_id: string | null;
+            event_type: string | null;
+            event_payload: {
+                [key: string]: unknown;
+            };
+            created_at: string | null;
+            client_id: string | null;
+            /** Format: date-time */
+            received_at: string;
+            /** @enum {string} */
+            status: "applied" | "rejected";
+            error_code: string | null;
+            message: string | null;
+        };
+        /** RejectedEventPage */
+        RejectedEventPage: {
+            success: boolean;
+            data: components["schemas"]["RejectedEvent"][];
+            /** @description Opaque. Pass it as `cursor` to get the next page. */
+            next_cursor: string | null;
         };
         /**
          * Removed
@@ -3424,24 +3424,6 @@ export interface components {
             cpu: components["schemas"]["Processor"];
         };
         /**
-         * TakeBack
-         * @description The completed sessions that were forged.
-         */
-        TakeBack: {
-            /**
-             * @deprecated
-             * @description Sent by old clients: your own id.
-             */
-            user_id?: string | null;
-            /**
-             * @deprecated
-             * @description Sent by old clients: your own id.
-             */
-            created_by?: string | null;
-            reason: string;
-            session_ids: string[];
-        };
-        /**
          * TakenBack
          * @description The XP that was revoked, and the XP that is left.
          */
@@ -3526,6 +3508,24 @@ export interface components {
             changed_at: string;
             /** @description Its current state; null if it was deleted. */
             data: components["schemas"]["XpTotal"] | null;
+        };
+        /**
+         * XpRevocation
+         * @description The completed sessions that were forged.
+         */
+        XpRevocation: {
+            /**
+             * @deprecated
+             * @description Sent by old clients: your own id.
+             */
+            user_id?: string | null;
+            /**
+             * @deprecated
+             * @description Sent by old clients: your own id.
+             */
+            created_by?: string | null;
+            reason: string;
+            session_ids: string[];
         };
         /**
          * XpSummary
@@ -6574,7 +6574,7 @@ export interface operations {
                      *       "next_cursor": null
                      *     }
                      */
-                    "application/json": components["schemas"]["KeptEventPage"];
+                    "application/json": components["schemas"]["RejectedEventPage"];
                 };
             };
             400: components["responses"]["BadRequest"];
@@ -6990,7 +6990,7 @@ export interface operations {
                  *       "reason": "text"
                  *     }
                  */
-                "application/json": components["schemas"]["Order"];
+                "application/json": components["schemas"]["OperatorAction"];
             };
         };
         responses: {
@@ -7008,7 +7008,7 @@ export interface operations {
                      *       }
                      *     }
                      */
-                    "application/json": components["schemas"]["DoneResponse"];
+                    "application/json": components["schemas"]["ActionDoneResponse"];
                 };
             };
             400: components["responses"]["BadRequest"];
@@ -7039,7 +7039,7 @@ export interface operations {
                  *       "reason": "text"
                  *     }
                  */
-                "application/json": components["schemas"]["Order"];
+                "application/json": components["schemas"]["OperatorAction"];
             };
         };
         responses: {
@@ -7057,7 +7057,7 @@ export interface operations {
                      *       }
                      *     }
                      */
-                    "application/json": components["schemas"]["DoneResponse"];
+                    "application/json": components["schemas"]["ActionDoneResponse"];
                 };
             };
             400: components["responses"]["BadRequest"];
@@ -7091,7 +7091,7 @@ export interface operations {
                  *       ]
                  *     }
                  */
-                "application/json": components["schemas"]["TakeBack"];
+                "application/json": components["schemas"]["XpRevocation"];
             };
         };
         responses: {
@@ -7143,7 +7143,7 @@ export interface operations {
                  *       "space_id": "3f1d2c54-8a0b-4c6e-9d7f-2b1a0c9e8d7f"
                  *     }
                  */
-                "application/json": components["schemas"]["LiftBan"];
+                "application/json": components["schemas"]["BanLift"];
             };
         };
         responses: {
@@ -7161,7 +7161,7 @@ export interface operations {
                      *       }
                      *     }
                      */
-                    "application/json": components["schemas"]["DoneResponse"];
+                    "application/json": components["schemas"]["ActionDoneResponse"];
                 };
             };
             400: components["responses"]["BadRequest"];
@@ -7687,7 +7687,7 @@ export interface operations {
                      *       }
                      *     }
                      */
-                    "application/json": components["schemas"]["DoneResponse"];
+                    "application/json": components["schemas"]["ActionDoneResponse"];
                 };
             };
             400: components["responses"]["BadRequest"];
@@ -7733,7 +7733,7 @@ export interface operations {
                      *       }
                      *     }
                      */
-                    "application/json": components["schemas"]["DoneResponse"];
+                    "application/json": components["schemas"]["ActionDoneResponse"];
                 };
             };
             400: components["responses"]["BadRequest"];
@@ -7770,7 +7770,7 @@ export interface operations {
                      *       }
                      *     }
                      */
-                    "application/json": components["schemas"]["DoneResponse"];
+                    "application/json": components["schemas"]["ActionDoneResponse"];
                 };
             };
             401: components["responses"]["Unauthorized"];
@@ -7805,7 +7805,7 @@ export interface operations {
                      *       }
                      *     }
                      */
-                    "application/json": components["schemas"]["DoneResponse"];
+                    "application/json": components["schemas"]["ActionDoneResponse"];
                 };
             };
             401: components["responses"]["Unauthorized"];
@@ -7840,7 +7840,7 @@ export interface operations {
                      *       }
                      *     }
                      */
-                    "application/json": components["schemas"]["DoneResponse"];
+                    "application/json": components["schemas"]["ActionDoneResponse"];
                 };
             };
             401: components["responses"]["Unauthorized"];

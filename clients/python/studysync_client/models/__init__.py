@@ -5,6 +5,8 @@ from .accepted_response import AcceptedResponse
 from .account_deleted import AccountDeleted
 from .account_deleted_response import AccountDeletedResponse
 from .account_deletion import AccountDeletion
+from .action_done import ActionDone
+from .action_done_response import ActionDoneResponse
 from .activity import Activity
 from .activity_activity_type import ActivityActivityType
 from .activity_details import ActivityDetails
@@ -25,6 +27,7 @@ from .badge import Badge
 from .badge_change import BadgeChange
 from .badge_change_kind import BadgeChangeKind
 from .badge_list_response import BadgeListResponse
+from .ban_lift import BanLift
 from .cache_figures import CacheFigures
 from .changes import Changes
 from .check import Check
@@ -49,8 +52,6 @@ from .detailed import Detailed
 from .detailed_checks import DetailedChecks
 from .detailed_response import DetailedResponse
 from .detailed_status import DetailedStatus
-from .done import Done
-from .done_response import DoneResponse
 from .earned_badge import EarnedBadge
 from .email_change import EmailChange
 from .email_confirmation import EmailConfirmation
@@ -81,16 +82,11 @@ from .heartbeat_counted_response import HeartbeatCountedResponse
 from .heartbeat_counted_status import HeartbeatCountedStatus
 from .join_by_code import JoinByCode
 from .join_space import JoinSpace
-from .kept_event import KeptEvent
-from .kept_event_event_payload import KeptEventEventPayload
-from .kept_event_page import KeptEventPage
-from .kept_event_status import KeptEventStatus
 from .leaderboard import Leaderboard
 from .leaderboard_entry import LeaderboardEntry
 from .leaderboard_page import LeaderboardPage
 from .ledger_entry import LedgerEntry
 from .ledger_entry_page import LedgerEntryPage
-from .lift_ban import LiftBan
 from .list_sessions_status import ListSessionsStatus
 from .liveness import Liveness
 from .liveness_response import LivenessResponse
@@ -116,7 +112,7 @@ from .membership_role import MembershipRole
 from .metrics import Metrics
 from .metrics_response import MetricsResponse
 from .minute import Minute
-from .order import Order
+from .operator_action import OperatorAction
 from .own_membership import OwnMembership
 from .own_membership_response import OwnMembershipResponse
 from .own_membership_role_type_0 import OwnMembershipRoleType0
@@ -148,6 +144,10 @@ from .refresh import Refresh
 from .registered import Registered
 from .registered_response import RegisteredResponse
 from .registration import Registration
+from .rejected_event import RejectedEvent
+from .rejected_event_event_payload import RejectedEventEventPayload
+from .rejected_event_page import RejectedEventPage
+from .rejected_event_status import RejectedEventStatus
 from .removed import Removed
 from .removed_response import RemovedResponse
 from .renewed_code import RenewedCode
@@ -208,7 +208,6 @@ from .sync_result_response import SyncResultResponse
 from .sync_status import SyncStatus
 from .sync_status_response import SyncStatusResponse
 from .system import System
-from .take_back import TakeBack
 from .taken_back import TakenBack
 from .taken_back_response import TakenBackResponse
 from .tokens import Tokens
@@ -219,6 +218,7 @@ from .user_badges_response import UserBadgesResponse
 from .validation_detail import ValidationDetail
 from .xp_change import XpChange
 from .xp_change_kind import XpChangeKind
+from .xp_revocation import XpRevocation
 from .xp_summary import XpSummary
 from .xp_summary_response import XpSummaryResponse
 from .xp_summary_tier import XpSummaryTier
@@ -231,6 +231,8 @@ __all__ = (
     "AccountDeleted",
     "AccountDeletedResponse",
     "AccountDeletion",
+    "ActionDone",
+    "ActionDoneResponse",
     "Activity",
     "ActivityActivityType",
     "ActivityDetails",
@@ -251,6 +253,7 @@ __all__ = (
     "BadgeChange",
     "BadgeChangeKind",
     "BadgeListResponse",
+    "BanLift",
     "CacheFigures",
     "Changes",
     "Check",
@@ -275,8 +278,6 @@ __all__ = (
     "DetailedChecks",
     "DetailedResponse",
     "DetailedStatus",
-    "Done",
-    "DoneResponse",
     "EarnedBadge",
     "EmailChange",
     "EmailConfirmation",
@@ -307,16 +308,11 @@ __all__ = (
     "HeartbeatCountedStatus",
     "JoinByCode",
     "JoinSpace",
-    "KeptEvent",
-    "KeptEventEventPayload",
-    "KeptEventPage",
-    "KeptEventStatus",
     "Leaderboard",
     "LeaderboardEntry",
     "LeaderboardPage",
     "LedgerEntry",
     "LedgerEntryPage",
-    "LiftBan",
     "ListSessionsStatus",
     "Liveness",
     "LivenessResponse",
@@ -342,7 +338,7 @@ __all__ = (
     "Metrics",
     "MetricsResponse",
     "Minute",
-    "Order",
+    "OperatorAction",
     "OwnMembership",
     "OwnMembershipResponse",
     "OwnMembershipRoleType0",
@@ -374,6 +370,10 @@ __all__ = (
     "Registered",
     "RegisteredResponse",
     "Registration",
+    "RejectedEvent",
+    "RejectedEventEventPayload",
+    "RejectedEventPage",
+    "RejectedEventStatus",
     "Removed",
     "RemovedResponse",
     "RenewedCode",
@@ -434,7 +434,6 @@ __all__ = (
     "SyncStatus",
     "SyncStatusResponse",
     "System",
-    "TakeBack",
     "TakenBack",
     "TakenBackResponse",
     "Tokens",
@@ -445,6 +444,7 @@ __all__ = (
     "ValidationDetail",
     "XpChange",
     "XpChangeKind",
+    "XpRevocation",
     "XpSummary",
     "XpSummaryResponse",
     "XpSummaryTier",

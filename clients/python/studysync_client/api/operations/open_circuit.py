@@ -8,7 +8,7 @@ from ...client import AuthenticatedClient, Client
 from ...types import Response, UNSET
 from ... import errors
 
-from ...models.done_response import DoneResponse
+from ...models.action_done_response import ActionDoneResponse
 from ...models.problem_details import ProblemDetails
 from ...types import UNSET, Unset
 from typing import cast
@@ -44,9 +44,9 @@ def _get_kwargs(
 
 
 
-def _parse_response(*, client: AuthenticatedClient | Client, response: httpx.Response) -> DoneResponse | ProblemDetails | None:
+def _parse_response(*, client: AuthenticatedClient | Client, response: httpx.Response) -> ActionDoneResponse | ProblemDetails | None:
     if response.status_code == 200:
-        response_200 = DoneResponse.from_dict(response.json())
+        response_200 = ActionDoneResponse.from_dict(response.json())
 
 
 
@@ -121,7 +121,7 @@ def _parse_response(*, client: AuthenticatedClient | Client, response: httpx.Res
         return None
 
 
-def _build_response(*, client: AuthenticatedClient | Client, response: httpx.Response) -> Response[DoneResponse | ProblemDetails]:
+def _build_response(*, client: AuthenticatedClient | Client, response: httpx.Response) -> Response[ActionDoneResponse | ProblemDetails]:
     return Response(
         status_code=HTTPStatus(response.status_code),
         content=response.content,
@@ -136,7 +136,7 @@ def sync_detailed(
     client: AuthenticatedClient,
     seconds: float | Unset = UNSET,
 
-) -> Response[DoneResponse | ProblemDetails]:
+) -> Response[ActionDoneResponse | ProblemDetails]:
     """ Open circuit
 
      Open a circuit in every environment.
@@ -150,7 +150,7 @@ def sync_detailed(
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:
-        Response[DoneResponse | ProblemDetails]
+        Response[ActionDoneResponse | ProblemDetails]
      """
 
 
@@ -172,7 +172,7 @@ def sync(
     client: AuthenticatedClient,
     seconds: float | Unset = UNSET,
 
-) -> DoneResponse | ProblemDetails | None:
+) -> ActionDoneResponse | ProblemDetails | None:
     """ Open circuit
 
      Open a circuit in every environment.
@@ -186,7 +186,7 @@ def sync(
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:
-        DoneResponse | ProblemDetails
+        ActionDoneResponse | ProblemDetails
      """
 
 
@@ -203,7 +203,7 @@ async def asyncio_detailed(
     client: AuthenticatedClient,
     seconds: float | Unset = UNSET,
 
-) -> Response[DoneResponse | ProblemDetails]:
+) -> Response[ActionDoneResponse | ProblemDetails]:
     """ Open circuit
 
      Open a circuit in every environment.
@@ -217,7 +217,7 @@ async def asyncio_detailed(
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:
-        Response[DoneResponse | ProblemDetails]
+        Response[ActionDoneResponse | ProblemDetails]
      """
 
 
@@ -239,7 +239,7 @@ async def asyncio(
     client: AuthenticatedClient,
     seconds: float | Unset = UNSET,
 
-) -> DoneResponse | ProblemDetails | None:
+) -> ActionDoneResponse | ProblemDetails | None:
     """ Open circuit
 
      Open a circuit in every environment.
@@ -253,7 +253,7 @@ async def asyncio(
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:
-        DoneResponse | ProblemDetails
+        ActionDoneResponse | ProblemDetails
      """
 
 

@@ -8,7 +8,7 @@ from ...client import AuthenticatedClient, Client
 from ...types import Response, UNSET
 from ... import errors
 
-from ...models.done_response import DoneResponse
+from ...models.action_done_response import ActionDoneResponse
 from ...models.problem_details import ProblemDetails
 from typing import cast
 
@@ -34,9 +34,9 @@ def _get_kwargs(
 
 
 
-def _parse_response(*, client: AuthenticatedClient | Client, response: httpx.Response) -> DoneResponse | ProblemDetails | None:
+def _parse_response(*, client: AuthenticatedClient | Client, response: httpx.Response) -> ActionDoneResponse | ProblemDetails | None:
     if response.status_code == 200:
-        response_200 = DoneResponse.from_dict(response.json())
+        response_200 = ActionDoneResponse.from_dict(response.json())
 
 
 
@@ -111,7 +111,7 @@ def _parse_response(*, client: AuthenticatedClient | Client, response: httpx.Res
         return None
 
 
-def _build_response(*, client: AuthenticatedClient | Client, response: httpx.Response) -> Response[DoneResponse | ProblemDetails]:
+def _build_response(*, client: AuthenticatedClient | Client, response: httpx.Response) -> Response[ActionDoneResponse | ProblemDetails]:
     return Response(
         status_code=HTTPStatus(response.status_code),
         content=response.content,
@@ -125,7 +125,7 @@ def sync_detailed(
     *,
     client: AuthenticatedClient,
 
-) -> Response[DoneResponse | ProblemDetails]:
+) -> Response[ActionDoneResponse | ProblemDetails]:
     """ Reset circuit
 
      Close a circuit in every environment.
@@ -138,7 +138,7 @@ def sync_detailed(
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:
-        Response[DoneResponse | ProblemDetails]
+        Response[ActionDoneResponse | ProblemDetails]
      """
 
 
@@ -158,7 +158,7 @@ def sync(
     *,
     client: AuthenticatedClient,
 
-) -> DoneResponse | ProblemDetails | None:
+) -> ActionDoneResponse | ProblemDetails | None:
     """ Reset circuit
 
      Close a circuit in every environment.
@@ -171,7 +171,7 @@ def sync(
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:
-        DoneResponse | ProblemDetails
+        ActionDoneResponse | ProblemDetails
      """
 
 
@@ -186,7 +186,7 @@ async def asyncio_detailed(
     *,
     client: AuthenticatedClient,
 
-) -> Response[DoneResponse | ProblemDetails]:
+) -> Response[ActionDoneResponse | ProblemDetails]:
     """ Reset circuit
 
      Close a circuit in every environment.
@@ -199,7 +199,7 @@ async def asyncio_detailed(
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:
-        Response[DoneResponse | ProblemDetails]
+        Response[ActionDoneResponse | ProblemDetails]
      """
 
 
@@ -219,7 +219,7 @@ async def asyncio(
     *,
     client: AuthenticatedClient,
 
-) -> DoneResponse | ProblemDetails | None:
+) -> ActionDoneResponse | ProblemDetails | None:
     """ Reset circuit
 
      Close a circuit in every environment.
@@ -232,7 +232,7 @@ async def asyncio(
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:
-        DoneResponse | ProblemDetails
+        ActionDoneResponse | ProblemDetails
      """
 
 

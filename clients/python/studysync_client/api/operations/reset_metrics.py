@@ -8,7 +8,7 @@ from ...client import AuthenticatedClient, Client
 from ...types import Response, UNSET
 from ... import errors
 
-from ...models.done_response import DoneResponse
+from ...models.action_done_response import ActionDoneResponse
 from ...models.problem_details import ProblemDetails
 from typing import cast
 
@@ -33,9 +33,9 @@ def _get_kwargs(
 
 
 
-def _parse_response(*, client: AuthenticatedClient | Client, response: httpx.Response) -> DoneResponse | ProblemDetails | None:
+def _parse_response(*, client: AuthenticatedClient | Client, response: httpx.Response) -> ActionDoneResponse | ProblemDetails | None:
     if response.status_code == 200:
-        response_200 = DoneResponse.from_dict(response.json())
+        response_200 = ActionDoneResponse.from_dict(response.json())
 
 
 
@@ -96,7 +96,7 @@ def _parse_response(*, client: AuthenticatedClient | Client, response: httpx.Res
         return None
 
 
-def _build_response(*, client: AuthenticatedClient | Client, response: httpx.Response) -> Response[DoneResponse | ProblemDetails]:
+def _build_response(*, client: AuthenticatedClient | Client, response: httpx.Response) -> Response[ActionDoneResponse | ProblemDetails]:
     return Response(
         status_code=HTTPStatus(response.status_code),
         content=response.content,
@@ -109,7 +109,7 @@ def sync_detailed(
     *,
     client: AuthenticatedClient,
 
-) -> Response[DoneResponse | ProblemDetails]:
+) -> Response[ActionDoneResponse | ProblemDetails]:
     """ Reset metrics
 
      Reset the metrics of every environment.
@@ -119,7 +119,7 @@ def sync_detailed(
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:
-        Response[DoneResponse | ProblemDetails]
+        Response[ActionDoneResponse | ProblemDetails]
      """
 
 
@@ -137,7 +137,7 @@ def sync(
     *,
     client: AuthenticatedClient,
 
-) -> DoneResponse | ProblemDetails | None:
+) -> ActionDoneResponse | ProblemDetails | None:
     """ Reset metrics
 
      Reset the metrics of every environment.
@@ -147,7 +147,7 @@ def sync(
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:
-        DoneResponse | ProblemDetails
+        ActionDoneResponse | ProblemDetails
      """
 
 
@@ -160,7 +160,7 @@ async def asyncio_detailed(
     *,
     client: AuthenticatedClient,
 
-) -> Response[DoneResponse | ProblemDetails]:
+) -> Response[ActionDoneResponse | ProblemDetails]:
     """ Reset metrics
 
      Reset the metrics of every environment.
@@ -170,7 +170,7 @@ async def asyncio_detailed(
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:
-        Response[DoneResponse | ProblemDetails]
+        Response[ActionDoneResponse | ProblemDetails]
      """
 
 
@@ -188,7 +188,7 @@ async def asyncio(
     *,
     client: AuthenticatedClient,
 
-) -> DoneResponse | ProblemDetails | None:
+) -> ActionDoneResponse | ProblemDetails | None:
     """ Reset metrics
 
      Reset the metrics of every environment.
@@ -198,7 +198,7 @@ async def asyncio(
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:
-        DoneResponse | ProblemDetails
+        ActionDoneResponse | ProblemDetails
      """
 
 

@@ -8,8 +8,8 @@ from ...client import AuthenticatedClient, Client
 from ...types import Response, UNSET
 from ... import errors
 
-from ...models.done_response import DoneResponse
-from ...models.order import Order
+from ...models.action_done_response import ActionDoneResponse
+from ...models.operator_action import OperatorAction
 from ...models.problem_details import ProblemDetails
 from typing import cast
 from uuid import UUID
@@ -19,7 +19,7 @@ from uuid import UUID
 def _get_kwargs(
     user_id: UUID,
     *,
-    body: Order,
+    body: OperatorAction,
 
 ) -> dict[str, Any]:
     headers: dict[str, Any] = {}
@@ -43,9 +43,9 @@ def _get_kwargs(
 
 
 
-def _parse_response(*, client: AuthenticatedClient | Client, response: httpx.Response) -> DoneResponse | ProblemDetails | None:
+def _parse_response(*, client: AuthenticatedClient | Client, response: httpx.Response) -> ActionDoneResponse | ProblemDetails | None:
     if response.status_code == 200:
-        response_200 = DoneResponse.from_dict(response.json())
+        response_200 = ActionDoneResponse.from_dict(response.json())
 
 
 
@@ -120,7 +120,7 @@ def _parse_response(*, client: AuthenticatedClient | Client, response: httpx.Res
         return None
 
 
-def _build_response(*, client: AuthenticatedClient | Client, response: httpx.Response) -> Response[DoneResponse | ProblemDetails]:
+def _build_response(*, client: AuthenticatedClient | Client, response: httpx.Response) -> Response[ActionDoneResponse | ProblemDetails]:
     return Response(
         status_code=HTTPStatus(response.status_code),
         content=response.content,
@@ -133,23 +133,23 @@ def sync_detailed(
     user_id: UUID,
     *,
     client: AuthenticatedClient,
-    body: Order,
+    body: OperatorAction,
 
-) -> Response[DoneResponse | ProblemDetails]:
+) -> Response[ActionDoneResponse | ProblemDetails]:
     """ Restore account
 
      Restore a suspended account.
 
     Args:
         user_id (UUID):
-        body (Order): An action on an account.
+        body (OperatorAction): An action on an account.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:
-        Response[DoneResponse | ProblemDetails]
+        Response[ActionDoneResponse | ProblemDetails]
      """
 
 
@@ -169,23 +169,23 @@ def sync(
     user_id: UUID,
     *,
     client: AuthenticatedClient,
-    body: Order,
+    body: OperatorAction,
 
-) -> DoneResponse | ProblemDetails | None:
+) -> ActionDoneResponse | ProblemDetails | None:
     """ Restore account
 
      Restore a suspended account.
 
     Args:
         user_id (UUID):
-        body (Order): An action on an account.
+        body (OperatorAction): An action on an account.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:
-        DoneResponse | ProblemDetails
+        ActionDoneResponse | ProblemDetails
      """
 
 
@@ -200,23 +200,23 @@ async def asyncio_detailed(
     user_id: UUID,
     *,
     client: AuthenticatedClient,
-    body: Order,
+    body: OperatorAction,
 
-) -> Response[DoneResponse | ProblemDetails]:
+) -> Response[ActionDoneResponse | ProblemDetails]:
     """ Restore account
 
      Restore a suspended account.
 
     Args:
         user_id (UUID):
-        body (Order): An action on an account.
+        body (OperatorAction): An action on an account.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:
-        Response[DoneResponse | ProblemDetails]
+        Response[ActionDoneResponse | ProblemDetails]
      """
 
 
@@ -236,23 +236,23 @@ async def asyncio(
     user_id: UUID,
     *,
     client: AuthenticatedClient,
-    body: Order,
+    body: OperatorAction,
 
-) -> DoneResponse | ProblemDetails | None:
+) -> ActionDoneResponse | ProblemDetails | None:
     """ Restore account
 
      Restore a suspended account.
 
     Args:
         user_id (UUID):
-        body (Order): An action on an account.
+        body (OperatorAction): An action on an account.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:
-        DoneResponse | ProblemDetails
+        ActionDoneResponse | ProblemDetails
      """
 
 

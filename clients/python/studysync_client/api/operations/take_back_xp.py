@@ -9,8 +9,8 @@ from ...types import Response, UNSET
 from ... import errors
 
 from ...models.problem_details import ProblemDetails
-from ...models.take_back import TakeBack
 from ...models.taken_back_response import TakenBackResponse
+from ...models.xp_revocation import XpRevocation
 from typing import cast
 from uuid import UUID
 
@@ -19,7 +19,7 @@ from uuid import UUID
 def _get_kwargs(
     user_id: UUID,
     *,
-    body: TakeBack,
+    body: XpRevocation,
 
 ) -> dict[str, Any]:
     headers: dict[str, Any] = {}
@@ -133,7 +133,7 @@ def sync_detailed(
     user_id: UUID,
     *,
     client: AuthenticatedClient,
-    body: TakeBack,
+    body: XpRevocation,
 
 ) -> Response[ProblemDetails | TakenBackResponse]:
     """ Take back xp
@@ -142,7 +142,7 @@ def sync_detailed(
 
     Args:
         user_id (UUID):
-        body (TakeBack): The completed sessions that were forged.
+        body (XpRevocation): The completed sessions that were forged.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -169,7 +169,7 @@ def sync(
     user_id: UUID,
     *,
     client: AuthenticatedClient,
-    body: TakeBack,
+    body: XpRevocation,
 
 ) -> ProblemDetails | TakenBackResponse | None:
     """ Take back xp
@@ -178,7 +178,7 @@ def sync(
 
     Args:
         user_id (UUID):
-        body (TakeBack): The completed sessions that were forged.
+        body (XpRevocation): The completed sessions that were forged.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -200,7 +200,7 @@ async def asyncio_detailed(
     user_id: UUID,
     *,
     client: AuthenticatedClient,
-    body: TakeBack,
+    body: XpRevocation,
 
 ) -> Response[ProblemDetails | TakenBackResponse]:
     """ Take back xp
@@ -209,7 +209,7 @@ async def asyncio_detailed(
 
     Args:
         user_id (UUID):
-        body (TakeBack): The completed sessions that were forged.
+        body (XpRevocation): The completed sessions that were forged.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -236,7 +236,7 @@ async def asyncio(
     user_id: UUID,
     *,
     client: AuthenticatedClient,
-    body: TakeBack,
+    body: XpRevocation,
 
 ) -> ProblemDetails | TakenBackResponse | None:
     """ Take back xp
@@ -245,7 +245,7 @@ async def asyncio(
 
     Args:
         user_id (UUID):
-        body (TakeBack): The completed sessions that were forged.
+        body (XpRevocation): The completed sessions that were forged.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.

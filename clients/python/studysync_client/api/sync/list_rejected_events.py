@@ -8,8 +8,8 @@ from ...client import AuthenticatedClient, Client
 from ...types import Response, UNSET
 from ... import errors
 
-from ...models.kept_event_page import KeptEventPage
 from ...models.problem_details import ProblemDetails
+from ...models.rejected_event_page import RejectedEventPage
 from ...types import UNSET, Unset
 from typing import cast
 
@@ -46,9 +46,9 @@ def _get_kwargs(
 
 
 
-def _parse_response(*, client: AuthenticatedClient | Client, response: httpx.Response) -> KeptEventPage | ProblemDetails | None:
+def _parse_response(*, client: AuthenticatedClient | Client, response: httpx.Response) -> ProblemDetails | RejectedEventPage | None:
     if response.status_code == 200:
-        response_200 = KeptEventPage.from_dict(response.json())
+        response_200 = RejectedEventPage.from_dict(response.json())
 
 
 
@@ -95,7 +95,7 @@ def _parse_response(*, client: AuthenticatedClient | Client, response: httpx.Res
         return None
 
 
-def _build_response(*, client: AuthenticatedClient | Client, response: httpx.Response) -> Response[KeptEventPage | ProblemDetails]:
+def _build_response(*, client: AuthenticatedClient | Client, response: httpx.Response) -> Response[ProblemDetails | RejectedEventPage]:
     return Response(
         status_code=HTTPStatus(response.status_code),
         content=response.content,
@@ -110,7 +110,7 @@ def sync_detailed(
     limit: int | Unset = 50,
     cursor: str | Unset = UNSET,
 
-) -> Response[KeptEventPage | ProblemDetails]:
+) -> Response[ProblemDetails | RejectedEventPage]:
     """ List rejected events
 
      List your rejected events, each with its reason.
@@ -124,7 +124,7 @@ def sync_detailed(
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:
-        Response[KeptEventPage | ProblemDetails]
+        Response[ProblemDetails | RejectedEventPage]
      """
 
 
@@ -146,7 +146,7 @@ def sync(
     limit: int | Unset = 50,
     cursor: str | Unset = UNSET,
 
-) -> KeptEventPage | ProblemDetails | None:
+) -> ProblemDetails | RejectedEventPage | None:
     """ List rejected events
 
      List your rejected events, each with its reason.
@@ -160,7 +160,7 @@ def sync(
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:
-        KeptEventPage | ProblemDetails
+        ProblemDetails | RejectedEventPage
      """
 
 
@@ -177,7 +177,7 @@ async def asyncio_detailed(
     limit: int | Unset = 50,
     cursor: str | Unset = UNSET,
 
-) -> Response[KeptEventPage | ProblemDetails]:
+) -> Response[ProblemDetails | RejectedEventPage]:
     """ List rejected events
 
      List your rejected events, each with its reason.
@@ -191,7 +191,7 @@ async def asyncio_detailed(
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:
-        Response[KeptEventPage | ProblemDetails]
+        Response[ProblemDetails | RejectedEventPage]
      """
 
 
@@ -213,7 +213,7 @@ async def asyncio(
     limit: int | Unset = 50,
     cursor: str | Unset = UNSET,
 
-) -> KeptEventPage | ProblemDetails | None:
+) -> ProblemDetails | RejectedEventPage | None:
     """ List rejected events
 
      List your rejected events, each with its reason.
@@ -227,7 +227,7 @@ async def asyncio(
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:
-        KeptEventPage | ProblemDetails
+        ProblemDetails | RejectedEventPage
      """
 
 

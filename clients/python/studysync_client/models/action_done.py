@@ -8,27 +8,25 @@ from attrs import field as _attrs_field
 
 from ..types import UNSET, Unset
 
-from typing import cast
-
-if TYPE_CHECKING:
-  from ..models.done import Done
+from ..types import UNSET, Unset
 
 
 
 
 
-T = TypeVar("T", bound="DoneResponse")
+
+T = TypeVar("T", bound="ActionDone")
 
 
 
 @_attrs_define
-class DoneResponse:
-    
-
-    success: bool
-    data: Done
+class ActionDone:
     """ An operator's action. Busy environments apply it within five seconds, idle ones with their second request.
-    """
+
+     """
+
+    done: bool | Unset = UNSET
+    """ Without it: true. """
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
 
@@ -36,18 +34,15 @@ class DoneResponse:
 
 
     def to_dict(self) -> dict[str, Any]:
-        from ..models.done import Done # noqa: PLC0415
-        success = self.success
-
-        data = self.data.to_dict()
+        done = self.done
 
 
         field_dict: dict[str, Any] = {}
         field_dict.update(self.additional_properties)
         field_dict.update({
-            "success": success,
-            "data": data,
         })
+        if done is not UNSET:
+            field_dict["done"] = done
 
         return field_dict
 
@@ -55,23 +50,16 @@ class DoneResponse:
 
     @classmethod
     def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
-        from ..models.done import Done # noqa: PLC0415
         d = dict(src_dict)
-        success = d.pop("success")
+        done = d.pop("done", UNSET)
 
-        data = Done.from_dict(d.pop("data"))
-
-
-
-
-        done_response = cls(
-            success=success,
-            data=data,
+        action_done = cls(
+            done=done,
         )
 
 
-        done_response.additional_properties = d
-        return done_response
+        action_done.additional_properties = d
+        return action_done
 
     @property
     def additional_keys(self) -> list[str]:

@@ -8,25 +8,20 @@ from attrs import field as _attrs_field
 
 from ..types import UNSET, Unset
 
-from ..types import UNSET, Unset
 
 
 
 
 
 
-T = TypeVar("T", bound="Done")
+T = TypeVar("T", bound="RejectedEventEventPayload")
 
 
 
 @_attrs_define
-class Done:
-    """ An operator's action. Busy environments apply it within five seconds, idle ones with their second request.
+class RejectedEventEventPayload:
+    
 
-     """
-
-    done: bool | Unset = UNSET
-    """ Without it: true. """
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
 
@@ -34,15 +29,9 @@ class Done:
 
 
     def to_dict(self) -> dict[str, Any]:
-        done = self.done
-
-
+        
         field_dict: dict[str, Any] = {}
         field_dict.update(self.additional_properties)
-        field_dict.update({
-        })
-        if done is not UNSET:
-            field_dict["done"] = done
 
         return field_dict
 
@@ -51,15 +40,12 @@ class Done:
     @classmethod
     def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
         d = dict(src_dict)
-        done = d.pop("done", UNSET)
-
-        done = cls(
-            done=done,
+        rejected_event_event_payload = cls(
         )
 
 
-        done.additional_properties = d
-        return done
+        rejected_event_event_payload.additional_properties = d
+        return rejected_event_event_payload
 
     @property
     def additional_keys(self) -> list[str]:

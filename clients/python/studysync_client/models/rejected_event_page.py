@@ -11,22 +11,22 @@ from ..types import UNSET, Unset
 from typing import cast
 
 if TYPE_CHECKING:
-  from ..models.kept_event import KeptEvent
+  from ..models.rejected_event import RejectedEvent
 
 
 
 
 
-T = TypeVar("T", bound="KeptEventPage")
+T = TypeVar("T", bound="RejectedEventPage")
 
 
 
 @_attrs_define
-class KeptEventPage:
+class RejectedEventPage:
     
 
     success: bool
-    data: list[KeptEvent]
+    data: list[RejectedEvent]
     next_cursor: None | str
     """ Opaque. Pass it as `cursor` to get the next page. """
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
@@ -36,7 +36,7 @@ class KeptEventPage:
 
 
     def to_dict(self) -> dict[str, Any]:
-        from ..models.kept_event import KeptEvent # noqa: PLC0415
+        from ..models.rejected_event import RejectedEvent # noqa: PLC0415
         success = self.success
 
         data = []
@@ -64,14 +64,14 @@ class KeptEventPage:
 
     @classmethod
     def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
-        from ..models.kept_event import KeptEvent # noqa: PLC0415
+        from ..models.rejected_event import RejectedEvent # noqa: PLC0415
         d = dict(src_dict)
         success = d.pop("success")
 
         data = []
         _data = d.pop("data")
         for data_item_data in (_data):
-            data_item = KeptEvent.from_dict(data_item_data)
+            data_item = RejectedEvent.from_dict(data_item_data)
 
 
 
@@ -86,15 +86,15 @@ class KeptEventPage:
         next_cursor = _parse_next_cursor(d.pop("next_cursor"))
 
 
-        kept_event_page = cls(
+        rejected_event_page = cls(
             success=success,
             data=data,
             next_cursor=next_cursor,
         )
 
 
-        kept_event_page.additional_properties = d
-        return kept_event_page
+        rejected_event_page.additional_properties = d
+        return rejected_event_page
 
     @property
     def additional_keys(self) -> list[str]:

@@ -8,24 +8,24 @@ from attrs import field as _attrs_field
 
 from ..types import UNSET, Unset
 
-from ..models.kept_event_status import KeptEventStatus
+from ..models.rejected_event_status import RejectedEventStatus
 from typing import cast
 from uuid import UUID
 import datetime
 
 if TYPE_CHECKING:
-  from ..models.kept_event_event_payload import KeptEventEventPayload
+  from ..models.rejected_event_event_payload import RejectedEventEventPayload
 
 
 
 
 
-T = TypeVar("T", bound="KeptEvent")
+T = TypeVar("T", bound="RejectedEvent")
 
 
 
 @_attrs_define
-class KeptEvent:
+class RejectedEvent:
     """ A rejected event, including one that was retried.
 
      """
@@ -33,11 +33,11 @@ class KeptEvent:
     event_id: UUID
     session_id: None | UUID
     event_type: None | str
-    event_payload: KeptEventEventPayload
+    event_payload: RejectedEventEventPayload
     created_at: datetime.datetime | None
     client_id: None | str
     received_at: datetime.datetime
-    status: KeptEventStatus
+    status: RejectedEventStatus
     error_code: None | str
     message: None | str
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
@@ -47,7 +47,7 @@ class KeptEvent:
 
 
     def to_dict(self) -> dict[str, Any]:
-        from ..models.kept_event_event_payload import KeptEventEventPayload # noqa: PLC0415
+        from ..models.rejected_event_event_payload import RejectedEventEventPayload # noqa: PLC0415
         event_id = str(self.event_id)
 
         session_id: None | str
@@ -102,7 +102,7 @@ class KeptEvent:
 
     @classmethod
     def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
-        from ..models.kept_event_event_payload import KeptEventEventPayload # noqa: PLC0415
+        from ..models.rejected_event_event_payload import RejectedEventEventPayload # noqa: PLC0415
         d = dict(src_dict)
         event_id = UUID(d.pop("event_id"))
 
@@ -135,7 +135,7 @@ class KeptEvent:
         event_type = _parse_event_type(d.pop("event_type"))
 
 
-        event_payload = KeptEventEventPayload.from_dict(d.pop("event_payload"))
+        event_payload = RejectedEventEventPayload.from_dict(d.pop("event_payload"))
 
 
 
@@ -171,7 +171,7 @@ class KeptEvent:
 
 
 
-        status = KeptEventStatus(d.pop("status"))
+        status = RejectedEventStatus(d.pop("status"))
 
 
 
@@ -192,7 +192,7 @@ class KeptEvent:
         message = _parse_message(d.pop("message"))
 
 
-        kept_event = cls(
+        rejected_event = cls(
             event_id=event_id,
             session_id=session_id,
             event_type=event_type,
@@ -206,8 +206,8 @@ class KeptEvent:
         )
 
 
-        kept_event.additional_properties = d
-        return kept_event
+        rejected_event.additional_properties = d
+        return rejected_event
 
     @property
     def additional_keys(self) -> list[str]:

@@ -8,20 +8,27 @@ from attrs import field as _attrs_field
 
 from ..types import UNSET, Unset
 
+from typing import cast
+
+if TYPE_CHECKING:
+  from ..models.action_done import ActionDone
 
 
 
 
 
-
-T = TypeVar("T", bound="KeptEventEventPayload")
+T = TypeVar("T", bound="ActionDoneResponse")
 
 
 
 @_attrs_define
-class KeptEventEventPayload:
+class ActionDoneResponse:
     
 
+    success: bool
+    data: ActionDone
+    """ An operator's action. Busy environments apply it within five seconds, idle ones with their second request.
+    """
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
 
@@ -29,9 +36,18 @@ class KeptEventEventPayload:
 
 
     def to_dict(self) -> dict[str, Any]:
-        
+        from ..models.action_done import ActionDone # noqa: PLC0415
+        success = self.success
+
+        data = self.data.to_dict()
+
+
         field_dict: dict[str, Any] = {}
         field_dict.update(self.additional_properties)
+        field_dict.update({
+            "success": success,
+            "data": data,
+        })
 
         return field_dict
 
@@ -39,13 +55,23 @@ class KeptEventEventPayload:
 
     @classmethod
     def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
+        from ..models.action_done import ActionDone # noqa: PLC0415
         d = dict(src_dict)
-        kept_event_event_payload = cls(
+        success = d.pop("success")
+
+        data = ActionDone.from_dict(d.pop("data"))
+
+
+
+
+        action_done_response = cls(
+            success=success,
+            data=data,
         )
 
 
-        kept_event_event_payload.additional_properties = d
-        return kept_event_event_payload
+        action_done_response.additional_properties = d
+        return action_done_response
 
     @property
     def additional_keys(self) -> list[str]:

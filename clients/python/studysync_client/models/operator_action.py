@@ -10,25 +10,23 @@ from ..types import UNSET, Unset
 
 from ..types import UNSET, Unset
 from typing import cast
-from uuid import UUID
 
 
 
 
 
 
-T = TypeVar("T", bound="TakeBack")
+T = TypeVar("T", bound="OperatorAction")
 
 
 
 @_attrs_define
-class TakeBack:
-    """ The completed sessions that were forged.
+class OperatorAction:
+    """ An action on an account.
 
      """
 
     reason: str
-    session_ids: list[UUID]
     user_id: None | str | Unset = UNSET
     """ Sent by old clients: your own id. """
     created_by: None | str | Unset = UNSET
@@ -40,13 +38,6 @@ class TakeBack:
 
     def to_dict(self) -> dict[str, Any]:
         reason = self.reason
-
-        session_ids = []
-        for session_ids_item_data in self.session_ids:
-            session_ids_item = str(session_ids_item_data)
-            session_ids.append(session_ids_item)
-
-
 
         user_id: None | str | Unset
         if isinstance(self.user_id, Unset):
@@ -65,7 +56,6 @@ class TakeBack:
 
         field_dict.update({
             "reason": reason,
-            "session_ids": session_ids,
         })
         if user_id is not UNSET:
             field_dict["user_id"] = user_id
@@ -80,16 +70,6 @@ class TakeBack:
     def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
         d = dict(src_dict)
         reason = d.pop("reason")
-
-        session_ids = []
-        _session_ids = d.pop("session_ids")
-        for session_ids_item_data in (_session_ids):
-            session_ids_item = UUID(session_ids_item_data)
-
-
-
-            session_ids.append(session_ids_item)
-
 
         def _parse_user_id(data: object) -> None | str | Unset:
             if data is None:
@@ -111,12 +91,11 @@ class TakeBack:
         created_by = _parse_created_by(d.pop("created_by", UNSET))
 
 
-        take_back = cls(
+        operator_action = cls(
             reason=reason,
-            session_ids=session_ids,
             user_id=user_id,
             created_by=created_by,
         )
 
-        return take_back
+        return operator_action
 

@@ -1,6 +1,6 @@
 from enum import StrEnum
 
-class KeptEventStatus(StrEnum):
+class RejectedEventStatus(StrEnum):
     APPLIED = "applied"
     REJECTED = "rejected"
 

@@ -10,23 +10,25 @@ from ..types import UNSET, Unset
 
 from ..types import UNSET, Unset
 from typing import cast
+from uuid import UUID
 
 
 
 
 
 
-T = TypeVar("T", bound="Order")
+T = TypeVar("T", bound="BanLift")
 
 
 
 @_attrs_define
-class Order:
-    """ An action on an account.
+class BanLift:
+    """ The space that the user was banned from.
 
      """
 
     reason: str
+    space_id: UUID
     user_id: None | str | Unset = UNSET
     """ Sent by old clients: your own id. """
     created_by: None | str | Unset = UNSET
@@ -38,6 +40,8 @@ class Order:
 
     def to_dict(self) -> dict[str, Any]:
         reason = self.reason
+
+        space_id = str(self.space_id)
 
         user_id: None | str | Unset
         if isinstance(self.user_id, Unset):
@@ -56,6 +60,7 @@ class Order:
 
         field_dict.update({
             "reason": reason,
+            "space_id": space_id,
         })
         if user_id is not UNSET:
             field_dict["user_id"] = user_id
@@ -70,6 +75,11 @@ class Order:
     def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
         d = dict(src_dict)
         reason = d.pop("reason")
+
+        space_id = UUID(d.pop("space_id"))
+
+
+
 
         def _parse_user_id(data: object) -> None | str | Unset:
             if data is None:
@@ -91,11 +101,12 @@ class Order:
         created_by = _parse_created_by(d.pop("created_by", UNSET))
 
 
-        order = cls(
+        ban_lift = cls(
             reason=reason,
+            space_id=space_id,
             user_id=user_id,
             created_by=created_by,
         )
 
-        return order
+        return ban_lift
 

@@ -17,18 +17,18 @@ from uuid import UUID
 
 
 
-T = TypeVar("T", bound="LiftBan")
+T = TypeVar("T", bound="XpRevocation")
 
 
 
 @_attrs_define
-class LiftBan:
-    """ The space that the user was banned from.
+class XpRevocation:
+    """ The completed sessions that were forged.
 
      """
 
     reason: str
-    space_id: UUID
+    session_ids: list[UUID]
     user_id: None | str | Unset = UNSET
     """ Sent by old clients: your own id. """
     created_by: None | str | Unset = UNSET
@@ -41,7 +41,12 @@ class LiftBan:
     def to_dict(self) -> dict[str, Any]:
         reason = self.reason
 
-        space_id = str(self.space_id)
+        session_ids = []
+        for session_ids_item_data in self.session_ids:
+            session_ids_item = str(session_ids_item_data)
+            session_ids.append(session_ids_item)
+
+
 
         user_id: None | str | Unset
         if isinstance(self.user_id, Unset):
@@ -60,7 +65,7 @@ class LiftBan:
 
         field_dict.update({
             "reason": reason,
-            "space_id": space_id,
+            "session_ids": session_ids,
         })
         if user_id is not UNSET:
             field_dict["user_id"] = user_id
@@ -76,9 +81,14 @@ class LiftBan:
         d = dict(src_dict)
         reason = d.pop("reason")
 
-        space_id = UUID(d.pop("space_id"))
+        session_ids = []
+        _session_ids = d.pop("session_ids")
+        for session_ids_item_data in (_session_ids):
+            session_ids_item = UUID(session_ids_item_data)
 
 
+
+            session_ids.append(session_ids_item)
 
 
         def _parse_user_id(data: object) -> None | str | Unset:
@@ -101,12 +111,12 @@ class LiftBan:
         created_by = _parse_created_by(d.pop("created_by", UNSET))
 
 
-        lift_ban = cls(
+        xp_revocation = cls(
             reason=reason,
-            space_id=space_id,
+            session_ids=session_ids,
             user_id=user_id,
             created_by=created_by,
         )
 
-        return lift_ban
+        return xp_revocation
 
