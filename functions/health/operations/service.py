@@ -48,7 +48,7 @@ _MOST_SLOW = 100
 VERSION = "1.0.0"
 CIRCUITS = ("auth", "database")
 """Circuits that are always listed; others are listed once they have opened."""
-CONSEQUENCES = frozenset({"CircuitOpenError", "DeadlineExceededError", "PoolTimeoutError"})
+CONSEQUENCES = frozenset({"CircuitOpenError", "DeadlineExceededError", "BulkheadFullError"})
 """Errors of calls that were rejected or timed out as a consequence of other errors."""
 
 

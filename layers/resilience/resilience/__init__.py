@@ -48,11 +48,11 @@ from resilience.cache.function import CachedFunction as CachedFunction
 from resilience.cache.manager import CacheManager as CacheManager
 from resilience.cache.manager import CacheStats as CacheStats
 from resilience.cache.manager import cache_manager as cache_manager
+from resilience.errors import BulkheadFullError as BulkheadFullError
 from resilience.errors import CircuitOpenError as CircuitOpenError
 from resilience.errors import ConcurrencyLimitError as ConcurrencyLimitError
 from resilience.errors import ConfigurationError as ConfigurationError
 from resilience.errors import DeadlineExceededError as DeadlineExceededError
-from resilience.errors import PoolTimeoutError as PoolTimeoutError
 from resilience.errors import RateLimitedError as RateLimitedError
 from resilience.errors import ResilienceError as ResilienceError
 from resilience.errors import StoreError as StoreError

@@ -7,7 +7,7 @@ ResilienceError                 everything this package raises by itself
 ├── RateLimitedError            the limit is reached; carries the `decision` and `retry_after`
 ├── DeadlineExceededError       no time is left for the call; also a TimeoutError
 ├── ConcurrencyLimitError       as many calls as the dependency serves are under way
-├── PoolTimeoutError            no free slot within the time; also a TimeoutError
+├── BulkheadFullError           no free slot within the time; also a TimeoutError
 └── StoreError                  the shared store did not answer or refused
 ```
 
@@ -108,7 +108,7 @@ class DeadlineExceededError(ResilienceError, TimeoutError):
     """The request's deadline has passed, or leaves no time for the call."""
 
 
-class PoolTimeoutError(ResilienceError, TimeoutError):
+class BulkheadFullError(ResilienceError, TimeoutError):
     """No slot of a pool became free in time.
 
     Attributes:

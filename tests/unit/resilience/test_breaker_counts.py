@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from resilience import CircuitBreaker, CircuitOpenError, ConnectionPool, MemoryStore, PoolTimeoutError
+from resilience import BulkheadFullError, CircuitBreaker, CircuitOpenError, ConnectionPool, MemoryStore
 from resilience.events import Event
 from resilience.testing import ManualClock
 from testing.faulty_store import FaultyStore
@@ -81,7 +81,7 @@ def test_other_errors_prove_that_it_answers(clock: ManualClock) -> None:
             raise error
     seen = breaker.snapshot()
     assert (seen.state, seen.calls, seen.failures, seen.consecutive_failures) == ("closed", 3, 2, 1)
-    for silent in (KeyboardInterrupt(), PoolTimeoutError(1, 0.0), CircuitOpenError("inner", 1.0)):
+    for silent in (KeyboardInterrupt(), BulkheadFullError(1, 0.0), CircuitOpenError("inner", 1.0)):
         with pytest.raises(type(silent)), breaker.guard():
             raise silent
     assert breaker.snapshot().calls == 3
@@ -213,8 +213,8 @@ def test_the_store_that_fails_is_told_and_changes_nothing_here(clock: ManualCloc
 def test_a_busy_pool_is_not_the_dependencys_fault(clock: ManualClock) -> None:
     """A call that never reached the dependency, because the pool was full, opens nothing."""
     breaker, pool = make(clock, failure_threshold=1), ConnectionPool(1, timeout=0)
-    error = PoolTimeoutError(pool.limit, 0.0)
+    error = BulkheadFullError(pool.limit, 0.0)
     for _ in range(5):
-        with pytest.raises(PoolTimeoutError), breaker.guard():
+        with pytest.raises(BulkheadFullError), breaker.guard():
             raise error
     assert breaker.get_state() == "closed"

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from resilience import ConnectionPool, PoolTimeoutError, connection_pool, deadline, events
+from resilience import BulkheadFullError, ConnectionPool, connection_pool, deadline, events
 from resilience.testing import ManualClock
 
 
@@ -80,9 +80,9 @@ def test_waiting_ends() -> None:
     async def scenario() -> None:
         pool = ConnectionPool(1)
         await pool.acquire()
-        with pytest.raises(PoolTimeoutError):
+        with pytest.raises(BulkheadFullError):
             await pool.acquire(timeout=0)
-        with deadline(0), pytest.raises(PoolTimeoutError):
+        with deadline(0), pytest.raises(BulkheadFullError):
             await pool.acquire()
         stats = pool.get_stats()
         assert (stats.waiting, stats.timeouts, stats.active) == (0, 2, 1)
@@ -183,7 +183,7 @@ def test_a_slot_that_died_with_its_loop_goes_to_who_waits() -> None:
     dead.close()
 
     async def another() -> None:
-        with pytest.raises(PoolTimeoutError):
+        with pytest.raises(BulkheadFullError):
             await pool.acquire(timeout=0.01)
 
     asyncio.run(another())
@@ -244,11 +244,11 @@ def test_waits_are_measured(clock: ManualClock) -> None:
 def test_giving_up_is_told(clock: ManualClock, events: list[events.Event]) -> None:
     """The error says how many slots there are and how long the caller waited; an event goes out."""
 
-    async def scenario() -> PoolTimeoutError:
+    async def scenario() -> BulkheadFullError:
         pool = ConnectionPool(2, timeout=0, clock=clock)
         await pool.acquire()
         await pool.acquire()
-        with pytest.raises(PoolTimeoutError) as refused:
+        with pytest.raises(BulkheadFullError) as refused:
             await pool.acquire()
         return refused.value
 
@@ -269,7 +269,7 @@ def test_a_pool_without_patience_of_its_own_waits_as_long_as_the_call_does() -> 
         waiter = asyncio.create_task(pool.acquire())
         await settle()
         assert pool.get_stats().waiting == 1
-        with pytest.raises(PoolTimeoutError):
+        with pytest.raises(BulkheadFullError):
             await pool.acquire(0)
         await pool.release()
         await waiter

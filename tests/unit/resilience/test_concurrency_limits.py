@@ -11,9 +11,9 @@ import pytest
 
 from resilience import (
     AdaptiveLimit,
+    BulkheadFullError,
     CircuitBreaker,
     ConcurrencyLimitError,
-    PoolTimeoutError,
     bulkhead,
     deadline,
     pipeline,
@@ -55,9 +55,9 @@ def test_a_bulkhead_holds_plain_and_async_calls_together() -> None:
     for thread in threads:
         thread.start()
     assert all(started.acquire(timeout=5) for _ in threads)
-    with pytest.raises(PoolTimeoutError):
+    with pytest.raises(BulkheadFullError):
         asyncio.run(later())
-    with pytest.raises(PoolTimeoutError):
+    with pytest.raises(BulkheadFullError):
         quick()
     gate.set()
     for thread in threads:
@@ -77,7 +77,7 @@ def test_bulkheads_of_a_name_are_one() -> None:
     thread = threading.Thread(target=first, daemon=True)
     thread.start()
     assert started.wait(5)
-    with deadline(0.05), pytest.raises(PoolTimeoutError):
+    with deadline(0.05), pytest.raises(BulkheadFullError):
         bulkhead(1, name="one dependency")(lambda: 42)()
     assert bulkhead(1, name="another dependency")(lambda: 42)() == 42
     gate.set()

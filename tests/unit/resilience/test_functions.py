@@ -17,9 +17,9 @@ import pytest
 
 import resilience
 from resilience import (
+    BulkheadFullError,
     ConcurrencyLimitError,
     ConfigurationError,
-    PoolTimeoutError,
     adaptive_limit,
     bulkhead,
     cached,
@@ -182,7 +182,7 @@ def test_a_coroutine_cannot_be_kept() -> None:
     [
         (timeout(0.05), TimeoutError),
         (timeout(0.05, thread=True), TimeoutError),
-        (bulkhead(1, timeout=0.01), PoolTimeoutError),
+        (bulkhead(1, timeout=0.01), BulkheadFullError),
         (adaptive_limit(1, most=1), ConcurrencyLimitError),
     ],
 )
@@ -279,7 +279,7 @@ def test_errors_survive_pickling() -> None:
         resilience.CircuitOpenError("database", 3.0, forced=True),
         resilience.ConfigurationError("limit", -1, "must be positive"),
         resilience.RateLimitedError(refused),
-        resilience.PoolTimeoutError(20, 1.5),
+        resilience.BulkheadFullError(20, 1.5),
         resilience.ConcurrencyLimitError(20),
         RefusedError("ConditionalCheckFailedException", {"pk": {"S": "x"}}),
         resilience.DeadlineExceededError("late"),

@@ -44,7 +44,7 @@ def test_the_errors_form_one_tree() -> None:
     assert all(issubclass(kind, resilience.ResilienceError) for kind in kinds)
     assert issubclass(resilience.ConfigurationError, ValueError)
     assert issubclass(resilience.DeadlineExceededError, TimeoutError)
-    assert issubclass(resilience.PoolTimeoutError, TimeoutError)
+    assert issubclass(resilience.BulkheadFullError, TimeoutError)
 
 
 def test_errors_say_what_happened_and_carry_it() -> None:
@@ -53,7 +53,7 @@ def test_errors_say_what_happened_and_carry_it() -> None:
     assert (opened.name, opened.retry_after, opened.forced) == ("database", 12.34, True)
     assert str(opened) == "circuit 'database' is open; try again in 12.3 s"
     assert resilience.CircuitOpenError("database", -1.0).retry_after == 0.0
-    waited = resilience.PoolTimeoutError(20, 1.5)
+    waited = resilience.BulkheadFullError(20, 1.5)
     assert (waited.waited, str(waited)) == (1.5, "all 20 slots busy for 1.50 s")
     limiter = resilience.RateLimiter(per_minute=1, per_hour=None, store=resilience.MemoryStore())
     refused = next(decision for _ in range(3) if not (decision := limiter.check("user")).allowed)

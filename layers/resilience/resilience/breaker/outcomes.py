@@ -10,17 +10,17 @@ import logging
 
 from resilience.breaker.config import CircuitConfig
 from resilience.errors import (
+    BulkheadFullError,
     CircuitOpenError,
     ConcurrencyLimitError,
     DeadlineExceededError,
-    PoolTimeoutError,
     RateLimitedError,
 )
 
 logger = logging.getLogger("resilience")
 
 # Raised before a dependency was reached, by parts of this package inside the protected function.
-SAYS_NOTHING = (CircuitOpenError, ConcurrencyLimitError, DeadlineExceededError, PoolTimeoutError, RateLimitedError)
+SAYS_NOTHING = (CircuitOpenError, ConcurrencyLimitError, DeadlineExceededError, BulkheadFullError, RateLimitedError)
 
 
 class OutcomeClassifier:

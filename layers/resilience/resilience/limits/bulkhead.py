@@ -19,7 +19,7 @@ from resilience._clock import SYSTEM, Clock
 from resilience._deadline import remaining
 from resilience._fork import register_after_fork
 from resilience._functions import LateAsync, is_async, mark, refuse_unsupported, update
-from resilience.errors import PoolTimeoutError
+from resilience.errors import BulkheadFullError
 
 if TYPE_CHECKING:
     import asyncio
@@ -141,7 +141,7 @@ class Bulkhead:
             timeout: Seconds for this call; None takes the pool's. The request's deadline shortens either.
 
         Raises:
-            PoolTimeoutError: None became free in time.
+            BulkheadFullError: None became free in time.
         """
         import asyncio
 
@@ -162,7 +162,7 @@ class Bulkhead:
             self._stop_waiting(waiter)
             self._timeouts += 1
             events.emit(events.POOL_TIMEOUT, "connection_pool", limit=self.limit)
-            raise PoolTimeoutError(self.limit, self._steady() - began) from None
+            raise BulkheadFullError(self.limit, self._steady() - began) from None
         except BaseException:
             self._stop_waiting(waiter)
             raise
@@ -186,7 +186,7 @@ class Bulkhead:
                 self._stop_waiting(waiter)
                 self._timeouts += 1
                 events.emit(events.POOL_TIMEOUT, "connection_pool", limit=self.limit)
-                raise PoolTimeoutError(self.limit, self._steady() - began)
+                raise BulkheadFullError(self.limit, self._steady() - began)
             waited = self._steady() - began
             self._waited, self._longest = self._waited + waited, max(self._longest, waited)
         holders = self._holders
@@ -329,7 +329,7 @@ def bulkhead(
 
     Returns:
         A decorator for plain and async functions, which share the places. The decorated function raises
-        PoolTimeoutError when no place became free.
+        BulkheadFullError when no place became free.
 
     Raises:
         ConfigurationError: A setting is out of range.

@@ -14,9 +14,9 @@ from starlette.types import Message, Receive, Scope, Send
 
 from health.operations.fleet import is_traffic
 from resilience import (
+    BulkheadFullError,
     CircuitOpenError,
     DeadlineExceededError,
-    PoolTimeoutError,
     RateLimitedError,
     RateLimiter,
     StoreError,
@@ -63,7 +63,7 @@ def limited() -> RateLimitedError:
     [
         (CircuitOpenError("payments", 7.2), 503, "SERVICE_UNAVAILABLE", "8"),
         (DeadlineExceededError("no time left"), 503, "SERVICE_UNAVAILABLE", "1"),
-        (PoolTimeoutError(20, 5.0), 503, "SERVICE_UNAVAILABLE", "1"),
+        (BulkheadFullError(20, 5.0), 503, "SERVICE_UNAVAILABLE", "1"),
         (StoreError("down"), 503, "SERVICE_UNAVAILABLE", "1"),
         (limited(), 429, "RATE_LIMIT_EXCEEDED", None),
         (forbidden(), 403, "AUTHORIZATION_ERROR", None),
