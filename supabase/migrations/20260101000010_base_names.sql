@@ -11,7 +11,7 @@ language sql immutable strict parallel safe set search_path = '' as $$
     translate(lower(p_username collate "C"), '10i', 'lol'), 'rn', 'm'), 'vv', 'w'), 'cl', 'd'), '_+', '_', 'g'))
 $$;
 
--- Names that seem to speak for the service, or that mean nothing or nobody in somebody's program.
+-- Names that seem to speak for the service, or that programs treat as nothing or nobody.
 create table internal.reserved_names (name text primary key);
 comment on table internal.reserved_names is 'Usernames that nobody may take.';
 insert into internal.reserved_names (name)

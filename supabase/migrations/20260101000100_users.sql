@@ -124,7 +124,7 @@ begin
   if v_registration ->> 'key' is not null then
     insert into public.registration_keys (key, scope, fingerprint, user_id)
     values (v_registration ->> 'key', v_registration ->> 'scope', v_registration ->> 'fingerprint', new.id);
-    update auth.users set raw_user_meta_data = raw_user_meta_data where id = new.id;  -- and remove it, see below
+    update auth.users set raw_user_meta_data = raw_user_meta_data where id = new.id;  -- and removes it, see below
   end if;
   return new;
 end $$;

@@ -59,8 +59,8 @@ language sql immutable set search_path = '' as $$
   select floor(internal.seconds_of(internal.countable(p, p_from, p_until)))::integer
 $$;
 
--- Breaks from their start and end events: each lasts until the next start or end. A moment with both changes nothing,
--- whichever came first.
+-- Breaks from their start and end events: each lasts from its start until the next start or end. A moment with both changes
+-- nothing, whichever came first.
 create function internal.breaks_between(p_at timestamptz[], p_types text[]) returns tstzmultirange
 language sql immutable set search_path = '' as $$
   select coalesce(range_agg(tstzrange(at, until)) filter (where event_type = 'break_start'), '{}')

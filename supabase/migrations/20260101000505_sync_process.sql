@@ -1,4 +1,4 @@
--- Judging and applying the events of batches (docs/contract.md: "Offline sync").
+-- Judge and apply the events of batches (docs/contract.md: "Offline sync").
 
 -- Record accepted signs of life, session by session.
 create function internal.record_pending_events(p_pending internal.client_event[]) returns void
