@@ -80,7 +80,7 @@ begin
       perform internal.fail('SS006', 'This session has ended.');
     end if;
     if not (p_args ->> 'verified')::boolean and v_signed_in_at < clock_timestamp() - interval '10 minutes' then
-      perform internal.fail('SS007', 'Show your password, or sign in anew, to delete the account.');
+      perform internal.fail('SS007', 'Enter your password or sign in again to delete the account.');
     end if;
   end if;
   delete from auth.users where id = p_user_id;

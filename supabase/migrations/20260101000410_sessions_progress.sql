@@ -198,7 +198,7 @@ create function internal.require_event_capacity(p_session public.study_sessions,
 language plpgsql set search_path = '' as $$
 begin
   if not internal.has_event_capacity(p_session, p_event_type, 0, 0) then
-    perform internal.fail('SS041', 'This session has taken all the events that a session takes.', jsonb_build_object(
+    perform internal.fail('SS041', 'This session has reached its maximum number of events.', jsonb_build_object(
       'max_events', internal.max_session_events(), 'max_breaks', internal.max_session_breaks()));
   end if;
 end $$;

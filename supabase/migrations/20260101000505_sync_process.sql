@@ -87,7 +87,7 @@ language sql immutable set search_path = '' as $$
   select case when p_session.progress is null or internal.has_event_capacity(
                 p_session, p_event_type, coalesce((p_pending ->> 0)::integer, 0), coalesce((p_pending ->> 1)::integer, 0))
               then internal.success_result()
-              else internal.rejection_result('SESSION_EVENT_LIMIT', 'This session has taken all the events that a session takes.') end
+              else internal.rejection_result('SESSION_EVENT_LIMIT', 'This session has reached its maximum number of events.') end
 $$;
 
 create function internal.count_mark(p_counts jsonb, p_session_id uuid, p_event_type text) returns jsonb
