@@ -90,8 +90,8 @@ comment on function public.delete_account is 'Delete the account and everything 
 
 -- Why a registration failed, asked only afterwards: Supabase Auth hides the reason if on_account_created fails.
 -- `username_known`: any account has this name or a similar one; `username_taken`: an account with another address has.
--- `resumable`: the account exists, but its registration never got a token. A function runs for less than 20 seconds, so
--- whoever started it is no longer running.
+-- `resumable`: the account exists, but its registration never got a token. A function runs for less than 20 seconds, so the
+-- call that created it has ended.
 create function public.registration_state(p_email text, p_username text, p_key text, p_scope text) returns jsonb
 language sql stable security definer set search_path = '' as $$
   select jsonb_build_object(
