@@ -1,6 +1,6 @@
--- What every domain stands on: where helpers live, how errors reach the client, and how the database is closed to everybody
--- but the service role. Each file uses only what it or an earlier one defines.
--- Runs on PostgreSQL 15 to 18, on hosted Supabase as the role `postgres`.
+-- The foundation for every domain: the schema for helpers, how errors reach the client, and how the database is closed to
+-- everybody but the service role. Each file uses only what it or an earlier one defines. Runs on PostgreSQL 15 to 18, on
+-- hosted Supabase as the role `postgres`.
 
 create schema if not exists extensions;
 create extension if not exists pg_trgm with schema extensions;
@@ -9,31 +9,31 @@ create extension if not exists pg_trgm with schema extensions;
 create schema internal;
 revoke all on schema internal from public, anon, authenticated;
 
--- The clock of every rule. Tests replace this one function; nothing else asks for the time.
+-- The clock for every rule. Tests replace this one function; nothing else reads the time.
 create function internal.clock() returns timestamptz
 language sql volatile set search_path = '' as $$ select pg_catalog.clock_timestamp() $$;
 
 -- Raise an error that is meant for the client. `core` maps the code to the contract (studysync/errors.py) and shows
--- p_message and p_detail as they are; every other error of the database is shown as INTERNAL_ERROR without its text.
+-- p_message and p_detail unchanged; every other database error becomes INTERNAL_ERROR without its text.
 create function internal.fail(p_code text, p_message text, p_detail jsonb default null) returns void
 language plpgsql set search_path = '' as $$
 begin
   raise exception using errcode = p_code, message = p_message, detail = coalesce(p_detail::text, '');
 end $$;
 
--- What readiness asks: the shortest way through PostgREST to the database and back.
+-- The readiness probe: the shortest round trip through PostgREST to the database.
 create function public.ping() returns boolean
 language sql stable set search_path = '' as $$ select true $$;
 comment on function public.ping is 'Readiness probe: the shortest round trip to the database.';
 
--- A pattern for LIKE that finds p_query anywhere, its own wildcards taken literally.
+-- A LIKE pattern that finds p_query anywhere, with its wildcards taken literally.
 create function internal.contains_pattern(p_query text) returns text
 language sql immutable set search_path = '' as $$
   select '%' || replace(replace(replace(p_query, '\', '\\'), '%', '\%'), '_', '\_') || '%'
 $$;
 
--- Delete the rows of p_table that are older than p_age by p_column, the oldest first and at most p_limit: a schedule
--- calls for it until it returns 0, each time well within any limit. p_column has an index.
+-- Delete rows of p_table that are older than p_age by p_column, oldest first, at most p_limit. The schedule repeats the call
+-- until it returns 0; each call stays well within any time limit. p_column has an index.
 create function internal.purge(p_table regclass, p_column text, p_age interval, p_limit integer) returns integer
 language plpgsql set search_path = '' as $$
 declare
@@ -46,10 +46,10 @@ begin
   return v_count;
 end $$;
 
--- Close everything in `public` to all but the service role: a client that could read its own rows through PostgREST
--- could also keep the database busy with filters, past every limit of the API. Row-level security is the second wall.
--- Each file ends by calling it, so that a new table or function is never left open (hosted Supabase grants both to
--- anon and authenticated by default).
+-- Close everything in `public` to all but the service role: a client that could read its own rows through PostgREST could
+-- also keep the database busy with filters, bypassing every limit of the API. Row-level security is the second line of
+-- defense. Each file ends with this call, so that no new table or function is left open (hosted Supabase grants both to anon
+-- and authenticated by default).
 create function internal.lock_down() returns void
 language plpgsql set search_path = '' as $$
 declare
@@ -77,9 +77,9 @@ begin
   end loop;
 end $$;
 
--- The database gives up on a statement just before the API does (5 s, DATABASE_TIMEOUT_SECONDS): nobody waits for it any
--- more. Anon and authenticated may do nothing, so nothing of theirs takes long. PostgREST applies a role's settings to
--- each of its requests.
+-- The database cancels a statement just before the API stops waiting for it (5 s, DATABASE_TIMEOUT_SECONDS). Anon and
+-- authenticated have no rights, so their statements are short anyway. PostgREST applies a role's settings to each of its
+-- requests.
 do $$
 begin
   alter role service_role set statement_timeout = '4500ms';

@@ -1,17 +1,17 @@
--- What people are known by: user names that are not to be mistaken for each other or for us, and addresses of mail, which
--- a ban must know again when the account is gone.
+-- How people are identified: usernames that cannot be confused with each other or with ours, and email addresses, which a
+-- ban must recognize even after the account is deleted.
 
--- What a user name looks like: two with the same skeleton are taken for each other at a glance. The idea of Unicode's
--- confusables (UTS 39) for the characters that a user name may have: i, l, 1 and their capitals, o and 0, and letters that
--- read as another one side by side. Underscores part words, so ann_a is not anna; but how many there are in a row, and
--- whether there are any at the ends, nobody sees.
+-- The visual skeleton of a username: names with the same skeleton look alike at a glance. Based on Unicode's confusables
+-- (UTS 39) for the characters allowed in usernames: i, l, 1 and their capitals, o and 0, and letter pairs that look like
+-- another letter. Underscores separate words, so ann_a is not anna; but nobody notices how many are in a row, or any at the
+-- ends.
 create function internal.skeleton(p_username text) returns text
 language sql immutable strict parallel safe set search_path = '' as $$
   select trim('_' from regexp_replace(replace(replace(replace(
     translate(lower(p_username collate "C"), '10i', 'lol'), 'rn', 'm'), 'vv', 'w'), 'cl', 'd'), '_+', '_', 'g'))
 $$;
 
--- Names that would speak for the service, or mean nothing or nobody in somebody's program.
+-- Names that seem to speak for the service, or that programs treat as nothing or nobody.
 create table internal.reserved_names (name text primary key);
 comment on table internal.reserved_names is 'Usernames that nobody may take.';
 insert into internal.reserved_names (name)
@@ -21,14 +21,14 @@ select unnest(string_to_array(
   'legal privacy news noreply postmaster webmaster hostmaster api bot login logout register me everyone everybody all '
   'nobody anonymous deleted banned unknown guest null undefined none nil nan true false', ' '));
 
--- A name as it is compared with those: without underscores, digits read as the letters they stand for.
+-- A name in the form compared with those: without underscores, and digits replaced by the letters they resemble.
 create function internal.normalized_name(p_name text) returns text
 language sql immutable strict parallel safe set search_path = '' as $$
   select replace(replace(replace(translate(lower(p_name collate "C"), '01l345789_', 'oiieastbg'), 'rn', 'm'), 'vv', 'w'), 'ci', 'd')
 $$;
 
--- Reserved are those names, also with digits or underscores (4dm1n, admin_7) or put together (support_team), and
--- whatever has our own name in it.
+-- Reserved: those names, also with digits or underscores (4dm1n, admin_7) or combined (support_team), and any name that
+-- contains our own.
 create function internal.is_reserved(p_username text) returns boolean
 language sql stable set search_path = '' as $$
   with names as (
@@ -41,20 +41,21 @@ language sql stable set search_path = '' as $$
   select exists (
     select from names n where n.plain like '%' || internal.normalized_name('studysync') || '%'
       or n.plain in (select word from words)
-      -- Short ones are in too many words.
+      -- Short ones occur in too many words.
       or n.plain ~ (select '^(' || string_agg(word, '|') || ')+$' from words where char_length(word) > 3))
 $$;
 
--- Keys of keyed hashes, made with the database and never shown: nobody but the owner of the functions reads this schema.
+-- Keys for keyed hashes, generated with the database and never exposed: only the owner of the functions can read this
+-- schema.
 create table internal.secret_keys (
   name text primary key,
   key bytea not null check (octet_length(key) >= 32)
 );
-comment on table internal.secret_keys is 'Keys of keyed hashes, made with the database and never shown.';
+comment on table internal.secret_keys is 'Keys for keyed hashes, generated with the database and never exposed.';
 insert into internal.secret_keys (name, key)
 select 'address', decode(replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', ''), 'hex');
 
--- The mailbox that an address of mail leads to: case and what follows a plus do not matter, nor dots at Gmail.
+-- The mailbox of an email address: case and anything after a plus are ignored, and so are dots at Gmail.
 create function internal.mailbox(p_email text) returns text
 language sql immutable strict parallel safe set search_path = '' as $$
   select case when a.domain in ('gmail.com', 'googlemail.com') then replace(a.local, '.', '') || '@gmail.com'
@@ -65,8 +66,8 @@ language sql immutable strict parallel safe set search_path = '' as $$
   ) a
 $$;
 
--- A mailbox as a ban keeps it. The outer hash has one length, so the inner one cannot be lengthened without the key: what
--- HMAC is for, and SQL has no other way to it.
+-- The mailbox hash that a ban stores. The outer hash has a fixed length, so the inner one cannot be extended without the
+-- key. That is the purpose of HMAC, which plain SQL does not offer.
 create function internal.mailbox_hash(p_email text) returns bytea
 language sql stable strict set search_path = '' as $$
   select sha256(k.key || sha256(k.key || convert_to(internal.mailbox(p_email), 'UTF8')))

@@ -1,13 +1,13 @@
--- Accounts of Supabase Auth, seen from here: their sessions, what they have confirmed, and all that is kept of them. The
--- tables of the schema auth are Supabase Auth's; they are read, and rows of sessions are deleted, which ends them.
+-- Supabase Auth accounts: their sessions, confirmed addresses, and the export of their data. The tables of the schema auth
+-- belong to Supabase Auth; we read them, and delete session rows to end sessions.
 
--- What a session's client calls itself: Supabase Auth sees only us. Kept with the session and no longer.
+-- The user agent of a session's client: Supabase Auth only sees ours. Deleted with the session.
 create table internal.auth_session_clients (
   session_id uuid primary key references auth.sessions (id) on delete cascade,
   user_id uuid not null references public.profiles on delete cascade,
   user_agent text not null check (char_length(user_agent) <= 300)
 );
-comment on table internal.auth_session_clients is 'The user agent of each session of Supabase Auth.';
+comment on table internal.auth_session_clients is 'The user agent of each Supabase Auth session.';
 create index auth_session_clients_user on internal.auth_session_clients (user_id);
 
 create function public.describe_auth_session(p_user_id uuid, p_session_id uuid, p_user_agent text) returns void
@@ -17,9 +17,9 @@ language sql security definer set search_path = '' as $$
   join public.profiles p using (user_id) where s.id = p_session_id and s.user_id = p_user_id
   on conflict (session_id) do update set user_agent = excluded.user_agent
 $$;
-comment on function public.describe_auth_session is 'Remember the user agent of a session of Supabase Auth.';
+comment on function public.describe_auth_session is 'Store the user agent of a Supabase Auth session.';
 
--- The sessions of an account, the one used last first, 100 at most; p_session_id is the one that asks.
+-- The sessions of an account, most recently used first, at most 100; p_session_id is the caller's.
 create function public.list_auth_sessions(p_user_id uuid, p_session_id uuid) returns jsonb
 language sql stable security definer set search_path = '' as $$
   select coalesce(jsonb_agg(jsonb_build_object(
@@ -30,9 +30,9 @@ language sql stable security definer set search_path = '' as $$
     from auth.sessions where user_id = p_user_id order by 3 desc limit 100
   ) s left join internal.auth_session_clients c on c.session_id = s.id
 $$;
-comment on function public.list_auth_sessions is 'Sessions of an account, the one used last first.';
+comment on function public.list_auth_sessions is 'Sessions of an account, most recently used first.';
 
--- {"auth_session"}: end one of the account's sessions. Its refresh tokens go with it.
+-- {"auth_session"}: end one of the account's sessions, including its refresh tokens.
 create function public.end_auth_session(p_user_id uuid, p_args jsonb) returns jsonb
 language plpgsql security definer set search_path = '' as $$
 declare
@@ -47,7 +47,7 @@ begin
 end $$;
 comment on function public.end_auth_session is 'End a session of the account.';
 
--- The mailbox that an account has proved to be its own. With another address it has proved nothing yet.
+-- The mailbox that an account has confirmed. After a change of address it is unconfirmed again.
 create table internal.confirmed_mailboxes (
   user_id uuid primary key references public.profiles on delete cascade,
   mailbox bytea not null,  -- see internal.mailbox_hash
@@ -68,19 +68,19 @@ language sql security definer set search_path = '' as $$
   select id, internal.mailbox_hash(email), internal.clock() from auth.users where id = p_user_id and email is not null
   on conflict (user_id) do update set mailbox = excluded.mailbox, confirmed_at = excluded.confirmed_at
 $$;
-comment on function public.confirm_email is 'Record that the account has confirmed its present email address.';
+comment on function public.confirm_email is 'Record that the account has confirmed its current email address.';
 
--- Which confirmation an address waits for, by the name that Supabase Auth has for it; null: none, or there is no account.
+-- The pending confirmation of an address, by its name in Supabase Auth; null if none is pending or there is no account.
 create function public.awaited_confirmation(p_email text) returns text
 language sql stable security definer set search_path = '' as $$
   select case when email_confirmed_at is null then 'signup' when email_change <> '' then 'email_change'
          when not internal.has_confirmed_email(id) then 'magiclink' end
   from auth.users where email = lower(p_email)
 $$;
-comment on function public.awaited_confirmation is 'The kind of confirmation that an email address waits for, or null.';
+comment on function public.awaited_confirmation is 'The kind of confirmation pending for an email address, or null.';
 
--- Accounts whose address nobody confirmed hold it for an hour, as long as the link in their mail is good, and are deleted
--- after a day. Nobody has signed in to them.
+-- An account with an unconfirmed address holds it for an hour, as long as its link is valid, and is deleted after a day.
+-- Nobody has signed in to it.
 create function internal.is_abandoned(p_user auth.users, p_age interval) returns boolean
 language sql stable set search_path = '' as $$
   select p_user.email_confirmed_at is null and p_user.email is not null and p_user.last_sign_in_at is null
@@ -101,7 +101,7 @@ language plpgsql set search_path = '' as $$
 declare
   v_count integer;
 begin
-  -- New accounts are few, and their profiles stand in an index by time.
+  -- There are few new accounts, and their profiles are indexed by time.
   delete from auth.users where id in (
     select u.id from auth.users u
     where u.email_confirmed_at is null and internal.is_abandoned(u, interval '1 day') limit least(p_limit, 100));
@@ -109,8 +109,8 @@ begin
   return v_count;
 end $$;
 
--- A second factor counts for every session once it is verified. Supabase Auth puts what stands here into each token, which is
--- how the functions know of it without asking.
+-- A verified second factor applies to every session. Supabase Auth puts this flag into each token, so the functions know of
+-- it without asking.
 create function internal.mark_second_factor() returns trigger
 language plpgsql security definer set search_path = '' as $$
 declare
@@ -127,8 +127,8 @@ end $$;
 create trigger studysync_second_factor after insert or delete or update of status on auth.mfa_factors
   for each row execute function internal.mark_second_factor();
 
--- The tables that hold something of a user, with the columns that name the user and those of the primary key: found in the
--- catalogue, so that a new table is exported without being listed.
+-- The tables with data of a user, with their user columns and primary keys. Read from the catalog, so that new tables are
+-- exported automatically.
 create function internal.personal_tables() returns table (name text, relation regclass, owners text[], keys text[], types text[])
 language sql stable set search_path = '' as $$
   select c.relname, c.oid::regclass, o.owners, k.keys, k.types
@@ -150,7 +150,7 @@ language sql stable set search_path = '' as $$
     and not c.relispartition and o.owners is not null
 $$;
 
--- What Supabase Auth keeps of an account, without what signs in.
+-- The data that Supabase Auth stores for an account, without credentials.
 create function internal.export_auth_account(p_user_id uuid) returns jsonb
 language sql stable set search_path = '' as $$
   select coalesce(jsonb_agg(jsonb_build_object('table', 'account', 'key', '[]'::jsonb, 'row', jsonb_build_object(
@@ -166,8 +166,8 @@ language sql stable set search_path = '' as $$
   from auth.users u where u.id = p_user_id
 $$;
 
--- Everything that is kept of a user, as [{"table", "key", "row"}]: the account, and then each table in the order of its name and
--- key, from behind key p_after of p_table. Hashes and codes that open nothing to their owner come as they stand.
+-- All stored data of a user as [{"table", "key", "row"}]: the account, then each table ordered by name and key, after key
+-- p_after of p_table. Hashes and codes that give their owner no access are exported as is.
 create function public.export_account(p_user_id uuid, p_table text, p_after text[], p_limit integer) returns jsonb
 language plpgsql stable security definer set search_path = '' as $$
 declare
@@ -194,6 +194,6 @@ begin
   end loop;
   return v_rows;
 end $$;
-comment on function public.export_account is 'A page of everything that is kept of a user.';
+comment on function public.export_account is 'A page of all stored data of a user.';
 
 select internal.lock_down();

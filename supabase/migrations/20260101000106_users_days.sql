@@ -1,8 +1,8 @@
--- Local days: which one a moment belongs to, and how long runs of them are (docs/contract.md: "Days and streaks"). Only this
--- database counts days, by its own zone data.
+-- Local days: the day to which a moment belongs, and the length of streaks (docs/contract.md: "Days and streaks"). Only this
+-- database counts days, by its own time zone data.
 
--- The zones that a profile had, for profiles whose zone changed after their first day: from when on each counts, and what
--- is added to its dates so that days are counted on without a gap or a repeat. Whoever is not in here has one zone for ever.
+-- The zones of profiles whose zone changed after their first day: when each takes effect, and the offset added to its dates
+-- so that days continue without a gap or a repeat. A user without rows here has only ever had one zone.
 create table internal.user_zones (
   user_id uuid not null references public.profiles on delete cascade,
   from_at timestamptz not null,
@@ -12,13 +12,13 @@ create table internal.user_zones (
 );
 comment on table internal.user_zones is 'The time zones of profiles whose zone changed after their first day.';
 
--- Dates that zones left out when they moved over the date line, and the moment at which they did. No day is missing there.
+-- Dates that a zone skipped when it moved across the date line, and the moment at which it did. No day is missing there.
 create function internal.dates_left_out() returns table (timezone text, at timestamptz)
 language sql immutable set search_path = '' as $$
   values ('Pacific/Apia', timestamptz '2011-12-30 10:00+00'), ('Pacific/Fakaofo', '2011-12-30 11:00+00')
 $$;
 
--- The zones of a profile, also of one that has one for ever.
+-- The zones of a profile, including one that has never changed.
 create function internal.zones_as_set(p_user_id uuid)
 returns table (from_at timestamptz, until_at timestamptz, timezone text, day_offset integer)
 language sql stable rows 1 set search_path = '' as $$
@@ -31,7 +31,7 @@ language sql stable rows 1 set search_path = '' as $$
   where p.user_id = p_user_id and not exists (select from internal.user_zones z where z.user_id = p_user_id)
 $$;
 
--- The same cut where a date was left out, with the last day that is counted by each.
+-- The same, also split where a date was skipped, with the last day that each zone counts.
 create function internal.zones_of(p_user_id uuid)
 returns table (from_at timestamptz, until_at timestamptz, timezone text, day_offset integer, last_day date)
 language sql stable rows 1 set search_path = '' as $$
@@ -47,21 +47,21 @@ language sql stable rows 1 set search_path = '' as $$
   window later as (order by z.from_at)
 $$;
 
--- The first moment of a date. Where midnight comes twice, because the clocks go back over it, PostgreSQL takes the second.
+-- The first moment of a date. If midnight occurs twice because the clocks go back across it, PostgreSQL takes the second.
 create function internal.day_start(p_date date, p_timezone text) returns timestamptz
 language sql stable set search_path = '' as $$
   select case when ((at - interval '1 hour') at time zone p_timezone)::date >= p_date then at - interval '1 hour' else at end
   from (select p_date::timestamp at time zone p_timezone as at) midnight
 $$;
 
--- The day that a moment is counted for.
+-- The day to which a moment counts.
 create function internal.study_day(p_user_id uuid, p_at timestamptz) returns date
 language sql stable set search_path = '' as $$
   select least((p_at at time zone z.timezone)::date + z.day_offset, z.last_day)
   from internal.zones_of(p_user_id) z where z.from_at <= p_at and p_at < z.until_at
 $$;
 
--- The first moment that is not counted for a day any more.
+-- The first moment that no longer counts to a day.
 create function internal.day_end(p_user_id uuid, p_day date) returns timestamptz
 language sql stable set search_path = '' as $$
   select case when z.last_day = p_day then z.until_at
@@ -69,7 +69,7 @@ language sql stable set search_path = '' as $$
   from internal.zones_of(p_user_id) z where z.last_day >= p_day order by z.from_at limit 1
 $$;
 
--- What the user's calendar said on a day that is counted.
+-- The user's calendar date on a counted day.
 create function internal.calendar_date(p_user_id uuid, p_day date) returns date
 language sql stable set search_path = '' as $$
   select p_day - z.day_offset from internal.zones_of(p_user_id) z where z.last_day >= p_day order by z.from_at limit 1
@@ -80,7 +80,7 @@ language sql immutable set search_path = '' as $$
   select coalesce(sum(extract(epoch from upper(stretch) - lower(stretch))), 0) from unnest(p_time) stretch
 $$;
 
--- The seconds that each day has of some time.
+-- The seconds of the given time that fall on each day.
 create function internal.days_of(p_user_id uuid, p_time tstzmultirange) returns table (day date, seconds numeric)
 language sql stable set search_path = '' as $$
   select least(local.date::date + z.day_offset, z.last_day), sum(internal.seconds_of(p_time * tstzmultirange(tstzrange(
@@ -95,8 +95,8 @@ language sql stable set search_path = '' as $$
   group by 1
 $$;
 
--- Local days are counted here, so a zone that is none for this database must fail now and not at a completion. It would take
--- abbreviations and rules of POSIX as well, but only names stay right when a clock changes.
+-- Local days are counted here, so a zone that this database does not know must fail now and not at a completion. PostgreSQL
+-- also accepts abbreviations and POSIX rules, but only names stay right when a clock changes.
 create function internal.require_zone(p_timezone text) returns void
 language plpgsql stable set search_path = '' as $$
 begin
@@ -105,9 +105,9 @@ begin
   end if;
 end $$;
 
--- Let a profile's zone be p_timezone from the next day on: that begins with the first midnight there that lies at least 20
--- hours after the present day began. A profile without a day has had it always. What was to change later does not any more;
--- the present day stays what it was by that, because what was studied may have been counted for it.
+-- Change a profile's zone to p_timezone from the next day on. That day begins at the first midnight in the new zone at least
+-- 20 hours after the present day began. If the profile has no day yet, the zone applies from the start. A pending change is
+-- dropped, but the present day stays what it is, because study time may already be counted to it.
 create function internal.change_zone(p_user_id uuid, p_timezone text) returns void
 language plpgsql set search_path = '' as $$
 declare
@@ -141,7 +141,7 @@ language sql stable set search_path = '' as $$
   select internal.study_day(p_user_id, internal.clock())
 $$;
 
--- A run of days is alive until the end of the next one.
+-- A streak is alive until the end of the day after it.
 create function internal.current_streak(p_user_id uuid) returns integer
 language sql stable set search_path = '' as $$
   select coalesce((
@@ -150,8 +150,8 @@ language sql stable set search_path = '' as $$
     order by d.day desc limit 1), 0)
 $$;
 
--- Count a day for the streak. One that comes late joins the run before it to the run after it: in the latter, day - streak is
--- the same for every day, namely the new day.
+-- Count a day for the streak. A late day joins the streak before it to the one after it: in the latter, day - streak is the
+-- same for every day, namely the new day.
 create function internal.join_streak(p_user_id uuid, p_day date) returns void
 language plpgsql set search_path = '' as $$
 declare
@@ -162,7 +162,7 @@ begin
   update public.study_days set streak = v_before + 1 where user_id = p_user_id and day = p_day;
 end $$;
 
--- Count all runs anew, because a day lost what had made it count.
+-- Recount all streaks because a day no longer qualifies.
 create function internal.recount_streaks(p_user_id uuid) returns void
 language sql volatile set search_path = '' as $$
   update public.study_days d set streak = r.streak

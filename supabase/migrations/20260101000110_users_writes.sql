@@ -1,7 +1,7 @@
--- Writes of users: repeated safely with an Idempotency-Key, and bounded by a daily quota that nobody meets who studies, so
--- that nobody fills the database who does not.
+-- User writes: safely repeatable with an Idempotency-Key, and limited by a daily quota that no real student reaches, so that
+-- nobody can fill the database.
 
--- First answers of writes that carried an Idempotency-Key.
+-- First responses of writes that carried an Idempotency-Key.
 create table public.idempotency_keys (
   user_id uuid not null references public.profiles on delete cascade,
   key text not null check (char_length(key) between 1 and 255),
@@ -10,12 +10,12 @@ create table public.idempotency_keys (
   expires_at timestamptz not null,
   primary key (user_id, key)
 );
-comment on table public.idempotency_keys is 'First answers of writes that carried an Idempotency-Key.';
+comment on table public.idempotency_keys is 'First responses of writes that carried an Idempotency-Key.';
 create index idempotency_keys_expiry on public.idempotency_keys (expires_at);
 
--- Run the write p_operation(p_user_id, p_args) once for its Idempotency-Key; a repeat gets the first answer. The answer
--- is kept in the transaction of the write itself, so there is no moment in which only one of the two exists. A write
--- that fails leaves no trace and may be tried again with the same key.
+-- Run the write p_operation(p_user_id, p_args) once per Idempotency-Key; a repeat gets the first response. The response is
+-- stored in the same transaction as the write, so neither ever exists without the other. A failed write leaves no trace and
+-- may be retried with the same key.
 create function public.write_once(p_user_id uuid, p_operation text, p_args jsonb, p_key text, p_fingerprint text) returns jsonb
 language plpgsql security definer set search_path = '' as $$
 declare
@@ -30,16 +30,16 @@ begin
     return v_first.response;
   end if;
   execute format('select public.%I($1, $2)', p_operation) into v_response using p_user_id, p_args;
-  -- A week is longer than any client keeps trying. Of events there are thousands, and a day later their session is over.
+  -- A week is longer than any client retries. Events come in thousands, and after a day their session is over.
   insert into public.idempotency_keys (user_id, key, fingerprint, response, expires_at)
   select p_user_id, p_key, p_fingerprint, v_response,
     internal.clock() + case p_operation when 'record_session_event' then interval '1 day' else interval '7 days' end
-  where exists (select from public.profiles where user_id = p_user_id);  -- not after the account deleted itself
+  where exists (select from public.profiles where user_id = p_user_id);  -- not after account deletion
   return v_response;
 end $$;
-comment on function public.write_once is 'Run a write once per Idempotency-Key; a repeat gets the first answer.';
+comment on function public.write_once is 'Run a write once per Idempotency-Key; a repeat gets the first response.';
 
--- Forget the keys whose time is over.
+-- Delete expired keys.
 create function public.purge_idempotency_keys(p_limit integer default 10000) returns integer
 language sql security definer set search_path = '' as $$
   select internal.purge('public.idempotency_keys', 'expires_at', interval '0', p_limit)
@@ -49,20 +49,20 @@ $$;
 comment on function public.purge_idempotency_keys is
   'Delete expired idempotency keys, at most p_limit of each kind; returns how many.';
 
--- What an account stored on the last day (UTC) on which it stored anything, for its daily quota.
+-- Storage used by an account on its last active day (UTC), for the daily quota.
 create table public.account_usage (
   user_id uuid primary key references public.profiles on delete cascade,
   day date not null,
   events integer not null,
-  bytes bigint not null,           -- of payloads
-  sessions integer not null,       -- begun
-  rejected_bytes bigint not null,  -- of payloads of events that can never be applied
+  bytes bigint not null,           -- payload bytes
+  sessions integer not null,       -- started
+  rejected_bytes bigint not null,  -- payload bytes of events that can never be applied
   rejected_events integer not null default 0
 ) with (fillfactor = 50);
-comment on table public.account_usage is 'What an account stored on its last active day (UTC), for the daily quota.';
+comment on table public.account_usage is 'Storage used by an account on its last active day (UTC), for the daily quota.';
 
--- Add to what an account has stored today (UTC), and fail once that is more than a day's quota. p_rejected_bytes is of
--- payloads that nobody can use again; returns what of such was stored today before.
+-- Add to the storage that an account has used today (UTC), and fail above the daily quota. p_rejected_bytes counts payloads
+-- that can never be applied; returns how many such bytes were stored earlier today.
 create function internal.consume_quota(
   p_user_id uuid, p_events integer, p_bytes bigint, p_sessions integer default 0, p_rejected_bytes bigint default 0)
 returns bigint
@@ -92,7 +92,7 @@ begin
   return v_usage.rejected_bytes - p_rejected_bytes;
 end $$;
 
--- Of so many events that were rejected, how many are kept: 10,000 of an account a day.
+-- How many of the rejected events may be stored: 10,000 per account and day.
 create function internal.reserve_rejections(p_user_id uuid, p_events integer) returns integer
 language sql volatile set search_path = '' as $$
   update public.account_usage set rejected_events = rejected_events + p_events where user_id = p_user_id

@@ -1,22 +1,22 @@
--- The numbers of a user's changes, by which a second device knows what it has not seen (docs/contract.md: "Offline sync").
+-- Change numbers, by which a user's second device knows what it has not seen (docs/contract.md: "Offline sync").
 
--- How many changes each user has seen: the number of the last one. Handed out under a lock that lasts to the commit.
+-- The last change number of each user. It is assigned under a lock held until commit.
 create table public.user_change_counters (
   user_id uuid primary key references public.profiles on delete cascade,
   seq bigint not null
 );
-comment on table public.user_change_counters is 'The number of the last change of each user.';
+comment on table public.user_change_counters is 'The last change number of each user.';
 create policy own_counter on public.user_change_counters for select to authenticated using (user_id = (select auth.uid()));
 
--- Say beforehand of whom a transaction changes something, when that is more than one user: their counters are then taken
--- in one order, whichever row changes first, so that two such transactions never wait for each other in a circle.
+-- Declare in advance which users a transaction changes, if more than one. Their counters are then locked in a fixed order,
+-- whichever row changes first, so that two such transactions never deadlock.
 create function internal.declare_changes(p_user_ids uuid[]) returns void
 language sql volatile set search_path = '' as $$
   select set_config('studysync.changing', (
     coalesce(nullif(current_setting('studysync.changing', true), ''), '{}')::uuid[] || p_user_ids)::text, true)
 $$;
 
--- The number of the next change of a user; null when the account itself goes.
+-- The next change number of a user; null while the account itself is being deleted.
 create function internal.next_change_number(p_user_id uuid) returns bigint
 language plpgsql set search_path = '' as $$
 declare

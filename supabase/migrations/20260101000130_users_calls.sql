@@ -1,4 +1,4 @@
--- What clients ask of accounts and profiles (docs/contract.md: "Users").
+-- Account and profile calls for clients (docs/contract.md: "Users").
 
 create function internal.public_profile(p_profile public.profiles) returns jsonb
 language sql stable set search_path = '' as $$
@@ -18,8 +18,8 @@ language sql stable set search_path = '' as $$
   from auth.users u where u.id = p_profile.user_id
 $$;
 
--- Whether others may know of an account: not before its address is confirmed, where that is asked for. Until then nobody
--- can tell a registration from one of an address that is taken. An account may also be known by other things than mail.
+-- Whether others may see an account: only once its address is confirmed, if it has one. Until then nobody can tell a new
+-- registration from one with a taken address. An account may also have no email address.
 create function internal.is_public(p_user_id uuid) returns boolean
 language sql stable set search_path = '' as $$
   select exists (select from auth.users where id = p_user_id and (email is null or email_confirmed_at is not null))
@@ -64,10 +64,10 @@ begin
 exception when unique_violation then
   perform internal.fail('SS010', 'A user with this username already exists.', '{"field": "username"}');
 end $$;
-comment on function public.update_profile is 'Change the fields of the caller''s profile that p_args has.';
+comment on function public.update_profile is 'Change the fields of the caller''s profile that are in p_args.';
 
--- {"auth_session", "verified": whether the password was shown}: delete the account and all that hangs on it. Deleting what is
--- gone already is the same answer. Times of Supabase Auth are compared with the real time, which it is that sets them.
+-- {"auth_session", "verified": whether the password was given}: delete the account and all its data. A repeat gets the same
+-- response. Times of Supabase Auth are compared with the real time, because it sets them from that.
 create function public.delete_account(p_user_id uuid, p_args jsonb) returns jsonb
 language plpgsql security definer set search_path = '' as $$
 declare
@@ -80,7 +80,7 @@ begin
       perform internal.fail('SS006', 'This session has ended.');
     end if;
     if not (p_args ->> 'verified')::boolean and v_signed_in_at < clock_timestamp() - interval '10 minutes' then
-      perform internal.fail('SS007', 'Show your password, or sign in anew, to delete the account.');
+      perform internal.fail('SS007', 'Enter your password or sign in again to delete the account.');
     end if;
   end if;
   delete from auth.users where id = p_user_id;
@@ -88,10 +88,10 @@ begin
 end $$;
 comment on function public.delete_account is 'Delete the account and everything that belongs to it.';
 
--- Why a registration failed, asked only after it did: Supabase Auth hides the reason when on_account_created refuses.
--- `username_known`: this or one that looks like it, by any account; `username_taken`: by another than that of the address.
--- `resumable`: the account was made but its registration never got as far as a token. 20 seconds are more than a function
--- may run, so whoever began it is not at it any more.
+-- Why a registration failed, asked only afterwards: Supabase Auth hides the reason if on_account_created fails.
+-- `username_known`: any account has this name or a similar one; `username_taken`: an account with another address has.
+-- `resumable`: the account exists, but its registration never got a token. A function runs for less than 20 seconds, so the
+-- call that created it has ended.
 create function public.registration_state(p_email text, p_username text, p_key text, p_scope text) returns jsonb
 language sql stable security definer set search_path = '' as $$
   select jsonb_build_object(
@@ -113,8 +113,8 @@ language sql stable security definer set search_path = '' as $$
 $$;
 comment on function public.registration_state is 'Why a registration failed, and whether it can be resumed.';
 
--- The profile of an account that was there before it could sign in: made where it is missing (the account is older
--- than the trigger), named as its owner now asks.
+-- Create or rename the profile of an account that could not sign in yet: it is missing if the account is older than the
+-- trigger; the name is the one now requested.
 create function public.complete_registration(p_user_id uuid, p_args jsonb) returns jsonb
 language plpgsql security definer set search_path = '' as $$
 begin

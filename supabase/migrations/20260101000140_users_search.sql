@@ -1,19 +1,18 @@
--- Finding users by name. Whatever is asked, and however many users there are, a call reads a bounded number of rows:
--- beginnings of names by indexes in their order, parts of names by their letters where those are rare, and otherwise a
--- stretch of all names, with a cursor to go on from there.
+-- User search by name. Any query reads a bounded number of rows, however many users there are: prefixes through ordered
+-- indexes, substrings through trigrams if those are rare, otherwise a slice of all names with a cursor to continue.
 
 create index profiles_usernames on public.profiles (lower(username) collate "C");
 create index profiles_display_names on public.profiles (lower(display_name) collate "C", lower(username) collate "C")
   where lower(display_name) <> lower(username);
--- Both names, parted by a character that neither holds, nor any query. What waits for its place in an index that is
--- updated lazily is read by every search.
+-- Both names, separated by a character that neither names nor queries contain. Every search would also read the pending list
+-- of an index with fastupdate.
 create index profiles_letters on public.profiles
   using gin (lower(username || E'\x01' || display_name) extensions.gin_trgm_ops) with (fastupdate = off);
 
--- How common three letters in a row are, for internal.estimated_matches; ANALYZE counts them, as it does words of texts.
+-- Trigram frequencies for internal.estimated_matches; ANALYZE counts them like the words of a text.
 create statistics public.profiles_trigrams on (extensions.show_trgm(username || E'\x01' || display_name)) from public.profiles;
 
--- The trigrams that whatever has p_text in it has as well; none of those that depend on where a word ends.
+-- The trigrams of every text that contains p_text, without those that depend on word boundaries.
 create function internal.inner_trigrams(p_text text) returns setof text
 language sql immutable strict parallel safe set search_path = '' as $$
   select distinct unnest(extensions.show_trgm(run))
@@ -24,8 +23,8 @@ language sql immutable strict parallel safe set search_path = '' as $$
   from (select substr(p_text, n, 2) as part from generate_series(1, char_length(p_text) - 1) n) parts
 $$;
 
--- In how many rows at most the rarest of a text's trigrams stands, by p_statistics; all rows of what has never been
--- analysed, and where the index sees none, as letters beyond ASCII in a database whose locale is C.
+-- An upper bound on the rows with a text's rarest trigram, from p_statistics. All rows if the table was never analyzed or
+-- the index cannot see the trigrams, such as non-ASCII letters with locale C.
 create function internal.estimated_matches(p_table regclass, p_statistics text, p_text text) returns double precision
 language sql stable set search_path = '' as $$
   select pg_relation_size(c.oid) / 8192 * case when c.relpages > 0 then greatest(c.reltuples / c.relpages, 1) else 100 end
@@ -37,12 +36,12 @@ language sql stable set search_path = '' as $$
           where statistics_schemaname = 'public' and statistics_name = p_statistics and null_frac is not null
         ) s
         cross join internal.inner_trigrams(p_text) wanted (run)
-        -- What is not among the counted is rarer than each of these: the element after the last is the least.
+        -- Uncounted trigrams are rarer than all of these: the element after the last is the minimum.
         left join lateral unnest(s.runs, s.freqs) k (run, freq) using (run)), 1)
   from pg_class c where c.oid = p_table
 $$;
 
--- At most p_limit users whose user name begins with p_query, after p_after, in the order of user names.
+-- At most p_limit users whose username begins with p_query, after p_after, ordered by username.
 create function internal.users_by_username(p_query text, p_after text, p_limit integer) returns setof public.profiles
 language sql stable set search_path = '' set enable_seqscan = off set enable_bitmapscan = off as $$
   select * from public.profiles
@@ -51,8 +50,8 @@ language sql stable set search_path = '' set enable_seqscan = off set enable_bit
   order by lower(username) collate "C" limit p_limit
 $$;
 
--- The same for display names, in their order and then that of user names; p_after is a user name here, too. One bound at
--- each end: of two lower ones, a scan may begin at the wrong one.
+-- The same for display names, ordered by display name and username; p_after is a username here, too. Only one bound per end:
+-- given two lower bounds, a scan may start at the wrong one.
 create function internal.users_by_display_name(p_query text, p_after text, p_limit integer) returns setof public.profiles
 language sql stable set search_path = '' set enable_seqscan = off set enable_bitmapscan = off as $$
   with last as (
@@ -66,7 +65,7 @@ language sql stable set search_path = '' set enable_seqscan = off set enable_bit
   order by lower(display_name) collate "C", lower(username) collate "C" limit p_limit
 $$;
 
--- The same for names that have p_query anywhere, found by rare letters.
+-- The same for names that contain p_query, found through rare trigrams.
 create function internal.users_by_trigrams(p_query text, p_after text, p_limit integer) returns setof public.profiles
 language sql stable set search_path = '' set enable_seqscan = off set enable_indexscan = off as $$
   select (found).* from (
@@ -77,8 +76,8 @@ language sql stable set search_path = '' set enable_seqscan = off set enable_ind
   order by lower((found).username) collate "C" limit p_limit
 $$;
 
--- The step of a search that a user belongs to: 0 for a user name that begins with p_query, 1 for such a display name, 2 for
--- p_query elsewhere in either; null for nowhere.
+-- The search step that finds a user: 0 if the username begins with p_query, 1 if the display name does, 2 if either contains
+-- p_query elsewhere; otherwise null.
 create function internal.search_step(p_profile public.profiles, p_query text) returns integer
 language sql stable set search_path = '' as $$
   select case when starts_with(lower(p_profile.username), p_query) then 0
@@ -86,9 +85,9 @@ language sql stable set search_path = '' as $$
               when position(p_query in lower(p_profile.username || E'\x01' || p_profile.display_name)) > 0 then 2 end
 $$;
 
--- {"users": at most p_limit public profiles, "next": [p_step, p_after] of the page after, or null}: those whose user name
--- begins with p_query, then those whose display name does, then those that have it elsewhere, where it has three letters
--- or digits in a row. A page may be short, or empty, and still have one after it.
+-- {"users": at most p_limit public profiles, "next": [p_step, p_after] of the next page, or null}: first users whose
+-- username begins with p_query, then by display name, then those that contain it elsewhere, if it has three letters or
+-- digits in a row. A page may be short or empty and still have a next one.
 create function public.search_users(p_query text, p_limit integer, p_step integer default 0, p_after text default '')
 returns jsonb
 language plpgsql stable security definer set search_path = '' as $$
@@ -115,7 +114,7 @@ begin
       v_read := array(select u from internal.users_by_username('', v_after, v_at_most) u);
     end if;
     v_room := p_limit - cardinality(v_page);
-    -- Whether an account is public is looked up last, and for no more than are shown, and one.
+    -- Check last whether accounts are public, and only for those shown plus one.
     v_found := array(select u from unnest(v_read) u
       where case when internal.search_step(u, v_query) = v_step and u.discoverable
                  then internal.is_public(u.user_id) end

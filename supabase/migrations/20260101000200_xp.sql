@@ -1,29 +1,28 @@
--- XP: the append-only ledger, and what a completed session pays. One implementation for sessions that end online, by
+-- XP: the append-only ledger and the rules for completed sessions. One implementation for sessions that end online, by
 -- schedule or in an offline batch (docs/contract.md: "XP").
 
 create type public.xp_source as enum (
   'session', 'focus_bonus', 'daily_bonus', 'streak_bonus', 'milestone_500', 'milestone_10000', 'rerating', 'correction');
-comment on type public.xp_source is 'What an entry of the XP ledger was paid for.';
+comment on type public.xp_source is 'The reason for an entry of the XP ledger.';
 
 create table public.xp_ledger (
   user_id uuid not null references public.profiles on delete cascade,
   entry_id bigint generated always as identity,
-  session_id uuid not null,           -- what it was paid with
-  occurred_at timestamptz not null,   -- what leaderboard periods go by: the session's last second, or the day's
-  created_at timestamptz not null,    -- when it was awarded: a period that was over by then did not get it
-  amount integer not null,            -- below zero: taken back
+  session_id uuid not null,           -- the session that earned it
+  occurred_at timestamptz not null,   -- determines the leaderboard periods: the last second of the session or day
+  created_at timestamptz not null,    -- when it was awarded: periods that had ended by then do not count it
+  amount integer not null,            -- negative: taken back
   source public.xp_source not null,
-  rates public.xp_source,             -- what a rerating or a correction is of, where that matters
-  day date not null,                  -- the user's local day that it was earned on
-  milestone integer,                  -- the XP from sessions that this milestone stands for; null for other sources
-  space_id uuid,                      -- the space that the session was studied in
+  rates public.xp_source,             -- the source that a rerating or correction adjusts, if it matters
+  day date not null,                  -- the user's local day on which it was earned
+  milestone integer,                  -- the session XP of this milestone; null for other sources
+  space_id uuid,                      -- the space where the session was studied
   primary key (user_id, entry_id),
   check (case source when 'correction' then amount < 0 when 'rerating' then amount <> 0 else amount > 0 end),
   check ((milestone is null) = (source not in ('milestone_500', 'milestone_10000')))
 );
 comment on table public.xp_ledger is 'Append-only ledger of all XP; totals, days and leaderboards add up to it.';
--- A session can pay only once, a day only once, and a milestone is reached only once; what was paid is put right any number
--- of times.
+-- A session, a day and a milestone each pay only once; corrections may follow any number of times.
 create unique index xp_ledger_session on public.xp_ledger (
   session_id, source, milestone, (case when source in ('daily_bonus', 'streak_bonus') then day end),
   (case when source in ('rerating', 'correction') then entry_id end)) nulls not distinct;
@@ -31,13 +30,13 @@ create unique index xp_ledger_day on public.xp_ledger (user_id, day, source) whe
 create unique index xp_ledger_milestone on public.xp_ledger (user_id, source, milestone) where milestone is not null;
 create policy own_ledger on public.xp_ledger for select to authenticated using (user_id = (select auth.uid()));
 
--- What an entry is counted under: a rerating under what it rates.
+-- The source that an entry counts as: for a rerating, the source that it adjusts.
 create function internal.counted_source(p_source public.xp_source, p_rates public.xp_source) returns public.xp_source
 language sql immutable set search_path = '' as $$
   select case when p_source = 'rerating' then p_rates else p_source end
 $$;
 
--- Append-only for everybody, the service role too. Rows go only with the account that they belong to.
+-- Append-only for everybody, including the service role. Rows are only deleted with their account.
 create function internal.forbid_ledger_change() returns trigger
 language plpgsql set search_path = '' as $$
 begin
@@ -51,7 +50,7 @@ create trigger xp_ledger_append_only before update or delete on public.xp_ledger
 create trigger xp_ledger_no_truncate before truncate on public.xp_ledger
   for each statement execute function internal.forbid_ledger_change();
 
--- The milestones that lie above p_before and not above p_after XP from sessions.
+-- The milestones above p_before and up to p_after XP from sessions.
 create function internal.milestones_between(p_before bigint, p_after bigint)
 returns table (source public.xp_source, amount integer, milestone integer)
 language sql immutable set search_path = '' as $$
@@ -60,7 +59,7 @@ language sql immutable set search_path = '' as $$
   select 'milestone_10000', 1000, (n * 10000)::integer from generate_series(p_before / 10000 + 1, p_after / 10000) n
 $$;
 
--- The numbers of two objects, added key by key, without those that come to zero.
+-- The sums of two objects by key, without zeros.
 create function internal.sum_by_key(p_one jsonb, p_other jsonb) returns jsonb
 language sql immutable set search_path = '' as $$
   select coalesce(jsonb_object_agg(key, sum), '{}')
@@ -69,7 +68,7 @@ language sql immutable set search_path = '' as $$
   where sum <> 0
 $$;
 
--- What a session has paid, {source: amount}; what an operator took back aside.
+-- The XP paid by a session, {source: amount}, not counting operators' corrections.
 create function internal.paid_by_source(p_session_id uuid) returns jsonb
 language sql stable set search_path = '' as $$
   select coalesce(jsonb_object_agg(source, amount), '{}') from (

@@ -1,5 +1,5 @@
--- Badges: rows with a rule each, awarded in the transaction that made the user qualify (docs/contract.md: "Gamification").
--- Every metric only ever grows, so a badge that was earned stays earned.
+-- Badges: one row with a rule each, awarded in the transaction that made the user qualify (docs/contract.md:
+-- "Gamification"). Every metric only grows, so an earned badge stays earned.
 
 create table public.badges (
   badge_key text primary key check (badge_key ~ '^[a-z0-9_]{1,50}$'),
@@ -7,12 +7,12 @@ create table public.badges (
   description text not null,
   metric text not null check (metric in ('completed_sessions', 'best_streak', 'best_day_minutes', 'level', 'total_xp')),
   threshold integer not null check (threshold > 0),
-  position integer not null default 1000,  -- in the catalogue
-  -- How far the award to those who qualified before the badge came has got: user ids up to this one are done.
+  position integer not null default 1000,  -- in the catalog
+  -- Progress of awarding a new badge to users who already qualify: user ids up to this one are done.
   backfilled_to uuid not null default '00000000-0000-0000-0000-000000000000',
   backfill_done boolean not null default false
 );
-comment on table public.badges is 'The catalogue of badges, with a metric and a threshold each.';
+comment on table public.badges is 'The catalog of badges, each with a metric and a threshold.';
 create policy everybody on public.badges for select to authenticated using (true);
 
 create table public.user_badges (
@@ -49,7 +49,7 @@ language sql stable set search_path = '' as $$
   where s.user_id = p_user_id
 $$;
 
--- Award what the user now qualifies for; returns the keys of the new ones, in the order of the catalogue.
+-- Award badges that the user now qualifies for; returns the new keys in catalog order.
 create function internal.award_badges(p_user_id uuid, p_earned_at timestamptz) returns text[]
 language sql volatile set search_path = '' as $$
   with earned as (
@@ -63,8 +63,8 @@ language sql volatile set search_path = '' as $$
   from earned join public.badges b using (badge_key)
 $$;
 
--- Give badges that came as new rows to those who qualified before: up to p_limit users of one badge a call, going on
--- where the last call stopped. Returns how many badges are not done yet; the schedule calls it until that is 0.
+-- Award new badges to users who already qualify: up to p_limit users of one badge per call, continuing where the last call
+-- stopped. Returns how many badges are unfinished; the schedule calls it until that is 0.
 create function public.backfill_badges(p_limit integer default 10000) returns integer
 language plpgsql security definer set search_path = '' as $$
 declare
@@ -82,8 +82,8 @@ begin
       join public.profiles p using (user_id)
       cross join lateral internal.badge_metrics(batch.user_id) m
       where m.metric = v_badge.metric and m.value >= v_badge.threshold
-      order by batch.user_id  -- in which their change counters are taken (see internal.declare_changes)
-      for key share of p skip locked  -- whose account is going needs no badge
+      order by batch.user_id  -- the order in which change counters are locked (see internal.declare_changes)
+      for key share of p skip locked  -- skip accounts that are being deleted
       on conflict do nothing
     )
     select max(user_id::text)::uuid into v_last from batch;

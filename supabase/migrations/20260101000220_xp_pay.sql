@@ -1,7 +1,7 @@
--- What completed sessions and the days that they make pay, whichever way they ended (docs/contract.md: "XP").
+-- XP for completed sessions and their days, however the sessions ended (docs/contract.md: "XP").
 
--- Give and take the seconds that a session's time gained and lost to and from their days, which then count for the streak or
--- do not. p_ended_on: the day on which a session ended that was not paid before. Returns the first day that changed.
+-- Add the seconds that a session gained to their days and subtract those that it lost; this may change which days count for
+-- the streak. p_ended_on: the day on which a session ended that was not paid before. Returns the first day that changed.
 create function internal.count_seconds(
   p_user_id uuid, p_gained tstzmultirange, p_lost tstzmultirange, p_ended_on date default null) returns date
 language plpgsql set search_path = '' as $$
@@ -36,10 +36,10 @@ end $$;
 create type internal.award as (
   source public.xp_source, rates public.xp_source, amount integer, day date, occurred_at timestamptz, space_id uuid,
   milestone integer);
-comment on type internal.award is 'An award that is due, before it is an entry of the ledger.';
+comment on type internal.award is 'An award that is due, before it is entered in the ledger.';
 
--- What a session of p_seconds (null: of none, because it does not count any more) has earned that was not paid yet. p_paid:
--- {source: amount} so far, null for one that was never paid; p_short_paid: how many short sessions of its day were.
+-- The unpaid awards of a session of p_seconds (null: it no longer counts). p_paid: {source: amount} so far, null if it was
+-- never paid; p_short_paid: how many short sessions of its day were paid.
 create function internal.session_awards(
   p_paid jsonb, p_seconds integer, p_short_paid integer, p_day date, p_at timestamptz, p_space_id uuid)
 returns setof internal.award
@@ -56,7 +56,7 @@ language sql stable set search_path = '' as $$
   where due.amount <> coalesce((p_paid ->> due.source::text)::integer, 0)
 $$;
 
--- What a session has paid for other days than that of p_at, in UTC, to be taken back there: its last second moved.
+-- Reversals of awards that a session paid on UTC days other than that of p_at, because its last second moved.
 create function internal.misdated_awards(p_user_id uuid, p_session_id uuid, p_at timestamptz) returns setof internal.award
 language sql stable set search_path = '' as $$
   select 'rerating'::public.xp_source, internal.counted_source(source, rates), -sum(amount)::integer, day, occurred_at, space_id,
@@ -68,7 +68,7 @@ language sql stable set search_path = '' as $$
   group by 2, 4, 5, 6 having sum(amount) <> 0
 $$;
 
--- What the days from p_from on have earned that was not paid yet, or was paid and is not earned any more.
+-- Corrections for the days from p_from on: awards earned but not yet paid, and awards paid but no longer earned.
 create function internal.day_awards(p_user_id uuid, p_from date) returns setof internal.award
 language sql stable set search_path = '' as $$
   select case when due.amount < due.paid or exists (
@@ -85,15 +85,15 @@ language sql stable set search_path = '' as $$
   where d.user_id = p_user_id and d.day >= p_from and due.amount <> due.paid
 $$;
 
--- What a session and the days from p_from on have earned that was not paid yet. The session is credited p_seconds (null: it
--- does not count any more) until p_at, on p_day; p_paid_before: it was paid before.
+-- The unpaid awards of a session and of the days from p_from on. The session is credited p_seconds (null: it no longer
+-- counts) until p_at, on p_day; p_paid_before: it was paid before.
 create function internal.due_awards(
   p_user_id uuid, p_session_id uuid, p_space_id uuid, p_seconds integer, p_day date, p_at timestamptz, p_from date,
   p_paid_before boolean) returns setof internal.award
 language plpgsql stable set search_path = '' as $$
 declare
   v_misdated internal.award[] := array(select a from internal.misdated_awards(p_user_id, p_session_id, p_at) a);
-  -- A session that stopped counting and counts again has been paid before, too.
+  -- A session that stopped counting and counts again was also paid before.
   v_paid jsonb := case when p_paid_before or exists (
       select from public.xp_ledger l where l.session_id = p_session_id and l.source <> 'correction')
     then internal.sum_by_key(internal.paid_by_source(p_session_id), (
@@ -119,7 +119,7 @@ begin
     select from public.xp_ledger l where l.user_id = p_user_id and l.source = m.source and l.milestone = m.milestone);
 end $$;
 
--- Add awards to their days. p_seconds is what the session is credited that they come with.
+-- Add awards to their days. p_seconds is the credited time of their session.
 create function internal.add_to_days(p_user_id uuid, p_awards internal.award[], p_seconds integer) returns void
 language sql volatile set search_path = '' as $$
   insert into public.study_days as d (user_id, day, xp, bonus_xp, daily_bonus_paid, streak_bonus, short_sessions_paid)
@@ -135,7 +135,7 @@ language sql volatile set search_path = '' as $$
     short_sessions_paid = d.short_sessions_paid + excluded.short_sessions_paid
 $$;
 
--- Take badges back whose rules are not met any more: what had earned them may have been put right.
+-- Withdraw badges whose rules are no longer met because the data behind them was corrected.
 create function internal.withdraw_badges(p_user_id uuid, p_metrics text[] default null) returns void
 language sql volatile set search_path = '' as $$
   delete from public.user_badges u using public.badges b
@@ -144,7 +144,7 @@ language sql volatile set search_path = '' as $$
       select from internal.badge_metrics(p_user_id) m where m.metric = b.metric and m.value >= b.threshold)
 $$;
 
--- Enter awards in the ledger, in one statement: the boards are then brought up to date once, in one order for everybody.
+-- Enter awards in the ledger in one statement, so that the boards are updated once, in the same order for everybody.
 create function internal.enter_awards(p_user_id uuid, p_session_id uuid, p_awards internal.award[]) returns void
 language sql volatile set search_path = '' as $$
   insert into public.xp_ledger
@@ -154,10 +154,9 @@ language sql volatile set search_path = '' as $$
   from unnest(p_awards)
 $$;
 
--- Pay a session that is credited p_after (null: it does not count any more) and was credited p_before (null: it was never
--- paid), with all that hangs on it: days, totals, ledger and badges, and by the ledger's trigger the leaderboards. It ended
--- at p_ended_at; p_space_id is the space that it counts for, null for none. The caller has locked the user
--- (internal.lock_user).
+-- Pay a session that is now credited p_after (null: it no longer counts) and was credited p_before (null: never paid).
+-- Updates days, totals, ledger and badges, and the leaderboards through the ledger's trigger. The session ended at
+-- p_ended_at; p_space_id is the space that it counts for, or null. The caller has locked the user (internal.lock_user).
 -- Returns {"xp_awarded": now, "xp_breakdown": {source: amount}, "total_xp", "level", "leveled_up", "new_badges"}.
 create function internal.award_session(
   p_user_id uuid, p_session_id uuid, p_space_id uuid, p_before tstzmultirange, p_after tstzmultirange,
@@ -185,7 +184,8 @@ begin
     session_xp = session_xp + v_from_sessions,
     completed_sessions = completed_sessions + (p_before is null)::integer - (p_after is null)::integer,
     focus_seconds = focus_seconds + coalesce(v_seconds, 0) - floor(internal.seconds_of(coalesce(p_before, '{}')))::integer,
-    -- A late day lengthens the runs after it; a day that lost time may have been the best, or a link of the longest run.
+    -- A late day lengthens the streaks after it; a day that lost time may have been the best one or part of the longest
+    -- streak.
     best_streak = greatest(case when v_lost = '{}' then best_streak end, d.streak, 0),
     best_day_seconds = greatest(case when v_lost = '{}' then best_day_seconds end, d.seconds, 0),
     xp_by_source = internal.sum_by_key(xp_by_source, v_breakdown),

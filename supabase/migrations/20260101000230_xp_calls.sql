@@ -1,4 +1,4 @@
--- What clients ask of XP, badges and streaks (docs/contract.md: "Gamification").
+-- XP, badge and streak calls for clients (docs/contract.md: "Gamification").
 
 create function internal.tier(p_total_xp bigint, p_best_streak integer) returns text
 language sql immutable set search_path = '' as $$
@@ -23,7 +23,7 @@ language sql stable security definer set search_path = '' as $$
 $$;
 comment on function public.get_xp is 'A user''s XP, level and tier.';
 
--- Newest first, from below p_before. One row more than p_limit where there are more.
+-- Newest first, below p_before. One extra row if there are more than p_limit.
 create function public.get_xp_history(p_user_id uuid, p_limit integer, p_before bigint default null) returns jsonb
 language sql stable security definer set search_path = '' as $$
   select coalesce(jsonb_agg(jsonb_build_object(
@@ -47,7 +47,7 @@ create function public.get_badges() returns jsonb
 language sql stable security definer set search_path = '' as $$
   select coalesce(jsonb_agg(internal.badge_json(b) order by b.position, b.badge_key), '[]') from public.badges b
 $$;
-comment on function public.get_badges is 'The catalogue of badges.';
+comment on function public.get_badges is 'The catalog of badges.';
 
 create function public.get_user_badges(p_user_id uuid) returns jsonb
 language sql stable security definer set search_path = '' as $$

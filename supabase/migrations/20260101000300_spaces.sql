@@ -1,6 +1,6 @@
--- Spaces: groups that study together (docs/contract.md: "Spaces"). What is kept of them, and who may do what.
--- Locks, in this order: the row of the user who acts (lock_user), then the space's row, `for no key update` so that
--- sessions and feed entries that only point at the space never wait.
+-- Spaces: groups that study together (docs/contract.md: "Spaces"). Their tables and permissions. Lock order: first the row
+-- of the acting user (lock_user), then the space's row, `for no key update` so that sessions and feed entries that only
+-- reference the space never wait.
 
 create table public.spaces (
   space_id uuid primary key,
@@ -18,7 +18,7 @@ create index spaces_newest on public.spaces (created_at desc, space_id desc) whe
 create index spaces_letters on public.spaces using gin (lower(name) extensions.gin_trgm_ops) with (fastupdate = off)
   where visibility = 'public';
 create index spaces_names on public.spaces (lower(name) collate "C") where visibility = 'public';
-create statistics public.spaces_trigrams on (extensions.show_trgm(name)) from public.spaces;  -- as those of profiles
+create statistics public.spaces_trigrams on (extensions.show_trgm(name)) from public.spaces;  -- as for profiles
 
 create table public.space_members (
   space_id uuid not null references public.spaces on delete cascade,
@@ -28,7 +28,7 @@ create table public.space_members (
   primary key (space_id, user_id)
 );
 comment on table public.space_members is 'Members of spaces and their roles; every space has exactly one owner.';
--- Never two owners; never none is what leave_space and leave_all_spaces see to.
+-- Never two owners; leave_space and leave_all_spaces ensure that there is always one.
 create unique index space_members_one_owner on public.space_members (space_id) where role = 'owner';
 create index space_members_user on public.space_members (user_id, joined_at);
 create policy own_memberships on public.space_members for select to authenticated using (user_id = (select auth.uid()));
@@ -39,10 +39,10 @@ create table public.space_bans (
   created_at timestamptz not null,
   primary key (space_id, user_id)
 );
-comment on table public.space_bans is 'Accounts that are banned from a space.';
+comment on table public.space_bans is 'Accounts banned from a space.';
 create index space_bans_user on public.space_bans (user_id);
 
--- The mailboxes of those who are banned (internal.mailbox_hash), so that a ban outlives the account: as long as the space.
+-- The mailboxes of banned users (internal.mailbox_hash), so that a ban outlives the account and lasts as long as the space.
 create table internal.banned_mailboxes (
   space_id uuid not null references public.spaces on delete cascade,
   mailbox bytea not null,
@@ -66,13 +66,13 @@ create index space_activity_feed on public.space_activity (space_id, activity_id
 create index space_activity_user on public.space_activity (user_id);
 create index space_activity_age on public.space_activity (occurred_at);
 
--- Who may do what. An outsider may see a public space; to them a private one does not exist, whatever stands here.
+-- Permissions. An outsider may see a public space; a private one does not exist for them, regardless of this table.
 create table internal.space_permissions (
   action text not null,
   role text not null check (role in ('outsider', 'banned', 'member', 'moderator', 'owner')),
   primary key (action, role)
 );
-comment on table internal.space_permissions is 'Which role may do what in a space.';
+comment on table internal.space_permissions is 'The roles allowed to perform each action in a space.';
 insert into internal.space_permissions (action, role)
 select action, unnest(string_to_array(roles, ' ')) from (values
   ('read', 'outsider banned member moderator owner'),
@@ -113,7 +113,7 @@ language sql stable set search_path = '' as $$
   select exists (select from internal.space_permissions where action = p_action and role = p_role)
 $$;
 
--- The space, when the user may do p_action there. Unknown and private-to-outsiders are the same 404.
+-- The space, if the user may perform p_action there. Unknown and private spaces give outsiders the same 404.
 create function internal.authorize_space(p_user_id uuid, p_space_id uuid, p_action text) returns public.spaces
 language plpgsql stable set search_path = '' as $$
 declare
@@ -129,25 +129,25 @@ begin
   return v_space;
 end $$;
 
--- Keep a space from being deleted before this transaction ends. Taken before anything that points at it is locked.
+-- Prevent the deletion of a space until this transaction ends. Take this lock before locking rows that reference it.
 create function internal.lock_space_against_deletion(p_space_id uuid) returns void
 language sql volatile set search_path = '' as $$
   select from public.spaces where space_id = p_space_id for key share
 $$;
 
--- Lock the space for a change of it or of who belongs to it; whether it is there is checked afterwards.
+-- Lock the space to change it or its members; the caller then checks whether it exists.
 create function internal.lock_space(p_space_id uuid) returns void
 language sql volatile set search_path = '' as $$
   select from public.spaces where space_id = p_space_id for no key update
 $$;
 
--- The space, when the user is a member of it: whoever removes this one waits until the transaction ends. Null otherwise.
+-- The space if the user is a member of it, otherwise null. Removing the member then waits until the transaction ends.
 create function internal.lock_membership(p_space_id uuid, p_user_id uuid) returns uuid
 language sql volatile set search_path = '' as $$
   select space_id from public.space_members where space_id = p_space_id and user_id = p_user_id for key share
 $$;
 
--- Lock the user and the space, and return the space when the user may do p_action there.
+-- Lock the user and the space, and return the space if the user may perform p_action there.
 create function internal.lock_and_authorize_space(p_user_id uuid, p_space_id uuid, p_action text) returns public.spaces
 language plpgsql set search_path = '' as $$
 begin
@@ -169,14 +169,14 @@ language sql stable set search_path = '' as $$
   from (select internal.space_role(p_space.space_id, p_user_id) as role) v
 $$;
 
--- p_at: when it happened, where that is not now.
+-- p_at: when it happened, if not now.
 create function internal.record_activity(
   p_space_id uuid, p_user_id uuid, p_type text, p_details jsonb default '{}', p_at timestamptz default null)
 returns void
 language sql volatile set search_path = '' as $$
   insert into public.space_activity (space_id, user_id, activity_type, details, occurred_at)
   select p_space_id, p_user_id, p_type, p_details, coalesce(p_at, internal.clock())
-  -- Nobody reads what is told to a space that is being deleted, and whoever tells it must not fail for that.
+  -- Nobody reads the feed of a space that is being deleted, and writing to it must not fail because of that.
   from public.spaces where space_id = p_space_id for key share skip locked
 $$;
 

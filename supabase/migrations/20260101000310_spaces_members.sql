@@ -1,5 +1,5 @@
--- Who belongs to a space: joining, leaving, roles, bans, and what becomes of the spaces of an account that goes (docs/contract.md:
--- "Spaces"). There is always one owner.
+-- Space membership: joining, leaving, roles, bans, and the spaces of deleted accounts (docs/contract.md: "Spaces"). There is
+-- always exactly one owner.
 
 create function internal.membership_json(p_member public.space_members) returns jsonb
 language sql stable set search_path = '' as $$
@@ -7,7 +7,7 @@ language sql stable set search_path = '' as $$
                             'joined_at', p_member.joined_at, 'is_member', true)
 $$;
 
--- Nobody is in more than 200 spaces: a badge is told to each.
+-- A user is in at most 200 spaces: a new badge is posted in each.
 create function internal.add_member(p_space_id uuid, p_user_id uuid, p_role text) returns public.space_members
 language plpgsql set search_path = '' as $$
 declare
@@ -39,7 +39,7 @@ begin
   update public.space_members set role = 'owner' where space_id = p_space_id and user_id = p_to;
 end $$;
 
--- Whether a user is banned from a space, with this account or with another one of a mailbox that they have or had.
+-- Whether a user is banned from a space, through this account or any account that shares a current or former mailbox.
 create function internal.is_banned(p_space_id uuid, p_user_id uuid) returns boolean
 language sql stable set search_path = '' as $$
   select internal.space_role(p_space_id, p_user_id) = 'banned' or exists (
@@ -47,7 +47,7 @@ language sql stable set search_path = '' as $$
     where space_id = p_space_id and mailbox in (select internal.mailboxes(p_user_id)))
 $$;
 
--- {"space_id"?, "invite_code"?}: by id (with its code when private), or by code alone.
+-- {"space_id"?, "invite_code"?}: by id (plus its code if private), or by code alone.
 create function public.join_space(p_user_id uuid, p_args jsonb) returns jsonb
 language plpgsql security definer set search_path = '' as $$
 declare
@@ -62,7 +62,7 @@ begin
   if found then
     return internal.membership_json(v_member);
   end if;
-  -- A code that is sent must be the right one, for a public space too; a private one does not exist without it.
+  -- A code, if sent, must be correct even for a public space; without one a private space does not exist.
   if v_space.space_id is null
       or (p_args ->> 'invite_code' is not null and p_args ->> 'invite_code' <> v_space.invite_code)
       or (p_args ->> 'invite_code' is null and v_space.visibility = 'private') then
@@ -76,8 +76,8 @@ begin
 end $$;
 comment on function public.join_space is 'Join a space by id or invite code.';
 
--- {"space_id"}. An owner who is alone takes the space with them. Leaving again is the same answer, but where the space
--- does not exist for the caller any more.
+-- {"space_id"}. If the owner is the only member, the space is deleted. Leaving again gets the same response, unless the
+-- space no longer exists for the caller.
 create function public.leave_space(p_user_id uuid, p_args jsonb) returns jsonb
 language plpgsql security definer set search_path = '' as $$
 declare
@@ -104,7 +104,7 @@ language sql stable security definer set search_path = '' as $$
 $$;
 comment on function public.get_membership is 'The caller''s role in a space.';
 
--- The target of an action that is for those above them only; returns their membership.
+-- Check that the target has a lower role than the caller; returns the target's membership.
 create function internal.require_lower_role(p_user_id uuid, p_space_id uuid, p_target_id uuid)
 returns public.space_members
 language plpgsql stable set search_path = '' as $$
@@ -124,8 +124,8 @@ begin
   return v_member;
 end $$;
 
--- {"space_id", "member_id", "role"}: role `owner` hands the space over. Nobody gives a role that is not below their
--- own, but an owner who gives theirs away.
+-- {"space_id", "member_id", "role"}: role `owner` transfers the space. Nobody grants a role as high as their own, except an
+-- owner who transfers ownership.
 create function public.change_member_role(p_user_id uuid, p_args jsonb) returns jsonb
 language plpgsql security definer set search_path = '' as $$
 declare
@@ -149,8 +149,8 @@ begin
 end $$;
 comment on function public.change_member_role is 'Change a member''s role, or transfer ownership.';
 
--- Keep a user, and whoever comes with one of their mailboxes, out of a space for good. They know the invite code, so there
--- is a new one, which comes from the service like every other.
+-- Ban a user and their mailboxes from a space permanently. They know the invite code, so it is replaced; the new one comes
+-- from the service as always.
 create function internal.record_ban(p_space_id uuid, p_user_id uuid, p_invite_code text) returns void
 language plpgsql set search_path = '' as $$
 begin
@@ -166,8 +166,8 @@ begin
   end if;
 end $$;
 
--- An address that changes takes the bans along, and is remembered for those to come. The profile's lock keeps a ban that
--- is being written apart from this, so that one of the two sees the other.
+-- A change of address extends existing bans to the new mailbox and records the old one for future bans. The profile lock
+-- serializes this with a concurrent ban, so that one of the two sees the other.
 create function internal.on_address_changed() returns trigger
 language plpgsql security definer set search_path = '' as $$
 begin
@@ -189,7 +189,7 @@ end $$;
 create trigger studysync_on_address_changed after update of email on auth.users
   for each row when (old.email is distinct from new.email) execute function internal.on_address_changed();
 
--- {"space_id", "member_id", "ban", "invite_code": the new one with a ban}. A ban also holds for somebody who has left.
+-- {"space_id", "member_id", "ban", "invite_code": the new one for a ban}. Users who have left can also be banned.
 create function public.remove_member(p_user_id uuid, p_args jsonb) returns jsonb
 language plpgsql security definer set search_path = '' as $$
 declare
@@ -199,11 +199,11 @@ declare
 begin
   perform internal.lock_and_authorize_space(p_user_id, v_id, 'remove_member');
   if v_ban then
-    -- A new code waits for whoever points at the space, such as a session that is paid. So the space is asked for before
-    -- the member's row, for which they may be waiting in turn.
+    -- A new code waits for transactions that reference the space, such as a payment. They may in turn wait for the member's
+    -- row, so lock the space first.
     perform from public.spaces where space_id = v_id for update;
   end if;
-  -- Their account and its address stay until the ban is written; should it be going this very moment, there is nobody.
+  -- Keep the account and its address until the ban is written; if it is just being deleted, the member is missing.
   perform from public.profiles where user_id = v_target for share;
   if internal.is_member(v_id, v_target) or not v_ban then
     perform internal.require_lower_role(p_user_id, v_id, v_target);
@@ -218,8 +218,8 @@ begin
 end $$;
 comment on function public.remove_member is 'Remove a member from a space, optionally with a ban.';
 
--- When an account goes, whichever way, its spaces pass to the longest-standing moderator, else member, or go with it
--- when nobody is left. Every space of the user is locked, not only the owned ones: nobody can hand them one meanwhile.
+-- When an account is deleted in any way, its spaces pass to the longest-standing moderator, else member, or are deleted if
+-- nobody is left. All its spaces are locked, not just owned ones, so that nobody can transfer one to it meanwhile.
 create function internal.leave_all_spaces(p_user_id uuid) returns void
 language plpgsql set search_path = '' as $$
 declare
@@ -244,8 +244,8 @@ begin
   end loop;
 end $$;
 
--- However an account goes (our API, the pages of Supabase): first the user's row and their spaces, then the profile,
--- in the order of everybody else. Whoever removes this member holds a space and then asks for the profile.
+-- For every way to delete an account (our API, the Supabase dashboard): lock the user's row and spaces first, then the
+-- profile, in the usual order. A transaction that removes this member holds a space and then locks the profile.
 create function internal.on_account_deleted() returns trigger
 language plpgsql security definer set search_path = '' as $$
 begin
@@ -256,7 +256,7 @@ end $$;
 create trigger studysync_on_account_deleted before delete on auth.users
   for each row execute function internal.on_account_deleted();
 
--- However an account goes: a profile that goes alone leaves its spaces in order, too.
+-- Deleting only a profile also leaves its spaces properly.
 create function internal.on_profile_deleted() returns trigger
 language plpgsql security definer set search_path = '' as $$
 begin

@@ -1,6 +1,6 @@
--- What clients and the schedule ask of spaces themselves (docs/contract.md: "Spaces").
+-- Space calls for clients and the schedule (docs/contract.md: "Spaces").
 
--- {"space_id", "name", "description"?, "visibility", "capacity"?, "invite_code"}: id and code come from the service.
+-- {"space_id", "name", "description"?, "visibility", "capacity"?, "invite_code"}: the service generates id and code.
 create function public.create_space(p_user_id uuid, p_args jsonb) returns jsonb
 language plpgsql security definer set search_path = '' as $$
 declare
@@ -25,7 +25,7 @@ language sql stable security definer set search_path = '' as $$
 $$;
 comment on function public.get_space is 'A space as the caller sees it.';
 
--- Up to p_limit public spaces, the newest first, from after (p_after_at, p_after_id).
+-- Up to p_limit public spaces, newest first, after (p_after_at, p_after_id).
 create function internal.newest_spaces(p_after_at timestamptz, p_after_id uuid, p_limit integer) returns setof public.spaces
 language sql stable set search_path = '' set enable_seqscan = off set enable_bitmapscan = off as $$
   select * from public.spaces
@@ -34,7 +34,7 @@ language sql stable set search_path = '' set enable_seqscan = off set enable_bit
   order by created_at desc, space_id desc limit p_limit
 $$;
 
--- Public spaces whose name begins with p_query, at most p_limit, whichever.
+-- At most p_limit public spaces whose name begins with p_query, in no particular order.
 create function internal.spaces_by_prefix(p_query text, p_limit integer) returns setof public.spaces
 language sql stable set search_path = '' set enable_seqscan = off set enable_bitmapscan = off as $$
   select * from public.spaces
@@ -42,16 +42,16 @@ language sql stable set search_path = '' set enable_seqscan = off set enable_bit
   order by lower(name) collate "C" limit p_limit
 $$;
 
--- Public spaces whose name has p_query anywhere, found by rare letters.
+-- Public spaces whose name contains p_query, found through rare trigrams.
 create function internal.spaces_by_trigrams(p_query text) returns setof public.spaces
 language sql stable set search_path = '' set enable_seqscan = off set enable_indexscan = off as $$
   select * from public.spaces where visibility = 'public' and lower(name) like internal.contains_pattern(p_query)
 $$;
 
--- {"spaces", "next": the position (created_at, space_id) that the page after begins behind, or null}: public spaces, newest
--- first, whose name begins with p_query or, where it has three letters or digits in a row, contains it.
--- What is common is found among the newest. What does not fill a page there is looked up by an index, if that finds at most
--- 10,000; otherwise the page is short, or empty, and the next one goes on. So no query reads every space.
+-- {"spaces", "next": the position (created_at, space_id) after which the next page begins, or null}: public spaces, newest
+-- first, whose name begins with p_query or, if it has three letters or digits in a row, contains it. Common matches are
+-- found among the newest spaces. If those do not fill a page, an index finds the rest if it expects at most 10,000 matches;
+-- otherwise the page is short or empty and the next one continues. So no query reads every space.
 create function public.search_spaces(
   p_user_id uuid, p_query text, p_limit integer, p_after_at timestamptz default null, p_after_id uuid default null)
 returns jsonb
@@ -123,7 +123,7 @@ begin
 end $$;
 comment on function public.update_space is 'Change a space''s settings.';
 
--- {"space_id"}. The sessions that were studied in it stay their students'.
+-- {"space_id"}. Students keep the sessions that they studied there.
 create function public.delete_space(p_user_id uuid, p_args jsonb) returns jsonb
 language plpgsql security definer set search_path = '' as $$
 declare
@@ -136,7 +136,7 @@ begin
 end $$;
 comment on function public.delete_space is 'Delete a space; sessions studied in it are kept.';
 
--- {"space_id", "invite_code"}: the new code comes from the service; the old one is dead.
+-- {"space_id", "invite_code"}: the service generates the new code; the old one becomes invalid.
 create function public.renew_invite_code(p_user_id uuid, p_args jsonb) returns jsonb
 language plpgsql security definer set search_path = '' as $$
 declare
@@ -148,7 +148,7 @@ begin
 end $$;
 comment on function public.renew_invite_code is 'Replace a space''s invite code.';
 
--- Newest first, from below p_before. One row more than p_limit where there are more.
+-- Newest first, below p_before. One extra row if there are more than p_limit.
 create function public.get_space_activity(p_user_id uuid, p_space_id uuid, p_limit integer, p_before bigint default null)
 returns jsonb
 language sql stable security definer set search_path = '' as $$
@@ -164,7 +164,7 @@ language sql stable security definer set search_path = '' as $$
 $$;
 comment on function public.get_space_activity is 'A page of a space''s activity feed, newest first.';
 
--- A feed goes back a term.
+-- A feed covers the last 90 days.
 create function public.purge_space_activity(p_limit integer default 10000) returns integer
 language sql security definer set search_path = '' as $$
   select internal.purge('public.space_activity', 'occurred_at', interval '90 days', p_limit)

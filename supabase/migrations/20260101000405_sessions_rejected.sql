@@ -1,24 +1,24 @@
--- Events of sessions that were rejected (docs/contract.md: "Offline sync"). Kept beside sessions, because whatever ends one may
--- also send an event back here.
+-- Rejected events of sessions (docs/contract.md: "Offline sync"). Defined next to sessions, because ending a session may
+-- also put an event back here.
 
--- Events that were rejected, kept so that their client can see why, and so that they can be tried again; and those that
--- were applied when they were, for whoever tries once more.
+-- Rejected events, stored so that their client can see why and retry them. An event that a retry applied also stays, so that
+-- a repeated retry finds it.
 create table public.rejected_events (
   user_id uuid not null references public.profiles on delete cascade,
   event_id uuid not null,
-  session_id uuid,                    -- null only where the client sent none
+  session_id uuid,                    -- null only if the client sent none
   event_type text,
   payload jsonb not null default '{}',
   claimed_at timestamptz,             -- by the client's clock
-  occurred_at timestamptz,            -- the same, corrected by sent_at against the server's clock
-  position integer not null,          -- in its batch
+  occurred_at timestamptz,            -- claimed_at corrected by sent_at against the server's clock
+  position integer not null,          -- within its batch
   client_id text,
-  fingerprint text not null,          -- of what the client sent, to know a reused id from a repeat
-  error_code text,                    -- null: applied when it was tried again
+  fingerprint text not null,          -- of the content sent, to tell a reused id from a repeat
+  error_code text,                    -- null: applied on a retry
   message text,
   received_at timestamptz not null,
-  sent_as uuid,                       -- the id that it was sent with, where that is another event's
-  waits boolean not null,             -- it is judged again when something else comes or ends
+  sent_as uuid,                       -- the id it was sent with, if that belongs to another event
+  waits boolean not null,             -- it is judged again when other events arrive or a session ends
   primary key (user_id, event_id)
 );
 comment on table public.rejected_events is

@@ -1,29 +1,29 @@
--- The progress of a session: what each event adds to it, so that the work for an event does not grow with those before it
--- (docs/contract.md: "Sessions").
+-- Session progress: running totals, so that the cost of an event does not grow with the number before it (docs/contract.md:
+-- "Sessions").
 
--- An event of the client on its way into its session: a sign of life, a break, a note.
+-- A client event to be recorded in its session: a sign of life, a break or a note.
 create type internal.client_event as (
   session_id uuid, event_id uuid, event_type text, occurred_at timestamptz, claimed_at timestamptz, payload jsonb);
 comment on type internal.client_event is 'An event of a client that is about to be recorded in its session.';
 
--- More than anybody needs who sits 12 hours, at one event a second; and breaks, which are counted anew with each.
+-- More than anyone needs in 12 hours at one event per second. Breaks have a lower limit, because each one recounts them all.
 create function internal.max_session_events() returns integer
 language sql immutable set search_path = '' as $$ select 50000 $$;
 
 create function internal.max_session_breaks() returns integer
 language sql immutable set search_path = '' as $$ select 2000 $$;
 
--- Two clocks, or two batches of one clock, may differ by this much before sessions count as overlapping.
+-- How far two clocks, or two batches from one clock, may differ before sessions count as overlapping.
 create function internal.clock_tolerance() returns interval
 language sql immutable set search_path = '' as $$ select interval '2 minutes' $$;
 
--- After a sign of life this much counts, whether another one comes or not.
+-- The time that counts after a sign of life, whether another one follows or not.
 create function internal.credit_window(p_at timestamptz) returns tstzmultirange
 language sql immutable set search_path = '' as $$
   select tstzmultirange(tstzrange(p_at, p_at + interval '5 minutes'))
 $$;
 
--- A session that begins at p_at, as its client claims at p_claimed_at.
+-- The progress of a session that starts at p_at; its client claims p_claimed_at.
 create function internal.initial_progress(p_at timestamptz, p_claimed_at timestamptz default null)
 returns internal.session_progress
 language sql immutable set search_path = '' as $$
@@ -31,7 +31,7 @@ language sql immutable set search_path = '' as $$
              abs(extract(epoch from p_claimed_at - p_at)), p_claimed_at, p_claimed_at)::internal.session_progress
 $$;
 
--- The first p_seconds of some time.
+-- The first p_seconds of the given time.
 create function internal.first_seconds(p_time tstzmultirange, p_seconds numeric) returns tstzmultirange
 language sql immutable set search_path = '' as $$
   select case when internal.seconds_of(p_time) <= p_seconds then p_time else (
@@ -45,8 +45,8 @@ language sql immutable set search_path = '' as $$
     where before < p_seconds) end
 $$;
 
--- What counts of a session from p_from until p_until: what its signs of life cover, less breaks, within 24 hours; the first
--- 12 hours of that.
+-- The countable time of a session from p_from until p_until: the time covered by signs of life, less breaks, within 24
+-- hours; at most the first 12 hours of that.
 create function internal.countable(p internal.session_progress, p_from timestamptz, p_until timestamptz) returns tstzmultirange
 language sql immutable set search_path = '' as $$
   select internal.first_seconds(
@@ -59,8 +59,8 @@ language sql immutable set search_path = '' as $$
   select floor(internal.seconds_of(internal.countable(p, p_from, p_until)))::integer
 $$;
 
--- Breaks that begin and end at these moments: each from its beginning to the end or beginning that comes next. A moment that
--- has both changes nothing, whichever came first.
+-- Breaks from their start and end events: each lasts from its start until the next start or end. A moment with both changes
+-- nothing, whichever came first.
 create function internal.breaks_between(p_at timestamptz[], p_types text[]) returns tstzmultirange
 language sql immutable set search_path = '' as $$
   select coalesce(range_agg(tstzrange(at, until)) filter (where event_type = 'break_start'), '{}')
@@ -79,8 +79,8 @@ language sql stable set search_path = '' as $$
   where session_id = p_session_id and event_type in ('break_start', 'break_end')
 $$;
 
--- p with p_marks, all of one session and in the order of time; breaks aside. p_last_at is when the session last gave a sign
--- of life, p_last_beat_at when it last sent a heartbeat.
+-- p_progress plus p_events, all from one session and ordered by time; breaks are not updated. p_last_at is the session's
+-- last sign of life, p_last_heartbeat_at its last heartbeat.
 create function internal.advance_progress(
   p_progress internal.session_progress, p_events internal.client_event[], p_last_at timestamptz,
   p_last_heartbeat_at timestamptz) returns internal.session_progress
@@ -113,8 +113,8 @@ begin
     greatest(p_progress.last_claim, v_added.last_claim))::internal.session_progress;
 end $$;
 
--- The progress of a session from all of its events: once in the life of a session whose events came out of order, or that
--- goes on after it had ended.
+-- Recalculate a session's progress from all its events: once for a session with out-of-order events or one that continues
+-- after it had ended.
 create function internal.recalculate_progress(p_session public.study_sessions) returns internal.session_progress
 language plpgsql stable set search_path = '' as $$
 declare
@@ -143,7 +143,7 @@ begin
   return v_progress;
 end $$;
 
--- What was carried forward is exact where all came in order; where it did not, everything is counted.
+-- Running totals are exact if all events came in order; otherwise recalculate.
 create function internal.exact_progress(p_session public.study_sessions) returns internal.session_progress
 language plpgsql stable set search_path = '' as $$
 begin
@@ -153,8 +153,8 @@ begin
   return internal.recalculate_progress(p_session);
 end $$;
 
--- Record events of one session's client, in the order of time, and bring the session up to them; returns it. What they make of
--- a session that has ended is decided by whoever calls.
+-- Record client events of one session, ordered by time, and update the session; returns it. The caller decides what they
+-- change in a session that has ended.
 create function internal.record_client_events(p_session_id uuid, p_events internal.client_event[])
 returns public.study_sessions
 language plpgsql set search_path = '' as $$
@@ -183,7 +183,7 @@ begin
   return v_session;
 end $$;
 
--- Whether a session has room for another event, beside so many events and breaks that are on their way.
+-- Whether a session has room for another event in addition to the given pending events and breaks.
 create function internal.has_event_capacity(
   p_session public.study_sessions, p_event_type text, p_events integer, p_breaks integer)
 returns boolean
@@ -193,17 +193,17 @@ language sql immutable set search_path = '' as $$
       or (p_session.progress).breaks + p_breaks < internal.max_session_breaks())
 $$;
 
--- Fail where a session that runs online has no room for another event of this type.
+-- Fail if an online session has no room for another event of this type.
 create function internal.require_event_capacity(p_session public.study_sessions, p_event_type text) returns void
 language plpgsql set search_path = '' as $$
 begin
   if not internal.has_event_capacity(p_session, p_event_type, 0, 0) then
-    perform internal.fail('SS041', 'This session has taken all the events that a session takes.', jsonb_build_object(
+    perform internal.fail('SS041', 'This session has reached its maximum number of events.', jsonb_build_object(
       'max_events', internal.max_session_events(), 'max_breaks', internal.max_session_breaks()));
   end if;
 end $$;
 
--- Until when the signs of life of a session that was completed count.
+-- The time until which signs of life of a completed session count.
 create function internal.counted_until(p_session public.study_sessions) returns timestamptz
 language sql immutable set search_path = '' as $$
   select coalesce(p_session.counts_until, p_session.ended_at)

@@ -1,33 +1,33 @@
--- What becomes of a session's events once it has been over for a day: one compact row a session, readable for 90 days. An
--- hour of study is 64 events; as rows of their own they would take ten times the room.
+-- Session events are archived one day after the end: one compact row per session, readable for 90 days. An hour of study has
+-- 64 events; stored as separate rows they would take ten times the space.
 
--- Numbers of two bytes each, and those that need four: null in `small`, and in `large` in the same order.
+-- Two-byte numbers. Larger ones are null in `small` and listed in order in `large`.
 create type internal.packed_numbers as (small smallint[], large integer[]);
 comment on type internal.packed_numbers is 'Integers in two bytes each, with those that need four beside them.';
 
 create table public.session_trails (
   session_id uuid primary key references public.study_sessions on delete cascade,
   archived_on date not null,
-  event_types text not null,           -- a letter each, see internal.event_letters
-  gaps internal.packed_numbers,        -- milliseconds since the one before it; the first: since the start of the session
-  microseconds smallint[],             -- beyond these; null: of all none
-  claims internal.packed_numbers,      -- the client's clock less the server's in milliseconds; one for all where all are alike
+  event_types text not null,           -- one letter per event, see internal.event_letters
+  gaps internal.packed_numbers,        -- milliseconds since the previous event; for the first, since the session's start
+  microseconds smallint[],             -- in addition to these; null: all zero
+  claims internal.packed_numbers,      -- client clock minus server clock in milliseconds; a single value if all are equal
   claim_microseconds smallint[],
-  event_ids uuid[],                    -- of all but heartbeats, see internal.archived_id
-  payloads jsonb                       -- by number, of those that have one; null: none
+  event_ids uuid[],                    -- except for heartbeats, see internal.archived_id
+  payloads jsonb                       -- non-empty payloads by event number; null: none
 );
 comment on table public.session_trails is
   'Archived events of sessions that ended a day ago or earlier, one compact row per session.';
 create index session_trails_age on public.session_trails (archived_on);
 
 create table internal.event_letters (event_type text primary key, letter "char" not null unique);
-comment on table internal.event_letters is 'The letter that stands for an event type in session_trails.';
+comment on table internal.event_letters is 'The letter for each event type in session_trails.';
 insert into internal.event_letters (event_type, letter) values
   ('start', 's'), ('heartbeat', 'h'), ('focus_start', 'f'), ('focus_end', 'F'), ('break_start', 'b'), ('break_end', 'B'),
   ('note', 'n'), ('complete', 'c'), ('abandon', 'a');
 
--- The ids of heartbeats, which would be the largest part of a trail, are not kept: after a day a heartbeat is known by its
--- session and time, and shown with an id that is made of these.
+-- Heartbeat ids would take up most of a trail and are not stored. After a day a heartbeat is identified by its session and
+-- time, and shown with an id derived from them.
 create function internal.archived_id(p_session_id uuid, p_at timestamptz) returns uuid
 language sql immutable set search_path = '' as $$
   select md5(p_session_id::text || extract(epoch from p_at)::text)::uuid
@@ -47,10 +47,10 @@ language sql immutable set search_path = '' as $$
         from unnest(p_packed.small) with ordinality numbers (n, i)) numbers
 $$;
 
--- The whole milliseconds of an interval of less than 24 days, and the microseconds beyond them.
+-- The whole milliseconds of an interval shorter than 24 days, and the remaining microseconds.
 create function internal.milliseconds(p_interval interval) returns integer
 language sql immutable set search_path = '' as $$
-  select case when p_interval is not null  -- least and greatest pass over nulls
+  select case when p_interval is not null  -- least and greatest ignore nulls
     then least(2147483647, greatest(-2147483648, floor(extract(epoch from p_interval) * 1000)))::integer end
 $$;
 
@@ -59,21 +59,21 @@ language sql immutable set search_path = '' as $$
   select mod(mod(extract(epoch from p_interval) * 1000000, 1000) + 1000, 1000)::smallint
 $$;
 
--- An array, or null where it says nothing: of nulls and zeros.
+-- The array, or null if it has only nulls and zeros.
 create function internal.null_if_zeros(p_numbers anyarray) returns anyarray
 language sql immutable set search_path = '' as $$
   select case when exists (select from unnest(p_numbers) n where n <> 0) then p_numbers end
 $$;
 
--- An array, or its only value where all are alike.
+-- The array, or its single value if all are equal.
 create function internal.collapse_constant(p_numbers anyarray) returns anyarray
 language sql immutable set search_path = '' as $$
   select case when (select count(distinct n) = 1 and count(n) = count(*) from unnest(p_numbers) n)
               then p_numbers[1:1] else p_numbers end
 $$;
 
--- Move the events of a session that has ended into its trail. Where a gap is too long for a trail they stay, and the trail,
--- empty, tells when they go.
+-- Move the events of an ended session into its trail. If a gap is too long for a trail, they stay, and an empty trail
+-- records when to delete them.
 create function internal.archive_session(p_session public.study_sessions) returns void
 language plpgsql set search_path = '' as $$
 declare
@@ -81,7 +81,7 @@ declare
 begin
   insert into public.session_trails
   select p_session.session_id, (internal.clock() at time zone 'UTC')::date, string_agg(letter, '' order by n),
-    -- Gaps are never negative: so much less, two bytes reach over a minute.
+    -- Gaps are never negative: shifted by this much, two bytes hold more than a minute.
     internal.pack(array_agg(internal.milliseconds(gap) - 32768 order by n)),
     internal.null_if_zeros(array_agg(internal.microseconds(gap) order by n)),
     case when count(claim) > 0 then internal.pack(internal.collapse_constant(
@@ -112,7 +112,7 @@ begin
   where session_id = p_session.session_id;
 end $$;
 
--- The events in a session's trail, as they were but for the ids of heartbeats.
+-- The events in a session's trail, unchanged except for the ids of heartbeats.
 create function internal.archived_events(p_session public.study_sessions) returns setof public.session_events
 language sql stable set search_path = '' as $$
   with trail as (
@@ -143,7 +143,7 @@ language sql stable set search_path = '' as $$
   from events
 $$;
 
--- What a session whose events are in its trail is credited when nobody else was credited any of it.
+-- The credit of an archived session if no other session took any of its time.
 create function internal.archived_credit(p_session public.study_sessions) returns tstzmultirange
 language plpgsql stable set search_path = '' as $$
 declare
@@ -163,8 +163,8 @@ language sql stable set search_path = '' as $$
   select * from internal.archived_events(p_session) where p_session.archived
 $$;
 
--- Archive up to p_limit sessions that ended a day ago or longer; the schedule calls it until it returns 0. Users who are
--- locked are left to the next run.
+-- Archive up to p_limit sessions that ended a day ago or earlier; the schedule calls it until it returns 0. Locked users are
+-- left to the next run.
 create function public.archive_sessions(p_limit integer default 500) returns integer
 language plpgsql security definer set search_path = '' as $$
 declare
@@ -190,7 +190,7 @@ end $$;
 comment on function public.archive_sessions is
   'Archive the events of up to p_limit sessions that ended a day ago or earlier; returns how many.';
 
--- Trails go 90 days after they were archived; what a session came to stays in its row.
+-- Trails are deleted 90 days after archiving; a session's outcome stays in its row.
 create function public.purge_session_trails(p_limit integer default 10000) returns integer
 language sql security definer set search_path = '' as $$
   with gone as (

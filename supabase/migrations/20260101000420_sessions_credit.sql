@@ -1,7 +1,7 @@
--- What sessions are credited beside each other: no second twice (docs/contract.md: "Sessions"). A session is credited within 24
--- hours of its start, so the sessions that may lie beside it are those of a day or two, however long the student's history is.
+-- Credit across sessions: no second counts twice (docs/contract.md: "Sessions"). A session is credited within 24 hours of
+-- its start, so only sessions of a day or two can overlap it, however long the student's history is.
 
--- What a session is credited for good; null: it never was. The rest of one that runs is not decided.
+-- The final credit of a session; null if it was never credited. The rest of a running session is not decided yet.
 create function internal.credit_of(p_session public.study_sessions) returns tstzmultirange
 language plpgsql stable set search_path = '' as $$
 begin
@@ -10,7 +10,7 @@ begin
               when p_session.status = 'completed' then tstzmultirange(tstzrange(p_session.started_at, p_session.ended_at)) end;
 end $$;
 
--- Give a session back its events and what is carried forward of them, because it goes on; returns it.
+-- Restore the events and progress of a session that continues; returns it.
 create function internal.unarchive_session(p_session public.study_sessions) returns public.study_sessions
 language plpgsql set search_path = '' as $$
 declare
@@ -19,7 +19,7 @@ begin
   if p_session.archived then
     insert into public.session_events (user_id, event_id, session_id, occurred_at, claimed_at, source, event_type, payload)
     select user_id, event_id, session_id, occurred_at, claimed_at, source, event_type, payload
-    from internal.archived_events(p_session) order by seq on conflict do nothing;  -- two heartbeats of one moment are one now
+    from internal.archived_events(p_session) order by seq on conflict do nothing;  -- heartbeats at the same moment merge
     delete from public.session_trails where session_id = p_session.session_id;
   end if;
   if p_session.progress is null then
@@ -31,7 +31,7 @@ begin
   return p_session;
 end $$;
 
--- The sessions of a user that are credited something between two moments.
+-- The user's sessions with credited time between two moments.
 create function internal.credited_between(p_user_id uuid, p_except uuid, p_from timestamptz, p_until timestamptz)
 returns setof public.study_sessions
 language sql stable rows 2 set search_path = '' as $$
@@ -42,15 +42,15 @@ language sql stable rows 2 set search_path = '' as $$
              else s.status = 'completed' and s.ended_at > p_from end
 $$;
 
--- Of two sessions of one client the one that ended first keeps what both cover; the client runs one at a time, so its clock
--- was set back. Whether o gives way to s, which ends at p_until.
+-- If two sessions of one client overlap, the one that ended first keeps the shared time. A client runs one session at a
+-- time, so its clock was set back. Whether o gives way to p_session, which ends at p_until.
 create function internal.gives_way(o public.study_sessions, p_session public.study_sessions, p_until timestamptz) returns boolean
 language sql immutable set search_path = '' as $$
   select coalesce(o.client = p_session.client and o.status = 'completed'
                   and (internal.counted_until(o), o.session_id) > (p_until, p_session.session_id), false)
 $$;
 
--- What others have been credited of a session's time, and keep.
+-- The part of a session's time that was credited to other sessions, which keep it.
 create function internal.taken_time(p_session public.study_sessions, p_own tstzmultirange, p_until timestamptz) returns tstzmultirange
 language sql stable set search_path = '' as $$
   select coalesce(range_agg(stretch), '{}')
@@ -59,15 +59,15 @@ language sql stable set search_path = '' as $$
   where not internal.gives_way(o, p_session, p_until)
 $$;
 
--- Whether a session of which p_clipped seconds are others' and p_focus are left is nothing but another one: up to the clock
--- tolerance it is left what two clocks differ by.
+-- Whether a session with p_focus seconds left after p_clipped went to others merely duplicates another one: the rest may be
+-- up to the clock tolerance.
 create function internal.is_covered(p_focus numeric, p_clipped numeric) returns boolean
 language sql immutable set search_path = '' as $$
   select p_clipped > 0 and (p_focus < 1 or (p_clipped > v.seconds and p_focus <= v.seconds))
   from (select extract(epoch from internal.clock_tolerance()) as seconds) v
 $$;
 
--- Whether another session was credited something between two moments.
+-- Whether another session has credited time between two moments.
 create function internal.has_completed_session_between(p_session public.study_sessions, p_from timestamptz, p_until timestamptz)
 returns boolean
 language sql stable set search_path = '' as $$

@@ -1,8 +1,7 @@
--- How sessions end: what time they are credited, how they are judged and paid, and what the spaces are told (docs/contract.md:
--- "Sessions").
+-- How sessions end: their credited time, suspicion score, payment and space activity (docs/contract.md: "Sessions").
 
--- What a day's credited time, number of sessions and bonuses add to the score: more than somebody studies who sleeps, more
--- often than somebody sits down, and bonuses that only sessions made to measure reach.
+-- The points that a day adds to the score: for more study time than leaves room for sleep, for an implausible number of
+-- sessions, and for bonuses that only tailored sessions reach.
 create function internal.day_suspicion(p_focus_seconds numeric, p_sessions integer, p_bonus_xp integer) returns integer
 language sql immutable set search_path = '' as $$
   select case when p_focus_seconds > 16 * 3600 then 40 when p_focus_seconds > 14 * 3600 then 20 else 0 end
@@ -10,9 +9,9 @@ language sql immutable set search_path = '' as $$
     + case when p_bonus_xp > 250 then 20 else 0 end
 $$;
 
--- How little a session looks like somebody studying, 0-100, when it is completed at p_ended_at and its client claims
--- p_claimed_at. Each signal has a weight; none alone but a gross one holds a session even in strict mode (25). Forgiveness
--- grows with streak and XP, at most 60 %.
+-- How unlikely it is that somebody really studied, 0-100, if the session is completed at p_ended_at and its client claims
+-- p_claimed_at. Each signal has a weight; no single one holds a session unless it is gross, even in strict mode (25).
+-- Forgiveness grows with streak and XP, to at most 60 %.
 create function internal.suspicion_score(
   p_session public.study_sessions, p_ended_at timestamptz, p_claimed_at timestamptz)
 returns integer
@@ -33,7 +32,7 @@ begin
     + case when v_progress.intervals >= 12 and (v_progress.interval_squares - v_progress.intervals * v_mean * v_mean) / (v_progress.intervals - 1) < 0.02 * 0.02
            then 20 else 0 end
     + case when v_skew > 3600 then 20 when v_skew > 300 then 10 else 0 end
-    -- What was replayed is clipped where it overlaps, and by corrected times.
+    -- Replayed sessions are clipped where they overlap, using corrected times.
     + case when not p_session.replayed and internal.has_completed_session_between(
         p_session, v_progress.first_claim + internal.clock_tolerance(), v_until - internal.clock_tolerance()) then 30 else 0 end
     + internal.day_suspicion(coalesce(v_day.focus_seconds, 0)
@@ -42,7 +41,7 @@ begin
           from public.user_stats u where u.user_id = p_session.user_id);
 end $$;
 
--- Tell the spaces: the session's own that it was completed, every one of the student's about a new badge.
+-- Record activity: a completion in the session's space, a new badge in every space of the student.
 create function internal.record_completion_activity(p_session public.study_sessions) returns void
 language plpgsql set search_path = '' as $$
 begin
@@ -55,7 +54,7 @@ begin
   where m.user_id = p_session.user_id;
 end $$;
 
--- Record how a session ended; what was assumed of its end before is forgotten. p_reason: why, where nobody asked for it.
+-- Record how a session ended and delete any assumed end. p_reason: why it ended, if nobody asked for it.
 create function internal.record_end(
   p_session public.study_sessions, p_type text, p_at timestamptz, p_reason text, p_event_id uuid, p_claimed_at timestamptz,
   p_payload jsonb) returns void
@@ -68,7 +67,7 @@ begin
           p_payload || jsonb_strip_nulls(jsonb_build_object('reason', p_reason)));
 end $$;
 
--- Let a session that was completed be covered by others: as if its completion had come after theirs, it is rejected, and waits.
+-- Revoke a completion that other sessions now cover: it is rejected and waits, as if it had come after theirs.
 create function internal.revoke_completion(p_session public.study_sessions, p_xp integer) returns void
 language plpgsql set search_path = '' as $$
 begin
@@ -88,7 +87,7 @@ begin
   where session_id = p_session.session_id;
 end $$;
 
--- Take p_time, which went to an earlier session of the same client, from the sessions that give way to that.
+-- Take p_time, which went to an earlier session of the same client, from the sessions that give way to it.
 create function internal.take_time(p_session public.study_sessions, p_time tstzmultirange, p_until timestamptz) returns void
 language plpgsql set search_path = '' as $$
 declare
@@ -125,9 +124,8 @@ begin
   end loop;
 end $$;
 
--- What a session is credited when it is completed at p_until. until: until when its signs of life count; own: its time by
--- itself; credit: what of that others were not credited, null when it was never paid and is covered whole; ended_at: when
--- it ended.
+-- The credit of a session completed at p_until. until: when its signs of life stop counting; own: its time regardless of
+-- others; credit: own less time credited to others, null if it was never paid and is completely covered; ended_at: its end.
 create function internal.completion_credit(
   p_session public.study_sessions, p_until timestamptz, out until timestamptz, out own tstzmultirange, out credit tstzmultirange,
   out ended_at timestamptz)
@@ -149,11 +147,11 @@ begin
   end if;
 end $$;
 
--- Complete a session, or rate one again that was completed before: credit its time until p_until, judge it, and pay what was
--- not paid yet, in the caller's transaction. The caller has locked the user. p_claimed_at is what the client said, p_mode
--- is soft or strict, p_reason why it was completed where nobody asked for it, p_event_id and p_payload those of the event
--- that an offline client sent; p_record: not where it is only rated again. Null, and nothing done: it was never paid, and
--- is covered whole.
+-- Complete a session, or rerate a completed one: credit its time until p_until, score it and pay the difference, in the
+-- caller's transaction. The caller has locked the user. p_claimed_at: the time that the client claims; p_mode: soft or
+-- strict; p_reason: why it was completed if nobody asked for it; p_event_id and p_payload: from the event of an offline
+-- client; p_record: false if it is only rerated. Returns null and does nothing if the session was never paid and is
+-- completely covered.
 create function internal.record_completion(
   p_session public.study_sessions, p_until timestamptz, p_claimed_at timestamptz, p_efficiency numeric, p_mode text,
   p_reason text default null, p_event_id uuid default null, p_payload jsonb default '{}', p_record boolean default true)
@@ -216,8 +214,8 @@ begin
   return internal.session_outcome(p_session);
 end $$;
 
--- End a session without XP, unless its client has completed it. What was paid for silence stays, and is all that it is paid:
--- then it is completed.
+-- End a session without XP, unless its client has completed it. XP already paid for a silent session stays and is final;
+-- such a session becomes completed.
 create function internal.record_abandonment(
   p_session public.study_sessions, p_until timestamptz, p_reason text, p_event_id uuid default null,
   p_claimed_at timestamptz default null, p_payload jsonb default '{}') returns jsonb
@@ -237,7 +235,7 @@ begin
     where session_id = p_session.session_id returning * into p_session;
     return internal.session_outcome(p_session);
   end if;
-  -- Of several the last counts.
+  -- The last one counts.
   v_own := internal.countable(p_session.progress, p_session.started_at, (
     select max(occurred_at) from public.session_events where session_id = p_session.session_id and event_type = 'abandon'));
   update public.study_sessions set
@@ -248,8 +246,8 @@ begin
   return internal.session_outcome(p_session);
 end $$;
 
--- End a session of which nobody tells the end, at p_until: completed when its credited time reaches 80 % of what was planned,
--- or when it was completed before; abandoned otherwise, and where others cover it whole.
+-- End a session at p_until without a client's request. It is completed if its credited time reaches 80 % of the plan or if
+-- it was completed before; otherwise, or if others cover it completely, it is abandoned.
 create function internal.close_session(p_session public.study_sessions, p_until timestamptz, p_reason text, p_mode text) returns jsonb
 language plpgsql set search_path = '' as $$
 declare
@@ -262,8 +260,8 @@ begin
   return coalesce(v_outcome, internal.record_abandonment(p_session, p_until, p_reason));
 end $$;
 
--- Close a session that was silent for 60 minutes. It ended when its credit did, 5 minutes after its last sign of life or when
--- the next one began, not when somebody looked.
+-- Close a session that was silent for 60 minutes. It ended with its credit, 5 minutes after its last sign of life or when
+-- the next session started, not when the silence was noticed.
 create function internal.close_silent_session(p_session public.study_sessions, p_mode text) returns jsonb
 language sql volatile set search_path = '' as $$
   select internal.close_session(p_session, least(p_session.last_activity_at + interval '5 minutes', (

@@ -1,6 +1,6 @@
--- What clients and the schedule do with study sessions (docs/contract.md: "Sessions").
+-- Session calls for clients and the schedule (docs/contract.md: "Sessions").
 
--- The answer to a start, the same at any later time.
+-- The response to a start; a repeat at any later time gets the same.
 create function internal.session_started_json(p_session public.study_sessions) returns jsonb
 language sql stable set search_path = '' as $$
   select jsonb_build_object(
@@ -10,8 +10,8 @@ language sql stable set search_path = '' as $$
     'planned_end_at', p_session.started_at + make_interval(mins => p_session.duration_minutes))
 $$;
 
--- The answer to a start whose session is there already: the first one again, unless it is another user's session or
--- another request.
+-- The response to a start whose session already exists: the first response again, unless the session belongs to another user
+-- or the request differs.
 create function internal.repeated_start(p_user_id uuid, p_session public.study_sessions, p_args jsonb) returns jsonb
 language plpgsql stable set search_path = '' as $$
 begin
@@ -19,7 +19,7 @@ begin
     perform internal.fail('SS003', 'This session_id is taken.', '{"field": "session_id"}');
   elsif (p_session.duration_minutes, coalesce(p_session.subject, '')) is distinct from
         ((p_args ->> 'duration_minutes')::integer, coalesce(p_args ->> 'subject', ''))
-      -- A session keeps going without its space when that is deleted, and then does not know it any more.
+      -- If its space is deleted, a session continues without it and no longer refers to it.
       or p_session.space_id is distinct from (
         select p.space_id from public.spaces p where p.space_id = (p_args ->> 'space_id')::uuid) then
     perform internal.fail('SS005', 'This session_id was used with another request.', '{"field": "session_id"}');
@@ -27,8 +27,8 @@ begin
   return internal.session_started_json(p_session);
 end $$;
 
--- Make way for a session that begins now: one that is silent is closed, one that was recorded offline gives way. Fails when
--- the user studies already.
+-- Make way for a session that starts now: a silent one is closed, one recorded offline moves to the background. Fails if the
+-- user is already studying.
 create function internal.free_active_session(p_user_id uuid, p_mode text) returns void
 language plpgsql set search_path = '' as $$
 declare
@@ -45,7 +45,7 @@ begin
   end if;
 end $$;
 
--- {"session_id"?, "duration_minutes", "subject"?, "space_id"?, "mode"}. A repeat with the same id is the same answer.
+-- {"session_id"?, "duration_minutes", "subject"?, "space_id"?, "mode"}. A repeat with the same id gets the same response.
 create function public.start_session(p_user_id uuid, p_args jsonb) returns jsonb
 language plpgsql security definer set search_path = '' as $$
 declare
@@ -71,7 +71,7 @@ begin
   values (v_id, p_user_id, v_space_id, p_args ->> 'subject', (p_args ->> 'duration_minutes')::integer, v_now, v_now,
           internal.initial_progress(v_now), v_now + interval '60 minutes')
   on conflict (session_id) do nothing returning * into v_session;
-  if not found then  -- somebody else has taken it this very moment
+  if not found then  -- taken concurrently by another user
     perform internal.fail('SS003', 'This session_id is taken.', '{"field": "session_id"}');
   end if;
   perform internal.record_activity(v_space_id, p_user_id, 'session_started', jsonb_build_object('session_id', v_id));
@@ -81,8 +81,8 @@ begin
 end $$;
 comment on function public.start_session is 'Start a study session.';
 
--- {"event_id", "session_id", "event_type", "timestamp"?, "payload"?}: one event of the client, dated by the server. An
--- event that is there already is left as it is, so that a call whose answer was lost can be made again.
+-- {"event_id", "session_id", "event_type", "timestamp"?, "payload"?}: one client event, timestamped by the server. An
+-- existing event is left unchanged, so that a call can be retried if its response was lost.
 create function public.record_session_event(p_user_id uuid, p_args jsonb) returns jsonb
 language plpgsql security definer set search_path = '' as $$
 declare
@@ -110,7 +110,7 @@ begin
 end $$;
 comment on function public.record_session_event is 'Record a heartbeat or another event of an active session.';
 
--- The caller's session that is to end as p_status: active, or ended in just this way before, or covered by others.
+-- The caller's session to end as p_status: it must be active, have that status already, or be covered by others.
 create function internal.lock_session_to_end(p_user_id uuid, p_args jsonb, p_status text) returns public.study_sessions
 language plpgsql set search_path = '' as $$
 declare
@@ -143,7 +143,7 @@ begin
 end $$;
 comment on function public.get_active_session is 'The caller''s active session.';
 
--- Newest first, from after (p_after_started_at, p_after_id). One row more than p_limit where there are more.
+-- Newest first, after (p_after_started_at, p_after_id). One extra row if there are more than p_limit.
 create function public.list_sessions(
   p_user_id uuid, p_status text, p_limit integer,
   p_after_started_at timestamptz default null, p_after_id uuid default null) returns jsonb
@@ -152,7 +152,7 @@ language sql stable security definer set search_path = '' as $$
   from (
     select * from public.study_sessions
     where user_id = p_user_id and (p_status is null or status = p_status and not (p_status = 'active' and background))
-      and started_at <= coalesce(p_after_started_at, 'infinity')  -- what the index reads by
+      and started_at <= coalesce(p_after_started_at, 'infinity')  -- for the index scan
       and (started_at, session_id) < (
         coalesce(p_after_started_at, 'infinity'), coalesce(p_after_id, 'ffffffff-ffff-ffff-ffff-ffffffffffff'))
     order by started_at desc, session_id desc limit p_limit + 1
@@ -160,7 +160,7 @@ language sql stable security definer set search_path = '' as $$
 $$;
 comment on function public.list_sessions is 'A page of the caller''s sessions, newest first.';
 
--- In order, from after (p_after_at, p_after_seq). One row more than p_limit where there are more.
+-- Oldest first, after (p_after_at, p_after_seq). One extra row if there are more than p_limit.
 create function public.get_session_events(
   p_user_id uuid, p_session_id uuid, p_limit integer default 1000,
   p_after_at timestamptz default null, p_after_seq bigint default null) returns jsonb
@@ -175,8 +175,8 @@ language sql stable security definer set search_path = '' as $$
 $$;
 comment on function public.get_session_events is 'A page of a session''s events, oldest first.';
 
--- Tell the devices of up to p_limit students that sessions of theirs have lost their space; the schedule calls it until it
--- returns 0. Users whose line is taken are left to the next run.
+-- Notify the devices of up to p_limit students whose sessions have lost their space; the schedule calls it until it returns
+-- 0. Locked users are left to the next run.
 create function public.announce_lost_spaces(p_limit integer default 100) returns integer
 language plpgsql security definer set search_path = '' as $$
 declare
@@ -189,9 +189,9 @@ begin
   update public.study_sessions set lost_space = false where lost_space and user_id = any (v_users);
   return cardinality(v_users);
 end $$;
-comment on function public.announce_lost_spaces is 'Tell devices of sessions whose space was deleted.';
+comment on function public.announce_lost_spaces is 'Notify devices of sessions whose space was deleted.';
 
--- The members of a space with what they are doing: who is studying is known to sessions, not to spaces.
+-- The members of a space and who is studying. Sessions know who is studying; spaces do not.
 create function public.get_space_members(p_user_id uuid, p_space_id uuid) returns jsonb
 language sql stable security definer set search_path = '' as $$
   select coalesce(jsonb_agg(jsonb_build_object(

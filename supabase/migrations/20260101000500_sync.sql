@@ -1,37 +1,37 @@
--- Offline sync: events that happened without a connection, applied exactly once (docs/contract.md: "Offline sync"). What is kept
--- of them, and how each is judged and applied.
--- An applied event is a row of session_events, and later a place in session_trails: a repeat is known by it.
+-- Offline sync: events recorded without a connection, applied exactly once (docs/contract.md: "Offline sync"). Their
+-- storage, and how each is judged and applied.
+-- An applied event is stored in session_events and later in session_trails, which identifies repeats.
 
--- What the server has from each client; of an account the hundred that were last heard of. A client without an id is ''.
+-- The sync state of each client; per account, the hundred most recently seen. A client without an id is ''.
 create table public.sync_clients (
   user_id uuid not null references public.profiles on delete cascade,
   client_id text not null,
   last_synced_at timestamptz not null,
   last_event_at timestamptz,          -- by the client's clock
   applied_count bigint not null,
-  clock_offset integer,               -- by how many seconds its clock was behind, when that was last seen
+  clock_offset integer,               -- how many seconds its clock was behind when last measured
   clock_at timestamptz,
   primary key (user_id, client_id)
 );
 comment on table public.sync_clients is 'What the server has received from each client of a user.';
 create policy own_clients on public.sync_clients for select to authenticated using (user_id = (select auth.uid()));
 
--- An event while it is judged: as rejected_events, without its user and before anything is decided.
+-- An event while it is judged: the columns of rejected_events, without the user and with no decision yet.
 create type internal.sync_event as (
   event_id uuid, session_id uuid, event_type text, payload jsonb, claimed_at timestamptz, occurred_at timestamptz,
   position integer, client_id text, fingerprint text, error_code text, message text, received_at timestamptz,
   sent_as uuid, waits boolean);
 comment on type internal.sync_event is 'An event of an offline batch while it is processed.';
 
--- A rejected event that is to be judged anew.
+-- A rejected event that is to be judged again.
 create function internal.judged_anew(p_rejected public.rejected_events) returns internal.sync_event
 language sql immutable set search_path = '' as $$
   select row(p_rejected.event_id, p_rejected.session_id, p_rejected.event_type, p_rejected.payload, p_rejected.claimed_at, p_rejected.occurred_at, p_rejected.position, p_rejected.client_id,
              p_rejected.fingerprint, null, null, p_rejected.received_at, p_rejected.sent_as, false)::internal.sync_event
 $$;
 
--- What becomes of an event: applied, duplicate (what it asks for is so already) or rejected, with code and message; and
--- whether it waits for something else.
+-- The result of an event: applied, duplicate (its effect already exists) or rejected, with code and message; and whether it
+-- waits for something else.
 create type internal.event_result as (status text, error_code text, message text, waits boolean);
 comment on type internal.event_result is 'The result of an event of an offline batch: applied, duplicate or rejected.';
 
@@ -41,9 +41,9 @@ language sql immutable set search_path = '' as $$ select ('rejected', p_code, p_
 create function internal.success_result(p_status text default 'applied') returns internal.event_result
 language sql immutable set search_path = '' as $$ select (p_status, null, null, false)::internal.event_result $$;
 
--- Make way for a session that began at p_at: returns whether another one holds the position of the active session and the
--- new one goes beside it. Fails (null) when one that runs online has gone on since; one that has not was left behind, and
--- ended with its last sign of life.
+-- Make way for a session that started at p_at; returns whether the new one goes to the background because another stays the
+-- active one. Null (cannot start) if an online session has continued since p_at. An online session that has not was left,
+-- and ended with its last sign of life.
 create function internal.displace_active_session(p_user_id uuid, p_at timestamptz, p_mode text) returns boolean
 language plpgsql set search_path = '' as $$
 declare
@@ -67,11 +67,11 @@ begin
   return null;
 end $$;
 
--- What tells the sessions of one client from those of another; null for one that says no name.
+-- A hash that identifies a client's sessions; null for a client without an id.
 create function internal.client_hash(p_client_id text) returns integer
 language sql immutable set search_path = '' as $$ select hashtext(p_client_id) $$;
 
--- Begin a session that was begun offline.
+-- Start a session that began offline.
 create function internal.apply_start(p_user_id uuid, p_event internal.sync_event, p_mode text)
 returns internal.event_result
 language plpgsql set search_path = '' as $$
@@ -86,7 +86,7 @@ begin
   elsif found then
     return internal.rejection_result('CONFLICT', 'This session_id is taken.');
   end if;
-  -- Who has left the space meanwhile studied all the same; the session is theirs alone.
+  -- If the user has left the space since, the study time still counts, but without a space.
   perform internal.lock_space_against_deletion(v_space);
   if not internal.is_member(v_space, p_user_id) then
     v_space := null;
@@ -103,7 +103,7 @@ begin
           internal.client_hash(p_event.client_id), internal.initial_progress(p_event.occurred_at, p_event.claimed_at),
           internal.clock() + interval '60 minutes')
   on conflict (session_id) do nothing;
-  if not found then  -- somebody else has taken it this very moment
+  if not found then  -- taken concurrently by another user
     return internal.rejection_result('CONFLICT', 'This session_id is taken.');
   end if;
   perform internal.record_activity(
@@ -113,13 +113,13 @@ begin
   return internal.success_result();
 end $$;
 
--- Whether a session has ended only because nothing more was heard of it.
+-- Whether a session has ended only because no more events arrived.
 create function internal.is_assumed_over(p_session public.study_sessions) returns boolean
 language sql immutable set search_path = '' as $$
   select p_session.status <> 'active' and p_session.end_reason is not null and p_session.end_reason in ('silent', 'left')
 $$;
 
--- The session as it takes events: one that was assumed to be over goes on.
+-- Prepare a session for more events: reopen it if its end was only assumed.
 create function internal.reopen_session(p_session public.study_sessions) returns public.study_sessions
 language plpgsql set search_path = '' as $$
 begin
@@ -138,7 +138,7 @@ begin
   return p_session;
 end $$;
 
--- Why an event's session is not there: its start has not arrived, or was rejected.
+-- Why an event's session is missing: its start has not arrived, or was rejected.
 create function internal.missing_session(p_user_id uuid, p_session_id uuid, p_refused jsonb) returns internal.event_result
 language plpgsql stable set search_path = '' as $$
 declare
@@ -153,14 +153,14 @@ begin
     v_start ->> 'error_code', 'The start of this session was rejected: ' || (v_start ->> 'message'), true);
 end $$;
 
--- Whether an event lies too early for its session; null: it does not.
+-- The rejection of an event that is too early for its session; null otherwise.
 create function internal.order_error(p_session public.study_sessions, p_event internal.sync_event) returns internal.event_result
 language sql immutable set search_path = '' as $$
   select case when p_event.occurred_at < p_session.started_at - internal.clock_tolerance()
               then internal.rejection_result('EVENT_BEFORE_START', 'The event lies before the start of its session.') end
 $$;
 
--- End a session as the event says. A completion stands before an abandonment, whichever came first.
+-- End a session as the event says. A completion takes precedence over an abandonment, whichever came first.
 create function internal.apply_end(p_session public.study_sessions, p_event internal.sync_event, p_mode text)
 returns internal.event_result
 language plpgsql set search_path = '' as $$
@@ -180,7 +180,7 @@ begin
   return internal.success_result(case when v_was_over then 'duplicate' else 'applied' end);
 end $$;
 
--- What is wrong with an event of an account that has been there since p_account_at, whatever its session is; null: nothing.
+-- The rejection of an event for reasons other than its session; null if it is valid. The account exists since p_account_at.
 create function internal.event_error(p_event internal.sync_event, p_account_at timestamptz) returns internal.event_result
 language plpgsql immutable set search_path = '' as $$
 begin

@@ -1,6 +1,6 @@
--- Judging and applying the events of batches (docs/contract.md: "Offline sync").
+-- Judge and apply the events of batches (docs/contract.md: "Offline sync").
 
--- Record signs of life that were judged, session by session.
+-- Record accepted signs of life, session by session.
 create function internal.record_pending_events(p_pending internal.client_event[]) returns void
 language sql volatile set search_path = '' as $$
   select internal.record_client_events(session_id, marks) from (
@@ -10,8 +10,8 @@ language sql volatile set search_path = '' as $$
     from unnest(p_pending) with ordinality group by session_id) sessions
 $$;
 
--- The events to judge with p_events: also those that wait for what these bring, up to 5,000 a call, and starts that waited
--- for another session's end.
+-- The events to judge with p_events: also up to 5,000 per call that wait for what these bring, and starts that waited for
+-- another session to end.
 create function internal.events_to_judge(p_user_id uuid, p_events internal.sync_event[]) returns setof internal.sync_event
 language sql stable set search_path = '' as $$
   with begun as (
@@ -31,8 +31,8 @@ language sql stable set search_path = '' as $$
    order by w.occurred_at, w.received_at, w.position limit 5000)
 $$;
 
--- Events in the order in which they happened. A session's start stands before its own events also where it seems a little
--- later; what happened in one moment is told session by session, those that began first before the others.
+-- Events in the order in which they happened. A session's start precedes its own events even if it seems slightly later.
+-- Events at the same moment are grouped by session, earlier sessions first.
 create function internal.ordered_events(p_user_id uuid, p_events internal.sync_event[]) returns setof internal.sync_event
 language sql stable set search_path = '' as $$
   with began as (
@@ -52,8 +52,8 @@ language sql stable set search_path = '' as $$
            (event).event_id
 $$;
 
--- Keep the events that were rejected, up to the day's bound, and forget those that were and are applied now. Returns
--- {event_id: its result}.
+-- Store newly rejected events, up to the daily limit, and delete stored ones that are now applied. Returns {event_id: its
+-- result}.
 create function internal.record_results(p_user_id uuid, p_events internal.sync_event[], p_statuses text[]) returns jsonb
 language plpgsql set search_path = '' as $$
 declare
@@ -81,13 +81,13 @@ begin
       received_at, sent_as, waits, n));
 end $$;
 
--- Whether a session has room for a sign of life beside those that are pending, p_pending of it: [events, breaks].
+-- Whether a session has room for a sign of life in addition to its pending ones, p_pending: [events, breaks].
 create function internal.capacity_result(p_session public.study_sessions, p_event_type text, p_pending jsonb) returns internal.event_result
 language sql immutable set search_path = '' as $$
   select case when p_session.progress is null or internal.has_event_capacity(
                 p_session, p_event_type, coalesce((p_pending ->> 0)::integer, 0), coalesce((p_pending ->> 1)::integer, 0))
               then internal.success_result()
-              else internal.rejection_result('SESSION_EVENT_LIMIT', 'This session has taken all the events that a session takes.') end
+              else internal.rejection_result('SESSION_EVENT_LIMIT', 'This session has reached its maximum number of events.') end
 $$;
 
 create function internal.count_mark(p_counts jsonb, p_session_id uuid, p_event_type text) returns jsonb
@@ -98,7 +98,7 @@ language sql immutable set search_path = '' as $$
       + (p_event_type in ('break_start', 'break_end'))::integer))
 $$;
 
--- Rate sessions again that their client has completed and that got more signs of life, in the order in which they began.
+-- Rerate sessions that their client completed and that received more signs of life, in order of their starts.
 create function internal.rate_again(p_session_ids uuid[], p_mode text) returns void
 language plpgsql set search_path = '' as $$
 declare
@@ -112,14 +112,14 @@ begin
   end loop;
 end $$;
 
--- Whether starts of the user wait for another session's end.
+-- Whether the user has starts that wait for another session to end.
 create function internal.has_waiting_starts(p_user_id uuid) returns boolean
 language sql stable set search_path = '' as $$
   select exists (select from public.rejected_events
                  where user_id = p_user_id and event_type = 'start' and error_code is not null and waits)
 $$;
 
--- Lock the spaces of events' sessions before the sessions' own rows, in the order in which whoever deletes a space takes them.
+-- Lock the spaces of the events' sessions before the session rows, in the same order as deleting spaces does.
 create function internal.lock_event_spaces(p_user_id uuid, p_events internal.sync_event[]) returns void
 language plpgsql set search_path = '' as $$
 begin
@@ -129,7 +129,7 @@ begin
   order by space_id for key share;
 end $$;
 
--- An event as it becomes part of its session; none lies before the start.
+-- The event as recorded in its session, never before the session's start.
 create function internal.to_client_event(p_event internal.sync_event, p_session public.study_sessions)
 returns internal.client_event
 language sql immutable set search_path = '' as $$
@@ -137,7 +137,7 @@ language sql immutable set search_path = '' as $$
              p_event.claimed_at, p_event.payload)::internal.client_event
 $$;
 
--- p_refused with a start that was rejected, whose followers get its reason; a start of no session has none.
+-- p_refused plus a rejected start, whose reason its session's other events inherit. A start without a session adds nothing.
 create function internal.add_refused_start(p_refused jsonb, p_event internal.sync_event) returns jsonb
 language sql immutable set search_path = '' as $$
   select case when p_event.event_type = 'start' and p_event.error_code is not null and p_event.session_id is not null
@@ -146,9 +146,9 @@ language sql immutable set search_path = '' as $$
               else p_refused end
 $$;
 
--- Judge events in the order in which they happened, apply them, and keep those that are rejected. Signs of life are recorded
--- together, before anything that asks how far a session has come, and completed sessions that got some are rated again in
--- the end. Returns {event_id: {"status", "error_code", "message"}}.
+-- Judge events in the order in which they happened, apply them and store the rejected ones. Signs of life are recorded
+-- together, before any event that needs the session's progress. Completed sessions that received some are rerated at the
+-- end. Returns {event_id: {"status", "error_code", "message"}}.
 create function internal.process_events(p_user_id uuid, p_events internal.sync_event[], p_mode text) returns jsonb
 language plpgsql set search_path = '' as $$
 declare
@@ -156,9 +156,9 @@ declare
   v_event internal.sync_event;
   v_session public.study_sessions;
   v_result internal.event_result;
-  v_refused jsonb := jsonb '{}';  -- starts, by session
+  v_refused jsonb := jsonb '{}';  -- rejected starts, by session
   v_pending internal.client_event[] := array[]::internal.client_event[];
-  v_counts jsonb := jsonb '{}';   -- of pending events and breaks, by session
+  v_counts jsonb := jsonb '{}';   -- pending events and breaks, by session
   v_rated uuid[] := array[]::uuid[];
   v_ended boolean := false;
   v_done internal.sync_event[] := array[]::internal.sync_event[];
@@ -209,8 +209,8 @@ begin
     else jsonb '{}' end;
 end $$;
 
--- A session of the user has ended: judge the starts anew that waited for it, and their sessions' events. Returns their results
--- as process_events does.
+-- After a session of the user has ended, judge the starts that waited for it again, with their sessions' events. Returns
+-- results like process_events.
 create function internal.judge_waiting(p_user_id uuid, p_mode text) returns jsonb
 language plpgsql set search_path = '' as $$
 begin

@@ -1,8 +1,8 @@
--- What clients and the schedule ask of offline sync (docs/contract.md: "Offline sync").
+-- Offline sync calls for clients and the schedule (docs/contract.md: "Offline sync").
 
--- By how many seconds the clock of a batch's client is behind, and whether the batch itself says so (null: it does not). A
--- batch shows how far its arrival is from sent_at, to which its way only ever adds: the smallest of the last day counts. More
--- than a clock is likely to be wrong is believed only of a batch whose newest event is as new as it says, or lies ahead.
+-- How many seconds the clock of a batch's client is behind, and what this batch itself shows (null: nothing). A batch shows
+-- its arrival time minus sent_at. Transit only ever adds to that, so the smallest value of the last day counts. An offset
+-- larger than is likely is believed only if the newest event is as new as sent_at or lies in the future.
 create function internal.clock_offset(
   p_user_id uuid, p_args jsonb, p_now timestamptz, out seconds integer, out shown integer)
 language plpgsql stable set search_path = '' as $$
@@ -20,25 +20,25 @@ begin
       or v_newest between v_sent_at - interval '5 minutes' and v_sent_at + interval '5 minutes' then
     shown := v_seen;
   end if;
-  -- Whose clock seems right has had it put right.
+  -- If the clock now seems right, it has been corrected.
   seconds := coalesce(case when abs(shown) <= likely and abs(v_known) > likely then shown else least(shown, v_known) end, 0);
 end $$;
 
--- The sessions of these ids that are completed, each as `complete` answered it.
+-- The outcomes of those sessions that are completed, each as `complete` returned it.
 create function internal.completed_outcomes(p_user_id uuid, p_session_ids uuid[]) returns jsonb
 language sql stable set search_path = '' as $$
   select coalesce(jsonb_agg(internal.session_outcome(s) order by s.ended_at), '[]') from public.study_sessions s
   where s.user_id = p_user_id and s.status = 'completed' and s.session_id = any (p_session_ids)
 $$;
 
--- What a call paid, repeats of what was paid before aside: for the operators' figures.
+-- XP awarded by this call, not counting earlier payments: for the operators' metrics.
 create function internal.xp_gained(p_before public.user_stats, p_after public.user_stats) returns jsonb
 language sql immutable set search_path = '' as $$
   select jsonb_build_object('xp_awarded', p_after.total_xp - p_before.total_xp,
                             'completed_count', p_after.completed_sessions - p_before.completed_sessions)
 $$;
 
--- The events of a batch as they were sent, each id's first of every content.
+-- The events of a batch as sent: the first for each id and content.
 create function internal.parse_batch(p_args jsonb, p_now timestamptz, p_offset integer) returns setof internal.sync_event
 language sql stable set search_path = '' as $$
   select distinct on (value ->> 'event_id', value ->> 'fingerprint')
@@ -51,7 +51,7 @@ language sql stable set search_path = '' as $$
   order by value ->> 'event_id', value ->> 'fingerprint', position
 $$;
 
--- An event whose id is another event's, to be kept under an id that is made of its content.
+-- An event whose id belongs to another event, to be stored under an id derived from its content.
 create function internal.reused_event(p_event internal.sync_event) returns internal.sync_event
 language sql immutable set search_path = '' as $$
   select row(md5(p_event.event_id::text || p_event.fingerprint)::uuid, p_event.session_id, p_event.event_type, p_event.payload, p_event.claimed_at, p_event.occurred_at,
@@ -59,8 +59,8 @@ language sql immutable set search_path = '' as $$
              p_event.received_at, p_event.event_id, false)::internal.sync_event
 $$;
 
--- Whether a known event is the one that was sent, and no other with its id. Whoever sends no ids has events that are known
--- by what they are (no fingerprint).
+-- Whether a known event is the one that was sent, not another with the same id. Events of clients that send no ids are
+-- matched by content (no fingerprint).
 create function internal.same_event(p_known public.session_events, p_event internal.sync_event) returns boolean
 language sql immutable set search_path = '' as $$
   select p_known.session_id = p_event.session_id and p_known.event_type = p_event.event_type
@@ -69,7 +69,7 @@ language sql immutable set search_path = '' as $$
       or p_known.payload - '{focus_seconds,reason}'::text[] = p_event.payload - '{focus_seconds,reason}'::text[])
 $$;
 
--- Which events of a batch were applied before, and whether they are the same.
+-- The events of a batch that were applied before, and whether they are the same.
 create function internal.applied_events(p_user_id uuid, p_events internal.sync_event[])
 returns table (batch_position integer, same boolean)
 language sql stable set search_path = '' as $$
@@ -90,7 +90,7 @@ language sql stable set search_path = '' as $$
   from candidates c join archived k on k.event_id = c.known_as
 $$;
 
--- What is known of the events of a batch, {position: {"status", "error_code", "message"}}: applied before, or rejected.
+-- The known results of a batch's events, {position: {"status", "error_code", "message"}}: applied before, or rejected.
 create function internal.known_results(p_user_id uuid, p_events internal.sync_event[]) returns jsonb
 language sql stable set search_path = '' as $$
   select coalesce(jsonb_object_agg(position, case when same
@@ -99,7 +99,7 @@ language sql stable set search_path = '' as $$
                             'message', 'This event_id was used with another event.') end), '{}')
   from (
     select e.position, case when k.error_code is null then 'duplicate' else 'rejected' end as status, k.error_code, k.message,
-           -- One that had been applied before is known by its content.
+           -- An event that had been applied before is matched by content.
            k.fingerprint = e.fingerprint or k.fingerprint = '-' and (k.session_id, k.event_type, k.claimed_at, k.payload)
              = (e.session_id, e.event_type, e.claimed_at, e.payload) as same
     from unnest(p_events) e join public.rejected_events k on k.user_id = p_user_id and k.event_id = e.event_id
@@ -108,8 +108,8 @@ language sql stable set search_path = '' as $$
   ) known
 $$;
 
--- Count what a batch stores towards the account's quota; returns its events, of which those that can never be applied keep
--- their payload up to 256 KiB a day.
+-- Charge a batch to the account's quota. Returns its events; those that can never be applied keep their payload only up to
+-- 256 KiB a day.
 create function internal.consume_batch_quota(p_user_id uuid, p_events internal.sync_event[])
 returns internal.sync_event[]
 language plpgsql set search_path = '' as $$
@@ -132,8 +132,8 @@ begin
     from unnest(p_events));
 end $$;
 
--- Record what the server now has from a client, and what its clock showed (null: nothing); of an account's clients the hundred
--- last heard of are kept.
+-- Record what the server received from a client and what its clock showed (null: nothing). Keeps the account's hundred most
+-- recently seen clients.
 create function internal.record_client(
   p_user_id uuid, p_client_id text, p_applied bigint, p_last_event_at timestamptz, p_now timestamptz,
   p_offset integer default null, p_shown integer default null) returns void
@@ -144,15 +144,15 @@ language sql volatile set search_path = '' as $$
   on conflict (user_id, client_id) do update set
     last_synced_at = excluded.last_synced_at, last_event_at = greatest(c.last_event_at, excluded.last_event_at),
     applied_count = c.applied_count + excluded.applied_count,
-    -- Only what counts now is remembered, from when it was seen last.
+    -- Remember only the offset in use, and when it was last seen.
     clock_offset = case when p_shown = p_offset then p_shown else c.clock_offset end,
     clock_at = case when p_shown = p_offset then p_now else c.clock_at end;
   delete from public.sync_clients where user_id = p_user_id and client_id in (
     select client_id from public.sync_clients where user_id = p_user_id order by last_synced_at desc offset 100)
 $$;
 
--- One result a sent event, in the order sent: a fresh event (of p_sent) has its own, its repeat in the batch and a known one
--- are duplicates of it, and the same id with other content is neither.
+-- One result per sent event, in the order sent: a new event (of p_sent) gets its own result; a repeat within the batch or a
+-- known event is a duplicate; the same id with other content is rejected.
 create function internal.batch_results(p_args jsonb, p_sent internal.sync_event[], p_known jsonb, p_new jsonb) returns jsonb
 language sql stable set search_path = '' as $$
   select jsonb_agg(jsonb_build_object('event_id', s.event_id) || case
@@ -167,8 +167,8 @@ language sql stable set search_path = '' as $$
     select coalesce(p_new -> s.event_id::text, p_known -> s.event_id::text) as value) result
 $$;
 
--- The events of a batch by what becomes of them: `sent` has each id once, `known` the results of those that were sent before,
--- by id, `fresh` is what is new, and `reused` what came under another event's id.
+-- Sort a batch's events: `sent` has each id once, `known` the results of those sent before, by id, `fresh` the new ones, and
+-- `reused` those under another event's id.
 create function internal.sort_batch(
   p_user_id uuid, p_events internal.sync_event[], out sent internal.sync_event[], out known jsonb,
   out fresh internal.sync_event[], out reused internal.sync_event[])
@@ -176,7 +176,7 @@ language plpgsql stable set search_path = '' as $$
 declare
   v_known_places jsonb := internal.known_results(p_user_id, p_events);
 begin
-  -- Of several contents under one id the one that is known stands, or else the first.
+  -- If one id has several contents, the known one counts, otherwise the first.
   sent := array(
     select distinct on (event_id) e from unnest(p_events) e
     order by event_id, v_known_places -> position::text ->> 'error_code' is not distinct from 'IDEMPOTENCY_KEY_REUSED', position);
@@ -191,9 +191,9 @@ begin
       and not exists (select from public.rejected_events k where k.user_id = p_user_id and k.event_id = r.event_id));
 end $$;
 
--- {"events": [{"event_id", "session_id", "event_type", "payload", "created_at", "fingerprint", "error_code"?,
--- "message"?}], "client_id"?, "sent_at"?, "mode"}. Events come checked by the service: what it could not take has an
--- error_code and is only kept. One transaction: events, their effects and their outcomes stand or fall together.
+-- {"events": [{"event_id", "session_id", "event_type", "payload", "created_at", "fingerprint", "error_code"?, "message"?}],
+-- "client_id"?, "sent_at"?, "mode"}. The service has validated the events: an invalid one has an error_code and is only
+-- stored. Events, effects and outcomes commit or roll back in one transaction.
 create function public.sync_offline(p_user_id uuid, p_args jsonb) returns jsonb
 language plpgsql security definer set search_path = '' as $$
 declare
@@ -210,7 +210,7 @@ declare
   v_results jsonb;
 begin
   v_fresh := internal.consume_batch_quota(p_user_id, v_batch.fresh || v_batch.reused);
-  -- A start may bring the rest of its session along, and end the one that was active.
+  -- A start may bring in the rest of its session and end the active one.
   v_sessions := array(
     select session_id from unnest(v_sent)
     union
@@ -218,7 +218,7 @@ begin
     except
     select session_id from public.study_sessions
     where user_id = p_user_id and status = 'completed' and session_id in (select session_id from unnest(v_sent)));
-  -- What waits is looked at once more: its session may have begun online.
+  -- Judge waiting events again: their session may have started online.
   v_new := internal.process_events(p_user_id, v_fresh || array(
     select internal.judged_anew(k) from public.rejected_events k
     where k.user_id = p_user_id and k.waits and k.event_id in (select event_id from unnest(v_sent))), p_args ->> 'mode');
@@ -234,7 +234,7 @@ begin
     'duplicate_count', (select count(*) from jsonb_array_elements(v_results) r where r ->> 'status' = 'duplicate'),
     'rejected_count', (select count(*) from jsonb_array_elements(v_results) r where r ->> 'status' = 'rejected'),
     'results', v_results, 'clock_offset_seconds', v_clock.seconds,
-    -- Numbers are handed out at the commit: from here on the client sees what this very batch changed, too.
+    -- Change numbers are assigned at commit, so from here on the client also sees the changes of this batch.
     'last', internal.change_cursor(p_user_id),
     'sessions', internal.completed_outcomes(p_user_id, v_sessions || array(
       select session_id from unnest(v_sent) where event_type in ('start', 'complete')
@@ -254,7 +254,7 @@ language sql stable set search_path = '' as $$
     'error_code', p_event.error_code, 'message', p_event.message)
 $$;
 
--- Last received first, from after (p_after_at, p_after_id). One row more than p_limit where there are more.
+-- Most recently received first, after (p_after_at, p_after_id). One extra row if there are more than p_limit.
 create function public.get_rejected_events(
   p_user_id uuid, p_limit integer, p_after_at timestamptz default null, p_after_id uuid default null) returns jsonb
 language sql stable security definer set search_path = '' as $$
@@ -269,7 +269,7 @@ language sql stable security definer set search_path = '' as $$
 $$;
 comment on function public.get_rejected_events is 'A page of the caller''s rejected events, newest first.';
 
--- {"event_id", "mode"}: try a rejected event again, judged as when it came. What waited for it comes with it.
+-- {"event_id", "mode"}: retry a rejected event, judged as on arrival, along with those that wait for it.
 create function public.retry_rejected_event(p_user_id uuid, p_args jsonb) returns jsonb
 language plpgsql security definer set search_path = '' as $$
 declare
@@ -283,7 +283,7 @@ begin
   if not found then
     perform internal.fail('SS001', 'No such event.');
   end if;
-  -- What the service could not even read stays as it is; the rest is judged anew.
+  -- Events that the service could not read stay rejected; others are judged again.
   if v_event.error_code is not null and (v_event.waits or v_event.error_code not in ('VALIDATION_ERROR', 'IDEMPOTENCY_KEY_REUSED')) then
     v_result := internal.process_events(p_user_id, array[internal.judged_anew(v_event)], p_args ->> 'mode') -> v_event.event_id::text;
     v_event.error_code := v_result ->> 'error_code';
@@ -298,7 +298,7 @@ begin
   return internal.xp_gained(v_before, v_after) || internal.rejected_json(v_event) || jsonb_build_object(
     'sessions', internal.completed_outcomes(p_user_id, array[v_event.session_id]));
 end $$;
-comment on function public.retry_rejected_event is 'Try a rejected event again.';
+comment on function public.retry_rejected_event is 'Retry a rejected event.';
 
 create function public.get_sync_status(p_user_id uuid, p_client_id text default null) returns jsonb
 language sql stable security definer set search_path = '' as $$
@@ -313,7 +313,7 @@ language sql stable security definer set search_path = '' as $$
 $$;
 comment on function public.get_sync_status is 'What the server has received from the caller''s clients.';
 
--- An event that is older than 30 days is refused for its age, so what is known of a rejected one is needed no longer.
+-- Events older than 30 days are rejected for their age, so stored rejections are no longer needed after that.
 create function public.purge_sync_events(p_limit integer default 10000) returns integer
 language sql security definer set search_path = '' as $$
   select internal.purge('public.rejected_events', 'received_at', interval '32 days', p_limit)

@@ -1,4 +1,4 @@
--- Ending sessions online and by schedule (docs/contract.md: "Sessions"): what waited for their end is judged then.
+-- Ending sessions online and by schedule (docs/contract.md: "Sessions"). Events that waited for the end are then judged.
 
 create function internal.fail_covered(p_session public.study_sessions) returns void
 language plpgsql set search_path = '' as $$
@@ -64,9 +64,9 @@ begin
 end $$;
 comment on function public.abandon_session is 'End a session without XP.';
 
--- What the schedule calls, until nothing is left: ends up to p_limit silent sessions, and postpones the look at those that
--- have gone on. Users who are locked are left to the next run. One at a time: two transactions that pay several users
--- each may wait for each other's boards.
+-- The schedule calls this until nothing is left. It ends up to p_limit silent sessions and postpones the check of those that
+-- have continued. Locked users are left to the next run. The default is one at a time: transactions that each pay several
+-- users could deadlock on each other's boards.
 create function public.close_silent_sessions(p_mode text, p_limit integer default 1) returns jsonb
 language plpgsql security definer set search_path = '' as $$
 declare

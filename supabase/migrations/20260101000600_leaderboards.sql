@@ -1,13 +1,13 @@
--- Leaderboards: a score a user and board, and a histogram of the scores from which any user's exact rank is read in a
--- few hundred rows, however many users there are. Both are written in the transaction that awards the XP.
+-- Leaderboards: one score per user and board, and a histogram of scores that gives any user's exact rank from a few hundred
+-- rows, however many users there are. Both are updated in the transaction that awards the XP.
 
--- One board a period and space; the global boards have no space. A period comes into being with its first score.
+-- One board per period and space; global boards have no space. A board is created with its first score.
 create table public.leaderboards (
   board_id bigint generated always as identity primary key,
   space_id uuid references public.spaces on delete cascade,
   period text not null check (period in ('weekly', 'monthly', 'all-time')),
   period_start date not null,
-  period_end date not null default 'infinity',  -- the first day after it
+  period_end date not null default 'infinity',  -- exclusive
   unique nulls not distinct (space_id, period, period_start)
 );
 comment on table public.leaderboards is 'One board per period and space; global boards have no space.';
@@ -16,7 +16,7 @@ create table public.leaderboard_scores (
   board_id bigint not null references public.leaderboards on delete cascade,
   user_id uuid not null references public.profiles on delete cascade,
   xp integer not null check (xp > 0),
-  reached_at timestamptz not null,  -- who got to a score first stands before others with the same
+  reached_at timestamptz not null,  -- ties: whoever reached the score first ranks higher
   primary key (board_id, user_id)
 );
 comment on table public.leaderboard_scores is 'The XP of each user on each board.';
@@ -24,9 +24,9 @@ create index leaderboard_scores_order on public.leaderboard_scores (board_id, xp
 create index leaderboard_scores_user on public.leaderboard_scores (user_id);
 create policy own_scores on public.leaderboard_scores for select to authenticated using (user_id = (select auth.uid()));
 
--- How many users have which score: `fine` one bucket an XP value, `coarse` one for 256 of them. Each is kept in shards
--- by user, so that awards to different users seldom wait for the same row: 8 of the coarse ones, where many meet, 2 of the
--- fine ones, which a rank reads by the hundred.
+-- The number of users per score: `fine` has one bucket per XP value, `coarse` one per 256 values. Buckets are sharded by
+-- user so that awards to different users seldom wait for the same row: 8 shards for the contended coarse ones, 2 for fine
+-- ones, of which a rank reads hundreds.
 create table public.leaderboard_buckets (
   board_id bigint not null references public.leaderboards on delete cascade,
   fine boolean not null,
@@ -35,13 +35,12 @@ create table public.leaderboard_buckets (
   users integer not null,
   primary key (board_id, fine, bucket, shard)
 ) with (fillfactor = 50);
-comment on table public.leaderboard_buckets is
-  'Histograms of the scores of each board, from which exact ranks are read.';
+comment on table public.leaderboard_buckets is 'Histograms of each board''s scores, used for exact ranks.';
 
 create function internal.leaderboard_shard(p_user_id uuid) returns smallint
 language sql immutable set search_path = '' as $$ select (hashtext(p_user_id::text) & 7)::smallint $$;
 
--- The ISO week, calendar month and all of time that p_at lies in, in UTC; all of time only where p_at is null.
+-- The ISO week, calendar month and all-time period of p_at in UTC; only all-time if p_at is null.
 create function internal.leaderboard_periods(p_at timestamptz)
 returns table (period text, period_start date, period_end date)
 language sql immutable set search_path = '' as $$
@@ -54,7 +53,7 @@ language sql immutable set search_path = '' as $$
   select 'all-time', date '1970-01-01', date 'infinity'
 $$;
 
--- The boards that XP of p_occurred_at counts for when it is awarded at p_awarded_at: a period that is over takes no more.
+-- The boards for XP earned at p_occurred_at and awarded at p_awarded_at; a period that has ended accepts no more.
 create function internal.ensure_boards(p_space_id uuid, p_occurred_at timestamptz, p_awarded_at timestamptz)
 returns bigint[]
 language plpgsql set search_path = '' as $$
@@ -86,8 +85,8 @@ begin
   return internal.ensure_boards(p_space_id, p_occurred_at, p_awarded_at);
 end $$;
 
--- Change the histograms by what is in p_changes: rows of (board_id, xp, users). In one order for everybody, so that
--- awards that meet in the same buckets wait for each other and never in a circle.
+-- Apply p_changes to the histograms: rows of (board_id, xp, users). All transactions use the same order, so that awards to
+-- the same buckets wait for each other but never deadlock.
 create function internal.update_buckets(p_user_id uuid, p_changes jsonb) returns void
 language sql volatile set search_path = '' as $$
   insert into public.leaderboard_buckets as b (board_id, fine, bucket, shard, users)
@@ -100,8 +99,8 @@ language sql volatile set search_path = '' as $$
   on conflict (board_id, fine, bucket, shard) do update set users = b.users + excluded.users
 $$;
 
--- Change a user's scores by what is in p_changes, rows of (board_id, xp), at p_now, and the histograms with them. The caller
--- holds the user's line.
+-- Apply p_changes, rows of (board_id, xp), to a user's scores at p_now and to the histograms. The caller holds the user's
+-- row lock.
 create function internal.change_scores(p_user_id uuid, p_changes jsonb, p_now timestamptz) returns void
 language plpgsql set search_path = '' as $$
 declare
@@ -140,9 +139,9 @@ begin
   end if;
 end $$;
 
--- What is written to the ledger counts on the boards in the same transaction: all entries of a user at once, so that rows are
--- taken in one order. Milestones count for all of time and no space. What is taken back is taken off the boards of the space
--- only while the user is a member: only who is one stands on them.
+-- Ledger entries count on the boards in the same transaction. All entries of a user are handled together, to lock rows in a
+-- fixed order. Milestones count only on the all-time global board. Corrections affect the boards of a space only while the
+-- user is a member, since only members are listed there.
 create function internal.score_ledger_entries() returns trigger
 language plpgsql security definer set search_path = '' as $$
 declare
@@ -167,7 +166,7 @@ end $$;
 create trigger studysync_scores after insert on public.xp_ledger
   referencing new table as entries for each statement execute function internal.score_ledger_entries();
 
--- Put a member's XP from sessions in the space back on its boards: they may have been here before.
+-- Restore a member's session XP on the boards of the space, in case they were a member before.
 create function internal.restore_scores(p_user_id uuid, p_space_id uuid) returns void
 language plpgsql set search_path = '' as $$
 declare
@@ -192,7 +191,7 @@ begin
   end if;
 end $$;
 
--- Take a user off the boards: all of them (p_space_id null: the account goes) or those of one space (the user leaves).
+-- Remove a user from all boards (p_space_id null: the account is deleted) or from those of one space (the user leaves).
 create function internal.remove_scores(p_user_id uuid, p_space_id uuid default null) returns void
 language plpgsql set search_path = '' as $$
 declare
@@ -209,7 +208,7 @@ begin
   end if;
 end $$;
 
--- Who joins a space stands on its boards, and who leaves does not. A space that is being deleted takes its boards along.
+-- Joining a space adds the user to its boards, and leaving removes them. Deleting a space deletes its boards.
 create function internal.score_member() returns trigger
 language plpgsql security definer set search_path = '' as $$
 begin
@@ -223,7 +222,7 @@ end $$;
 create trigger studysync_scores after insert or delete on public.space_members
   for each row execute function internal.score_member();
 
--- However an account goes (our API, the dashboard of Supabase), its scores leave the histograms with it.
+-- Deleting an account in any way (our API, the Supabase dashboard) also removes its scores from the histograms.
 create function internal.remove_scores_of_account() returns trigger
 language plpgsql security definer set search_path = '' as $$
 begin

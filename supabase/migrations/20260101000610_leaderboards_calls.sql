@@ -1,6 +1,6 @@
--- What clients ask of leaderboards (docs/contract.md: "Gamification").
+-- Leaderboard calls for clients (docs/contract.md: "Gamification").
 
--- 1 + the number of users with more XP: coarse buckets above, and the fine ones above within the same coarse one.
+-- 1 + the number of users with more XP: higher coarse buckets plus higher fine buckets within the same coarse one.
 create function internal.rank_of(p_board_id bigint, p_xp integer) returns bigint
 language sql stable set search_path = '' as $$
   select 1 + (
@@ -12,11 +12,11 @@ language sql stable set search_path = '' as $$
   )
 $$;
 
--- A page of a board from after a position (xp, reached_at, user_id). Only the first row's rank is looked up: its score
--- takes as many places as there are users who have it, and all who have less stand on the page above the row at hand.
--- The rest of the position's own score and the scores below it are read apart, each straight from the index: thousands
--- may share a score, and `or` would read all that stand above. Planned once a connection, which is half of its time; a
--- plan for any position and p_limit is good because the numbers written here, for a page of 100 at most, bound what is read.
+-- A page of a board after a position (xp, reached_at, user_id). Only the first row's rank is looked up: its score takes as
+-- many places as it has users, and all users ranked between it and a lower row are on the page. The rest of the position's
+-- own score and the lower scores are read separately, each directly from the index: thousands may share a score, and `or`
+-- would read all higher rows. Planned once per connection, since planning takes half the time; the constant limits, for a
+-- page of at most 100, make one plan good for any position and p_limit.
 create function internal.leaderboard_page(
   p_board_id bigint, p_limit integer, p_after_xp integer, p_after_at timestamptz, p_after_id uuid)
 returns jsonb
@@ -51,8 +51,8 @@ begin
     cross join top);
 end $$;
 
--- A board's page, the caller's own entry and the number of users, in one call. p_with_page false: the caller has the
--- page already. A period without a score has an empty board; p_period_start null: the current one.
+-- A board's page, the caller's entry and the number of users, in one call. p_with_page false: the caller already has the
+-- page. A period without scores has an empty board; p_period_start null: the current period.
 create function public.get_leaderboard(
   p_caller_id uuid, p_period text, p_period_start date, p_space_id uuid, p_limit integer, p_with_page boolean,
   p_after_xp integer default null, p_after_at timestamptz default null, p_after_id uuid default null) returns jsonb
@@ -70,7 +70,7 @@ begin
   if p_space_id is not null then
     perform internal.authorize_space(p_caller_id, p_space_id, 'leaderboard');
   end if;
-  -- Apart, because an index answers "is null" and "=", but not "is not distinct from".
+  -- Separate, because an index supports "is null" and "=", but not "is not distinct from".
   if p_space_id is null then
     select board_id into v_board from public.leaderboards
     where space_id is null and period = p_period and period_start = v_start;

@@ -1,8 +1,8 @@
--- What changed for a user since they last looked, so that a second device catches up (docs/contract.md: "Offline sync").
+-- Changes since a user's last sync, so that a second device can catch up (docs/contract.md: "Offline sync").
 
--- One row a thing: its last change. `seq` is handed out under a lock that lasts to the commit,
--- by triggers that run at the commit, so a later number is never visible before an earlier one.
--- Sessions, of which there are many, hold the number of their last change themselves (study_sessions.change_seq).
+-- The last change of each object, one row each. `seq` is assigned at commit by deferred triggers, under a lock held until
+-- the commit is done, so a later number is never visible before an earlier one. Sessions are many and store their own last
+-- change number (study_sessions.change_seq).
 create table public.user_changes (
   user_id uuid not null references public.profiles on delete cascade,
   kind text not null check (kind in ('xp', 'badge', 'membership', 'profile')),
@@ -12,8 +12,7 @@ create table public.user_changes (
   changed_at timestamptz not null,
   primary key (user_id, kind, entity_id)
 );
-comment on table public.user_changes is
-  'The last change of each thing that a second device synchronizes, except sessions.';
+comment on table public.user_changes is 'The last change of each object that a second device synchronizes, except sessions.';
 create index user_changes_seq on public.user_changes (user_id, seq);
 create policy own_changes on public.user_changes for select to authenticated using (user_id = (select auth.uid()));
 
@@ -75,7 +74,7 @@ language sql stable set search_path = '' as $$
   end
 $$;
 
--- Changes after p_after, oldest first, each with the thing as it stands now. A cursor that we cannot have made fails.
+-- Changes after p_after, oldest first, each with the object's current state. Fails for a cursor that we cannot have issued.
 create function public.get_changes(p_user_id uuid, p_after bigint, p_limit integer) returns jsonb
 language plpgsql stable security definer set search_path = '' as $$
 declare
@@ -99,6 +98,6 @@ begin
       order by seq limit p_limit + 1
     ) changes));
 end $$;
-comment on function public.get_changes is 'Changes after a cursor, each with the current state of what changed.';
+comment on function public.get_changes is 'Changes after a cursor, each with the object''s current state.';
 
 select internal.lock_down();

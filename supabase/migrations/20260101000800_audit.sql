@@ -1,32 +1,32 @@
--- The audit trail: what was done to whose data, by the transaction that did it; sign-ins; and refusals, as the API
--- tells them (studysync/refusals.py). Kept 30 days, changed by nobody. Sessions tell of themselves: their row says when
--- they began and ended, so the trail is put together from both when it is read.
+-- The audit trail: changes to user data, recorded in the same transaction; sign-ins; and denied requests, reported by the
+-- API (studysync/refusals.py). Entries are kept for 30 days and never changed. The start and end of sessions are in their
+-- own rows, so the trail combines both sources when it is read.
 
 create type internal.audit_action as enum ('authentication', 'authorization', 'data_access', 'data_modification');
 comment on type internal.audit_action is 'Categories of audit entries.';
 
--- A student leaves many of these, so they are small: what says nothing is null, and the order of the columns leaves no gaps.
+-- A student has many entries, so rows are small: empty values are null, and the column order avoids padding.
 create table public.audit_log (
   entry_id bigint generated always as identity,
   occurred_at timestamptz not null,
-  -- Whose trail it is in: who did it, and whose data it was. Goes with the account, as everything personal does.
+  -- Whose trail this is in: the actor's and the data owner's. Deleted with the account, like all personal data.
   user_id uuid not null references public.profiles on delete cascade,
   action internal.audit_action not null,
   success boolean not null,
   resource_id uuid,  -- null: the user
   operation text not null,
   resource_type text not null,
-  route text,  -- where a request was refused
-  changes jsonb,  -- by field: the new value, of what is not secret
+  route text,  -- if a request was denied
+  changes jsonb,  -- by field: the new value, unless secret
   primary key (user_id, entry_id)
 );
 comment on table public.audit_log is 'Append-only audit trail of each user, kept for 30 days.';
--- For the purge. By the hour, because equal values take next to no room in an index.
+-- For the purge. By hour, because equal values take very little space in an index.
 create index audit_log_age on public.audit_log (date_trunc('hour', occurred_at at time zone 'UTC'));
 create index audit_log_refusals on public.audit_log (user_id, entry_id) where not success;
 create policy own_audit on public.audit_log for select to authenticated using (user_id = (select auth.uid()));
 
--- Append-only for everybody, the service role too. Rows go when they are over 30 days old, or with their account.
+-- Append-only for everybody, including the service role. Rows are deleted after 30 days, or with their account.
 create function internal.forbid_audit_change() returns trigger
 language plpgsql set search_path = '' as $$
 begin
@@ -52,7 +52,7 @@ language sql set search_path = '' as $$
          internal.clock()
 $$;
 
--- The fields of p_new that p_old has otherwise.
+-- The fields of p_new that differ from p_old.
 create function internal.changed_fields(p_old jsonb, p_new jsonb) returns jsonb
 language sql immutable set search_path = '' as $$
   select coalesce(jsonb_object_agg(key, value), '{}') from jsonb_each(p_new)
@@ -74,7 +74,7 @@ end $$;
 create trigger studysync_audit after insert or update on public.profiles
   for each row execute function internal.audit_profile();
 
--- A space belongs to nobody's trail alone: what happens to it stands in that of who did it.
+-- A space has no single owner's trail: its changes are recorded in the actor's.
 create function internal.audit_space() returns trigger
 language plpgsql security definer set search_path = '' as $$
 declare
@@ -91,7 +91,7 @@ begin
   v_changes := case tg_op when 'INSERT' then jsonb_build_object('name', new.name, 'visibility', new.visibility)
                else internal.changed_fields(to_jsonb(old), to_jsonb(new)) - 'member_count' end;
   if v_changes ? 'invite_code' then
-    v_changes := v_changes || '{"invite_code": "***"}';  -- it opens the door
+    v_changes := v_changes || '{"invite_code": "***"}';  -- it grants access
   end if;
   if v_changes <> '{}' then
     perform internal.record_audit_entry(v_actor, lower(tg_op), 'space', new.space_id, v_changes);
@@ -101,7 +101,7 @@ end $$;
 create trigger studysync_audit after insert or delete or update of name, description, visibility, capacity, invite_code
   on public.spaces for each row execute function internal.audit_space();
 
--- A membership stands in its member's trail, and in that of whoever else changed it.
+-- A membership change is in the member's trail and, if somebody else made it, also in theirs.
 create function internal.audit_membership() returns trigger
 language plpgsql security definer set search_path = '' as $$
 declare
@@ -123,7 +123,7 @@ create trigger studysync_audit after insert or delete on public.space_members
 create trigger studysync_audit_role after update of role on public.space_members
   for each row when (old.role is distinct from new.role) execute function internal.audit_membership();
 
--- Supabase Auth notes each sign-in at the account. An account without a profile has no trail.
+-- Supabase Auth records each sign-in in the account. An account without a profile has no trail.
 create function internal.audit_sign_in() returns trigger
 language plpgsql security definer set search_path = '' as $$
 begin
@@ -136,7 +136,7 @@ create trigger studysync_audit_sign_in after update of last_sign_in_at on auth.u
   for each row when (old.last_sign_in_at is distinct from new.last_sign_in_at)
   execute function internal.audit_sign_in();
 
--- Somebody was refused. At most 20 an hour of a user, so that whoever keeps trying fills no table; p_user_id null: none.
+-- A request was denied. At most 20 per user and hour, so that repeated attempts fill no table; p_user_id null: no entry.
 create function internal.record_audit_refusal(
   p_user_id uuid, p_action internal.audit_action, p_operation text, p_resource_type text, p_route text default null)
 returns void
@@ -157,7 +157,7 @@ language sql security definer set search_path = '' as $$
 $$;
 comment on function public.record_refusal is 'Record in a user''s audit trail that a request was denied.';
 
--- The address is looked up here and not kept; one that nobody has leaves nothing.
+-- The address is only looked up, not stored; an unknown one leaves no entry.
 create function public.record_failed_sign_in(p_email text) returns void
 language sql security definer set search_path = '' as $$
   select internal.record_audit_refusal(u.id, 'authentication', 'sign_in', 'account')
@@ -166,9 +166,9 @@ $$;
 comment on function public.record_failed_sign_in is
   'Record a failed sign-in in the audit trail of the account with this address.';
 
--- What a user's sessions tell, newest first, from before (p_at, p_turn, p_session_id): that one began, and that it ended. In
--- the same moment one ends (turn 0) before another begins (1), and one that took no time ends after it began (2).
--- A user's sessions lie one after another, so the latest of what they tell is told by those that began last.
+-- Starts and ends of a user's sessions, newest first, before (p_at, p_turn, p_session_id). At the same moment, an end (turn
+-- 0) comes before another start (1), and a session of zero length ends after it started (2). Sessions follow one another, so
+-- the latest entries come from those that started last.
 create function internal.session_entries(p_user_id uuid, p_limit integer, p_at timestamptz, p_turn integer, p_session_id uuid)
 returns table (occurred_at timestamptz, turn integer, session_id uuid, status text)
 language sql stable set search_path = '' as $$
@@ -186,15 +186,15 @@ language sql stable set search_path = '' as $$
   order by 1 desc, 2 desc, 3 desc limit p_limit
 $$;
 
--- Entries that no row is kept of have numbers below zero, which say nothing of their order.
+-- Entries without a stored row have negative ids, which do not reflect their order.
 create function internal.session_entry_id(p_session_id uuid, p_ended boolean) returns bigint
 language sql immutable set search_path = '' as $$
   select -1 - ('x' || left(md5(p_session_id::text || p_ended), 13))::bit(52)::bigint
 $$;
 
--- The caller's own trail, newest first: {"entries", "next": how far the page came, or null for the last one}. It is woven
--- of two, each with an order of its own: the rows of the table before entry p_before, and what sessions tell before
--- (p_at, p_turn, p_session_id). A row that was written while the clock was set back comes no later than those before it.
+-- The caller's own trail, newest first: {"entries", "next": the position after the page, or null for the last one}. It
+-- merges two ordered sources: table rows before entry p_before, and session entries before (p_at, p_turn, p_session_id). A
+-- row written while the clock was set back sorts no later than the rows before it.
 create function public.get_audit(
   p_user_id uuid, p_limit integer, p_before bigint default null,
   p_at timestamptz default null, p_turn integer default null, p_session_id uuid default null) returns jsonb
@@ -231,7 +231,7 @@ language sql stable security definer set search_path = '' as $$
 $$;
 comment on function public.get_audit is 'A page of the caller''s audit trail, newest first.';
 
--- What lies in hours that are over for 30 days, at most p_limit.
+-- Delete entries from hours that ended more than 30 days ago, at most p_limit.
 create function public.purge_audit_log(p_limit integer default 10000) returns integer
 language plpgsql security definer set search_path = '' set enable_seqscan = off as $$
 declare

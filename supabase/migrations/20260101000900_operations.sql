@@ -1,7 +1,7 @@
--- What operators do about accounts, through the health function: its audit lines name who gave the order, and the trail of
--- the account says what was done and why. Each may be given again and then changes nothing.
+-- Account operations for operators, called through the health function: its audit log names the operator, and the account's
+-- trail says what was done and why. Repeating a call changes nothing.
 
--- Lock an account; an operator's order acts for nobody who has an account (internal.actor).
+-- Lock an account; an operator's call has no acting account (internal.actor).
 create function internal.lock_account(p_user_id uuid) returns void
 language plpgsql set search_path = '' as $$
 begin
@@ -11,7 +11,7 @@ begin
   end if;
 end $$;
 
--- Sessions that run are left to the schedule, which closes what is silent. Supabase Auth knows times only, not for ever.
+-- The schedule closes active sessions once they are silent. Supabase Auth needs an end time and has no permanent ban.
 create function public.suspend_account(p_user_id uuid, p_args jsonb) returns jsonb
 language plpgsql security definer set search_path = '' as $$
 begin
@@ -41,7 +41,7 @@ begin
 end $$;
 comment on function public.restore_account is 'Lift an account''s suspension.';
 
--- {"space_id", "reason"}: let somebody join a space again, also with the mailboxes that the ban went by.
+-- {"space_id", "reason"}: allow a user to join a space again, including with the banned mailboxes.
 create function public.lift_ban(p_user_id uuid, p_args jsonb) returns jsonb
 language plpgsql security definer set search_path = '' as $$
 declare
@@ -63,8 +63,8 @@ begin
 end $$;
 comment on function public.lift_ban is 'Lift a user''s ban from a space.';
 
--- Take back all that one session paid, milestones too. What counts towards milestones stays (user_stats.session_xp): each
--- is paid once, also to those who come there again. Returns how much it was; 0 when it was taken back before.
+-- Take back all XP paid for one session, including milestones. Milestone progress stays (user_stats.session_xp): each
+-- milestone is paid once, even if it is reached again. Returns the amount; 0 if it was already taken back.
 create function internal.revoke_session_xp(p_session public.study_sessions, p_now timestamptz) returns integer
 language plpgsql set search_path = '' as $$
 declare
@@ -89,8 +89,8 @@ begin
   return v_taken;
 end $$;
 
--- {"session_ids", "reason"}: take back what forged sessions paid. Badges for XP and levels that are no longer there go; the
--- sessions themselves, and what counts them, stay. Returns {"xp_taken_back", "total_xp", "level"}.
+-- {"session_ids", "reason"}: take back the XP of forged sessions. Badges for XP and levels no longer reached are removed;
+-- the sessions and their counts stay. Returns {"xp_taken_back", "total_xp", "level"}.
 create function public.take_back_xp(p_user_id uuid, p_args jsonb) returns jsonb
 language plpgsql security definer set search_path = '' as $$
 declare

@@ -1,8 +1,8 @@
--- What always holds of XP and all that is derived from it, and how a database of any size is checked for it.
+-- Invariants of XP and everything derived from it, and how to check them in a database of any size.
 
--- Whatever does not hold of the XP of the users after p_after and up to p_until, as rows (invariant, subject, expected,
--- found). Planned for this very range: a few thousand users are looked up, all of them are read in one go. Full joins even
--- where a left join would do: the planner takes a range of ids for a handful, and would compare each row with each.
+-- XP violations for users after p_after and up to p_until, as rows (invariant, subject, expected, found). Planned for the
+-- given range: index lookups for a few thousand users, one full scan for all. Uses full joins even where left joins would
+-- do: the planner expects a range of ids to be small and would compare each row with each.
 create function internal.violations_of_xp(p_after uuid, p_until uuid)
 returns table (invariant text, subject text, expected text, found text)
 language plpgsql stable set search_path = '' set plan_cache_mode = force_custom_plan as $$
@@ -41,7 +41,7 @@ begin
   from stats s where s.level <> 1 + s.total_xp / 100;
 end $$;
 
--- The same of the scores on leaderboards.
+-- The same for leaderboard scores.
 create function internal.violations_of_scores(p_after uuid, p_until uuid)
 returns table (invariant text, subject text, expected text, found text)
 language plpgsql stable set search_path = '' set plan_cache_mode = force_custom_plan as $$
@@ -79,7 +79,7 @@ begin
   from scores e full join kept_scores k using (board_id, user_id) where e.xp is distinct from k.xp;
 end $$;
 
--- The same of streaks.
+-- The same for streaks.
 create function internal.violations_of_streaks(p_after uuid, p_until uuid)
 returns table (invariant text, subject text, expected text, found text)
 language plpgsql stable set search_path = '' set plan_cache_mode = force_custom_plan as $$
@@ -105,8 +105,7 @@ begin
   full join longest l using (user_id) where s.best_streak is distinct from coalesce(l.length, 0);
 end $$;
 
--- The same of sessions: what they count for, and what they were paid. A session that was reopened counts for what it was
--- credited so far.
+-- The same for sessions: their credit and their pay. A reopened session counts with its credit so far.
 create function internal.violations_of_sessions(p_after uuid, p_until uuid)
 returns table (invariant text, subject text, expected text, found text)
 language plpgsql stable set search_path = '' set plan_cache_mode = force_custom_plan as $$
@@ -134,7 +133,7 @@ begin
   from sessions c full join paid p using (session_id) where coalesce(c.xp, 0) <> coalesce(p.xp, 0);
 end $$;
 
--- The same of badges.
+-- The same for badges.
 create function internal.violations_of_badges(p_after uuid, p_until uuid)
 returns table (invariant text, subject text, expected text, found text)
 language plpgsql stable set search_path = '' set plan_cache_mode = force_custom_plan as $$
@@ -167,7 +166,7 @@ language sql stable set search_path = '' as $$
   select * from internal.violations_of_badges(p_after, p_until)
 $$;
 
--- The same of the boards after p_after and up to p_until, whose histograms are of users from everywhere.
+-- The same for boards after p_after and up to p_until, whose histograms cover all users.
 create function internal.violations_of_boards(p_after bigint, p_until bigint)
 returns table (invariant text, subject text, expected text, found text)
 language plpgsql stable set search_path = '' set plan_cache_mode = force_custom_plan as $$
@@ -187,8 +186,8 @@ begin
   from buckets e full join kept_buckets k using (board_id, fine, bucket) where e.users is distinct from k.users;
 end $$;
 
--- Whatever does not hold anywhere; none is how it should be. Reads everything, at one moment: for tests, the demo, and
--- operators, who run it without a time limit.
+-- All violations; there should be none. Reads everything in one snapshot: for tests, the demo, and operators, who run it
+-- without a time limit.
 create function public.check_invariants()
 returns table (invariant text, subject text, expected text, found text)
 language sql stable security definer set search_path = '' as $$
@@ -198,21 +197,21 @@ language sql stable security definer set search_path = '' as $$
 $$;
 comment on function public.check_invariants is 'Check every invariant in one snapshot; returns the violations.';
 
--- How far the schedule has come on its way through all users and then all boards, and what it found: one row.
+-- Progress of the scheduled check through all users and then all boards, and its findings: one row.
 create table internal.invariant_round (
   single boolean primary key default true check (single),
   began_at timestamptz not null default '-infinity',
-  users_to uuid not null default '00000000-0000-0000-0000-000000000000',  -- those up to here are checked
+  users_to uuid not null default '00000000-0000-0000-0000-000000000000',  -- users up to here are checked
   boards_to bigint not null default 0,
   over boolean not null default true,
-  violations jsonb not null default '{}'  -- how often, by invariant
+  violations jsonb not null default '{}'  -- count by invariant
 );
 comment on table internal.invariant_round is 'Progress and findings of the scheduled check of all invariants; one row.';
 insert into internal.invariant_round default values;
 
--- Check the next p_users users, or boards of about as many scores, going on where the last call stopped; a round begins
--- a day after the last one began. Each call sees one moment, and so small a part that it fits any time limit.
--- Returns {"checked": false when there was nothing to do, "over": the round is, "violations": so far, by invariant}.
+-- Check the next p_users users, or boards with about as many scores, continuing where the last call stopped. A round begins
+-- at least a day after the previous one began. Each call uses one snapshot and is small enough for any time limit.
+-- Returns {"checked": false if there was nothing to do, "over": of the round, "violations": so far, by invariant}.
 create function public.check_next_invariants(p_users integer default 2000) returns jsonb
 language plpgsql security definer set search_path = '' as $$
 declare
@@ -222,7 +221,7 @@ declare
 begin
   select * into v_round from internal.invariant_round for update skip locked;
   if not found then
-    return '{"checked": false, "over": true, "violations": {}}'::jsonb;  -- another run is at it
+    return '{"checked": false, "over": true, "violations": {}}'::jsonb;  -- another run is active
   elsif v_round.over and v_round.began_at between internal.clock() - interval '1 day' and internal.clock() then
     return jsonb_build_object('checked', false, 'over', true, 'violations', v_round.violations);
   elsif v_round.over then
@@ -233,7 +232,7 @@ begin
   select (max(user_id::text))::uuid into v_users
   from (select user_id from public.user_stats where user_id > v_round.users_to order by user_id limit p_users) next;
   if v_users is null then
-    -- One board of everybody, or many of spaces.
+    -- One global board, or many of spaces.
     select coalesce(min(board_id) filter (where space_id is null), max(board_id)) into v_boards
     from (select board_id, space_id from public.leaderboards where board_id > v_round.boards_to order by board_id
           limit 1 + p_users / 4) next;

@@ -1,18 +1,18 @@
--- Live updates: who studies and the feed of a space, broadcast by the database to the space's members (docs/clients.md).
+-- Live updates: who is studying and the feed of a space, broadcast by the database to the space's members (docs/clients.md).
 
--- A schema of its own: the policy below is evaluated as the member who listens, and what is in `internal` is closed to them.
--- PostgREST does not serve it.
+-- A separate schema: the policy below is evaluated as the listening member, who has no access to `internal`. PostgREST does
+-- not expose it.
 create schema live;
 grant usage on schema live to authenticated;
 
--- Whether the stack wants broadcasts (its parameter LiveUpdates): it says so with each call.
+-- Whether the stack enables broadcasts (its parameter LiveUpdates), which it states in each call.
 create function live.is_wanted() returns boolean
 language sql stable set search_path = '' as $$
   select coalesce(nullif(current_setting('request.headers', true), '')::jsonb ->> 'x-live-updates' = 'true', false)
     and to_regprocedure('realtime.send(jsonb, text, text, boolean)') is not null
 $$;
 
--- A broadcast is a hint: where it cannot be sent, what it tells of has happened all the same.
+-- A broadcast is a hint: if sending fails, the change that it announces is unaffected.
 create function live.broadcast(p_space_id uuid, p_event text, p_payload jsonb) returns void
 language plpgsql volatile set search_path = '' as $$
 begin
@@ -21,7 +21,7 @@ exception when others then
   raise warning 'a broadcast was not sent: %', sqlerrm;
 end $$;
 
--- An entry of the feed, as get_space_activity has it.
+-- A feed entry, as returned by get_space_activity.
 create function live.broadcast_activity() returns trigger
 language plpgsql security definer set search_path = '' as $$
 begin
@@ -34,7 +34,7 @@ begin
   return null;
 end $$;
 
--- In every space of somebody who shares it, that they began or ceased to study.
+-- Broadcast the start or end of studying to every space of a user who shares it.
 create function live.broadcast_presence() returns trigger
 language plpgsql security definer set search_path = '' as $$
 begin
@@ -53,7 +53,7 @@ create trigger studysync_live_start after insert on public.study_sessions
 create trigger studysync_live_end after update of status on public.study_sessions
   for each row when (old.status is distinct from new.status) execute function live.broadcast_presence();
 
--- Members may listen to their spaces' channels; nobody but the database may send.
+-- Members may listen to their spaces' channels; only the database may send.
 create function live.may_listen(p_topic text) returns boolean
 language sql stable security definer set search_path = '' as $$
   select exists (
@@ -61,7 +61,7 @@ language sql stable security definer set search_path = '' as $$
     where user_id = (select auth.uid()) and 'space:' || space_id = p_topic)
 $$;
 
--- Authorises listeners where the project has Realtime; to be called again when it comes later. Returns whether it has it.
+-- Authorize listeners if the project has Realtime; call again if it is added later. Returns whether it has it.
 create function live.install() returns boolean
 language plpgsql set search_path = '' as $$
 begin
