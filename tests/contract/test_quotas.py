@@ -143,7 +143,7 @@ def test_rejected_events_of_a_day_are_bounded(student: Student, sql: psycopg.Con
 
 
 def test_nothing_happened_before_the_account(student: Student, sql: psycopg.Connection[Any]) -> None:
-    """Events from before are rejected; a clock two minutes off is not, and its session begins with the account."""
+    """Events older than the account are rejected; with a clock two minutes off the session starts with the account."""
     sql.execute("update profiles set created_at = %s where user_id = %s", [NOON - 60 * MINUTE, student.user_id])
     before = life(NOON - 90 * MINUTE, 20)
     assert codes(send(student, before)) == ["EVENT_BEFORE_ACCOUNT"] * len(before)

@@ -23,7 +23,7 @@ def catch_up(student: Student, cursor: str | None = None, limit: int = 3) -> tup
 
 
 def test_a_second_device_catches_up(api: Api, student: Student, noon: datetime) -> None:
-    """Sessions, XP, badges, memberships and profile, each as it stands, with tombstones; then only what is new."""
+    """The first sync has sessions, XP, badges, memberships, profile and tombstones; later ones have only changes."""
     space = student.post("/api/spaces/create", {"name": "S", "visibility": "public"}).json()["data"]["space_id"]
     batch = life(noon)
     result = send(student, batch)
