@@ -42,7 +42,7 @@ def test_a_trace_that_is_none_is_left_out(student: Student, logged: Lines, bad: 
 
 
 def test_refusals_are_security_events(api: Api, student: Student, logged: Lines) -> None:
-    """A wrong password, a used-up refresh token, a bad access token and a forbidden request; not a missing token."""
+    """A wrong password, used refresh token, bad access token and forbidden request are logged; a missing one is not."""
     api.post("/api/auth/login", {"email": student.email, "password": "wrong password 1"})
     api.post("/api/auth/refresh", {"refresh_token": "used up"})
     api.get("/api/users/me", token="nonsense")

@@ -249,7 +249,7 @@ serve(Path(home), int(port), Path(template), concurrency=1, backends=partial(Bac
 
 
 def test_a_migration_is_applied_while_it_serves(start: Callable[..., Served], tmp_path: Path) -> None:
-    """A new one is there at once, one that fails is said and tried again when it is mended, a changed one is said."""
+    """A new migration is applied immediately, a failing one is reported and retried, and a changed one is reported."""
     (tmp_path / "migrations").mkdir()
     (tmp_path / "migrations" / "1_first.sql").write_text("create function public.one() returns int return 1;")
     port = free_port()
