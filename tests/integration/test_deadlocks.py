@@ -32,7 +32,7 @@ EXPECTED = ("SS",)  # refusals of the contract, when the other call came first
 
 
 class Scene:
-    """Three students in one space of which two are owners of spaces that all are in; the first two study there."""
+    """Three students in two spaces; the first two own one each, and have a running session in it."""
 
     def __init__(self, sql: psycopg.Connection[Any]) -> None:
         self.ann, self.ben, self.cid = make_accounts(sql, 3)

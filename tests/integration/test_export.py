@@ -85,7 +85,7 @@ def test_nothing_of_others_is_exported(api: Api, lived: Student, sql: psycopg.Co
 
 
 def test_deletion_leaves_no_table_with_the_user(lived: Student, sql: psycopg.Connection[Any], new_table: str) -> None:
-    """Every table of the catalogue and of Supabase Auth is empty for the user, and the export says so."""
+    """After a deletion no table of the catalogue or Supabase Auth has the user, and the export is a 401."""
     sql.execute(f"insert into internal.{new_table} (user_id, n) values (%s, 1)", [lived.user_id])
     assert lived.delete("/api/users/me", json={"password": lived.password}).status_code == 200
     auth = [(f"auth.{name}", name) for name in ("sessions", "refresh_tokens", "identities", "mfa_factors")]

@@ -251,7 +251,7 @@ def test_a_circuit_of_another_shape_hides_no_other(table: str) -> None:
 def test_what_is_missing_to_ask_with_reaches_no_caller(
     environment: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """No profile, region, address or credentials: parts go on without the store, and raise nothing of boto3's."""
+    """Without profile, region, address or credentials every part works without the store and raises no boto3 error."""
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
     for name, value in environment.items():
         monkeypatch.setenv(name, value) if value else monkeypatch.delenv(name, raising=False)
