@@ -126,7 +126,7 @@ def test_a_ban_waits_for_an_account_that_goes(dsn: str, sql: psycopg.Connection[
 
 
 def test_a_ban_waits_for_who_is_paid_there(dsn: str, sql: psycopg.Connection[Any]) -> None:
-    """A session's payment locks its space first and then checks membership, so a ban comes before or after it."""
+    """A payment locks its space before the member, and a ban that waits for it holds neither lock."""
     owner, guest = make_accounts(sql, 2)
     (space,) = make_spaces(sql, [owner])
     sql.execute("select join_space(%s, %s)", [guest, Jsonb({"space_id": space})])
@@ -188,7 +188,7 @@ def delete_space(owner: str, space: str) -> tuple[str, list[Any]]:
 
 
 def test_a_badge_is_earned_while_another_space_goes(dsn: str, sql: psycopg.Connection[Any]) -> None:
-    """A session in one space is completed while another space is deleted, and neither affects the other."""
+    """A session is completed without waiting for the deletion of a space that the student is in."""
     owner, student = make_accounts(sql, 2)
     (space,) = make_spaces(sql, [owner])
     sql.execute("select join_space(%s, %s)", [student, Jsonb({"space_id": space})])

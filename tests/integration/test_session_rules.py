@@ -196,7 +196,7 @@ def score(
     beats: list[float],
     claimed: list[float] | None = None,
 ) -> int:
-    """The raw score of a session with heartbeats at `seconds` after its start, claimed for `claimed`."""
+    """The raw score of a session with heartbeats `beats` seconds after its start, claimed at `claimed`."""
     session_id = uuid.uuid4()
     sql.execute(
         """insert into study_sessions (session_id, user_id, duration_minutes, started_at, last_activity_at, progress)

@@ -27,7 +27,7 @@ def account(sql: psycopg.Connection[Any], clock: DatabaseClock) -> Account:
 
 
 def offset(account: Account, behind: float, newest: float, at: datetime, client: str | None = "phone") -> int:
-    """The correction of a batch whose clock is `behind` seconds late and whose newest event is `old` seconds old."""
+    """The correction of a batch whose clock is `behind` seconds slow and whose newest event is `newest` seconds old."""
     sent_at = at - timedelta(seconds=behind)
     created = event("heartbeat", str(uuid.uuid4()), sent_at - timedelta(seconds=newest))
     more = {"client_id": client} if client else {}
