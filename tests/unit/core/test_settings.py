@@ -57,7 +57,7 @@ def test_an_empty_variable_counts_as_absent(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_lower_limits_are_lifted_with_that_on_all_calls(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A higher limit per address also raises the others by default, and never below their defaults."""
+    """A higher limit on all calls also raises those that are not set, and a lower one never lowers their defaults."""
     assert Settings.from_environment().registrations_per_hour == 150
     monkeypatch.setenv("RATE_LIMIT_PER_HOUR", "4000")
     assert Settings.from_environment().registrations_per_hour == 600

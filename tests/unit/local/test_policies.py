@@ -1,4 +1,4 @@
-"""What is read from a function's policies."""
+"""Reading a function's policies."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ def test_actions_and_keys_are_read() -> None:
     ],
 )
 def test_what_cannot_be_held_to_here_is_an_error(statement: dict[str, Any]) -> None:
-    """Rather than that less is refused here than on AWS, or more."""
+    """An unsupported policy is an error, so that nothing is allowed here that AWS refuses, or the reverse."""
     with pytest.raises(StackError, match="local stack"):
         list(permissions([_policy(**statement)]))
 
 
 def test_a_permission_covers_its_action_and_keys() -> None:
-    """The pattern that matched is the answer."""
+    """The answer is the matching pattern."""
     permission = Permission("dynamodb:GetItem", ("control", "cache#*"))
     assert permission.covers("dynamodb:GetItem", "cache#1#x") == "cache#*"
     assert permission.covers("dynamodb:GetItem", "controls") is None

@@ -1,4 +1,4 @@
-"""Which functions a changed file belongs to."""
+"""Which functions a changed file affects."""
 
 from pathlib import Path
 

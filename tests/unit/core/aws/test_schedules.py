@@ -8,7 +8,7 @@ from studysync.aws.schedules import RUN_SECONDS, end_of_run, in_steps
 
 
 def _steps(left: int, seconds_each: float) -> int:
-    """How many of `left` steps a run takes when each takes `lasts` seconds."""
+    """How many of `left` steps a run takes when each takes `seconds_each`."""
     now, done = 0.0, 0
 
     async def step() -> bool:

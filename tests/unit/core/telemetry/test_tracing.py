@@ -64,7 +64,7 @@ def test_a_daemon_that_is_not_there_harms_nobody(daemon: socket.socket, monkeypa
 
 
 def test_a_daemon_that_cannot_be_reached_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An invalid X-Ray address is ignored; the next call opens a new socket."""
+    """An unusable address or a socket that cannot be opened is ignored, and no broken socket is kept."""
     monkeypatch.setattr(tracing, "_socket", None)
     monkeypatch.setattr(socket, "socket", _broken)
     tracing._send("127.0.0.1:2000", {})

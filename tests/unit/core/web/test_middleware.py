@@ -107,7 +107,7 @@ def test_an_answer_says_when_it_is_old_or_makes_do() -> None:
 
 
 def test_an_answer_that_lambda_would_not_give_is_a_500(caplog: pytest.LogCaptureFixture) -> None:
-    """An error of the contract and a line in the log, where the process would have died; what just fits goes out."""
+    """An oversized answer is an error of the contract and a log line, not a crash; one that just fits is sent."""
 
     async def too_large() -> str:
         return '"' * 1_500_001  # three more bytes each: escaped in JSON, and both characters in Lambda's JSON
