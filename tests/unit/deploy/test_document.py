@@ -70,7 +70,7 @@ def test_every_body_has_an_example_that_its_schema_allows(name: str) -> None:
 
 
 def test_names_make_good_methods_and_types() -> None:
-    """operationIds are short, and types are named like their schemas, without Python's generic names."""
+    """Operation ids are short, and types are named like their schemas, without Python's generic names."""
     for operation in OPERATIONS.values():
         assert re.fullmatch(r"[a-z]+[A-Za-z]{2,24}", operation["operationId"])
     for name, schema in openapi()["components"]["schemas"].items():

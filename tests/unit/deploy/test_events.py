@@ -50,7 +50,7 @@ def request(source: str, path: str, method: str = "GET", **headers: str) -> Even
 @pytest.mark.parametrize("function", DOMAINS)
 @pytest.mark.parametrize("source", REQUESTS)
 def test_documented_requests_are_answered(handle: Handlers, function: str, source: str) -> None:
-    """Their paths are none of ours, and their bodies no JSON: each gets the contract's 404, or for a POST the 415."""
+    """The documented paths are not ours and their bodies are not JSON: each gets the contract's 404, a POST a 415."""
     answer = handle(function, DOCUMENTED[source])
     posted = source in {"http_api_2", "function_url"}
     assert answer["statusCode"] == (415 if posted else 404)

@@ -15,7 +15,7 @@ def _policy(**statement: Any) -> dict[str, Any]:
 
 
 def test_actions_and_keys_are_read() -> None:
-    """One action or several, with the keys of the condition, or all keys without one; other services do not matter."""
+    """One or several actions are read with the condition's keys, or all keys; other services are ignored."""
     keys = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["a", "b#*"]}}
     found = permissions(
         [

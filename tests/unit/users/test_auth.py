@@ -85,7 +85,7 @@ def test_an_account_that_is_refused_is_looked_into() -> None:
 
 @pytest.mark.parametrize("answer", [httpx.ReadTimeout("slow"), TimeoutError(), httpx.Response(504)], ids=repr)
 def test_what_takes_one_caller_too_long_opens_no_circuit(answer: httpx.Response | Exception) -> None:
-    """Timeouts of one caller keep the circuit closed, so that everybody else can sign in."""
+    """Timeouts of two callers keep the circuit closed, so that others can sign in; those of a third open it."""
 
     def call_as(user_id: str) -> None:
         scope = {"type": "http", "method": "POST", "path": "/", "client": None}
