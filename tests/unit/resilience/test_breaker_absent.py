@@ -51,7 +51,7 @@ def call(breaker: CircuitBreaker, *, bad: bool = False) -> bool:
 
 
 async def cancelled() -> None:
-    """Cancel a call that its caller gave up."""
+    """Raise what a caller that gave up leaves behind."""
     raise asyncio.CancelledError
 
 
