@@ -95,7 +95,7 @@ def test_a_plain_function_does_not_wait_for_an_event_loop() -> None:
 
 
 def test_a_table_that_goes_down_before_a_refresh_lets_it_happen(clock: ManualClock) -> None:
-    """When no environment can get the refresh lease, each refreshes by itself."""
+    """When the table fails as the refresh lease is taken, the environment refreshes without it."""
     store = FaultyStore(MemoryStore(clock=clock))
     call = Kit("plain", clock, store, stale_while_revalidate=600)
     assert call("a")["n"] == 1

@@ -89,7 +89,7 @@ def test_a_fallback_gets_what_the_call_got() -> None:
 
 
 def test_a_handler_of_ones_own() -> None:
-    """Handlers do not share fallbacks; an unregistered one is gone, and registering twice is allowed."""
+    """Handlers do not share fallbacks; an unregistered one is gone, and unregistering twice is no error."""
     handler = FallbackHandler()
 
     @with_fallback("stats", handler=handler, on=(ConnectionError,))

@@ -49,7 +49,7 @@ def test_a_check_that_is_cancelled_is_a_failed_one() -> None:
 
 @pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt])
 def test_a_plain_check_that_ends_the_process_is_a_failed_one(error: type[BaseException]) -> None:
-    """A check may call a command-line tool that exits."""
+    """A sync check that raises SystemExit, as a command-line tool does, is a failed check."""
     checker = HealthChecker()
 
     def leave() -> None:
@@ -63,7 +63,7 @@ def test_a_plain_check_that_ends_the_process_is_a_failed_one(error: type[BaseExc
 
 
 def test_an_async_check_that_ends_the_process_is_a_failed_one() -> None:
-    """The event loop continues."""
+    """An async check that raises SystemExit is a failed check, and the event loop continues."""
     checker = HealthChecker()
 
     async def leave() -> None:
