@@ -13,7 +13,9 @@ def test_every_locked_package_is_listed_by_its_hashes() -> None:
     listed = {one["name"]: one for one in document("1.2.3")["components"]}
     for layer in ("core", "resilience"):
         text = (ROOT / "layers" / layer / "requirements.txt").read_text(encoding="utf-8")
-        for name, version in re.findall(r"^([\w.-]+)==([\w.+-]+)", text, re.MULTILINE):
+        locked = re.findall(r"^([\w.-]+)==([\w.+-]+)", text, re.MULTILINE)
+        assert locked
+        for name, version in locked:
             assert listed[name]["version"] == version
             assert listed[name]["purl"].endswith(f"@{version}")
             assert all(len(each["content"]) == 64 for each in listed[name]["hashes"])

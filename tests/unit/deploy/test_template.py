@@ -153,7 +153,9 @@ def test_environments_name_parameters_that_exist() -> None:
 def test_sample_events_fit_their_functions() -> None:
     """Each sample is a request of payload 2.0, or the input of one of the template's schedules."""
     sent = {schedule.input for schedule in Template.load(ROOT / "template.yaml").schedules()}
-    for path in (ROOT / "events").glob("*.json"):
+    samples = list((ROOT / "events").glob("*.json"))
+    assert samples
+    for path in samples:
         event = json.loads(path.read_text(encoding="utf-8"))
         if "schedule" in event:
             assert json.dumps(event) in sent, path.name

@@ -45,7 +45,7 @@ def test_it_remembers_as_many_subjects_as_it_says(clock: ManualClock) -> None:
 
 @pytest.mark.parametrize("pattern", ["even", "random", "one_after_another"])
 def test_ten_processes_share_a_limit(pattern: str, clock: ManualClock) -> None:
-    """A hundred a minute let at most 110 through, however the calls spread, for at most 0.2 writes a call."""
+    """At a limit of 100 a minute at most 110 calls pass, however they spread, at 0.2 writes per call at most."""
     limiters, stores = fleet(clock, 10)
     chance = random.Random(3)
     order: dict[str, Any] = {
