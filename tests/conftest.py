@@ -62,7 +62,7 @@ def _nothing_left() -> Iterator[None]:
 def start_backends(home: Path) -> Iterator[Backends]:
     """PostgreSQL, PostgREST, auth and DynamoDB.
 
-    POSTGRES_PROGRAMS, the folder of another version's programs, has all tests run on that one.
+    With POSTGRES_PROGRAMS set to the folder of another version's programs, all tests run on that version.
     """
     programs = os.environ.get("POSTGRES_PROGRAMS")
     with Backends(home, durable=False, programs=Path(programs) if programs else None, limited=False) as running:
@@ -140,7 +140,7 @@ def api(backends: Backends, process: Process) -> Api:
 
 @pytest.fixture
 def clock(sql: psycopg.Connection[Any]) -> Iterator[DatabaseClock]:
-    """The database's clock, set back to the real time after the test."""
+    """The database's clock, reset to the real time after the test."""
     clock = DatabaseClock(sql)
     yield clock
     clock.reset()

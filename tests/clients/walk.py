@@ -1,7 +1,7 @@
 """Walks the whole API with the client that openapi-generator made for Python, in the environment of `make clients`.
 
-`python walk.py FOLDER URL OPERATOR_TOKEN DOCUMENT` exits with 0 when every operation was called, every answer was of
-its type, and what a student does went well.
+`python walk.py FOLDER URL OPERATOR_TOKEN DOCUMENT` exits with 0 when every operation was called, every answer had
+its type, and every step of a student succeeded.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ def test_degraded_is_a_warning_and_still_200(operator: Operator, backends: Backe
     try:
         data = ask(operator, "detailed")
         assert (data["status"], data["checks"]["auth"]["status"]) == ("warn", "warn")
-        assert data["checks"]["auth"]["message"] == "Supabase Auth answers with status 502."  # and names no host
+        assert data["checks"]["auth"]["message"] == "Supabase Auth answers with status 502."  # no host name
         assert ask(operator, "dependencies")["status"] == "warn"
     finally:
         backends.project.auth.restart()

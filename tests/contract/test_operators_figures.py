@@ -52,7 +52,7 @@ def test_a_day_is_told_by_ten_minutes(api: Api, operator: Operator) -> None:
     """What the schedule rolled up is counted exactly once in every window that covers it."""
     elsewhere(1_200, version="1", calls=7)
     assert sum(minute["requests"] for minute in ask(operator, "metrics")["minutes"]) == 0
-    assert api.run(roll_up_metrics()) in {0, 1, 2}  # how many depends on the hour; what is not yet is read by minute
+    assert api.run(roll_up_metrics()) in {0, 1, 2}  # depends on the time of day; newer data is read by minute
     for minutes in (180, 1440):
         data = ask(operator, f"metrics?minutes={minutes}")
         assert (data["window_minutes"], data["step_minutes"]) == (minutes, 10)

@@ -14,7 +14,7 @@ from testing.offline import codes, event, life, send
 
 
 def test_one_bad_event_never_blocks_the_rest(student: Student, noon: datetime) -> None:
-    """Bad events are rejected with a reason, kept and listed; the others are applied."""
+    """Bad events are rejected with a reason, stored and listed; the others are applied."""
     good = life(noon)
     session_id = good[0]["session_id"]
     bad: list[Any] = [

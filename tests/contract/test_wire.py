@@ -42,7 +42,7 @@ def test_who_has_it_already_gets_no_body(api: Api, student: Student, path: str) 
     for known in (tag, tag.removeprefix("W/"), f'"other", {tag}', "*"):
         again = student.get(path, headers={"If-None-Match": known})
         assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag), known
-        for name in ("cache-control", "content-security-policy"):  # a cache takes them over
+        for name in ("cache-control", "content-security-policy"):  # a cache adopts them
             assert again.headers.get(name) == first.headers.get(name)
     for other in ('"other"', "", "W/", tag[:-2]):
         assert student.get(path, headers={"If-None-Match": other}).status_code == 200

@@ -1,4 +1,4 @@
-"""The whole local stack, started as a person starts it, on ports of its own.
+"""The whole local stack, started as a developer starts it, on its own ports.
 
 With E2E_PROJECT=real over the Supabase project that SUPABASE_URL and SUPABASE_SECRET_KEY name, hosted or from
 `supabase start`, whose migrations are applied; it is left with the accounts that the tests made.

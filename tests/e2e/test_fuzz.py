@@ -1,6 +1,6 @@
-"""The running stack, fuzzed from its own OpenAPI document: no 5xx, no status or shape that the document does not tell.
+"""The running stack, fuzzed from its own OpenAPI document: no 5xx, and no status or shape that it does not list.
 
-Bounded and the same at every run. `make fuzz MINUTES=10` looks further, with new examples each time.
+Runs are bounded and repeatable. `make fuzz MINUTES=10` tries more, with new examples each time.
 """
 
 from __future__ import annotations

@@ -41,9 +41,9 @@ def name() -> str:
 
 
 def test_the_walk_goes_as_printed(stack: Stack, name: str) -> None:
-    """Every request is answered with success, and the last one sent twice changes nothing.
+    """Every request succeeds, and sending the last one twice changes nothing.
 
-    Also with a proxy for the rest of the world, which answers nobody here.
+    This also works with a configured proxy that does not answer.
     """
     script = walk(stack, name)
     script += script[script.rindex("ask $API/api/sync/offline") :]

@@ -1,4 +1,4 @@
-"""Every pair of writing calls at once, on the same users, spaces and boards; deadlocks are noticed after 1 ms.
+"""Every pair of writing calls, simultaneously on the same users, spaces and boards; deadlocks are detected after 1 ms.
 
 `DEADLOCK_ROUNDS=200 make test ARGS="tests/integration/test_deadlocks.py"` runs each pair 200 times.
 """

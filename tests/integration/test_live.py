@@ -1,6 +1,6 @@
 """Live updates: what the database broadcasts, to whom, and that a failure affects nothing else.
 
-Realtime itself is a hosted service; what a project's database has of it stands in here by its own names.
+Realtime itself is a hosted service; here the database has stand-ins with the same names as in a project.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from psycopg.types.json import Jsonb
 
 from local.backends import Backends
 
-# As in supabase/realtime: the table that its policies are asked of, and the function that writes to it.
+# As in supabase/realtime: the table that its policies apply to, and the function that writes to it.
 REALTIME = """
 create schema realtime;
 create table realtime.messages (

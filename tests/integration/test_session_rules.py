@@ -234,7 +234,7 @@ def test_each_signal_of_the_contract_counts(student: Student, sql: psycopg.Conne
     with sql.transaction(force_rollback=True):
         completed_session(sql, student.user_id, start + 10 * MINUTE, 10)
         behind = [second - 119 for second in honest]
-        assert score(sql, student, start + 10 * MINUTE, honest, behind) == 0  # a clock that is behind, as clocks are
+        assert score(sql, student, start + 10 * MINUTE, honest, behind) == 0  # a slow clock, which is usual
     with sql.transaction(force_rollback=True):
         night = start + timedelta(hours=19)
         for hours in (1, 10):

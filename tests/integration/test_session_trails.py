@@ -17,7 +17,7 @@ from testing.offline import MINUTE, codes, event, life, send
 from testing.timeline import violations
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
-BYTES_AN_HOUR = 2048  # what an hour of study may leave in the database a day later, indexes included
+BYTES_AN_HOUR = 2048  # the most that an hour of study may take in the database a day later, indexes included
 
 
 @pytest.fixture(autouse=True)
@@ -182,9 +182,9 @@ def size(sql: psycopg.Connection[Any]) -> int:
 def test_an_hour_of_study_leaves_little(
     api: Api, clock: DatabaseClock, sql: psycopg.Connection[Any], *, online: bool
 ) -> None:
-    """Sixty heartbeats and four other events, a day later: at most 2 KB, indexes included.
+    """Sixty heartbeats and four other events take at most 2 KB a day later, indexes included.
 
-    Of students who studied before: their first rows, and the first pages of tables, are not the hour's.
+    The students have studied before, so that their first rows and the tables' first pages do not count.
     """
     students, sizes = [api.student() for _ in range(25)], []
     for days in (range(2), range(2, 8)):

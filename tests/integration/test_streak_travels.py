@@ -85,7 +85,7 @@ def test_a_change_that_is_taken_back_moves_no_day(sql: psycopg.Connection[Any], 
         account = Account(sql, clock, "Asia/Tokyo")
         account.send(session(NOON - HOUR, 30), NOON)
         account.move("UTC", NOON)
-        account.send(session(NOON + 6 * HOUR, 30), NOON + 7 * HOUR)  # already tomorrow, had UTC not been chosen
+        account.send(session(NOON + 6 * HOUR, 30), NOON + 7 * HOUR)  # already tomorrow without the change to UTC
         account.move(zone, NOON + 7 * HOUR)
         account.send(session(NOON + 7 * HOUR, 20), NOON + 8 * HOUR)
         assert list(days_of(sql, account).values()) == [(80, 1)]

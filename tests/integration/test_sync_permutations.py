@@ -1,6 +1,6 @@
-"""Small histories of one client in every order of arrival, event by event: one outcome.
+"""Short histories of one client, delivered event by event in every order, have one result.
 
-`PERMUTED_EVENTS=6 make test ARGS="tests/integration/test_sync_permutations.py"` takes those of six events too.
+`PERMUTED_EVENTS=6 make test ARGS="tests/integration/test_sync_permutations.py"` includes histories of six events.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Fixtures over a build for this machine, which `make package-test` or `make package-sam-test` makes first."""
+"""Fixtures over a build for this machine, built first by `make package-test` or `make package-sam-test`."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """SQL, PostgREST filters and JSON operators through every parameter of every operation.
 
-Requests come from the OpenAPI document. What is sent is either refused or taken literally: no error of ours, no row of
-anybody else's, and the database as it was.
+Requests come from the OpenAPI document. Every value is either refused or taken literally: no 5xx, no row of
+another user's, and an unchanged database.
 """
 
 from __future__ import annotations

@@ -247,7 +247,7 @@ class Fleet(RuleBasedStateMachine):
     def opens_when_down(self) -> None:
         """Each environment opens within its threshold once the dependency is down and its snapshot is fresh.
 
-        The dependency goes down for one after the other: each has first had the time to hear what the last one did.
+        The dependency fails for one environment at a time, after each had the time to read what the last one did.
         """
         for environment in self.fleet:
             self.turn(5)

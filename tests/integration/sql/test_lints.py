@@ -19,7 +19,7 @@ _ONLY_FUNCTIONS = "read and written by functions only; nobody else may see a row
 
 @dataclass(frozen=True)
 class Rule:
-    """A rule: what breaks it, a statement that would, and what may.
+    """A rule: what breaks it, a statement that breaks it, and its exceptions.
 
     Attributes:
         query: the name of each object that breaks the rule.

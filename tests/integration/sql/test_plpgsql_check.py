@@ -1,6 +1,6 @@
-"""What plpgsql_check, which `supabase db lint` runs, says of the functions: names, types and volatility in every body.
+"""plpgsql_check, as run by `supabase db lint`, over every function body: names, types and volatility.
 
-Its extension is not in the wheel of PostgreSQL; these tests run where Debian's packages are installed, such as
+The PostgreSQL wheel lacks the extension; these tests run where Debian's packages are installed, such as
 postgresql-15 and postgresql-15-plpgsql-check.
 """
 

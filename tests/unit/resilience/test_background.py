@@ -1,4 +1,4 @@
-"""Work that nobody waits for."""
+"""Background work."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ def test_ten_processes_share_a_limit(pattern: str, clock: ManualClock) -> None:
 
 
 def test_a_steady_caller_costs_few_writes(clock: ManualClock) -> None:
-    """Sixty calls a minute for ten minutes cost at most 0.2 writes a call, and one call a minute none at all."""
+    """Sixty calls a minute for ten minutes cost at most 0.2 writes per call, and one call a minute none."""
     (limiter,), (store,) = fleet(clock, 1)
     for _ in range(600):
         assert limiter.check("busy").allowed

@@ -48,7 +48,7 @@ both = pytest.mark.parametrize("kind", ["plain", "async"])
 
 @both
 def test_repeats_until_it_works(kind: str) -> None:
-    """Three retries save a call that fails three times."""
+    """With three retries a call succeeds that failed three times."""
     with no_wait() as waits:
         assert attempt(kind, Flaky(3)) == 4
     assert len(waits) == 3
@@ -251,7 +251,7 @@ def test_called_directly_as_the_guide_shows() -> None:
 
 
 def test_the_switch_removes_every_wait() -> None:
-    """set_testing(True) makes an hour of waiting take no time."""
+    """With set_testing(True) an hour of waiting takes no time."""
     set_testing(True)
     try:
         assert attempt("async", Flaky(3), base_delay=3_600.0, max_delay=3_600.0) == 4

@@ -1,4 +1,4 @@
-"""Released migrations stay as they are; new ones come after them."""
+"""Released migrations do not change; new ones come after them."""
 
 from __future__ import annotations
 

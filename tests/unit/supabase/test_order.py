@@ -1,4 +1,4 @@
-"""The order of the baseline: each subject builds on those before it and uses nothing of those after it."""
+"""The order of the baseline: each subject uses earlier subjects and none of the later ones."""
 
 from __future__ import annotations
 

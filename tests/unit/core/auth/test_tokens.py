@@ -50,7 +50,7 @@ class Keys:
 
 
 class Clock:
-    """Seconds since 1970, moved by hand."""
+    """Seconds since 1970, set by the test."""
 
     def __init__(self) -> None:
         self.now = time.time()
