@@ -226,7 +226,7 @@ class Student:
     def _add(self, session: Session, at: datetime, kind: str, now: datetime) -> None:
         if at < session.start - TOLERANCE:
             return
-        session.heard_at = now
+        session.heard_at = max(session.heard_at or now, now)  # one that waited came before its start
         if kind == "complete":
             session.completions.append(max(at, session.start))
         elif kind == "abandon":

@@ -22,7 +22,7 @@ from sessions.models import (
 )
 from studysync.aws.schedules import end_of_run, in_steps, purge
 from studysync.db.client import database
-from studysync.errors import AUDIT_VALIDATION_FAILED, ApiError
+from studysync.errors import AUDIT_VALIDATION_FAILED, CONFLICT, ApiError
 from studysync.fields import RequestBody, Timestamp
 from studysync.settings import get_settings
 from studysync.telemetry.logging import app_logger
@@ -65,9 +65,18 @@ def _event(session_id: UUID, event_type: str) -> dict[str, str]:
 
 
 async def complete(write: WriteRequest, session_id: UUID, body: CompleteSession | None) -> SessionCompleted:
-    """Complete a session; completing it again returns the same answer."""
-    mode = get_settings().suspicion_mode
-    outcome = await write.run("complete_session", SessionCompleted, body, session_id=str(session_id), mode=mode)
+    """Complete a session; completing it again returns the same answer.
+
+    Raises:
+        ApiError: CONFLICT if other sessions cover it. It ends all the same, as abandoned, so that the next can start.
+    """
+    session = {"session_id": str(session_id), "mode": get_settings().suspicion_mode}
+    try:
+        outcome = await write.run("complete_session", SessionCompleted, body, **session)
+    except ApiError as error:
+        if error.kind is CONFLICT:
+            await database().call("end_covered_session", p_user_id=str(write.caller.user_id), p_args=session)
+        raise
     app_logger.log_business_event(
         event_type="session_completed", session_id=str(session_id), xp_awarded=outcome.xp_awarded
     )

@@ -110,7 +110,7 @@ begin
 end $$;
 comment on function public.record_session_event is 'Record a heartbeat or another event of an active session.';
 
--- The caller's session that is to end as p_status: active, or ended in just this way before.
+-- The caller's session that is to end as p_status: active, or ended in just this way before, or covered by others.
 create function internal.lock_session_to_end(p_user_id uuid, p_args jsonb, p_status text) returns public.study_sessions
 language plpgsql set search_path = '' as $$
 declare
@@ -118,7 +118,7 @@ declare
 begin
   perform internal.lock_user(p_user_id);
   v_session := internal.own_session(p_user_id, (p_args ->> 'session_id')::uuid);
-  if v_session.status <> p_status then
+  if v_session.status <> p_status and not (p_status = 'completed' and coalesce(v_session.end_reason = 'overlap', false)) then
     perform internal.require_active(v_session);
   end if;
   return v_session;

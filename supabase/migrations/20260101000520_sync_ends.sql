@@ -1,5 +1,11 @@
 -- Ending sessions online and by schedule (docs/contract.md: "Sessions"): what waited for their end is judged then.
 
+create function internal.fail_covered(p_session public.study_sessions) returns void
+language plpgsql set search_path = '' as $$
+begin
+  perform internal.fail('SS003', 'Other sessions cover this one.', jsonb_build_object('session_id', p_session.session_id));
+end $$;
+
 -- {"session_id", "completed_at"?, "efficiency"?, "mode"}
 create function public.complete_session(p_user_id uuid, p_args jsonb) returns jsonb
 language plpgsql security definer set search_path = '' as $$
@@ -9,16 +15,38 @@ declare
 begin
   if v_session.status = 'completed' then
     return internal.session_outcome(v_session);
+  elsif v_session.status = 'active' then
+    v_outcome := internal.record_completion(
+      v_session, internal.session_now(v_session), (p_args ->> 'completed_at')::timestamptz,
+      (p_args ->> 'efficiency')::numeric, p_args ->> 'mode');
   end if;
-  v_outcome := internal.record_completion(v_session, internal.session_now(v_session), (p_args ->> 'completed_at')::timestamptz,
-                                       (p_args ->> 'efficiency')::numeric, p_args ->> 'mode');
   if v_outcome is null then
-    perform internal.fail('SS003', 'Other sessions cover this one.', jsonb_build_object('session_id', v_session.session_id));
+    perform internal.fail_covered(v_session);
   end if;
   perform internal.judge_waiting(p_user_id, p_args ->> 'mode');
   return v_outcome;
 end $$;
 comment on function public.complete_session is 'Complete a session and award its XP.';
+
+-- {"session_id", "mode"}: end an active session whose completion was refused because others cover it. The refusal undid its
+-- own transaction, so this is another one.
+create function public.end_covered_session(p_user_id uuid, p_args jsonb) returns jsonb
+language plpgsql security definer set search_path = '' as $$
+declare
+  v_session public.study_sessions;
+  v_now timestamptz;
+begin
+  perform internal.lock_user(p_user_id);
+  v_session := internal.own_session(p_user_id, (p_args ->> 'session_id')::uuid);
+  v_now := internal.session_now(v_session);
+  if v_session.status <> 'active' or (internal.completion_credit(v_session, v_now)).credit is not null then
+    return internal.session_outcome(v_session);
+  end if;
+  perform internal.record_abandonment(v_session, v_now, 'overlap');
+  perform internal.judge_waiting(p_user_id, p_args ->> 'mode');
+  return internal.session_outcome(internal.own_session(p_user_id, v_session.session_id));
+end $$;
+comment on function public.end_covered_session is 'End a session that other sessions cover.';
 
 -- {"session_id", "mode"}
 create function public.abandon_session(p_user_id uuid, p_args jsonb) returns jsonb

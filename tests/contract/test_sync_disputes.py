@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from studysync.settings import get_settings
-from testing.client import Api, Student
+from testing.client import Api, Student, assert_problem
 from testing.clock import DatabaseClock
 from testing.offline import MINUTE, life, send, xp
 
@@ -43,6 +43,20 @@ def test_a_double_tap_costs_nothing(student: Student, noon: datetime) -> None:
     result = send(student, life(noon, 60) + life(noon + timedelta(seconds=5), 60))
     assert len(result["sessions"]) == 1
     assert xp(student) == 70
+
+
+def test_a_session_that_is_covered_blocks_no_other(student: Student, clock: DatabaseClock) -> None:
+    """Completing it online is a CONFLICT as often as it is tried, and the next session can start."""
+    session = student.start()
+    clock.advance(minutes=1)
+    send(student, life(clock.now() - 10 * MINUTE, 10), client_id="tablet")
+    path = f"/api/sessions/{session}"
+    for _ in range(2):
+        assert_problem(student.post(f"{path}/complete"), 409, "CONFLICT")
+        shown = student.get(path).json()["data"]
+        assert (shown["status"], shown["xp_awarded"]) == ("abandoned", 0)
+    assert student.get("/api/sessions/active").status_code == 404
+    student.start()
 
 
 @pytest.mark.usefixtures("strict")
