@@ -46,7 +46,7 @@ def test_a_double_tap_costs_nothing(student: Student, noon: datetime) -> None:
 
 
 def test_a_session_that_is_covered_blocks_no_other(student: Student, clock: DatabaseClock) -> None:
-    """Completing it online is a CONFLICT as often as it is tried, and the next session can start."""
+    """Completing it online is a CONFLICT on every attempt, and the next session can start."""
     session = student.start()
     clock.advance(minutes=1)
     send(student, life(clock.now() - 10 * MINUTE, 10), client_id="tablet")

@@ -158,7 +158,7 @@ def test_a_phone_may_reach_it_when_asked(start: Callable[..., Served]) -> None:
     served = start(HOST="0.0.0.0")
     stack = served.ready()
     until(lambda: "Others on your network can reach this stack" in served.said())
-    for address in ("127.0.0.1", "127.0.0.2"):  # the second of them is covered by 0.0.0.0
+    for address in ("127.0.0.1", "127.0.0.2"):  # only 0.0.0.0 covers the second
         assert httpx.get(f"http://{address}:{served.port}/odd/fine").json() == {"fine": True}
     assert httpx.get(f"{stack['url']}/odd/fine", headers={"host": "evil.example"}).status_code == 403
 
