@@ -1,4 +1,4 @@
-"""Fixtures over the real database: one stack a test process, a new process a module, a fresh student a test."""
+"""Fixtures over the real database: one stack per test process, a new context per module, a new student per test."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ from testing.client import Api, Operator, Student
 from testing.clock import DatabaseClock
 from testing.process import Process, environment, set_environment
 
-# What is asked here is on this machine, whatever proxy the shell has for the rest of the world.
+# Requests go to this machine, even when the shell has a proxy configured.
 os.environ["NO_PROXY"] = os.environ["no_proxy"] = "localhost,127.0.0.1,::1"
 
-# The same examples at every run of CI; new ones wherever people run the tests.
-# Without deadlines: how long an example takes says more of the machine than of the code.
+# CI repeats the same examples at every run; local runs use new ones.
+# No deadlines: how long an example takes depends more on the machine than on the code.
 hypothesis.settings.register_profile("ci", derandomize=True, deadline=None)
 hypothesis.settings.register_profile("here", deadline=None)
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "here")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Have what takes long come first, so that all workers end together."""
+    """Run slow tests first, so that all workers finish together."""
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 
 @pytest.fixture(scope="session")
 def process() -> Iterator[Process]:
-    """This process, which every module of tests has as a new one."""
+    """This process, reset for every module of tests."""
     process = Process()
     yield process
     process.close()
@@ -45,13 +45,13 @@ def process() -> Iterator[Process]:
 
 @pytest.fixture(scope="module", autouse=True)
 def _new_process(process: Process) -> None:
-    """No module goes by what another one left in the environment, in caches or in circuits."""
+    """No module depends on environment variables, caches or circuits of an earlier one."""
     process.wake()
 
 
 @pytest.fixture(autouse=True)
 def _nothing_left() -> Iterator[None]:
-    """Nor does a test go by the variables and settings of another."""
+    """No test depends on variables and settings of an earlier one."""
     before = environment()
     yield
     set_environment(before)
@@ -62,7 +62,7 @@ def _nothing_left() -> Iterator[None]:
 def start_backends(home: Path) -> Iterator[Backends]:
     """PostgreSQL, PostgREST, auth and DynamoDB.
 
-    POSTGRES_PROGRAMS, the folder of another version's programs, has all tests run on that one.
+    With POSTGRES_PROGRAMS set to the folder of another version's programs, all tests run on that version.
     """
     programs = os.environ.get("POSTGRES_PROGRAMS")
     with Backends(home, durable=False, programs=Path(programs) if programs else None, limited=False) as running:
@@ -72,7 +72,7 @@ def start_backends(home: Path) -> Iterator[Backends]:
 
 @pytest.fixture(scope="session")
 def shared_backends(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backends]:
-    """Those of all modules of this process that leave them running."""
+    """The backends that are shared by all modules of this process that leave them running."""
     with start_backends(tmp_path_factory.mktemp("stack")) as running:
         yield running
 
@@ -81,13 +81,13 @@ def shared_backends(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backen
 def backends(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, process: Process, _new_process: None
 ) -> Iterator[Backends]:
-    """The servers, to which the environment leads: a module's own where it is marked `own_servers`."""
+    """The servers that the environment points to: a module's own where it is marked `own_servers`."""
     with ExitStack() as stack:
         if request.node.get_closest_marker("own_servers"):
             running = stack.enter_context(start_backends(tmp_path_factory.mktemp("own")))
         else:
             running = request.getfixturevalue("shared_backends")
-        # Many students, one address. Nobody waits for mails but who tests how long they take.
+        # Many students share one address. Only tests of the mail interval wait for mails.
         many = {"RATE_LIMIT_PER_MINUTE": "1000000", "RATE_LIMIT_PER_HOUR": "10000000", "MAIL_ANSWER_SECONDS": "0.05"}
         process.wake({**running.environment, **many})
         yield running
@@ -95,7 +95,7 @@ def backends(
 
 
 def _age_accounts(backends: Backends) -> None:
-    """Let every account be years old, so that tests may tell of days gone by; who tests its age sets it."""
+    """Make every account years old, so that tests can use past days; a test of the age sets its own."""
     assert backends.dsn is not None
     with psycopg.connect(backends.dsn, autocommit=True) as connection:
         connection.execute("alter table profiles alter created_at set default '2020-01-01'")
@@ -103,7 +103,7 @@ def _age_accounts(backends: Backends) -> None:
 
 @pytest.fixture(scope="session")
 def dynamodb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DynamoDB]:
-    """DynamoDB alone, empty, for tests that make tables of their own; `backends` has another."""
+    """An empty DynamoDB alone, for tests that create their own tables; `backends` has another one."""
     home = StackDirectory(tmp_path_factory.mktemp("dynamodb"))
     home.make()
     running = DynamoDB(home, Ports(home))
@@ -114,7 +114,7 @@ def dynamodb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DynamoDB]:
 
 @pytest.fixture(scope="session")
 def connections() -> Iterator[dict[str, psycopg.Connection[Any]]]:
-    """The connections that `sql` has made, by where they lead."""
+    """The connections made by `sql`, by data source."""
     made: dict[str, psycopg.Connection[Any]] = {}
     yield made
     for connection in made.values():
@@ -123,7 +123,7 @@ def connections() -> Iterator[dict[str, psycopg.Connection[Any]]]:
 
 @pytest.fixture
 def sql(backends: Backends, connections: dict[str, psycopg.Connection[Any]]) -> psycopg.Connection[Any]:
-    """A superuser's connection to the database, committing at once; a new one where a test killed the server."""
+    """A superuser's autocommit connection to the database; a new one after a test killed the server."""
     assert backends.dsn is not None
     try:
         connections[backends.dsn].execute("select 1")
@@ -140,7 +140,7 @@ def api(backends: Backends, process: Process) -> Api:
 
 @pytest.fixture
 def clock(sql: psycopg.Connection[Any]) -> Iterator[DatabaseClock]:
-    """The database's clock, set back to the real time after the test."""
+    """The database's clock, reset to the real time after the test."""
     clock = DatabaseClock(sql)
     yield clock
     clock.reset()
@@ -154,5 +154,5 @@ def student(api: Api) -> Student:
 
 @pytest.fixture
 def operator(api: Api, backends: Backends) -> Operator:
-    """Who may operate the stack."""
+    """The operator of the stack."""
     return api.operator(backends.operator_token)

@@ -1,4 +1,4 @@
-"""The TypeScript client, built, and the API over HTTP with a way to break what is below it."""
+"""The built TypeScript client, and the API over HTTP with a way to break its dependencies."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PACKAGE = Path(__file__).parents[2] / "clients" / "typescript"
 
 @dataclass
 class Site:
-    """Serves the API, below `/client` the package, and to `POST /control/kill-database` an outage."""
+    """Serves the API, the package below `/client`, and an outage on `POST /control/kill-database`."""
 
     backends: Backends
     url: str = ""
@@ -50,18 +50,18 @@ class Site:
             await self._api(scope, receive, send)
 
     def kill_database(self) -> None:
-        """End PostgreSQL as a crash would, and bring it back."""
+        """Kill PostgreSQL as a crash would, and restart it."""
         self.backends.postgres.kill()
         self.backends.postgres.restart()
 
     async def _in_main_thread(self, order: Callable[[], None]) -> None:
-        # A backing part ends with the thread that started it.
+        # A backing process ends with the thread that started it.
         done = threading.Event()
         self._orders.put((order, done))
         await asyncio.to_thread(done.wait)
 
     def run(self, *command: str | Path, **environment: str) -> str:
-        """Run a program in the package's folder, carrying out its orders; returns what it printed. Fails with it."""
+        """Run a program in the package's folder and return its output, handling its orders; fails when it fails."""
         process = subprocess.Popen(
             command,
             cwd=PACKAGE,
@@ -86,7 +86,7 @@ class Site:
 
 @pytest.fixture(scope="session")
 def node() -> str:
-    """The program."""
+    """The Node program."""
     found = shutil.which("node")
     if found is None or shutil.which("npm") is None:
         pytest.skip("no node and npm on this machine: apt-get install nodejs npm")
@@ -95,7 +95,7 @@ def node() -> str:
 
 @pytest.fixture(scope="session")
 def package(node: str) -> Path:
-    """The folder of the package, compiled."""
+    """The folder of the compiled package."""
     installed, lock = PACKAGE / "node_modules" / ".package-lock.json", PACKAGE / "package-lock.json"
     with lock.open("rb") as one_at_a_time:  # of the processes that share the tests
         fcntl.flock(one_at_a_time, fcntl.LOCK_EX)
@@ -107,7 +107,7 @@ def package(node: str) -> Path:
 
 @pytest.fixture(scope="module")
 def site(api: Api, backends: Backends, package: Path) -> Iterator[Site]:
-    """The API over HTTP; no test with it uses `api` meanwhile."""
+    """The API over HTTP; these tests must not use `api` at the same time."""
     site = Site(backends)
     with served(api, site) as site.url:
         yield site

@@ -1,4 +1,4 @@
-"""The TypeScript client in Chromium: IndexedDB, Web Locks and a network that goes. Without a Chromium: skipped."""
+"""The TypeScript client in Chromium: IndexedDB, Web Locks and a lost network. Skipped without Chromium."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ OFFLINE = {"latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
 
 @pytest.fixture(scope="module")
 def tab(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    """A browser with the client's page."""
+    """A browser tab with the client's page."""
     with Browser(tmp_path_factory.mktemp("profile")) as browser:
         browser.send("Network.enable")
         yield browser
@@ -30,7 +30,7 @@ def tab(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browse
 
 @pytest.fixture
 def account(tab: Browser, site: Site) -> str:
-    """A new account, signed in on the page, in a database of its own; returns that one's name."""
+    """A new account, signed in on the page, in its own client database; returns the database's name."""
     name = f"b_{uuid.uuid4().hex[:16]}"
     open_page(tab, site, name)
     credentials = {"username": name, "email": f"{name}@example.test", "password": "correct horse 1"}
@@ -58,7 +58,7 @@ SESSION = """(async () => {
 
 
 def record(tab: Browser, minutes: int = 60) -> str:
-    """Record a session of eight minutes, so many minutes ago; returns its id."""
+    """Record a session of eight minutes that began `minutes` ago; returns its id."""
     return str(tab.evaluate(SESSION.replace("MINUTES", str(minutes))))
 
 
@@ -67,7 +67,7 @@ def total(tab: Browser) -> Any:
 
 
 def test_a_page_that_dies_offline_loses_nothing(tab: Browser, site: Site, account: str) -> None:
-    """What was recorded without a network is in IndexedDB after the page went, and is sent by the next one."""
+    """What was recorded offline stays in IndexedDB after the page closes, and the next page sends it."""
     set_offline(tab, True)
     session = record(tab)
     assert tab.evaluate("study.sync().then(result => result.state)") == "later"
@@ -80,11 +80,11 @@ def test_a_page_that_dies_offline_loses_nothing(tab: Browser, site: Site, accoun
 
 
 def test_it_syncs_by_itself_when_the_network_is_back(tab: Browser, account: str) -> None:
-    """In the background, woken by the browser's event."""
+    """The browser's online event starts a sync in the background."""
     set_offline(tab, True)
     tab.evaluate("study.run()")
     session = record(tab)
-    tab.evaluate("new Promise(resolve => setTimeout(resolve, 300))")  # a first try fails in the meantime
+    tab.evaluate("new Promise(resolve => setTimeout(resolve, 300))")  # a first attempt fails before that
     set_offline(tab, False)
     tab.evaluate(f"(async () => {{ while (!await study.queue.outcome('{session}')) await 0 }})()")
     tab.evaluate("study.stop()")
@@ -92,7 +92,7 @@ def test_it_syncs_by_itself_when_the_network_is_back(tab: Browser, account: str)
 
 
 def test_two_tabs_send_and_refresh_once(tab: Browser, site: Site, account: str) -> None:
-    """Both flush and both have a token that has run out: one refresh, every event once."""
+    """Two tabs flush with an expired token: one refresh, and every event is sent once."""
     record(tab)
     frame = f"""new Promise(resolve => {{
       const other = document.createElement('iframe');
@@ -118,7 +118,7 @@ def test_two_tabs_send_and_refresh_once(tab: Browser, site: Site, account: str) 
 
 
 def test_a_database_that_goes_away_is_opened_again(tab: Browser, account: str) -> None:
-    """The browser may close the connection; a write that cannot be made leaves nothing behind."""
+    """When the browser closes the connection it is reopened; a write that fails leaves nothing behind."""
     tab.evaluate("study.queue.storage.close()")
     record(tab)
     broken = """study.queue.storage.write([{ key: 'half', value: 1 }, { key: 'never', value: () => 0 }])

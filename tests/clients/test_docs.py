@@ -1,4 +1,4 @@
-"""What docs/clients.md and the packages' pages show is run as it stands, but for the address and the user's name."""
+"""The examples in docs/clients.md and on the packages' pages run as printed, apart from address and user name."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def example(page: Path, language: str, url: str) -> str:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.parent.name)
 def test_the_python_example_runs(site: Site, page: Path) -> None:
-    """A session's XP is printed."""
+    """The example prints the session's XP."""
     python = clients.VENV / "bin" / "python"
     if not python.exists():
         pytest.skip("no environment to run it in: make clients")
@@ -34,6 +34,6 @@ def test_the_python_example_runs(site: Site, page: Path) -> None:
 
 
 def test_the_typescript_example_runs(site: Site, node: str, package: Path) -> None:
-    """What the session paid, and the student's total, are printed."""
+    """The example prints the session's XP and the student's total."""
     code = example(PAGES[0], "ts", site.url).replace('"@studysync/client"', f'"{package}/dist/index.js"')
     assert site.run(node, "--input-type=module", "--eval", code) == "1\n1\n"

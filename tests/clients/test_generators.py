@@ -1,4 +1,4 @@
-"""Clients that others generate from the OpenAPI document. `make clients` generates them."""
+"""Clients that third-party generators make from the OpenAPI document. `make clients` generates them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ GENERATED = clients.OUT / "python" / "studysync_openapi"
 
 
 def test_openapi_generators_client_walks_the_whole_api(site: Site, backends: Backends) -> None:
-    """Every operation is called, and every answer is of its type."""
+    """Every operation is called, and every answer has its declared type."""
     if not GENERATED.exists():
         pytest.skip("not generated: make clients")
     site.run(
@@ -29,7 +29,7 @@ def test_openapi_generators_client_walks_the_whole_api(site: Site, backends: Bac
 
 
 def test_openapi_typescripts_types_walk_the_whole_api(site: Site, node: str, package: Path) -> None:
-    """What tsc has checked is what the API does."""
+    """The API behaves as the types say that tsc has checked."""
     compiler = package / "node_modules" / "typescript" / "bin" / "tsc"
     subprocess.run([node, compiler, "--project", "tsconfig.walk.json"], cwd=package, check=True)
     assert "different requests" in site.run(node, "test/walk.js")

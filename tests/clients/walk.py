@@ -1,7 +1,7 @@
 """Walks the whole API with the client that openapi-generator made for Python, in the environment of `make clients`.
 
-`python walk.py FOLDER URL OPERATOR_TOKEN DOCUMENT` exits with 0 when every operation was called, every answer was of
-its type, and what a student does went well.
+`python walk.py FOLDER URL OPERATOR_TOKEN DOCUMENT` exits with 0 when every operation was called, every answer had
+its type, and every step of a student succeeded.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ known: dict[str, Any] = {"user_id": "me", "period": "weekly", "name": "database"
 
 
 class Caller:
-    """Calls operations by their ids, with one token."""
+    """Calls operations by their ids with one token."""
 
     def __init__(self, token: str | None = None) -> None:
         self.client = client.ApiClient(client.Configuration(host=URL, access_token=token))
 
     def __call__(self, name: str, body: Any = None, /, **parameters: Any) -> Any:
-        """Call an operation; a body is a dictionary, of which the operation's own type is made."""
+        """Call an operation; a body is given as a dictionary and converted to the operation's own type."""
         tag, operation = OPERATIONS[name]
         method = getattr(getattr(api, f"{tag.capitalize()}Api")(self.client), _snake(name))
         if "requestBody" in operation and body is not None:
@@ -50,7 +50,7 @@ class Caller:
         return answer
 
     def try_out(self, name: str) -> None:
-        """Call an operation with the document's example; an error is taken where it is one of the document's."""
+        """Call an operation with the document's example; an error is accepted if the document lists it."""
         operation = OPERATIONS[name][1]
         content = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
         needed = [p for p in operation.get("parameters", []) if p["required"]]
@@ -80,7 +80,7 @@ def sign_up() -> tuple[str, dict[str, str]]:
 
 
 def main() -> int:
-    """Walk; returns the exit status."""
+    """Walk through the API; returns the exit status."""
     token, credentials = sign_up()
     mine = {name: credentials[name] for name in ("email", "password")}
     tokens = Caller()("signIn", mine).data
@@ -107,7 +107,7 @@ def main() -> int:
 
 
 def online(me: Caller) -> None:
-    """A session from start to end, and what it brought."""
+    """A session from start to end, and its XP and badges."""
     session = me("startSession", {"duration_minutes": 25, "subject": "Algebra"}).data
     known["session_id"] = session.session_id
     assert me("getActiveSession").data.subject == "Algebra"
@@ -124,12 +124,12 @@ def online(me: Caller) -> None:
     assert me("listXpHistory", user_id="me").data[0].amount > 0
     assert len(me("listBadges").data) >= 12
     assert [badge.key for badge in me("getUserBadges", user_id="me").data.earned_badges] == ["first_session"]
-    assert me("getStreaks", user_id="me").data.current_streak == 0  # a streak day takes a minute
+    assert me("getStreaks", user_id="me").data.current_streak == 0  # a streak day needs one minute
     assert me("getLeaderboard", period="weekly").data.me.xp == done.total_xp
 
 
 def offline(me: Caller) -> None:
-    """A batch with every kind of payload, one rejected, and the changes that it made."""
+    """A batch with every kind of payload, one of them rejected, and the resulting changes."""
     session, now = str(uuid.uuid4()), datetime.now(UTC)
     steps = [("start", -90, {"duration_minutes": 25}), ("heartbeat", -80, {}), ("complete", -60, {"efficiency": 90})]
     events = [
@@ -147,7 +147,7 @@ def offline(me: Caller) -> None:
 
 
 def people(me: Caller) -> None:
-    """A space with two members, and all that an owner does."""
+    """A space with two members, and everything that an owner can do."""
     other_token, _ = sign_up()
     other = Caller(other_token)
     space = me("createSpace", {"name": "Analysis", "visibility": "public", "description": "One\nTwo"}).data

@@ -1,4 +1,4 @@
-"""Fixtures of the tests of the contract."""
+"""Fixtures for the contract tests."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ ORDERS = ["clear-cache", "reset-metrics", "clear-errors", "circuits/database/res
 
 @pytest.fixture
 def noon(clock: DatabaseClock) -> datetime:
-    """Today's noon, with the clock at six in the evening."""
+    """Noon today, with the clock set to six in the evening."""
     clock.set(datetime(2032, 5, 5, 18, tzinfo=UTC))
     return datetime(2032, 5, 5, 12, tzinfo=UTC)
 
 
 class Lines:
-    """Everything that the process logs, as it would be printed."""
+    """Every line that the process logs, as it would be printed."""
 
     def __init__(self) -> None:
         self.stream = io.StringIO()
@@ -49,7 +49,7 @@ class Lines:
 
 @pytest.fixture
 def logged() -> Iterator[Lines]:
-    """The log at level DEBUG, of every library as well."""
+    """The log at level DEBUG, including that of every library."""
     lines = Lines()
     handler = app_logger.handlers[0]
     assert isinstance(handler, logging.StreamHandler)
@@ -68,7 +68,7 @@ def logged() -> Iterator[Lines]:
 
 @pytest.fixture
 def no_wrong_tokens(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each test may show wrong operator tokens of its own."""
+    """Each test starts without any failed operator tokens."""
     monkeypatch.setattr(
         authentication, "wrong_tokens", RateLimiter(per_minute=1000, name="operators", store=MemoryStore())
     )
@@ -76,7 +76,7 @@ def no_wrong_tokens(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def closed_circuits(backends: Backends) -> Iterator[None]:
-    """Nothing of a test's doing stays."""
+    """The database's circuit and the last health report are reset after the test."""
     from studysync.db.client import breaker
 
     yield
@@ -85,7 +85,7 @@ def closed_circuits(backends: Backends) -> Iterator[None]:
 
 
 def ask(operator: Operator, path: str, status: int = 200, **options: Any) -> dict[str, Any]:
-    """Return what an operator is told."""
+    """Call an operator endpoint and return its answer."""
     response = operator.get(f"/health/{path}", **options)
     assert response.status_code == status, response.text
     data: dict[str, Any] = response.json().get("data", {})

@@ -1,4 +1,4 @@
-"""Every route of the OpenAPI document: as nobody, and with tokens that are none."""
+"""Every route of the OpenAPI document, called without a token and with invalid ones."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ PUBLIC = {
     ("GET", "/api/docs"),
 }
 OPERATIONS = [(method.upper(), path) for path, methods in openapi()["paths"].items() for method in methods]
-# Operators show a token of their own: tests/contract/test_health.py.
+# Operators use tokens of a different kind: tests/contract/test_health.py.
 OPERATORS = {
     (method.upper(), path)
     for path, methods in openapi()["paths"].items()
@@ -49,7 +49,7 @@ def concrete(path: str) -> str:
 
 @pytest.mark.parametrize(("method", "path"), PROTECTED)
 def test_nobody_gets_a_401(api: Api, method: str, path: str) -> None:
-    """Without a token every route but the public ones answers 401, whatever else is wrong with the request."""
+    """Without a token every route except the public ones answers 401, whatever else is wrong with the request."""
     response = api.request(method, concrete(path))
     assert_problem(response, 401, "AUTHENTICATION_ERROR")
     assert response.headers["www-authenticate"] == "Bearer"
@@ -57,14 +57,14 @@ def test_nobody_gets_a_401(api: Api, method: str, path: str) -> None:
 
 @pytest.mark.parametrize(("method", "path"), [*PROTECTED, *sorted(OPERATORS)])
 def test_protected_routes_say_so_in_the_document(method: str, path: str) -> None:
-    """The OpenAPI document tells which routes need a token."""
+    """The OpenAPI document says which routes need a token."""
     token = "operatorToken" if (method, path) in OPERATORS else "accessToken"
     assert openapi()["paths"][path][method.lower()]["security"] == [{token: []}]
 
 
 @pytest.mark.parametrize(("method", "path"), sorted(PUBLIC))
 def test_public_routes_need_no_token(api: Api, method: str, path: str) -> None:
-    """The public routes answer without a token, and do not mind a bad one."""
+    """The public routes answer without a token and ignore a bad one."""
     for token in (None, "nonsense"):
         assert api.request(method, path, token=token).status_code != 401
 
@@ -90,7 +90,7 @@ def _resigned(token: str, claims: dict[str, Any], key: Any, algorithm: str) -> s
 
 @pytest.mark.parametrize("case", ["none", "None", "other key", "public key as secret", "service role", "anon", "empty"])
 def test_forged_tokens_are_refused(api: Api, backends: Backends, student: Student, case: str) -> None:
-    """A token that Supabase Auth did not sign for a user is a 401."""
+    """A token that Supabase Auth did not sign for a user is answered with 401."""
     claims = _claims(backends, student)
     jwks = api.run(_jwks(f"{backends.project.url}/auth/v1"))
     public_key = jwt.PyJWK.from_dict(jwks["keys"][0]).key
@@ -126,13 +126,13 @@ async def _jwks(auth_url: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("scheme", ["Basic", "Token", "bearer-ish"])
 def test_other_schemes_are_refused(api: Api, student: Student, scheme: str) -> None:
-    """Only Bearer counts."""
+    """Only the Bearer scheme is accepted."""
     response = api.get("/api/users/me", headers={"Authorization": f"{scheme} {student.token}"})
     assert_problem(response, 401, "AUTHENTICATION_ERROR")
 
 
 def test_a_changed_token_is_refused(api: Api, student: Student) -> None:
-    """Another subject under the same signature is a forgery."""
+    """A token with a changed subject and the old signature is refused."""
     header, claims, signature = student.token.split(".")
     padded = json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))
     padded["sub"] = str(uuid.uuid4())

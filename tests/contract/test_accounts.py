@@ -1,4 +1,4 @@
-"""Accounts: passwords forgotten and changed, addresses confirmed and changed, sessions, second factors and deletion."""
+"""Accounts: forgotten and changed passwords, confirmed and changed addresses, sessions, second factors and deletion."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ NEW = "battery staple 2"
 
 @pytest.fixture
 def mailbox(backends: Backends) -> Path:
-    """The folder with the mail of the stack."""
+    """The folder that holds the stack's mail."""
     return backends.project.mailbox
 
 
 @pytest.fixture
 def stage(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Set a variable of the functions for one test."""
+    """Set an environment variable of the functions for one test."""
 
     def configure(**variables: str) -> None:
         for name, value in variables.items():
@@ -58,14 +58,14 @@ def is_alive(api: Api, tokens: dict[str, Any]) -> bool:
 
 
 def test_a_forgotten_password_is_chosen_anew(api: Api, student: Student, mailbox: Path) -> None:
-    """The mail's token sets it once; every other session ends, and the old password opens nothing."""
+    """The mailed token sets a new password once; every other session ends, and the old password stops working."""
     other = signed_in(api, student)
     assert api.post("/api/auth/password/forgot", {"email": student.email.upper()}).status_code == 202
     mail = last_mail(mailbox, student.email)
     assert link(mail).startswith("http://localhost:3000/reset?token=")
     body = {"token": token(mailbox, student.email), "password": NEW}
     weak = api.post("/api/auth/password/reset", {**body, "password": "short1"})
-    assert_problem(weak, 400, "VALIDATION_ERROR")  # and the token is good still
+    assert_problem(weak, 400, "VALIDATION_ERROR")  # and the token is still valid
     answer = api.post("/api/auth/password/reset", body)
     assert answer.status_code == 200, answer.text
     assert api.get("/api/users/me", token=answer.json()["data"]["token"]).status_code == 200
@@ -78,7 +78,7 @@ def test_a_forgotten_password_is_chosen_anew(api: Api, student: Student, mailbox
 
 @pytest.mark.parametrize("sent", ["nonsense", "0" * 56, "\ud800", "\0"])
 def test_a_token_that_no_mail_held_opens_nothing(api: Api, sent: str) -> None:
-    """A made-up token is a 401, for passwords and for addresses."""
+    """A made-up token is answered with 401, for passwords and for addresses."""
     content = {"token": sent, "password": NEW}
     for path, body in (("password/reset", content), ("email/confirm", {"token": sent})):
         answer = api.request(
@@ -91,7 +91,7 @@ def test_a_token_that_no_mail_held_opens_nothing(api: Api, sent: str) -> None:
 
 
 def test_a_password_is_changed_by_who_knows_it(api: Api, student: Student) -> None:
-    """With the old one; every other session ends and this one goes on."""
+    """Changing the password takes the old one and ends every session but the current one."""
     other = signed_in(api, student)
     change = {"password": "wrong horse 1", "new_password": NEW}
     assert_problem(student.post("/api/auth/password/change", change), 403, "REAUTHENTICATION_REQUIRED")
@@ -105,7 +105,7 @@ def test_a_password_is_changed_by_who_knows_it(api: Api, student: Student) -> No
 
 
 def test_an_address_is_changed_by_both_mailboxes(api: Api, student: Student, mailbox: Path) -> None:
-    """The new and the old one confirm; until then nothing changes."""
+    """A change of address must be confirmed from both addresses; nothing changes until then."""
     new = f"new_{student.email}"
     wrong = {"email": new, "password": "wrong horse 1"}
     assert_problem(student.post("/api/auth/email/change", wrong), 403, "REAUTHENTICATION_REQUIRED")
@@ -125,7 +125,7 @@ def test_an_address_is_changed_by_both_mailboxes(api: Api, student: Student, mai
 
 
 def test_a_taken_address_is_not_told_of(api: Api, student: Student, mailbox: Path) -> None:
-    """The answer is that for a free one, and its owner gets no mail."""
+    """A change to a taken address is answered like one to a free address, and its owner gets no mail."""
     owner = api.student()
     before = len(mails(mailbox, owner.email))
     body = {"email": owner.email, "password": student.password}
@@ -136,7 +136,7 @@ def test_a_taken_address_is_not_told_of(api: Api, student: Student, mailbox: Pat
 
 
 def test_sessions_are_listed_and_ended_one_by_one(api: Api, student: Student) -> None:
-    """With what the client calls itself; another's session is a 404, and the current one is marked."""
+    """Sessions are listed with the client's name for itself; the current one is marked, and another user's is a 404."""
     phone = signed_in(api, student, **{"User-Agent": "Mozilla/5.0 (Phone)"})
     listed = student.get("/api/auth/sessions").json()["data"]
     assert listed[0]["user_agent"] == "Mozilla/5.0 (Phone)"
@@ -156,19 +156,19 @@ def test_sessions_are_listed_and_ended_one_by_one(api: Api, student: Student) ->
     [(None, [False, True]), ({"scope": "others"}, [True, False]), ({"scope": "global"}, [False, False])],
 )
 def test_logging_out_has_a_scope(api: Api, student: Student, body: Any, alive: list[bool]) -> None:
-    """This session by default, the others, or all."""
+    """Logging out ends the current session by default, and the others or all sessions on request."""
     other = signed_in(api, student)
     assert student.post("/api/auth/logout", body).status_code == 200
     assert [is_alive(api, each) for each in (student.registered, other)] == alive
 
 
 def test_an_unknown_scope_is_refused(student: Student) -> None:
-    """A scope of nobody's is a 400."""
+    """An unknown logout scope is answered with 400."""
     assert_problem(student.post("/api/auth/logout", {"scope": "all"}), 400, "VALIDATION_ERROR")
 
 
 def test_deletion_asks_who_signed_in_long_ago(student: Student, sql: psycopg.Connection[Any]) -> None:
-    """After ten minutes the password is asked for, and a wrong one is refused; a repeat gets the same answer."""
+    """After ten minutes deletion asks for the password and refuses a wrong one; a repeat gets the same answer."""
     sql.execute(
         "update auth.sessions set created_at = now() - interval '11 minutes' where user_id = %s", [student.user_id]
     )
@@ -182,7 +182,7 @@ def test_deletion_asks_who_signed_in_long_ago(student: Student, sql: psycopg.Con
 
 
 def test_a_token_whose_session_has_ended_deletes_nothing(api: Api, student: Student) -> None:
-    """Neither with the password nor without: whoever has an old token may have found it."""
+    """A token of an ended session cannot delete the account, even with the password, because it may be stolen."""
     signed_in(api, student)
     student.post("/api/auth/logout")
     for body in ({}, {"password": student.password}):
@@ -191,12 +191,12 @@ def test_a_token_whose_session_has_ended_deletes_nothing(api: Api, student: Stud
 
 
 def test_a_second_factor_is_asked_for_once_there_is_one(api: Api, backends: Backends, student: Student) -> None:
-    """A token of the first factor alone opens nothing but the way out; one of both opens everything."""
+    """A token of the first factor alone only allows signing out; a token of both factors allows everything."""
     base = f"{backends.project.url}/auth/v1"
     headers = {"apikey": backends.keys.publishable_key, "authorization": f"Bearer {student.token}"}
     with httpx.Client(headers=headers) as auth:
         factor = auth.post(f"{base}/factors", json={"factor_type": "totp", "friendly_name": "phone"}).json()
-        # One that nobody has shown yet asks nothing of anybody.
+        # An unverified factor is not asked for.
         assert student.get("/api/users/me").status_code == 200
         challenge = auth.post(f"{base}/factors/{factor['id']}/challenge").json()
         code = totp(factor["totp"]["secret"], time.time())
@@ -212,7 +212,7 @@ def test_a_second_factor_is_asked_for_once_there_is_one(api: Api, backends: Back
 
 
 def test_a_common_password_is_refused(api: Api) -> None:
-    """However it is written: these are guessed first."""
+    """A common password is refused in any spelling, because attackers try those first."""
     for password in ("password1", "Password1", "QWERTY123"):
         name = f"c_{uuid.uuid4().hex[:12]}"
         body = {"username": name, "email": f"{name}@example.test", "password": password}
@@ -228,7 +228,7 @@ def registration() -> dict[str, str]:
 def test_an_address_is_confirmed_before_the_first_sign_in(
     api: Api, mailbox: Path, stage: Any, student: Student
 ) -> None:
-    """Where the stage asks for it there is no token before, and nobody can see the account."""
+    """Where confirmation is required, there is no token before it, and nobody can see the account."""
     stage(EMAIL_CONFIRMATION="required")
     body = registration()
     made = api.post("/api/auth/register", body)
@@ -252,7 +252,7 @@ def test_an_address_is_confirmed_before_the_first_sign_in(
 def test_a_registration_of_somebody_else_s_address_does_not_last(
     api: Api, mailbox: Path, stage: Any, sql: psycopg.Connection[Any]
 ) -> None:
-    """Nobody confirmed it: after an hour the address is free, after a day the account is gone."""
+    """An unconfirmed registration frees its address after an hour and is deleted after a day."""
     stage(EMAIL_CONFIRMATION="required")
     body = registration()
     api.post("/api/auth/register", body)
@@ -273,7 +273,7 @@ def test_a_registration_of_somebody_else_s_address_does_not_last(
 def test_an_optional_confirmation_keeps_nobody_out(
     api: Api, mailbox: Path, stage: Any, sql: psycopg.Connection[Any]
 ) -> None:
-    """The account works at once, its mail confirms the address, and can be asked for again."""
+    """With optional confirmation the account works immediately, and the confirmation mail can be requested again."""
     stage(EMAIL_CONFIRMATION="optional")
     body = registration()
     data = api.post("/api/auth/register", body).json()["data"]
@@ -290,7 +290,7 @@ def test_an_optional_confirmation_keeps_nobody_out(
 
 
 def test_registrations_may_ask_for_a_captcha(api: Api, stage: Any) -> None:
-    """Without an answer, with a wrong one, and while the captcha's service is away nobody registers."""
+    """Nobody can register without a captcha solution, with a wrong one, or while the captcha service is down."""
     import http.server
     import threading
 
@@ -304,7 +304,7 @@ def test_registrations_may_ask_for_a_captcha(api: Api, stage: Any) -> None:
             self.wfile.write(body)
 
         def log_message(self, *_: Any) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     server = http.server.HTTPServer(("127.0.0.1", 0), Service)
     thread = threading.Thread(target=server.serve_forever)
@@ -324,7 +324,7 @@ def test_registrations_may_ask_for_a_captcha(api: Api, stage: Any) -> None:
 
 
 def test_who_is_not_discoverable_is_in_no_search(api: Api, student: Student) -> None:
-    """By user name or display name; whoever has the id still sees the profile."""
+    """A user who is not discoverable is in no search by user name or display name, but can still be read by id."""
     other = api.student(discoverable=False, display_name="Hidden Hannah")
     for query in (other.username, "Hidden Hannah", "idden"):
         found = student.get(f"/api/users?query={query}").json()["data"]
@@ -333,7 +333,7 @@ def test_who_is_not_discoverable_is_in_no_search(api: Api, student: Student) -> 
 
 
 def test_who_does_not_share_activity_shows_no_days(api: Api, student: Student, clock: DatabaseClock) -> None:
-    """Others see neither that one studies nor when one did; oneself sees both."""
+    """Others see neither that the user is studying nor when they studied; the user sees both."""
     other = api.student(share_activity=False)
     space = student.post("/api/spaces/create", {"name": "S", "visibility": "public"}).json()["data"]["space_id"]
     other.post(f"/api/spaces/{space}/join")
@@ -353,7 +353,7 @@ def test_who_does_not_share_activity_shows_no_days(api: Api, student: Student, c
 
 @pytest.mark.parametrize("path", ["password/forgot", "email/resend"])
 def test_mails_are_not_asked_for_without_end(api: Api, student: Student, path: str) -> None:
-    """Three a minute to one address, whether it has an account or not."""
+    """At most three mails a minute are sent to one address, whether it has an account or not."""
     for email in (student.email, f"{uuid.uuid4().hex}@example.test"):
         answers = [api.post(f"/api/auth/{path}", {"email": email}).status_code for _ in range(6)]
         assert answers[:3] == [202] * 3

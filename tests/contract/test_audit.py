@@ -1,4 +1,4 @@
-"""The audit trail: what is written, who reads it, and that nobody changes it."""
+"""The audit trail: what it records, who can read it, and that nobody can change it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def trail(student: Student) -> list[tuple[str, str, bool, dict[str, Any]]]:
 
 
 def test_a_life_leaves_its_trail(student: Student) -> None:
-    """Account, sign-in, profile, session, each with what changed, and nothing secret."""
+    """Account, sign-in, profile and session entries show what changed and contain no secret."""
     student.patch("/api/users/me", {"daily_goal_minutes": 90})
     student.complete(student.start())
     assert trail(student) == [
@@ -35,7 +35,7 @@ def test_a_life_leaves_its_trail(student: Student) -> None:
 
 
 def test_spaces_are_in_the_trail_of_whoever_it_concerns(api: Api, student: Student) -> None:
-    """A change of a membership stands with the member and with who changed it; an invite code is not shown."""
+    """A change of membership is recorded for the member and for the one who changed it; invite codes are not shown."""
     member = api.student()
     created = student.post("/api/spaces/create", {"name": "Ours", "visibility": "public"}).json()["data"]
     space = f"/api/spaces/{created['space_id']}"
@@ -56,7 +56,7 @@ def test_spaces_are_in_the_trail_of_whoever_it_concerns(api: Api, student: Stude
 
 
 def test_refusals_are_kept_but_not_without_bound(api: Api, student: Student) -> None:
-    """A wrong password and a forbidden request are in the trail; somebody who keeps trying does not fill it."""
+    """Wrong passwords and forbidden requests are recorded, up to a limit for repeated attempts."""
     wrong = {"email": student.email.upper(), "password": "wrong password 1"}
     assert_problem(api.post("/api/auth/login", wrong), 401, "AUTHENTICATION_ERROR")
     other = {"duration_minutes": 25, "user_id": "00000000-0000-4000-8000-000000000000"}
@@ -68,7 +68,7 @@ def test_refusals_are_kept_but_not_without_bound(api: Api, student: Student) -> 
 
 
 def test_the_trail_is_paged_and_ones_own(api: Api, student: Student) -> None:
-    """Pages follow each other without gaps, a forged cursor is refused, and nobody reads another's."""
+    """Pages have no gaps, a forged cursor is refused, and nobody can read another user's trail."""
     api.student()
     whole = student.get("/api/users/me/audit").json()["data"]
     pages, cursor = [], ""
@@ -96,7 +96,7 @@ def pages(student: Student, limit: int) -> list[list[dict[str, Any]]]:
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 7, 100])
 def test_sessions_are_woven_into_the_trail(student: Student, clock: DatabaseClock, limit: int) -> None:
-    """Whatever a page holds, every entry comes once, the newest first, and has a number of its own."""
+    """For any page size every entry comes exactly once, newest first, with a unique number."""
     for number in range(4):
         clock.advance(minutes=7)
         session = student.start()
@@ -122,7 +122,7 @@ def test_sessions_are_woven_into_the_trail(student: Student, clock: DatabaseCloc
 
 
 def test_an_offline_session_stands_where_it_happened(student: Student, clock: DatabaseClock) -> None:
-    """Not where its batch arrived; a session that follows another to the moment is told before it."""
+    """An offline session is listed when it happened; of two that meet at one moment, the later one is listed first."""
     clock.advance(days=2)
     begun = clock.now() - timedelta(hours=5)
     send(student, life(begun, 10) + life(begun + timedelta(minutes=10), 10))
@@ -133,7 +133,7 @@ def test_an_offline_session_stands_where_it_happened(student: Student, clock: Da
 
 
 def test_sessions_are_told_of_for_30_days(student: Student, clock: DatabaseClock) -> None:
-    """They are kept for good, and the trail is not."""
+    """Sessions are kept forever, but their audit entries only for 30 days."""
     student.complete(student.start())
     clock.advance(days=29)
     assert [row[0] for row in trail(student)].count("session") == 2
@@ -143,7 +143,7 @@ def test_sessions_are_told_of_for_30_days(student: Student, clock: DatabaseClock
 
 @pytest.mark.parametrize("cursor", ["x", "W10", "WzFd", "W251bGwsbnVsbCxudWxsLCJ4Il0"])
 def test_cursors_that_nobody_gave_are_refused(student: Student, cursor: str) -> None:
-    """Whatever they hold."""
+    """A made-up cursor is refused, whatever it contains."""
     response = student.get("/api/users/me/audit", params={"cursor": cursor})
     assert_problem(response, 400, "VALIDATION_ERROR")
 
@@ -152,14 +152,14 @@ def test_cursors_that_nobody_gave_are_refused(student: Student, cursor: str) -> 
     "statement", ["update audit_log set success = true", "delete from audit_log", "truncate audit_log"]
 )
 def test_nobody_changes_the_trail(sql: psycopg.Connection[Any], student: Student, statement: str) -> None:
-    """Not even the database's superuser, with a statement of its own."""
+    """Not even the database's superuser can change the trail with an ordinary statement."""
     assert trail(student)
     with pytest.raises(psycopg.errors.RestrictViolation):
         sql.execute(statement)  # type: ignore[arg-type]
 
 
 def test_the_trail_is_kept_for_30_days(api: Api, student: Student, clock: DatabaseClock) -> None:
-    """The schedule's purge takes what is older, and nothing else."""
+    """The scheduled purge deletes entries older than 30 days and nothing else."""
     from health.operations.schedules import purge_trails
 
     clock.advance(days=29)
@@ -172,7 +172,7 @@ def test_the_trail_is_kept_for_30_days(api: Api, student: Student, clock: Databa
 
 
 def test_the_trail_goes_with_the_account(sql: psycopg.Connection[Any], student: Student) -> None:
-    """Who leaves leaves nothing personal behind."""
+    """Deleting the account deletes its personal data from the trail."""
     student.complete(student.start())
     assert student.delete("/api/users/me").status_code == 200
     assert sql.execute("select count(*) from audit_log where user_id = %s", [student.user_id]).fetchone() == (0,)

@@ -15,7 +15,7 @@ from testing.timeline import completed_session
 
 
 def test_xp_is_summed_up(student: Student, clock: DatabaseClock, sql: psycopg.Connection[Any]) -> None:
-    """Total, level, progress, sources and the last 30 days follow from the ledger."""
+    """Total, level, progress, sources and the last 30 days are computed from the ledger."""
     now = clock.now()
     completed_session(sql, student.user_id, now - timedelta(days=40), 100)
     completed_session(sql, student.user_id, now - timedelta(minutes=1), 60)
@@ -26,7 +26,7 @@ def test_xp_is_summed_up(student: Student, clock: DatabaseClock, sql: psycopg.Co
 
 
 def test_the_history_is_the_ledger_newest_first(student: Student, clock: DatabaseClock, sql: Any) -> None:
-    """Pages cover every award once; only the own ones can be seen."""
+    """Pages cover every award exactly once, and only the user's own awards."""
     for hours in (4, 3, 2):
         completed_session(sql, student.user_id, clock.now() - timedelta(hours=hours), 30)
     rows, cursor = [], None
@@ -46,7 +46,7 @@ def test_the_history_is_the_ledger_newest_first(student: Student, clock: Databas
 
 @pytest.mark.parametrize("what", ["xp", "badges", "streaks"])
 def test_others_may_be_looked_at(api: Api, student: Student, what: str) -> None:
-    """XP, badges and streaks are public to students; unknown users are a 404, nonsense a 400."""
+    """Students can read each other's XP, badges and streaks; an unknown user is a 404, a malformed id a 400."""
     assert api.student().get(f"/api/gamification/{what}/{student.user_id}").status_code == 200
     assert_problem(student.get(f"/api/gamification/{what}/{uuid.uuid4()}"), 404, "NOT_FOUND")
     assert_problem(student.get(f"/api/gamification/{what}/somebody"), 400, "VALIDATION_ERROR")
@@ -65,12 +65,12 @@ def test_others_may_be_looked_at(api: Api, student: Student, what: str) -> None:
     ],
 )
 def test_tiers_ask_for_xp_and_streak(sql: psycopg.Connection[Any], xp: int, streak: int, tier: str) -> None:
-    """Both thresholds of a tier must be reached."""
+    """A tier is reached only when both thresholds are."""
     assert sql.execute("select internal.tier(%s, %s)", [xp, streak]).fetchone() == (tier,)
 
 
 def test_badges_are_earned_with_the_session_that_qualifies(student: Student, clock: DatabaseClock, sql: Any) -> None:
-    """The completion names the new badges, once; progress is shown for the rest."""
+    """The completion lists new badges once, and the other badges show progress."""
     first = completed_session(sql, student.user_id, clock.now() - timedelta(hours=30), 60)
     assert first["new_badges"] == ["first_session"]
     second = completed_session(sql, student.user_id, clock.now() - timedelta(hours=2), 60)
@@ -84,7 +84,7 @@ def test_badges_are_earned_with_the_session_that_qualifies(student: Student, clo
 
 
 def test_ten_hours_in_a_day_are_a_badge(student: Student, sql: Any) -> None:
-    """600 credited minutes in one local day earn the grind, however many sessions they are."""
+    """600 credited minutes in one local day earn the grind badge, in any number of sessions."""
     day = datetime(2026, 5, 5, tzinfo=UTC)
     outcomes = [completed_session(sql, student.user_id, day + timedelta(hours=n), 200) for n in (6, 12, 18)]
     assert "10_hour_grind" not in outcomes[0]["new_badges"] + outcomes[1]["new_badges"]
@@ -92,7 +92,7 @@ def test_ten_hours_in_a_day_are_a_badge(student: Student, sql: Any) -> None:
 
 
 def test_a_new_badge_reaches_those_who_qualify_already(api: Api, student: Student, sql: Any) -> None:
-    """A badge is an INSERT: the schedule's function awards it in batches that may stop and go on."""
+    """A new badge needs only an INSERT: the schedule awards it in batches that can be interrupted and resumed."""
     from gamification.service import backfill_badges
 
     key = f"b_{uuid.uuid4().hex[:12]}"
@@ -116,7 +116,7 @@ def test_a_new_badge_reaches_those_who_qualify_already(api: Api, student: Studen
 
 
 def test_streaks_tell_what_is_at_stake(student: Student, clock: DatabaseClock, sql: Any) -> None:
-    """Current and best streak, today, risk, bonus and the next badge."""
+    """The answer has the current and the best streak, today, the risk, the bonus and the next badge."""
     clock.set(datetime(2026, 5, 20, 12, tzinfo=UTC))
     for day in range(6, 20):
         completed_session(sql, student.user_id, datetime(2026, 5, day, 10, tzinfo=UTC), 5)
@@ -130,7 +130,7 @@ def test_streaks_tell_what_is_at_stake(student: Student, clock: DatabaseClock, s
 
 
 def test_a_late_day_repairs_the_streak(student: Student, clock: DatabaseClock, sql: Any) -> None:
-    """A missing day that arrives afterwards joins the days around it."""
+    """A missing day that arrives late connects the days around it."""
     clock.set(datetime(2026, 5, 5, 12, tzinfo=UTC))
     for day in (5, 1, 2, 4):
         completed_session(sql, student.user_id, datetime(2026, 5, day, 10, tzinfo=UTC), 5)
@@ -140,5 +140,5 @@ def test_a_late_day_repairs_the_streak(student: Student, clock: DatabaseClock, s
 
 
 def test_histories_of_nobody_are_not_found(student: Student) -> None:
-    """An unknown user is a 404 here as everywhere; somebody else's history stays theirs."""
+    """The history of an unknown user is a 404, and that of another user stays private."""
     assert_problem(student.get(f"/api/gamification/xp/history/{uuid.uuid4()}"), 404, "NOT_FOUND")

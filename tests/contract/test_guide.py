@@ -1,4 +1,4 @@
-"""The examples of docs/guide.md, over the real database, and the paths that it speaks of."""
+"""The examples in docs/guide.md run over the real database, and the paths it mentions exist."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from testing.outages import reconnect
 
 @pytest.fixture
 def like_a_program(backends: Backends) -> Iterator[None]:
-    """An example begins without an event loop, with a store of its own, and leaves no trace."""
-    reconnect()  # closes the store of the tests before
+    """Each example starts without an event loop, has its own store, and leaves no trace."""
+    reconnect()  # closes the store of earlier tests
     resilience.configure(store=resilience.MemoryStore())
     yield
     resilience.configure()
@@ -29,13 +29,13 @@ def like_a_program(backends: Backends) -> Iterator[None]:
 @pytest.mark.usefixtures("like_a_program")
 @pytest.mark.parametrize("code", examples("guide.md"))
 def test_the_example_runs(code: Any) -> None:
-    """What a reader copies works, assertions included."""
+    """Every example runs as printed, including its assertions."""
     run(code)
 
 
 @pytest.mark.parametrize("page", sorted(path.name for path in DOCS.glob("*.md")))
 def test_every_endpoint_named_is_in_the_document(page: str) -> None:
-    """A page speaks of no path that the API does not have."""
+    """The guide mentions only paths that the API has."""
     paths = openapi()["paths"]
     text = (DOCS / page).read_text(encoding="utf-8")
     named = re.findall(r"`(GET|POST|PATCH|DELETE) (/(?:api|health)[^`?\s]*)", text)

@@ -1,4 +1,4 @@
-"""Health and operations: who may ask, and what the answers hold."""
+"""Health and operations: who has access, and what the answers contain."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TOKENS = {"ana": "ana's operator token, which is long", "ben": "ben's operator t
 
 @pytest.fixture
 def tokens(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
-    """A stack that two people may operate."""
+    """A stack with two operators."""
     monkeypatch.setenv("OPERATOR_TOKENS", json.dumps(TOKENS))
     get_settings.cache_clear()
     yield TOKENS
@@ -33,13 +33,13 @@ def tokens(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
 
 @pytest.mark.parametrize("path", QUESTIONS)
 def test_operators_are_answered(operator: Operator, path: str) -> None:
-    """Every question, with and without a trailing slash."""
+    """Every operator endpoint answers, with and without a trailing slash."""
     ask(operator, path)
     ask(operator, f"{path}/")
 
 
 def test_operators_show_a_token(api: Api, student: Student, tokens: dict[str, str]) -> None:
-    """Nobody without one asks or orders anything; a user's own token is none."""
+    """Without an operator token nothing is shown or changed; a user's token does not count as one."""
     some = tokens["ana"]
     for method, paths in (("GET", QUESTIONS), ("POST", ORDERS)):
         for path in paths:
@@ -53,7 +53,7 @@ def test_operators_show_a_token(api: Api, student: Student, tokens: dict[str, st
 
 
 def test_an_order_names_who_gave_it(api: Api, tokens: dict[str, str], logged: Lines) -> None:
-    """Each has a line in the audit trail with the operator's name, and none holds a token."""
+    """Every order is audited with the operator's name, and no audit line contains a token."""
     for token in tokens.values():
         for path in ORDERS:
             assert api.post(f"/health/{path}", token=token).status_code == 200
@@ -65,7 +65,7 @@ def test_an_order_names_who_gave_it(api: Api, tokens: dict[str, str], logged: Li
 def test_wrong_tokens_are_limited_and_right_ones_are_not(
     api: Api, tokens: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Who goes on trying is told to wait; operators of the same address are not kept out, and nobody who sends none."""
+    """Repeated wrong tokens are rate limited; operators at the same address and callers without a token are not."""
     monkeypatch.setattr(
         authentication, "wrong_tokens", RateLimiter(per_minute=5, name="operators", store=MemoryStore())
     )
@@ -81,7 +81,7 @@ def test_wrong_tokens_are_limited_and_right_ones_are_not(
 
 @pytest.mark.parametrize("stage", ["local", "prod"])
 def test_a_stack_without_operators_is_closed(api: Api, monkeypatch: pytest.MonkeyPatch, stage: str) -> None:
-    """Forgetting to name any opens nothing, wherever it runs; what is public stays so."""
+    """Without configured operators every operator endpoint is closed at any stage; public paths stay open."""
     monkeypatch.setenv("STAGE", stage)
     monkeypatch.delenv("OPERATOR_TOKENS")
     get_settings.cache_clear()
@@ -96,7 +96,7 @@ def test_a_stack_without_operators_is_closed(api: Api, monkeypatch: pytest.Monke
 
 
 def test_detailed_tells_everything(operator: Operator) -> None:
-    """Each check has its latency, and the environment its figures."""
+    """The detailed report has each check's latency and the environment's metrics."""
     data = ask(operator, "detailed")
     assert set(data["checks"]) == {"database", "auth", "dynamodb", "memory", "disk", "cpu", "circuits"}
     assert data["checks"]["database"]["status"] == "pass"
@@ -109,7 +109,7 @@ def test_detailed_tells_everything(operator: Operator) -> None:
 
 
 def test_metrics_speak_of_every_endpoint(operator: Operator, student: Student) -> None:
-    """Counts, errors and percentiles by route template; the dependencies' apart."""
+    """Calls, errors and percentiles are counted by route template, and those of dependencies separately."""
     performance_monitor.reset()
     for _ in range(3):
         student.get("/api/users/me")
@@ -128,7 +128,7 @@ def test_metrics_speak_of_every_endpoint(operator: Operator, student: Student) -
 
 
 def test_slow_requests_are_listed(operator: Operator) -> None:
-    """Those over the threshold, slowest first, by template; no calls to dependencies, no questions of operators."""
+    """Requests over the threshold are listed by template, slowest first, without dependency and operator calls."""
     performance_monitor.reset()
     for name, seconds in (
         ("GET /api/users", 1.2),
@@ -144,7 +144,7 @@ def test_slow_requests_are_listed(operator: Operator) -> None:
 
 
 def test_errors_are_counted_by_fingerprint(operator: Operator) -> None:
-    """The same error twice is one line; numbers in its message do not matter; its text is not kept."""
+    """Equal errors are grouped regardless of numbers in the message, and the message itself is not stored."""
     error_tracker.clear_errors()
     for number in (1, 22):
         try:
@@ -164,7 +164,7 @@ def test_errors_are_counted_by_fingerprint(operator: Operator) -> None:
 
 
 def test_causes_come_before_consequences(operator: Operator) -> None:
-    """However often calls were not made, what they were not made for is first, and each says which it is."""
+    """The cause comes before rejected calls, however many there are, and each entry says which of the two it is."""
     error_tracker.clear_errors()
     for _ in range(3):
         app_logger.error("calls are not made", error_type="CircuitOpenError")
@@ -177,7 +177,7 @@ def test_causes_come_before_consequences(operator: Operator) -> None:
 
 
 def test_a_circuit_says_since_when_it_is_not_closed(operator: Operator) -> None:
-    """From the first change on, whatever came since; a closed one says nothing."""
+    """The time counts from the first change, whatever followed; a closed circuit shows none."""
 
     def auth() -> dict[str, Any]:
         return next(each for each in ask(operator, "circuits")["circuits"] if each["name"] == "auth")
@@ -193,7 +193,7 @@ def test_a_circuit_says_since_when_it_is_not_closed(operator: Operator) -> None:
 
 
 def test_circuits_are_opened_and_reset_by_name(operator: Operator, student: Student) -> None:
-    """An order is followed at once here; what happened stays in the circuit's history."""
+    """An order takes effect immediately, and the circuit's history keeps the earlier changes."""
     assert operator.post("/health/circuits/database/open?seconds=60").status_code == 200
     assert_problem(student.get("/api/users/me"), 503, "SERVICE_UNAVAILABLE")
     shown = next(each for each in ask(operator, "circuits")["circuits"] if each["name"] == "database")
@@ -211,14 +211,14 @@ def test_circuits_are_opened_and_reset_by_name(operator: Operator, student: Stud
 
 
 def test_the_cache_is_cleared_in_every_environment(operator: Operator) -> None:
-    """The generation, which all environments follow, has moved on."""
+    """Clearing the cache advances the generation that all environments follow."""
     before = cache_manager.get_stats().generation
     assert operator.post("/health/clear-cache").status_code == 200
     assert cache_manager.get_stats().generation == before + 1
 
 
 def test_metrics_are_reset(operator: Operator, student: Student) -> None:
-    """What was measured before is gone."""
+    """A reset discards everything measured before it."""
     assert operator.post("/health/reset-metrics").status_code == 200
     names = {each["name"] for each in ask(operator, "metrics")["endpoints"]}
     assert "POST /api/auth/register" not in names

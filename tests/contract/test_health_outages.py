@@ -1,4 +1,4 @@
-"""Health while what we depend on is down, hangs or is slow to connect: its answers come, in time, and say so."""
+"""Health while a dependency is down, hangs or connects slowly: answers are in time and report the fault."""
 
 from __future__ import annotations
 
@@ -31,19 +31,19 @@ def no_dynamodb(backends: Backends) -> Iterator[None]:
 
 
 def test_degraded_is_a_warning_and_still_200(operator: Operator, backends: Backends) -> None:
-    """Without Supabase Auth the service goes on, and says what is missing."""
+    """Without Supabase Auth the service stays up and reports what is missing."""
     backends.project.auth.kill()
     try:
         data = ask(operator, "detailed")
         assert (data["status"], data["checks"]["auth"]["status"]) == ("warn", "warn")
-        assert data["checks"]["auth"]["message"] == "Supabase Auth answers with status 502."  # and names no host
+        assert data["checks"]["auth"]["message"] == "Supabase Auth answers with status 502."  # no host name
         assert ask(operator, "dependencies")["status"] == "warn"
     finally:
         backends.project.auth.restart()
 
 
 def test_without_the_database_it_is_503_with_everything_in_it(api: Api, operator: Operator, backends: Backends) -> None:
-    """A critical check that fails is an error of the contract, and the operator still sees all checks."""
+    """A failing critical check is an error of the contract, and the operator still sees all checks."""
     backends.project.postgrest.kill()
     try:
         body = assert_problem(operator.get("/health/detailed"), 503, "SERVICE_UNAVAILABLE")
@@ -58,7 +58,7 @@ def test_without_the_database_it_is_503_with_everything_in_it(api: Api, operator
 
 
 def test_readiness_answers_in_time_whatever_hangs(api: Api, backends: Backends) -> None:
-    """A database that is there and says nothing costs a load balancer 300 ms; liveness does not even notice."""
+    """A database that hangs costs a readiness probe 300 ms and does not affect liveness."""
     api.get("/health/readiness")
     backends.project.postgrest.freeze()
     try:
@@ -77,7 +77,7 @@ def test_readiness_answers_in_time_whatever_hangs(api: Api, backends: Backends) 
 
 @pytest.mark.parametrize("path", ["readiness", "detailed", "dependencies"])
 def test_a_young_environment_has_time_to_connect(operator: Operator, backends: Backends, path: str) -> None:
-    """Its first answer from the database may take longer than any later one: being young is no outage."""
+    """A new environment may wait longer for its first answer from the database and does not report an outage."""
     health_checker.unregister_check("nothing")
     service.ping.reset()
     backends.project.postgrest.freeze()
@@ -92,7 +92,7 @@ def test_a_young_environment_has_time_to_connect(operator: Operator, backends: B
 
 
 def test_a_young_environment_still_tells_of_an_outage(operator: Operator, backends: Backends) -> None:
-    """It waits for four seconds and no longer."""
+    """A new environment waits four seconds and no longer."""
     service.ping.reset()
     backends.project.postgrest.freeze()
     try:
@@ -106,7 +106,7 @@ def test_a_young_environment_still_tells_of_an_outage(operator: Operator, backen
 def test_what_was_idle_may_connect_again(
     operator: Operator, backends: Backends, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After half a minute its connection may be gone: that is no outage either; asked again, it answers in time."""
+    """After half a minute an idle connection may be closed: reconnecting is not reported as an outage."""
     clock = ManualClock()
     monkeypatch.setattr(service, "ping", service.DatabasePing(clock.steady))
     assert operator.get("/health/readiness").status_code == 200
@@ -124,7 +124,7 @@ def test_what_was_idle_may_connect_again(
 
 
 def test_a_question_goes_on_when_patience_ends(api: Api, backends: Backends, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However long it takes to connect, and however short it is waited for, the database is found in the end."""
+    """A slow connection succeeds eventually, however short the probe's timeout is."""
     monkeypatch.setattr(service, "ping", service.DatabasePing())
     api.run(service.ping_database(1))
     backends.project.postgrest.freeze()
@@ -149,7 +149,7 @@ def _counted(ask: Callable[[], Awaitable[None]], asked: list[float]) -> Callable
 
 
 def test_an_environment_that_is_not_let_run_says_no_503(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a machine that is too busy to look at the answer for a second, the answer counts all the same."""
+    """An answer that the process reads a second late, because the machine is busy, still counts."""
     monkeypatch.setattr(service, "ping", service.DatabasePing())
     api.run(service.ping_database(1))
 
@@ -164,7 +164,7 @@ def test_an_environment_that_is_not_let_run_says_no_503(api: Api, monkeypatch: p
 
 @pytest.mark.usefixtures("no_dynamodb")
 def test_without_dynamodb_every_path_answers_and_says_so(api: Api, operator: Operator) -> None:
-    """Questions are answered from what this environment knows; orders that reach nobody are told as such."""
+    """Without DynamoDB answers come from this environment's own data, and orders that reach no other one say so."""
     for path in QUESTIONS:
         data = ask(operator, path)
         assert data.get("complete", False) is False, path
@@ -179,7 +179,7 @@ def test_without_dynamodb_every_path_answers_and_says_so(api: Api, operator: Ope
 
 @pytest.mark.usefixtures("no_dynamodb")
 def test_an_order_is_given_although_it_cannot_be_a_mark(operator: Operator) -> None:
-    """Without DynamoDB it is the 503 that it was, and figures have no marks."""
+    """Without DynamoDB an order is still answered with 503, and the metrics have no marks."""
     assert_problem(operator.post("/health/clear-cache"), 503, "SERVICE_UNAVAILABLE")
     data = ask(operator, "metrics?minutes=1440")
     assert (data["complete"], data["marks"]) == (False, [])

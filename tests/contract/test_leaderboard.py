@@ -1,4 +1,4 @@
-"""Leaderboards: ranks, pages, periods, and what each caller may see of them."""
+"""Leaderboards: ranks, pages, periods, and what each caller can see."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from testing.clock import DatabaseClock
 from testing.cursors import sealed
 from testing.timeline import completed_session
 
-MONDAY = datetime(2031, 3, 3, 12, tzinfo=UTC)  # a week and month that no other test plays in
+MONDAY = datetime(2031, 3, 3, 12, tzinfo=UTC)  # a week and a month that no other test uses
 _weeks = count(10, 10)
 
 
 @pytest.fixture
 def far_week(clock: DatabaseClock) -> DatabaseClock:
-    """The clock in a week of its own, so that its boards hold this test's students only."""
+    """The clock is set to an unused week, so that its boards contain only this test's students."""
     clock.set(MONDAY + timedelta(weeks=next(_weeks)))
     return clock
 
 
 def board(student: Student, period: str = "weekly", **params: Any) -> dict[str, Any]:
-    cache_manager.clear()  # the tests award past the API, which no page can know of
+    cache_manager.clear()  # the tests award XP without the API, so that no cached page is invalidated
     response = student.get(f"/api/gamification/leaderboard/{period}", params=params)
     assert response.status_code == 200, response.text
     data: dict[str, Any] = response.json()["data"]
@@ -35,7 +35,7 @@ def board(student: Student, period: str = "weekly", **params: Any) -> dict[str, 
 
 
 def test_equal_xp_shares_the_higher_rank(api: Api, far_week: DatabaseClock, sql: Any) -> None:
-    """1, 2, 2, 4, ordered by who got there first; the caller's own line is there."""
+    """Ranks are 1, 2, 2, 4; ties are ordered by who got there first, and the caller's own line is included."""
     students = [api.student() for _ in range(4)]
     for student, minutes in zip(students, (10, 20, 15, 15), strict=True):
         completed_session(sql, student.user_id, far_week.now(), minutes)
@@ -48,7 +48,7 @@ def test_equal_xp_shares_the_higher_rank(api: Api, far_week: DatabaseClock, sql:
 
 
 def test_pages_cover_a_board_once_with_the_right_ranks(api: Api, far_week: DatabaseClock, sql: Any) -> None:
-    """Keyset pages hold every user once, with the ranks of the whole board, ties over page ends too."""
+    """Keyset pages contain every user exactly once with the overall rank, even when ties span pages."""
     students = [api.student() for _ in range(11)]
     minutes = [300, 300, 257, 256, 256, 256, 255, 3, 2, 2, 1]
     for student, length in zip(students, minutes, strict=True):
@@ -67,7 +67,7 @@ def test_pages_cover_a_board_once_with_the_right_ranks(api: Api, far_week: Datab
 
 
 def test_without_xp_there_is_no_rank(api: Api, far_week: DatabaseClock, sql: Any) -> None:
-    """Who earned nothing in the period is not on its board."""
+    """A user who earned nothing in the period is not on its board."""
     student, other = api.student(), api.student()
     assert board(student)["entries"] == []
     completed_session(sql, other.user_id, far_week.now(), 10)
@@ -76,7 +76,7 @@ def test_without_xp_there_is_no_rank(api: Api, far_week: DatabaseClock, sql: Any
 
 
 def test_periods_roll_over_and_can_be_read_afterwards(api: Api, far_week: DatabaseClock, sql: Any) -> None:
-    """A new week begins empty; the old one is found by its first day; all-time goes on."""
+    """A new week starts empty, the previous one is found by its first day, and the all-time board continues."""
     student = api.student()
     week = far_week.now().date()
     completed_session(sql, student.user_id, far_week.now(), 10)
@@ -88,7 +88,7 @@ def test_periods_roll_over_and_can_be_read_afterwards(api: Api, far_week: Databa
 
 
 def test_a_closed_period_takes_no_more(api: Api, far_week: DatabaseClock, sql: Any) -> None:
-    """XP that arrives after its week is over counts for the months and all time that are open, not for the week."""
+    """XP that arrives after its week ended counts for the open month and all-time boards, but not for that week."""
     student, week = api.student(), far_week.now()
     far_week.advance(days=7)
     completed_session(sql, student.user_id, week, 10)
@@ -98,7 +98,7 @@ def test_a_closed_period_takes_no_more(api: Api, far_week: DatabaseClock, sql: A
 
 
 def test_the_own_line_is_never_stale(api: Api, far_week: DatabaseClock) -> None:
-    """Right after an own award the board shows it, in `me` and on the page; others' pages may be a minute old."""
+    """The caller's new award is in `me` and on the page immediately; pages of others may be a minute old."""
     student, other = api.student(), api.student()
     path = "/api/gamification/leaderboard/weekly"
     seen = []
@@ -112,11 +112,11 @@ def test_the_own_line_is_never_stale(api: Api, far_week: DatabaseClock) -> None:
     newcomer = api.student()
     newcomer.complete(newcomer.start())
     watched = other.get(path).json()["data"]
-    assert (watched["total_users"], len(watched["entries"])) == (2, 1)  # a kept page, and how many there are now
+    assert (watched["total_users"], len(watched["entries"])) == (2, 1)  # a cached page, and how many there are now
 
 
 def test_a_page_that_ranks_the_caller_otherwise_is_read_anew(api: Api, far_week: DatabaseClock, sql: Any) -> None:
-    """Another's award moves the caller down, in `me` and on the page alike."""
+    """Another user's award moves the caller down in `me` and on the page alike."""
     low, top, between = (api.student() for _ in range(3))
     completed_session(sql, low.user_id, far_week.now(), 10)
     completed_session(sql, top.user_id, far_week.now(), 30)
@@ -129,7 +129,7 @@ def test_a_page_that_ranks_the_caller_otherwise_is_read_anew(api: Api, far_week:
 
 
 def test_the_cursor_stands_beside_the_data(api: Api, far_week: DatabaseClock, sql: Any) -> None:
-    """As in every list, and where it stood before."""
+    """The cursor is beside the data, as in every list, and in its former place too."""
     for xp in (10, 20):
         completed_session(sql, api.student().user_id, far_week.now(), xp)
     page = api.student().get("/api/gamification/leaderboard/weekly", params={"limit": 1}).json()
@@ -141,7 +141,7 @@ def test_the_cursor_stands_beside_the_data(api: Api, far_week: DatabaseClock, sq
 
 
 def test_a_caller_cannot_fill_the_cache(api: Api, far_week: DatabaseClock, sql: Any) -> None:
-    """One entry is kept of a board, whatever is asked of it: other limits, later pages, past and future periods."""
+    """Each board has one cache entry, whatever limits, later pages and past or future periods are requested."""
     students = [api.student() for _ in range(4)]
     for student in students:
         completed_session(sql, student.user_id, far_week.now(), 10)
@@ -166,7 +166,7 @@ def test_a_caller_cannot_fill_the_cache(api: Api, far_week: DatabaseClock, sql: 
 
 
 def test_one_callers_refusal_is_not_anothers(api: Api, far_week: DatabaseClock) -> None:
-    """Who asks at the same moment waits for the same page, and is judged on their own."""
+    """Concurrent callers share one page read, but each is authorised separately."""
     owner, outsider, gone = api.student(), api.student(), api.student()
     gone.delete("/api/users/me")
     space = owner.post("/api/spaces/create", {"name": "Owls", "visibility": "private"}).json()["data"]["space_id"]
@@ -179,7 +179,7 @@ def test_one_callers_refusal_is_not_anothers(api: Api, far_week: DatabaseClock) 
 
 
 def test_a_session_paid_at_midnight_counts_for_one_week(api: Api, far_week: DatabaseClock, sql: Any) -> None:
-    """The moment of the award decides, not a later look at the clock, when a week ends between the two."""
+    """The time of the award decides its week, even when the week ends before the clock is read again."""
     student, ended = api.student(), far_week.now()
     midnight = (ended + timedelta(days=7 - ended.weekday())).replace(hour=0, minute=0, second=0, microsecond=0)
     far_week.set(midnight)
@@ -199,7 +199,7 @@ def test_a_session_paid_at_midnight_counts_for_one_week(api: Api, far_week: Data
 
 
 def test_deleted_users_vanish(api: Api, far_week: DatabaseClock, sql: Any) -> None:
-    """Who deletes the account leaves the board, and the ranks behind move up."""
+    """A deleted user leaves the board, and lower ranks move up."""
     first, second = api.student(), api.student()
     completed_session(sql, first.user_id, far_week.now(), 20)
     completed_session(sql, second.user_id, far_week.now(), 10)
@@ -210,7 +210,7 @@ def test_deleted_users_vanish(api: Api, far_week: DatabaseClock, sql: Any) -> No
 
 
 def test_names_and_levels_are_current(api: Api, far_week: DatabaseClock, sql: Any) -> None:
-    """A renamed user stands on the board with the new name."""
+    """A renamed user is shown with the new name."""
     student = api.student()
     completed_session(sql, student.user_id, far_week.now(), 200)
     name = f"n_{uuid.uuid4().hex[:12]}"
@@ -237,7 +237,7 @@ def test_names_and_levels_are_current(api: Api, far_week: DatabaseClock, sql: An
     ],
 )
 def test_bad_boards_are_refused(student: Student, period: str, params: dict[str, Any]) -> None:
-    """Unknown periods, limits, cursors and days on which no period begins are a 400."""
+    """An unknown period, a bad limit or cursor, or a day on which no period starts is answered with 400."""
     response = student.get(f"/api/gamification/leaderboard/{period}", params=params)
     assert_problem(response, 400, "VALIDATION_ERROR")
 
@@ -247,14 +247,14 @@ def test_bad_boards_are_refused(student: Student, period: str, params: dict[str,
     [(10**12, "2026-01-01T00:00:00Z", uuid.uuid4()), (1, "0001-01-01T00:00:00+23:59", uuid.uuid4()), (1,), ()],
 )
 def test_positions_that_no_board_has_are_refused(student: Student, position: tuple[Any, ...]) -> None:
-    """Whoever had the key would get no further than a 400."""
+    """A cursor with a position that no board has is answered with 400, even when it is correctly sealed."""
     cursor = sealed("/api/gamification/leaderboard/{period}", *position)
     response = student.get("/api/gamification/leaderboard/weekly", params={"cursor": cursor})
     assert_problem(response, 400, "VALIDATION_ERROR")
 
 
 def test_positions_beyond_any_number_are_refused(student: Student) -> None:
-    """Neither with a number that no column holds."""
+    """A cursor with a number that no column can hold is answered with 400."""
     route = "/api/gamification/xp/history/{user_id}"
     cursors = [sealed(route, number, owner=student.user_id) for number in (7, 10**30)]
     good, beyond = (student.get("/api/gamification/xp/history/me", params={"cursor": cursor}) for cursor in cursors)
@@ -263,13 +263,13 @@ def test_positions_beyond_any_number_are_refused(student: Student) -> None:
 
 
 def test_the_board_has_no_place_for_a_deleted_account(api: Api) -> None:
-    """A token that outlives its account is a 401."""
+    """The token of a deleted account is answered with 401."""
     student = api.student()
     student.delete("/api/users/me")
     assert_problem(student.get("/api/gamification/leaderboard/weekly"), 401, "AUTHENTICATION_ERROR")
 
 
 def test_the_board_of_an_unknown_space_is_a_404(student: Student) -> None:
-    """A space that is not there has no board."""
+    """The board of an unknown space is answered with 404."""
     response = student.get("/api/gamification/leaderboard/weekly", params={"space_id": str(uuid.uuid4())})
     assert_problem(response, 404, "NOT_FOUND")

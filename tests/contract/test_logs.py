@@ -1,4 +1,4 @@
-"""What is logged of requests, and what never is."""
+"""What is logged about requests, and what never is."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 
 
 def test_one_line_a_request_with_what_belongs_to_it(student: Student, logged: Lines) -> None:
-    """Template, status, time, the caller, the request's id and the client's trace; never the path as sent."""
+    """A line has the template, status, duration, caller, request id and client's trace, but not the path as sent."""
     headers = {"X-Request-Id": "req-1", "traceparent": f"00-{TRACE}-00f067aa0ba902b7-01"}
     student.get(f"/api/users/{student.user_id}", headers=headers)
     (line,) = logged.of_kind("request")
@@ -42,7 +42,7 @@ def test_a_trace_that_is_none_is_left_out(student: Student, logged: Lines, bad: 
 
 
 def test_refusals_are_security_events(api: Api, student: Student, logged: Lines) -> None:
-    """A wrong password, a used-up refresh token, a bad access token and a forbidden request; not a missing token."""
+    """A wrong password, used refresh token, bad access token and forbidden request are logged; a missing one is not."""
     api.post("/api/auth/login", {"email": student.email, "password": "wrong password 1"})
     api.post("/api/auth/refresh", {"refresh_token": "used up"})
     api.get("/api/users/me", token="nonsense")
@@ -59,7 +59,7 @@ def test_refusals_are_security_events(api: Api, student: Student, logged: Lines)
 
 
 def test_who_looks_at_somebody_elses_data_is_in_the_trail(api: Api, student: Student, logged: Lines) -> None:
-    """Profile, XP, badges and streaks, by whom and whose; looking at one's own is nobody's business."""
+    """Reads of another user's profile, XP, badges and streaks are audited; reads of one's own data are not."""
     other = api.student()
     for path in ("users", "gamification/xp", "gamification/badges", "gamification/streaks"):
         assert other.get(f"/api/{path}/{student.user_id}").status_code == 200
@@ -72,7 +72,7 @@ def test_who_looks_at_somebody_elses_data_is_in_the_trail(api: Api, student: Stu
 
 
 def test_who_signs_in_and_changes_what_is_in_the_trail(api: Api, logged: Lines) -> None:
-    """Every sign-in and every write, with the fields that it wrote; texts stay in the table, which is their owner's."""
+    """Every sign-in and write is audited with the names of the written fields; texts stay in the owner's tables."""
     student = api.student()
     login = api.post("/api/auth/login", {"email": student.email, "password": student.password}).json()["data"]
     api.post("/api/auth/refresh", {"refresh_token": login["refresh_token"]})
@@ -96,7 +96,7 @@ def test_who_signs_in_and_changes_what_is_in_the_trail(api: Api, logged: Lines) 
 
 
 def test_no_secret_is_ever_logged(api: Api, backends: Backends, logged: Lines) -> None:
-    """Whatever goes through the API, right or wrong, no password, token or address is in any line at any level."""
+    """No password, token or address is in any log line at any level, whether requests succeed or fail."""
     student = api.student(display_name="Nobody")
     secrets = {student.email, student.password, student.token, student.registered["refresh_token"]}
     secrets |= {backends.environment["SUPABASE_SECRET_KEY"], backends.keys.service_role_key}
@@ -133,7 +133,7 @@ def test_no_secret_is_ever_logged(api: Api, backends: Backends, logged: Lines) -
 
 @pytest.mark.parametrize("mark", ["ada.mark77@example.test", "Mark77", "Mark77 \U0001f4da", '"Mark77"'])
 def test_no_text_of_a_client_is_ever_logged(student: Student, logged: Lines, mark: str) -> None:
-    """Any field, parameter, path, header or method may hold an address of mail, in requests that succeed and fail."""
+    """An email address in any field, parameter, path, header or method is not logged, in success or failure."""
     for operation in ALL:
         texts = [*operation.parameters("query"), "unknown"]
         headers = {"Authorization": f"Bearer {student.token}"}
@@ -155,7 +155,7 @@ def test_no_text_of_a_client_is_ever_logged(student: Student, logged: Lines, mar
 
 
 def test_texts_that_are_taken_are_not_logged(api: Api, backends: Backends, logged: Lines) -> None:
-    """Names, subjects, notes, codes, searches and names of devices, also while the database does not answer."""
+    """Names, subjects, notes, codes, searches and device names are not logged, even while the database is down."""
     mark = "mark77@example.test"
     student = api.student(display_name=mark)
     space = student.post("/api/spaces/create", {"name": mark, "description": mark, "visibility": "private"})
@@ -189,7 +189,7 @@ def test_texts_that_are_taken_are_not_logged(api: Api, backends: Backends, logge
 
 
 def test_what_the_database_quotes_is_not_logged(logged: Lines) -> None:
-    """Its word for a value that it cannot read holds the value."""
+    """The database's error message quotes the value that it cannot read, so it is not logged."""
     for code, message in (
         ("22P02", 'invalid input syntax for type uuid: "mark77@example.test"'),
         ("22007", 'invalid input syntax for type timestamp: "mark77 "" quoted"'),
@@ -203,7 +203,7 @@ def test_what_the_database_quotes_is_not_logged(logged: Lines) -> None:
 
 
 def test_secret_fields_are_masked(logged: Lines) -> None:
-    """Whoever logs one by mistake logs three asterisks, however deep it is."""
+    """A secret field that is logged by mistake is shown as three asterisks, at any depth."""
     app_logger.info("oops", password="p-1", nested="x")
     app_logger.log_business_event(event_type="oops", details={"token": "p-2", "list": [{"email": "p-3"}]})
     assert not {"p-1", "p-2", "p-3"} & set(logged.text.replace('"', " ").split())
@@ -211,7 +211,7 @@ def test_secret_fields_are_masked(logged: Lines) -> None:
 
 
 def test_the_guides_calls_work(logged: Lines) -> None:
-    """Application, audit and error logging as the guide prints them."""
+    """Application, audit and error logging work as the guide prints them."""
     app_logger.info("User logged in", user_id="123", ip="192.168.1.1")
     app_logger.log_security_event(event_type="failed_login", severity="high", user_id="123", ip_address="192.168.1.1")
     audit_logger.log_authentication(user_id="123", success=True, ip_address="192.168.1.1")
@@ -234,7 +234,7 @@ def test_the_guides_calls_work(logged: Lines) -> None:
 
 
 def test_some_requests_are_logged_in_detail(student: Student, logged: Lines, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With a sampling rate each request decides anew whether its debug lines are written."""
+    """With a sampling rate each request decides separately whether its debug lines are written."""
     monkeypatch.setattr(app_logger, "sampling_rate", 1.0)
     student.get("/api/users/me")
     assert len(logged.of_kind("database")) == 1

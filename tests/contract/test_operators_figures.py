@@ -1,4 +1,4 @@
-"""What operators see of a day: windows, marks, environments one by one, alarms, and where log lines are."""
+"""What operators see of a day: windows, marks, single environments, alarms, and links to log lines."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ROUTE = "GET /api/spaces"
 
 @pytest.fixture
 def nothing_measured(api: Api) -> Iterator[None]:
-    """Nothing measured before, nothing ordered before."""
+    """No earlier metrics and no earlier orders."""
 
     def forget() -> None:
         performance_monitor.reset()
@@ -39,7 +39,7 @@ def nothing_measured(api: Api) -> Iterator[None]:
 
 
 def elsewhere(seconds_ago: float, *, version: str, calls: int = 1) -> None:
-    """Let another environment have been called."""
+    """Count calls in another environment."""
     other = PerformanceMonitor(clock=ManualClock(time.time() - seconds_ago))
     other.describe(service="spaces", version=version)
     other._generation = performance_monitor._generation
@@ -49,10 +49,10 @@ def elsewhere(seconds_ago: float, *, version: str, calls: int = 1) -> None:
 
 
 def test_a_day_is_told_by_ten_minutes(api: Api, operator: Operator) -> None:
-    """What the schedule rolled up is in the windows that reach so far, once."""
+    """What the schedule rolled up is counted exactly once in every window that covers it."""
     elsewhere(1_200, version="1", calls=7)
     assert sum(minute["requests"] for minute in ask(operator, "metrics")["minutes"]) == 0
-    assert api.run(roll_up_metrics()) in {0, 1, 2}  # how many depends on the hour; what is not yet is read by minute
+    assert api.run(roll_up_metrics()) in {0, 1, 2}  # depends on the time of day; newer data is read by minute
     for minutes in (180, 1440):
         data = ask(operator, f"metrics?minutes={minutes}")
         assert (data["window_minutes"], data["step_minutes"]) == (minutes, 10)
@@ -64,12 +64,12 @@ def test_a_day_is_told_by_ten_minutes(api: Api, operator: Operator) -> None:
 @pytest.mark.parametrize("minutes", ["0", "-1", "1441", "x", "1.5", "1e3", "999999999999"])
 @pytest.mark.parametrize("path", ["metrics", "slow-requests"])
 def test_a_window_that_makes_no_sense(operator: Operator, path: str, minutes: str) -> None:
-    """Is a 400 and no work."""
+    """A window out of range is answered with 400 and costs no work."""
     assert_problem(operator.get(f"/health/{path}?minutes={minutes}"), 400, "VALIDATION_ERROR")
 
 
 def test_slow_requests_have_an_id(operator: Operator, student: Student) -> None:
-    """That of the answer, so that its lines are found; in any window."""
+    """A slow request has the id of its answer, so that its log lines can be found; in any window."""
     elsewhere(1_200, version="1")
     performance_monitor.slow_seconds, usual = 0.0001, performance_monitor.slow_seconds
     try:
@@ -85,7 +85,7 @@ def test_slow_requests_have_an_id(operator: Operator, student: Student) -> None:
 
 
 def test_a_deployment_is_a_mark(operator: Operator) -> None:
-    """Where a version is seen for the first time beside another of its function, and nowhere else."""
+    """A mark is set only where a new version is first seen beside another version of its function."""
     elsewhere(800, version="7")
     elsewhere(600, version="7")
     assert ask(operator, "metrics")["marks"] == []
@@ -96,7 +96,7 @@ def test_a_deployment_is_a_mark(operator: Operator) -> None:
 
 
 def test_the_functions_of_a_deployment_are_one_mark() -> None:
-    """And one that comes much later another; who was there when the window began is not new."""
+    """Versions that appear together are one mark and a much later one another; those at the window's start are none."""
     seen = [({"service": name, "version": "1"}, 1000) for name in ("users", "spaces")]
     seen += [({"service": "users", "version": "2"}, 2000), ({"service": "spaces", "version": "2"}, 2300)]
     seen += [({"service": "users", "version": "3"}, 9000), ({"service": "sync", "version": "9"}, 9000), ({}, 9000)]
@@ -106,7 +106,7 @@ def test_the_functions_of_a_deployment_are_one_mark() -> None:
 
 
 def test_orders_are_marks(operator: Operator, student: Student) -> None:
-    """With the operator's name; those about accounts do not say whose."""
+    """Orders are marked with the operator's name; marks of orders about accounts do not name the account."""
     operator.post("/health/clear-cache")
     operator.post("/health/circuits/auth/open?seconds=1")
     operator.post("/health/circuits/auth/reset")
@@ -124,7 +124,7 @@ def test_orders_are_marks(operator: Operator, student: Student) -> None:
 
 
 def test_environments_are_told_one_by_one(operator: Operator, student: Student) -> None:
-    """Each with its function, its version and its own figures."""
+    """Each environment is listed with its function, version and metrics."""
     elsewhere(60, version="7", calls=9)
     student.get("/api/users/me")
     first, *rest = ask(operator, "environments")["environments"]
@@ -140,7 +140,7 @@ def test_environments_are_told_one_by_one(operator: Operator, student: Student) 
 
 @pytest.fixture
 def deployed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """A deployed stack with two alarms, of which one is raised, beside another stack with one; CloudWatch's client."""
+    """A deployed stack with two alarms, one of them raised, beside a stack with one; returns CloudWatch's client."""
     monkeypatch.setenv("STACK_NAME", "studysync-prod")
     monkeypatch.setenv("AWS_REGION", "eu-central-1")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
@@ -171,7 +171,7 @@ def deployed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 
 def test_alarms_are_read_from_cloudwatch(api: Api, deployed: Any) -> None:
-    """Those of this stack, raised ones first, with what to do; asked for again after half a minute and no sooner."""
+    """Only this stack's alarms are listed, raised ones first, with what to do; they are cached for half a minute."""
     found = api.run(alarms.alarms())
     assert found.available
     assert [(each.name, each.state) for each in found.alarms] == [
@@ -188,7 +188,7 @@ def test_alarms_are_read_from_cloudwatch(api: Api, deployed: Any) -> None:
 def test_alarms_that_cannot_be_asked_are_said(
     api: Api, operator: Operator, deployed: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Neither a refusal nor the local stack is an error, and neither is taken for calm."""
+    """A refusal by CloudWatch and a local stack are not errors, but neither is shown as "no alarms"."""
     monkeypatch.setenv("AWS_SAM_LOCAL", "true")
     assert ask(operator, "alarms") == {"available": False, "alarms": []}
     monkeypatch.delenv("AWS_SAM_LOCAL")
@@ -197,7 +197,7 @@ def test_alarms_that_cannot_be_asked_are_said(
 
 
 def test_a_link_asks_logs_insights_for_a_request(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In every function's group, half an hour around it; whatever a client called its request stays a text."""
+    """The link searches every function's log group for half an hour around the request; the id is quoted as text."""
     monkeypatch.setenv("STACK_NAME", "studysync-prod")
     monkeypatch.setenv("AWS_REGION", "eu-central-1")
     at = datetime(2032, 5, 5, 12, tzinfo=UTC).timestamp()

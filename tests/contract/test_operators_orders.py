@@ -1,4 +1,4 @@
-"""What operators do about accounts: who is kept out, what is taken back, and that everything still adds up."""
+"""Account orders by operators: suspending accounts and revoking XP, with all totals still consistent."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def holds(sql: Sql) -> None:
 
 
 def study(student: Student, clock: DatabaseClock, minutes: int, **more: Any) -> str:
-    """Study for so long, with heartbeats; the session's id."""
+    """Study for this many minutes, with heartbeats, and return the session's id."""
     session = student.start(minutes, **more)
     for _ in range(minutes // 5):
         clock.advance(minutes=5)
@@ -44,8 +44,8 @@ def sign_in(api: Api, student: Student) -> Any:
 
 
 def test_a_suspended_account_is_out_until_it_is_restored(api: Api, operator: Operator, student: Student) -> None:
-    """It cannot sign in or renew its session, and its writes are refused with the token it still has."""
-    for _ in range(2):  # the second changes nothing
+    """A suspended account cannot sign in or refresh its session, and its current token can no longer write."""
+    for _ in range(2):  # the second order changes nothing
         assert order(operator, student, "suspend").status_code == 200
     assert_problem(sign_in(api, student), 401, "AUTHENTICATION_ERROR")
     renewed = api.post("/api/auth/refresh", {"refresh_token": student.registered["refresh_token"]})
@@ -67,7 +67,7 @@ def test_a_suspended_account_is_out_until_it_is_restored(api: Api, operator: Ope
 def test_forged_xp_is_taken_back(
     operator: Operator, student: Student, clock: DatabaseClock, noon: datetime, sql: Sql
 ) -> None:
-    """A correcting row in the ledger; totals, level, boards, badges for XP and the day follow, and it happens once."""
+    """Revoking XP adds a correcting ledger row once; totals, level, boards, XP badges and the day follow."""
     honest = study(student, clock, 30)
     before = student.get("/api/gamification/xp/me").json()["data"]["total_xp"]
     forged = [study(student, clock, 60) for _ in range(2)]
@@ -101,7 +101,7 @@ def badges(student: Student) -> set[str]:
 def test_who_loses_everything_can_earn_again(
     operator: Operator, student: Student, clock: DatabaseClock, noon: datetime, sql: Sql
 ) -> None:
-    """With no XP left there is no line on any board; what is earned next counts as ever, milestones but once."""
+    """A student without XP is on no board; new XP counts as usual, but milestones pay only once."""
     space = student.post("/api/spaces/create", {"name": "Forgers", "visibility": "public"}).json()["data"]["space_id"]
     forged = [study(student, clock, 120, space_id=space) for _ in range(4)]
     milestones = sql.execute(
@@ -123,7 +123,7 @@ def test_who_loses_everything_can_earn_again(
 def test_a_closed_period_keeps_what_it_had(
     operator: Operator, student: Student, clock: DatabaseClock, noon: datetime, sql: Sql
 ) -> None:
-    """What is over is not rewritten; the boards that are open follow."""
+    """Closed periods stay unchanged, and the open boards are corrected."""
     forged = study(student, clock, 60)
     clock.advance(days=40)
     assert order(operator, student, "take-back-xp", session_ids=[forged]).status_code == 200
@@ -137,7 +137,7 @@ def test_a_closed_period_keeps_what_it_had(
 
 
 def test_a_lifted_ban_lets_somebody_join_again(api: Api, operator: Operator, student: Student) -> None:
-    """Also with the mailbox that the ban went by."""
+    """Lifting a ban also lifts it for the address that the ban recorded."""
     owner = api.student()
     space = owner.post("/api/spaces/create", {"name": "Owls", "visibility": "public"}).json()["data"]["space_id"]
     student.post(f"/api/spaces/{space}/join")
@@ -149,7 +149,7 @@ def test_a_lifted_ban_lets_somebody_join_again(api: Api, operator: Operator, stu
 
 
 def test_orders_leave_their_lines(operator: Operator, student: Student, logged: Lines, sql: Sql) -> None:
-    """Who gave it and why in the audit lines, what was done and why in the account's own trail, once."""
+    """The audit lines have the operator and the reason; the account's trail has the action and the reason, once."""
     for what in ("suspend", "suspend", "restore"):
         order(operator, student, what)
     lines = [line for line in logged.of_kind("audit") if line["action"] == "data_modification"]
@@ -164,7 +164,7 @@ def test_orders_leave_their_lines(operator: Operator, student: Student, logged: 
 
 @pytest.mark.parametrize("what", ["suspend", "restore", "take-back-xp", "lift-ban"])
 def test_orders_about_nobody(api: Api, operator: Operator, student: Student, what: str) -> None:
-    """An unknown account is 404, a malformed one and an order without a reason 400, and nobody else may give one."""
+    """An unknown account is a 404, a malformed id or a missing reason a 400, and only operators can give orders."""
     body = {"reason": WHY, "session_ids": [str(uuid.uuid4())], "space_id": str(uuid.uuid4())}
     wanted = {"suspend": (), "restore": (), "take-back-xp": ("session_ids",), "lift-ban": ("space_id",)}[what]
     body = {name: body[name] for name in ("reason", *wanted)}
@@ -186,7 +186,7 @@ def test_orders_about_nobody(api: Api, operator: Operator, student: Student, wha
 def test_sessions_of_others_are_not_taken_back(
     api: Api, operator: Operator, student: Student, clock: DatabaseClock, noon: datetime
 ) -> None:
-    """One wrong id and nothing is done: another's session, and one that runs."""
+    """One session of another user, or one still running, refuses the whole order."""
     own, other = study(student, clock, 30), study(api.student(), clock, 30)
     running = student.start(25)
     before = student.get("/api/gamification/xp/me").json()["data"]["total_xp"]

@@ -1,4 +1,4 @@
-"""Pages are as large as Lambda can answer, and lose no row for it."""
+"""Pages fit into a Lambda response and lose no row."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ LAMBDA_BYTES = 6 * 1024 * 1024
 
 
 def pages(student: Student, path: str, **params: Any) -> list[dict[str, Any]]:
-    """Every page of a list, none without rows but the only one."""
+    """Every page of a list; no page but a single one may be empty."""
     found, cursor = [], ""
     while cursor is not None:
         response = student.get(path, params={**params, "cursor": cursor})
         assert response.status_code == 200, response.text
-        # As the runtime's marshaller does.
+        # The Lambda runtime's marshaller does the same.
         answer = {"statusCode": 200, "headers": dict(response.headers), "body": response.text, "isBase64Encoded": False}
         assert len(json.dumps(answer, ensure_ascii=False).encode()) < LAMBDA_BYTES
         found.append(response.json())
@@ -32,7 +32,7 @@ def pages(student: Student, path: str, **params: Any) -> list[dict[str, Any]]:
 
 
 def test_the_events_of_a_session_fit_whatever_they_hold(student: Student) -> None:
-    """Hundreds of payloads of 4 KiB, of what takes the most bytes in JSON within JSON, each once and in order."""
+    """Hundreds of 4 KiB payloads with the worst growth under double JSON encoding are paged once each and in order."""
     session_id = student.start()
     body = {"event_type": "note", "payload": {"t": '"' * 2_040}}
     path = f"/api/sessions/{session_id}/audit"
@@ -64,7 +64,7 @@ def rich(api: Api, sql: psycopg.Connection[Any]) -> Student:
 
 
 def test_every_list_is_cut_by_bytes_and_loses_nothing(rich: Student, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With room for a row a page, lists have more pages and the same rows."""
+    """With room for one row a page, lists have more pages and the same rows."""
     space_id = rich.get("/api/spaces/mine").json()["data"][0]["space_id"]
     session_id = rich.get("/api/sessions").json()["data"][0]["session_id"]
     lists: dict[str, dict[str, Any]] = {

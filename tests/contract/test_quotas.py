@@ -1,4 +1,4 @@
-"""What an account may store: bounds that nobody meets who studies (docs/contract.md: "Offline sync")."""
+"""Storage quotas of an account, which nobody reaches by studying (docs/contract.md: "Offline sync")."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _noon(clock: DatabaseClock) -> None:
 
 
 def use(sql: psycopg.Connection[Any], student: Student, **used: int) -> None:
-    """Let the account have stored so much today."""
+    """Set how much the account has stored today."""
     usage = {"events": 0, "bytes": 0, "sessions": 0, "rejected_bytes": 0} | used
     sql.execute(
         """insert into account_usage (user_id, day, events, bytes, sessions, rejected_bytes)
@@ -34,7 +34,7 @@ def use(sql: psycopg.Connection[Any], student: Student, **used: int) -> None:
 
 
 def fill(sql: psycopg.Connection[Any], session_id: str, **counts: int) -> None:
-    """Let a session have taken so many events and breaks."""
+    """Set how many events and breaks a session has."""
     sql.execute(
         "update study_sessions set progress.events = %s, progress.breaks = %s where session_id = %s",
         [counts.get("events", 0), counts.get("breaks", 0), session_id],
@@ -45,7 +45,7 @@ def fill(sql: psycopg.Connection[Any], session_id: str, **counts: int) -> None:
 def test_a_batch_beyond_the_days_quota_is_refused_whole(
     student: Student, clock: DatabaseClock, sql: psycopg.Connection[Any], used: dict[str, int]
 ) -> None:
-    """429 with the seconds until midnight in UTC; nothing of the batch is applied, and after midnight all of it is."""
+    """A batch over the quota is a 429 with the seconds until midnight UTC; it is applied whole after midnight."""
     batch = life(NOON - 60 * MINUTE, 30)
     batch[1]["event_payload"] = {"text": "x" * 200}
     use(sql, student, **used)
@@ -58,7 +58,7 @@ def test_a_batch_beyond_the_days_quota_is_refused_whole(
 
 
 def test_repeats_use_no_quota(student: Student, sql: psycopg.Connection[Any]) -> None:
-    """What is known already is stored once, so that a client may always ask again what became of it."""
+    """A repeated event uses no quota, so a client can always ask again for its outcome."""
     batch = life(NOON - 60 * MINUTE, 30)
     send(student, batch)
     use(sql, student, events=100_000, bytes=4 * 1024 * 1024, sessions=2_000)
@@ -67,7 +67,7 @@ def test_repeats_use_no_quota(student: Student, sql: psycopg.Connection[Any]) ->
 
 @pytest.mark.parametrize("used", [{"events": 100_000}, {"bytes": 4 * 1024 * 1024}])
 def test_online_events_count_too(student: Student, sql: psycopg.Connection[Any], used: dict[str, int]) -> None:
-    """A note beyond the quota is refused; completing, which ends what there is, is not."""
+    """A note over the quota is refused, but completing the session is not."""
     session_id = student.start(25)
     use(sql, student, **used)
     note = {"event_type": "note", "payload": {"text": "one more"}}
@@ -76,7 +76,7 @@ def test_online_events_count_too(student: Student, sql: psycopg.Connection[Any],
 
 
 def test_sessions_of_a_day_are_bounded(student: Student, sql: psycopg.Connection[Any]) -> None:
-    """The two thousand and first start of a day is refused."""
+    """The 2,001st start of a day is refused."""
     use(sql, student, sessions=2_000)
     assert_problem(student.post("/api/sessions/start", {"duration_minutes": 25}), 429, "QUOTA_EXCEEDED")
 
@@ -85,7 +85,7 @@ def test_sessions_of_a_day_are_bounded(student: Student, sql: psycopg.Connection
 def test_a_session_takes_a_bounded_number_of_events(
     student: Student, sql: psycopg.Connection[Any], counts: dict[str, int], kind: str
 ) -> None:
-    """Online a 409, offline a rejected event among others that are applied; the session can still be completed."""
+    """Online an event over the limit is a 409, offline one rejected event; the session can still be completed."""
     session_id = student.start(25)
     fill(sql, session_id, **counts)
     body = {"event_type": kind}
@@ -97,7 +97,7 @@ def test_a_session_takes_a_bounded_number_of_events(
 
 
 def test_the_limit_holds_inside_a_batch(student: Student, sql: psycopg.Connection[Any]) -> None:
-    """Of three events only the first has room."""
+    """When one place is left, only the first of three events is applied."""
     session_id = student.start(25)
     fill(sql, session_id, events=49_999)
     beats = [event("heartbeat", session_id, NOON + n * timedelta(seconds=1)) for n in range(3)]
@@ -105,7 +105,7 @@ def test_the_limit_holds_inside_a_batch(student: Student, sql: psycopg.Connectio
 
 
 def test_twelve_hours_at_one_event_a_second_fit(student: Student, sql: psycopg.Connection[Any]) -> None:
-    """The 43,200th heartbeat is no reason for a refusal, of the session or of the account."""
+    """The 43,200th heartbeat exceeds no limit of the session or the account."""
     session_id, start = str(uuid.uuid4()), NOON - timedelta(hours=13)
     send(student, [event("start", session_id, start, event_payload={"duration_minutes": 720})])
     fill(sql, session_id, events=43_199)
@@ -116,7 +116,7 @@ def test_twelve_hours_at_one_event_a_second_fit(student: Student, sql: psycopg.C
 def test_payloads_that_nobody_can_use_are_bounded_together(
     student: Student, clock: DatabaseClock, sql: psycopg.Connection[Any]
 ) -> None:
-    """Beyond 256 KiB a day rejected events are kept and listed without theirs; others keep theirs."""
+    """Over 256 KiB a day, rejected events are kept and listed without their payloads; earlier ones keep theirs."""
     session_id, much = str(uuid.uuid4()), {"efficiency": 101, "text": "x" * 3_000}
     bad = [event("complete", session_id, NOON, event_payload=much) for _ in range(200)]
     assert send(student, bad)["rejected_count"] == 200
@@ -130,7 +130,7 @@ def test_payloads_that_nobody_can_use_are_bounded_together(
 
 
 def test_rejected_events_of_a_day_are_bounded(student: Student, sql: psycopg.Connection[Any]) -> None:
-    """All are answered, and of a day's the first ten thousand are kept; those that wait for a start count once."""
+    """All rejections are answered, but only a day's first 10,000 are stored; events waiting for a start count once."""
     waiting = [event("heartbeat", str(uuid.uuid4()), NOON) for _ in range(3)]
     for _ in range(2):
         assert codes(send(student, waiting)) == ["SESSION_NOT_FOUND"] * 3
@@ -143,7 +143,7 @@ def test_rejected_events_of_a_day_are_bounded(student: Student, sql: psycopg.Con
 
 
 def test_nothing_happened_before_the_account(student: Student, sql: psycopg.Connection[Any]) -> None:
-    """Events from before are rejected; a clock two minutes off is not, and its session begins with the account."""
+    """Events older than the account are rejected; with a clock two minutes off the session starts with the account."""
     sql.execute("update profiles set created_at = %s where user_id = %s", [NOON - 60 * MINUTE, student.user_id])
     before = life(NOON - 90 * MINUTE, 20)
     assert codes(send(student, before)) == ["EVENT_BEFORE_ACCOUNT"] * len(before)
@@ -157,7 +157,7 @@ def test_nothing_happened_before_the_account(student: Student, sql: psycopg.Conn
 
 
 def test_hundreds_of_one_minute_sessions_are_worth_little(student: Student, sql: psycopg.Connection[Any]) -> None:
-    """Bonuses are paid once a day and for 25 minutes: hundreds of sessions of a minute pay a minute each, and show."""
+    """Bonuses are paid once a day from 25 minutes on, so hundreds of one-minute sessions pay one minute each."""
     batches = []
     for day in range(5):
         first = NOON - timedelta(days=day + 1)
@@ -171,7 +171,7 @@ def test_hundreds_of_one_minute_sessions_are_worth_little(student: Student, sql:
 
 
 def test_an_account_is_in_200_spaces_at_most(student: Student, sql: psycopg.Connection[Any]) -> None:
-    """The 201st is refused, made or joined, and leaving one makes room."""
+    """The 201st space is refused, created or joined, and leaving one makes room."""
     sql.execute(
         """with made as (
              insert into spaces (space_id, name, visibility, invite_code, member_count)
@@ -191,7 +191,7 @@ def test_an_account_is_in_200_spaces_at_most(student: Student, sql: psycopg.Conn
 def test_the_hundred_last_clients_are_known(
     student: Student, clock: DatabaseClock, sql: psycopg.Connection[Any]
 ) -> None:
-    """Whoever invents clients fills no table."""
+    """A user who invents client names cannot fill the table: only the last hundred are kept."""
     for number in range(103):
         clock.freeze(NOON + timedelta(seconds=number))
         send(student, [event("heartbeat", str(uuid.uuid4()), NOON)], client_id=f"phone {number}")

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.own_servers
 @pytest.fixture
 def limited(api: Api, monkeypatch: pytest.MonkeyPatch) -> Iterator[httpx.AsyncClient]:
     """The health and users routes with a limit of 5 a minute, and an address of the test's own."""
-    import users.app  # built with everybody's limits, not with this test's
+    import users.app  # built with the default limits, not with this test's
     from health.routes import router as health
     from users.routes import router as users
 
@@ -38,7 +38,7 @@ def limited(api: Api, monkeypatch: pytest.MonkeyPatch) -> Iterator[httpx.AsyncCl
 
 @pytest.fixture
 def settings(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
-    """For setting limits that are read with each call; as before afterwards."""
+    """Sets limits that are read on each call and restores them afterwards."""
     yield monkeypatch
     monkeypatch.undo()
     get_settings.cache_clear()
@@ -57,12 +57,12 @@ def calls_from(api: Api, *addresses: str, app: Any = None) -> Iterator[list[http
 
 
 def ipv4() -> str:
-    """An address that no other test has."""
+    """An address that no other test uses."""
     return f"198.18.{random.randrange(256)}.{random.randrange(1, 255)}"
 
 
 def ipv6_prefix() -> str:
-    """A /64 that no other test has, without its colons at the end."""
+    """A /64 prefix that no other test uses, without its trailing colons."""
     return f"2001:db8:{random.randrange(1, 2**16):x}:{random.randrange(1, 2**16):x}"
 
 
@@ -73,7 +73,7 @@ def ask(api: Api, client: httpx.AsyncClient, token: str | None = None, **headers
 
 
 def test_a_user_is_limited_and_told(api: Api, limited: httpx.AsyncClient, student: Student) -> None:
-    """Answers tell what is left; over the limit it is a 429 that says when to come back."""
+    """Answers report the remaining calls; over the limit the answer is a 429 that says when to try again."""
     answers = [ask(api, limited, student.token) for _ in range(8)]
     assert [a.status_code for a in answers].count(200) in (5, 6)  # one on credit
     assert answers[0].headers["ratelimit-policy"] == '"minute";q=5;w=60, "hour";q=10000000;w=3600'
@@ -86,7 +86,7 @@ def test_a_user_is_limited_and_told(api: Api, limited: httpx.AsyncClient, studen
 
 
 def test_strangers_are_limited_by_address(api: Api, limited: httpx.AsyncClient) -> None:
-    """Calls without a token, or with a made-up one, count for the address, whatever X-Forwarded-For says."""
+    """Calls without a token, or with a made-up one, count for the address, whatever X-Forwarded-For contains."""
     answers = [
         ask(api, limited, f"forged.{n}.token" if n % 2 else None, **{"X-Forwarded-For": f"10.0.0.{n}"})
         for n in range(8)
@@ -96,12 +96,12 @@ def test_strangers_are_limited_by_address(api: Api, limited: httpx.AsyncClient) 
 
 
 def test_health_is_not_limited(api: Api, limited: httpx.AsyncClient) -> None:
-    """Load balancers may ask as often as they like."""
+    """Load balancers may call health as often as they like."""
     assert {api.run(limited.get("/health/liveness")).status_code for _ in range(20)} == {200}
 
 
 def test_all_who_share_an_address_share_a_wider_limit(api: Api, settings: pytest.MonkeyPatch) -> None:
-    """However many accounts call from it; whoever calls from elsewhere, with one of the same accounts, goes on."""
+    """All accounts at one address share a wider limit; calls from another address go on, even of the same accounts."""
     import users.app  # noqa: F401 - built with everybody's limits, not with this test's
     from users.routes import router
 
@@ -121,7 +121,7 @@ def test_all_who_share_an_address_share_a_wider_limit(api: Api, settings: pytest
 
 
 def test_who_is_over_their_own_limit_uses_up_nobody_elses(api: Api, settings: pytest.MonkeyPatch) -> None:
-    """Refused calls do not count for the address, or one student would shut out a school."""
+    """Refused calls do not count for the address, so one student cannot block a whole school."""
     import users.app  # noqa: F401
     from users.routes import router
 
@@ -142,7 +142,7 @@ def register(api: Api, client: httpx.AsyncClient, **changed: str) -> httpx.Respo
 
 
 def test_registrations_are_limited_by_address(api: Api, settings: pytest.MonkeyPatch) -> None:
-    """Also those that only ask whether somebody has an account; an IPv6 address counts as its /64."""
+    """Registrations are limited by address, even those that only probe for accounts; IPv6 counts by /64."""
     taken = api.student().email
     settings.setenv("REGISTRATIONS_PER_HOUR", "4")
     get_settings.cache_clear()
@@ -160,7 +160,7 @@ def test_registrations_are_limited_by_address(api: Api, settings: pytest.MonkeyP
 def test_registrations_that_failed_for_us_do_not_count(
     api: Api, backends: Backends, settings: pytest.MonkeyPatch
 ) -> None:
-    """A class tries again after an outage."""
+    """Registrations that failed through our fault do not count, so a class can try again after an outage."""
     settings.setenv("REGISTRATIONS_PER_HOUR", "2")
     get_settings.cache_clear()
     with calls_from(api, ipv4()) as (school,):
@@ -174,7 +174,7 @@ def test_registrations_that_failed_for_us_do_not_count(
 
 
 def test_wrong_passwords_are_limited_by_address(api: Api, settings: pytest.MonkeyPatch) -> None:
-    """One password tried on many accounts; right ones do not count, so that a class can sign in at once."""
+    """One password tried on many accounts is limited; right passwords do not count, so a class can sign in together."""
     students = [api.student() for _ in range(12)]
     settings.setenv("FAILED_SIGN_INS_PER_MINUTE", "6")
     get_settings.cache_clear()
@@ -194,7 +194,7 @@ def test_wrong_passwords_are_limited_by_address(api: Api, settings: pytest.Monke
 
 
 def test_wrong_invite_codes_are_limited_by_address(api: Api, settings: pytest.MonkeyPatch) -> None:
-    """Whoever makes more accounts has no more guesses; right codes do not count."""
+    """Several accounts at one address share one limit for wrong codes; right codes do not count."""
     from spaces.app import app as spaces
 
     settings.setenv("FAILED_CODES_PER_MINUTE", "8")
@@ -217,8 +217,8 @@ def test_wrong_invite_codes_are_limited_by_address(api: Api, settings: pytest.Mo
 
 
 def test_invite_codes_are_not_tried_without_end(student: Student) -> None:
-    """Guessing codes ends in a 429, for the guesser alone."""
+    """Guessing invite codes ends in a 429, for the guesser only."""
     answers = [student.post("/api/spaces/join", {"invite_code": f"{n:014}"}) for n in range(25)]
     assert_problem(answers[0], 404, "NOT_FOUND")
     assert_problem(answers[-1], 429, "RATE_LIMIT_EXCEEDED")
-    assert ";r=0;" in answers[-1].headers["ratelimit"]  # of the limit that refused, not of all calls
+    assert ";r=0;" in answers[-1].headers["ratelimit"]  # the remaining calls of the limit that refused

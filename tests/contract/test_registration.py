@@ -1,4 +1,4 @@
-"""Registration: one account and one profile, or neither."""
+"""Registration creates one account and one profile, or neither."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def credentials(**changes: Any) -> dict[str, Any]:
 
 
 def test_registration_makes_account_and_profile(api: Api) -> None:
-    """A registration answers with tokens that read the new profile: no XP, level 1."""
+    """A registration answers with tokens that can read the new profile: no XP, level 1."""
     body = credentials()
     response = api.post("/api/auth/register", body)
     assert response.status_code == 201
@@ -32,7 +32,7 @@ def test_registration_makes_account_and_profile(api: Api) -> None:
 
 @pytest.mark.parametrize("taken", ["email", "username"])
 def test_name_and_address_are_unique_without_regard_to_case(api: Api, taken: str) -> None:
-    """A second account with the same name or address is refused in the words that clients look for."""
+    """A second account with the same name or address is refused with the message that clients look for."""
     first = credentials()
     assert api.post("/api/auth/register", first).status_code == 201
     response = api.post("/api/auth/register", credentials(**{taken: first[taken].upper()}))
@@ -40,14 +40,14 @@ def test_name_and_address_are_unique_without_regard_to_case(api: Api, taken: str
 
 
 def test_a_refused_name_leaves_no_account(api: Api, student: Student) -> None:
-    """An address whose registration failed for its name can be registered with another name."""
+    """An address whose registration failed because of its name can be registered with another name."""
     body = credentials(username=student.username)
     assert_problem(api.post("/api/auth/register", body), 409, "USER_ALREADY_EXISTS")
     assert api.post("/api/auth/register", credentials(email=body["email"])).status_code == 201
 
 
 def test_one_of_20_simultaneous_registrations_wins(api: Api, sql: psycopg.Connection[Any]) -> None:
-    """20 clients register one address at once: one account, one profile, nineteen conflicts."""
+    """Of 20 simultaneous registrations of one address one succeeds and nineteen are conflicts."""
     body = credentials()
     responses = api.at_once([api.send("POST", "/api/auth/register", json=body) for _ in range(20)])
     assert sorted(r.status_code for r in responses) == [201] + [409] * 19
@@ -57,7 +57,7 @@ def test_one_of_20_simultaneous_registrations_wins(api: Api, sql: psycopg.Connec
 
 
 def test_registration_may_be_repeated_with_its_key(api: Api) -> None:
-    """The same Idempotency-Key gives the same account; with another body for the same address it is refused."""
+    """The same Idempotency-Key returns the same account; with a different body for that address it is refused."""
     body, headers = credentials(), {"Idempotency-Key": str(uuid.uuid4())}
     first = api.post("/api/auth/register", body, headers=headers)
     again = api.post("/api/auth/register", body, headers=headers)
@@ -70,7 +70,7 @@ def test_registration_may_be_repeated_with_its_key(api: Api) -> None:
 
 
 def test_registration_keys_of_different_clients_do_not_meet(api: Api) -> None:
-    """Two that come from different places with the same key get an account each, and each may repeat from anywhere."""
+    """Two clients at different addresses with the same key get an account each, and each can repeat from anywhere."""
     headers, bodies = {"Idempotency-Key": str(uuid.uuid4())}, [credentials(), credentials()]
 
     def register(body: dict[str, str], address: str) -> httpx.Response:
@@ -87,7 +87,7 @@ def test_registration_keys_of_different_clients_do_not_meet(api: Api) -> None:
 
 
 def test_a_password_that_supabase_auth_finds_weak_is_no_outage(api: Api, student: Student) -> None:
-    """A project may ask for more than the contract does: a 400, and sign-in stays open for the others."""
+    """A password that is too weak for the project's own rules is a 400, and sign-in stays available to others."""
     from users.auth import supabase_auth
     from users.auth_client import breaker
 
@@ -100,7 +100,7 @@ def test_a_password_that_supabase_auth_finds_weak_is_no_outage(api: Api, student
 
 
 def test_a_registration_key_is_for_one_registration(api: Api, sql: psycopg.Connection[Any]) -> None:
-    """From the same place another address of mail with the same key is refused, and no account comes of it."""
+    """The same key with a different email address is refused and creates no account."""
     first, second, headers = credentials(), credentials(), {"Idempotency-Key": str(uuid.uuid4())}
     assert api.post("/api/auth/register", first, headers=headers).status_code == 201
     assert_problem(api.post("/api/auth/register", second, headers=headers), 422, "IDEMPOTENCY_KEY_REUSED")
@@ -109,7 +109,7 @@ def test_a_registration_key_is_for_one_registration(api: Api, sql: psycopg.Conne
 
 
 def test_interrupted_registration_can_be_repeated(api: Api, sql: psycopg.Connection[Any]) -> None:
-    """An account that was made but never got a token is finished by registering again, by its owner only."""
+    """An account that never got its token is completed by registering again, by its owner only."""
     body = credentials()
     registered = api.post("/api/auth/register", body).json()["data"]
     sql.execute(
@@ -129,7 +129,7 @@ def test_interrupted_registration_can_be_repeated(api: Api, sql: psycopg.Connect
 
 
 def test_account_without_profile_is_completed(api: Api, sql: psycopg.Connection[Any]) -> None:
-    """An account that is older than our trigger gets its profile when its owner registers."""
+    """An account that predates the profile trigger gets its profile when its owner registers."""
     body = credentials()
     registered = api.post("/api/auth/register", body).json()["data"]
     sql.execute("delete from profiles where user_id = %s", [registered["user_id"]])
@@ -171,7 +171,7 @@ def test_account_without_profile_is_completed(api: Api, sql: psycopg.Connection[
     ],
 )
 def test_bad_registrations_store_nothing(api: Api, sql: psycopg.Connection[Any], field: str, value: Any) -> None:
-    """Each bad field is named, its value is not repeated, and no account is made."""
+    """Each bad field is named, its value is not repeated, and no account is created."""
     body = credentials(**{field: value})
     before = sql.execute("select count(*) from auth.users").fetchone()
     problem = assert_problem(api.post("/api/auth/register", body), 400, "VALIDATION_ERROR")
@@ -181,7 +181,7 @@ def test_bad_registrations_store_nothing(api: Api, sql: psycopg.Connection[Any],
 
 @pytest.mark.parametrize("field", ["username", "email", "password"])
 def test_missing_fields_are_named(api: Api, field: str) -> None:
-    """A registration without one of its fields is refused and says which."""
+    """A registration with a missing field is refused and names the field."""
     body = credentials()
     del body[field]
     problem = assert_problem(api.post("/api/auth/register", body), 400, "VALIDATION_ERROR")
@@ -189,6 +189,6 @@ def test_missing_fields_are_named(api: Api, field: str) -> None:
 
 
 def test_unknown_fields_are_refused(api: Api) -> None:
-    """A field that the contract does not know is an error, not a silent mass assignment."""
+    """An unknown field is an error, not a silent mass assignment."""
     problem = assert_problem(api.post("/api/auth/register", credentials(xp=100)), 400, "VALIDATION_ERROR")
     assert problem["details"]["validation_errors"][0]["location"] == "body.xp"

@@ -1,4 +1,4 @@
-"""The schedules' work when there is nothing to do, as it mostly is."""
+"""Schedules that have nothing to do, which is the usual case."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from testing.client import Api
 
 @pytest.mark.parametrize("work", [backfill_badges, purge_sync_events], ids=lambda work: work.__name__)
 def test_nothing_to_do_is_done_at_once(api: Api, work: object) -> None:
-    """It says that nothing is left, and writes no event about it."""
+    """A schedule without work reports that nothing is left and logs no event."""
     assert callable(work)
-    api.run(work())  # what other tests left behind
+    api.run(work())  # what earlier tests left behind
     assert api.run(work()) == 0

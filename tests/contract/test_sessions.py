@@ -39,7 +39,7 @@ def test_the_life_of_a_session(student: Student, clock: DatabaseClock) -> None:
 
 
 def test_completing_again_is_the_same_answer(student: Student, clock: DatabaseClock) -> None:
-    """A repeated completion, whatever it says, awards nothing."""
+    """A repeated completion with any body awards nothing."""
     session_id = student.start(5)
     clock.advance(minutes=4)
     first = student.complete(session_id, efficiency=10)
@@ -49,7 +49,7 @@ def test_completing_again_is_the_same_answer(student: Student, clock: DatabaseCl
 
 
 def test_only_one_session_is_active(student: Student) -> None:
-    """A second start is refused and told which session is in the way."""
+    """A second start is refused and names the active session."""
     session_id = student.start()
     problem = assert_problem(
         student.post("/api/sessions/start", {"duration_minutes": 25}), 409, "SESSION_ALREADY_ACTIVE"
@@ -58,7 +58,7 @@ def test_only_one_session_is_active(student: Student) -> None:
 
 
 def test_50_simultaneous_starts_make_one_session(api: Api, student: Student, sql: psycopg.Connection[Any]) -> None:
-    """However many starts come at once, one wins."""
+    """Of 50 simultaneous starts one succeeds."""
     body = {"duration_minutes": 25}
     responses = api.at_once(
         [api.send("POST", "/api/sessions/start", token=student.token, json=body) for _ in range(50)]
@@ -69,7 +69,7 @@ def test_50_simultaneous_starts_make_one_session(api: Api, student: Student, sql
 
 
 def test_50_simultaneous_completions_pay_once(api: Api, student: Student, clock: DatabaseClock) -> None:
-    """However many completions come at once, all get the same answer and one is paid."""
+    """50 simultaneous completions get the same answer, and one of them pays."""
     path = f"/api/sessions/{student.start(60)}/complete"
     clock.advance(minutes=5)
     responses = api.at_once([api.send("POST", path, token=student.token) for _ in range(50)])
@@ -79,7 +79,7 @@ def test_50_simultaneous_completions_pay_once(api: Api, student: Student, clock:
 
 
 def test_20_users_completing_at_once_lose_nothing(api: Api, clock: DatabaseClock, sql: psycopg.Connection[Any]) -> None:
-    """Every total is the sum of the ledger afterwards."""
+    """After 20 simultaneous completions every total is the sum of the ledger."""
     students = [api.student() for _ in range(20)]
     paths = [f"/api/sessions/{student.start(60)}/complete" for student in students]
     clock.advance(minutes=5)
@@ -92,7 +92,7 @@ def test_20_users_completing_at_once_lose_nothing(api: Api, clock: DatabaseClock
 
 
 def test_a_client_chosen_id_makes_a_start_repeatable(api: Api, student: Student) -> None:
-    """The same id is the same session and the same answer, even when it has ended; another body is refused."""
+    """The same id returns the same session and answer, even after its end; a different body is refused."""
     body = {"session_id": str(uuid.uuid4()), "duration_minutes": 25, "subject": "Physics"}
     first = student.post("/api/sessions/start", body)
     assert first.json()["data"]["session_id"] == body["session_id"]
@@ -104,7 +104,7 @@ def test_a_client_chosen_id_makes_a_start_repeatable(api: Api, student: Student)
 
 
 def test_an_idempotency_key_makes_every_write_repeatable(student: Student) -> None:
-    """The same key gives the first answer and changes nothing; with another body it is a 422."""
+    """The same key returns the first answer and changes nothing; with a different body it is a 422."""
     key = {"Idempotency-Key": "start-1"}
     first = student.post("/api/sessions/start", {"duration_minutes": 25}, headers=key)
     assert student.post("/api/sessions/start", {"duration_minutes": 25}, headers=key).json() == first.json()
@@ -119,7 +119,7 @@ def test_an_idempotency_key_makes_every_write_repeatable(student: Student) -> No
 
 
 def test_10_simultaneous_repeats_of_one_key_write_once(api: Api, student: Student) -> None:
-    """A repeat that overtakes the first waits for its answer."""
+    """A repeat that arrives while the first request is running waits for its answer."""
     path = f"/api/sessions/{student.start()}/audit"
     options: dict[str, Any] = {"json": {"event_type": "note"}, "headers": {"Idempotency-Key": "k"}}
     responses = api.at_once([api.send("POST", path, token=student.token, **options) for _ in range(10)])
@@ -129,7 +129,7 @@ def test_10_simultaneous_repeats_of_one_key_write_once(api: Api, student: Studen
 
 @pytest.mark.parametrize("key", ["", " ", "x" * 256, "naïve"])
 def test_bad_idempotency_keys_are_refused(student: Student, key: str) -> None:
-    """A key is 1 to 255 visible ASCII characters."""
+    """An Idempotency-Key has 1 to 255 visible ASCII characters."""
     response = student.post(
         "/api/sessions/start", {"duration_minutes": 25}, headers={"Idempotency-Key": key.encode("utf-8")}
     )
@@ -138,7 +138,7 @@ def test_bad_idempotency_keys_are_refused(student: Student, key: str) -> None:
 
 
 def test_the_audit_trail_has_every_event_in_order(student: Student, clock: DatabaseClock) -> None:
-    """The client's events stand between those of the lifecycle, with the server's time and the client's claim."""
+    """Client events and lifecycle events are in order, with the server's time and the client's claimed time."""
     session_id = student.start()
     path = f"/api/sessions/{session_id}/audit"
     claim = "2026-01-31T12:00:00"
@@ -158,7 +158,7 @@ def test_the_audit_trail_has_every_event_in_order(student: Student, clock: Datab
 
 
 def test_the_audit_trail_is_paged(student: Student, sql: psycopg.Connection[Any]) -> None:
-    """A thousand events a page where none are asked for, and every event once, equal times included."""
+    """Pages have a thousand events by default and contain every event once, also among equal times."""
     session_id = student.start()
     path = f"/api/sessions/{session_id}/audit"
     sql.execute(
@@ -183,7 +183,7 @@ def test_the_audit_trail_is_paged(student: Student, sql: psycopg.Connection[Any]
 
 
 def test_claims_never_lengthen_a_session(student: Student, clock: DatabaseClock) -> None:
-    """A client that says it ended hours from now is credited what the server's clock says."""
+    """A completion with an end hours in the future is credited by the server's clock."""
     session_id = student.start(60)
     clock.advance(minutes=2)
     late = datetime.now(UTC).replace(year=datetime.now(UTC).year + 1).isoformat()
@@ -211,7 +211,7 @@ def test_abandoning_pays_nothing(student: Student, clock: DatabaseClock) -> None
 
 
 def test_another_users_session_does_not_exist(api: Api, student: Student) -> None:
-    """Every call on somebody else's session is a 404 and changes nothing."""
+    """Every call on another user's session is a 404 and changes nothing."""
     session_id, other = student.start(), api.student()
     for method, action in [
         ("GET", ""), ("GET", "/audit"), ("POST", "/heartbeat"), ("POST", "/complete"), ("POST", "/abandon"),
@@ -224,7 +224,7 @@ def test_another_users_session_does_not_exist(api: Api, student: Student) -> Non
 
 
 def test_sessions_are_listed_newest_first_page_by_page(student: Student) -> None:
-    """Pages cover every session once; the status filters."""
+    """Pages cover every session once, and the list can be filtered by status."""
     ids = []
     for number in range(5):
         ids.append(student.start())
@@ -263,7 +263,7 @@ def test_sessions_are_listed_newest_first_page_by_page(student: Student) -> None
     ],
 )
 def test_bad_starts_start_nothing(student: Student, body: dict[str, Any], location: str) -> None:
-    """Each bad field is named, and no session begins."""
+    """Each bad field is named, and no session starts."""
     problem = assert_problem(student.post("/api/sessions/start", body), 400, "VALIDATION_ERROR")
     assert problem["details"]["validation_errors"][0]["location"] == location
     assert_problem(student.get("/api/sessions/active"), 404, "NOT_FOUND")
@@ -286,7 +286,7 @@ def test_bad_starts_start_nothing(student: Student, body: dict[str, Any], locati
     ],
 )
 def test_bad_events_are_not_kept(student: Student, body: dict[str, Any], status: int, error_code: str) -> None:
-    """An event that the contract does not know is refused and leaves no trace."""
+    """An unknown event is refused and not stored."""
     path = f"/api/sessions/{student.start()}/audit"
     assert_problem(student.post(path, body), status, error_code)
     assert len(student.get(path).json()["data"]) == 1
@@ -294,7 +294,7 @@ def test_bad_events_are_not_kept(student: Student, body: dict[str, Any], status:
 
 @pytest.mark.parametrize("payload", ['{"a": NaN}', '{"a": "\\ud800"}', '{"a": 1e999}', '{"a":' * 500 + "1" + "}" * 500])
 def test_payloads_that_are_no_json_are_refused(student: Student, payload: str) -> None:
-    """What Python reads and JSON does not know is a clear 4xx."""
+    """A payload that Python can parse but JSON does not allow is refused with a clear 4xx."""
     path = f"/api/sessions/{student.start()}/audit"
     content = f'{{"event_type": "note", "payload": {payload}}}'.encode()
     response = student.api.request(
@@ -306,7 +306,7 @@ def test_payloads_that_are_no_json_are_refused(student: Student, payload: str) -
 
 @pytest.mark.parametrize("efficiency", [-1, 101, "high", [50]])
 def test_bad_completions_complete_nothing(student: Student, efficiency: Any) -> None:
-    """A completion out of range leaves the session running."""
+    """A completion with a value out of range leaves the session running."""
     session_id = student.start()
     response = student.post(f"/api/sessions/{session_id}/complete", {"efficiency": efficiency})
     assert_problem(response, 400, "VALIDATION_ERROR")
@@ -317,38 +317,38 @@ def test_bad_completions_complete_nothing(student: Student, efficiency: Any) -> 
     "params", [{"status": "running"}, {"limit": 0}, {"limit": -1}, {"limit": 101}, {"cursor": "e30"}]
 )
 def test_bad_lists_are_refused(student: Student, params: dict[str, Any]) -> None:
-    """Status, limit and cursor outside the contract are a 400."""
+    """A status, limit or cursor that the contract does not allow is answered with 400."""
     assert_problem(student.get("/api/sessions", params=params), 400, "VALIDATION_ERROR")
 
 
 def test_empty_parameters_are_absent_ones(student: Student) -> None:
-    """Clients that always name their parameters leave them empty."""
+    """An empty parameter counts as absent, because some clients always send all of them."""
     session_id = student.start()
     found = student.get("/api/sessions?status=&cursor=").json()["data"]
     assert [session["session_id"] for session in found] == [session_id]
 
 
 def test_anybody_elses_name_in_a_body_is_a_403(student: Student) -> None:
-    """What is not the caller's own id is refused as such, whatever it is."""
+    """A user_id other than the caller's own is refused as such, whatever its value."""
     response = student.post("/api/sessions/start", {"duration_minutes": 25, "user_id": "somebody"})
     assert_problem(response, 403, "AUTHORIZATION_ERROR")
 
 
 def test_ids_in_paths_are_checked(student: Student) -> None:
-    """A session id that is no UUID is a 400, an unknown one a 404."""
+    """A malformed session id is a 400, an unknown one a 404."""
     assert_problem(student.get("/api/sessions/1"), 400, "VALIDATION_ERROR")
     assert_problem(student.get(f"/api/sessions/{uuid.uuid4()}"), 404, "NOT_FOUND")
 
 
 def test_a_start_in_an_unknown_space_is_refused(student: Student) -> None:
-    """A space that is not there is a 404, and no session begins."""
+    """A start in an unknown space is a 404, and no session starts."""
     body = {"duration_minutes": 25, "space_id": str(uuid.uuid4())}
     assert_problem(student.post("/api/sessions/start", body), 404, "NOT_FOUND")
     assert_problem(student.get("/api/sessions/active"), 404, "NOT_FOUND")
 
 
 def test_old_clients_send_their_own_id(api: Api, student: Student) -> None:
-    """A user_id in a body is accepted when it is the caller's own, else it is a 403."""
+    """A user_id in a body is accepted when it is the caller's own, and is a 403 otherwise."""
     assert student.start(25, user_id=student.user_id, created_by=student.user_id.upper())
     other = api.student()
     response = other.post("/api/sessions/start", {"duration_minutes": 25, "user_id": student.user_id})

@@ -1,4 +1,4 @@
-"""What cannot be written down is nobody's password and nobody's token, and harms nobody else's sign-in."""
+"""Text that cannot be encoded is never a valid password or token, and does not affect other users' sign-ins."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from testing.client import Api, Student, assert_problem
 from users.auth_client import breaker
 
-HALF = "\\ud800"  # in JSON: half of a pair of surrogates
+HALF = "\\ud800"  # in JSON: one half of a surrogate pair
 JSON = {"Content-Type": "application/json"}
 
 
@@ -29,7 +29,7 @@ JSON = {"Content-Type": "application/json"}
     ],
 )
 def test_half_a_character_is_refused(api: Api, student: Student, path: str, body: str, status: int, code: str) -> None:
-    """However often it is sent: a mistake in the request is no outage of Supabase Auth."""
+    """A lone surrogate is refused as a bad request and never opens the circuit of Supabase Auth."""
     for _ in range(8):
         assert_problem(api.request("POST", path, content=body, headers=JSON), status, code)
     assert breaker.get_state() == "closed"
@@ -39,7 +39,7 @@ def test_half_a_character_is_refused(api: Api, student: Student, path: str, body
 
 @pytest.mark.parametrize("field", ["user_id", "created_by"])
 def test_a_sign_in_speaks_for_nobody_else(api: Api, student: Student, field: str) -> None:
-    """Old clients repeat their own id in every body; another's is refused as everywhere."""
+    """A user_id in a sign-in is accepted when it is the caller's own, and refused otherwise."""
     right: dict[str, Any] = {"email": student.email, "password": student.password}
     assert api.post("/api/auth/login", {**right, field: student.user_id.upper()}).status_code == 200
     assert_problem(api.post("/api/auth/login", {**right, field: str(uuid.uuid4())}), 403, "AUTHORIZATION_ERROR")

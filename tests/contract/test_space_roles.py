@@ -1,4 +1,4 @@
-"""Who may do what in a space, and who does not even know of it."""
+"""Who can do what in a space, and who must not learn that it exists."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from testing.spaces import create, join, members
 
 
 def test_a_private_space_does_not_exist_for_outsiders(api: Api, student: Student) -> None:
-    """Whatever is asked, the answer is to the letter that for a space that was never there."""
+    """For an outsider every answer about a private space equals that for a space that does not exist."""
     mark = uuid.uuid4().hex
     space, outsider, banned = create(student, visibility="private", name=mark), api.student(), api.student()
     join(banned, space, code=True)
@@ -30,7 +30,7 @@ def test_a_private_space_does_not_exist_for_outsiders(api: Api, student: Student
         assert stranger.get("/api/spaces", params={"query": mark}).json()["data"] == []
         start = stranger.post("/api/sessions/start", {"duration_minutes": 25, "space_id": space["space_id"]})
         assert_problem(start, 404, "NOT_FOUND")
-    # The code that the banned one knows is dead; who has the new one knows of the space, and is told of the ban.
+    # The banned user's code has expired; with the new code they are told about the ban.
     assert_problem(join(banned, space, code=True), 404, "NOT_FOUND")
     space = student.get(f"/api/spaces/{space['space_id']}").json()["data"]
     assert_problem(join(banned, space, code=True), 403, "AUTHORIZATION_ERROR")
@@ -61,7 +61,7 @@ def _with(options: dict[str, Any], space_id: str) -> dict[str, Any]:
 
 ROLES = ["nobody", "outsider", "banned", "member", "moderator", "owner"]
 
-# What each role gets on a public space; the targets of the last three are a member who is somebody else.
+# What each role gets on a public space; the targets of the last three are another member.
 MATRIX: list[tuple[str, str, dict[str, Any], list[int]]] = [
     ("GET", "", {}, [401, 200, 200, 200, 200, 200]),
     ("GET", "/membership", {}, [401, 200, 200, 200, 200, 200]),
@@ -85,7 +85,7 @@ MATRIX: list[tuple[str, str, dict[str, Any], list[int]]] = [
 
 @pytest.mark.parametrize(("method", "path", "options", "expected"), MATRIX, ids=str)
 def test_who_may_do_what(api: Api, method: str, path: str, options: dict[str, Any], expected: list[int]) -> None:
-    """The whole matrix of roles and actions, each on a space of its own."""
+    """Every role is tried with every action, each on a fresh space."""
     cast = [api.student() for _ in range(3)]
     for role, status in zip(ROLES, expected, strict=True):
         response = _as(cast, role, method, path, options)
@@ -119,7 +119,7 @@ def _as(cast: list[Student], role: str, method: str, path: str, options: dict[st
 
 
 def test_the_code_is_shown_to_those_who_invite(api: Api, student: Student) -> None:
-    """Owner and moderators see the invite code, members and outsiders do not."""
+    """Owner and moderators see the invite code; members and outsiders do not."""
     space, other = create(student), api.student()
     path = f"/api/spaces/{space['space_id']}"
     assert other.get(path).json()["data"]["invite_code"] is None
@@ -130,7 +130,7 @@ def test_the_code_is_shown_to_those_who_invite(api: Api, student: Student) -> No
 
 
 def test_handing_over_makes_one_new_owner(api: Api, student: Student) -> None:
-    """The old owner stays as a moderator, and may now leave."""
+    """The former owner becomes a moderator and can now leave."""
     space, heir = create(student), api.student()
     path = f"/api/spaces/{space['space_id']}"
     join(heir, space)
@@ -143,7 +143,7 @@ def test_handing_over_makes_one_new_owner(api: Api, student: Student) -> None:
 
 
 def test_a_deleted_account_leaves_its_spaces_in_order(api: Api, student: Student) -> None:
-    """Its spaces pass to the longest-standing moderator, else member; an empty one goes."""
+    """A deleted owner's spaces pass to the longest-standing moderator, else member; an empty space is deleted."""
     led, plain, lonely = create(student), create(student), create(student)
     first, second = api.student(), api.student()
     for space in (led, plain):
@@ -158,7 +158,7 @@ def test_a_deleted_account_leaves_its_spaces_in_order(api: Api, student: Student
 
 
 def test_nobody_acts_on_themselves(student: Student) -> None:
-    """Neither role nor removal of oneself; leaving is what that is for."""
+    """Nobody can change their own role or remove themselves; leaving is the way out."""
     space = create(student)
     path = f"/api/spaces/{space['space_id']}/members/{student.user_id}"
     assert_problem(student.patch(path, {"role": "member"}), 409, "CONFLICT")
@@ -168,7 +168,7 @@ def test_nobody_acts_on_themselves(student: Student) -> None:
 
 @pytest.mark.parametrize("role", ["admin", "", None, 1])
 def test_roles_that_do_not_exist_are_refused(api: Api, student: Student, role: Any) -> None:
-    """A role is member, moderator or owner."""
+    """A role is one of member, moderator and owner."""
     space, other = create(student), api.student()
     join(other, space)
     response = student.patch(f"/api/spaces/{space['space_id']}/members/{other.user_id}", {"role": role})
@@ -176,13 +176,13 @@ def test_roles_that_do_not_exist_are_refused(api: Api, student: Student, role: A
 
 
 def test_me_stands_for_the_caller_among_members(student: Student) -> None:
-    """Wherever a user is in a path, `me` may be there; acting on oneself is still refused."""
+    """Wherever a path takes a user, `me` is accepted; acting on oneself is still refused."""
     space = create(student)
     assert_problem(student.delete(f"/api/spaces/{space['space_id']}/members/me"), 409, "CONFLICT")
 
 
 def test_a_key_knows_the_query_too(api: Api, student: Student) -> None:
-    """Removing and banning are two requests, under one key as well."""
+    """Removing and banning are two different requests, even under the same key."""
     space, other = create(student), api.student()
     join(other, space)
     path, headers = f"/api/spaces/{space['space_id']}/members/{other.user_id}", {"Idempotency-Key": "remove"}

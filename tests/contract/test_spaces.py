@@ -1,4 +1,4 @@
-"""Spaces as clients see them: made, found, joined, studied in and left."""
+"""Spaces as clients see them: created, found, joined, studied in and left."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 
 
 def test_the_life_of_a_space(api: Api, student: Student) -> None:
-    """Created, found, joined, studied in, left and deleted."""
+    """A space is created, found, joined, studied in, left and deleted."""
     mark = uuid.uuid4().hex
     space = create(student, name=f"Algebra {mark}", description="Thursdays")
     path = f"/api/spaces/{space['space_id']}"
@@ -52,7 +52,7 @@ def test_the_life_of_a_space(api: Api, student: Student) -> None:
 
 
 def test_capacity_is_never_exceeded(api: Api, student: Student, sql: psycopg.Connection[Any]) -> None:
-    """40 users join the last 5 places at once: 5 members, 35 clean conflicts."""
+    """Of 40 simultaneous joins for the last 5 places 5 succeed and 35 are clean conflicts."""
     space = create(student, capacity=6)
     crowd = [api.student() for _ in range(40)]
     path = f"/api/spaces/{space['space_id']}/join"
@@ -67,7 +67,7 @@ def test_capacity_is_never_exceeded(api: Api, student: Student, sql: psycopg.Con
 
 
 def test_joining_twice_is_one_membership(api: Api, student: Student) -> None:
-    """At once or later, a repeated join is the same answer and one row in the feed."""
+    """A repeated join, simultaneous or later, gets the same answer and adds one feed entry."""
     space, other = create(student), api.student()
     path = f"/api/spaces/{space['space_id']}/join"
     responses = api.at_once([api.send("POST", path, token=other.token) for _ in range(10)])
@@ -79,7 +79,7 @@ def test_joining_twice_is_one_membership(api: Api, student: Student) -> None:
 
 
 def test_a_private_space_opens_to_its_code(api: Api, student: Student) -> None:
-    """By id and code, and by code alone, in small letters and with dashes."""
+    """A private space opens by id and code, or by the code alone, in lower case and with dashes too."""
     space = create(student, visibility="private")
     code = space["invite_code"]
     assert len(code) >= 13
@@ -92,7 +92,7 @@ def test_a_private_space_opens_to_its_code(api: Api, student: Student) -> None:
 
 
 def test_a_renewed_code_kills_the_old_one(api: Api, student: Student) -> None:
-    """Only the new code opens the space."""
+    """After a renewal only the new code opens the space."""
     space = create(student, visibility="private")
     renewed = student.post(f"/api/spaces/{space['space_id']}/invite-code").json()["data"]["invite_code"]
     assert renewed != space["invite_code"]
@@ -102,7 +102,7 @@ def test_a_renewed_code_kills_the_old_one(api: Api, student: Student) -> None:
 
 
 def test_a_space_has_its_own_leaderboard(api: Api, student: Student, sql: Any, clock: Any) -> None:
-    """Only sessions in the space count there; who leaves is off the board, and back on it after rejoining."""
+    """Only sessions in the space count on its board; a member who leaves is removed and returns after rejoining."""
     space, other = create(student), api.student()
     join(other, space)
     params = {"space_id": space["space_id"]}
@@ -124,7 +124,7 @@ def test_a_space_has_its_own_leaderboard(api: Api, student: Student, sql: Any, c
 
 
 def test_the_feed_is_paged(api: Api, student: Student) -> None:
-    """Every entry once, newest first."""
+    """The feed's pages have every entry once, newest first."""
     space = create(student)
     for _ in range(4):
         join(api.student(), space)
@@ -141,7 +141,7 @@ def test_the_feed_is_paged(api: Api, student: Student) -> None:
 
 
 def test_discovery_is_paged_and_searched(api: Api, student: Student) -> None:
-    """Public spaces page by page; short queries find beginnings, wildcards only themselves."""
+    """Public spaces are paged; short queries match prefixes, and wildcards are literal."""
     mark = uuid.uuid4().hex
     ids = [create(student, name=f"{mark} {n}")["space_id"] for n in range(5)]
     create(student, name=f"{mark} hidden", visibility="private")
@@ -189,7 +189,7 @@ def test_discovery_is_paged_and_searched(api: Api, student: Student) -> None:
     ],
 )
 def test_bad_spaces_are_not_made(student: Student, changes: dict[str, Any], location: str) -> None:
-    """Each bad field is named, on creation and on change, and nothing is stored."""
+    """Each bad field is named, on creation and on update, and nothing is stored."""
     body = {"name": "Fine", "visibility": "public", **changes}
     problem = assert_problem(student.post("/api/spaces/create", body), 400, "VALIDATION_ERROR")
     assert problem["details"]["validation_errors"][0]["location"] == location
@@ -201,7 +201,7 @@ def test_bad_spaces_are_not_made(student: Student, changes: dict[str, Any], loca
 
 
 def test_capacity_cannot_fall_below_the_members(api: Api, student: Student) -> None:
-    """A space never has more members than places."""
+    """Capacity cannot be set below the number of members."""
     space = create(student)
     for _ in range(2):
         join(api.student(), space)
@@ -212,7 +212,7 @@ def test_capacity_cannot_fall_below_the_members(api: Api, student: Student) -> N
 
 
 def test_ids_of_spaces_and_members_are_checked(student: Student) -> None:
-    """No UUID is a 400; a deleted space and somebody who is no member are a 404."""
+    """A malformed id is a 400; a deleted space and a user who is not a member are a 404."""
     assert_problem(student.get("/api/spaces/mine2"), 400, "VALIDATION_ERROR")
     space = create(student)
     path = f"/api/spaces/{space['space_id']}"
@@ -225,7 +225,7 @@ def test_ids_of_spaces_and_members_are_checked(student: Student) -> None:
 
 
 def test_a_banned_member_does_not_appear_in_the_feed_any_more(api: Api, student: Student) -> None:
-    """A session that was begun in the space and ended after the ban is nobody's business there."""
+    """A session that started in the space and ended after the ban is not shown in its feed."""
     space, other = create(student), api.student()
     join(other, space)
     session_id = other.start(25, space_id=space["space_id"])
@@ -236,7 +236,7 @@ def test_a_banned_member_does_not_appear_in_the_feed_any_more(api: Api, student:
 
 
 def test_creating_may_be_repeated_with_its_key(student: Student) -> None:
-    """The same Idempotency-Key makes one space, though its id is chosen by the server."""
+    """A repeat with the same Idempotency-Key creates one space, though the server chooses its id."""
     headers, body = {"Idempotency-Key": "space-1"}, {"name": "Once", "visibility": "public"}
     answers = [student.post("/api/spaces/create", body, headers=headers).json() for _ in range(2)]
     assert answers[0] == answers[1]
@@ -244,7 +244,7 @@ def test_creating_may_be_repeated_with_its_key(student: Student) -> None:
 
 
 def test_the_feed_goes_back_90_days(api: Api, student: Student, clock: DatabaseClock) -> None:
-    """The schedule's purge takes what is older, and nothing else."""
+    """The scheduled purge deletes feed entries older than 90 days and nothing else."""
     from health.operations.schedules import purge_trails
 
     space = create(student)

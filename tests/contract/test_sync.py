@@ -1,4 +1,4 @@
-"""Offline batches as clients send them: exactly once, in order, and what was rejected tried again."""
+"""Offline batches as clients send them: applied exactly once, in order, with retries of rejected events."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from testing.offline import MINUTE, codes, event, life, send, xp
 
 
 def test_a_week_offline_pays_as_online(student: Student, noon: datetime) -> None:
-    """Seven days of sessions in one batch: XP, streak, badges and boards as if each had come when it happened."""
+    """A batch with seven days of sessions gives the same XP, streak, badges and boards as the sessions online."""
     days = [noon - timedelta(days=n) for n in range(6, -1, -1)]
     result = send(student, [e for day in days for e in life(day)], client_id="phone")
     assert result["rejected_count"] == 0
@@ -29,7 +29,7 @@ def test_a_week_offline_pays_as_online(student: Student, noon: datetime) -> None
 
 
 def test_a_batch_sent_again_changes_nothing(student: Student, noon: datetime) -> None:
-    """Every event is a duplicate with its first outcome, and the sessions come with theirs."""
+    """Every event of a repeated batch is a duplicate with its first outcome, and the sessions are returned too."""
     batch = life(noon)
     first = send(student, batch)
     again = send(student, batch)
@@ -39,7 +39,7 @@ def test_a_batch_sent_again_changes_nothing(student: Student, noon: datetime) ->
 
 
 def test_20_at_once_apply_a_batch_once(api: Api, student: Student, noon: datetime) -> None:
-    """However many workers send it, each event is applied by one of them."""
+    """Of 20 simultaneous copies of a batch each event is applied once."""
     batch = {"events": life(noon)}
     responses = api.at_once([api.send("POST", "/api/sync/offline", token=student.token, json=batch) for _ in range(20)])
     results = [r.json()["data"] for r in responses]
@@ -49,7 +49,7 @@ def test_20_at_once_apply_a_batch_once(api: Api, student: Student, noon: datetim
 
 
 def test_a_batch_cut_anywhere_is_completed_by_the_rest(student: Student, noon: datetime) -> None:
-    """Overlapping pieces end as the whole would have."""
+    """Overlapping parts of a batch end in the same state as the whole batch."""
     batch = life(noon)
     send(student, batch[:4])
     result = send(student, batch[2:])
@@ -58,14 +58,14 @@ def test_a_batch_cut_anywhere_is_completed_by_the_rest(student: Student, noon: d
 
 
 def test_events_are_put_in_order(student: Student, noon: datetime) -> None:
-    """The order in the batch does not matter, the times do."""
+    """Events are applied by time, not by their order in the batch."""
     result = send(student, life(noon)[::-1])
     assert result["rejected_count"] == 0
     assert result["sessions"][0]["focus_seconds"] == 1800
 
 
 def test_events_wait_for_their_start(student: Student, noon: datetime) -> None:
-    """What comes before its start is rejected, and applied by itself when the start arrives."""
+    """An event before its start is rejected, and applied automatically when the start arrives."""
     batch = life(noon)
     early = send(student, batch[1:])
     assert set(codes(early)) == {"SESSION_NOT_FOUND"}
@@ -80,7 +80,7 @@ def test_events_wait_for_their_start(student: Student, noon: datetime) -> None:
 
 
 def test_old_clients_events_are_known_by_what_they_say(student: Student, noon: datetime) -> None:
-    """Without event_id and without an offset: applied once, and a repeat is a duplicate."""
+    """Events without event_id and offset are applied once, and a repeat is a duplicate."""
     batch = [
         {k: v for k, v in e.items() if k != "event_id"} | {"created_at": e["created_at"].removesuffix("+00:00")}
         for e in life(noon)
@@ -93,7 +93,7 @@ def test_old_clients_events_are_known_by_what_they_say(student: Student, noon: d
 
 
 def test_an_event_id_belongs_to_one_event(student: Student, noon: datetime) -> None:
-    """The same id with other content is refused, in the same batch or later; the first stays."""
+    """A reused event id with other content is refused, in the same batch or later; the first event stays."""
     batch = life(noon)[:2]
     batch.append({**batch[1], "event_type": "break_start"})
     result = send(student, batch)
@@ -106,7 +106,7 @@ def test_an_event_id_belongs_to_one_event(student: Student, noon: datetime) -> N
 
 
 def test_a_rejected_event_can_be_tried_again(api: Api, student: Student, noon: datetime, clock: DatabaseClock) -> None:
-    """After what was in the way is gone, a retry applies the event and what waited for it."""
+    """Once the obstacle is gone, a retry applies the event and those that waited for it."""
     session_id, now = str(uuid.uuid4()), clock.now()
     beats = [event("heartbeat", session_id, now + n * MINUTE / 10) for n in (1, 2, 3)]
     assert codes(send(student, beats)) == ["SESSION_NOT_FOUND"] * 3
@@ -126,7 +126,7 @@ def test_a_rejected_event_can_be_tried_again(api: Api, student: Student, noon: d
 def test_xp_is_counted_by_the_call_that_pays_it(
     student: Student, noon: datetime, clock: DatabaseClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Operators see the XP of a batch once: not again for a repeat, and that of a retry with the retry."""
+    """A batch's XP is counted once in the metrics: not again for a repeat, and a retry's XP with the retry."""
     counted: dict[str, list[float]] = {}
     monkeypatch.setattr(metrics, "_pending", counted)
 

@@ -1,4 +1,4 @@
-"""Batches and events that are none, each refused by itself."""
+"""Malformed batches and events, each refused separately."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from testing.offline import codes, event, life, send
 
 
 def test_one_bad_event_never_blocks_the_rest(student: Student, noon: datetime) -> None:
-    """Bad events are rejected with a reason, kept and listed; the others are applied."""
+    """Bad events are rejected with a reason, stored and listed; the others are applied."""
     good = life(noon)
     session_id = good[0]["session_id"]
     bad: list[Any] = [
@@ -44,7 +44,7 @@ def test_one_bad_event_never_blocks_the_rest(student: Student, noon: datetime) -
 
 
 def test_rejected_events_come_in_pages(student: Student, noon: datetime) -> None:
-    """The last received first, each on one page only."""
+    """Rejected events are paged, the last received first, each on one page only."""
     sent = [event("heartbeat", str(uuid.uuid4()), noon) for _ in range(7)]
     for each in sent:
         send(student, [each])
@@ -62,7 +62,7 @@ def test_rejected_events_come_in_pages(student: Student, noon: datetime) -> None
 
 @pytest.mark.parametrize("name", ["user_id", "created_by"])
 def test_an_event_may_name_its_sender(student: Student, noon: datetime, name: str) -> None:
-    """As phones write it, in upper case; somebody else's name is a rejection."""
+    """An event may name its sender, in upper case too; another user's id is a rejection."""
     batch = [{**each, name: student.user_id.upper()} for each in life(noon)]
     assert send(student, batch)["rejected_count"] == 0
     other = event("heartbeat", batch[0]["session_id"], noon, **{name: str(uuid.UUID(int=5))})
@@ -80,7 +80,7 @@ def test_an_event_may_name_its_sender(student: Student, noon: datetime, name: st
     ids=str,
 )
 def test_an_odd_event_does_not_take_its_batch_down(student: Student, noon: datetime, bad: dict[str, Any]) -> None:
-    """Half a character, the first and the last year, somebody else's name: one rejection, and the rest is applied."""
+    """Lone surrogates, extreme years and another user's id are single rejections, and the rest is applied."""
     batch = life(noon)
     odd = json.dumps({"events": [{**event("heartbeat", batch[0]["session_id"], noon), **bad}, *batch]})
     response = student.api.request(
@@ -106,12 +106,12 @@ def test_an_odd_event_does_not_take_its_batch_down(student: Student, noon: datet
     ],
 )
 def test_batches_that_are_none_are_refused(student: Student, body: dict[str, Any]) -> None:
-    """What is no batch is a 400."""
+    """A body that is not a batch is answered with 400."""
     assert_problem(student.post("/api/sync/offline", body), 400, "VALIDATION_ERROR")
 
 
 def test_too_many_or_too_large_events_are_a_413(student: Student, noon: datetime) -> None:
-    """More than 500 events, or a body over the limit, are refused whole; 500 are taken."""
+    """More than 500 events, or a body over the limit, are refused as a whole; 500 events are accepted."""
     beat = event("heartbeat", str(uuid.uuid4()), noon)
     assert_problem(student.post("/api/sync/offline", {"events": [beat] * 501}), 413, "REQUEST_TOO_LARGE")
     large = {**beat, "event_payload": {"text": "x" * 3_200_000}}
@@ -123,7 +123,7 @@ def test_too_many_or_too_large_events_are_a_413(student: Student, noon: datetime
 
 
 def test_a_payload_of_1_mb_is_rejected_by_itself(student: Student, noon: datetime) -> None:
-    """The event is rejected and kept without its payload; its neighbours are applied."""
+    """An event with a payload of 1 MB is rejected and stored without it; its neighbours are applied."""
     batch = life(noon)
     batch.insert(1, event("heartbeat", batch[0]["session_id"], noon, event_payload={"text": "x" * 1_000_000}))
     result = send(student, batch)
@@ -132,7 +132,7 @@ def test_a_payload_of_1_mb_is_rejected_by_itself(student: Student, noon: datetim
 
 
 def test_payloads_without_end_are_rejected_by_themselves(student: Student, noon: datetime) -> None:
-    """Nesting that no recursion survives is one rejected event."""
+    """Nesting too deep for a recursive parser is one rejected event."""
     deep = '{"a":' * 900 + "1" + "}" * 900
     body = (
         f'{{"events": [{{"session_id": "{uuid.uuid4()}", "event_type": "heartbeat", '
@@ -147,7 +147,7 @@ def test_payloads_without_end_are_rejected_by_themselves(student: Student, noon:
 
 
 def test_other_users_sessions_do_not_exist(api: Api, student: Student, noon: datetime) -> None:
-    """Events for somebody else's session are rejected as those for an unknown one, and change nothing."""
+    """Events for another user's session are rejected like those for an unknown one, and change nothing."""
     session_id = student.start(30)
     other = api.student()
     kinds = ["heartbeat", "break_start", "complete", "abandon"]

@@ -1,4 +1,4 @@
-"""Catching up: what changed for a user, and what the server has from a client."""
+"""Catching up: a user's changes since a cursor, and what the server has from each client."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def catch_up(student: Student, cursor: str | None = None, limit: int = 3) -> tup
 
 
 def test_a_second_device_catches_up(api: Api, student: Student, noon: datetime) -> None:
-    """Sessions, XP, badges, memberships and profile, each as it stands, with tombstones; then only what is new."""
+    """The first sync has sessions, XP, badges, memberships, profile and tombstones; later ones have only changes."""
     space = student.post("/api/spaces/create", {"name": "S", "visibility": "public"}).json()["data"]["space_id"]
     batch = life(noon)
     result = send(student, batch)
@@ -45,7 +45,7 @@ def test_a_second_device_catches_up(api: Api, student: Student, noon: datetime) 
 
 
 def test_a_device_begins_with_the_first_change(api: Api) -> None:
-    """Without a cursor nothing is skipped, and a page that holds just all there is is the last one."""
+    """Without a cursor nothing is skipped, and a page that holds exactly the rest is the last one."""
     student = api.student()
     student.patch("/api/users/me", {"daily_goal_minutes": 99})
     first, _ = catch_up(student)
@@ -55,7 +55,7 @@ def test_a_device_begins_with_the_first_change(api: Api) -> None:
 
 
 def test_what_others_do_to_a_member_is_a_change(api: Api, student: Student) -> None:
-    """A promotion and a removal by the owner reach the member's devices."""
+    """A promotion or removal by the owner reaches the member's devices."""
     space = student.post("/api/spaces/create", {"name": "S", "visibility": "public"}).json()["data"]["space_id"]
     member = api.student()
     member.post(f"/api/spaces/{space}/join")
@@ -69,7 +69,7 @@ def test_what_others_do_to_a_member_is_a_change(api: Api, student: Student) -> N
 
 
 def test_cursors_of_others_and_forged_ones_are_refused(api: Api, student: Student) -> None:
-    """A cursor is good for the user and the server that made it."""
+    """A cursor is valid only for its user and the server that created it."""
     _, cursor = catch_up(api.student())
     impossible = [sealed("/api/sync/changes", seq, owner=student.user_id) for seq in (-1, 2**70, "x")]
     for forged in (cursor, *impossible, "forged", "e30"):
@@ -78,7 +78,7 @@ def test_cursors_of_others_and_forged_ones_are_refused(api: Api, student: Studen
 
 
 def test_status_tells_what_the_server_has(student: Student, noon: datetime) -> None:
-    """Counts and times of one client, and of all."""
+    """The status has counts and times of one client, and of all."""
     send(student, [*life(noon), "nonsense"], client_id="phone")
     send(student, life(noon + timedelta(hours=1)), client_id="tablet")
     phone = student.get("/api/sync/status", params={"client_id": "phone"}).json()["data"]

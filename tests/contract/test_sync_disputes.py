@@ -1,4 +1,4 @@
-"""Sessions of two devices that meet, phones whose clocks are wrong, batches out of order: who is paid, and for what."""
+"""Overlapping sessions of two devices, wrong phone clocks and unordered batches: who is paid, and for what."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from testing.offline import MINUTE, life, send, xp
 
 @pytest.fixture
 def strict(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """What looks made up is held."""
+    """Strict mode, which withholds the XP of suspicious sessions."""
     monkeypatch.setenv("SUSPICION_MODE", "strict")
     get_settings.cache_clear()
     yield
@@ -27,7 +27,7 @@ def strict(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.mark.parametrize("batches", ["one", "two"])
 def test_of_two_that_overlap_the_second_is_clipped(student: Student, noon: datetime, batches: str) -> None:
-    """However the batches are cut: the one is paid in full, the other what is left of it."""
+    """However the batches are cut, one session is paid in full and the other for the remaining time."""
     first, second = life(noon, 35), life(noon + 21 * MINUTE, 30)
     if batches == "one":
         result = send(student, first + second)
@@ -39,14 +39,14 @@ def test_of_two_that_overlap_the_second_is_clipped(student: Student, noon: datet
 
 
 def test_a_double_tap_costs_nothing(student: Student, noon: datetime) -> None:
-    """Started twice within seconds, an hour is paid once."""
+    """An hour that was started twice within seconds is paid once."""
     result = send(student, life(noon, 60) + life(noon + timedelta(seconds=5), 60))
     assert len(result["sessions"]) == 1
     assert xp(student) == 70
 
 
 def test_a_session_that_is_covered_blocks_no_other(student: Student, clock: DatabaseClock) -> None:
-    """Completing it online is a CONFLICT as often as it is tried, and the next session can start."""
+    """Completing it online is a CONFLICT on every attempt, and the next session can start."""
     session = student.start()
     clock.advance(minutes=1)
     send(student, life(clock.now() - 10 * MINUTE, 10), client_id="tablet")
@@ -62,7 +62,7 @@ def test_a_session_that_is_covered_blocks_no_other(student: Student, clock: Data
 @pytest.mark.usefixtures("strict")
 @pytest.mark.parametrize("hours", [0, -1, -2, 1])
 def test_a_wrong_clock_alone_holds_nothing(api: Api, noon: datetime, clock: DatabaseClock, hours: int) -> None:
-    """Sessions one after the other stay so, whatever the phone thinks that the time is."""
+    """Consecutive sessions stay consecutive, whatever the phone's clock says."""
     student, skew = api.student(), timedelta(hours=hours)
     batch = [each for n in range(3) for each in life(noon + timedelta(hours=n) + skew, 50)]
     result = send(student, batch, sent_at=(clock.now() + skew).isoformat())
@@ -72,7 +72,7 @@ def test_a_wrong_clock_alone_holds_nothing(api: Api, noon: datetime, clock: Data
 
 @pytest.mark.usefixtures("strict")
 def test_batches_that_arrive_in_another_order_hold_nothing(student: Student, noon: datetime) -> None:
-    """Order inside a session is by time, and so is what looks out of order."""
+    """Events within a session are ordered by time before anything counts as out of order."""
     session = life(noon, 60)
     start, beats, complete = session[:1], session[1:-1], session[-1:]
     send(student, start)
@@ -84,7 +84,7 @@ def test_batches_that_arrive_in_another_order_hold_nothing(student: Student, noo
 
 
 def test_a_start_that_brought_its_session_along_tells_so_again(student: Student, noon: datetime) -> None:
-    """The answer to the start was lost; the same batch has the same outcome."""
+    """When the answer to the start was lost, the same batch has the same outcome."""
     session = life(noon, 20)
     send(student, session[1:])
     first = send(student, session[:1])
@@ -94,7 +94,7 @@ def test_a_start_that_brought_its_session_along_tells_so_again(student: Student,
 
 
 def test_a_long_past_does_not_slow_a_batch_down(student: Student, noon: datetime, sql: psycopg.Connection[Any]) -> None:
-    """A batch of many sessions gets its answer although the student has thousands of earlier ones."""
+    """A batch of many sessions is answered in time, although the student has thousands of earlier ones."""
     sql.execute(
         """insert into study_sessions
              (session_id, user_id, duration_minutes, status, started_at, last_activity_at, ended_at)

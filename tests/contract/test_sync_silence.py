@@ -1,4 +1,4 @@
-"""Sessions that the schedule closed for their silence, when the batch comes that explains it."""
+"""Sessions that the schedule closed as silent, and the late batch that explains the silence."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from testing.offline import MINUTE, codes, event, life, send, xp
 
 @pytest.fixture(autouse=True)
 def midday(clock: DatabaseClock) -> datetime:
-    """Noon, when each of these stories begins."""
+    """Noon, when each of these scenarios starts."""
     clock.set(datetime(2032, 5, 5, 12, tzinfo=UTC))
     return clock.now()
 
@@ -41,7 +41,7 @@ def status_of(student: Student, session_id: str) -> str:
 def test_the_next_session_may_begin_in_the_assumed_end(
     api: Api, student: Student, clock: DatabaseClock, midday: datetime
 ) -> None:
-    """Of the five minutes that a closed session was paid after its last sign of life nothing is paid again."""
+    """A closed session was paid five minutes after its last sign of life; none of them is paid twice."""
     first = student.start(25)
     for _ in range(6):
         clock.advance(minutes=4)
@@ -60,7 +60,7 @@ def test_the_next_session_may_begin_in_the_assumed_end(
 def test_neighbours_that_both_fell_silent_are_both_completed(
     api: Api, student: Student, clock: DatabaseClock, midday: datetime
 ) -> None:
-    """An assumed end goes no further than the start of the next session, and harms neither."""
+    """An assumed end reaches at most to the next session's start, and affects neither session."""
     clock.advance(hours=2)
     first, second = life(midday, 50), life(midday + 52 * MINUTE, 28)
     last_sign = event("heartbeat", first[0]["session_id"], midday + 50 * MINUTE)
@@ -77,7 +77,7 @@ def test_neighbours_that_both_fell_silent_are_both_completed(
 def test_a_session_taken_up_again_is_completed_online(
     api: Api, student: Student, clock: DatabaseClock, midday: datetime
 ) -> None:
-    """Given up while its phone was offline, alive again with its heartbeats: it is the active one, and can be ended."""
+    """A session abandoned while its phone was offline is active again after its heartbeats, and can be completed."""
     session_id = given_up_session(api, student, clock)
     beats = [event("heartbeat", session_id, midday + n * MINUTE) for n in range(5, 75, 5)]
     assert send(student, beats)["rejected_count"] == 0
@@ -89,7 +89,7 @@ def test_a_session_taken_up_again_is_completed_online(
 def test_a_session_taken_up_beside_a_running_one_takes_no_place(
     api: Api, student: Student, clock: DatabaseClock, midday: datetime
 ) -> None:
-    """Where another one has begun since, that stays the active one."""
+    """If another session has started since, that one stays active."""
     first = given_up_session(api, student, clock)
     running = student.start(25)
     result = send(student, [event("heartbeat", first, midday + 5 * MINUTE)])
@@ -102,7 +102,7 @@ def test_a_session_taken_up_beside_a_running_one_takes_no_place(
 def test_the_answer_tells_of_every_session_that_the_batch_completed(
     student: Student, clock: DatabaseClock, midday: datetime
 ) -> None:
-    """Also of one whose completion had come before its start, and of a silent one that makes way."""
+    """The answer also names sessions whose completion preceded their start and silent ones that were replaced."""
     waiting = life(midday - 60 * MINUTE, 20)
     assert set(codes(send(student, waiting[1:]))) == {"SESSION_NOT_FOUND"}
     late = send(student, waiting[:1])
@@ -120,7 +120,7 @@ def test_the_answer_tells_of_every_session_that_the_batch_completed(
 def test_strict_mode_holds_what_looks_made_up(
     student: Student, midday: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Offline as online: completed, flagged, unpaid."""
+    """In strict mode a suspicious session is completed, flagged and unpaid, offline as well as online."""
     from studysync.settings import get_settings
 
     monkeypatch.setenv("SUSPICION_MODE", "strict")
@@ -137,7 +137,7 @@ def test_strict_mode_holds_what_looks_made_up(
 
 
 def test_more_orphans_than_one_batch_takes_are_found_when_they_come_again(student: Student, midday: datetime) -> None:
-    """Only 500 waiting events go along with their start; the client's next attempt brings the others."""
+    """Only 500 waiting events are applied with their start; the client's next attempt brings the others."""
     session_id = str(uuid.uuid4())
     began = midday - 400 * MINUTE
     beats = [event("heartbeat", session_id, began + n * MINUTE / 2) for n in range(1, 601)]

@@ -1,4 +1,4 @@
-"""When offline sessions happened: clocks that are wrong, sessions that meet, online and offline mixed."""
+"""When offline sessions happened: wrong clocks, overlaps, and a mix of online and offline."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from testing.offline import MINUTE, codes, event, life, send, xp
 
 
 def test_time_is_the_clients_corrected_by_sent_at(student: Student, noon: datetime, clock: DatabaseClock) -> None:
-    """A phone whose clock is a day ahead or behind is credited the right time on the right day, and told so."""
+    """A phone whose clock is a day off is credited the right time on the right day, and is informed."""
     for hours, start in ((24, noon), (-24, clock.now() - 30 * MINUTE)):
         skew = timedelta(hours=hours)
         batch = life(start + skew)
@@ -24,7 +24,7 @@ def test_time_is_the_clients_corrected_by_sent_at(student: Student, noon: dateti
 
 
 def test_the_future_and_the_distant_past_are_refused(student: Student, noon: datetime, clock: DatabaseClock) -> None:
-    """Two minutes ahead are let pass, and thirty days back."""
+    """Events up to two minutes ahead and thirty days old are accepted."""
     now = clock.now()
     result = send(student, life(now + 5 * MINUTE)[:1] + life(now - timedelta(days=31))[:1])
     assert codes(result) == ["EVENT_IN_FUTURE", "EVENT_TOO_OLD"]
@@ -33,7 +33,7 @@ def test_the_future_and_the_distant_past_are_refused(student: Student, noon: dat
 
 
 def test_sessions_must_not_overlap(student: Student, noon: datetime) -> None:
-    """A session inside another one is refused and over at once, one around or across it is paid what is left of it."""
+    """A session inside another is refused and closed; one that overlaps it is paid for the remaining time."""
     send(student, life(noon, 60))
     inside = life(noon + 10 * MINUTE, 10)
     result = send(student, inside)
@@ -51,12 +51,12 @@ def test_sessions_must_not_overlap(student: Student, noon: datetime) -> None:
 def test_clocks_that_differ_a_little_do_not_make_sessions_overlap(
     student: Student, noon: datetime, clock: DatabaseClock
 ) -> None:
-    """A phone some seconds slow or fast: of sessions that follow each other both are paid, and no second twice."""
+    """With a phone some seconds slow or fast, consecutive sessions are both paid, and no second twice."""
     online = student.start(30)
     clock.advance(minutes=2)
     student.complete(online)
     ended = clock.now()
-    slow = life(ended - timedelta(seconds=20), 10)  # the slow phone begins its next session
+    slow = life(ended - timedelta(seconds=20), 10)  # the slow phone starts its next session
     clock.advance(minutes=10)
     done = send(student, slow)
     assert done["rejected_count"] == 0
@@ -75,7 +75,7 @@ def test_clocks_that_differ_a_little_do_not_make_sessions_overlap(
 def test_sessions_begun_offline_side_by_side_are_not_paid_twice(
     student: Student, noon: datetime, clock: DatabaseClock
 ) -> None:
-    """Five starts seconds apart: online only one of them goes on, and only one is paid for the hour."""
+    """Of five starts seconds apart one stays active online, and only one is paid for the hour."""
     now = clock.now()
     starts = [event("start", str(uuid.uuid4()), now - timedelta(seconds=50 - 10 * n)) for n in range(5)]
     assert send(student, starts)["rejected_count"] == 0
@@ -89,7 +89,7 @@ def test_sessions_begun_offline_side_by_side_are_not_paid_twice(
 
 
 def test_a_space_that_was_left_meanwhile_does_not_cost_the_session(api: Api, student: Student, noon: datetime) -> None:
-    """Whoever was removed from the space while offline keeps the session, without the space."""
+    """A user who was removed from the space while offline keeps the session, without the space."""
     space = api.student().post("/api/spaces/create", {"name": "S", "visibility": "public"}).json()["data"]["space_id"]
     result = send(student, life(noon, 20, space_id=space))
     assert result["rejected_count"] == 0
@@ -98,7 +98,7 @@ def test_a_space_that_was_left_meanwhile_does_not_cost_the_session(api: Api, stu
 
 
 def test_a_complete_before_its_start_is_refused(student: Student, noon: datetime) -> None:
-    """Such an event is rejected; the session can still be completed."""
+    """A completion before its start is rejected, and the session can still be completed."""
     session_id = str(uuid.uuid4())
     batch = [event("start", session_id, noon), event("complete", session_id, noon - 10 * MINUTE)]
     assert codes(send(student, batch)) == [None, "EVENT_BEFORE_START"] or codes(send(student, batch[::-1]))
@@ -107,7 +107,7 @@ def test_a_complete_before_its_start_is_refused(student: Student, noon: datetime
 
 
 def test_a_session_begun_online_is_completed_offline(student: Student, clock: DatabaseClock) -> None:
-    """The phone lost its connection in the middle: the rest of the session comes with the batch."""
+    """A phone that lost its connection completes the session with the batch."""
     clock.set(datetime(2032, 5, 5, 12, tzinfo=UTC))
     session_id, start = student.start(25), clock.now()
     clock.advance(hours=2)
@@ -119,7 +119,7 @@ def test_a_session_begun_online_is_completed_offline(student: Student, clock: Da
 def test_a_session_that_the_schedule_gave_up_is_taken_up_again(
     api: Api, student: Student, clock: DatabaseClock
 ) -> None:
-    """An hour of silence was only a lost connection: the batch that explains it is paid."""
+    """After an hour of silence a batch shows that only the connection was lost, and the session is paid."""
     from sessions.service import close_silent_sessions
 
     clock.set(datetime(2032, 5, 5, 12, tzinfo=UTC))

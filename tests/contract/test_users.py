@@ -16,7 +16,7 @@ from testing.client import Api, Student, assert_problem
 
 
 def test_login_tells_wrong_address_and_wrong_password_apart_to_nobody(api: Api, student: Student) -> None:
-    """Both get the same 401."""
+    """A wrong address and a wrong password get the same 401."""
     wrong_password = api.post("/api/auth/login", {"email": student.email, "password": "analytical2"})
     wrong_address = api.post("/api/auth/login", {"email": "x" + student.email, "password": student.password})
     messages = [assert_problem(r, 401, "AUTHENTICATION_ERROR")["message"] for r in (wrong_password, wrong_address)]
@@ -31,7 +31,7 @@ def test_login_takes_the_address_in_any_case(api: Api, student: Student) -> None
 
 @pytest.mark.parametrize("email", ["nul\0@example.test", "not an address", "", "x" * 254])
 def test_login_with_what_is_no_address_is_a_401(api: Api, email: str) -> None:
-    """Whatever is sent as an address, a login that fails is the same 401."""
+    """A login with a malformed address is the same 401."""
     response = api.post("/api/auth/login", {"email": email, "password": "analytical1"})
     assert_problem(response, 401, "AUTHENTICATION_ERROR")
 
@@ -48,7 +48,7 @@ def test_a_refresh_token_is_exchanged(api: Api, student: Student) -> None:
 def test_a_refresh_whose_answer_was_lost_may_be_repeated(
     api: Api, student: Student, sql: psycopg.Connection[Any]
 ) -> None:
-    """At once, and with the token just before the current one; an older one ends the session."""
+    """A refresh can be repeated immediately and with the previous token; an older token ends the session."""
     sent = [student.registered["refresh_token"]]
 
     def refresh(token: str) -> httpx.Response:
@@ -65,7 +65,7 @@ def test_a_refresh_whose_answer_was_lost_may_be_repeated(
 
 
 def test_logout_kills_the_refresh_token(api: Api, student: Student) -> None:
-    """After logging out the session cannot be renewed; logging out again is fine."""
+    """After logout the session cannot be refreshed; logging out again succeeds."""
     assert student.post("/api/auth/logout").status_code == 200
     body = {"refresh_token": student.registered["refresh_token"]}
     assert_problem(api.post("/api/auth/refresh", body), 401, "AUTHENTICATION_ERROR")
@@ -73,7 +73,7 @@ def test_logout_kills_the_refresh_token(api: Api, student: Student) -> None:
 
 
 def test_logout_does_not_claim_what_supabase_auth_refused(api: Api, student: Student) -> None:
-    """A token that Supabase Auth does not take ends no session, and the answer says so."""
+    """A token that Supabase Auth rejects ends no session, and the answer says so."""
     from users.auth import supabase_auth
 
     with pytest.raises(ApiError) as refused:
@@ -83,12 +83,12 @@ def test_logout_does_not_claim_what_supabase_auth_refused(api: Api, student: Stu
 
 
 def test_a_refresh_token_with_nul_is_refused(api: Api) -> None:
-    """Like any other that is nobody's; it reaches no database."""
+    """A refresh token with NUL is refused like any unknown one and never reaches the database."""
     assert_problem(api.post("/api/auth/refresh", {"refresh_token": "a\0b"}), 401, "AUTHENTICATION_ERROR")
 
 
 def test_zones_that_are_abbreviations_too_have_summer_time(student: Student, sql: psycopg.Connection[Any]) -> None:
-    """The database, which counts the days, takes those for a fixed offset; a profile has the zone that was meant."""
+    """PostgreSQL reads such abbreviations as fixed offsets; the profile stores the zone that was meant."""
     abbreviations = {name for (name,) in sql.execute("select abbrev from pg_timezone_abbrevs")}
     ambiguous = abbreviations & available_timezones()
     assert {"CET", "EET", "MET", "WET"} <= ambiguous
@@ -100,7 +100,7 @@ def test_zones_that_are_abbreviations_too_have_summer_time(student: Student, sql
 
 
 def test_others_see_the_public_part_only(api: Api, student: Student) -> None:
-    """Somebody else's profile has neither address nor time zone nor goal."""
+    """Another user's profile shows no email address, time zone or goal."""
     profile = api.student().get(f"/api/users/{student.user_id}").json()["data"]
     assert profile["username"] == student.username
     assert not {"email", "timezone", "daily_goal_minutes"} & profile.keys()
@@ -109,13 +109,13 @@ def test_others_see_the_public_part_only(api: Api, student: Student) -> None:
 
 
 def test_ids_in_paths_are_checked(student: Student) -> None:
-    """An id that is no UUID is a 400, one that nobody has a 404."""
+    """A malformed id is a 400, an unknown one a 404."""
     assert_problem(student.get("/api/users/not-a-uuid"), 400, "VALIDATION_ERROR")
     assert_problem(student.get(f"/api/users/{uuid.uuid4()}"), 404, "NOT_FOUND")
 
 
 def test_profile_changes_what_was_sent_and_nothing_else(student: Student) -> None:
-    """A change leaves the absent fields as they are."""
+    """An update leaves absent fields unchanged."""
     changed = student.patch("/api/users/me", {"display_name": "  Zoë 🎓 محمد ", "timezone": "Asia/Kolkata"})
     assert changed.status_code == 200
     profile = student.patch("/api/users/me", {"daily_goal_minutes": 90}).json()["data"]
@@ -148,7 +148,7 @@ def test_profile_changes_what_was_sent_and_nothing_else(student: Student) -> Non
     ],
 )
 def test_bad_profile_changes_change_nothing(student: Student, change: dict[str, Any]) -> None:
-    """A change with a bad value is refused whole."""
+    """An update with one bad value is refused as a whole."""
     before = student.get("/api/users/me").json()["data"]
     response = student.patch("/api/users/me", {"daily_goal_minutes": 77, **change})
     errors = assert_problem(response, 400, "VALIDATION_ERROR")["details"]["validation_errors"]
@@ -157,13 +157,13 @@ def test_bad_profile_changes_change_nothing(student: Student, change: dict[str, 
 
 
 def test_a_taken_name_cannot_be_taken_over(api: Api, student: Student) -> None:
-    """Renaming oneself to somebody else's name is a conflict."""
+    """Renaming oneself to a taken name is a conflict."""
     response = api.student().patch("/api/users/me", {"username": student.username.upper()})
     assert_problem(response, 409, "USER_ALREADY_EXISTS")
 
 
 def test_a_body_speaks_for_its_sender_only(api: Api, student: Student) -> None:
-    """Old clients repeat their own id; anybody else's is refused."""
+    """A user_id in a body is accepted when it is the caller's own; any other is refused."""
     own = student.patch("/api/users/me", {"user_id": student.user_id, "daily_goal_minutes": 30})
     assert own.status_code == 200
     other = student.patch("/api/users/me", {"user_id": api.student().user_id, "daily_goal_minutes": 40})
@@ -172,7 +172,7 @@ def test_a_body_speaks_for_its_sender_only(api: Api, student: Student) -> None:
 
 
 def test_search_is_paged_and_takes_wildcards_literally(api: Api) -> None:
-    """Search walks all matches page by page; % and _ find only themselves."""
+    """Search pages through all matches; % and _ match only themselves."""
     mark = uuid.uuid4().hex[:8]
     students = [api.student(display_name=f"{mark} {n}") for n in range(5)]
     found: list[str] = []
@@ -194,7 +194,7 @@ def test_search_is_paged_and_takes_wildcards_literally(api: Api) -> None:
 
 @pytest.mark.parametrize(("name", "query"), [("李明", "李明"), ("李明", "李"), ("Özge", "ö"), ("ñ_%", "ñ_")])
 def test_short_names_are_found(api: Api, name: str, query: str) -> None:
-    """One or two characters can be a whole name; what is of Latin letters alone finds user names that begin with it."""
+    """One or two characters can be a whole name; Latin letters alone also match prefixes of user names."""
     student = api.student(display_name=name)
     found = student.get("/api/users", params={"query": query, "limit": 100}).json()["data"]
     assert student.user_id in [user["user_id"] for user in found]
@@ -215,12 +215,12 @@ def test_short_names_are_found(api: Api, name: str, query: str) -> None:
     ],
 )
 def test_bad_searches_are_refused(student: Student, params: dict[str, Any]) -> None:
-    """Limits, cursors and queries outside the contract are a 400."""
+    """Bad limits, cursors and queries are answered with 400."""
     assert_problem(student.get("/api/users", params=params), 400, "VALIDATION_ERROR")
 
 
 def test_deleting_the_account_deletes_everything(api: Api, sql: psycopg.Connection[Any]) -> None:
-    """Account, profile, sessions and ledger go; the token is worth nothing; the name is free again."""
+    """Account, profile, sessions and ledger are deleted, the token stops working, and the name is free again."""
     student = api.student()
     student.complete(student.start())
     assert student.delete("/api/users/me").status_code == 200

@@ -1,4 +1,4 @@
-"""What holds for every call on its way: compression, entity tags, empty parameters, and how values are spelled."""
+"""What holds for every request: compression, entity tags, empty parameters, and the format of values."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ TAGGED = [
 
 @pytest.mark.parametrize("path", TAGGED)
 def test_who_has_it_already_gets_no_body(api: Api, student: Student, path: str) -> None:
-    """The tag of an answer, among others, weak or starred, gets a 304; another one gets the answer."""
-    api.run(cache_manager.clear_async())  # so that no clear of a test before is still to be followed
+    """A request with the answer's tag, in a list, weak or starred, gets a 304; any other tag gets the answer."""
+    api.run(cache_manager.clear_async())  # so that no cache clear of an earlier test is still pending
     path = path.replace("{me}", student.user_id)
     student.get(path)  # so that what is cached is cached
     first = student.get(path)
@@ -42,14 +42,14 @@ def test_who_has_it_already_gets_no_body(api: Api, student: Student, path: str) 
     for known in (tag, tag.removeprefix("W/"), f'"other", {tag}', "*"):
         again = student.get(path, headers={"If-None-Match": known})
         assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag), known
-        for name in ("cache-control", "content-security-policy"):  # a cache takes them over
+        for name in ("cache-control", "content-security-policy"):  # a cache adopts them
             assert again.headers.get(name) == first.headers.get(name)
     for other in ('"other"', "", "W/", tag[:-2]):
         assert student.get(path, headers={"If-None-Match": other}).status_code == 200
 
 
 def test_a_change_changes_the_tag(student: Student) -> None:
-    """What was true is no longer taken for what is; and an error is never a 304."""
+    """A change invalidates the old tag, and an error is never a 304."""
     tag = student.get("/api/users/me").headers["etag"]
     student.patch("/api/users/me", {"display_name": "Another"})
     assert student.get("/api/users/me", headers={"If-None-Match": tag}).status_code == 200
@@ -58,7 +58,7 @@ def test_a_change_changes_the_tag(student: Student) -> None:
 
 @pytest.mark.parametrize("path", ["/api/openapi.json", "/api/gamification/badges"])
 def test_long_answers_are_compressed_for_who_accepts_it(student: Student, path: str) -> None:
-    """Both ways the same, and caches know that it depends on who asks."""
+    """Answers are equal compressed and uncompressed, and caches see that they depend on the client."""
     plain = student.get(path, headers={"Accept-Encoding": "identity"})
     assert "content-encoding" not in plain.headers
     for accepted in ("gzip", "br;q=1.0, gzip;q=0.5", "deflate,gzip"):
@@ -73,12 +73,12 @@ def test_long_answers_are_compressed_for_who_accepts_it(student: Student, path: 
 
 
 def test_short_answers_are_not_compressed(student: Student) -> None:
-    """Below a kilobyte it would cost more than it saves."""
+    """Answers below a kilobyte are not compressed, because that would cost more than it saves."""
     assert "content-encoding" not in student.get("/api/users/me", headers={"Accept-Encoding": "gzip"}).headers
 
 
 def test_a_compressed_answer_comes_through_lambda_whole(tmp_path: Path, api: Api) -> None:
-    """API Gateway takes bytes as base64, and is told so."""
+    """A compressed answer reaches API Gateway as base64 and is marked as such."""
     event = json.loads((EVENTS / "http_api_2.json").read_text(encoding="utf-8"))
     event["rawPath"] = event["requestContext"]["http"]["path"] = "/api/openapi.json"
     event["requestContext"]["http"]["method"] = "GET"
@@ -100,19 +100,19 @@ def test_a_compressed_answer_comes_through_lambda_whole(tmp_path: Path, api: Api
     ],
 )
 def test_an_empty_parameter_is_an_absent_one(student: Student, path: str) -> None:
-    """Every optional parameter may be named and left empty."""
+    """Every optional parameter may be sent empty."""
     assert student.get(path).json() == student.get(path.partition("?")[0]).json()
 
 
 def test_a_value_is_not_lost_with_the_empty_ones(student: Student) -> None:
-    """What is not empty counts, also when it is wrong."""
+    """A parameter with a value counts, even when the value is wrong."""
     assert_problem(student.get("/api/sessions?cursor=&limit=0"), 400, "VALIDATION_ERROR")
     assert_problem(student.get("/api/sessions?status=%20"), 400, "VALIDATION_ERROR")
 
 
 @pytest.mark.parametrize("path", ["/api/users/me", "/api/openapi.json", "/health", "/api/docs"])
 def test_head_is_get_without_its_body(student: Student, path: str) -> None:
-    """The same status and tag, and nothing to read."""
+    """HEAD answers with the same status and tag as GET, and without a body."""
     got, head = student.get(path), student.api.request("HEAD", path, token=student.token)
     assert (head.status_code, head.content) == (200, b"")
     assert head.headers.get("etag") == got.headers.get("etag")
@@ -127,14 +127,14 @@ TRUTHS: list[tuple[str, str, dict[str, Any]]] = [
 
 @pytest.mark.parametrize(("method", "path", "body"), TRUTHS)
 def test_true_is_no_number(student: Student, method: str, path: str, body: dict[str, Any]) -> None:
-    """Python takes it for 1; the contract does not."""
+    """JSON true is not accepted as a number, although Python treats it as 1."""
     response = student.api.request(method, path, json=body, token=student.token)
     problem = assert_problem(response, 400, "VALIDATION_ERROR")
     assert "must be a number" in problem["details"]["validation_errors"][0]["message"]
 
 
 def test_true_is_no_number_offline_either(student: Student, noon: datetime) -> None:
-    """The event is refused, not its batch."""
+    """An event with true as a number is rejected, but not its batch."""
     session = str(uuid.uuid4())
     start = event("start", session, noon, event_payload={"duration_minutes": True})
     assert codes(send(student, [start])) == ["VALIDATION_ERROR"]
@@ -146,18 +146,18 @@ def test_true_is_no_number_offline_either(student: Student, noon: datetime) -> N
 
 @pytest.mark.parametrize("spelled", ["23:59:60Z", "23:59:60.5Z", "23:59:60+00:00", "23:59:60"])
 def test_a_leap_second_is_the_last_instant_before_it(student: Student, noon: datetime, spelled: str) -> None:
-    """However it is spelled; a minute that does not exist is still none."""
+    """A leap second is accepted in any format; a minute that does not exist is still refused."""
     session = student.start()
     day = noon.date()
     body = {"event_type": "note", "timestamp": f"{day}T{spelled}"}
     response = student.post(f"/api/sessions/{session}/audit", body)
-    assert response.json()["data"]["timestamp"].startswith(f"{day}T23:59:59.999")  # of claims the milliseconds are kept
+    assert response.json()["data"]["timestamp"].startswith(f"{day}T23:59:59.999")  # claimed times keep milliseconds
     wrong = student.post(f"/api/sessions/{session}/audit", {"event_type": "note", "timestamp": f"{day}T23:60:00Z"})
     assert_problem(wrong, 400, "VALIDATION_ERROR")
 
 
 def test_times_are_spelled_one_way(student: Student, noon: datetime) -> None:
-    """Whole seconds, other offsets and none at all come back in UTC, with Z and six digits; so do changes."""
+    """Times in any format come back in UTC, with Z and six digits, in changes too."""
     session = student.start()
     for sent in ("2026-01-31T12:00:00Z", "2026-01-31t14:00:00+02:00", "2026-01-31 12:00:00", "2026-01-31T12:00:00.0Z"):
         body = {"event_type": "note", "timestamp": sent}
@@ -173,7 +173,7 @@ def test_times_are_spelled_one_way(student: Student, noon: datetime) -> None:
 
 
 def test_a_description_has_lines(student: Student) -> None:
-    """Line breaks of any system become one kind; other control characters are refused, in names line breaks as well."""
+    """Line breaks of any system are normalised; other control characters are refused, and in names line breaks too."""
     body = {
         "name": "A",
         "visibility": "public",
@@ -186,6 +186,6 @@ def test_a_description_has_lines(student: Student) -> None:
 
 
 def test_a_character_newer_than_our_tables_is_seen(student: Student) -> None:
-    """An emoji of a later Unicode may be all of a name."""
+    """A name may consist of an emoji newer than our Unicode tables."""
     body = {"name": "\U0001fae9\U0001fae9", "visibility": "public"}
     assert student.post("/api/spaces/create", body).status_code == 201

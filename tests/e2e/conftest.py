@@ -1,4 +1,4 @@
-"""The whole local stack, started as a person starts it, on ports of its own.
+"""The whole local stack, started as a developer starts it, on its own ports.
 
 With E2E_PROJECT=real over the Supabase project that SUPABASE_URL and SUPABASE_SECRET_KEY name, hosted or from
 `supabase start`, whose migrations are applied; it is left with the accounts that the tests made.
@@ -23,7 +23,7 @@ import httpx
 import pytest
 
 ROOT = Path(__file__).parents[2]
-START_SECONDS = 120  # the first start of a machine downloads PostgREST
+START_SECONDS = 120  # on a new machine the first start downloads PostgREST
 
 
 @dataclass
@@ -35,7 +35,7 @@ class Stack:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What the stack says of itself: url, dsn, environment, logs, pids."""
+        """What the stack reports about itself: url, dsn, environment, logs, pids."""
         found: dict[str, Any] = json.loads((self.home / "run" / "stack.json").read_text(encoding="utf-8"))
         return found
 
@@ -44,26 +44,26 @@ class Stack:
         return httpx.Client(base_url=self.facts["url"], timeout=30)
 
     def invoke(self, function: str, event: dict[str, Any]) -> Any:
-        """Run a function as a schedule does."""
+        """Invoke a function as a schedule does."""
         command = [sys.executable, "-m", "local", "invoke", function, json.dumps(event), "--home", str(self.home)]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, check=True, timeout=60)
         return json.loads(done.stdout)
 
     def stop(self) -> int:
-        """Stop it as Ctrl-C does; returns the exit status."""
+        """Stop it as Ctrl-C does and return the exit status."""
         self.process.send_signal(signal.SIGINT)
         return self.process.wait(30)
 
 
 class Deployed(Stack):
-    """A stack that somebody else runs, of which nothing but the address is known."""
+    """A stack that somebody else runs; only its address is known."""
 
     def __init__(self, url: str) -> None:
         self._url = url
 
     @property
     def facts(self) -> dict[str, Any]:
-        """Skip the test: there are none."""
+        """Skip the test: a deployed stack has no such facts."""
         pytest.skip("looks behind the gateway, which a deployed stack does not allow")
 
     def client(self) -> httpx.Client:
@@ -71,13 +71,13 @@ class Deployed(Stack):
         return httpx.Client(base_url=self._url, timeout=30)
 
     def invoke(self, function: str, event: dict[str, Any]) -> Any:
-        """Skip the test: schedules run by themselves."""
+        """Skip the test: schedules of a deployed stack run by themselves."""
         pytest.skip("runs a schedule by hand, which a deployed stack does not allow")
 
 
 def start_stack(home: Path, output: Path, **variables: str) -> Stack:
-    """Start the stack on `home`, with these variables, and wait until it answers."""
-    # The project that a shell may point at is used where that is asked for; otherwise the stack brings its own.
+    """Start the stack in `home` with these variables, and wait until it answers."""
+    # A project that the shell names is used only on request; otherwise the stack starts its own.
     left_out = ("AWS_", "RESILIENCE_", *(() if os.environ.get("E2E_PROJECT") == "real" else ("SUPABASE_",)))
     own = {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
     environment = {**own, "PYTHONPATH": str(ROOT), "AUTH_RATE_LIMITS": "off", **variables}

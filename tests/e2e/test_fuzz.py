@@ -1,6 +1,6 @@
-"""The running stack, fuzzed from its own OpenAPI document: no 5xx, no status or shape that the document does not tell.
+"""The running stack, fuzzed from its own OpenAPI document: no 5xx, and no status or shape that it does not list.
 
-Bounded and the same at every run. `make fuzz MINUTES=10` looks further, with new examples each time.
+Runs are bounded and repeatable. `make fuzz MINUTES=10` tries more, with new examples each time.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.slow
 HERE = Path(__file__).parent / "fuzz"
 OPERATOR_TOKEN = "the fuzzer's operator token, a long one"
 MINUTES = float(os.environ.get("FUZZ_MINUTES", "0"))
-# They take away what the others stand on: the caller's account, and the database behind its circuit.
+# They remove what the other operations need: the caller's account, and the database behind its circuit.
 LAST = ("DELETE /api/users/me", "POST /health/circuits/{name}/open")
 
 
@@ -45,7 +45,7 @@ def _register(stack: Stack) -> str:
         response = http.post("/api/auth/register", json=body)
         assert response.status_code == 201, response.text
         token = str(response.json()["data"]["token"])
-        # Something to begin with, that lists lead to.
+        # Some data for the lists to return.
         me = {"Authorization": f"Bearer {token}"}
         assert http.post("/api/sessions/start", json={"duration_minutes": 25}, headers=me).status_code == 201
         space = http.post("/api/spaces/create", json={"name": "Fuzzed", "visibility": "public"}, headers=me)
@@ -76,7 +76,7 @@ def _fuzz(stack: Stack, folder: Path, *options: str) -> subprocess.CompletedProc
 
 
 def test_the_api_is_as_its_document_says(fuzzed: Stack, tmp_path: Path) -> None:
-    """Every operation, with examples, at the edges of its schema, at random, and one after another."""
+    """Every operation conforms with examples, boundary values, random values and in sequences."""
     bound = ["--max-time", str(int(MINUTES * 60))] if MINUTES else ["--max-examples", "4", "--seed", "1"]
     rest = [option for name in LAST for option in ("--exclude-name", name)]
     done = _fuzz(fuzzed, tmp_path, *bound, *rest)
@@ -85,7 +85,7 @@ def test_the_api_is_as_its_document_says(fuzzed: Stack, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", LAST)
 def test_what_takes_the_ground_away_is_as_its_document_says(fuzzed: Stack, tmp_path: Path, name: str) -> None:
-    """The operations that end the fuzzer's account or the database's circuit, each alone."""
+    """The operations that delete the account or open the database's circuit conform too, each alone."""
     done = _fuzz(
         fuzzed, tmp_path, "--phases", "coverage,fuzzing", "--max-examples", "10", "--seed", "1", "--include-name", name
     )

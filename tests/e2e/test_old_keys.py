@@ -1,4 +1,4 @@
-"""The walk over a project of before: with the JWT keys `anon` and `service_role` in place of the new ones."""
+"""The end-to-end walk over a project with the legacy JWT keys `anon` and `service_role`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.slow
 
 
 def test_the_walk_over_old_keys(tmp_path: Path) -> None:
-    """Registering, studying, meeting and synchronising need nothing of the new keys."""
+    """Registering, studying, meeting and synchronising work without the new keys."""
     stack = start_stack(tmp_path / "home", tmp_path / "serve.log", API_KEYS="old")
     try:
         assert "SUPABASE_SECRET_KEY" not in stack.facts["environment"]

@@ -1,4 +1,4 @@
-"""What the README tells people to type works, in the order in which they type it."""
+"""The commands in the README work, in the order in which they are printed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ README = Path(__file__).parents[2] / "README.md"
 
 
 def walk(stack: Stack, name: str) -> str:
-    """The commands of the walk, for somebody of that name."""
+    """The commands of the walk, for this user name."""
     blocks = "".join(re.findall(r"```bash\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL))
     return re.sub(r"\bada\b", name, blocks.replace("http://localhost:8000", stack.facts["url"]))
 
@@ -36,14 +36,14 @@ def typed(script: str, *, proxy: str = "") -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture
 def name() -> str:
-    """Somebody new: a real project knows the last run's."""
+    """A new user name, because a real project knows the last run's."""
     return f"ada_{uuid.uuid4().hex[:12]}"
 
 
 def test_the_walk_goes_as_printed(stack: Stack, name: str) -> None:
-    """Every request is answered with success, and the last one sent twice changes nothing.
+    """Every request succeeds, and sending the last one twice changes nothing.
 
-    Also with a proxy for the rest of the world, which answers nobody here.
+    This also works with a configured proxy that does not answer.
     """
     script = walk(stack, name)
     script += script[script.rindex("ask $API/api/sync/offline") :]
@@ -56,7 +56,7 @@ def test_the_walk_goes_as_printed(stack: Stack, name: str) -> None:
 
 
 def test_the_terminal_and_the_walk_tell_one_story(stack: Stack, name: str) -> None:
-    """Who typed what the terminal shows goes on with the walk: registered already, and everything else works."""
+    """After the terminal's own commands the walk continues: the name is registered already, and the rest works."""
     output = stack.home.parent / "serve.log"
     shown = re.findall(r"^  (curl .*)$", output.read_text(encoding="utf-8"), re.MULTILINE)
     assert len(shown) == 3
@@ -70,7 +70,7 @@ def test_the_terminal_and_the_walk_tell_one_story(stack: Stack, name: str) -> No
 
 
 def test_the_walks_helper_says_what_the_api_said(stack: Stack, name: str) -> None:
-    """A refusal is one line, whoever it comes from, and no traceback; so is no answer at all."""
+    """A refusal is one line without a traceback, whatever sent it, and so is no answer at all."""
     script = walk(stack, name)
     helpers = script[: script.index("ask $API/api/auth/register")]
     asked = (
@@ -87,7 +87,7 @@ def test_the_walks_helper_says_what_the_api_said(stack: Stack, name: str) -> Non
 
 
 def test_the_root_leads_to_the_pages(stack: Stack) -> None:
-    """To the docs, which lead to the dashboard; who asks with HEAD is led there too."""
+    """The root redirects to the docs, which link to the dashboard; HEAD is redirected too."""
     with stack.client() as client:
         for method in ("GET", "HEAD"):
             answer = client.request(method, "/")

@@ -1,4 +1,4 @@
-"""One request has one name, wherever somebody begins to look: at the gateway, in a function, in the database."""
+"""A request has one trace id in the gateway, in the function and in the database."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ end $$
 
 @pytest.fixture
 def telling(stack: Stack) -> Iterator[Callable[[], list[str]]]:
-    """A database that writes to its log whose trace a question belongs to; what it has written."""
+    """A database that logs the trace of each request; returns its log."""
     log = Path(stack.facts["logs"]) / "postgres.log"
     with stack.client() as client:
-        end = time.monotonic() + 60  # a cold start, perhaps on a busy machine
+        end = time.monotonic() + 60  # a cold start, possibly on a busy machine
         while client.get("/health/readiness").status_code != 200:
             assert time.monotonic() < end
     with psycopg.connect(stack.facts["dsn"], autocommit=True) as connection:
@@ -41,7 +41,7 @@ def telling(stack: Stack) -> Iterator[Callable[[], list[str]]]:
 
 
 def line_of(stack: Stack, request_id: str) -> dict[str, Any]:
-    """The function's line about a request, when it has been written."""
+    """The function's log line about a request, once it is written."""
     log, end = Path(stack.facts["logs"]) / "studysync_structured.json", time.monotonic() + 20
     while time.monotonic() < end:
         for text in log.read_text(encoding="utf-8").splitlines():
@@ -55,7 +55,7 @@ def line_of(stack: Stack, request_id: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("given", [True, False], ids=["the client's", "the gateway's"])
 def test_one_trace_goes_through_everything(stack: Stack, telling: Callable[[], list[str]], given: bool) -> None:
-    """The client's trace, else the gateway's, is in the function's line and in what the database is asked.
+    """The client's trace, or else the gateway's, is in the function's log line and in its database requests.
 
     The line also names the request as the gateway's access log does and the invocation as Lambda's REPORT does.
     """

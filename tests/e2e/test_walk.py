@@ -1,4 +1,4 @@
-"""The main job over HTTP: register, study, earn, climb, meet, synchronise; through real Lambda processes."""
+"""The main use case over HTTP: register, study, earn, climb, meet, synchronise; through real Lambda processes."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ def ok(response: httpx.Response, status: int = 200) -> Any:
 
 
 def test_a_student_registers_studies_and_earns(http: httpx.Client, stack: Stack) -> None:
-    """From registration to XP, badges, streak and leaderboard."""
+    """A student gets from registration to XP, badges, a streak and the leaderboard."""
     user_id, me = register(http)
     session = ok(http.post("/api/sessions/start", json={"duration_minutes": 25, "subject": "Biology"}, headers=me), 201)
     path = f"/api/sessions/{session['session_id']}"
     ok(http.post(f"{path}/heartbeat", headers=me))
     ok(http.post(f"{path}/audit", json={"event_type": "note", "payload": {"page": 12}}, headers=me))
     outcome = ok(http.post(f"{path}/complete", json={"efficiency": 90}, headers=me))
-    # A day counts for the streak from one credited minute on.
+    # A day counts for the streak once one minute is credited.
     assert (outcome["xp_awarded"], outcome["new_badges"], outcome["current_streak"]) == (1, ["first_session"], 0)
     assert ok(http.get("/api/users/me", headers=me))["xp"] == 1
     assert ok(http.get("/api/gamification/xp/me", headers=me))["xp_by_source"] == {"session": 1}
@@ -59,7 +59,7 @@ def test_a_student_registers_studies_and_earns(http: httpx.Client, stack: Stack)
 
 
 def test_a_forgotten_password_is_chosen_anew(http: httpx.Client, stack: Stack) -> None:
-    """With the link of the mail, which the local mailbox shows."""
+    """The link in the mail, which the local mailbox shows, sets a new password."""
     user_id, me = register(http)
     email = ok(http.get("/api/users/me", headers=me))["email"]
     ok(http.post("/api/auth/password/forgot", json={"email": email}), 202)
@@ -75,7 +75,7 @@ def test_a_forgotten_password_is_chosen_anew(http: httpx.Client, stack: Stack) -
 
 
 def test_students_meet_in_a_space(http: httpx.Client, stack: Stack) -> None:
-    """One makes a private space, the other joins by its code and studies there."""
+    """One student creates a private space, and another joins with its code and studies there."""
     _, owner = register(http)
     guest_id, guest = register(http)
     space = ok(http.post("/api/spaces/create", json={"name": "Finals", "visibility": "private"}, headers=owner), 201)
@@ -87,7 +87,7 @@ def test_students_meet_in_a_space(http: httpx.Client, stack: Stack) -> None:
 
 
 def test_a_phone_comes_back_online(http: httpx.Client, stack: Stack) -> None:
-    """A session that happened offline is synchronised once, and the other device catches up.
+    """A session that happened offline is synchronised once, and the other device gets it.
 
     A short one, since nothing happened before the account was made.
     """
@@ -108,7 +108,7 @@ def test_a_phone_comes_back_online(http: httpx.Client, stack: Stack) -> None:
 
 
 def test_50_starts_through_the_gateway_make_one_session(http: httpx.Client, stack: Stack) -> None:
-    """Several processes of the function race, and one session comes of it."""
+    """Of starts that race in several function processes one creates the session."""
     _, me = register(http)
     with ThreadPoolExecutor(25) as threads:
         answers = list(
@@ -120,7 +120,7 @@ def test_50_starts_through_the_gateway_make_one_session(http: httpx.Client, stac
 
 
 def test_10_clients_get_2000_answers_without_an_error(http: httpx.Client, stack: Stack) -> None:
-    """Reads of a profile, ten at a time."""
+    """Ten clients read profiles concurrently without an error."""
     _, me = register(http)
 
     def read(count: int) -> set[int]:
@@ -143,20 +143,20 @@ def test_10_clients_get_2000_answers_without_an_error(http: httpx.Client, stack:
     ],
 )
 def test_every_function_answers_with_problems(http: httpx.Client, path: str, status: int, error_code: str) -> None:
-    """Errors have the contract's shape on the way through the gateway too."""
+    """Errors have the contract's shape through the gateway too."""
     response = http.get(path)
     assert (response.status_code, response.json()["error_code"]) == (status, error_code)
     assert response.headers["content-type"] == "application/problem+json"
 
 
 def test_bodies_that_lambda_cannot_take_are_a_413(http: httpx.Client) -> None:
-    """Seven megabytes never reach the function, three and a half do and get the contract's error."""
+    """A body of 7 MB never reaches the function, one of 3.5 MB does and gets the contract's error."""
     for size in (3_500_000, 7_000_000):
         assert http.post("/api/auth/login", json={"email": "x" * size, "password": "y"}).status_code == 413
 
 
 def test_guessers_are_stopped(http: httpx.Client) -> None:
-    """Codes and passwords are not tried without end, whatever calls are allowed: functions count them in the table."""
+    """Codes and passwords are rate limited by the functions' own counts in the table, whatever the gateway allows."""
     _, me = register(http)
     codes = [http.post("/api/spaces/join", json={"invite_code": f"{n:014}"}, headers=me) for n in range(25)]
     assert (codes[0].status_code, codes[-1].status_code) == (404, 429)
@@ -166,13 +166,13 @@ def test_guessers_are_stopped(http: httpx.Client) -> None:
 
 @pytest.mark.parametrize("path", ["/api/users/", "/api/sessions/", "/api/spaces/", "/health/", "/health/liveness/"])
 def test_a_trailing_slash_means_nothing(http: httpx.Client, path: str) -> None:
-    """As the guide's load test has it; the function of the path answers."""
+    """A path with a trailing slash is answered by the path's function, as in the guide's load test."""
     _, me = register(http)
     ok(http.get(path, headers=me))
 
 
 def test_browsers_may_call(http: httpx.Client) -> None:
-    """A preflight is answered by the gateway, and answers carry CORS headers."""
+    """The gateway answers a preflight, and other answers have CORS headers."""
     headers = {"Origin": "https://app.example.com", "Access-Control-Request-Method": "POST"}
     preflight = http.options("/api/sessions/start", headers=headers)
     assert preflight.status_code in (200, 204)
@@ -182,7 +182,7 @@ def test_browsers_may_call(http: httpx.Client) -> None:
 
 @pytest.mark.parametrize("path", ["/health", "/health/metrics", "/health/circuits/database/open", "/%68ealth/metrics"])
 def test_no_other_page_may_call_what_operators_do(http: httpx.Client, stack: Stack, path: str) -> None:
-    """Nothing below /health carries CORS headers, and no order is followed without the token."""
+    """No path below /health has CORS headers, and no order runs without the token."""
     headers = {"Origin": "https://app.example.com", "Access-Control-Request-Method": "POST"}
     for method in ("OPTIONS", "GET", "POST"):
         response = http.request(method, path, headers=headers)
@@ -194,14 +194,14 @@ def test_no_other_page_may_call_what_operators_do(http: httpx.Client, stack: Sta
 
 
 def test_the_root_leads_to_the_pages(http: httpx.Client) -> None:
-    """Who opens the address in a browser finds the API's page, and from there the operators'."""
+    """The root leads a browser to the API's page, and that one links to the operators' page."""
     page = http.get("/", follow_redirects=True)
     assert (page.status_code, page.url.path) == (200, "/api/docs")
     assert 'href="/health/dashboard"' in page.text
 
 
 def test_schedules_run_through_the_functions(stack: Stack) -> None:
-    """What EventBridge would send reaches the code."""
+    """An event in EventBridge's format runs the schedule's code."""
     closed = stack.invoke("SessionsFunction", {"schedule": "close_silent_sessions"})
     assert closed.keys() == {"completed", "abandoned", "xp_awarded"}
     assert stack.invoke("GamificationFunction", {"schedule": "backfill_badges"}) == 0
@@ -211,7 +211,7 @@ def test_schedules_run_through_the_functions(stack: Stack) -> None:
 
 
 def test_functions_stay_within_their_policies(stack: Stack) -> None:
-    """All of that was allowed by the template: the stack refused no function anything that it asked of the table."""
+    """The template's policies allowed every DynamoDB request of the functions in these tests."""
     log = (Path(stack.facts["logs"]) / "dynamodb.log").read_text(encoding="utf-8").splitlines()
     calls = [json.loads(line) for line in log if line.startswith("{")]
     assert [call for call in calls if call["allowed_by"] is None] == []
@@ -220,9 +220,9 @@ def test_functions_stay_within_their_policies(stack: Stack) -> None:
 
 
 def test_nothing_violates_the_invariants_and_no_secret_is_logged(stack: Stack) -> None:
-    """After all that, every total is the sum of its parts, and the logs hold no password, token or address."""
+    """Finally every total is the sum of its parts, and the logs contain no password, token or address."""
     facts = stack.facts
-    if facts["dsn"]:  # a real project has a schedule for it, and no other door
+    if facts["dsn"]:  # a real project runs this from a schedule and has no other entry point
         with psycopg.connect(facts["dsn"]) as connection:
             assert connection.execute("select * from check_invariants()").fetchall() == []
     logs = "".join(path.read_text(errors="replace") for path in Path(facts["logs"]).rglob("*") if path.is_file())
@@ -232,7 +232,7 @@ def test_nothing_violates_the_invariants_and_no_secret_is_logged(stack: Stack) -
 
 
 def test_data_survives_a_restart(tmp_path: Path) -> None:
-    """A stack that is stopped and started again has its accounts, and their tokens are still good."""
+    """A stack that is restarted keeps its accounts, and their tokens stay valid."""
     stack = start_stack(tmp_path / "home", tmp_path / "first.log")
     try:
         with stack.client() as http:

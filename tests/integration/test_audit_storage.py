@@ -1,4 +1,4 @@
-"""What the audit trail costs: bytes a row, and pages read for a page of it, however long it is."""
+"""The cost of the audit trail: bytes per row, and pages read per page of entries, for any length."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ from (select internal.clock() - n * interval '{}' as at from generate_series(1, 
 
 @pytest.fixture
 def database(backends: Backends) -> Iterator[psycopg.Connection[Any]]:
-    """A database of its own."""
+    """A database of this module's own."""
     with backends.new_project() as project, psycopg.connect(str(project.dsn), autocommit=True) as connection:
         yield connection
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_entry_is_small(database: psycopg.Connection[Any], kind: str) -> None:
-    """Table and indexes together."""
+    """An entry takes few bytes in table and indexes together."""
     (user,) = make_accounts(database, 1)
     database.execute(FILL.format(KINDS[kind]), {"user": user, "rows": ROWS})  # type: ignore[arg-type]
     database.execute("vacuum (analyze) audit_log")
@@ -53,7 +53,7 @@ def test_an_entry_is_small(database: psycopg.Connection[Any], kind: str) -> None
 
 
 def test_a_session_leaves_no_entry(database: psycopg.Connection[Any]) -> None:
-    """Its own row says when it began and ended."""
+    """A session adds no entry, because its own row has its start and end."""
     (user,) = make_accounts(database, 1)
     count = "select count(*) from audit_log"
     before = database.execute(count).fetchone()
@@ -76,7 +76,7 @@ def pages_read(connection: psycopg.Connection[Any], call: str, arguments: list[A
 
 
 def test_a_page_reads_no_more_of_a_long_trail(database: psycopg.Connection[Any]) -> None:
-    """First page and deep ones, with thousands of sessions in the last weeks, and with none of late."""
+    """First and deep pages read few pages, with thousands of recent sessions, and with none lately."""
     users = dict(zip(("new", "busy", "long ago"), make_accounts(database, 3), strict=True))
     database.execute(FILL.format(KINDS["a goal"]), {"user": users["busy"], "rows": ROWS})  # type: ignore[arg-type]
     database.execute(STUDIED.format("9 minutes"), {"user": users["busy"], "rows": SESSIONS})  # type: ignore[arg-type]
@@ -95,7 +95,7 @@ def test_a_page_reads_no_more_of_a_long_trail(database: psycopg.Connection[Any])
 
 
 def test_refusals_are_counted_without_reading_the_trail(database: psycopg.Connection[Any]) -> None:
-    """The twentieth latest refusal is looked up, however much else was done since."""
+    """The twentieth latest refusal is looked up directly, however many other entries there are."""
     (user,) = make_accounts(database, 1)
     database.execute(FILL.format(KINDS["a goal"]), {"user": user, "rows": ROWS})  # type: ignore[arg-type]
     database.execute("vacuum (analyze) audit_log")
@@ -103,7 +103,7 @@ def test_refusals_are_counted_without_reading_the_trail(database: psycopg.Connec
 
 
 def test_the_purge_reads_what_it_takes(database: psycopg.Connection[Any]) -> None:
-    """By the hour, through an index: nothing to do costs nothing, and no entry younger than 30 days goes."""
+    """The hourly purge uses an index: it costs nothing when idle, and deletes no entry younger than 30 days."""
     (user,) = make_accounts(database, 1)
     arguments = {"user": user, "rows": 30_000}  # nearly 35 days
     database.execute(FILL.format(KINDS["a goal"]), arguments)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""What clients with a Supabase token of their own can do past our API: nothing, not even make the database work.
+"""What a Supabase token allows outside our API: nothing, not even loading the database.
 
 The tables and functions are taken from the catalogue, so that a new one is covered without being added here.
 """
@@ -16,7 +16,7 @@ import pytest
 from local.backends import Backends
 from testing.client import Api, Student
 
-# Tables, partitioned and foreign ones, views, materialised views: whatever PostgREST would show by its name.
+# Tables, partitioned and foreign ones, views, materialised views: everything that PostgREST can serve.
 TABLES = """select relname from pg_class where relnamespace = 'public'::regnamespace
             and relkind in ('r', 'p', 'f', 'v', 'm') order by 1"""
 LINKS = """select distinct k.conrelid::regclass::text, k.confrelid::regclass::text from pg_constraint k
@@ -51,7 +51,7 @@ def _names(sql: psycopg.Connection[Any], query: str) -> list[str]:
 def test_no_table_is_read_past_the_api(
     backends: Backends, sql: psycopg.Connection[Any], students: list[Student]
 ) -> None:
-    """Neither a user's own token nor none reads a table, counts its rows, or reaches it from another one."""
+    """Neither a user's own token nor an anonymous request reads a table, counts its rows, or embeds it in another."""
     links = [pair for row in sql.execute(LINKS).fetchall() for pair in ((row[0], row[1]), (row[1], row[0]))]
     paths = [f"/{table}" for table in _names(sql, TABLES)] + [f"/{a}?select=*,inner:{b}(*)" for a, b in links]
     for path in paths:
@@ -63,7 +63,7 @@ def test_no_table_is_read_past_the_api(
 
 
 def test_no_filter_makes_the_database_work(backends: Backends, students: list[Student]) -> None:
-    """A pattern that backtracks for seconds, forty times at once: refused, and the API answers meanwhile."""
+    """A regular expression that backtracks for seconds is refused forty times, and the API answers meanwhile."""
     pattern = "/study_sessions?subject=match.(a*)*(a*)*(a*)*(a*)*$"
 
     def attack(_number: int) -> int:
@@ -76,7 +76,7 @@ def test_no_filter_makes_the_database_work(backends: Backends, students: list[St
 
 
 def test_the_second_wall_shows_own_rows_only(sql: psycopg.Connection[Any], students: list[Student]) -> None:
-    """Should a table be granted by mistake, row-level security shows a user their own rows and those for everybody."""
+    """If a table were granted by mistake, row-level security would show a user only their own and common rows."""
     seen = 0
     for table in _names(sql, TABLES):
         with sql.transaction(force_rollback=True):
@@ -91,7 +91,7 @@ def test_the_second_wall_shows_own_rows_only(sql: psycopg.Connection[Any], stude
 
 
 def test_the_database_ends_what_nobody_waits_for(backends: Backends, sql: psycopg.Connection[Any]) -> None:
-    """A call of the service role is cancelled before the API gives up on it, 5 s after it was made."""
+    """A call of the service role is cancelled before the API gives up on it after 5 s."""
     sql.execute("create function public.slow() returns void language sql as $$ select pg_catalog.pg_sleep(20) $$")
     try:
         sql.execute("notify pgrst, 'reload schema'")
@@ -107,7 +107,7 @@ def test_the_database_ends_what_nobody_waits_for(backends: Backends, sql: psycop
 
 
 def test_nobody_writes_past_the_api(backends: Backends, sql: psycopg.Connection[Any], students: list[Student]) -> None:
-    """Insert, update and delete are refused on every table, on own rows too."""
+    """Insert, update and delete are refused on every table, even on the user's own rows."""
     for token in (None, students[0].token):
         for table, column in sql.execute(FIRST_COLUMNS):
             rows = f"/{table}?{column}=not.is.null"
@@ -124,11 +124,11 @@ def test_nobody_writes_past_the_api(backends: Backends, sql: psycopg.Connection[
 def test_nobody_calls_functions_past_the_api(
     backends: Backends, sql: psycopg.Connection[Any], students: list[Student]
 ) -> None:
-    """No function of `public` may be executed by anon or authenticated, and none of `internal` by the service role."""
+    """Anon and authenticated can execute no function of `public`, and the service role none of `internal`."""
     query = """select p.oid::regprocedure::text, r.rolname from pg_proc p, pg_roles r
                where p.pronamespace in ('public'::regnamespace, 'internal'::regnamespace)
                  and r.rolname in ('anon', 'authenticated') and has_function_privilege(r.oid, p.oid, 'execute')"""
-    # The tests' own clock replaces a function of the migrations and keeps its rights.
+    # The tests' own clock replaces a function of the migrations and keeps its grants.
     assert sql.execute(query).fetchall() == []
     for function in _names(sql, FUNCTIONS):
         for token in (None, students[0].token):
@@ -137,7 +137,7 @@ def test_nobody_calls_functions_past_the_api(
 
 
 def test_every_function_of_the_api_is_hardened(sql: psycopg.Connection[Any]) -> None:
-    """Each function has an empty search_path, so that nobody can slip their own objects under it."""
+    """Each function has an empty search_path, so that nobody can substitute their own objects."""
     query = """select p.oid::regprocedure::text from pg_proc p
                where p.pronamespace in ('public'::regnamespace, 'internal'::regnamespace)
                  and not coalesce(p.proconfig, '{}') && array['search_path=""', 'search_path=']"""
@@ -152,7 +152,7 @@ def test_every_table_has_row_level_security(sql: psycopg.Connection[Any]) -> Non
 
 
 def test_no_other_schema_is_shown(backends: Backends, sql: psycopg.Connection[Any], students: list[Student]) -> None:
-    """Neither the accounts nor our own inner functions, whatever profile is asked for."""
+    """Neither accounts nor internal functions are exposed, whatever schema profile is requested."""
     for schema in _names(sql, SCHEMAS):
         for method, path, header in (
             ("GET", "/users", "Accept-Profile"),
@@ -167,14 +167,14 @@ def test_no_other_schema_is_shown(backends: Backends, sql: psycopg.Connection[An
 def test_functions_are_not_called_by_reading(
     backends: Backends, sql: psycopg.Connection[Any], students: list[Student]
 ) -> None:
-    """A function is refused with GET as well, and with the anon key."""
+    """A function is refused with GET too, and with the anon key."""
     for function in _names(sql, FUNCTIONS):
         for token in (students[0].token, backends.keys.anon_key):
             assert _ask(backends, "GET", f"/rpc/{function}", token).status_code in (401, 403, 404, 405), function
 
 
 def test_a_token_does_not_choose_its_role(backends: Backends, students: list[Student]) -> None:
-    """Claims that an attacker signs, with whatever is public, make nobody the service role."""
+    """Claims that an attacker signs with any public value do not select the service role."""
     claims = {"role": "service_role", "sub": students[0].user_id, "exp": 4_000_000_000}
     secrets = [b"", b"secret", backends.keys.anon_key.encode(), str(backends.keys.public_jwk()["x"]).encode()]
     forged = [jwt.encode(claims, secret, "HS256") for secret in secrets if len(secret) >= 32]
@@ -182,6 +182,6 @@ def test_a_token_does_not_choose_its_role(backends: Backends, students: list[Stu
     assert len(forged) >= 4
     for token in forged:
         assert _ask(backends, "GET", "/profiles", token).status_code == 401
-    # A role in the headers is none either.
+    # A role in the headers does not count either.
     headers = {"Authorization": f"Bearer {students[0].token}", "Role": "service_role", "X-Role": "service_role"}
     assert httpx.get(f"{backends.project.postgrest.url}/profiles", headers=headers).status_code == 403

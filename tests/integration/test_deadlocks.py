@@ -1,4 +1,4 @@
-"""Every pair of writing calls at once, on the same users, spaces and boards; deadlocks are noticed after 1 ms.
+"""Every pair of writing calls, simultaneously on the same users, spaces and boards; deadlocks are detected after 1 ms.
 
 `DEADLOCK_ROUNDS=200 make test ARGS="tests/integration/test_deadlocks.py"` runs each pair 200 times.
 """
@@ -28,11 +28,11 @@ from tests.integration.test_space_rules import make_accounts, make_spaces
 ROUNDS = int(os.environ.get("DEADLOCK_ROUNDS", "1"))
 NOW = datetime(2033, 6, 15, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
-EXPECTED = ("SS",)  # refusals of the contract: the other call was first
+EXPECTED = ("SS",)  # refusals of the contract, when the other call came first
 
 
 class Scene:
-    """Three students, two of whom own a space that all are in; the first two study there."""
+    """Three students in two spaces; the first two own one each, and have a running session in it."""
 
     def __init__(self, sql: psycopg.Connection[Any]) -> None:
         self.ann, self.ben, self.cid = make_accounts(sql, 3)
@@ -82,7 +82,7 @@ CALLS: dict[str, Call] = {
     ),
     "rename space": lambda s: ("update_space", s.ann, {"space_id": s.spaces[0], "name": "Another"}),
 }  # fmt: skip
-# As delete_account does for whoever has signed in lately, and Supabase's own pages.
+# Like delete_account after a recent sign-in, and Supabase's own pages.
 DELETIONS: dict[str, Callable[[Scene], str]] = {
     "delete account": lambda s: s.ann,
     "delete other account": lambda s: s.ben,
@@ -100,7 +100,7 @@ SCHEDULES = [
 
 @pytest.fixture
 def callers(backends: Backends, sql: psycopg.Connection[Any], clock: DatabaseClock) -> Iterator[list[Any]]:
-    """Two connections that notice a deadlock at once."""
+    """Two connections with the shortest deadlock timeout."""
     clock.freeze(NOW)
     assert backends.dsn is not None
     made = [psycopg.connect(backends.dsn, autocommit=True) for _ in range(2)]
@@ -112,7 +112,7 @@ def callers(backends: Backends, sql: psycopg.Connection[Any], clock: DatabaseClo
 
 
 def at_once(connections: list[psycopg.Connection[Any]], statements: list[tuple[str, list[Any]]]) -> list[str]:
-    """Run both from the same moment on; what was raised, as SQLSTATE and text."""
+    """Run both simultaneously; returns the raised errors as SQLSTATE and text."""
     start, raised = threading.Barrier(2), []
 
     def run(connection: psycopg.Connection[Any], statement: str, arguments: list[Any]) -> None:
@@ -134,7 +134,7 @@ def at_once(connections: list[psycopg.Connection[Any]], statements: list[tuple[s
 
 
 def test_no_pair_of_calls_waits_in_a_circle(sql: psycopg.Connection[Any], callers: list[Any]) -> None:
-    """Either both are done, or one is refused as the contract has it; what always holds, holds."""
+    """Both calls succeed, or one is refused as the contract says, and all invariants hold."""
     names = [*CALLS, *DELETIONS, *SCHEDULES]
     for first, second in itertools.combinations_with_replacement(names, 2):
         for _ in range(ROUNDS):

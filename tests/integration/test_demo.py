@@ -1,4 +1,4 @@
-"""The demo's bulk load leaves what the product's own functions would have left."""
+"""The demo's bulk load gives the same data as the product's own functions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from testing.timeline import completed_session
 def test_a_term_obeys_every_invariant_and_students_go_on_from_it(
     backends: Backends, api: Api, sql: psycopg.Connection[Any]
 ) -> None:
-    """60 students, one of them an account of the API: nothing is violated, before and after the next session."""
+    """60 students, one of them with an API account, violate no invariant, before and after the next session."""
     account = api.student()
     steps: list[str] = []
     with psycopg.connect(str(backends.dsn), autocommit=True) as connection:
@@ -45,7 +45,7 @@ def test_a_term_obeys_every_invariant_and_students_go_on_from_it(
 
 
 def test_the_same_seed_gives_the_same_students(backends: Backends) -> None:
-    """Two databases loaded alike hold the same XP for the same names."""
+    """Two databases with the same seed have the same XP for the same names."""
     totals = []
     for _ in range(2):
         with backends.new_project() as project, psycopg.connect(project.dsn, autocommit=True) as connection:
@@ -58,6 +58,6 @@ def test_the_same_seed_gives_the_same_students(backends: Backends) -> None:
 
 @pytest.mark.parametrize(("field", "value"), [("users", 0), ("weeks", 0), ("weeks", 27)])
 def test_a_term_that_cannot_be_is_refused(field: str, value: int) -> None:
-    """The field and its value are named."""
+    """An impossible term is refused with the field and its value."""
     with pytest.raises(ValueError, match=f"{field} must be .* not {value}"):
         Term(**{field: value})

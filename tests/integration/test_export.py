@@ -1,4 +1,4 @@
-"""Export and deletion against the catalogue: whatever table names a user is in both, also one that is made tomorrow."""
+"""Export and deletion against the catalogue: every table with a user is covered, including future ones."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TABLES = """
 
 @pytest.fixture
 def lived(api: Api) -> Student:
-    """A student who has something in many tables."""
+    """A student with rows in many tables."""
     student, other = api.student(), api.student()
     student.complete(student.start(), efficiency=80)
     space = student.post("/api/spaces/create", {"name": "S", "visibility": "public"}, headers={"Idempotency-Key": "k"})
@@ -32,7 +32,7 @@ def lived(api: Api) -> Student:
 
 @pytest.fixture
 def new_table(sql: psycopg.Connection[Any]) -> Iterator[str]:
-    """A table that nobody has thought of, with a key of three parts."""
+    """An unknown table with a key of three columns."""
     name = f"notes_{uuid.uuid4().hex[:8]}"
     sql.execute(
         f"create table internal.{name} (user_id uuid not null references public.profiles on delete cascade, "
@@ -57,7 +57,7 @@ def exported(student: Student, limit: int = 100) -> list[dict[str, Any]]:
 def test_every_table_with_a_user_is_exported_row_by_row(
     lived: Student, sql: psycopg.Connection[Any], new_table: str
 ) -> None:
-    """As many rows of each as there are, however small the pages, and the account of Supabase Auth before them."""
+    """The export has every row of every table, for any page size, and Supabase Auth's account before them."""
     for number in range(7):
         sql.execute(
             f"insert into internal.{new_table} (user_id, n, text) values (%s, %s, 'x')", [lived.user_id, number]
@@ -76,7 +76,7 @@ def test_every_table_with_a_user_is_exported_row_by_row(
 
 
 def test_nothing_of_others_is_exported(api: Api, lived: Student, sql: psycopg.Connection[Any]) -> None:
-    """Neither to somebody else nor with somebody else's cursor."""
+    """The export shows nothing to another user or with another user's cursor."""
     cursor = lived.get("/api/users/me/export?limit=1").json()["next_cursor"]
     stranger = api.student()
     assert stranger.get(f"/api/users/me/export?cursor={cursor}").status_code == 400
@@ -85,7 +85,7 @@ def test_nothing_of_others_is_exported(api: Api, lived: Student, sql: psycopg.Co
 
 
 def test_deletion_leaves_no_table_with_the_user(lived: Student, sql: psycopg.Connection[Any], new_table: str) -> None:
-    """Every table of the catalogue, those of Supabase Auth as well; the export then says that the account is gone."""
+    """After a deletion no table of the catalogue or Supabase Auth has the user, and the export is a 401."""
     sql.execute(f"insert into internal.{new_table} (user_id, n) values (%s, 1)", [lived.user_id])
     assert lived.delete("/api/users/me", json={"password": lived.password}).status_code == 200
     auth = [(f"auth.{name}", name) for name in ("sessions", "refresh_tokens", "identities", "mfa_factors")]

@@ -1,4 +1,4 @@
-"""Gamification against a plain model: any sessions, of any users, in any order of arrival; and many workers at once."""
+"""Gamification against a simple model: any sessions of any users in any order, and concurrent workers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from testing.timeline import completed_session, violations
 ZONES = ["UTC", "Europe/Berlin", "America/Los_Angeles", "Pacific/Apia"]
 START = datetime(2028, 2, 20, tzinfo=UTC)  # around a leap day
 
-# (whose, which of the slots of five hours, minutes)
+# (user, which of the slots of five hours, minutes)
 arrivals = st.lists(
     st.tuples(st.integers(0, 3), st.integers(0, 100), st.sampled_from([1, 10, 25, 60, 120, 240])),
     max_size=30,
@@ -37,7 +37,7 @@ arrivals = st.lists(
 def test_the_database_and_the_model_agree(
     api: Api, sql: psycopg.Connection[Any], arrivals: list[tuple[int, int, int]], seed: random.Random
 ) -> None:
-    """Totals, streaks, badges and ranks are the model's, in any order of arrival."""
+    """Totals, streaks, badges and ranks equal the model's, in any order of arrival."""
     students = _students(api)
     models = [ModelStudent(Calendar(zone)) for zone in ZONES]
     for who, slot, minutes in arrivals:
@@ -84,7 +84,7 @@ def _model_badges(model: ModelStudent) -> set[str]:
 
 
 def _ranks(sql: psycopg.Connection[Any], students: list[str]) -> dict[str, int]:
-    # Only these four have XP beyond what other tests left: rank among them.
+    # Other tests may have left XP, so ranks are compared among these four only.
     query = """select s.user_id::text, internal.rank_of(s.board_id, s.xp), s.xp from leaderboard_scores s
                join leaderboards b using (board_id) where b.period = 'all-time' and b.space_id is null"""
     rows = sql.execute(query).fetchall()
@@ -104,7 +104,7 @@ def _badges(sql: psycopg.Connection[Any], students: list[str]) -> dict[str, set[
 
 
 def test_20_workers_awarding_at_once_lose_nothing(backends: Backends, api: Api, sql: psycopg.Connection[Any]) -> None:
-    """Awards to the same and to different users, with deletions in between: no deadlock, no drift."""
+    """Concurrent awards to the same and different users, with deletions, cause no deadlock and no drift."""
     students = [api.student().user_id for _ in range(12)]
     leavers = [api.student().user_id for _ in range(5)]
     deadline, errors, awards = time.monotonic() + 4, [], Counter[str]()

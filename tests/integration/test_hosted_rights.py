@@ -1,4 +1,4 @@
-"""The migrations with the rights that they have on hosted Supabase, where they are not run by a superuser."""
+"""The migrations with the privileges of hosted Supabase, where no superuser runs them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from local.backends import Backends
 from local.stack_directory import REPOSITORY
 
 PASSWORD = "hosted"
-# What `postgres` has there: the database's own schemas, the use of what Supabase Auth keeps, and no more.
+# What `postgres` has there: ownership of the database's schemas, use of Supabase Auth's data, and no more.
 ROLE = f"""
 create role hosted login nosuperuser createrole bypassrls password '{PASSWORD}';
 grant create on database studysync to hosted;
@@ -30,7 +30,7 @@ grant execute on all functions in schema auth to hosted;
 
 @pytest.fixture(scope="module")
 def hosted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[psycopg.Connection[Any]]:
-    """A superuser's connection to a database that a role without such rights has migrated."""
+    """A superuser's connection to a database that was migrated by a role without superuser rights."""
     folder = tmp_path_factory.mktemp("hosted")
     nothing = folder / "migrations"
     nothing.mkdir()
@@ -72,7 +72,7 @@ def _call(connection: psycopg.Connection[Any], function: str, user_id: str, **ar
 
 
 def test_the_whole_life_of_an_account(hosted: psycopg.Connection[Any]) -> None:
-    """Supabase Auth makes the account, the service role does everything else, and nothing asks for more rights."""
+    """Supabase Auth creates the account, the service role does everything else, and no further rights are needed."""
     user_id, space_id = _account(hosted), str(uuid.uuid4())
     code = uuid.uuid4().hex[:14].upper()
     _call(hosted, "create_space", user_id, space_id=space_id, name="S", visibility="public", invite_code=code)
@@ -100,7 +100,7 @@ def test_the_whole_life_of_an_account(hosted: psycopg.Connection[Any]) -> None:
 
 
 def test_supabase_auth_may_forget_a_registration(hosted: psycopg.Connection[Any]) -> None:
-    """It makes the account and confirms the address, which writes the metadata again; it is kept once."""
+    """Supabase Auth creates the account and on confirmation writes the metadata again; they are stored once."""
     name = f"h_{uuid.uuid4().hex[:16]}"
     registration = {"key": "k", "scope": name, "fingerprint": "f"}
     metadata = Jsonb({"username": name, "registration": registration})
@@ -124,7 +124,7 @@ def test_supabase_auth_may_forget_a_registration(hosted: psycopg.Connection[Any]
 
 
 def test_an_account_that_is_deleted_by_supabase_auth(hosted: psycopg.Connection[Any]) -> None:
-    """Its own administration deletes an account, and everything of ours goes with it."""
+    """When Supabase's administration deletes an account, all our data of it is deleted."""
     user_id = _account(hosted)
     hosted.execute("set role supabase_auth_admin")
     hosted.execute("delete from auth.users where id = %s", [user_id])
@@ -133,7 +133,7 @@ def test_an_account_that_is_deleted_by_supabase_auth(hosted: psycopg.Connection[
 
 
 def test_bans_searches_and_the_trail(hosted: psycopg.Connection[Any]) -> None:
-    """What asks for accounts, statistics and indexes by name does it with the owner's rights."""
+    """Functions that need accounts, statistics and index names run with the owner's rights."""
     owner, guest, space_id = _account(hosted), _account(hosted), str(uuid.uuid4())
     code = uuid.uuid4().hex[:14].upper()
     _call(hosted, "create_space", owner, space_id=space_id, name="Study", visibility="public", invite_code=code)

@@ -1,4 +1,4 @@
-"""The daily round of checks: a few users and boards at a time, all of them once, and what it found told as it goes."""
+"""The daily round of checks: a few users and boards at a time, all of them once, with findings reported as it goes."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def step(sql: psycopg.Connection[Any], users: int = 4) -> dict[str, Any]:
 
 
 def whole_round(sql: psycopg.Connection[Any], users: int = 4) -> tuple[dict[str, int], int]:
-    """What a round finds, and in how many steps."""
+    """What a round finds, and its number of steps."""
     steps = 1
     while not (answer := step(sql, users))["over"]:
         steps += 1
@@ -51,7 +51,7 @@ def whole_round(sql: psycopg.Connection[Any], users: int = 4) -> tuple[dict[str,
 def test_small_steps_find_what_one_statement_finds(
     api: Api, sql: psycopg.Connection[Any], student: Student, wrong: str
 ) -> None:
-    """However the users are cut, by rule the same number of violations, boards of spaces included."""
+    """For any step size each rule finds the same number of violations, including boards of spaces."""
     space = student.post("/api/spaces/create", {"name": "S", "visibility": "public"}).json()["data"]["space_id"]
     student.complete(student.start(space_id=space))
     for _ in range(6):
@@ -75,7 +75,7 @@ def test_small_steps_find_what_one_statement_finds(
 
 
 def test_a_round_begins_once_a_day(sql: psycopg.Connection[Any], clock: DatabaseClock, wrong: str) -> None:
-    """Until then there is nothing to do, and what the last round found is still told."""
+    """Until the next day there is nothing to do, and the last round's findings are still reported."""
     found, _ = whole_round(sql)
     assert found == {WRONG_TOTAL: 1}
     assert step(sql) == {"checked": False, "over": True, "violations": found}
@@ -84,7 +84,7 @@ def test_a_round_begins_once_a_day(sql: psycopg.Connection[Any], clock: Database
 
 
 def test_a_run_that_was_cut_off_is_taken_up(sql: psycopg.Connection[Any]) -> None:
-    """What is checked is noted with the check: a step that was rolled back is done again, a finished one is not."""
+    """Progress is stored with each check: a step that was rolled back is repeated, a finished one is not."""
     step(sql)
     reached = sql.execute("select users_to from internal.invariant_round").fetchone()
     with sql.transaction(force_rollback=True):
@@ -95,7 +95,7 @@ def test_a_run_that_was_cut_off_is_taken_up(sql: psycopg.Connection[Any]) -> Non
 
 
 def test_two_runs_do_not_get_in_each_others_way(sql: psycopg.Connection[Any]) -> None:
-    """A second run leaves the round to the first."""
+    """A second concurrent run leaves the round to the first."""
     with psycopg.connect(sql.info.dsn, password=sql.info.password) as other, other.transaction():
         step(other)
         assert step(sql) == {"checked": False, "over": True, "violations": {}}
@@ -104,7 +104,7 @@ def test_two_runs_do_not_get_in_each_others_way(sql: psycopg.Connection[Any]) ->
 def test_the_schedule_publishes_what_a_round_found(
     api: Api, sql: psycopg.Connection[Any], wrong: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Once for each run that checked something, 0 when all is well; and nothing where there was nothing to do."""
+    """A run that checked something publishes its count, 0 included; a run without work publishes nothing."""
     from health.operations.schedules import check_invariants
 
     monkeypatch.setattr(metrics, "_pending", {})
@@ -115,7 +115,7 @@ def test_the_schedule_publishes_what_a_round_found(
 
 
 def test_pay_without_a_session_is_found(sql: psycopg.Connection[Any], student: Student) -> None:
-    """A row of the ledger whose session was never completed."""
+    """A ledger row of a session that was never completed is found."""
     with sql.transaction(force_rollback=True):
         sql.execute(
             """insert into xp_ledger (user_id, amount, source, session_id, day, occurred_at, created_at)

@@ -1,6 +1,6 @@
-"""Live updates: what the database broadcasts, to whom, and that nothing hangs on it.
+"""Live updates: what the database broadcasts, to whom, and that a failure affects nothing else.
 
-Realtime itself is a hosted service; what a project's database has of it stands in here by its own names.
+Realtime itself is a hosted service; here the database has stand-ins with the same names as in a project.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from psycopg.types.json import Jsonb
 
 from local.backends import Backends
 
-# As in supabase/realtime: the table that its policies are asked of, and the function that writes to it.
+# As in supabase/realtime: the table that its policies apply to, and the function that writes to it.
 REALTIME = """
 create schema realtime;
 create table realtime.messages (
@@ -35,7 +35,7 @@ grant select, insert on realtime.messages to authenticated;
 
 @pytest.fixture(scope="module")
 def project(backends: Backends) -> Iterator[psycopg.Connection[Any]]:
-    """A superuser's connection to a database with Realtime, in which the stack wants broadcasts."""
+    """A superuser's connection to a database with Realtime, in which the stack enables broadcasts."""
     with backends.new_project() as project, psycopg.connect(project.dsn, autocommit=True) as connection:
         connection.execute(REALTIME)
         assert connection.execute("select live.install()").fetchone() == (True,)
@@ -73,7 +73,7 @@ def space(connection: psycopg.Connection[Any], owner: str) -> str:
 
 
 def heard(connection: psycopg.Connection[Any], space_id: str, event: str) -> list[Any]:
-    """Return the payloads of what was broadcast to a space, privately."""
+    """Return the payloads that were broadcast privately to a space."""
     rows = connection.execute(
         "select payload from realtime.messages where topic = %s and event = %s and private order by inserted_at",
         [f"space:{space_id}", event],
@@ -88,7 +88,7 @@ def study(connection: psycopg.Connection[Any], user_id: str, **more: Any) -> str
 
 
 def test_members_hear_who_studies_and_the_feed(project: psycopg.Connection[Any]) -> None:
-    """Both at once with what happened, the feed's entries as the API has them."""
+    """Session and feed events are broadcast immediately, with entries in the API's format."""
     owner = account(project)
     space_id = space(project, owner)
     session_id = study(project, owner, space_id=space_id)
@@ -105,7 +105,7 @@ def test_members_hear_who_studies_and_the_feed(project: psycopg.Connection[Any])
 
 
 def test_who_does_not_share_it_is_not_heard(project: psycopg.Connection[Any]) -> None:
-    """Whether somebody studies is told to nobody who may not see it."""
+    """No broadcast reveals that a user who hides their activity is studying."""
     owner = account(project)
     space_id = space(project, owner)
     project.execute("update profiles set share_activity = false where user_id = %s", [owner])
@@ -115,7 +115,7 @@ def test_who_does_not_share_it_is_not_heard(project: psycopg.Connection[Any]) ->
 
 @pytest.mark.parametrize("topic", ["space:{}", "space:{}x", "{}", "space:", "room:{}", "space:not-a-uuid"])
 def test_only_members_may_listen(project: psycopg.Connection[Any], topic: str) -> None:
-    """A member reads their space's channel, others and those who left read nothing, and none of them may send."""
+    """A member reads their space's channel, others and former members read nothing, and nobody can send."""
     owner, stranger = account(project), account(project)
     space_id = space(project, owner)
     topic = topic.replace("{}", space_id)
@@ -134,7 +134,7 @@ def send(connection: psycopg.Connection[Any], user_id: str, topic: str) -> None:
 
 
 def become(connection: psycopg.Connection[Any], user_id: str, topic: str) -> None:
-    """Ask, until the transaction ends, as Realtime does for a listener."""
+    """Set the role and claims, for the rest of the transaction, as Realtime does for a listener."""
     claims = json.dumps({"sub": user_id, "role": "authenticated"})
     connection.execute("set local role authenticated")
     connection.execute("select set_config('request.jwt.claims', %s, true)", [claims])
@@ -151,7 +151,7 @@ def listens(connection: psycopg.Connection[Any], user_id: str, topic: str) -> bo
 
 
 def test_nothing_is_broadcast_unasked(project: psycopg.Connection[Any]) -> None:
-    """Without the stack's parameter the database only does its work."""
+    """Without the stack's parameter nothing is broadcast."""
     owner = account(project)
     space_id = space(project, owner)
     before = heard(project, space_id, "activity")
@@ -165,7 +165,7 @@ def test_nothing_is_broadcast_unasked(project: psycopg.Connection[Any]) -> None:
 
 
 def test_a_broadcast_that_fails_takes_nothing_with_it(project: psycopg.Connection[Any]) -> None:
-    """Realtime in trouble, or gone: the session is started all the same."""
+    """When Realtime fails or is missing, the session still starts."""
     owner = account(project)
     space(project, owner)
     for trouble in ("alter table realtime.messages rename to elsewhere", "alter schema realtime rename to elsewhere"):
@@ -175,7 +175,7 @@ def test_a_broadcast_that_fails_takes_nothing_with_it(project: psycopg.Connectio
 
 
 def test_a_database_without_realtime_is_left_alone(backends: Backends) -> None:
-    """As the local stack's: nothing is authorised, and a wish for broadcasts hurts nobody."""
+    """Without Realtime nothing is authorised, and enabling broadcasts has no effect."""
     with backends.new_project() as plain, psycopg.connect(plain.dsn, autocommit=True) as connection:
         assert connection.execute("select live.install()").fetchone() == (False,)
         wanted(connection, True)

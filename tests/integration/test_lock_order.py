@@ -1,4 +1,4 @@
-"""Writes that touch the same rows from different sides wait for each other, and never in a circle."""
+"""Writes that touch the same rows in different ways wait for each other, and never deadlock."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ROUNDS = 25
 
 
 def at_once(dsn: str, *works: Work) -> list[str]:
-    """Run each on a connection of its own, all from the same moment on; returns what was raised, as SQLSTATE."""
+    """Run each on a connection of its own, all simultaneously; returns the raised errors as SQLSTATE."""
     start, raised = threading.Barrier(len(works)), []
 
     def run(work: Work) -> None:
@@ -47,13 +47,13 @@ def write(function: str, actor: str, **arguments: Any) -> Work:
 
 @pytest.fixture
 def dsn(backends: Backends) -> str:
-    """Where the database is."""
+    """The database's connection string."""
     assert backends.dsn is not None
     return backends.dsn
 
 
 def test_spaces_handed_over_crosswise(dsn: str, sql: psycopg.Connection[Any]) -> None:
-    """Two owners give each other their spaces in the same moment, again and again."""
+    """Two owners transfer their spaces to each other simultaneously and repeatedly, without a deadlock."""
     ann, ben = make_accounts(sql, 2)
     spaces = make_spaces(sql, [ann, ben])
     for space, guest in zip(spaces, (ben, ann), strict=True):
@@ -70,11 +70,11 @@ def test_spaces_handed_over_crosswise(dsn: str, sql: psycopg.Connection[Any]) ->
     assert sql.execute(BROKEN_SPACES).fetchall() == []
 
 
-DELETE_ACCOUNT = "delete from auth.users where id = %s"  # as public.delete_account does, and Supabase's own pages
+DELETE_ACCOUNT = "delete from auth.users where id = %s"  # like public.delete_account, and Supabase's own pages
 
 
 def test_a_member_is_removed_while_their_account_goes(dsn: str, sql: psycopg.Connection[Any]) -> None:
-    """The removal finds the member or nobody, and nothing is left."""
+    """The removal finds the member or not, and no membership remains."""
     for _ in range(ROUNDS):
         owner, member = make_accounts(sql, 2)
         spaces = make_spaces(sql, [owner, owner, member])
@@ -95,7 +95,7 @@ def test_a_member_is_removed_while_their_account_goes(dsn: str, sql: psycopg.Con
 
 
 def test_silent_sessions_are_closed_while_spaces_change_hands(dsn: str, sql: psycopg.Connection[Any]) -> None:
-    """The schedule writes for many users in one transaction, in whatever order they fell silent."""
+    """The schedule closes sessions of many users in one transaction, in whatever order they fell silent."""
     ann, ben = make_accounts(sql, 2)
     (space,) = make_spaces(sql, [ann])
     sql.execute("select join_space(%s, %s)", [ben, Jsonb({"space_id": space})])
@@ -117,7 +117,7 @@ def test_silent_sessions_are_closed_while_spaces_change_hands(dsn: str, sql: psy
 
 
 def test_a_ban_waits_for_an_account_that_goes(dsn: str, sql: psycopg.Connection[Any]) -> None:
-    """Then there is nobody to ban, and that is what is answered."""
+    """After the account is deleted there is nobody to ban, and the answer says so."""
     owner, guest = make_accounts(sql, 2)
     (space,) = make_spaces(sql, [owner])
     ban = write("remove_member", owner, space_id=space, member_id=guest, ban=True)
@@ -126,7 +126,7 @@ def test_a_ban_waits_for_an_account_that_goes(dsn: str, sql: psycopg.Connection[
 
 
 def test_a_ban_waits_for_who_is_paid_there(dsn: str, sql: psycopg.Connection[Any]) -> None:
-    """A session that keeps its space asks for its member afterwards, and the ban holds neither by then."""
+    """A payment locks its space before the member, and a ban that waits for it holds neither lock."""
     owner, guest = make_accounts(sql, 2)
     (space,) = make_spaces(sql, [owner])
     sql.execute("select join_space(%s, %s)", [guest, Jsonb({"space_id": space})])
@@ -142,7 +142,7 @@ def test_a_ban_waits_for_who_is_paid_there(dsn: str, sql: psycopg.Connection[Any
 
 
 def test_a_ban_sees_an_address_that_is_changing(dsn: str, sql: psycopg.Connection[Any]) -> None:
-    """It waits for the new address, so that neither that nor the old one opens the space."""
+    """The ban waits for the new address, so that neither address opens the space."""
     owner, guest = make_accounts(sql, 2)
     (space,) = make_spaces(sql, [owner])
     ban = write("remove_member", owner, space_id=space, member_id=guest, ban=True)
@@ -161,7 +161,7 @@ def during(
     waits_in: str | None,
     at_last: Work | None = None,
 ) -> list[str]:
-    """Do `work` while a transaction with `statement` is open; with `waits_in` it ends when the work waits for it.
+    """Run `work` while a transaction with `statement` is open; with `waits_in` it ends once the work waits for it.
 
     Without, the work must get done before. The transaction does `at_last` before it ends.
     """
@@ -188,7 +188,7 @@ def delete_space(owner: str, space: str) -> tuple[str, list[Any]]:
 
 
 def test_a_badge_is_earned_while_another_space_goes(dsn: str, sql: psycopg.Connection[Any]) -> None:
-    """The feed of a space that is being deleted needs no news, and its end must not undo a session's."""
+    """A session is completed without waiting for the deletion of a space that the student is in."""
     owner, student = make_accounts(sql, 2)
     (space,) = make_spaces(sql, [owner])
     sql.execute("select join_space(%s, %s)", [student, Jsonb({"space_id": space})])
@@ -201,7 +201,7 @@ def test_a_badge_is_earned_while_another_space_goes(dsn: str, sql: psycopg.Conne
 
 
 def test_badges_are_given_while_an_account_goes(dsn: str, sql: psycopg.Connection[Any]) -> None:
-    """Whose account is going gets none, the others do, and the schedule does not fail."""
+    """The user whose account is being deleted gets no badge, all others do, and the schedule succeeds."""
     going, staying = make_accounts(sql, 2)
     for user in (going, staying):
         sql.execute("update user_stats set completed_sessions = 1 where user_id = %s", [user])
@@ -220,7 +220,7 @@ def test_badges_are_given_while_an_account_goes(dsn: str, sql: psycopg.Connectio
 
 
 def test_an_offline_session_ends_while_its_space_goes(dsn: str, sql: psycopg.Connection[Any]) -> None:
-    """Both take the space before the session, so that one waits for the other."""
+    """Both lock the space before the session, so one waits for the other."""
     for _ in range(ROUNDS):
         owner, student = make_accounts(sql, 2)
         (space,) = make_spaces(sql, [owner])
@@ -240,7 +240,7 @@ def test_an_offline_session_ends_while_its_space_goes(dsn: str, sql: psycopg.Con
 
 
 def test_spaces_with_the_same_members_go_at_once(dsn: str, sql: psycopg.Connection[Any]) -> None:
-    """Whose changes are counted is decided before, in one order for all."""
+    """Deletions lock the members' counters in a common order, so they cannot deadlock."""
     for _ in range(ROUNDS):
         users = make_accounts(sql, 4)
         spaces = make_spaces(sql, users[:2])

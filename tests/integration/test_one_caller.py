@@ -1,4 +1,4 @@
-"""One student's calls that take too long cost the others nothing."""
+"""One student's slow calls do not affect the others."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from testing.client import Api, Student, assert_problem
 
 @pytest.fixture
 def impatient(api: Api, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Calls to the database that are given up early, and a closed circuit before and after."""
+    """Database calls with a short timeout, and a closed circuit before and after."""
     monkeypatch.setattr(database(), "_seconds", 0.2)
     breaker.reset()
     yield
@@ -23,7 +23,7 @@ def impatient(api: Api, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.mark.usefixtures("impatient")
 def test_one_students_timeouts_open_no_circuit(api: Api, student: Student, sql: psycopg.Connection[Any]) -> None:
-    """Whose row is locked waits in vain, again and again; everybody else keeps getting answers."""
+    """One student's row is locked and their calls keep timing out, but everybody else still gets answers."""
     other = api.student()
     with sql.transaction():
         sql.execute("select from public.user_stats where user_id = %s for update", [student.user_id])
@@ -40,7 +40,7 @@ def test_one_students_timeouts_open_no_circuit(api: Api, student: Student, sql: 
 
 @pytest.mark.usefixtures("impatient")
 def test_three_students_timeouts_open_it(api: Api, sql: psycopg.Connection[Any]) -> None:
-    """What is slow for several is the database."""
+    """Timeouts of three students open the circuit."""
     students = [api.student() for _ in range(3)]
     with sql.transaction():
         locked = [each.user_id for each in students]

@@ -1,4 +1,4 @@
-"""What clients see while something that we depend on is down, and afterwards."""
+"""What clients see during an outage of a dependency, and afterwards."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.own_servers, pytest.mark.slow]
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = 20) -> None:
-    """Ask until it holds; fail when it does not in time."""
+    """Poll until the condition holds; fail if it does not in time."""
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "did not happen in time"
@@ -39,7 +39,7 @@ def circuits() -> Iterator[None]:
 
 @pytest.mark.usefixtures("circuits")
 def test_the_database_goes_and_comes_back(api: Api, backends: Backends, student: Student) -> None:
-    """503 with Retry-After at once, the circuit opens, what is cached is served, and it recovers by itself."""
+    """Clients get an immediate 503 with Retry-After, cached reads are served, and the service recovers by itself."""
     from studysync.db.client import breaker
 
     badges = student.get("/api/gamification/badges").json()
@@ -65,7 +65,7 @@ def test_the_database_goes_and_comes_back(api: Api, backends: Backends, student:
 
 @pytest.mark.usefixtures("circuits")
 def test_postgresql_is_killed_and_comes_back(backends: Backends, student: Student) -> None:
-    """A write that was acknowledged is still there, and writes go on."""
+    """Acknowledged writes survive the crash, and new writes succeed."""
     session_id = student.start()
     backends.postgres.kill()
     try:
@@ -73,14 +73,14 @@ def test_postgresql_is_killed_and_comes_back(backends: Backends, student: Studen
         assert_problem(response, 503, "SERVICE_UNAVAILABLE")
     finally:
         backends.postgres.restart()
-    # PostgREST looks for the database in growing pauses of its own.
+    # PostgREST reconnects with growing pauses of its own.
     wait_until(lambda: student.post(f"/api/sessions/{session_id}/heartbeat").status_code == 200, 40)
     assert student.complete(session_id)["xp_awarded"] == 1
 
 
 @pytest.mark.usefixtures("circuits")
 def test_sign_in_is_down_alone(api: Api, backends: Backends, student: Student) -> None:
-    """Without Supabase Auth nobody signs in, and everybody who has goes on."""
+    """Without Supabase Auth nobody can sign in, but every signed-in user can continue."""
     from users.auth_client import breaker
 
     login = {"email": student.email, "password": student.password}
@@ -98,7 +98,7 @@ def test_sign_in_is_down_alone(api: Api, backends: Backends, student: Student) -
 
 
 def test_dynamodb_is_down_and_nobody_notices(backends: Backends, student: Student) -> None:
-    """Limits, circuits and caches go on without their table."""
+    """Limits, circuits and caches work without their table."""
     backends.dynamodb.kill()
     try:
         cache_manager.clear()
@@ -111,7 +111,7 @@ def test_dynamodb_is_down_and_nobody_notices(backends: Backends, student: Studen
 
 
 def test_a_dead_connection_is_replaced(api: Api, backends: Backends, student: Student) -> None:
-    """After PostgREST restarted, kept connections are dead: the next call makes a new one and nobody sees it."""
+    """After PostgREST restarted, dead pooled connections are replaced, and no caller notices."""
     assert student.get("/api/users/me").status_code == 200
     backends.project.postgrest.restart()
     backends.project.postgrest.wait()
@@ -125,7 +125,7 @@ def test_a_dead_connection_is_replaced(api: Api, backends: Backends, student: St
 def test_a_batch_that_was_cut_off_is_completed_by_its_repeat(
     backends: Backends, student: Student, part: str, delay: float
 ) -> None:
-    """Killed in the middle of a batch, the database has all of it or nothing, and the client's repeat is the cure."""
+    """If the database is killed during a batch it has all of it or nothing, and the client's repeat completes it."""
     victim = backends.postgres if part == "postgres" else backends.project.postgrest
     start, session_id = datetime.now(UTC) - timedelta(hours=20), str(uuid.uuid4())
     steps = [("start", 0), *(("heartbeat", n) for n in range(1, 480)), ("complete", 480)]

@@ -1,4 +1,4 @@
-"""The rehearsal of a lost database goes well, and would notice if it did not."""
+"""The restore drill succeeds, and would detect a failure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_a_lost_database_comes_back() -> None:
-    """Every table, every invariant, and what a phone had reported after the dump."""
+    """Every table is restored, every invariant holds, and a phone's reports after the dump are applied again."""
     done = subprocess.run(
         [sys.executable, "-m", "tools.restore_drill"],
         cwd=ROOT,
@@ -42,7 +42,7 @@ def test_a_lost_database_comes_back() -> None:
     ],
 )
 def test_one_row_that_differs_is_noticed(sql: psycopg.Connection[Any], student: Student, change: str) -> None:
-    """Whichever table it is in, and whether it is gone or only another."""
+    """A missing or changed row is detected in any table."""
     before = contents(sql)
     _expect("nothing happened", contents(sql), before)
     with sql.transaction(force_rollback=True):

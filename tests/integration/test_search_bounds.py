@@ -1,4 +1,4 @@
-"""Searches read as many pages of the database with many names as with few, whatever is asked, and still find all."""
+"""Searches read about as many database pages with many names as with few, and still find every match."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from local.backends import Backends
 pytestmark = pytest.mark.slow
 
 FEW, MANY = 8_000, 40_000
-# Nearly all names begin alike, and display names in other scripts, too.
+# Nearly all names start alike, and so do display names in other scripts.
 USERS = """
 with made as (
   insert into auth.users (id, email, email_confirmed_at)
@@ -41,7 +41,7 @@ QUERIES = [
 
 @pytest.fixture(scope="module")
 def databases(backends: Backends) -> Iterator[dict[int, psycopg.Connection[Any]]]:
-    """One database with few names and one with many, both analysed as autovacuum does."""
+    """One database with few names and one with many, both analysed as by autovacuum."""
     with (
         backends.new_project() as few,
         backends.new_project() as many,
@@ -61,8 +61,8 @@ def databases(backends: Backends) -> Iterator[dict[int, psycopg.Connection[Any]]
 
 
 def pages_read(connection: psycopg.Connection[Any], call: str, arguments: list[Any]) -> int:
-    """How many pages of 8 KB one call looks at, in memory or not."""
-    for _ in range(2):  # the first one of a connection reads the catalogue, too
+    """The number of 8 KB pages that one call reads, cached or not."""
+    for _ in range(2):  # a connection's first call also reads the catalogue
         row = connection.execute(
             f"explain (analyze, buffers, timing off, format json) select {call}", arguments
         ).fetchone()
@@ -84,7 +84,7 @@ def space_search(query: str | None) -> tuple[str, list[Any]]:
 def test_the_work_does_not_grow_with_the_names(
     databases: dict[int, psycopg.Connection[Any]], search: Any, query: str | None
 ) -> None:
-    """Five times the names: not a third more pages, but for what more is found, and never many."""
+    """Five times the names cost at most a third more pages, apart from additional matches, within a fixed bound."""
     call, arguments = search(query)
     few, many = (pages_read(connection, call, arguments) for connection in databases.values())
     row = databases[MANY].execute(f"select {call}", arguments).fetchone()
@@ -98,7 +98,7 @@ def test_the_work_does_not_grow_with_the_names(
     "query", ["user_39", "_3999", "ser_39", "иванов 39", "李明", "🎓", "39999", "zzz", "___", None], ids=ascii
 )
 def test_pages_of_users_lead_to_all_of_them(databases: dict[int, psycopg.Connection[Any]], query: str | None) -> None:
-    """Each once: those whose user name begins so, then display names, then the rest, in bounded steps."""
+    """Pages contain each user once, matching user names first, then display names, then the rest, in bounded steps."""
     connection, found, step, after = databases[MANY], [], 0, ""
     while True:
         row = connection.execute("select search_users(%s, 100, %s, %s)", [query, step, after]).fetchone()
@@ -126,7 +126,7 @@ def test_pages_of_users_lead_to_all_of_them(databases: dict[int, psycopg.Connect
 
 @pytest.mark.parametrize("query", ["study group 39", "oup 3999", "roup", "李明3", "___", "zzz", None], ids=ascii)
 def test_pages_of_spaces_lead_to_all_of_them(databases: dict[int, psycopg.Connection[Any]], query: str | None) -> None:
-    """Each once, the newest first, in bounded steps."""
+    """Pages contain each space once, newest first, in bounded steps."""
     connection, found, at, after = databases[MANY], [], None, None
     while True:
         arguments = [query, at, after]
@@ -145,7 +145,7 @@ def test_pages_of_spaces_lead_to_all_of_them(databases: dict[int, psycopg.Connec
 
 
 def test_what_was_never_analysed_is_read_in_bounded_steps(backends: Backends) -> None:
-    """Where nothing is known of the letters, a search for them goes through all names in stretches."""
+    """Without statistics on letters a search reads all names in bounded steps."""
     with backends.new_project() as project, psycopg.connect(str(project.dsn), autocommit=True) as connection:
         for table in ("profiles", "spaces"):
             connection.execute(f"alter table {table} set (autovacuum_enabled = false)")
@@ -161,7 +161,7 @@ def test_what_was_never_analysed_is_read_in_bounded_steps(backends: Backends) ->
 
 
 def test_every_step_is_by_an_index(databases: dict[int, psycopg.Connection[Any]]) -> None:
-    """Neither of the functions that read names has a plan that goes through a table."""
+    """No function that reads names has a plan with a sequential scan."""
     connection = databases[MANY]
     calls = [
         ("users_by_username('user_', 'user_2', 51)", "profiles"), ("users_by_display_name('李', '', 51)", "profiles"),

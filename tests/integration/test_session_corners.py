@@ -1,4 +1,4 @@
-"""Sessions in the corners: silence, overlaps, late news, dead apps. Nobody loses one to chance."""
+"""Edge cases of sessions: silence, overlaps, late events and crashed apps. No session is lost to timing."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ def account(sql: psycopg.Connection[Any], clock: DatabaseClock) -> Account:
 
 
 def ended(shown: dict[str, Any]) -> timedelta:
-    """How long after ten a session ended."""
+    """The number of minutes after ten at which a session ended."""
     return datetime.fromisoformat(shown["ended_at"]) - TEN
 
 
 def test_what_the_schedule_does_is_no_sign_of_life(account: Account) -> None:
-    """A session that it closed, and that one late heartbeat opened again, ends five minutes after that heartbeat."""
+    """A session closed by the schedule and reopened by one late heartbeat ends five minutes after that heartbeat."""
     first = account.start(TEN, 60)
     account.run_schedule(TEN + 62 * MINUTE)
     account.send([event("heartbeat", first, TEN + MINUTE)], TEN + 63 * MINUTE)
@@ -43,7 +43,7 @@ def test_what_the_schedule_does_is_no_sign_of_life(account: Account) -> None:
 
 @pytest.mark.parametrize("told_late", [5, 15])
 def test_an_abandonment_is_never_refused(account: Account, told_late: int) -> None:
-    """Also of a session that another one lies in, and before or after the schedule has given it up."""
+    """Abandoning succeeds for a session that contains another one, before and after the schedule abandoned it."""
     account.send(session(TEN + HOUR, 6))
     paid, around = account.xp, str(uuid.uuid4())
     account.send([event("start", around, TEN), *beats(around, TEN, 24)])
@@ -57,7 +57,7 @@ def test_an_abandonment_is_never_refused(account: Account, told_late: int) -> No
 @pytest.mark.parametrize("kind", ["complete", "focus_start", "heartbeat", "break_start"])
 @pytest.mark.parametrize("cut", ["one", "two", "reversed"])
 def test_a_start_may_lie_a_little_behind_its_own_events(account: Account, early: float, kind: str, cut: str) -> None:
-    """Two clocks of one phone differ: the start begins its session in whichever batch and order it comes."""
+    """When two clocks of one phone differ, the start still begins its session, in any batch and order."""
     session_id = str(uuid.uuid4())
     start = event("start", session_id, TEN)
     other = event(kind, session_id, TEN - timedelta(seconds=early))
@@ -73,7 +73,7 @@ def test_a_start_may_lie_a_little_behind_its_own_events(account: Account, early:
 
 
 def test_no_second_is_credited_twice_after_silence(account: Account, sql: psycopg.Connection[Any]) -> None:
-    """The five minutes that a silent session was paid at its end are clipped from the session that lay there."""
+    """The five minutes paid after a silent session's last sign of life are clipped from the session in that time."""
     first = account.start(TEN)
     for minute in range(2, 21, 2):
         account.beat(first, TEN + minute * MINUTE)
@@ -88,7 +88,7 @@ def test_no_second_is_credited_twice_after_silence(account: Account, sql: psycop
 
 @pytest.mark.parametrize("order", [1, -1])
 def test_the_daily_bonus_comes_with_whichever_session_reaches_it(account: Account, order: int) -> None:
-    """Two hours less ten seconds, and forty seconds: 150 XP in either order."""
+    """Sessions of two hours less ten seconds and of forty seconds pay 150 XP in either order."""
     start = TEN - 5 * HOUR
     both = [session(start, 7190 / 60, 120), session(start + 3 * HOUR, 40 / 60)]
     for batch in both[::order]:
@@ -100,7 +100,7 @@ def test_the_daily_bonus_comes_with_whichever_session_reaches_it(account: Accoun
 def test_what_comes_after_silence_is_paid_as_if_it_had_been_there(
     account: Account, sql: psycopg.Connection[Any], first: str
 ) -> None:
-    """Twenty minutes online and an hour offline pay 90, whether the phone or the schedule came first."""
+    """Twenty minutes online and an hour offline pay 90 XP, whether the phone or the schedule came first."""
     session_id = account.start(TEN)
     for minute in range(2, 21, 2):
         account.beat(session_id, TEN + minute * MINUTE)
@@ -119,7 +119,7 @@ def test_what_comes_after_silence_is_paid_as_if_it_had_been_there(
 
 @pytest.mark.parametrize("parts", [1, 2, 28])
 def test_finishing_online_before_the_queue_is_flushed_costs_nothing(account: Account, parts: int) -> None:
-    """56 minutes that were queued count when they come: 70 XP, and not 7."""
+    """56 minutes of queued events count when they arrive: the session pays 70 XP instead of 7."""
     session_id = account.start(TEN, 60)
     for minute in (2, 4):
         account.beat(session_id, TEN + minute * MINUTE)

@@ -1,4 +1,4 @@
-"""Rules of sessions that need time to pass: silence, the schedule, streaks, daily limits, suspicion."""
+"""Session rules that need time to pass: silence, the schedule, streaks, daily limits, suspicion."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def close_silent_sessions(api: Api) -> dict[str, int]:
 
 
 def study(student: Student, clock: DatabaseClock, minutes: int, **completion: Any) -> dict[str, Any]:
-    """A session with a heartbeat every 5 minutes."""
+    """Run a session with a heartbeat every 5 minutes."""
     session_id = student.start(720)
     for _ in range(minutes // 5):
         clock.advance(minutes=5)
@@ -36,7 +36,7 @@ def study(student: Student, clock: DatabaseClock, minutes: int, **completion: An
 def test_the_clock_is_set_back_during_a_session(
     student: Student, clock: DatabaseClock, sql: psycopg.Connection[Any], ending: str
 ) -> None:
-    """What was earned stays, nothing is earned twice, and the session ends as any other."""
+    """XP earned before the clock change stays, none is paid twice, and the session ends normally."""
     session_id = student.start(60)
     clock.advance(minutes=4)
     before = student.post(f"/api/sessions/{session_id}/heartbeat").json()["data"]
@@ -51,7 +51,7 @@ def test_the_clock_is_set_back_during_a_session(
 
 
 def test_silence_counts_five_minutes(student: Student, clock: DatabaseClock) -> None:
-    """Of a gap of 30 minutes without a sign of life 5 are credited."""
+    """Of a gap of 30 minutes without a sign of life, 5 are credited."""
     session_id = student.start(60)
     clock.advance(minutes=30)
     student.post(f"/api/sessions/{session_id}/heartbeat")
@@ -60,7 +60,7 @@ def test_silence_counts_five_minutes(student: Student, clock: DatabaseClock) -> 
 
 
 def test_breaks_do_not_count(student: Student, clock: DatabaseClock) -> None:
-    """Time between break_start and break_end is not credited, heartbeats in it or not."""
+    """Time between break_start and break_end is not credited, with or without heartbeats in it."""
     session_id = student.start(60)
     for event_type, minutes in [("break_start", 4), ("heartbeat", 4), ("break_end", 4)]:
         clock.advance(minutes=minutes)
@@ -70,7 +70,7 @@ def test_breaks_do_not_count(student: Student, clock: DatabaseClock) -> None:
 
 
 def test_a_silent_session_is_abandoned_by_the_schedule(api: Api, student: Student, clock: DatabaseClock) -> None:
-    """After 60 minutes of silence a session that hardly began ends without XP."""
+    """After 60 minutes of silence a session with little credited time is abandoned without XP."""
     session_id = student.start(60)
     clock.advance(minutes=59)
     close_silent_sessions(api)
@@ -98,7 +98,7 @@ def test_a_silent_session_that_ran_long_enough_is_completed(api: Api, student: S
 
 
 def test_a_silent_session_does_not_block_the_next(student: Student, clock: DatabaseClock) -> None:
-    """A start closes what the schedule has not got round to."""
+    """A start closes a silent session that the schedule has not closed yet."""
     first = student.start(60)
     clock.advance(minutes=61)
     second = student.start(25)
@@ -107,7 +107,7 @@ def test_a_silent_session_does_not_block_the_next(student: Student, clock: Datab
 
 
 def test_short_sessions_pay_five_times_a_day(student: Student, clock: DatabaseClock) -> None:
-    """A session under a minute pays 1 XP, five times a local day, and again the next day."""
+    """A session under a minute pays 1 XP, up to five times a local day."""
     clock.set(datetime(2026, 3, 2, 10, tzinfo=UTC))
     paid = [student.complete(student.start(1))["xp_awarded"] for _ in range(7)]
     assert paid == [1, 1, 1, 1, 1, 0, 0]
@@ -116,7 +116,7 @@ def test_short_sessions_pay_five_times_a_day(student: Student, clock: DatabaseCl
 
 
 def test_the_daily_bonus_comes_once(student: Student, clock: DatabaseClock) -> None:
-    """The session with which the day reaches 120 credited minutes pays 20 more, and no other of that day."""
+    """The session that brings the day to 120 credited minutes pays 20 more XP, and no other that day."""
     clock.set(datetime(2026, 3, 2, 6, tzinfo=UTC))
     first, second, third = (study(student, clock, 60) for _ in range(3))
     assert "daily_bonus" not in first["xp_breakdown"]
@@ -125,7 +125,7 @@ def test_the_daily_bonus_comes_once(student: Student, clock: DatabaseClock) -> N
 
 
 def test_a_week_of_days_pays_the_streak_bonus(student: Student, clock: DatabaseClock) -> None:
-    """From the seventh day in a row on, the session that brings a day to 25 minutes pays 2 more."""
+    """From the seventh consecutive day on, the session that brings a day to 25 minutes pays 2 more XP."""
     outcomes = []
     for day in range(1, 9):
         clock.set(datetime(2026, 3, day, 12, tzinfo=UTC))
@@ -141,7 +141,7 @@ def test_a_week_of_days_pays_the_streak_bonus(student: Student, clock: DatabaseC
 
 
 def test_days_are_those_of_the_profiles_time_zone(api: Api, clock: DatabaseClock) -> None:
-    """Two sessions around midnight in Auckland are two days there, and one in UTC."""
+    """Two sessions around midnight in Auckland are on two days there, and on one in UTC."""
     students = [api.student(timezone=zone) for zone in ("Pacific/Auckland", "UTC")]
     streaks = []
     for student in students:
@@ -161,7 +161,7 @@ def heartbeats(student: Student, clock: DatabaseClock, claims: list[str | None])
 
 
 def test_an_honest_session_is_not_suspicious(student: Student, clock: DatabaseClock) -> None:
-    """Heartbeats with true times score 0."""
+    """Heartbeats with true times have a suspicion score of 0."""
     session_id = student.start(60)
     for seconds in (31, 29, 30, 33, 30):
         clock.advance(seconds=seconds)
@@ -178,7 +178,7 @@ def test_an_honest_session_is_not_suspicious(student: Student, clock: DatabaseCl
     ],
 )
 def test_each_signal_raises_the_score(student: Student, clock: DatabaseClock, claims: list[str]) -> None:
-    """Claims that cannot be true make a session suspicious; in soft mode it pays all the same."""
+    """Impossible claims make a session suspicious; in soft mode it is paid anyway."""
     outcome = student.complete(heartbeats(student, clock, claims))
     assert 0 < outcome["suspicion_score"] <= 75
     assert (outcome["flagged"], outcome["held"]) == (False, False)
@@ -196,7 +196,7 @@ def score(
     beats: list[float],
     claimed: list[float] | None = None,
 ) -> int:
-    """The raw score of a session with heartbeats at these seconds after its start, claimed at those."""
+    """The raw score of a session with heartbeats `beats` seconds after its start, claimed at `claimed`."""
     session_id = uuid.uuid4()
     sql.execute(
         """insert into study_sessions (session_id, user_id, duration_minutes, started_at, last_activity_at, progress)
@@ -214,7 +214,7 @@ def score(
 
 
 def test_each_signal_of_the_contract_counts(student: Student, sql: psycopg.Connection[Any]) -> None:
-    """Regular and impossible rates, overlaps and implausible days raise the score of an otherwise honest session."""
+    """Regular and impossible rates, overlaps and implausible days raise an otherwise honest session's score."""
     start = datetime(2026, 4, 4, 4, tzinfo=UTC)
     honest = [30.0 * n + JITTER[n] for n in range(1, 16)]
     cases = {
@@ -230,11 +230,11 @@ def test_each_signal_of_the_contract_counts(student: Student, sql: psycopg.Conne
     with sql.transaction(force_rollback=True):
         completed_session(sql, student.user_id, start + 10 * MINUTE, 10)
         earlier = [second - 300 for second in honest]
-        assert score(sql, student, start + 11 * MINUTE, honest, earlier) >= 30  # claims to have been in both
+        assert score(sql, student, start + 11 * MINUTE, honest, earlier) >= 30  # claimed to have been in both
     with sql.transaction(force_rollback=True):
         completed_session(sql, student.user_id, start + 10 * MINUTE, 10)
         behind = [second - 119 for second in honest]
-        assert score(sql, student, start + 10 * MINUTE, honest, behind) == 0  # a clock that is behind, as clocks are
+        assert score(sql, student, start + 10 * MINUTE, honest, behind) == 0  # a slow clock, which is usual
     with sql.transaction(force_rollback=True):
         night = start + timedelta(hours=19)
         for hours in (1, 10):
@@ -247,7 +247,7 @@ def test_each_signal_of_the_contract_counts(student: Student, sql: psycopg.Conne
 
 
 def test_strict_mode_holds_from_25_on(student: Student, clock: DatabaseClock, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A held session is completed, flagged, and pays nothing: no XP, no streak day."""
+    """A held session is completed, flagged, and pays nothing: no XP and no streak day."""
     monkeypatch.setenv("SUSPICION_MODE", "strict")
     get_settings.cache_clear()
     try:
@@ -273,13 +273,13 @@ def test_forgiveness_grows_with_the_record_and_ends_at_60_percent(
     sql.execute("update user_stats set total_xp = 9000000 where user_id = %s", [student.user_id])
     clock.advance(hours=1)
     most = student.complete(heartbeats(student, clock, claims))["suspicion_score"]
-    student.delete("/api/users/me")  # its totals are not those of any ledger
+    student.delete("/api/users/me")  # its totals match no ledger
     assert most < some
     assert most >= 0.4 * raw
 
 
 def test_keys_are_forgotten(student: Student, clock: DatabaseClock, api: Api) -> None:
-    """The schedule forgets the Idempotency-Keys of events after a day, of other writes after 7, and not before."""
+    """The schedule deletes the Idempotency-Keys of events after a day, of other writes after 7, and not before."""
     session_id = student.start(25)
     path, headers = f"/api/sessions/{session_id}/audit", {"Idempotency-Key": "week"}
     first = student.post(path, {"event_type": "note"}, headers=headers).json()
@@ -300,7 +300,7 @@ def test_keys_are_forgotten(student: Student, clock: DatabaseClock, api: Api) ->
 
 
 def test_a_session_id_that_two_take_at_once_is_one_s(api: Api) -> None:
-    """Whoever comes second is told that it is taken, however close they are."""
+    """Of two simultaneous starts with one id, the second is told that the id is taken."""
     students = [api.student() for _ in range(6)]
     for _ in range(5):
         body = {"session_id": str(uuid.uuid4()), "duration_minutes": 25}
@@ -312,7 +312,7 @@ def test_a_session_id_that_two_take_at_once_is_one_s(api: Api) -> None:
 
 
 def test_a_start_may_be_repeated_after_its_space_went(api: Api, student: Student) -> None:
-    """It is the same start, of a session that has no space any more."""
+    """The repeat is the same start, of a session that no longer has a space."""
     owner = api.student()
     space = create(owner)
     assert join(student, space).status_code == 200

@@ -1,4 +1,4 @@
-"""What becomes of the events of sessions that are over: a compact trail, which reads as the events did."""
+"""Events of ended sessions: a compact trail that reads like the original events."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from testing.offline import MINUTE, codes, event, life, send
 from testing.timeline import violations
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
-BYTES_AN_HOUR = 2048  # what an hour of study may leave in the database a day later, indexes included
+BYTES_AN_HOUR = 2048  # the most that an hour of study may take in the database a day later, indexes included
 
 
 @pytest.fixture(autouse=True)
@@ -26,7 +26,7 @@ def _noon(clock: DatabaseClock) -> None:
 
 
 def archive(api: Api, clock: DatabaseClock) -> None:
-    """Let a day go by, and the schedule come."""
+    """Let a day pass, and run the schedule."""
     clock.advance(hours=25)
     api.run(close_silent_sessions())
 
@@ -38,12 +38,12 @@ def trail(student: Student, session_id: str) -> list[dict[str, Any]]:
 
 
 def without_ids(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Events but for the ids of heartbeats, of which an archive keeps four bytes."""
+    """Events without the ids of heartbeats, of which an archive keeps only four bytes."""
     return [{**e, "event_id": None} if e["event_type"] == "heartbeat" else e for e in events]
 
 
 def rows(sql: psycopg.Connection[Any], session_id: str) -> int:
-    """How many rows the session's events take."""
+    """The number of rows of the session's events."""
     found = sql.execute("select count(*) from session_events where session_id = %s", [session_id]).fetchone()
     assert found is not None
     count: int = found[0]
@@ -53,7 +53,7 @@ def rows(sql: psycopg.Connection[Any], session_id: str) -> int:
 def test_a_trail_reads_as_the_events_did(
     api: Api, student: Student, clock: DatabaseClock, sql: psycopg.Connection[Any]
 ) -> None:
-    """Types, times, claims, sources and payloads are those of before, a day after the end and a month after."""
+    """Types, times, claims, sources and payloads are unchanged a day and a month after the end."""
     session_id = student.start(60)
     path = f"/api/sessions/{session_id}"
     for number in range(12):
@@ -79,7 +79,7 @@ def test_a_trail_reads_as_the_events_did(
 def test_trails_go_after_90_days(
     api: Api, student: Student, clock: DatabaseClock, sql: psycopg.Connection[Any]
 ) -> None:
-    """The session itself stays, with what it came to."""
+    """The session itself stays, with its result."""
     session_id = student.start(25)
     outcome = student.complete(session_id)
     archive(api, clock)
@@ -94,7 +94,7 @@ def test_trails_go_after_90_days(
 
 
 def test_a_page_of_a_trail_begins_where_the_last_ended(api: Api, student: Student, clock: DatabaseClock) -> None:
-    """Cursors are as good in a trail as among rows, events of one moment included."""
+    """Cursors work in a trail as in rows, even among events of one moment."""
     session = life(NOON - 60 * MINUTE, 30)
     session += [event("focus_start", session[0]["session_id"], NOON - 50 * MINUTE) for _ in range(3)]
     send(student, session)
@@ -111,7 +111,7 @@ def test_a_page_of_a_trail_begins_where_the_last_ended(api: Api, student: Studen
 def test_a_batch_is_known_after_it_was_archived(
     api: Api, student: Student, clock: DatabaseClock, sql: psycopg.Connection[Any], *, with_ids: bool
 ) -> None:
-    """Sent again a week later, every event is a duplicate with its outcome; another start under its id is refused."""
+    """A week later every event is a duplicate with its outcome; another start under the session's id is refused."""
     batch = life(NOON - 60 * MINUTE, 30)
     if not with_ids:
         for each in batch:
@@ -132,7 +132,7 @@ def test_a_batch_is_known_after_it_was_archived(
 def test_a_session_goes_on_after_it_was_archived(
     api: Api, student: Student, clock: DatabaseClock, sql: psycopg.Connection[Any]
 ) -> None:
-    """Given up for its silence and archived, it takes the rest of its events as if it had never been."""
+    """After it was abandoned as silent and archived, a session accepts its remaining events as if it had not been."""
     whole = life(NOON - 60 * MINUTE, 40)
     send(student, whole[:4])
     clock.advance(minutes=61)
@@ -143,7 +143,7 @@ def test_a_session_goes_on_after_it_was_archived(
     assert [r["status"] for r in result["results"]] == ["duplicate"] * 4 + ["applied"] * 5
     (outcome,) = result["sessions"]
     assert (outcome["focus_seconds"], outcome["xp_awarded"], outcome["suspicion_score"]) == (2400, 50, 0)
-    assert rows(sql, whole[0]["session_id"]) == 9  # what the schedule assumed is forgotten
+    assert rows(sql, whole[0]["session_id"]) == 9  # what the schedule assumed is discarded
     archive(api, clock)
     assert send(student, whole)["duplicate_count"] == 9
     assert violations(sql) == []
@@ -152,7 +152,7 @@ def test_a_session_goes_on_after_it_was_archived(
 def test_a_gap_of_weeks_stays_in_rows(
     api: Api, student: Student, clock: DatabaseClock, sql: psycopg.Connection[Any]
 ) -> None:
-    """What no trail has room for is listed all the same, and goes when a trail would."""
+    """Events that do not fit a trail are still listed, and are deleted when a trail would be."""
     session_id, start = str(uuid.uuid4()), NOON - timedelta(days=29)
     send(student, [event("start", session_id, start), event("complete", session_id, NOON - MINUTE)])
     before = trail(student, session_id)
@@ -165,7 +165,7 @@ def test_a_gap_of_weeks_stays_in_rows(
 
 
 def size(sql: psycopg.Connection[Any]) -> int:
-    """The bytes of all tables of the product, with indexes, without what is dead."""
+    """The size in bytes of all our tables with indexes, without dead rows."""
     tables = "select oid::regclass::text from pg_class where relnamespace = 'public'::regnamespace and relkind = 'r'"
     names = [row[0] for row in sql.execute(tables).fetchall()]
     for name in names:
@@ -182,9 +182,9 @@ def size(sql: psycopg.Connection[Any]) -> int:
 def test_an_hour_of_study_leaves_little(
     api: Api, clock: DatabaseClock, sql: psycopg.Connection[Any], *, online: bool
 ) -> None:
-    """Sixty heartbeats and four other events, a day later: at most 2 KB, indexes included.
+    """Sixty heartbeats and four other events take at most 2 KB a day later, indexes included.
 
-    Of students who studied before: their first rows, and the first pages of tables, are not the hour's.
+    The students have studied before, so that their first rows and the tables' first pages do not count.
     """
     students, sizes = [api.student() for _ in range(25)], []
     for days in (range(2), range(2, 8)):

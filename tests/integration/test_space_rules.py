@@ -1,4 +1,4 @@
-"""One owner, true member counts and scores of members only, whatever happens in spaces, in a row and at once."""
+"""One owner, correct member counts and scores of members only, after any actions, sequential or concurrent."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ REFUSALS = {"SS001", "SS002", "SS003", "SS006", "SS030", "SS031"}
 
 
 def act(connection: psycopg.Connection[Any], action: str, actor: str, target: str, space: str) -> None:
-    """One action as the API would run it; refusals of the rules are fine, anything else is not."""
+    """Run one action as the API would; refusals by the rules are accepted, any other error is not."""
     calls: dict[str, tuple[str, dict[str, Any]]] = {
         "join": ("join_space", {}),
         "leave": ("leave_space", {}),
@@ -54,7 +54,7 @@ def act(connection: psycopg.Connection[Any], action: str, actor: str, target: st
                 arguments = {"space_id": space, **arguments}
                 connection.execute(f"select {function}(%s, %s)", [actor, psycopg.types.json.Jsonb(arguments)])
     except psycopg.errors.ForeignKeyViolation:
-        # A session in a space that is gone cannot even be inserted; the API refuses it earlier.
+        # A session in a deleted space cannot even be inserted; the API refuses it earlier.
         if action != "study":
             raise
     except psycopg.Error as error:
@@ -93,7 +93,7 @@ def make_spaces(connection: psycopg.Connection[Any], owners: list[str]) -> list[
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=steps)
 def test_any_sequence_leaves_one_owner(sql: psycopg.Connection[Any], steps: list[tuple[str, int, int, int]]) -> None:
-    """After every action each space that is left has exactly one owner and counts its members right."""
+    """After every action each remaining space has exactly one owner and a correct member count."""
     with sql.transaction(force_rollback=True):
         users = make_accounts(sql, 6)
         spaces = make_spaces(sql, users[:2])
@@ -105,7 +105,7 @@ def test_any_sequence_leaves_one_owner(sql: psycopg.Connection[Any], steps: list
 
 @pytest.mark.parametrize("seed", range(3))
 def test_many_at_once_leave_one_owner(backends: Backends, api: Api, sql: psycopg.Connection[Any], seed: int) -> None:
-    """Eight workers act at random for a bounded time: no broken space, no drift, no error but the rules' own."""
+    """Eight workers act at random for a limited time: no broken space, no drift, no error but the rules' own."""
     users = make_accounts(sql, 12)
     spaces = make_spaces(sql, users[:3])
     deadline, errors = time.monotonic() + 1.5, []

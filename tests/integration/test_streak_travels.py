@@ -1,4 +1,4 @@
-"""Days and streaks as people complain about them: travels, zones, nights on which clocks change, late arrivals."""
+"""Days and streaks in the cases that users complain about: travel, zones, clock changes, late events."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def days_of(sql: psycopg.Connection[Any], account: Account) -> dict[date, tuple[
     [
         (("America/New_York", "Pacific/Apia"), "each day", 6),
         (("America/New_York", "Pacific/Apia"), "at the end", 6),
-        (("Pacific/Apia", "America/New_York"), "each day", 5),  # one date came twice
+        (("Pacific/Apia", "America/New_York"), "each day", 5),  # one date occurred twice
         (("Pacific/Apia", "America/New_York"), "at the end", 6),
         (("Europe/Berlin", "America/Los_Angeles"), "each day", 6),
     ],
@@ -38,7 +38,7 @@ def days_of(sql: psycopg.Connection[Any], account: Account) -> dict[date, tuple[
 def test_a_change_of_zone_neither_breaks_nor_invents_a_day(
     sql: psycopg.Connection[Any], clock: DatabaseClock, zones: tuple[str, str], told: str, streak: int
 ) -> None:
-    """Three days, another zone, three more days at the same hour, told at once or day by day."""
+    """Three days, another zone and three more days at the same hour count right, sent together or day by day."""
     clock.freeze(NOON)
     account = Account(sql, clock, zones[0])
     for number in range(6):
@@ -54,18 +54,18 @@ def test_a_change_of_zone_neither_breaks_nor_invents_a_day(
 @pytest.mark.parametrize(
     ("zones", "hours", "streak"),
     [
-        # Midday there: the calendar skips a date on the way west, and has one twice on the way east.
+        # Midday there: going west the calendar skips a date, and going east it has one twice.
         (("America/New_York", "Pacific/Apia"), [0, 24, 48, 79, 103], 5),
         (("Pacific/Apia", "America/New_York"), [0, 24, 48, 48 + 41, 48 + 65], 5),
         (("Pacific/Apia", "America/New_York"), [0, 24, 48, 48 + 17], 3),
-        (("Europe/Berlin", "Asia/Tokyo"), [0, 24, 48, 65, 89], 4),  # 17 hours are no new day
+        (("Europe/Berlin", "Asia/Tokyo"), [0, 24, 48, 65, 89], 4),  # 17 hours are not a new day
         (("Asia/Tokyo", "Europe/Berlin"), [0, 24, 48, 79, 103], 5),
     ],
 )
 def test_who_travels_loses_nothing(
     sql: psycopg.Connection[Any], clock: DatabaseClock, zones: tuple[str, str], hours: list[int], streak: int
 ) -> None:
-    """The zone is changed on arrival, three hours after the last session at home."""
+    """After the zone is changed on arrival, three hours after the last session at home, the streak continues."""
     midday = NOON.replace(tzinfo=zone_info(zones[0])).astimezone(UTC)
     clock.freeze(midday)
     account = Account(sql, clock, zones[0])
@@ -79,13 +79,13 @@ def test_who_travels_loses_nothing(
 
 
 def test_a_change_that_is_taken_back_moves_no_day(sql: psycopg.Connection[Any], clock: DatabaseClock) -> None:
-    """What was counted while UTC was to follow Tokyo stays with its day, whatever follows instead."""
+    """Sessions counted in UTC before a planned change to Tokyo stay on their day, whatever zone follows instead."""
     for zone in ("Asia/Tokyo", "Pacific/Apia"):
         clock.freeze(NOON)
         account = Account(sql, clock, "Asia/Tokyo")
         account.send(session(NOON - HOUR, 30), NOON)
         account.move("UTC", NOON)
-        account.send(session(NOON + 6 * HOUR, 30), NOON + 7 * HOUR)  # already tomorrow, had UTC not been chosen
+        account.send(session(NOON + 6 * HOUR, 30), NOON + 7 * HOUR)  # already tomorrow without the change to UTC
         account.move(zone, NOON + 7 * HOUR)
         account.send(session(NOON + 7 * HOUR, 20), NOON + 8 * HOUR)
         assert list(days_of(sql, account).values()) == [(80, 1)]
@@ -94,7 +94,7 @@ def test_a_change_that_is_taken_back_moves_no_day(sql: psycopg.Connection[Any], 
 
 
 def test_hopping_zones_earns_nothing(sql: psycopg.Connection[Any], clock: DatabaseClock) -> None:
-    """A zone an hour, and half an hour of study in each: three days are three, and four with their edges."""
+    """Half an hour in each of many zones an hour apart counts three days as three, and four with their edges."""
     clock.freeze(NOON)
     account = Account(sql, clock)
     zones = ["Pacific/Kiritimati", "Pacific/Pago_Pago", "UTC", "Asia/Tokyo", "America/New_York"]
@@ -119,7 +119,7 @@ def test_hopping_zones_earns_nothing(sql: psycopg.Connection[Any], clock: Databa
 def test_a_session_over_midnight_gives_both_days_theirs(
     sql: psycopg.Connection[Any], clock: DatabaseClock, zone: str, night: date
 ) -> None:
-    """23:50 to 00:10 around nights on which clocks change, a leap day, and a day that never was."""
+    """23:50 to 00:10 counts for both days, on clock changes, a leap day, and a day that a zone skipped."""
     calendar = Calendar(zone)
     midnights = sorted({calendar.end_of(night - n * DAY) for n in (0, 1)})
     clock.freeze(midnights[-1] + 5 * HOUR)
@@ -132,7 +132,7 @@ def test_a_session_over_midnight_gives_both_days_theirs(
 
 
 def test_the_day_is_where_the_studying_was(sql: psycopg.Connection[Any], clock: DatabaseClock) -> None:
-    """A completion that is pressed next morning, and a silent session closed after midnight, count for the evening."""
+    """A completion on the next morning, and a silent session closed after midnight, count for the evening."""
     evening = datetime(2033, 7, 31, 22, 0, tzinfo=UTC)  # Sunday, the last of a week and a month
     clock.freeze(evening)
     for late in ("complete", "schedule"):
@@ -154,7 +154,7 @@ def test_the_day_is_where_the_studying_was(sql: psycopg.Connection[Any], clock: 
 
 
 def test_a_late_day_repairs_the_streak_and_its_bonuses(sql: psycopg.Connection[Any], clock: DatabaseClock) -> None:
-    """Ten days of which the fourth comes last: the same XP and streak as in order."""
+    """When the fourth of ten days arrives last, XP and streak are the same as in order."""
     totals = []
     for order in ([*range(10)], [0, 1, 2, 4, 5, 6, 7, 8, 9, 3]):
         clock.freeze(NOON + 9 * DAY)
@@ -170,7 +170,7 @@ def test_a_late_day_repairs_the_streak_and_its_bonuses(sql: psycopg.Connection[A
 def test_a_day_without_a_credited_minute_counts_for_no_streak(
     sql: psycopg.Connection[Any], clock: DatabaseClock
 ) -> None:
-    """Half a minute pays 1 XP and is no day; two of them are one."""
+    """A session of half a minute pays 1 XP without counting the day; two of them count it."""
     clock.freeze(NOON)
     account = Account(sql, clock)
     account.send(session(NOON - HOUR, 0.5))
@@ -180,7 +180,7 @@ def test_a_day_without_a_credited_minute_counts_for_no_streak(
 
 
 def test_the_database_alone_knows_zones(sql: psycopg.Connection[Any], clock: DatabaseClock) -> None:
-    """Names of its own data are taken, also where others' data differ; abbreviations, rules and inventions are not."""
+    """Zones in the database's data are accepted, even where others differ; abbreviations and rules are not."""
     clock.freeze(NOON)
     account = Account(sql, clock)
     names = {name for (name,) in sql.execute("select name from pg_timezone_names")}

@@ -1,4 +1,4 @@
-"""supabase-js, unchanged, against the local project: in Node and in Chromium, over new keys and old ones."""
+"""Unmodified supabase-js against the local project, in Node and in Chromium, with new keys and legacy ones."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _FIRST_WITH_WEB_SOCKETS = 22
 
 
 class _Site(http.server.SimpleHTTPRequestHandler):
-    """The package's files, and the tokens of mails: a page may not read the mailbox itself."""
+    """The package's files, and the tokens in mails, because a page may not read the mailbox itself."""
 
     def __init__(self, *arguments: Any, folder: Path, **options: Any) -> None:
         self._folder = folder
@@ -43,12 +43,12 @@ class _Site(http.server.SimpleHTTPRequestHandler):
         self.wfile.write(found)
 
     def log_message(self, *_: Any) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @pytest.fixture(scope="module")
 def node() -> str:
-    """The program, with the package installed."""
+    """The Node program, with the package installed."""
     found = shutil.which("node")
     if found is None or shutil.which("npm") is None:
         pytest.skip("no node and npm on this machine: apt-get install nodejs npm")
@@ -61,7 +61,7 @@ def node() -> str:
 
 @pytest.fixture(scope="module")
 def site(backends: Backends) -> Iterator[str]:
-    """The package over HTTP, at an origin that is not the project's."""
+    """The package over HTTP, at another origin than the project's."""
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(_Site, folder=backends.project.mailbox))
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
@@ -88,7 +88,7 @@ def given(backends: Backends, student: Student, site: str, *, legacy: bool) -> s
 
 @pytest.mark.parametrize("legacy", [False, True], ids=["new keys", "old keys"])
 def test_supabase_js_in_node(backends: Backends, api: Api, node: str, site: str, legacy: bool) -> None:
-    """Signing in and out, refreshing, changing and resetting the password, and administering."""
+    """Signing in and out, refreshing, changing and resetting the password, and administering work in Node."""
     major = int(
         subprocess.run([node, "--version"], capture_output=True, text=True, check=True).stdout[1:].split(".")[0]
     )
@@ -100,7 +100,7 @@ def test_supabase_js_in_node(backends: Backends, api: Api, node: str, site: str,
 
 @pytest.mark.skipif(PROGRAM is None, reason="no Chromium on this machine: apt-get install chromium")
 def test_supabase_js_in_a_browser(backends: Backends, api: Api, node: str, site: str, tmp_path: Path) -> None:
-    """The same from a page of another origin, where a secret key is refused."""
+    """The same works from a page of another origin, where a secret key is refused."""
     with Browser(tmp_path / "profile") as browser:
         browser.open(f"{site}/page.html")
         browser.wait_for("window.run !== undefined")

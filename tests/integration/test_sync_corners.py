@@ -1,4 +1,4 @@
-"""Batches in the corners: clocks and delays, events that wait, apps that died, ids that are used again."""
+"""Edge cases of batches: clocks and delays, waiting events, crashed apps, reused ids."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def account(sql: psycopg.Connection[Any], clock: DatabaseClock) -> Account:
 
 
 def offset(account: Account, behind: float, newest: float, at: datetime, client: str | None = "phone") -> int:
-    """What a batch is corrected by: its clock is so many seconds behind, its newest event so many seconds old."""
+    """The correction of a batch whose clock is `behind` seconds slow and whose newest event is `newest` seconds old."""
     sent_at = at - timedelta(seconds=behind)
     created = event("heartbeat", str(uuid.uuid4()), sent_at - timedelta(seconds=newest))
     more = {"client_id": client} if client else {}
@@ -46,12 +46,12 @@ def offset(account: Account, behind: float, newest: float, at: datetime, client:
 def test_a_large_correction_needs_a_batch_that_supports_it(
     account: Account, behind: float, newest: float, corrected: int
 ) -> None:
-    """A quarter of an hour is believed; more only with a newest event that is as new as it says, or lies ahead."""
+    """Up to 15 minutes are corrected; more only if the newest event is as new as claimed, or in the future."""
     assert offset(account, behind, newest, TEN) == corrected
 
 
 def test_delay_is_no_clock(account: Account) -> None:
-    """The smallest difference of a day counts, for each client its own; who says no name has only the batch."""
+    """Each client's smallest difference of a day is its clock's; a batch without a client name counts alone."""
     assert [offset(account, behind, 0, TEN + n * MINUTE) for n, behind in enumerate((40, 8, 70, 8, 800))] == [
         40,
         8,
@@ -62,18 +62,18 @@ def test_delay_is_no_clock(account: Account) -> None:
     assert offset(account, 5 * 3600, 0, TEN + HOUR) == 8  # kept by a proxy, and sent again byte for byte
     assert offset(account, 70, 0, TEN + HOUR, client="tablet") == 70
     assert offset(account, 70, 0, TEN + HOUR, client=None) == 70
-    assert offset(account, 70, 0, TEN + 26 * HOUR) == 70  # a day later the clock may have gone wrong
+    assert offset(account, 70, 0, TEN + 26 * HOUR) == 70  # a day later the clock may be wrong
 
 
 def test_a_clock_that_was_put_right_is_believed(account: Account) -> None:
-    """A phone that was a day ahead and is right now is not corrected by a day any more."""
+    """A phone that was a day ahead and is right now is no longer corrected by a day."""
     assert offset(account, -86_400, 0, TEN) == -86_400
     assert offset(account, 1, 0, TEN + MINUTE) == 1
 
 
 @pytest.mark.parametrize("known", [True, False])
 def test_a_request_that_was_kept_for_hours_moves_nothing(account: Account, *, known: bool) -> None:
-    """The session stays where it was: of a phone that was heard of before, and of one whose batch was no fresh one."""
+    """The session keeps its time, for a known phone and for one whose batch was delayed."""
     if known:
         offset(account, 0, 0, TEN)
     batch = session(TEN - 2 * HOUR, 25)
@@ -84,7 +84,7 @@ def test_a_request_that_was_kept_for_hours_moves_nothing(account: Account, *, kn
 
 
 def test_a_dead_app_blocks_nothing(account: Account) -> None:
-    """A session begun online whose phone restarted is closed at its last sign of life by the next start."""
+    """A session started online whose phone restarted is closed at its last sign of life by the next start."""
     first = account.start(TEN, 60)
     account.beat(first, TEN + 4 * MINUTE)
     second = session(TEN + 10 * MINUTE, 20)
@@ -98,7 +98,7 @@ def test_a_dead_app_blocks_nothing(account: Account) -> None:
 
 @pytest.mark.parametrize("end", ["complete", "abandon", "schedule", "sync"])
 def test_a_start_beside_a_running_session_waits_for_its_end(account: Account, end: str) -> None:
-    """Its followers say why, and all is judged again by itself when the other session ends."""
+    """Waiting events name the reason, and all are applied automatically when the other session ends."""
     running = account.start(TEN, 60)
     for minute in (4, 8, 12):
         account.beat(running, TEN + minute * MINUTE)
@@ -117,7 +117,7 @@ def test_a_start_beside_a_running_session_waits_for_its_end(account: Account, en
 
 
 def test_followers_of_a_start_that_was_refused_say_why(account: Account) -> None:
-    """Too old, in the future: what follows has the code of the start, and nothing blocks another session."""
+    """Events after a start that was too old or in the future have its code, and block no other session."""
     old = session(TEN - timedelta(days=30, minutes=10), 25)
     assert account.send([old[0]])["codes"] == ["EVENT_TOO_OLD"]
     late = event("complete", old[0]["session_id"], TEN - timedelta(days=29))
@@ -129,7 +129,7 @@ def test_followers_of_a_start_that_was_refused_say_why(account: Account) -> None
 
 
 def test_of_many_waiting_events_none_is_lost(account: Account, sql: psycopg.Connection[Any]) -> None:
-    """1,200 of one session, sent before its start and never again."""
+    """1,200 events sent once before their start are all applied."""
     session_id, began = str(uuid.uuid4()), TEN - 5 * HOUR
     waiting = beats(session_id, began, 240, every=0.2)
     for part in (waiting[:500], waiting[500:1000], waiting[1000:]):
@@ -142,7 +142,7 @@ def test_of_many_waiting_events_none_is_lost(account: Account, sql: psycopg.Conn
 
 
 def test_only_one_session_is_listed_as_active(account: Account, sql: psycopg.Connection[Any]) -> None:
-    """Of two that were begun offline the one that began last."""
+    """Of two sessions started offline only the later one is active."""
     first, second = (event("start", str(uuid.uuid4()), TEN - n * MINUTE) for n in (30, 10))
     for order in ([first, second], [second, first]):
         other = Account(sql, account.clock)
@@ -156,7 +156,7 @@ def test_only_one_session_is_listed_as_active(account: Account, sql: psycopg.Con
 
 
 def test_an_id_with_other_content_is_listed_among_the_rejected(account: Account, sql: psycopg.Connection[Any]) -> None:
-    """In one batch and over two, once however often it comes; the first stands."""
+    """A reused id with other content is listed once, in one batch and over two; the first event stays."""
     start, beat = session(TEN - HOUR, 25)[:2]
     other = {**beat, "event_type": "break_start"}
     for batch in ([start, beat, other], [other], [other, beat]):
@@ -170,7 +170,7 @@ def test_an_id_with_other_content_is_listed_among_the_rejected(account: Account,
 
 
 def test_a_session_whose_space_goes_is_in_the_changes(account: Account, sql: psycopg.Connection[Any]) -> None:
-    """Also that of somebody who had left the space; the schedule tells, and once."""
+    """The change also reaches a user who had left the space; the schedule reports it once."""
     while sql.execute("select announce_lost_spaces()").fetchone() != (0,):
         pass  # what other tests have left
     owner = Account(sql, account.clock)
@@ -196,7 +196,7 @@ def test_a_session_whose_space_goes_is_in_the_changes(account: Account, sql: psy
 
 
 def test_a_completion_changes_the_profile(account: Account, sql: psycopg.Connection[Any]) -> None:
-    """A second device that catches up learns XP and streak."""
+    """A second device that syncs gets XP and streak."""
     first = account.start(TEN)
     cursor = sql.execute("select internal.change_cursor(%s)", [account.user_id]).fetchone()
     assert cursor is not None
@@ -209,7 +209,7 @@ def test_a_completion_changes_the_profile(account: Account, sql: psycopg.Connect
 
 
 def test_many_sessions_left_open_slow_no_batch_down(account: Account, sql: psycopg.Connection[Any]) -> None:
-    """A batch beside 1,500 open sessions takes no more than thrice that of one beside none."""
+    """A batch beside 1,500 open sessions takes at most three times as long as beside none."""
     spent = []
     batches = [session(TEN - n * HOUR, 25) for n in range(1, 13)]
     other = Account(sql, account.clock)
@@ -233,7 +233,7 @@ def test_many_sessions_left_open_slow_no_batch_down(account: Account, sql: psyco
 
 
 def test_a_retry_judges_anew_what_waited(account: Account, sql: psycopg.Connection[Any]) -> None:
-    """A completion that others cover is applied by a retry only once it is not any more."""
+    """A retry applies a completion that overlaps others only once it no longer does."""
     account.send(session(TEN - HOUR, 30), client_id="laptop")
     inside = session(TEN - 50 * MINUTE, 10)
     assert account.send(inside, client_id="phone")["codes"][-1] == "SESSION_OVERLAP"

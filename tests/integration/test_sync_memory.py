@@ -1,4 +1,4 @@
-"""The sync function's memory stays what it is, however many batches an environment has served."""
+"""The sync function's memory does not grow, however many batches an environment has served."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import sys
 from testing.client import Student
 
 WARM_UP, BATCHES, EVENTS = 12, 60, 200
-PYTHON_BYTES = 512 * 1024  # one kept batch in thirty would be more
+PYTHON_BYTES = 512 * 1024  # one leaked batch in thirty would exceed it
 RESIDENT_BYTES = 16 * 1024 * 1024
 
-# As Lambda runs it: one process, one handler, one event after another. Each batch comes four times.
+# As on Lambda: one process, one handler, one event after another. Each batch comes four times.
 _PROGRAM = """
 import gc, json, sys, tracemalloc, uuid
 from datetime import UTC, datetime, timedelta
@@ -72,7 +72,7 @@ print(json.dumps([after[0] - before[0], after[1] - before[1]]))
 
 
 def test_memory_does_not_grow_with_batches(student: Student) -> None:
-    """60 batches of 200 events, most of them repeats, through the handler of one process."""
+    """60 batches of 200 events, most of them repeats, go through the handler of one process."""
     arguments = [student.token, *map(str, (WARM_UP, BATCHES, EVENTS))]
     command = [sys.executable, "-c", _PROGRAM, *arguments]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}

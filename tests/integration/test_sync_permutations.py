@@ -1,6 +1,6 @@
-"""Small histories of one client in every order of arrival, event by event: one outcome.
+"""Short histories of one client, delivered event by event in every order, have one result.
 
-`PERMUTED_EVENTS=6 make test ARGS="tests/integration/test_sync_permutations.py"` takes those of six events too.
+`PERMUTED_EVENTS=6 make test ARGS="tests/integration/test_sync_permutations.py"` includes histories of six events.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ HISTORIES = {
 
 
 def outcome(sql: psycopg.Connection[Any], account: Account, events: list[Event]) -> dict[str, Any]:
-    """Deliver the events one by one, then all once more; everything that came of it."""
+    """Deliver the events one by one, then all again; returns the resulting state."""
     for each in events:
         account.send([each], NOW, client_id="phone")
     again = sorted(events, key=lambda each: str(each["event_id"]))
@@ -78,7 +78,7 @@ def outcome(sql: psycopg.Connection[Any], account: Account, events: list[Event])
 
 @pytest.mark.parametrize("name", [name for name, history in HISTORIES.items() if len(history) <= AT_MOST])
 def test_every_order_ends_in_one_state(sql: psycopg.Connection[Any], clock: DatabaseClock, name: str) -> None:
-    """Sessions, credit, XP by source, days, boards, badges, the trail, and the answer to each event."""
+    """In every order sessions, credit, XP, days, boards, badges, the trail and the answers are the same."""
     clock.freeze(NOW)
     account = Account(sql, clock)
     ids = {letter: str(uuid.UUID(int=ord(letter), version=4)) for letter in "abc"}

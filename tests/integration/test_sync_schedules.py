@@ -1,4 +1,4 @@
-"""Offline sync against the model of the contract, over random histories and everything that goes wrong on their way.
+"""Offline sync against the contract's model, over random histories with every kind of delivery failure.
 
 `SCHEDULES=10000 make test ARGS="tests/integration/test_sync_schedules.py -n 2"` runs the long version.
 """
@@ -26,7 +26,7 @@ WORKERS = 8
 
 @pytest.mark.parametrize("part", range(4))
 def test_random_histories_end_as_the_model(sql: psycopg.Connection[Any], clock: DatabaseClock, part: int) -> None:
-    """Sessions, XP, days, badges and boards; the schedule comes by at random moments, zones change, some are strict."""
+    """The result equals the model's, with schedule runs at random times, zone changes and strict mode."""
     size = SCHEDULES // 4
     for seed in range(FIRST + part * size, FIRST + (part + 1) * size):
         dice = random.Random(seed)
@@ -45,9 +45,9 @@ def test_random_histories_end_as_the_model(sql: psycopg.Connection[Any], clock: 
 def test_several_deliveries_of_one_history_end_in_one_state(
     sql: psycopg.Connection[Any], clock: DatabaseClock, seed: int
 ) -> None:
-    """Other cuts, orders and delays, and calls that were killed before the commit."""
+    """Any split, order, delay and calls killed before the commit give the same state."""
     history = History(random.Random(seed))
-    history.moves = []  # whose effect goes by what is there already
+    history.moves = []  # whose effect depends on existing data
     states = []
     for number in range(3):
         with sql.transaction(force_rollback=True):
@@ -64,7 +64,7 @@ def test_several_deliveries_of_one_history_end_in_one_state(
 def test_batches_at_once_end_as_one_after_the_other(
     backends: Backends, sql: psycopg.Connection[Any], clock: DatabaseClock
 ) -> None:
-    """The same overlapping batches sent by eight workers at once: every event once."""
+    """When eight workers send the same overlapping batches concurrently, every event is applied once."""
     assert backends.dsn is not None
     errors: list[BaseException] = []
     for seed in range(1_000_000, 1_000_005):

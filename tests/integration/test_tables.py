@@ -32,19 +32,19 @@ def tables(api: Api) -> Tables:
     ],
 )
 def test_filters_are_operators_and_columns(api: Api, tables: Tables, filters: dict[str, Any], found: set[str]) -> None:
-    """Every filter must hold; a value is a value, whatever it looks like."""
+    """Every filter must match, and a value is always literal."""
     rows = api.run(tables.fetch_async("badges", filters, columns=["badge_key"]))
     assert {row["badge_key"] for row in rows} == found
 
 
 def test_order_and_limit(api: Api, tables: Tables) -> None:
-    """Rows come in the order of a column, and no more than asked for."""
+    """Rows are ordered by a column, and limited."""
     rows = api.run(tables.fetch_async("badges", {"eq_metric": "total_xp"}, order="-threshold", limit=2))
     assert [row["threshold"] for row in rows] == [5000, 1000]
 
 
 def test_rows_are_written_changed_and_deleted(tables: Tables) -> None:
-    """Plain code has the same calls without await."""
+    """Synchronous code has the same calls without await."""
     key = f"t_{uuid.uuid4().hex[:12]}"
     row = {
         "badge_key": key,
@@ -62,8 +62,8 @@ def test_rows_are_written_changed_and_deleted(tables: Tables) -> None:
 
 
 def test_reads_are_kept_for_a_minute_when_asked(api: Api, tables: Tables, student: Student) -> None:
-    """A cached read does not see a change; one that is not cached does."""
-    api.run(cache_manager.clear_async())  # so that no clear of a test before is still to be followed
+    """A cached read does not see a change; an uncached one does."""
+    api.run(cache_manager.clear_async())  # so that no cache clear of an earlier test is still pending
     filters = {"eq_user_id": student.user_id}
     for cache in (True, False):
         assert api.run(tables.fetch_async("profiles", filters, cache=cache))[0]["daily_goal_minutes"] == 60
@@ -73,7 +73,7 @@ def test_reads_are_kept_for_a_minute_when_asked(api: Api, tables: Tables, studen
 
 
 def test_code_of_the_system_before_reads_as_it_did(api: Api, student: Student) -> None:
-    """Its names of a table and of a key are understood, plain and async, and answers are kept for a minute."""
+    """The former system's names for a table and a key work, sync and async, and answers are cached for a minute."""
     from studysync.compat.optimized_supabase_db import optimized_supabase_db as supabase_db
 
     filters = {"eq_id": student.user_id}
@@ -89,13 +89,13 @@ def test_code_of_the_system_before_reads_as_it_did(api: Api, student: Student) -
     "filters", [{"threshold": 1}, {"xx_threshold": 1}, {"eq_": 1}, {"eq_a.b": 1}, {"eq_a;drop": 1}]
 )
 def test_what_is_no_filter_is_refused(api: Api, tables: Tables, filters: dict[str, Any]) -> None:
-    """A filter names an operator and a column."""
+    """A filter must name an operator and a column."""
     with pytest.raises(ValueError, match=r"filter|column"):
         api.run(tables.fetch_async("badges", filters))
 
 
 def test_changes_of_everything_are_refused(tables: Tables) -> None:
-    """Neither an update nor a delete without a filter."""
+    """An update or delete without a filter is refused."""
     with pytest.raises(ValueError, match="filter"):
         tables.update("badges", {"name": "all"}, {})
     with pytest.raises(ValueError, match="filter"):
@@ -116,7 +116,7 @@ def test_changes_of_everything_are_refused(tables: Tables) -> None:
 def test_the_most_rows_of_one_answer_are_not_the_end(
     api: Api, tables: Tables, student: Student, sql: psycopg.Connection[Any], options: dict[str, Any], wanted: int
 ) -> None:
-    """PostgREST gives 1,000 rows at once; all that were asked for come, each once, in the order asked for."""
+    """PostgREST returns 1,000 rows at most; all requested rows are returned, each once and in order."""
     sql.execute(
         "insert into idempotency_keys (user_id, key, fingerprint, response, expires_at) "
         "select %s, n::text, '', '1', now() + n %% 3 * interval '1 day' from generate_series(1, 1502) n",

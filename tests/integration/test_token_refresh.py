@@ -1,4 +1,4 @@
-"""An answer that is lost on the way signs nobody out: the token comes again, and gets what it got."""
+"""A lost answer signs nobody out: the token is sent again and gets the same answer."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from users.models import Tokens
 
 
 class BreakingProxy:
-    """Passes requests on to the project and hangs up on the first instead of bringing the answer back."""
+    """Forwards requests to the project, and closes the connection of the first instead of returning the answer."""
 
     def __init__(self, target: str) -> None:
         self._target = httpx.URL(target)
@@ -53,7 +53,7 @@ class BreakingProxy:
 
 @pytest.fixture
 def proxy() -> BreakingProxy:
-    """A proxy before the project."""
+    """A proxy in front of the project."""
     return BreakingProxy(get_settings().supabase_url)
 
 
@@ -65,7 +65,7 @@ async def through(proxy: BreakingProxy, call: str, *arguments: str) -> Tokens:
 
 
 def test_a_refresh_whose_answer_was_lost_gets_it(api: Api, student: Student, proxy: BreakingProxy) -> None:
-    """The session goes on with the tokens of the answer that was lost."""
+    """The session continues with the tokens of the lost answer."""
     tokens = api.run(through(proxy, "refresh", student.registered["refresh_token"]))
     assert proxy.requests == 2
     again = api.post("/api/auth/refresh", {"refresh_token": student.registered["refresh_token"]})
@@ -74,7 +74,7 @@ def test_a_refresh_whose_answer_was_lost_gets_it(api: Api, student: Student, pro
 
 
 def test_the_token_of_a_mail_is_sent_once(api: Api, student: Student, proxy: BreakingProxy) -> None:
-    """It is used up by the first time, so that a second could only hide what became of it."""
+    """A mailed token is used up by its first request, so it is not sent a second time."""
     with pytest.raises(ApiError, match="SERVICE_UNAVAILABLE"):
         api.run(through(proxy, "verify", "recovery", "0" * 56))
     assert proxy.requests == 1

@@ -1,4 +1,4 @@
-"""Credited time, XP and streaks in the database, against the plain model of the same rules."""
+"""Credited time, XP and streaks in the database, against a simple model of the same rules."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from testing.client import Api
 from testing.model import Calendar, Session, Student, length
 from testing.timeline import record
 
-EPOCH = datetime(2024, 2, 25, tzinfo=UTC)  # a leap day and, in the zones below, clock changes are near
+EPOCH = datetime(2024, 2, 25, tzinfo=UTC)  # near a leap day and, in the zones below, clock changes
 CREDITED = "select internal.credited_seconds(progress, started_at, %s) from study_sessions where session_id = %s"
 ZONES = ["UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata", "Pacific/Kiritimati", "Pacific/Pago_Pago"]
 
@@ -25,7 +25,7 @@ in_transaction = settings(max_examples=60, deadline=None, suppress_health_check=
 
 @pytest.fixture
 def undo(sql: psycopg.Connection[Any]) -> Iterator[psycopg.Connection[Any]]:
-    """The connection; examples undo what they did by leaving `transaction(force_rollback=True)`."""
+    """The connection; examples roll back by leaving `transaction(force_rollback=True)`."""
     return sql
 
 
@@ -47,7 +47,7 @@ marks = st.lists(
 def test_credited_time_is_that_of_the_model(
     undo: psycopg.Connection[Any], user_id: str, marks: list[tuple[int, str]], end: int
 ) -> None:
-    """Breaks and silence count for nothing, whatever the order of events."""
+    """Breaks and silence are not credited, whatever the order of events."""
     told = [(EPOCH + timedelta(seconds=second), kind) for second, kind in marks]
     until = EPOCH + timedelta(seconds=end)
     with undo.transaction(force_rollback=True):
@@ -59,7 +59,7 @@ def test_credited_time_is_that_of_the_model(
 
 
 def test_a_session_is_credited_12_hours_at_most(undo: psycopg.Connection[Any], user_id: str) -> None:
-    """Heartbeats for 13 hours are 12 hours."""
+    """Heartbeats for 13 hours are credited as 12 hours."""
     with undo.transaction(force_rollback=True):
         session_id = _session(undo, user_id)
         for minute in range(0, 13 * 60, 4):
@@ -67,7 +67,7 @@ def test_a_session_is_credited_12_hours_at_most(undo: psycopg.Connection[Any], u
         assert undo.execute(CREDITED, [EPOCH + timedelta(hours=13), session_id]).fetchone() == (43200,)
 
 
-# (which of the slots of 13 hours, seconds): some reach over midnight, and into the next week.
+# (which of the slots of 13 hours, seconds): some cross midnight, and the end of the week.
 arrivals = st.lists(
     st.tuples(
         st.integers(0, 80),
@@ -89,7 +89,7 @@ def pay(
     seconds: int,
     before: int = -1,
 ) -> dict[str, Any]:
-    """Pay a session that began at `at` for so many seconds, `before` of which it has been paid; -1: it never was."""
+    """Pay a session of `seconds` from `at`, of which `before` seconds are paid already; -1: none."""
     after = f"{{[{at.isoformat()},{(at + timedelta(seconds=seconds)).isoformat()})}}"
     until = (at + timedelta(seconds=before)).isoformat()
     row = connection.execute(
@@ -110,7 +110,7 @@ def pay(
 def test_pay_is_that_of_the_model_in_any_order_of_arrival(
     undo: psycopg.Connection[Any], user_id: str, zone: str, arrivals: list[tuple[int, int]], *, halves: bool
 ) -> None:
-    """Totals, level, streaks and days are the model's, also where every session is paid in two parts."""
+    """Totals, level, streaks and days equal the model's, even when every session is paid in two parts."""
     model = Student(Calendar(zone))
     with undo.transaction(force_rollback=True):
         undo.execute("update profiles set timezone = %s where user_id = %s", [zone, user_id])
@@ -136,7 +136,7 @@ def test_pay_is_that_of_the_model_in_any_order_of_arrival(
 
 
 def test_both_milestones_are_reached_at_10_000(undo: psycopg.Connection[Any], user_id: str) -> None:
-    """Every 500 pays 100 and every 10,000 pays 1,000, as rows of their own that count for no milestone."""
+    """Every 500 XP pay 100 and every 10,000 pay 1,000, in separate rows that count for no milestone."""
     with undo.transaction(force_rollback=True):
         for day in range(15):
             pay(undo, user_id, uuid.uuid4(), EPOCH + timedelta(days=day), 43200)
@@ -154,7 +154,7 @@ def test_both_milestones_are_reached_at_10_000(undo: psycopg.Connection[Any], us
     "statement", ["update xp_ledger set amount = 1000", "delete from xp_ledger", "truncate xp_ledger"]
 )
 def test_the_ledger_is_append_only(undo: psycopg.Connection[Any], user_id: str, statement: str) -> None:
-    """Not even the owner of the database changes what was awarded."""
+    """Not even the database's owner can change an award."""
     with undo.transaction(force_rollback=True):
         pay(undo, user_id, uuid.uuid4(), EPOCH, 600)
         with pytest.raises(psycopg.errors.RestrictViolation):

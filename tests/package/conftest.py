@@ -1,4 +1,4 @@
-"""Fixtures over a build for this machine, which `make package-test` or `make package-sam-test` makes first."""
+"""Fixtures over a build for this machine, built first by `make package-test` or `make package-sam-test`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ BUILD = (Path(__file__).parents[2] / os.environ.get("STUDYSYNC_TEMPLATE", ".aws-
 
 @pytest.fixture(scope="session")
 def build() -> Iterator[Path]:
-    """The build; no test may leave a file in it, because on Lambda none could."""
+    """The build; tests must leave no file in it, because on Lambda it is read-only."""
     assert (BUILD / "template.yaml").exists(), "run `make package-test`"
     before = set(BUILD.rglob("*"))
     yield BUILD

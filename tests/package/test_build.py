@@ -1,4 +1,4 @@
-"""What is in the build, and what is not."""
+"""The contents of the build."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ UNCHECKED_HASH = 0b01
 
 @pytest.mark.parametrize("layer", LAYERS)
 def test_a_layer_carries_only_what_runs(build: Path, layer: str) -> None:
-    """No tests, no boto3 (the runtime brings it), none of the tools of a developer's machine."""
+    """The layers contain no tests, no boto3 (the runtime has it), and no development tools."""
     packages = {path.name for path in (build / layer / "python").iterdir()}
     assert not packages & {*NOT_IN_LAYERS, "bin", "tests"}
     assert not [name for name in OPTIONAL if (build / layer / "python" / name).exists()]
@@ -32,7 +32,7 @@ def functions(build: Path) -> list[Path]:
 
 
 def test_every_module_has_bytecode_that_nobody_checks(build: Path) -> None:
-    """Where folders are read-only a module without bytecode is compiled at every cold start."""
+    """In a read-only folder a module without bytecode would be compiled at every cold start."""
     missing = []
     for source in (path for path in build.rglob("*.py") if RUNTIME not in path.parts):
         compiled = Path(importlib.util.cache_from_source(str(source)))
@@ -42,7 +42,7 @@ def test_every_module_has_bytecode_that_nobody_checks(build: Path) -> None:
 
 
 def test_tracebacks_name_files_as_lambda_sees_them(build: Path) -> None:
-    """The machine that built it is in no bytecode."""
+    """The path of the build machine is in no bytecode."""
     for source in (functions(build)[0] / "users/app.py", build / "CoreLayer/python/studysync/app.py"):
         compiled = Path(importlib.util.cache_from_source(str(source))).read_bytes()
         assert str(build).encode() not in compiled
@@ -50,12 +50,12 @@ def test_tracebacks_name_files_as_lambda_sees_them(build: Path) -> None:
 
 
 def test_it_fits_into_lambda(build: Path) -> None:
-    """A function with its layers is under the limit, by far: size is cold start too."""
+    """A function with its layers is far below the limit, because size adds to cold starts."""
     total = max(map(size_of, functions(build))) + sum(size_of(build / layer) for layer in LAYERS)
     assert total < UNZIPPED_LIMIT / 3
 
 
 def test_it_was_built_for_this_interpreter(build: Path) -> None:
-    """Otherwise the other tests would prove nothing."""
+    """A build for another interpreter would make the other tests meaningless."""
     tag = sys.implementation.cache_tag
     assert all(list(folder.rglob(f"*.{tag}.pyc")) for folder in functions(build))

@@ -22,7 +22,7 @@ assert resilience.circuit_breaker(name="x")(lambda: 42)() == 42
 
 @pytest.mark.package
 def test_it_installs_into_an_empty_environment(tmp_path: Path) -> None:
-    """Pip builds and installs it with what it needs, and it works away from this repository."""
+    """Pip builds and installs it with its dependencies, and it works outside this repository."""
     source = shutil.copytree(LAYER, tmp_path / "source", ignore=shutil.ignore_patterns("__pycache__"))
     subprocess.run([sys.executable, "-m", "venv", tmp_path / "environment"], check=True)
     python = tmp_path / "environment" / "bin" / "python"

@@ -1,4 +1,4 @@
-"""Who has an account is told by no status, no text and no time, but where the contract says so."""
+"""No status, text or response time reveals who has an account, except where the contract says so."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from studysync.settings import get_settings
 from testing.client import Api, Student
 
 PAIRS = 50
-# As often asked for as the students are: mails to one address are limited.
+# As many strangers as students, because mails to one address are limited.
 STRANGERS = [f"{uuid.uuid4().hex}@example.test" for _ in range(PAIRS)]
 Ask = Callable[[str], tuple[str, dict[str, str]]]
 
 
 @pytest.fixture(scope="module")
 def students(api: Api) -> list[Student]:
-    """Who has an account."""
+    """Students with an account."""
     return [api.student() for _ in range(PAIRS)]
 
 
 @pytest.fixture(autouse=True)
 def stage(students: list[Student], monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A stage that asks for confirmed addresses."""
+    """A stage that requires confirmed addresses."""
     monkeypatch.setenv("EMAIL_CONFIRMATION", "required")
     monkeypatch.setenv("MAIL_ANSWER_SECONDS", "0")
     get_settings.cache_clear()
@@ -56,7 +56,7 @@ def sign_in(email: str) -> tuple[str, dict[str, str]]:
 
 
 def _told(answer: httpx.Response) -> tuple[int, list[str], list[str]]:
-    """What an answer tells beside ids and times of its own."""
+    """The answer without ids and times of its own."""
     body = answer.json()
     data = body.get("data", body)
     return answer.status_code, sorted(data), sorted(answer.headers)
@@ -66,7 +66,7 @@ def _told(answer: httpx.Response) -> tuple[int, list[str], list[str]]:
 def test_fifty_pairs_of_known_and_unknown_look_alike(
     api: Api, backends: Backends, students: list[Student], ask: Ask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One of each pair has an account; the answers have one shape, and their times lie among each other."""
+    """Known and unknown addresses get answers of one shape, and their response times overlap."""
     times: dict[bool, list[float]] = {True: [], False: []}
     answers: dict[bool, list[httpx.Response]] = {True: [], False: []}
 

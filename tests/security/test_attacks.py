@@ -1,4 +1,4 @@
-"""Every attack that once took the service away from others, on a whole stack, while another student works."""
+"""Every attack that once denied others the service, on a whole stack, while another student works."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 @pytest.fixture(scope="module")
 def played(stack: Stack) -> tuple[dict[str, Statuses], dict[str, Any]]:
-    """How each attack was answered, and what the student beside it met."""
+    """How each attack was answered, and what the other student experienced."""
     facts = stack.facts
     with attackers(stack.url, facts["dsn"], facts["environment"]) as target, bystander(stack.url) as met:
         answered = attack(target)
@@ -33,14 +33,14 @@ def played(stack: Stack) -> tuple[dict[str, Statuses], dict[str, Any]]:
 
 
 def test_another_student_notices_nothing(played: tuple[dict[str, Statuses], dict[str, Any]]) -> None:
-    """Their session goes on, and every answer of theirs is a success."""
+    """The other student's session continues, and every answer they get is a success."""
     _, met = played
     assert met["answers"] > 5
     assert met["failed"] == []
 
 
 def test_no_attack_makes_an_error_of_ours(played: tuple[dict[str, Statuses], dict[str, Any]]) -> None:
-    """Attackers are served, refused or told to wait; nothing of theirs is a 5xx."""
+    """Attackers are served, refused or rate limited; none of their requests is a 5xx."""
     answered, _ = played
     assert answered.keys() == ATTACKS.keys()
     for name, statuses in answered.items():
@@ -59,18 +59,18 @@ def test_no_attack_makes_an_error_of_ours(played: tuple[dict[str, Statuses], dic
 def test_what_nobody_may_do_is_refused(
     played: tuple[dict[str, Statuses], dict[str, Any]], name: str, statuses: set[int]
 ) -> None:
-    """None of these is let through, however often it is tried."""
+    """Forbidden requests are refused, however often they are tried."""
     assert set(played[0][name]) <= statuses
 
 
 def test_limits_are_met(played: tuple[dict[str, Statuses], dict[str, Any]]) -> None:
-    """Guessing, registering and asking at this rate ends in a 429."""
+    """Guessing, registering and other calls at this rate end in a 429."""
     for name in ("guessed passwords", "registrations from one address", "three accounts from one address"):
         assert Counter(played[0][name])[429] > 0, (name, played[0][name])
 
 
 def test_a_forged_month_is_worth_nothing(played: tuple[dict[str, Statuses], dict[str, Any]], stack: Stack) -> None:
-    """Nobody has more than a few XP afterwards, and what was rejected takes little room."""
+    """Forged events pay only a few XP, and rejected events take little space."""
     assert set(played[0]["a month of sessions of a minute"]) <= {200, 429}
     with psycopg.connect(stack.facts["dsn"]) as connection:
         assert (connection.execute("select max(total_xp) from user_stats").fetchone() or [None])[0] < 50

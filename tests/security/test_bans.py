@@ -1,4 +1,4 @@
-"""Somebody who is banned from a space tries to come back."""
+"""A user who is banned from a space tries to return."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def register(api: Api, email: str) -> Student:
 
 
 def ban(owner: Student, space: dict[str, Any], student: Student) -> None:
-    """Ban somebody, and take over the new invite code."""
+    """Ban a user and return the new invite code."""
     path = f"/api/spaces/{space['space_id']}"
     response = owner.delete(f"{path}/members/{student.user_id}", params={"ban": True})
     assert response.json()["data"]["banned"] is True
@@ -34,13 +34,13 @@ def ban(owner: Student, space: dict[str, Any], student: Student) -> None:
 
 
 def change_address(sql: psycopg.Connection[Any], student: Student, email: str) -> None:
-    """What Supabase Auth does once a new address is confirmed."""
+    """Change the address as Supabase Auth does once the new one is confirmed."""
     sql.execute("update auth.users set email = %s where id = %s", [email, student.user_id])
     student.email = email
 
 
 def is_kept_out(student: Student, space: dict[str, Any]) -> bool:
-    """Whether every way in is a 403, by code, by id, and both."""
+    """Whether every way in is a 403: by code, by id, and by both."""
     answers = [
         join(student, space),
         join(student, space, code=True),
@@ -57,7 +57,7 @@ def address(name: str = "", domain: str = "example.test") -> str:
 
 @pytest.mark.parametrize("member", [True, False], ids=["a member", "who has left"])
 def test_a_ban_outlives_the_account(api: Api, student: Student, sql: psycopg.Connection[Any], member: bool) -> None:
-    """Deleted, registered again with the same address: still banned, from this space and no other."""
+    """After deleting the account and registering the same address, the user is still banned, from this space only."""
     space, other, email = create(student), create(student), address()
     banned = register(api, email)
     if member:
@@ -86,7 +86,7 @@ def test_a_ban_outlives_the_account(api: Api, student: Student, sql: psycopg.Con
 def test_another_spelling_of_a_mailbox_is_no_other_person(
     api: Api, student: Student, first: str, second: str, same: bool
 ) -> None:
-    """Case, what follows a plus, and dots at Gmail do not matter, for an account beside the first one, too."""
+    """Case, a plus suffix and Gmail's dots make no new person, even for an account beside the first one."""
     mark = uuid.uuid4().hex[:12]
     space = create(student)
     ban(student, space, register(api, first.replace("ann", f"ann{mark}").replace("+x", f"+{mark}x")))
@@ -100,7 +100,7 @@ def test_another_spelling_of_a_mailbox_is_no_other_person(
 def test_changing_the_address_changes_nothing(
     api: Api, student: Student, sql: psycopg.Connection[Any], banned_with: int, came_back_with: int
 ) -> None:
-    """Whichever of its addresses an account had when it was banned, none of them opens the space afterwards."""
+    """None of an account's addresses at the time of the ban opens the space afterwards."""
     space, addresses = create(student), [address() for _ in range(3)]
     banned = register(api, addresses[0])
     for number, email in enumerate(addresses):
@@ -113,7 +113,7 @@ def test_changing_the_address_changes_nothing(
 
 
 def test_a_new_address_hides_nobody(api: Api, student: Student, sql: psycopg.Connection[Any]) -> None:
-    """Registered again with the banned address, and that changed before joining."""
+    """A banned address that was registered again and then changed before joining stays banned."""
     space, email = create(student), address()
     banned = register(api, email)
     ban(student, space, banned)
@@ -124,7 +124,7 @@ def test_a_new_address_hides_nobody(api: Api, student: Student, sql: psycopg.Con
 
 
 def test_a_ban_kills_the_code_that_the_banned_one_knows(api: Api, student: Student) -> None:
-    """The old code opens nothing to anybody; owner and moderators see the new one, and a repeated ban keeps it."""
+    """A ban invalidates the old code for everyone; owner and moderators see the new one, and repeating keeps it."""
     space, member, moderator = create(student, visibility="private"), api.student(), api.student()
     old = dict(space)
     for one in (member, moderator):
@@ -147,7 +147,7 @@ def is_kept_out_of_private(student: Student, space: dict[str, Any]) -> bool:
 
 
 def test_removing_without_a_ban_keeps_code_and_door(api: Api, student: Student) -> None:
-    """Who was only removed may come back, with the same code."""
+    """A user who was only removed can rejoin with the same code."""
     space, member = create(student), api.student()
     join(member, space)
     path = f"/api/spaces/{space['space_id']}"
@@ -157,7 +157,7 @@ def test_removing_without_a_ban_keeps_code_and_door(api: Api, student: Student) 
 
 
 def test_what_is_kept_names_nobody(api: Api, student: Student, sql: psycopg.Connection[Any]) -> None:
-    """A keyed hash: not that of the address alone, with a key that nobody reads, and gone with the space."""
+    """A ban stores a hash of the address, with a key that nobody can read, and is deleted with the space."""
     space, email = create(student), address()
     ban(student, space, register(api, email))
     query = "select mailbox from internal.banned_mailboxes where space_id = %s"
@@ -174,7 +174,7 @@ def test_what_is_kept_names_nobody(api: Api, student: Student, sql: psycopg.Conn
 
 
 def test_the_former_addresses_of_an_account_are_bounded(sql: psycopg.Connection[Any], student: Student) -> None:
-    """The last 20 are remembered, as long as the account is there."""
+    """The last 20 addresses are stored for as long as the account exists."""
     for _ in range(25):
         change_address(sql, student, address())
     count = "select count(*) from internal.former_mailboxes where user_id = %s"

@@ -1,4 +1,4 @@
-"""What is left of somebody whose account is gone: nothing, but for what SECURITY.md says, and for how long."""
+"""What remains of a deleted account: nothing but what SECURITY.md lists, and only for the time it gives."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ COLUMNS = """select n.nspname, c.relname, a.attname from pg_class c
              join pg_namespace n on n.oid = c.relnamespace join pg_attribute a on a.attrelid = c.oid
              where n.nspname in ('public', 'internal', 'auth') and c.relkind in ('r', 'p', 'm')
                and a.attnum > 0 and not a.attisdropped order by 1, 2, 3"""
-# Where an id of somebody who is gone may still stand, each named in SECURITY.md with how long.
+# Where the id of a deleted account may remain, each named in SECURITY.md with its time limit.
 IDS_MAY_STAY = {"public.idempotency_keys.response": 7, "public.audit_log.changes": 30}
 
 
 def whereabouts(sql: psycopg.Connection[Any], *needles: str) -> set[str]:
-    """Every column in which one of the texts stands, as it is or in hexadecimal."""
+    """Every column that contains one of the texts, in plain or hexadecimal form."""
     wanted = [each for needle in needles for each in (needle, needle.replace("-", ""), needle.encode().hex())]
     found = set()
     for schema, table, column in sql.execute(COLUMNS).fetchall():
@@ -44,7 +44,7 @@ def whereabouts(sql: psycopg.Connection[Any], *needles: str) -> set[str]:
 
 
 class Life:
-    """A student who left traces everywhere, and those among whom."""
+    """A student with data everywhere, and other students who share some of it."""
 
     def __init__(self, api: Api, sql: psycopg.Connection[Any]) -> None:
         self.student, self.others = (
@@ -65,7 +65,7 @@ class Life:
         return response.json()["data"]
 
     def _own_spaces(self) -> None:
-        """One that passes on, with a moderator who changed it; one alone."""
+        """One space that gets a new owner, with a moderator who changed it, and one without other members."""
         space = create(self.student)
         for other in self.others:
             join(other, space)
@@ -77,7 +77,7 @@ class Life:
         create(self.student)
 
     def _spaces_of_others(self) -> None:
-        """Joined, promoted, studied in; removed from one, banned from another, with keys of theirs."""
+        """Spaces that the student joined, studied in, was removed from or was banned from, with idempotency keys."""
         owner = self.others[1]
         removed, banned, kept = create(owner), create(owner), create(owner)
         for space in (removed, banned, kept):
@@ -90,7 +90,7 @@ class Life:
         self.student.complete(self.student.start(space_id=kept["space_id"]))
 
     def _studies(self) -> None:
-        """Online, offline, with notes that name the student, refused and rejected."""
+        """Sessions online and offline, with notes that name the student, refused and rejected events."""
         session = self.student.start(subject=f"Essay of {self.student.username}")
         note = {"event_type": "note", "payload": {"by": self.student.user_id}}
         self.student.post(f"/api/sessions/{session}/audit", note)
@@ -101,7 +101,7 @@ class Life:
         self.student.start()
 
     def _leaves_its_name(self) -> None:
-        """Renamed, with another address, wrong passwords, and seen on boards."""
+        """A rename, a changed address, wrong passwords, and views of leaderboards."""
         wrong = {"email": self.student.email, "password": "wrong password 1"}
         self._api.post("/api/auth/login", wrong)
         new = f"new_{uuid.uuid4().hex[:16]}"
@@ -116,7 +116,7 @@ class Life:
 
 @pytest.fixture
 def gone(api: Api, sql: psycopg.Connection[Any]) -> Iterator[Life]:
-    """Somebody who was everywhere, and has deleted the account."""
+    """A student who had data everywhere and has deleted the account."""
     lived = Life(api, sql)
     everywhere = whereabouts(sql, lived.student.user_id, *lived.names)
     assert len(everywhere) > 20
@@ -127,7 +127,7 @@ def gone(api: Api, sql: psycopg.Connection[Any]) -> Iterator[Life]:
 
 
 def test_no_column_names_who_is_gone(sql: psycopg.Connection[Any], gone: Life) -> None:
-    """Neither an address nor a name in any column of any table, old or new; the id only where it is said to stay."""
+    """No column of any table contains an address or name; the id remains only where SECURITY.md says so."""
     assert whereabouts(sql, *gone.names) == set()
     assert whereabouts(sql, gone.student.user_id) == IDS_MAY_STAY.keys()
     left = SECURITY.partition("## What is left of a deleted account")[2].partition("\n## ")[0].split("\n- ")
@@ -137,7 +137,7 @@ def test_no_column_names_who_is_gone(sql: psycopg.Connection[Any], gone: Life) -
 
 
 def test_what_stays_goes_in_time(api: Api, sql: psycopg.Connection[Any], gone: Life, clock: DatabaseClock) -> None:
-    """The schedule's purges end it: nothing is left of the id after a month."""
+    """After a month of scheduled purges nothing contains the id."""
     from health.operations.schedules import purge_trails
 
     clock.advance(days=30, hours=2)
@@ -147,7 +147,7 @@ def test_what_stays_goes_in_time(api: Api, sql: psycopg.Connection[Any], gone: L
 
 
 def test_shared_records_end_by_themselves(backends: Backends, gone: Life) -> None:
-    """What DynamoDB still has of somebody, counts of calls and pages of boards, is not served after hours at most."""
+    """The call counts and cached boards that DynamoDB still has of a deleted user expire within hours."""
     pages = dynamodb(backends).get_paginator("scan").paginate(TableName=backends.environment["RESILIENCE_TABLE"])
     items = [item for page in pages for item in page["Items"]]
     named = [item for item in items if any(each in str(item) for each in (gone.student.user_id, *gone.names))]

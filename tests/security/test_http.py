@@ -1,4 +1,4 @@
-"""What can be tried with HTTP itself: headers, hosts, methods, paths, parameters that come twice, origins."""
+"""Attacks by means of HTTP itself: headers, hosts, methods, paths, duplicate parameters and origins."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ BREAKS = [b"a\r\nX-Evil: 1", b"a\nX-Evil: 1", b"a\rX-Evil: 1", b"a%0d%0aX-Evil: 
 def raw(
     api: Api, path: str, headers: list[tuple[bytes, bytes]], method: str = "GET"
 ) -> tuple[int, dict[bytes, bytes], bytes]:
-    """Call the users app with headers and a path that no decent client would send."""
+    """Call the users app with headers and a path that no ordinary client would send."""
     from users.app import app
 
     sent: list[Message] = []
@@ -49,7 +49,7 @@ def raw(
     "name", [b"x-request-id", b"traceparent", b"origin", b"host", b"idempotency-key", b"user-agent"]
 )
 def test_values_do_not_become_headers(api: Api, caplog: pytest.LogCaptureFixture, name: bytes, value: bytes) -> None:
-    """A line break in a value is not echoed, into the answer or into the log."""
+    """A line break in a value is repeated neither in the answer nor in the log."""
     status, headers, body = raw(api, "/api/users/me", [(name, value)])
     assert status == 401
     assert b"x-evil" not in {each.lower() for each in headers}
@@ -60,7 +60,7 @@ def test_values_do_not_become_headers(api: Api, caplog: pytest.LogCaptureFixture
 
 
 def test_the_host_is_never_repeated(api: Api, student: Student) -> None:
-    """Neither links nor errors are made of what a client calls us."""
+    """Links and errors never repeat the Host header."""
     for name in ("Host", "X-Forwarded-Host", "X-Host", "Forwarded", "X-Original-URL", "X-Rewrite-URL"):
         for path in ("/api/users/me", "/nowhere", "/api/docs", "/health"):
             response = student.get(path, headers={name: "evil.example"})
@@ -82,7 +82,7 @@ def test_methods_are_what_they_are(student: Student, headers: dict[str, str]) ->
 
 @pytest.mark.parametrize("method", ["PUT", "TRACE", "CONNECT", "PROPFIND", "get", "DELETE "])
 def test_other_methods_do_nothing(api: Api, student: Student, method: str) -> None:
-    """Methods that nobody has, and known ones in another spelling."""
+    """Unknown methods, and known ones in another case, have no effect."""
     headers = [(b"authorization", f"Bearer {student.token}".encode())]
     status, _, _ = raw(api, "/api/users/me", headers, method)
     assert status == 405
@@ -103,7 +103,7 @@ PATHS = [
 
 @pytest.mark.parametrize("path", PATHS, ids=repr)
 def test_a_path_has_one_spelling(api: Api, student: Student, path: str) -> None:
-    """Every other spelling is a 400 or a 404, with a token and without: what guards a path cannot be gone around."""
+    """Any other spelling of a path is a 400 or 404, with and without a token, so its checks cannot be bypassed."""
     for headers in ([], [(b"authorization", f"Bearer {student.token}".encode())]):
         status, _, body = raw(api, path, headers)
         assert status in (400, 401, 404), body
@@ -114,7 +114,7 @@ def test_a_path_has_one_spelling(api: Api, student: Student, path: str) -> None:
 
 
 def test_a_parameter_that_comes_twice_counts_once(student: Student) -> None:
-    """The last one, and it is checked as one alone is."""
+    """Of a duplicate parameter the last value counts, and it is validated as usual."""
     for path in ("/api/users?limit=1&limit=100000", "/api/sessions?limit=5&limit=0", "/api/users?limit=1&limit=x"):
         assert_problem(student.get(path), 400, "VALIDATION_ERROR")
     assert student.get("/api/users?limit=100000&limit=1").status_code == 200
@@ -122,7 +122,7 @@ def test_a_parameter_that_comes_twice_counts_once(student: Student) -> None:
 
 
 def test_browsers_are_told_who_may_call() -> None:
-    """The stack's gateway allows no credentials: tokens are sent by hand, and no other site rides on a session."""
+    """The local gateway allows no credentials, so no other site can use a session."""
     cors = Template.load(ROOT / "template.yaml", {"AllowedOrigins": "https://app.example.com"}).cors()
     assert cors.credentials is False
     assert "*" not in (*cors.methods, *cors.headers)
@@ -135,7 +135,7 @@ def test_browsers_are_told_who_may_call() -> None:
 
 
 def test_answers_are_never_kept_by_others(student: Student) -> None:
-    """No answer with somebody's data may lie in a shared cache, or be read as anything but JSON."""
+    """No answer with a user's data can be stored in a shared cache or interpreted as anything but JSON."""
     for path in ("/api/users/me", "/api/sessions", "/api/gamification/xp/me", "/api/sync/changes", "/api/spaces/mine"):
         response = student.get(path)
         assert response.headers["cache-control"] in {"no-store", "private, no-cache"}
@@ -145,7 +145,7 @@ def test_answers_are_never_kept_by_others(student: Student) -> None:
 
 
 def test_many_headers_and_long_ones_are_survived(api: Api) -> None:
-    """A thousand headers, or one of 100 kB, are answered as any request is."""
+    """A thousand headers, or one of 100 kB, are answered like any other request."""
     many = [(f"x-{n}".encode(), b"1") for n in range(1000)]
     for headers in (many, [(b"authorization", b"Bearer " + b"a" * 100_000)], [(b"x-request-id", b"a" * 100_000)]):
         status, answered, _ = raw(api, "/api/users/me", headers)
@@ -155,14 +155,14 @@ def test_many_headers_and_long_ones_are_survived(api: Api) -> None:
 
 @pytest.mark.parametrize("length", [b"9" * 5000, b"9" * 20, b"-1", b"1e9", b"0x10", b"\xd9\xa1" * 10], ids=repr)
 def test_lengths_that_lie(api: Api, length: bytes) -> None:
-    """A Content-Length is a number that can be read, or it counts for nothing."""
+    """A Content-Length that is not a readable number is ignored."""
     headers = [(b"content-length", length), (b"content-type", b"application/json")]
     status, _, _ = raw(api, "/api/auth/login", headers, "POST")
     assert status in (400, 413)
 
 
 def test_slow_and_broken_requests_end(api: Api) -> None:
-    """A client that goes away in the middle of its body leaves nothing behind."""
+    """A client that disconnects in the middle of its body leaves nothing behind."""
     from users.app import app
 
     sent: list[Message] = []

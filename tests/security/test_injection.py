@@ -1,7 +1,7 @@
 """SQL, PostgREST filters and JSON operators through every parameter of every operation.
 
-Requests come from the OpenAPI document. What is sent is either refused or taken literally: no error of ours, no row of
-anybody else's, and the database as it was.
+Requests come from the OpenAPI document. Every value is either refused or taken literally: no 5xx, no row of
+another user's, and an unchanged database.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ WATCHED = ("profiles", "user_stats", "xp_ledger", "study_sessions", "spaces", "s
 
 @pytest.fixture(scope="module")
 def secret(api: Api) -> Student:
-    """Somebody whose rows nobody else may see."""
+    """A victim whose rows nobody else may see."""
     student = api.student(display_name="Hidden 9d41")
     student.complete(student.start(subject="Hidden 9d41"))
     student.post("/api/spaces/create", {"name": "Hidden 9d41", "visibility": "private"})
@@ -56,7 +56,7 @@ def secret(api: Api) -> Student:
 
 @pytest.fixture(autouse=True)
 def intact(sql: psycopg.Connection[Any], secret: Student) -> Iterator[None]:
-    """Nothing of theirs has changed after the test, and every table is still there."""
+    """The victim's data is unchanged after the test, and every table still exists."""
 
     def rows() -> list[Any]:
         return [
@@ -89,7 +89,7 @@ def _send(student: Student, operation: Operation, secret: Student, **options: An
 
 @pytest.mark.parametrize("operation", PROTECTED, ids=lambda operation: operation.name)
 def test_parameters_are_values(student: Student, secret: Student, operation: Operation) -> None:
-    """In the path, in the query, and in the one header that the database sees."""
+    """Parameters are literal values in the path, in the query, and in the one header that reaches the database."""
     for name in operation.parameters("path"):
         for payload in PAYLOADS:
             escaped = "".join(f"%{byte:02X}" for byte in payload.encode())
@@ -104,7 +104,7 @@ def test_parameters_are_values(student: Student, secret: Student, operation: Ope
 
 @pytest.mark.parametrize("operation", WITH_BODY, ids=lambda operation: operation.name)
 def test_fields_are_values(student: Student, secret: Student, operation: Operation) -> None:
-    """Every field of every body that takes text, and every field that takes none."""
+    """Values are literal in every text field of every body, and refused in every other field."""
     schema = operation.body_schema
     assert schema is not None
     for name, field in schema["properties"].items():
@@ -115,7 +115,7 @@ def test_fields_are_values(student: Student, secret: Student, operation: Operati
 
 @pytest.mark.parametrize("name", ["event_id", "session_id", "event_type", "event_payload", "created_at", "other"])
 def test_fields_of_events_are_values(student: Student, secret: Student, name: str) -> None:
-    """What a batch holds is judged event by event, and kept as it was sent."""
+    """A batch is checked event by event and stored as it was sent."""
     event = {"session_id": str(uuid.uuid4()), "event_type": "start", "created_at": "2026-01-31T12:00:00Z"}
     values: list[Any] = [*PAYLOADS, {"subject": SQL[0], "space_id": SQL[1]}, {SQL[2]: SQL[3]}]
     batch = {"events": [{**event, name: value} for value in values]}
@@ -128,7 +128,7 @@ def test_fields_of_events_are_values(student: Student, secret: Student, name: st
 
 
 def test_unknown_parameters_reach_nothing(student: Student, secret: Student) -> None:
-    """Parameters of PostgREST are none of ours: they change no answer."""
+    """PostgREST's own parameters do not change any answer."""
     plain = student.get("/api/users", params={"query": student.username}).json()["data"]
     for more in ({"select": "*"}, {"or": "(user_id.not.is.null)"}, {"user_id": "not.is.null"}, {"order": "email"}):
         assert student.get("/api/users", params={"query": student.username, **more}).json()["data"] == plain
@@ -138,7 +138,7 @@ def test_unknown_parameters_reach_nothing(student: Student, secret: Student) -> 
 
 @pytest.mark.parametrize("word", ["%", "_", "\\", "*", "' or 1=1 --", "a%' or '1'='1"])
 def test_searches_find_what_was_written(student: Student, word: str) -> None:
-    """Wildcards and quotes in a search find themselves."""
+    """Wildcards and quotes in a search match only themselves."""
     mark = uuid.uuid4().hex[:8]
     for name in (f"{mark}{word}", f"{mark}x"):
         student.post("/api/spaces/create", {"name": name, "visibility": "public"})
@@ -147,7 +147,7 @@ def test_searches_find_what_was_written(student: Student, word: str) -> None:
 
 
 def test_stored_text_stays_text(api: Api, student: Student, sql: psycopg.Connection[Any]) -> None:
-    """Text that goes in as SQL comes out as it went in, and later statements are none the worse for it."""
+    """Stored SQL text comes back unchanged and does not affect later statements."""
     for payload in SQL:
         assert student.patch("/api/users/me", {"display_name": payload}).json()["data"]["display_name"] == payload
         session = student.start(subject=payload)

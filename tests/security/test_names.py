@@ -1,4 +1,4 @@
-"""Somebody wants to be taken for somebody else: by a user name, or by a display name."""
+"""Impersonation by user name or by display name."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def register(api: Api, username: str) -> httpx.Response:
 
 
 def mark() -> str:
-    """Something of its own a test, without letters that look like others."""
+    """A word that is unique to the test, without letters that resemble others."""
     return uuid.uuid4().hex.translate(str.maketrans("01c", "ghk"))[:10]
 
 
@@ -36,7 +36,7 @@ DIFFERENT = [
 
 @pytest.mark.parametrize(("first", "second"), [*LOOK_ALIKES, *((b, a) for a, b in LOOK_ALIKES)])
 def test_a_name_that_looks_like_a_taken_one_is_taken(api: Api, first: str, second: str) -> None:
-    """At registration and when somebody renames themselves; the account with the first one keeps it."""
+    """A look-alike name is taken, at registration and on rename; the account with the original keeps it."""
     ours = mark()
     assert register(api, first.format(ours)).status_code == 201
     assert_problem(register(api, second.format(ours)), 409, "USER_ALREADY_EXISTS")
@@ -46,20 +46,20 @@ def test_a_name_that_looks_like_a_taken_one_is_taken(api: Api, first: str, secon
 
 @pytest.mark.parametrize(("first", "second"), DIFFERENT)
 def test_other_names_are_free(api: Api, first: str, second: str) -> None:
-    """What can be told apart at a glance is not held against anybody."""
+    """A clearly distinguishable name is free."""
     ours = mark()
     assert register(api, first.format(ours)).status_code == 201
     assert register(api, second.format(ours)).status_code == 201
 
 
 def test_one_may_respell_the_own_name(student: Student) -> None:
-    """The name that is in the way may be one's own."""
+    """A user can change the spelling of their own name."""
     wanted = student.username.upper()
     assert student.patch("/api/users/me", {"username": wanted}).json()["data"]["username"] == wanted
 
 
 def test_a_name_goes_to_one_of_20_look_alikes(api: Api) -> None:
-    """At once, in 20 spellings: one account, nineteen conflicts."""
+    """Of 20 simultaneous registrations of look-alike names one succeeds and nineteen are conflicts."""
     ours = mark()
     names = [f"{ours}_{n:05b}".translate(str.maketrans("01", "iI")) for n in range(20)]
     bodies = [
@@ -82,7 +82,7 @@ RESERVED = [
 def test_names_that_speak_for_us_are_reserved(
     api: Api, sql: psycopg.Connection[Any], student: Student, name: str
 ) -> None:
-    """At registration, which leaves no account, and when somebody renames themselves."""
+    """A reserved name is refused on rename, and at registration, which then leaves no account."""
     before = sql.execute("select count(*) from auth.users").fetchone()
     for answer in (register(api, name), student.patch("/api/users/me", {"username": name})):
         problem = assert_problem(answer, 400, "VALIDATION_ERROR")
@@ -108,13 +108,13 @@ def test_names_that_speak_for_us_are_reserved(
     ],
 )
 def test_names_that_only_begin_so_are_free(sql: psycopg.Connection[Any], name: str) -> None:
-    """A reserved name within a longer word is nobody's."""
+    """A reserved name as part of a longer word is free."""
     assert sql.execute("select internal.is_reserved(%s)", [name]).fetchone() == (False,)
 
 
 @pytest.fixture
 def made_elsewhere(sql: psycopg.Connection[Any]) -> Iterator[Any]:
-    """Make an account past our API, as Supabase's pages do; returns its name."""
+    """Create an account without our API, as Supabase's own pages do; returns its name."""
 
     def make(**metadata: Any) -> str:
         row = sql.execute(
@@ -134,13 +134,13 @@ def made_elsewhere(sql: psycopg.Connection[Any]) -> Iterator[Any]:
 
 @pytest.mark.parametrize("name", ["admin", "supp0rt", "StudySync", "a b", "Иван", "x", "x" * 31, "", None, 5, {"a": 1}])
 def test_accounts_made_elsewhere_get_a_name_of_their_own(made_elsewhere: Any, name: Any) -> None:
-    """Where theirs is reserved or could be nobody's; the account comes about all the same."""
+    """An account created elsewhere with a reserved or invalid name gets a generated one."""
     assert made_elsewhere(username=name).startswith("user_")
     assert made_elsewhere().startswith("user_")
 
 
 def test_accounts_made_elsewhere_take_no_look_alike(made_elsewhere: Any, student: Student) -> None:
-    """A name that is taken is not theirs, one that is free is."""
+    """An account created elsewhere does not get a taken name, but keeps a free one."""
     free = f"f_{mark()}"
     assert made_elsewhere(username=student.username.upper()).startswith("user_")
     assert made_elsewhere(username=free) == free
@@ -152,7 +152,7 @@ def test_accounts_made_elsewhere_take_no_look_alike(made_elsewhere: Any, student
     ids=ascii,
 )
 def test_display_names_that_look_like_anothers_are_refused(student: Student, name: str) -> None:
-    """Invisible characters and letters of other scripts; the profile stays as it was."""
+    """Invisible characters and letters of other scripts are refused, and the profile is unchanged."""
     problem = assert_problem(student.patch("/api/users/me", {"display_name": name}), 400, "VALIDATION_ERROR")
     assert problem["details"]["validation_errors"][0]["location"] == "body.display_name"
     assert student.get("/api/users/me").json()["data"]["display_name"] == student.username
@@ -163,14 +163,14 @@ def test_display_names_that_look_like_anothers_are_refused(student: Student, nam
     [("\uff21da  L", "Ada L"), ("👩\u200d🎓 Zoë", "👩\u200d🎓 Zoë"), ("\U0001fae8", "\U0001fae8"), ("李明", "李明")],
 )
 def test_display_names_are_kept_in_one_spelling(student: Student, typed: str, kept: str) -> None:
-    """And found by it, however the query is typed."""
+    """A display name is stored in one spelling, and found in any."""
     assert student.patch("/api/users/me", {"display_name": typed}).json()["data"]["display_name"] == kept
     found = student.get("/api/users", params={"query": typed, "limit": 100}).json()["data"]
     assert student.user_id in {user["user_id"] for user in found}
 
 
 def test_the_username_stands_beside_every_display_name() -> None:
-    """In each schema of the document that shows one."""
+    """Every schema of the document with a display name also has the user name."""
     shown = {
         name: schema["properties"]
         for name, schema in openapi()["components"]["schemas"].items()

@@ -1,4 +1,4 @@
-"""Every operation with ids of somebody else's: nothing private is shown, and nothing of theirs changes.
+"""Every operation with another user's ids: nothing private is shown, and nothing is changed.
 
 Operations come from the OpenAPI document and tables from the catalogue, so that a new one is covered by itself.
 """
@@ -18,7 +18,7 @@ import pytest
 from testing.client import Api, Student, assert_problem
 from testing.operations import PROTECTED, WITH_BODY, Operation
 
-# What students may know of each other (the contract); everything else of another user's is a 403 or a 404.
+# What students may know of each other (the contract); every other access to another user's data is a 403 or 404.
 PUBLIC = {
     "GET /api/users/{user_id}",
     "GET /api/gamification/xp/{user_id}",
@@ -33,7 +33,7 @@ TABLES = """select c.relname, a.attname from pg_class c join pg_attribute a on a
 
 @dataclass
 class Victim:
-    """Somebody with a bit of everything, and the ids that lead to it."""
+    """A victim with data of every kind, and the ids of that data."""
 
     student: Student
     ids: dict[str, str]
@@ -51,7 +51,7 @@ class Victim:
 
 @pytest.fixture(scope="module")
 def victim(api: Api) -> Victim:
-    """A student with a private space, a session that runs, XP, and a rejected event."""
+    """A student with a private space, a running session, XP and a rejected event."""
     student, guest = api.student(display_name="Victim"), api.student()
     space = student.post("/api/spaces/create", {"name": "Private", "visibility": "private"}).json()["data"]
     guest.post("/api/spaces/join", {"invite_code": space["invite_code"]})
@@ -79,7 +79,7 @@ def attack(attacker: Student, operation: Operation, ids: dict[str, str]) -> http
 
 @pytest.fixture
 def unchanged(victim: Victim, sql: psycopg.Connection[Any]) -> Iterator[None]:
-    """Whatever happens in the test, nothing of the victim's is different afterwards."""
+    """Nothing of the victim's data differs after the test."""
     before = victim.state(sql)
     yield
     assert victim.state(sql) == before
@@ -88,7 +88,7 @@ def unchanged(victim: Victim, sql: psycopg.Connection[Any]) -> Iterator[None]:
 @pytest.mark.usefixtures("unchanged")
 @pytest.mark.parametrize("operation", WITH_IDS, ids=lambda operation: operation.name)
 def test_ids_of_others_open_nothing(attacker: Student, victim: Victim, operation: Operation) -> None:
-    """Each operation with an id in its path is refused for another user's, or shows what is public."""
+    """Each operation with an id in its path refuses another user's id, or shows only public data."""
     response = attack(attacker, operation, victim.ids)
     if operation.name in PUBLIC:
         assert response.status_code == 200
@@ -98,7 +98,7 @@ def test_ids_of_others_open_nothing(attacker: Student, victim: Victim, operation
         return
     assert response.status_code in (403, 404), response.text
     if "session_id" in operation.path or "event_id" in operation.path or "space_id" in operation.path:
-        # As if it were not there, to the letter.
+        # The answer equals that for an id that does not exist.
         nothing = attack(attacker, operation, {})
         keys = ("status", "error_code", "message", "details")
         assert [response.json().get(key) for key in keys] == [nothing.json().get(key) for key in keys]
@@ -108,7 +108,7 @@ def test_ids_of_others_open_nothing(attacker: Student, victim: Victim, operation
 @pytest.mark.parametrize("field", ["user_id", "created_by"])
 @pytest.mark.parametrize("operation", [each for each in WITH_BODY if each in PROTECTED], ids=lambda each: each.name)
 def test_bodies_speak_for_nobody_else(attacker: Student, victim: Victim, operation: Operation, field: str) -> None:
-    """A body in another user's name is a 403 wherever a body is taken."""
+    """A body with another user's user_id is a 403 wherever a body is accepted."""
     body = {**(operation.body() or {}), field: victim.student.user_id}
     response = attacker.api.request(operation.method, operation.concrete(), token=attacker.token, json=body)
     assert_problem(response, 403, "AUTHORIZATION_ERROR")
@@ -117,7 +117,7 @@ def test_bodies_speak_for_nobody_else(attacker: Student, victim: Victim, operati
 @pytest.mark.usefixtures("unchanged")
 @pytest.mark.parametrize("operation", PROTECTED, ids=lambda operation: operation.name)
 def test_ids_of_others_in_queries_and_bodies(attacker: Student, victim: Victim, operation: Operation) -> None:
-    """A space, session or event of another user's, named beside the path, is not reached either."""
+    """Another user's space, session or event in a query or body is not accessible either."""
     query = {name: victim.ids[name] for name in operation.parameters("query") if name in victim.ids}
     schema = operation.body_schema or {"properties": {}}
     named = {name: victim.ids[name] for name in schema["properties"] if name in victim.ids and name != "user_id"}
@@ -134,7 +134,7 @@ def test_ids_of_others_in_queries_and_bodies(attacker: Student, victim: Victim, 
 
 @pytest.mark.usefixtures("unchanged")
 def test_a_kept_leaderboard_page_opens_nothing(attacker: Student, victim: Victim) -> None:
-    """A member's page lies in the cache; who is no member gets none of it."""
+    """A member's page is cached, but a user who is not a member gets none of it."""
     board = f"/api/gamification/leaderboard/weekly?space_id={victim.ids['space_id']}"
     assert victim.student.get(board).status_code == 200
     assert_problem(attacker.get(board), 404, "NOT_FOUND")
@@ -142,7 +142,7 @@ def test_a_kept_leaderboard_page_opens_nothing(attacker: Student, victim: Victim
 
 @pytest.mark.usefixtures("unchanged")
 def test_events_of_others_are_not_learned_of(api: Api, attacker: Student, victim: Victim) -> None:
-    """A batch with another user's event and session ids is judged as one with ids that nobody ever sent."""
+    """A batch with another user's event and session ids is answered like one with unknown ids."""
     now = datetime.now(UTC).isoformat()
     told = []
     for student, ids in ((attacker, victim.ids), (api.student(), {})):
@@ -163,7 +163,7 @@ def test_events_of_others_are_not_learned_of(api: Api, attacker: Student, victim
     ],
 )
 def test_an_idempotency_key_is_ones_own(api: Api, path: str, body: dict[str, Any]) -> None:
-    """The same key and request from another user is another request: it gets an answer of its own."""
+    """The same key and request from another user is a separate request with its own answer."""
     headers = {"Idempotency-Key": str(uuid.uuid4())}
     first, second = api.student(), api.student()
     answers = [student.post(path, body, headers=headers).json()["data"] for student in (first, second, first)]
@@ -175,7 +175,7 @@ def test_an_idempotency_key_is_ones_own(api: Api, path: str, body: dict[str, Any
 
 
 def test_cursors_of_others_show_nothing_of_theirs(attacker: Student, victim: Victim) -> None:
-    """A cursor of a list that is somebody's own is no good to anybody else."""
+    """A cursor of a private list is useless to another user."""
     victim.student.patch("/api/users/me", {"daily_goal_minutes": 61})
     tried = 0
     for path in ("/api/users/me/audit", "/api/sync/changes", "/api/sessions", "/api/gamification/xp/history/me"):

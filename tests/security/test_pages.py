@@ -1,4 +1,4 @@
-"""The two pages, and text of other people on its way to them."""
+"""The two pages, and how they handle other users' text."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_only_the_pages_own_script_runs(api: Api, path: str) -> None:
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
 def test_scripts_make_no_html_of_text(script: Path) -> None:
-    """What comes from the API is set as text: no way is used on which it could become markup or code."""
+    """API data is set as text only: the scripts use nothing that would interpret it as markup or code."""
     text = script.read_text(encoding="utf-8")
     for way in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "Function(", "srcdoc"):
         assert way not in text
@@ -48,13 +48,13 @@ def test_scripts_make_no_html_of_text(script: Path) -> None:
 
 @pytest.mark.parametrize("path", PAGES)
 def test_pages_repeat_nothing_of_the_request(api: Api, path: str) -> None:
-    """Neither parameters nor headers are part of a page."""
+    """Neither parameters nor headers become part of a page."""
     plain = api.get(path).text
     assert api.get(path, params={"q": HTML, "token": HTML}, headers={"User-Agent": HTML, "Referer": HTML}).text == plain
 
 
 def test_html_in_names_stays_data(api: Api, student: Student) -> None:
-    """Names may hold markup; it leaves as JSON that no browser takes for a page."""
+    """Names may contain markup; the JSON escapes it, so no browser interprets it as a page."""
     name = HTML[:80]
     student.patch("/api/users/me", {"display_name": name})
     for path in (f"/api/users/{student.user_id}", f"/api/users?query={student.username}"):
@@ -66,7 +66,7 @@ def test_html_in_names_stays_data(api: Api, student: Student) -> None:
 
 
 def test_html_in_paths_stays_data(api: Api) -> None:
-    """An error names the path that was asked for; as JSON."""
+    """An error repeats the requested path as JSON."""
     response = api.get("/<script>alert(1)</script>")
     assert response.status_code == 404
     assert response.headers["content-type"] == "application/problem+json"
@@ -74,14 +74,14 @@ def test_html_in_paths_stays_data(api: Api) -> None:
 
 @pytest.fixture
 def url(api: Api) -> Iterator[str]:
-    """The API over HTTP; no test in here uses `api` meanwhile."""
+    """The API over HTTP; these tests must not use `api` at the same time."""
     with served(api) as url:
         yield url
 
 
 @pytest.mark.skipif(PROGRAM is None, reason="no chromium on this machine: apt-get install chromium")
 def test_a_browser_shows_markup_as_text(url: str, tmp_path: Path, backends: Backends) -> None:
-    """An error whose type and message are markup stands on the dashboard as it was written, and runs nothing."""
+    """An error whose type and message are markup is shown on the dashboard as text, and nothing runs."""
     error_tracker.clear_errors()
     app_logger.error(HTML, error_type=HTML)
     try:

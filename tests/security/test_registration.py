@@ -1,4 +1,4 @@
-"""What a registration leaves behind: nothing by which somebody who sees a token could find out more."""
+"""Registration data in tokens: nothing that reveals more about the user."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ ADDRESS = "127.0.0.1"
 
 
 def claims(token: str) -> dict[str, Any]:
-    """What anybody who holds a token can read."""
+    """What a holder of the token can read."""
     read: dict[str, Any] = jwt.decode(token, options={"verify_signature": False})
     return read
 
 
 def test_tokens_do_not_tell_where_an_account_was_registered(api: Api, sql: psycopg.Connection[Any]) -> None:
-    """Neither the first one nor later ones, nor what Supabase Auth keeps of the account."""
+    """Neither first nor later tokens, nor Supabase Auth's account data, reveal where the account was registered."""
     name, key = f"r_{uuid.uuid4().hex[:20]}", str(uuid.uuid4())
     body = {"username": name, "email": f"{name}@example.test", "password": "correct horse 1"}
     tokens = [api.post("/api/auth/register", body, headers={"Idempotency-Key": key}).json()["data"]]
@@ -36,7 +36,7 @@ def test_tokens_do_not_tell_where_an_account_was_registered(api: Api, sql: psyco
 
 
 def test_the_place_of_a_registration_cannot_be_found_by_trying(api: Api, sql: psycopg.Connection[Any]) -> None:
-    """There are few enough addresses to hash all of them, so that the hash has a key."""
+    """There are few enough IP addresses to hash all of them, so the hash is keyed."""
     name, key = f"r_{uuid.uuid4().hex[:20]}", str(uuid.uuid4())
     body = {"username": name, "email": f"{name}@example.test", "password": "correct horse 1"}
     api.post("/api/auth/register", body, headers={"Idempotency-Key": key})
@@ -48,7 +48,7 @@ def test_the_place_of_a_registration_cannot_be_found_by_trying(api: Api, sql: ps
 
 
 def test_metadata_that_comes_back_is_forgotten_again(api: Api, sql: psycopg.Connection[Any]) -> None:
-    """Supabase Auth writes what it began with when it confirms an address, and users may write their own."""
+    """Supabase Auth restores the original metadata on confirmation and users can write their own; both are removed."""
     student = api.student()
     sql.execute(
         """update auth.users set raw_user_meta_data = raw_user_meta_data || '{"registration": {"key": "k"}, "a": 1}'

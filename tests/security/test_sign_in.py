@@ -1,4 +1,4 @@
-"""Guessing passwords, and asking the sign-in who has an account."""
+"""Guessing passwords, and finding out through the sign-in who has an account."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ WRONG = "wrong password 1"
 
 @pytest.fixture(autouse=True)
 def one_minute(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Attempts are counted in a minute that does not end in the middle of a test."""
+    """Attempts are counted within a minute that does not end during a test."""
     for limiter in (throttles.from_one_address, throttles.from_everywhere):
         monkeypatch.setattr(limiter, "_clock", ManualClock(time.time()))
 
@@ -44,7 +44,7 @@ def sign_in(api: Api, client: httpx.AsyncClient, email: str, password: str, **he
 
 
 def test_passwords_are_not_tried_without_end(api: Api, student: Student) -> None:
-    """One address is stopped after some thirty tries a minute; the owner, elsewhere, does not notice."""
+    """An address is blocked after some thirty attempts a minute; the owner at another address is unaffected."""
     with address(api, f"guesser-{uuid.uuid4()}") as guesser, address(api, f"owner-{uuid.uuid4()}") as owner:
         answers = [
             sign_in(api, guesser, student.email, f"{WRONG}{n}", **{"X-Forwarded-For": f"10.0.0.{n}"}) for n in range(35)
@@ -53,13 +53,13 @@ def test_passwords_are_not_tried_without_end(api: Api, student: Student) -> None
         assert 28 <= [answer.status_code for answer in answers].count(401) <= 33
         assert_problem(answers[-1], 429, "RATE_LIMIT_EXCEEDED")
         assert int(answers[-1].headers["retry-after"]) >= 1
-        # The right password is of no use either, and is not told from a wrong one.
+        # The right password does not work either, and is answered like a wrong one.
         assert_problem(sign_in(api, guesser, student.email, student.password), 429, "RATE_LIMIT_EXCEEDED")
         assert sign_in(api, owner, student.email, student.password).status_code == 200
 
 
 def test_a_crowd_does_not_get_further(api: Api, student: Student) -> None:
-    """Tries from many addresses are counted together, in whatever case the account's address is written."""
+    """Attempts from many addresses are counted together per account, in any case of the account's address."""
     refused = 0
     for n in range(70):
         with address(api, f"crowd-{n}-{uuid.uuid4()}") as client:
@@ -69,7 +69,7 @@ def test_a_crowd_does_not_get_further(api: Api, student: Student) -> None:
 
 
 def test_an_account_that_nobody_has_is_limited_alike(api: Api) -> None:
-    """The limit does not tell who has an account."""
+    """The limit does not reveal who has an account."""
     with address(api, f"guesser-{uuid.uuid4()}") as guesser:
         nobody = f"nobody_{uuid.uuid4().hex}@example.test"
         statuses = [sign_in(api, guesser, nobody, WRONG).status_code for _ in range(35)]
@@ -78,7 +78,7 @@ def test_an_account_that_nobody_has_is_limited_alike(api: Api) -> None:
 
 
 def test_signing_in_often_is_no_guessing(api: Api, student: Student) -> None:
-    """Right passwords do not count, one after another or side by side."""
+    """Right passwords do not count, sequential or concurrent."""
     body = {"email": student.email, "password": student.password}
     with address(api, f"owner-{uuid.uuid4()}") as owner:
         assert {sign_in(api, owner, student.email, student.password).status_code for _ in range(80)} == {200}
@@ -90,7 +90,7 @@ def test_signing_in_often_is_no_guessing(api: Api, student: Student) -> None:
 
 
 def test_registering_again_is_no_way_around_the_limit(api: Api, student: Student) -> None:
-    """Nor does the path on which a registration signs in try passwords without end."""
+    """Registering again does not allow unlimited password attempts either."""
     headers = {"Idempotency-Key": str(uuid.uuid4())}
     body = {
         "username": f"v_{uuid.uuid4().hex[:12]}",
@@ -106,7 +106,7 @@ def test_registering_again_is_no_way_around_the_limit(api: Api, student: Student
 
 
 def _calls(api: Api, email: str) -> dict[str, int]:
-    """Sign in with a wrong password; returns how often each dependency was asked."""
+    """Sign in with a wrong password; returns the number of calls to each dependency."""
 
     def counted() -> dict[str, int]:
         found = {name: figures.count for name, figures in performance_monitor.get_metrics().items()}
@@ -118,13 +118,13 @@ def _calls(api: Api, email: str) -> dict[str, int]:
 
 
 def test_an_unknown_address_costs_what_a_known_one_costs(api: Api, student: Student) -> None:
-    """The same calls are made for both, so that the time does not tell them apart."""
+    """Known and unknown addresses cause the same calls, so response times do not differ."""
     known, unknown = _calls(api, student.email), _calls(api, f"nobody_{uuid.uuid4().hex}@example.test")
     assert known == unknown == {"auth sign_in": 1, "database record_failed_sign_in": 1}
 
 
 def test_the_stand_in_hashes_for_nobody_too(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without an account one hash is computed all the same, with the same parameters."""
+    """Without an account the stand-in still computes one hash with the same parameters."""
     costs: list[dict[str, Any]] = []
     real = hashlib.scrypt
 
@@ -141,7 +141,7 @@ def test_the_stand_in_hashes_for_nobody_too(api: Api, monkeypatch: pytest.Monkey
 
 
 def test_no_other_path_tells_who_has_an_account() -> None:
-    """Registration has to say that an address is taken (a 409 of the contract).
+    """Registration has to reveal that an address is taken (a 409 of the contract).
 
     The sign-in and what sends mails tell nothing: tests/security/test_account_enumeration.py.
     """
@@ -166,13 +166,13 @@ def _body_schema(operation: dict[str, Any]) -> Any:
     ["\u0430dmin_1", "\uff41\uff44\uff4d\uff49\uff4e", "ad\u200bmin", "admin\u0301", "\u017ftudent", "K\u212aelvin"],
 )
 def test_names_that_only_look_alike_are_refused(api: Api, name: str) -> None:
-    """Letters of other alphabets, wide letters, invisible ones, and those that become others in small letters."""
+    """Letters of other alphabets, wide and invisible letters, and those that lower-case to others are refused."""
     body = {"username": name, "email": f"{uuid.uuid4().hex}@example.test", "password": "analytical1"}
     assert_problem(api.post("/api/auth/register", body), 400, "VALIDATION_ERROR")
 
 
 def test_addresses_that_only_look_alike_are_refused(api: Api, student: Student) -> None:
-    """An address is ASCII: no account beside another one's that reads the same."""
+    """An address is ASCII, so no second account can have a look-alike address."""
     for email in (student.email.replace("e", "\u0435"), student.email.replace("@", "\uff20"), f"\u212a{student.email}"):
         body = {"username": f"u_{uuid.uuid4().hex[:12]}", "email": email, "password": "analytical1"}
         assert_problem(api.post("/api/auth/register", body), 400, "VALIDATION_ERROR")

@@ -1,4 +1,4 @@
-"""SECURITY.md: every threat is tried by a test, and every test of this folder stands in it."""
+"""SECURITY.md: every threat has a test, and every test file of this folder is listed there."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _TEST = re.compile(r"`(tests/[\w/]+\.py)(?:::(\w+))?`")
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row[0][:40])
 def test_every_threat_is_tried(row: list[str]) -> None:
-    """Each row says what stops it, and names tests that there are."""
+    """Each row says what prevents the threat, and names existing tests."""
     assert len(row) == 3
     assert row[1]
     named = _TEST.findall(row[2])
@@ -30,14 +30,14 @@ def test_every_threat_is_tried(row: list[str]) -> None:
 
 
 def test_every_attack_is_in_the_table() -> None:
-    """A test file of this folder that no row names is a threat that was forgotten."""
+    """Every test file of this folder is named in a row."""
     named = {path for row in ROWS for path, _ in _TEST.findall(row[2])}
     files = {str(path.relative_to(ROOT)) for path in Path(__file__).parent.glob("test_*.py")}
     assert files - named == {"tests/security/test_threat_model.py"}
 
 
 def test_events_that_operators_watch_are_logged() -> None:
-    """Every security event that operators are told to watch is the name of one in the sources."""
+    """Every security event that operators are asked to watch is logged under that name in the sources."""
     (watched,) = re.findall(r"\*\*Watch\*\*.*?(?=\n- )", TEXT, re.DOTALL)
     names = re.findall(r"`(\w+)`", watched)
     assert len(names) >= 4

@@ -1,4 +1,4 @@
-"""Forged access tokens, with all that an attacker may have: the project's public keys, its anon key, tokens of others.
+"""Forged access tokens by an attacker with the project's public keys, its anon key and other users' tokens.
 
 Some forgeries are signed with the project's real key: what is wrong with them is then the claim alone.
 """
@@ -36,7 +36,7 @@ def unsigned(header: Any, claims: Any, signature: bytes = b"") -> str:
 
 
 def with_hmac(header: dict[str, Any], claims: dict[str, Any], secret: bytes) -> str:
-    """Sign as an attacker does: PyJWT itself refuses to take a public key for a secret."""
+    """Sign as an attacker does, because PyJWT refuses a public key as a secret."""
     signed = f"{encoded(header)}.{encoded(claims)}"
     digest = {"HS256": "sha256", "HS384": "sha384", "HS512": "sha512"}[header["alg"]]
     return f"{signed}.{encoded(hmac.new(secret, signed.encode(), digest).digest())}"
@@ -44,7 +44,7 @@ def with_hmac(header: dict[str, Any], claims: dict[str, Any], secret: bytes) -> 
 
 @pytest.fixture
 def claims(backends: Backends, student: Student) -> dict[str, Any]:
-    """Claims as Supabase Auth makes them."""
+    """Claims like those of Supabase Auth."""
     now = int(time.time())
     return {
         "iss": f"{backends.project.url}/auth/v1", "sub": student.user_id, "aud": "authenticated",
@@ -53,7 +53,7 @@ def claims(backends: Backends, student: Student) -> dict[str, Any]:
 
 
 def refused(api: Api, token: str) -> None:
-    """Neither a route that reads nor one that writes, nor the middleware that counts calls, takes the token."""
+    """The token is refused by a route that reads, one that writes, and the middleware that counts calls."""
     headers = {"Authorization": b"Bearer " + token.encode("utf-8", "surrogatepass")}
     assert_problem(api.get("/api/users/me", headers=headers), 401, "AUTHENTICATION_ERROR")
     assert_problem(
@@ -68,7 +68,7 @@ def signed(backends: Backends, claims: dict[str, Any], **header: Any) -> str:
 
 
 def test_the_attackers_tools_work(api: Api, backends: Backends, claims: dict[str, Any]) -> None:
-    """A token signed here with the project's key is good: what the other tests forge fails for its flaw alone."""
+    """A token signed here with the project's key is valid, so each forgery fails for its own flaw."""
     assert api.get("/api/users/me", token=signed(backends, claims)).status_code == 200
 
 
@@ -77,7 +77,7 @@ NONES = ["none", "None", "NONE", "nOnE", "", " none", "null", None, 0, ["none"],
 
 @pytest.mark.parametrize("algorithm", NONES, ids=repr)
 def test_no_algorithm_is_no_algorithm(api: Api, backends: Backends, claims: dict[str, Any], algorithm: Any) -> None:
-    """However `none` is spelled, without a signature or with some."""
+    """The algorithm `none` is refused in any spelling, with and without a signature."""
     header = {"alg": algorithm, "typ": "JWT", "kid": backends.keys.key_id}
     for signature in (b"", b"\0" * 64):
         refused(api, unsigned(header, claims, signature))
@@ -86,7 +86,7 @@ def test_no_algorithm_is_no_algorithm(api: Api, backends: Backends, claims: dict
 
 @pytest.mark.parametrize("algorithm", ["HS256", "HS384", "HS512"])
 def test_public_keys_are_no_secrets(api: Api, backends: Backends, claims: dict[str, Any], algorithm: str) -> None:
-    """Whatever form of the public key, or other public text, is taken for a shared secret."""
+    """No form of the public key, and no other public text, works as a shared secret."""
     key = backends.keys.private_key.public_key()
     jwk = backends.keys.public_jwk()
     form, encoding = serialization.PublicFormat, serialization.Encoding
@@ -107,7 +107,7 @@ def test_public_keys_are_no_secrets(api: Api, backends: Backends, claims: dict[s
 
 
 def test_the_secret_of_the_api_keys_signs_no_user(api: Api, backends: Backends, claims: dict[str, Any]) -> None:
-    """A project with signing keys takes no HS256, even with its real secret; nor its own API keys for users."""
+    """A project with signing keys refuses HS256, even with its real secret, and its own API keys as user tokens."""
     refused(api, with_hmac({"alg": "HS256", "typ": "JWT"}, claims, backends.keys.jwt_secret.encode()))
     for key in (backends.keys.anon_key, backends.keys.service_role_key):
         refused(api, key)
@@ -122,17 +122,17 @@ def test_the_secret_of_the_api_keys_signs_no_user(api: Api, backends: Backends, 
     ids=lambda kid: repr(kid)[:20],
 )  # fmt: skip
 def test_a_kid_only_chooses_among_the_projects_keys(api: Api, claims: dict[str, Any], kid: Any) -> None:
-    """Paths, SQL, addresses, nothing, or a lot: a key that is not the project's is never found."""
+    """A kid with a path, SQL, an address, nothing or a very long text finds no key but the project's."""
     header = {"alg": "ES256", "typ": "JWT", "kid": kid}
     body = f"{encoded(header)}.{encoded(claims)}"
     signature = jwt.algorithms.ECAlgorithm(jwt.algorithms.ECAlgorithm.SHA256).sign(body.encode(), OTHER_PROJECT)
     refused(api, f"{body}.{encoded(signature)}")
-    refused(api, with_hmac({**header, "alg": "HS256"}, claims, b""))  # what /dev/null holds
+    refused(api, with_hmac({**header, "alg": "HS256"}, claims, b""))  # the contents of /dev/null
 
 
 @pytest.fixture
 def listener() -> Iterator[socket.socket]:
-    """A place that nobody should come to."""
+    """An address that must never be called."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.setblocking(False)
         yield server
@@ -142,7 +142,7 @@ def listener() -> Iterator[socket.socket]:
 def test_a_token_does_not_bring_its_own_key(
     api: Api, backends: Backends, claims: dict[str, Any], listener: socket.socket, name: str
 ) -> None:
-    """Keys inside a token or at an address that it names are not looked at, and nobody goes there."""
+    """A key inside a token is ignored, and an address that it names is never called."""
     host, port = listener.getsockname()
     own = json.loads(jwt.algorithms.ECAlgorithm.to_jwk(OTHER_PROJECT.public_key()))
     value = {"jwk": own, "x5c": [encoded(b"certificate")]}.get(name, f"http://{host}:{port}/keys.json")
@@ -153,7 +153,7 @@ def test_a_token_does_not_bring_its_own_key(
 
 
 def test_another_projects_key_is_another_key(api: Api, backends: Backends, claims: dict[str, Any]) -> None:
-    """Under the same name, of the same or of another kind."""
+    """A key with the same id but of another project is refused, of the same or another type."""
     header = {"kid": backends.keys.key_id}
     refused(api, jwt.encode(claims, OTHER_PROJECT, algorithm="ES256", headers=header))
     refused(api, jwt.encode(claims, rsa.generate_private_key(65537, 2048), algorithm="RS256", headers=header))
@@ -161,7 +161,7 @@ def test_another_projects_key_is_another_key(api: Api, backends: Backends, claim
 
 
 def test_a_signature_that_is_none(api: Api, student: Student) -> None:
-    """Cut off, stretched, of zeros, of ones, swapped, in another encoding, or of another token."""
+    """A signature that is cut, extended, all zeros, all ones, swapped, re-encoded or of another token is refused."""
     header, body, signature = student.token.split(".")
     raw = base64.urlsafe_b64decode(signature + "==")
     others = api.student().token.rpartition(".")[2]
@@ -187,7 +187,7 @@ def test_a_signature_that_is_none(api: Api, student: Student) -> None:
     ids=repr,
 )  # fmt: skip
 def test_every_claim_counts(api: Api, backends: Backends, claims: dict[str, Any], change: dict[str, Any]) -> None:
-    """Under the project's own signature each claim must still be right: time, audience, issuer, role, subject."""
+    """Even with the project's signature each claim must be right: time, audience, issuer, role, subject."""
     changed = {name: _moment(value) for name, value in {**claims, **change}.items() if value is not None}
     body = f"{encoded({'alg': 'ES256', 'kid': backends.keys.key_id, 'typ': 'JWT'})}.{encoded(changed)}"
     algorithm = jwt.algorithms.ECAlgorithm(jwt.algorithms.ECAlgorithm.SHA256)
@@ -195,13 +195,13 @@ def test_every_claim_counts(api: Api, backends: Backends, claims: dict[str, Any]
 
 
 def _moment(value: Any) -> Any:
-    """Read ``now-60``: test processes must agree on the names of tests, and these do not hold the time."""
+    """Read ``now-60``: test names must be equal in all processes, so they cannot contain the time."""
     relative = str(value).startswith("now")
     return int(time.time()) + int(str(value).removeprefix("now")) if relative else value
 
 
 def test_a_good_token_of_nobody_is_a_401(api: Api, backends: Backends, claims: dict[str, Any]) -> None:
-    """A subject without an account is nobody, whatever is signed."""
+    """A token for a subject without an account is refused, even with a valid signature."""
     token = signed(backends, {**claims, "sub": str(uuid.uuid4())})
     assert_problem(api.get("/api/users/me", token=token), 401, "AUTHENTICATION_ERROR")
 
@@ -221,7 +221,7 @@ def test_a_good_token_of_nobody_is_a_401(api: Api, backends: Backends, claims: d
     ids=lambda header: repr(header[:8]),
 )
 def test_headers_that_are_none(api: Api, claims: dict[str, Any], header: bytes) -> None:
-    """Nested without end, no object, no text: a 401, and never an error of ours."""
+    """A header that is deeply nested, not an object or not text is a 401, and never a 5xx."""
     refused(api, f"{encoded(header)}.{encoded(claims)}.{encoded(b'x' * 64)}")
 
 
@@ -229,7 +229,7 @@ def test_headers_that_are_none(api: Api, claims: dict[str, Any], header: bytes) 
 def test_extensions_that_must_be_understood(
     api: Api, backends: Backends, claims: dict[str, Any], extension: dict[str, Any]
 ) -> None:
-    """A token that names an extension as critical, which nobody here knows, is refused although its signature holds."""
+    """A token with an unknown critical extension is refused although its signature is valid."""
     header = {"alg": "ES256", "kid": backends.keys.key_id, "typ": "JWT", **extension}
     body = f"{encoded(header)}.{encoded(claims)}"
     algorithm = jwt.algorithms.ECAlgorithm(jwt.algorithms.ECAlgorithm.SHA256)
@@ -237,7 +237,7 @@ def test_extensions_that_must_be_understood(
 
 
 def test_a_token_counts_in_its_header_only(api: Api, student: Student) -> None:
-    """Not in the query, a cookie, another header, or behind a bad one as the gateway joins two fields."""
+    """A token in the query, a cookie or another header, or behind a bad one in a joined header, does not count."""
     places: list[dict[str, Any]] = [
         {"params": {"access_token": student.token, "apikey": student.token}},
         {"headers": {"Cookie": f"sb-access-token={student.token}; token={student.token}"}},
@@ -249,6 +249,6 @@ def test_a_token_counts_in_its_header_only(api: Api, student: Student) -> None:
 
 
 def test_a_password_hash_is_no_token(api: Api) -> None:
-    """Nor is anything else that only looks like a token."""
+    """Other values that only look like a token are refused."""
     for token in (hashlib.sha256(b"x").hexdigest(), "Bearer", "a.b.c", "..", "null", "undefined", "e30.e30.e30"):
         refused(api, token)

@@ -1,4 +1,4 @@
-"""Checks of our own for schemathesis, which loads this file."""
+"""Our own checks for schemathesis, which loads this file."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Any
 import schemathesis
 from schemathesis.specs.openapi import checks
 
-# Whoever shows wrong operator tokens is soon told to wait. That lets nobody in either.
+# Repeated wrong operator tokens are rate limited, which is a refusal too.
 checks.AUTH_REJECTION_STATUSES = frozenset({*checks.AUTH_REJECTION_STATUSES, 429})
 
-# Rules that a schema cannot express; the document tells them in words.
+# Rules that a schema cannot express; the document states them in words.
 _UNTOLD = (
     "The cursor is not valid.",
     "must contain a visible character",
@@ -32,7 +32,7 @@ _UNTOLD_CODES = {"IDEMPOTENCY_KEY_REUSED", "AUDIT_VALIDATION_FAILED"}
 
 @schemathesis.check
 def valid_requests_are_taken(ctx: Any, response: Any, case: Any) -> None:
-    """A request that the document allows is refused only for a rule that no schema can express."""
+    """A valid request is refused only by a rule that no schema can express."""
     if (
         case.meta is None
         or not case.meta.generation.mode.is_positive
@@ -50,7 +50,7 @@ def valid_requests_are_taken(ctx: Any, response: Any, case: Any) -> None:
 
 @schemathesis.hook
 def before_load_schema(ctx: Any, raw_schema: dict[str, Any]) -> None:
-    """Follow links into bodies as well, which the document has as an extension."""
+    """Follow links into bodies too, which the document declares with an extension."""
     for methods in raw_schema["paths"].values():
         for operation in methods.values():
             for answer in operation["responses"].values():
@@ -61,7 +61,7 @@ def before_load_schema(ctx: Any, raw_schema: dict[str, Any]) -> None:
 
 @schemathesis.check
 def invalid_requests_are_rejected(ctx: Any, response: Any, case: Any) -> None:
-    """As `negative_data_rejection`; but null is no body, an empty parameter none; batches reject bad events."""
+    """Like `negative_data_rejection`, but accepts null bodies, empty parameters and batches with bad events."""
     empty = case.body is None or "" in (case.query or {}).values()
     if not empty and case.path != "/api/sync/offline":
         checks.negative_data_rejection(ctx, response, case)
@@ -69,7 +69,7 @@ def invalid_requests_are_rejected(ctx: Any, response: Any, case: Any) -> None:
 
 @schemathesis.hook
 def map_body(ctx: Any, body: Any) -> Any:
-    """Leave out, where it is well formed, in whose name the body speaks: any other name than the own is a 403 early."""
+    """Drop a well-formed user_id from the body, because any other id than the caller's is a 403 before other checks."""
     if not isinstance(body, dict):
         return body
     spoken_for = {"user_id", "created_by"}

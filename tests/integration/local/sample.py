@@ -1,4 +1,4 @@
-"""A small project with functions that behave badly in every way, and a gateway that runs it in this process."""
+"""A small project whose functions misbehave in every way, and a gateway that runs it in this process."""
 
 import asyncio
 import threading
@@ -105,7 +105,7 @@ EDITED = "from shared import TEXT\ndef handler(event, context):\n    return TEXT
 
 
 def write_project(root: Path) -> Path:
-    """Write the project's files; the path of its template."""
+    """Write the project's files; returns the path of its template."""
     for name, source in (("echo", ECHO), ("odd", ODD), ("edited", EDITED)):
         (root / "code" / name).mkdir(parents=True)
         (root / "code" / name / "app.py").write_text(source)
@@ -117,7 +117,7 @@ def write_project(root: Path) -> Path:
 
 
 class Running:
-    """The project behind a gateway, in a thread of its own."""
+    """The project behind a gateway, in its own thread."""
 
     def __init__(self, root: Path, *, limits: Limits | None = None) -> None:
         self.root = root
@@ -143,15 +143,15 @@ class Running:
         self._thread.join(20)
 
     def call(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run something in the gateway's loop."""
+        """Run a coroutine in the gateway's loop."""
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(40)
 
     def log(self, function: str) -> str:
-        """What a function's log says."""
+        """The contents of a function's log."""
         return (self._home.logs / f"{function}.log").read_text()
 
     def until(self, true: Callable[[], bool], timeout: float = 10) -> None:
-        """Wait for a condition."""
+        """Wait until a condition holds."""
         wait = threading.Event()
         for _ in range(int(timeout / 0.02)):
             if true():

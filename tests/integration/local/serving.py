@@ -1,4 +1,4 @@
-"""`make serve` in a process of its own, as tests start and end it."""
+"""`make serve` in a process of its own, started and stopped by tests."""
 
 import json
 import os
@@ -59,7 +59,7 @@ class Served:
         )
 
     def ready(self) -> dict[str, Any]:
-        """Wait until it serves; what it wrote about itself."""
+        """Wait until it serves; returns what it wrote about itself."""
         path = self.home / "run" / "stack.json"
         stack: dict[str, Any] = {}
 
@@ -73,7 +73,7 @@ class Served:
         return stack
 
     def family(self) -> list[psutil.Process]:
-        """Every process below it."""
+        """Every descendant process."""
         return psutil.Process(self.process.pid).children(recursive=True)
 
     def said(self) -> str:
@@ -82,16 +82,16 @@ class Served:
         return Path(self.output.name).read_text()
 
     def end(self) -> None:
-        """End it if it still runs."""
+        """Stop it if it is still running."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         self.process.wait(20)
         self.output.close()
-        remove_data(StackDirectory(self.home))  # which may lie outside the temporary folder
+        remove_data(StackDirectory(self.home))  # which may be outside the temporary folder
 
 
 def until(true: Callable[[], bool], seconds: float = 60) -> None:
-    """Wait for a condition."""
+    """Wait until a condition holds."""
     end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end, "it did not come true"
@@ -99,5 +99,5 @@ def until(true: Callable[[], bool], seconds: float = 60) -> None:
 
 
 def gone(processes: list[psutil.Process]) -> bool:
-    """Whether none of them runs any more."""
+    """Whether none of the processes is running any more."""
     return not any(process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in processes)

@@ -1,4 +1,4 @@
-"""The auth stand-in, through the client that the functions use."""
+"""The auth stand-in, called with the same client as the functions use."""
 
 import asyncio
 from collections import Counter
@@ -18,7 +18,7 @@ from local.backends import Backends
 
 pytestmark = pytest.mark.slow
 
-# Refuses an account whose metadata say so, and keeps a profile for every other.
+# Refuses an account whose metadata ask for it, and creates a profile for every other.
 MIGRATION = """
 create table public.profiles (user_id uuid primary key references auth.users on delete cascade, name text unique);
 create function public.make_profile() returns trigger language plpgsql security definer set search_path = '' as $$
@@ -36,7 +36,7 @@ Flow = Callable[[AsyncGoTrueClient], Awaitable[Any]]
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backends]:
-    """Backends over one small migration."""
+    """Backends with one small migration."""
     root = tmp_path_factory.mktemp("auth")
     (root / "migrations").mkdir()
     (root / "migrations" / "1_profiles.sql").write_text(MIGRATION)
@@ -47,7 +47,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backends]:
 
 
 def run(stack: Backends, flow: Flow, key: str = "SUPABASE_SECRET_KEY") -> Any:
-    """Run something with a client of the auth API."""
+    """Run a function with a client of the auth API."""
 
     async def go() -> Any:
         async with httpx.AsyncClient() as http:
@@ -71,7 +71,7 @@ def create(client: AsyncGoTrueClient, email: str, **metadata: object) -> Awaitab
 
 
 async def refusal(work: Awaitable[Any]) -> tuple[int, str | None]:
-    """The status and code that a call is refused with."""
+    """The status and code with which a call is refused."""
     try:
         await work
     except (AuthApiError, AuthWeakPasswordError) as error:
@@ -86,7 +86,7 @@ def rows(stack: Backends, query: str, *values: object) -> list[tuple[Any, ...]]:
 
 
 def test_an_account_from_its_making_to_its_end(stack: Backends) -> None:
-    """Make, sign in, read, refresh, delete; afterwards its tokens are dead and its rows gone."""
+    """An account is created, signed in, read, refreshed and deleted; then its tokens are dead and its rows gone."""
 
     async def flow(client: AsyncGoTrueClient) -> None:
         email = address()
@@ -113,7 +113,7 @@ def test_an_account_from_its_making_to_its_end(stack: Backends) -> None:
 
 
 def test_access_tokens_are_verifiable_with_the_published_key(stack: Backends) -> None:
-    """ES256 with a key id that the JWKS has, and the claims of Supabase."""
+    """Access tokens are ES256 with a key id from the JWKS and the claims of Supabase."""
 
     async def flow(client: AsyncGoTrueClient) -> str:
         email = address()
@@ -130,7 +130,7 @@ def test_access_tokens_are_verifiable_with_the_published_key(stack: Backends) ->
 
 
 def test_a_refresh_token_comes_again_only_where_its_answer_was_lost(stack: Backends) -> None:
-    """The parent of the current one gets the current one; an older one ends the session for both who have it."""
+    """The previous refresh token returns the current one; an older token ends the session for both holders."""
 
     async def flow(client: AsyncGoTrueClient) -> None:
         session = (await client.sign_up({"email": address(), "password": PASSWORD})).session
@@ -154,7 +154,7 @@ def test_a_refresh_token_comes_again_only_where_its_answer_was_lost(stack: Backe
 
 
 def test_ten_refreshes_at_once_get_the_same_tokens(stack: Backends) -> None:
-    """The token is exchanged under a lock once, and who comes within the interval gets the outcome."""
+    """Concurrent refreshes exchange the token once under a lock, and all within the interval get its result."""
 
     async def flow(client: AsyncGoTrueClient) -> Counter[str]:
         session = (await client.sign_up({"email": address(), "password": PASSWORD})).session
@@ -169,7 +169,7 @@ def test_ten_refreshes_at_once_get_the_same_tokens(stack: Backends) -> None:
     ("scope", "alive"), [("local", [False, True]), ("others", [True, False]), ("global", [False, False])]
 )
 def test_logout(stack: Backends, scope: Any, alive: list[bool]) -> None:
-    """It ends this session, the others, or all; an ended session neither refreshes nor reads."""
+    """Logout ends this session, the others, or all; an ended session can neither refresh nor read."""
 
     async def flow(client: AsyncGoTrueClient) -> None:
         email = address()
@@ -191,7 +191,7 @@ def test_logout(stack: Backends, scope: Any, alive: list[bool]) -> None:
 
 
 def test_one_address_registered_by_twenty_at_once(stack: Backends) -> None:
-    """One account and one profile come of it, whichever way the twenty come."""
+    """Twenty concurrent registrations create one account and one profile, by either endpoint."""
 
     async def flow(client: AsyncGoTrueClient) -> Counter[str | None]:
         email = address()
@@ -208,7 +208,7 @@ def test_one_address_registered_by_twenty_at_once(stack: Backends) -> None:
 
 
 def test_a_trigger_that_raises_leaves_no_account(stack: Backends) -> None:
-    """The error is GoTrue's, the address stays free; a unique index of the trigger's own is no taken address."""
+    """The error is GoTrue's and the address stays free; a trigger's own unique violation is not "address taken"."""
 
     async def flow(client: AsyncGoTrueClient) -> None:
         email, name = address(), uuid4().hex
@@ -242,7 +242,7 @@ def test_what_cannot_be_an_account(stack: Backends, email: str, password: str, e
 
 
 def test_wrong_address_and_wrong_password_look_the_same(stack: Backends) -> None:
-    """Nobody learns from a login who has an account."""
+    """A failed login does not reveal who has an account."""
 
     async def flow(client: AsyncGoTrueClient) -> list[tuple[int, str | None]]:
         email = address()
@@ -258,12 +258,12 @@ def test_wrong_address_and_wrong_password_look_the_same(stack: Backends) -> None
 
 @pytest.mark.parametrize("token", ["", "garbage", "service"])
 def test_only_the_service_role_administers(stack: Backends, token: str) -> None:
-    """No token, a token of nobody and the anonymous key make no accounts; a user's token does not either."""
+    """Without a token, or with an invalid one, the anonymous key or a user's token, no account can be created."""
     environment = stack.environment
     base, apikey = f"{stack.project.url}/auth/v1", {"apikey": environment["SUPABASE_PUBLISHABLE_KEY"]}
     user = httpx.post(f"{base}/signup", json={"email": address(), "password": PASSWORD}, headers=apikey).json()
     bearers = {
-        "": (None, 403, "not_admin"),  # the gateway puts nobody's token there
+        "": (None, 403, "not_admin"),  # the gateway adds no token for anonymous requests
         "garbage": ("garbage", 403, "bad_jwt"),
         "service": (user["access_token"], 403, "not_admin"),
     }
@@ -274,7 +274,7 @@ def test_only_the_service_role_administers(stack: Backends, token: str) -> None:
 
 
 def test_without_an_api_key_nothing_is_served(stack: Backends) -> None:
-    """As Supabase's gateway has it; only keys and health are open."""
+    """Without a key only the keys and health are served, as by Supabase's gateway."""
     base = f"{stack.project.url}/auth/v1"
     assert httpx.post(f"{base}/signup", json={}).status_code == 401
     assert httpx.get(f"{base}/user", headers={"apikey": "wrong"}).json() == {"message": "Invalid API key"}
@@ -282,14 +282,14 @@ def test_without_an_api_key_nothing_is_served(stack: Backends) -> None:
 
 
 def test_malformed_json_is_a_400(stack: Backends) -> None:
-    """And in the old shape of errors, for clients that ask for no API version."""
+    """Malformed JSON is a 400, in the old error format too for clients that send no API version."""
     base, key = f"{stack.project.url}/auth/v1", stack.environment["SUPABASE_PUBLISHABLE_KEY"]
     answer = httpx.post(f"{base}/token?grant_type=password", content="{", headers={"apikey": key})
     assert (answer.status_code, answer.json()["code"], answer.json()["error_code"]) == (400, 400, "bad_json")
 
 
 def test_auth_survives_a_restart_of_the_database(stack: Backends) -> None:
-    """Kept connections that died with the server are replaced."""
+    """Pooled connections that died with the server are replaced."""
 
     async def flow(client: AsyncGoTrueClient) -> None:
         await client.sign_up({"email": address(), "password": PASSWORD})
@@ -300,5 +300,5 @@ def test_auth_survives_a_restart_of_the_database(stack: Backends) -> None:
 
 
 def test_keys_are_for_their_owner_alone(stack: Backends) -> None:
-    """The file with the signing key cannot be read by others."""
+    """The file with the signing key is readable by its owner only."""
     assert (Path(stack.home.data) / "keys.json").stat().st_mode & 0o077 == 0

@@ -1,4 +1,4 @@
-"""The backends as a whole: migrations, grants, projects of their own, and parts that break one at a time."""
+"""The backends as a whole: migrations, grants, separate projects, and services that fail one at a time."""
 
 import json
 import os
@@ -39,7 +39,7 @@ def migrations(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory, migrations: Path) -> Iterator[Backends]:
-    """Throw-away backends."""
+    """Temporary backends."""
     with Backends(tmp_path_factory.mktemp("home"), durable=False, migrations=migrations) as stack:
         yield stack
 
@@ -49,7 +49,7 @@ def read(environment: dict[str, str], path: str, key: str = "SUPABASE_SECRET_KEY
 
 
 def test_the_service_role_reads_what_others_may_not(stack: Backends) -> None:
-    """Default grants are as generous as on hosted projects, and a revoke in a migration counts."""
+    """Default grants are as permissive as on hosted projects, and a revoke in a migration takes effect."""
     for key in ("SUPABASE_SECRET_KEY", "SUPABASE_PUBLISHABLE_KEY"):
         assert read(stack.environment, "notes", key).json() == []
         assert read(stack.environment, "rpc/shout?word=abc", key).json() == "ABC"
@@ -58,7 +58,7 @@ def test_the_service_role_reads_what_others_may_not(stack: Backends) -> None:
 
 
 def test_a_new_table_is_served_after_a_notification(stack: Backends) -> None:
-    """PostgREST listens for changes of the schema."""
+    """PostgREST reloads when the schema changes."""
     assert stack.dsn
     with psycopg.connect(stack.dsn, autocommit=True) as connection:
         connection.execute("create table public.later (id int)")
@@ -67,7 +67,7 @@ def test_a_new_table_is_served_after_a_notification(stack: Backends) -> None:
 
 
 def test_a_project_of_its_own_is_empty_and_apart(stack: Backends) -> None:
-    """It has the schema, none of the rows, its own tokens' issuer, and is gone afterwards."""
+    """A separate project has the schema without rows and its own token issuer, and is deleted afterwards."""
     assert stack.dsn
     with psycopg.connect(stack.dsn, autocommit=True) as connection:
         connection.execute("insert into public.notes values (1, 'here')")
@@ -81,7 +81,7 @@ def test_a_project_of_its_own_is_empty_and_apart(stack: Backends) -> None:
 
 @pytest.mark.parametrize("name", ["postgres", "postgrest", "auth", "supabase", "dynamodb"])
 def test_a_part_can_be_killed_and_started_again(stack: Backends, name: str) -> None:
-    """It comes back on the same port with what is durable, and the others go on."""
+    """A killed service restarts on the same port with its durable data, and the others keep running."""
     part, others = stack.parts[name], [other.pid for key, other in stack.parts.items() if key != name]
     part.kill()
     assert not part.child.running
@@ -92,7 +92,7 @@ def test_a_part_can_be_killed_and_started_again(stack: Backends, name: str) -> N
 
 
 def test_a_frozen_part_is_stopped_all_the_same(stack: Backends) -> None:
-    """`stop` does not wait for one that cannot hear."""
+    """`stop` does not wait for a frozen process."""
     part = stack.project.auth
     part.freeze()
     with pytest.raises(httpx.TimeoutException):
@@ -103,7 +103,7 @@ def test_a_frozen_part_is_stopped_all_the_same(stack: Backends) -> None:
 
 
 def test_the_template_s_table_is_there_with_its_expiry(stack: Backends) -> None:
-    """boto3 finds it through the environment alone."""
+    """boto3 finds the table through the environment alone."""
     with pytest.MonkeyPatch.context() as patch:
         for name, value in stack.environment.items():
             patch.setenv(name, value)
@@ -119,7 +119,7 @@ def test_the_template_s_table_is_there_with_its_expiry(stack: Backends) -> None:
     "page", [{"host": "evil.example"}, {"origin": "https://evil.example"}, {"user-agent": "Mozilla/5.0 (X11)"}]
 )
 def test_no_page_drives_the_table(stack: Backends, page: dict[str, str]) -> None:
-    """Neither DynamoDB's calls nor moto's own orders, of which one empties everything, are open to a page."""
+    """A web page can call neither DynamoDB nor moto's control API, which can delete everything."""
     url = stack.dynamodb.origin
     call = {"x-amz-target": "DynamoDB_20120810.ListTables", "content-type": "application/x-amz-json-1.0"}
     assert httpx.post(url, headers={**call, **page}, content="{}").status_code == 403
@@ -130,7 +130,7 @@ def test_no_page_drives_the_table(stack: Backends, page: dict[str, str]) -> None
 
 
 def test_no_other_name_reaches_auth(stack: Backends) -> None:
-    """A page may use the project's keys, where it has them, but under no name of its own."""
+    """A page with the project's keys can call Auth, but not under another host name."""
     key = {"apikey": stack.environment["SUPABASE_PUBLISHABLE_KEY"]}
     for url in (f"{stack.project.url}/auth/v1/health", f"{stack.project.auth.origin}/auth/v1/health"):
         assert httpx.get(url, headers={**key, "host": "evil.example"}).status_code == 403
@@ -138,7 +138,7 @@ def test_no_other_name_reaches_auth(stack: Backends) -> None:
 
 
 def test_data_ports_and_keys_outlive_a_restart(tmp_path: Path, migrations: Path) -> None:
-    """The second start applies nothing, and finds the rows and the keys of the first."""
+    """The second start applies no migration, and finds the rows and keys of the first."""
     events: dict[str, str] = {}
     with Backends(tmp_path, migrations=migrations) as first:
         assert first.dsn
@@ -155,7 +155,7 @@ def test_data_ports_and_keys_outlive_a_restart(tmp_path: Path, migrations: Path)
 
 
 def test_a_changed_migration_is_a_clear_error(tmp_path: Path) -> None:
-    """It says which and what to do, as where one is gone; a new one is applied; nothing keeps running."""
+    """A changed or deleted migration is named with what to do, a new one is applied, and no process stays behind."""
     folder = tmp_path / "migrations"
     folder.mkdir()
     (folder / "1_a.sql").write_text("create table public.a (id int)")
@@ -180,21 +180,21 @@ def test_a_changed_migration_is_a_clear_error(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not DEBIANS_15.exists(), reason="PostgreSQL 15 is not installed")
 def test_another_postgresql(tmp_path: Path, migrations: Path) -> None:
-    """The oldest version that hosted projects run serves as well."""
+    """The oldest PostgreSQL version of hosted projects works too."""
     with Backends(tmp_path, durable=False, migrations=migrations, programs=DEBIANS_15) as backends:
         assert backends.postgres.execute("show server_version_num")[0][0] < "160000"  # type: ignore[operator]
         assert read(backends.environment, "rpc/shout?word=abc").json() == "ABC"
 
 
 def test_two_on_one_home_is_a_clear_error(stack: Backends) -> None:
-    """The second neither starts nor disturbs the first."""
+    """A second stack on one home does not start and does not disturb the first."""
     with pytest.raises(StackError, match=f"process {os.getpid()}"):
         Backends(stack.home.root).start()
     assert read(stack.environment, "notes").status_code == 200
 
 
 def test_a_real_project_needs_no_database_here(tmp_path: Path) -> None:
-    """With the environment of a project only DynamoDB is started."""
+    """With a real project in the environment only DynamoDB is started."""
     remote = {"SUPABASE_URL": "https://abc.supabase.co", "SUPABASE_SECRET_KEY": "sb_secret_key"}
     with Backends(tmp_path, remote=remote) as backends:
         assert set(backends.parts) == {"dynamodb"}
@@ -207,7 +207,7 @@ def test_a_real_project_needs_no_database_here(tmp_path: Path) -> None:
     ("script", "why"), [("echo broken; exit 1", "ended at once"), ("echo broken; sleep 60", "in time")]
 )
 def test_a_part_that_cannot_start_shows_its_log(tmp_path: Path, script: str, why: str) -> None:
-    """The error carries the last lines, and the process is gone."""
+    """When a service cannot start, the error contains its last log lines, and its process is gone."""
     child = Child("part", tmp_path / "part.log", tmp_path)
     child.start(["/bin/sh", "-c", script], env=os.environ)
     with pytest.raises(PartFailedError, match=f"(?s){why}.*broken"):
@@ -216,7 +216,7 @@ def test_a_part_that_cannot_start_shows_its_log(tmp_path: Path, script: str, why
 
 
 def test_orphans_are_ended_only_when_they_are_ours(tmp_path: Path) -> None:
-    """A recorded process is ended; one that merely has a recorded pid is not."""
+    """A recorded process is stopped, but not an unrelated one with the recorded pid."""
     home = StackDirectory(tmp_path)
     home.make()
     ours, another = (subprocess.Popen(["sleep", "600"]) for _ in range(2))
@@ -236,7 +236,7 @@ def test_orphans_are_ended_only_when_they_are_ours(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(server_user() is None, reason="only root's servers run as somebody else")
 def test_stacks_that_start_at_once_find_their_folders(tmp_path: Path) -> None:
-    """Each cleans up after homes that are gone, and none takes what another is about to use."""
+    """Concurrent starts clean up after deleted homes, and none takes a folder that another is about to use."""
     homes = [StackDirectory(tmp_path / str(number)) for number in range(60)]
     for home in homes:
         home.make()

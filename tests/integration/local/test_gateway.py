@@ -1,4 +1,4 @@
-"""The gateway and real function processes, seen from outside: what comes in and what goes out."""
+"""The gateway and real function processes from outside: requests in and responses out."""
 
 import re
 import socket
@@ -15,7 +15,7 @@ MEGABYTE = 1024 * 1024
 
 
 def test_a_request_reaches_the_function_as_an_event(running: Running) -> None:
-    """Path, query, repeated headers, cookies and body arrive, and the answer comes back with its cookies."""
+    """Path, query, repeated headers, cookies and body reach the function, and its cookies reach the client."""
     headers = [("x-a", "1"), ("x-a", "2"), ("cookie", "c=3; d=4"), ("content-type", "application/json")]
     response = running.client.post("/echo/a%20b/c?x=1&x=2", headers=headers, content='{"é": 1}')
     event = response.json()
@@ -31,7 +31,7 @@ def test_a_request_reaches_the_function_as_an_event(running: Running) -> None:
 
 
 def test_the_context_and_environment_are_lambdas(running: Running) -> None:
-    """Remaining time, memory, names, the template's variables and the trace are there."""
+    """The function has remaining time, memory, names, the template's variables and the trace."""
     event = running.client.get("/echo/x", headers={"x-amzn-trace-id": "Root=1-5-6"}).json()
     environment = event["environment"]
     assert 9000 < event["remaining"] <= 10000
@@ -53,14 +53,14 @@ def test_the_context_and_environment_are_lambdas(running: Running) -> None:
     ],
 )
 def test_a_client_does_not_choose_its_address(running: Running, headers: dict[str, str]) -> None:
-    """What it writes into headers is passed on, but the connection's address is what counts."""
+    """Forwarding headers of the client are passed on, but the connection's address is the source address."""
     event = running.client.get("/echo/x", headers=headers).json()
     assert event["requestContext"]["http"]["sourceIp"] in {"127.0.0.1", "::1"}
     assert event["headers"]["x-forwarded-for"].endswith(event["requestContext"]["http"]["sourceIp"])
 
 
 def test_binary_both_ways(running: Running) -> None:
-    """Bytes that are no text survive the way in and the way out."""
+    """Binary bodies are unchanged in both directions."""
     event = running.client.post("/echo/x", content=b"\x00\xff", headers={"content-type": "image/png"}).json()
     assert (event["body"], event["isBase64Encoded"]) == ("AP8=", True)
     assert running.client.get("/odd/binary").content == bytes(range(256))
@@ -68,7 +68,7 @@ def test_binary_both_ways(running: Running) -> None:
 
 @pytest.mark.parametrize("what", ["raise", "exit", "kill", "shape", "large"])
 def test_a_failed_invocation_is_a_500_and_the_next_works(running: Running, what: str) -> None:
-    """However the function fails, the client sees API Gateway's own error and nothing of the cause."""
+    """However a function fails, the client gets API Gateway's own error without any detail."""
     response = running.client.get(f"/odd/{what}")
     assert (response.status_code, response.json()) == (500, {"message": "Internal Server Error"})
     assert running.client.get("/odd/fine").json() == {"fine": True}
@@ -76,7 +76,7 @@ def test_a_failed_invocation_is_a_500_and_the_next_works(running: Running, what:
 
 @pytest.mark.parametrize("what", ["sleep", "freeze"])
 def test_the_functions_timeout_ends_its_process(running: Running, what: str) -> None:
-    """After the function's own timeout the client gets a 503; the process is gone and the next request works."""
+    """After the function's timeout the client gets a 503, the process is gone, and the next request works."""
     before = running.client.get("/odd/pid").json()["pid"]
     response = running.client.get(f"/odd/{what}")
     assert (response.status_code, response.json()) == (503, {"message": "Service Unavailable"})
@@ -85,27 +85,27 @@ def test_the_functions_timeout_ends_its_process(running: Running, what: str) -> 
 
 
 def test_unknown_paths(running: Running) -> None:
-    """Without a route, or with another method, the gateway answers itself."""
+    """For an unknown route or method the gateway answers itself."""
     for response in (running.client.get("/nowhere"), running.client.post("/odd/fine")):
         assert (response.status_code, response.json()) == (404, {"message": "Not Found"})
 
 
 @pytest.mark.parametrize("size", [7 * MEGABYTE, 11 * MEGABYTE])
 def test_bodies_over_the_limit(running: Running, size: int) -> None:
-    """Over Lambda's 6 MB, and over the gateway's 10 MB, the answer is a 413."""
+    """A body over Lambda's 6 MB or the gateway's 10 MB is a 413."""
     response = running.client.post("/echo/x", content=b"x" * size, headers={"content-type": "text/plain"})
     assert (response.status_code, response.json()) == (413, {"message": "Request Entity Too Large"})
 
 
 def test_a_body_just_below_the_limit(running: Running) -> None:
-    """Two megabytes in and back are no trouble."""
+    """Two megabytes pass in both directions."""
     text = "y" * 2 * MEGABYTE
     response = running.client.post("/echo/x", content=text, headers={"content-type": "text/plain"})
     assert response.json()["body"] == text
 
 
 def test_cors(running: Running) -> None:
-    """Preflights are answered by the gateway, and answers carry its headers."""
+    """The gateway answers preflights and adds its CORS headers to answers."""
     asking = {"origin": "https://a.example", "access-control-request-method": "GET"}
     preflight = running.client.options("/echo/x", headers=asking)
     assert preflight.status_code == 204
@@ -119,7 +119,7 @@ def test_cors(running: Running) -> None:
     "host", ["evil.example", "evil.example:8000", "localhost.evil.example", "127.0.0.1.evil.example"]
 )
 def test_other_names_for_this_machine_are_refused(running: Running, host: str) -> None:
-    """A page whose name was made to stand for 127.0.0.1 reads nothing and starts nothing."""
+    """A page whose host name was rebound to 127.0.0.1 can neither read nor start anything."""
     before = running.log("Odd").count("START RequestId: ")
     assert running.client.get("/odd/fine", headers={"host": host}).status_code == 403
     assert running.client.get("/odd/fine", headers={"host": f"127.0.0.1:{running.port}"}).status_code == 200
@@ -127,7 +127,7 @@ def test_other_names_for_this_machine_are_refused(running: Running, host: str) -
 
 
 def test_a_page_takes_no_functions_work(running: Running) -> None:
-    """Whoever asks the Runtime API as a browser does for a page gets no invocation, and the function goes on."""
+    """A request that a browser sends for a page gets no invocation from the Runtime API, and the function goes on."""
     api = running.client.get("/echo/x").json()["environment"]["AWS_LAMBDA_RUNTIME_API"]
     pages = (
         {"origin": "https://a.example"},
@@ -142,14 +142,14 @@ def test_a_page_takes_no_functions_work(running: Running) -> None:
 
 
 def test_concurrent_requests_have_a_process_each(running: Running) -> None:
-    """Four requests that wait for each other all come back, from four processes."""
+    """Four requests that wait for each other all return, from four processes."""
     with ThreadPoolExecutor(4) as pool:
         answers = list(pool.map(lambda _: running.client.get("/meet").json(), range(4)))
     assert len({answer["pid"] for answer in answers}) == 4
 
 
 def test_both_addresses_of_localhost_answer(running: Running) -> None:
-    """127.0.0.1 always does, and ::1 where the machine has it."""
+    """127.0.0.1 always answers, and ::1 where the machine has IPv6."""
     for family, address in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
         with socket.socket(family) as connection:
             try:
@@ -162,7 +162,7 @@ def test_both_addresses_of_localhost_answer(running: Running) -> None:
 
 
 def test_a_request_that_is_cut_off_never_happened(running: Running) -> None:
-    """A client that goes away in the middle of its body has asked for nothing."""
+    """A request that is cut off in the middle of its body is not passed on."""
     began = running.log("Odd").count("START RequestId: ")
     with socket.create_connection(("127.0.0.1", running.port)) as connection:
         connection.sendall(b"POST /odd/fine HTTP/1.1\r\nHost: localhost\r\nContent-Length: 20\r\n\r\n{")
@@ -172,7 +172,7 @@ def test_a_request_that_is_cut_off_never_happened(running: Running) -> None:
 
 
 def test_logs_read_like_lambdas(running: Running) -> None:
-    """START, the function's lines, END and REPORT; only what is alarming is shown at once."""
+    """The log has START, the function's lines, END and REPORT; the terminal shows only warnings and errors."""
     running.client.get("/odd/loud")
     running.until(lambda: "all quiet" in running.log("Odd"))
     log = running.log("Odd")

@@ -1,4 +1,4 @@
-"""The life of function processes: replaced when code changes, more under load, fewer in quiet, not missed when gone."""
+"""Function processes: replaced when code changes, more under load, fewer when idle, restarted when killed."""
 
 import os
 import signal
@@ -21,7 +21,7 @@ from tests.integration.local.sample import EDITED, Running
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """The sample project with at most two processes a function, which may rest at once."""
+    """The sample project with at most two processes per function and a short idle time."""
     with Running(tmp_path_factory.mktemp("small"), limits=Limits(most=2, idle=0)) as running:
         yield running
 
@@ -34,7 +34,7 @@ def edit(path: Path, text: str) -> None:
 
 
 def test_edited_code_is_what_answers_next(running: Running) -> None:
-    """A change of the function or of its layer is live without anybody restarting anything."""
+    """A change of a function or its layer is live without a restart."""
     assert running.client.get("/edited").text == "first"
     edit(running.root / "layer" / "shared.py", "TEXT = 'second'\n")
     running.until(lambda: running.client.get("/edited").text == "second")
@@ -43,7 +43,7 @@ def test_edited_code_is_what_answers_next(running: Running) -> None:
 
 
 def test_a_syntax_error_is_shown_and_survived(running: Running) -> None:
-    """Broken code answers 500 and says why on the terminal; the next good edit works, other functions always do."""
+    """Broken code is a 500 with the reason on the terminal; the next edit works, and other functions are unaffected."""
     path = running.root / "code" / "edited" / "app.py"
     good = path.read_text()
     edit(path, "def handler(:\n")
@@ -55,7 +55,7 @@ def test_a_syntax_error_is_shown_and_survived(running: Running) -> None:
 
 
 def test_a_missing_import_answers_every_waiting_request(small: Running) -> None:
-    """Nobody waits for a function that cannot start."""
+    """No request waits for a function that cannot start."""
     path = small.root / "code" / "edited" / "app.py"
     good = path.read_text()
     edit(path, "import nowhere_to_be_found\n")
@@ -68,7 +68,7 @@ def test_a_missing_import_answers_every_waiting_request(small: Running) -> None:
 
 
 def test_requests_beyond_the_limit_wait_their_turn(small: Running) -> None:
-    """Twenty requests at once are all answered, by no more processes than allowed."""
+    """Twenty concurrent requests are all answered by at most the allowed number of processes."""
     with ThreadPoolExecutor(20) as pool:
         pids = list(pool.map(lambda _: small.client.get("/odd/pid").json()["pid"], range(20)))
     assert 1 <= len(set(pids)) <= 2
@@ -76,7 +76,7 @@ def test_requests_beyond_the_limit_wait_their_turn(small: Running) -> None:
 
 
 def test_processes_rest_when_it_is_quiet(small: Running) -> None:
-    """Those that have nothing to do end, down to one that stays warm."""
+    """Idle processes end, except for one that stays warm."""
     with ThreadPoolExecutor(20) as pool:
         list(pool.map(lambda _: small.client.get("/odd/fine"), range(40)))
 
@@ -89,7 +89,7 @@ def test_processes_rest_when_it_is_quiet(small: Running) -> None:
 
 
 def test_a_killed_idle_process_is_replaced(small: Running) -> None:
-    """A process that somebody killed in between is not missed."""
+    """A process that was killed while idle is replaced."""
     small.client.get("/odd/fine")
     for pid in small.fleet.pids["Odd"]:
         process = psutil.Process(pid)
@@ -100,7 +100,7 @@ def test_a_killed_idle_process_is_replaced(small: Running) -> None:
 
 
 def test_a_schedules_event_reaches_the_function(running: Running) -> None:
-    """What the schedule sends is what the handler gets."""
+    """The handler gets the event that the schedule sends."""
     from datetime import UTC, datetime
 
     payload = event_of(Schedule("S", "Echo", "rate(1 minute)", '{"job": "close"}'), datetime.now(UTC))
@@ -110,7 +110,7 @@ def test_a_schedules_event_reaches_the_function(running: Running) -> None:
 
 
 def test_functions_run_without_the_native_client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where awslambdaric has no part in C, ours in Python does the same: results, failures, bytes and large answers."""
+    """Without awslambdaric's C extension our Python client handles results, failures, bytes and large answers."""
     monkeypatch.setattr(environment, "NATIVE_CLIENT", False)
     with Running(tmp_path) as running:
         event = running.client.get("/echo/x", headers={"x-amzn-trace-id": "Root=1-5-6"}).json()
@@ -150,7 +150,7 @@ def test_functions_can_be_invoked_by_name(running: Running) -> None:
 
 
 def test_a_changed_template_is_taken_over(small: Running) -> None:
-    """New routes are served, and functions whose settings changed run with the new ones."""
+    """New routes are served, and functions with changed settings run with the new ones."""
     path = small.root / "template.yaml"
     path.write_text(path.read_text().replace("GREETING: hello", "GREETING: welcome").replace("/edited", "/renamed"))
     template = Template.load(path)

@@ -1,4 +1,4 @@
-"""`python -m local serve` from outside: one process to start, none left behind however it ends."""
+"""`python -m local serve` from outside: one process to start, and none left however it ends."""
 
 import json
 import os
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """A stack for the tests that leave it as they found it."""
+    """A stack for tests that do not change it."""
     root = tmp_path_factory.mktemp("shared")
     (root / "project").mkdir()
     served = Served(root / "home", write_project(root / "project"), free_port())
@@ -40,7 +40,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Callable[..., Served]]:
-    """Starts stacks, and ends what a test leaves."""
+    """Starts stacks, and stops those that a test leaves running."""
     (tmp_path / "project").mkdir()
     template = write_project(tmp_path / "project")
     begun: list[Served] = []
@@ -55,7 +55,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Served]]:
 
 
 def test_a_day_in_the_life(start: Callable[..., Served]) -> None:
-    """It says where it is, serves, keeps data over a restart, and leaves nothing running or lying about."""
+    """The stack prints its address, serves, keeps its data over a restart, and leaves no process or file."""
     served = start()
     stack = served.ready()
     assert httpx.get(f"{stack['url']}/odd/fine").json() == {"fine": True}
@@ -77,13 +77,13 @@ def test_a_day_in_the_life(start: Callable[..., Served]) -> None:
     assert gone(family)
     assert not list((served.home / "run").iterdir())
     again = start().ready()
-    assert again["environment"] == stack["environment"]  # the operator's token too
+    assert again["environment"] == stack["environment"]  # including the operator's token
     with psycopg.connect(again["dsn"]) as connection:
         assert connection.execute("select number from public.kept").fetchall() == [(7,)]
 
 
 def test_the_operators_token_is_made_and_printed(shared: Served) -> None:
-    """It is the owner's alone to read, what the functions are given, and in the link that the terminal shows."""
+    """The operator's token is readable by its owner only, given to the functions, and in the printed link."""
     stack, path = shared.ready(), shared.home / "data" / "operator-token"
     assert path.stat().st_mode & 0o777 == 0o600
     token = path.read_text()
@@ -94,7 +94,7 @@ def test_the_operators_token_is_made_and_printed(shared: Served) -> None:
 
 @pytest.mark.parametrize("tokens", ["a token", '{"ana": "short"}', "{}", '{"ana": 1}'])
 def test_operators_that_make_no_sense_are_said_in_one_line(tmp_path: Path, tokens: str) -> None:
-    """And no traceback shows the tokens."""
+    """Invalid operators are reported in one line, and no traceback shows their tokens."""
     argv = [sys.executable, "-m", "local", "serve", "--port", "0", "--home", str(tmp_path / "home")]
     environment = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
     done = subprocess.run(
@@ -110,7 +110,7 @@ def test_operators_that_make_no_sense_are_said_in_one_line(tmp_path: Path, token
 
 
 def test_nothing_survives_a_kill_and_the_next_start_recovers(start: Callable[..., Served]) -> None:
-    """With SIGKILL nobody can clean up: the kernel ends the children, and the next start finds its way."""
+    """After SIGKILL the kernel ends the children, and the next start recovers."""
     served = start()
     dsn = served.ready()["dsn"]
     with psycopg.connect(dsn) as connection:
@@ -128,7 +128,7 @@ def test_nothing_survives_a_kill_and_the_next_start_recovers(start: Callable[...
 
 
 def test_a_port_in_use_is_said_before_anything_starts(start: Callable[..., Served]) -> None:
-    """One line, exit code 1, nothing made."""
+    """A port in use is one line with exit code 1, and nothing is created."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         served = start(port=taken.getsockname()[1])
         assert served.process.wait(20) == 1
@@ -139,7 +139,7 @@ def test_a_port_in_use_is_said_before_anything_starts(start: Callable[..., Serve
 
 
 def test_a_proxy_is_for_the_rest_of_the_world(start: Callable[..., Served]) -> None:
-    """In a path with spaces, behind a proxy that answers nobody, the parts and the command line find each other."""
+    """In a path with spaces, behind a proxy that does not answer, services and command line find each other."""
     nowhere = f"http://127.0.0.1:{free_port()}"
     proxies = dict.fromkeys(("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "ALL_PROXY"), nowhere)
     served = start("a home", **proxies)
@@ -154,24 +154,24 @@ def test_a_proxy_is_for_the_rest_of_the_world(start: Callable[..., Served]) -> N
 
 
 def test_a_phone_may_reach_it_when_asked(start: Callable[..., Served]) -> None:
-    """On every address, with a warning; other names than addresses are refused all the same."""
+    """On request it listens on every address, with a warning; host names are still refused."""
     served = start(HOST="0.0.0.0")
     stack = served.ready()
     until(lambda: "Others on your network can reach this stack" in served.said())
-    for address in ("127.0.0.1", "127.0.0.2"):  # of which the second is bound by 0.0.0.0 alone
+    for address in ("127.0.0.1", "127.0.0.2"):  # only 0.0.0.0 covers the second
         assert httpx.get(f"http://{address}:{served.port}/odd/fine").json() == {"fine": True}
     assert httpx.get(f"{stack['url']}/odd/fine", headers={"host": "evil.example"}).status_code == 403
 
 
 def test_it_starts_under_a_strict_umask(start: Callable[..., Served]) -> None:
-    """Whoever starts it: as root PostgreSQL is another user's, who has to reach what lies here."""
+    """Under root PostgreSQL runs as another user, who needs access to these files despite the umask."""
     served = start(umask=0o077)
     assert httpx.get(f"{served.ready()['url']}/odd/fine").json() == {"fine": True}
 
 
 @pytest.fixture
 def user_place() -> Iterator[tuple[Path, pwd.struct_passwd, str]]:
-    """For a test as a user who is not root: a folder of theirs, who they are, and a Python of theirs."""
+    """What a test as a non-root user needs: a folder, the user, and a Python of their own."""
     if os.geteuid() != 0:
         pytest.skip("every test of this file is run as such a user")
     user = pwd.getpwnam("nobody")
@@ -190,7 +190,7 @@ def user_place() -> Iterator[tuple[Path, pwd.struct_passwd, str]]:
 
 
 def test_it_runs_as_a_user(user_place: tuple[Path, pwd.struct_passwd, str]) -> None:
-    """Who is not root needs nobody else, and has data where they said."""
+    """A non-root user needs no other user, and has the data in the chosen folder."""
     folder, user, python = user_place
     (folder / "project").mkdir()
     template = write_project(folder / "project")
@@ -221,8 +221,8 @@ sys.exit(main(["serve", *sys.argv[1:]]))
     os.geteuid() != 0 or sys.platform != "linux" or not shutil.which("nsenter"), reason="only root leaves the network"
 )
 def test_it_starts_offline_once_it_has_what_it_needs(shared: Served, start: Callable[..., Served]) -> None:
-    """With no network but loopback, nothing is looked for outside."""
-    shared.ready()  # which has downloaded what there is to download
+    """With no network but loopback, nothing outside is requested."""
+    shared.ready()  # which has downloaded everything it needs
     template = shared.home.parent / "project" / "template.yaml"
     served = start(command=("-c", OFFLINE, "--template", str(template)))
     try:
@@ -249,7 +249,7 @@ serve(Path(home), int(port), Path(template), concurrency=1, backends=partial(Bac
 
 
 def test_a_migration_is_applied_while_it_serves(start: Callable[..., Served], tmp_path: Path) -> None:
-    """A new one is there at once, one that fails is said and tried again when it is mended, a changed one is said."""
+    """A new migration is applied immediately, a failing one is reported and retried, and a changed one is reported."""
     (tmp_path / "migrations").mkdir()
     (tmp_path / "migrations" / "1_first.sql").write_text("create function public.one() returns int return 1;")
     port = free_port()
@@ -284,7 +284,7 @@ def test_two_stacks_run_side_by_side(shared: Served, start: Callable[..., Served
 
 
 def test_a_second_stack_on_one_home_is_refused(shared: Served, tmp_path: Path) -> None:
-    """In one line, and the first goes on."""
+    """A second stack on one home is refused in one line, and the first continues."""
     second = Served(shared.home, tmp_path / "template.yaml", free_port())
     assert second.process.wait(20) == 1
     assert f"Another stack (process {shared.process.pid}) runs on" in second.said()
@@ -294,7 +294,7 @@ def test_a_second_stack_on_one_home_is_refused(shared: Served, tmp_path: Path) -
 
 
 def test_a_part_that_dies_comes_back(shared: Served) -> None:
-    """PostgREST and DynamoDB are started again where they were, and the terminal and `stack.json` say so."""
+    """PostgREST and DynamoDB restart on their ports, and the terminal and `stack.json` report it."""
     served = shared
     stack = served.ready()
     root = stack["environment"]["SUPABASE_URL"] + "/rest/v1/"
@@ -318,7 +318,7 @@ def test_a_part_that_dies_comes_back(shared: Served) -> None:
 
 
 def test_a_function_can_be_invoked_from_the_command_line(shared: Served) -> None:
-    """`python -m local invoke` prints the result; a failed function is exit code 1, and so is a missing stack."""
+    """`python -m local invoke` prints the result; a failed function or a missing stack is exit code 1."""
 
     def invoke(*arguments: str, home: Path = shared.home) -> subprocess.CompletedProcess[str]:
         argv = [sys.executable, "-m", "local", "invoke", "--home", str(home), *arguments]

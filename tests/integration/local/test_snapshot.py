@@ -1,4 +1,4 @@
-"""SnapStart as the Lambda runtime drives it: a process that warms up, is restored, and then serves."""
+"""SnapStart as the Lambda runtime drives it: a process warms up, is restored, and then serves."""
 
 import asyncio
 import json
@@ -41,7 +41,7 @@ snapstart.on_restore(woke)
 
 @pytest.fixture
 def template(tmp_path: Path) -> Path:
-    """A function of its own over the real layers, started as for a snapshot."""
+    """A function over the real layers, started as for a snapshot."""
     (tmp_path / "snap").mkdir()
     (tmp_path / "snap" / "app.py").write_text(HOOKS)
     (tmp_path / "users").symlink_to(REPOSITORY / "functions" / "users")
@@ -68,7 +68,7 @@ def template(tmp_path: Path) -> Path:
 
 
 def test_a_copy_wakes_up_with_nothing_of_the_original(template: Path, tmp_path: Path, backends: Backends) -> None:
-    """One request goes before the snapshot; afterwards settings, sockets and random state are the copy's own."""
+    """One request runs before the snapshot; a restored copy has its own settings, sockets and random state."""
 
     async def wake_twice() -> list[dict[str, object]]:
         home = StackDirectory(tmp_path / "home")
@@ -86,7 +86,7 @@ def test_a_copy_wakes_up_with_nothing_of_the_original(template: Path, tmp_path: 
 
     first, second = asyncio.run(wake_twice())
     for woken in (first, second):
-        # Restored once for each of the two handlers: the one here and that of users.app below it.
+        # Restored once for each of the two handlers: the one here and users.app, which it wraps.
         assert (woken["requests"], woken["restored"], woken["kept"]) == (1, 2, 0)
         assert woken["path"] == "/api/nowhere"
     assert first["random"] != second["random"]

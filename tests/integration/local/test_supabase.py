@@ -1,4 +1,4 @@
-"""The project at its one address, and Auth as `supabase/config.toml` sets it: as a hosted project would answer."""
+"""The project at its single address, and Auth as `supabase/config.toml` configures it, like a hosted project."""
 
 from __future__ import annotations
 
@@ -27,28 +27,28 @@ PASSWORD = "correct horse 1"
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backends]:
-    """A stack as `make serve` has it, with the project's own configuration and its limits."""
+    """A stack as `make serve` has it, with the project's own configuration and limits."""
     with Backends(tmp_path_factory.mktemp("home"), durable=False) as stack:
         yield stack
 
 
 @pytest.fixture
 def publishable(stack: Backends) -> Iterator[httpx.Client]:
-    """A client of the project with the key that everybody may have."""
+    """A client with the publishable key."""
     with httpx.Client(base_url=stack.project.url, headers={"apikey": stack.keys.publishable_key}) as client:
         yield client
 
 
 @pytest.fixture
 def secret(stack: Backends) -> Iterator[httpx.Client]:
-    """A server's client."""
+    """A client with the secret key."""
     with httpx.Client(base_url=stack.project.url, headers={"apikey": stack.keys.secret_keys[0]}) as client:
         yield client
 
 
 @pytest.fixture
 def email(secret: httpx.Client) -> str:
-    """The address of an account."""
+    """The email address of an account."""
     address = f"{uuid4().hex}@example.com"
     account = {"email": address, "password": PASSWORD, "email_confirm": True, "user_metadata": {}}
     assert secret.post("/auth/v1/admin/users", json=account).status_code == 200
@@ -61,7 +61,7 @@ def sign_in(client: httpx.Client, email: str, password: str = PASSWORD, **header
 
 
 def test_one_connection_serves_tables_and_auth(secret: httpx.Client, email: str) -> None:
-    """Requests for both, with bodies of known and unknown length, follow one another."""
+    """Requests for tables and auth share one connection, with bodies of known and unknown length."""
     for _ in range(3):
         assert secret.get("/rest/v1/profiles?select=user_id&limit=1").status_code == 200
         assert sign_in(secret, email).status_code == 200
@@ -74,7 +74,7 @@ def test_one_connection_serves_tables_and_auth(secret: httpx.Client, email: str)
 @pytest.mark.parametrize("path", ["/rest/v1/profiles", "/auth/v1/settings", "/auth/v1/user"])
 @pytest.mark.parametrize("key", [None, "", "wrong", "sb_secret_wrong", "sb_publishable_x"])
 def test_nothing_passes_without_a_key(stack: Backends, path: str, key: str | None) -> None:
-    """As the gateway of a hosted project: 401, in JSON that a page may read."""
+    """Without a key the answer is the hosted gateway's 401, in JSON that a page can read."""
     headers = {} if key is None else {"apikey": key}
     answer = httpx.get(f"{stack.project.url}{path}", headers=headers)
     assert (answer.status_code, set(answer.json())) == (401, {"message"})
@@ -82,7 +82,7 @@ def test_nothing_passes_without_a_key(stack: Backends, path: str, key: str | Non
 
 
 def test_a_secret_key_is_for_servers(stack: Backends, secret: httpx.Client) -> None:
-    """It is the service role, goes into `apikey` alone, and is refused from a browser."""
+    """A secret key is the service role, is sent in `apikey` only, and is refused from a browser."""
     assert secret.get("/rest/v1/profiles").status_code == 200
     key = stack.keys.secret_keys[0]
     assert secret.get("/rest/v1/profiles", headers={"authorization": f"Bearer {key}"}).status_code == 200
@@ -93,7 +93,7 @@ def test_a_secret_key_is_for_servers(stack: Backends, secret: httpx.Client) -> N
 
 
 def test_a_publishable_key_reads_no_table(publishable: httpx.Client, email: str) -> None:
-    """Neither for nobody nor for a user who is signed in."""
+    """A publishable key reads no table, neither anonymously nor with a signed-in user's token."""
     assert publishable.get("/rest/v1/profiles").status_code == 401
     token = sign_in(publishable, email).json()["access_token"]
     own = publishable.get("/rest/v1/profiles", headers={"authorization": f"Bearer {token}"})
@@ -101,7 +101,7 @@ def test_a_publishable_key_reads_no_table(publishable: httpx.Client, email: str)
 
 
 def test_a_key_is_changed_while_the_project_runs(stack: Backends) -> None:
-    """A second one opens as the first does, until one of them is taken away."""
+    """A second key works beside the first until one of them is removed."""
     path, before = stack.home.data / "keys.json", stack.keys
     new = new_api_key("secret")
 
@@ -139,7 +139,7 @@ def test_a_page_of_any_origin_may_ask_first(publishable: httpx.Client) -> None:
     ],
 )
 def test_what_is_no_request_is_a_400(stack: Backends, raw: bytes) -> None:
-    """The gateway passes on nothing that whoever is behind it could read otherwise."""
+    """The gateway refuses a malformed request, which the service behind it could interpret differently."""
     host = httpx.URL(stack.project.url)
     with socket.create_connection((host.host, host.port)) as connection:
         connection.sendall(raw.replace(b"{key}", stack.keys.secret_keys[0].encode()))
@@ -147,7 +147,7 @@ def test_what_is_no_request_is_a_400(stack: Backends, raw: bytes) -> None:
 
 
 def test_a_part_that_is_gone_is_a_502(stack: Backends, secret: httpx.Client) -> None:
-    """And what comes after its return is answered, on whatever connection."""
+    """While a service is gone the answer is 502, and once it is back any connection works."""
     assert secret.get("/rest/v1/profiles").status_code == 200
     stack.project.postgrest.kill()
     assert httpx.get(f"{stack.project.url}/rest/v1/profiles", headers=secret.headers).status_code == 502
@@ -157,14 +157,14 @@ def test_a_part_that_is_gone_is_a_502(stack: Backends, secret: httpx.Client) -> 
 
 @pytest.mark.parametrize("path", ["/auth/v1/sso", "/auth/v1/admin/nothing", "/auth/v1/token/x", "/auth/v1/"])
 def test_what_auth_does_not_speak_is_gotrue_s_json(publishable: httpx.Client, path: str) -> None:
-    """Paths and methods outside what the stand-in knows."""
+    """Unknown paths and methods of Auth are answered in GoTrue's JSON."""
     answer = publishable.post(path)
     assert answer.status_code in (404, 405)
     assert set(answer.json()) == {"code", "error_code", "msg"}
 
 
 def test_the_configuration_is_obeyed(publishable: httpx.Client, email: str) -> None:
-    """Nobody registers past the API, and no password is shorter than the project allows."""
+    """Nobody can register without the API, and no password is shorter than the configuration allows."""
     body = {"email": f"{uuid4().hex}@example.com", "password": PASSWORD}
     assert publishable.post("/auth/v1/signup", json=body).json()["error_code"] == "signup_disabled"
     bearer = {"authorization": f"Bearer {sign_in(publishable, email).json()['access_token']}"}
@@ -175,14 +175,14 @@ def test_the_configuration_is_obeyed(publishable: httpx.Client, email: str) -> N
 
 
 def test_a_broken_configuration_is_a_clear_error(tmp_path: Path) -> None:
-    """It names the file."""
+    """The error names the configuration file."""
     (tmp_path / "config.toml").write_text("[api]\n")
     with pytest.raises(StackError, match=r"config\.toml is no configuration"):
         Config.load(tmp_path / "config.toml")
 
 
 def test_guessing_straight_at_auth_is_limited_by_address(publishable: httpx.Client, email: str) -> None:
-    """30 at once and then a trickle, whatever a client says of its address."""
+    """Auth allows a burst of 30 and then a trickle, whatever address a client claims."""
     url, body = "/auth/v1/token?grant_type=password", {"email": email, "password": "wrong horse 1"}
     said = {"x-forwarded-for": "203.0.113.1", "sb-forwarded-for": "203.0.113.2"}
     found = Counter(publishable.post(url, json=body, headers=said).status_code for _ in range(120))
@@ -193,7 +193,7 @@ def test_guessing_straight_at_auth_is_limited_by_address(publishable: httpx.Clie
 
 
 def test_a_server_tells_whom_it_asks_for(secret: httpx.Client, publishable: httpx.Client, email: str) -> None:
-    """With the secret key each client of the server's is counted by itself."""
+    """With the secret key each forwarded client is counted separately."""
     for _ in range(60):
         sign_in(secret, email, "wrong horse 1", **{"sb-forwarded-for": "198.51.100.1"})
     assert sign_in(secret, email, **{"sb-forwarded-for": "198.51.100.1"}).status_code == 429
@@ -201,7 +201,7 @@ def test_a_server_tells_whom_it_asks_for(secret: httpx.Client, publishable: http
 
 
 def test_a_link_in_a_mail_works(stack: Backends, secret: httpx.Client, email: str) -> None:
-    """GoTrue's own link signs in and leads to the site; a second time it is refused there."""
+    """GoTrue's link signs in and redirects to the site; the second time it is refused there."""
     link = secret.post("/auth/v1/admin/generate_link", json={"type": "recovery", "email": email}).json()["action_link"]
     assert mailbox.token(stack.project.mailbox, email) in link
     first, second = httpx.get(link), httpx.get(link)
@@ -211,7 +211,7 @@ def test_a_link_in_a_mail_works(stack: Backends, secret: httpx.Client, email: st
 
 
 def test_a_link_leads_nowhere_else(secret: httpx.Client, email: str) -> None:
-    """An address that the configuration does not list is replaced by the site."""
+    """A redirect that the configuration does not list is replaced by the site's address."""
     path = "/auth/v1/admin/generate_link?redirect_to=https://evil.example"
     link = secret.post(path, json={"type": "magiclink", "email": email}).json()["action_link"]
     assert (
@@ -222,7 +222,7 @@ def test_a_link_leads_nowhere_else(secret: httpx.Client, email: str) -> None:
 
 
 def test_mail_is_read_on_a_page_that_no_other_page_reads(stack: Backends, secret: httpx.Client, email: str) -> None:
-    """The list and each mail; without leave for other origins, and under no other name."""
+    """The list and each mail can be read, but not from other origins or under another host name."""
     secret.post("/auth/v1/recover", json={"email": email}, headers={"sb-forwarded-for": "198.51.100.3"})
     page = httpx.get(f"{stack.project.url}/mailbox", headers={"origin": "https://evil.example"})
     assert email in page.text
@@ -234,7 +234,7 @@ def test_mail_is_read_on_a_page_that_no_other_page_reads(stack: Backends, secret
 
 
 def test_mails_to_one_account_are_apart(publishable: httpx.Client, email: str) -> None:
-    """A second one at once is refused, as the configuration has it."""
+    """A second mail within the configured interval is refused."""
     own = {"sb-forwarded-for": "198.51.100.4"}
     answers = [publishable.post("/auth/v1/recover", json={"email": email}, headers=own) for _ in range(2)]
     told: list[Any] = [(answer.status_code, answer.json().get("error_code")) for answer in answers]
@@ -242,7 +242,7 @@ def test_mails_to_one_account_are_apart(publishable: httpx.Client, email: str) -
 
 
 def test_the_documentation_lists_what_is_spoken() -> None:
-    """Path by path, and nothing else."""
+    """The documentation lists exactly the paths that the stand-in supports."""
     text = (REPOSITORY / "docs" / "local.md").read_text(encoding="utf-8")
     listed = re.findall(r"^\| `(GET|POST|PUT|DELETE) (/[^`]*)` \|", text, re.MULTILINE)
     assert sorted(listed) == sorted(SPOKEN)

@@ -1,4 +1,4 @@
-"""What the tests of pages share: marks, pictures, and ways through the pages."""
+"""Shared helpers of the page tests: marks, screenshots, and steps through the pages."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def picture(browser: Browser, name: str) -> None:
 
 
 def make_traffic() -> None:
-    """Fill the last minutes with what a term's afternoon may look like."""
+    """Fill the last minutes with the traffic of a typical afternoon."""
     routes = ["POST /api/sessions/{session_id}/heartbeat", "GET /api/users/{user_id}", "POST /api/sync/offline"]
     now = time.time()
     clock = performance_monitor._clock
@@ -61,7 +61,7 @@ def make_traffic() -> None:
 
 
 def register(browser: Browser, url: str) -> str:
-    """Make an account from the page, and return its access token."""
+    """Register on the page, and return the access token."""
     browser.open(f"{url}/api/docs")
     browser.wait_for("document.querySelector('h1')")
     name = f"d_{uuid.uuid4().hex[:12]}"

@@ -1,4 +1,4 @@
-"""The API over HTTP and a browser; without a Chromium on the machine these tests are skipped."""
+"""The API over HTTP and a browser; skipped without Chromium."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.integration.pages.browsing import open_link
 
 @pytest.fixture(scope="module")
 def url(api: Api) -> Iterator[str]:
-    """The API over HTTP; no test in here uses `api` meanwhile."""
+    """The API over HTTP; these tests must not use `api` at the same time."""
     fetch_docs_page()
     with served(api) as url:
         yield url
@@ -40,8 +40,8 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 
 @pytest.fixture(autouse=True)
 def signed_in(browser: Browser, url: str, backends: Backends) -> None:
-    """The tab holds the operator's token, from the link that `make serve` prints, and nothing of before."""
-    # From a page without a script: the one of the test before would go on asking, without its token.
+    """The tab holds the operator's token from the link that `make serve` prints, and no earlier state."""
+    # From a page without a script: the previous test's page would keep polling without its token.
     browser.open(f"{url}/health/liveness")
     browser.wait_for("location.pathname == '/health/liveness'")
     browser.evaluate("sessionStorage.clear()")
@@ -56,7 +56,7 @@ def axe() -> str:
 
 @pytest.fixture(autouse=True)
 def clean_figures(backends: Backends) -> Iterator[None]:
-    """Nothing measured before, and everything closed afterwards."""
+    """Metrics are empty before the test, and every circuit is closed after it."""
     from studysync.db.client import breaker
 
     performance_monitor.reset()
@@ -68,12 +68,12 @@ def clean_figures(backends: Backends) -> Iterator[None]:
 
 
 class _LostError(Exception):
-    """What the outage of `long_outage` is made of."""
+    """The data of `long_outage`."""
 
 
 @pytest.fixture
 def long_outage(backends: Backends) -> Iterator[float]:
-    """A circuit of which all probes failed for 200 seconds, on a clock that was moved; when that began."""
+    """A circuit whose probes all failed for 200 seconds, on an adjusted clock; returns when the outage started."""
     clock = ManualClock(time.time() - 230)
     breaker = CircuitBreaker("outage", failure_threshold=1, recovery_timeout=5, max_recovery_timeout=5, clock=clock)
 
@@ -92,7 +92,7 @@ def long_outage(backends: Backends) -> Iterator[float]:
 
 @pytest.fixture
 def raised_alarm(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A deployed stack's alarm is raised, in a CloudWatch by moto."""
+    """An alarm of a deployed stack is raised, in a CloudWatch by moto."""
     server = ThreadedMotoServer(port=0)
     server.start()
     host, port = server.get_host_and_port()
@@ -110,10 +110,10 @@ def raised_alarm(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         ComparisonOperator="GreaterThanThreshold",
     )
     client.set_alarm_state(AlarmName="studysync-prod-ThrottlesAlarm-1", StateValue="ALARM", StateReason="a test")
-    # Only now, because the page of the test before may still be asking.
+    # Only now, because the previous test's page may still be polling.
     monkeypatch.setenv("STACK_NAME", "studysync-prod")
     monkeypatch.setitem(alarms._kept, "until", 0.0)
-    assert asyncio.run(alarms.alarms()).available  # kept for half a minute: the page does not wait for moto
+    assert asyncio.run(alarms.alarms()).available  # cached for half a minute, so the page does not wait for moto
     yield
     server.stop()
     alarms._kept["until"] = 0.0

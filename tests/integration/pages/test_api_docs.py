@@ -11,7 +11,7 @@ OPERATION = "document.querySelector('#operations-users-getOwnProfile')"
 
 
 def test_the_docs_show_every_operation(browser: Browser, url: str) -> None:
-    """All paths of the document, their nested fields and examples, and nothing from elsewhere."""
+    """The page shows all paths of the document, their nested fields and examples, and loads nothing external."""
     browser.open(f"{url}/api/docs")
     browser.wait_for("document.querySelectorAll('.opblock-tag-section').length > 5")
     browser.evaluate(
@@ -28,10 +28,10 @@ def test_the_docs_show_every_operation(browser: Browser, url: str) -> None:
 
 
 def test_the_docs_try_a_call_with_a_token(browser: Browser, url: str) -> None:
-    """Whoever pastes an access token gets the real answer on the page."""
+    """With a pasted access token the page shows the real answer."""
     token = register(browser, url)
     browser.open(f"{url}/api/docs?from=a-link#/users/getOwnProfile")
-    browser.wait_for(f"{OPERATION}.classList.contains('is-open')")  # the link leads to the operation
+    browser.wait_for(f"{OPERATION}.classList.contains('is-open')")  # the link opens the operation
     browser.click(".auth-wrapper .authorize")
     browser.wait_for("document.querySelector('#auth-bearer-value')")
     browser.evaluate("document.querySelector('#auth-bearer-value').focus()")
@@ -45,7 +45,7 @@ def test_the_docs_try_a_call_with_a_token(browser: Browser, url: str) -> None:
 
 
 def test_the_docs_are_readable_on_a_phone(browser: Browser, url: str) -> None:
-    """At 390 pixels nothing sticks out sideways, with an operation open."""
+    """At 390 pixels nothing overflows horizontally, with an operation open."""
     browser.open(f"{url}/api/docs?phone#/sync/syncOffline", width=390)
     browser.wait_for("document.querySelector('#operations-sync-syncOffline').classList.contains('is-open')")
     browser.wait_for("document.querySelector('#operations-sync-syncOffline .responses-table')")

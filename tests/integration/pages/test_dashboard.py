@@ -1,4 +1,4 @@
-"""The dashboard in a real browser, over the real API: what it shows."""
+"""The dashboard in a real browser, over the real API: its contents."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ pytestmark = MARKS
 
 
 def test_an_empty_dashboard_is_a_calm_page(browser: Browser, url: str) -> None:
-    """Without traffic it says so, draws nothing wrong, and its policy lets nothing else run."""
+    """Without traffic the page says so, draws nothing wrong, and its policy blocks any other script."""
     browser.open(f"{url}/health/dashboard")
     browser.wait_for(DONE)
     assert "No requests in this time." in browser.text()
@@ -28,7 +28,7 @@ def test_an_empty_dashboard_is_a_calm_page(browser: Browser, url: str) -> None:
 
 
 def test_a_busy_dashboard_shows_what_happens(browser: Browser, url: str) -> None:
-    """Charts, endpoints, slow requests and errors are there, also on a phone and in the dark."""
+    """Charts, endpoints, slow requests and errors are shown, on a phone and in dark mode too."""
     make_traffic()
     for _ in range(3):
         app_logger.error("the leaderboard could not be read", error_type="DatabaseDownError", request_id="Q2x8-06063")
@@ -52,7 +52,7 @@ def test_a_busy_dashboard_shows_what_happens(browser: Browser, url: str) -> None
 
 
 def test_an_operator_opens_and_resets_a_circuit(browser: Browser, url: str) -> None:
-    """Buttons ask before they do anything, and the page shows what became of it."""
+    """Buttons ask for confirmation, and the page shows the result."""
     browser.open(f"{url}/health/dashboard")
     browser.wait_for("document.querySelector('.circuit')")
     browser.click("[aria-label='Open circuit auth']")
@@ -75,7 +75,7 @@ def test_an_operator_opens_and_resets_a_circuit(browser: Browser, url: str) -> N
 
 
 def test_an_outage_is_seen_at_a_glance(browser: Browser, url: str, backends: Backends) -> None:
-    """With the database gone the page stands, red, and tells which circuit is open since when."""
+    """While the database is down the page stays up in red, and shows which circuit is open and since when."""
     from studysync.db.client import breaker
 
     make_traffic()
@@ -97,7 +97,7 @@ def test_an_outage_is_seen_at_a_glance(browser: Browser, url: str, backends: Bac
 def test_a_long_outage_is_shown_from_its_beginning(
     browser: Browser, url: str, backends: Backends, long_outage: float
 ) -> None:
-    """The band is open for all of its 200 seconds, however often it was probed; the cause is first, the tab says it.
+    """The band covers all 200 seconds in spite of the probes, the cause is first, and the tab title shows it.
 
     And a refresh in the middle of it leaves the keyboard where it was.
     """
@@ -131,7 +131,7 @@ def test_a_long_outage_is_shown_from_its_beginning(
 
 
 def test_a_day_can_be_looked_at(browser: Browser, url: str) -> None:
-    """By ten minutes, with what was rolled up, deployments and orders; the choice survives a reload."""
+    """A day is shown in ten-minute steps with rollups, deployments and orders; the choice survives a reload."""
     now = time.time()
     for version, minutes in (("7", 100), ("8", 80), ("8", 30)):
         other = PerformanceMonitor(clock=ManualClock(now - 60 * minutes))
@@ -166,7 +166,7 @@ def test_a_day_can_be_looked_at(browser: Browser, url: str) -> None:
 
 
 def test_environments_are_shown_on_demand(browser: Browser, url: str) -> None:
-    """They are asked for while somebody looks at them, and not before or after."""
+    """Environments are requested only while the section is open."""
     performance_monitor.record("GET /api/spaces", 0.1)
     browser.open(f"{url}/health/dashboard")
     browser.wait_for(DONE)
@@ -183,7 +183,7 @@ def test_environments_are_shown_on_demand(browser: Browser, url: str) -> None:
 
 
 def test_alarms_and_links_of_a_deployed_stack(browser: Browser, url: str, raised_alarm: None) -> None:
-    """What is raised stands there with what it means, and a request id leads to Logs Insights."""
+    """A raised alarm is shown with its meaning, and a request id links to Logs Insights."""
     performance_monitor.record("GET /api/spaces", 2.5, detail="slow-one")
     app_logger.error("connection refused", error_type="DatabaseDownError", request_id="req-of-the-cause")
     browser.open(f"{url}/health/dashboard")

@@ -1,4 +1,4 @@
-"""The dashboard in a real browser, over the real API: how it behaves, and who may look."""
+"""The dashboard in a real browser, over the real API: how it behaves, and who has access."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ pytestmark = MARKS
 
 
 def test_causes_stand_before_what_follows_from_them(browser: Browser, url: str) -> None:
-    """The cause is first however rare it is, with its request id and where to look; the rest is folded below it."""
+    """The cause is first, however rare, with its request id and a link; its consequences are folded below it."""
     for _ in range(5):
         app_logger.error("calls are not made", error_type="CircuitOpenError")
     app_logger.error("connection refused", error_type="DatabaseDownError", request_id="req-of-the-cause")
@@ -36,14 +36,14 @@ def test_causes_stand_before_what_follows_from_them(browser: Browser, url: str) 
 
 
 def test_only_consequences_are_shown_as_they_are(browser: Browser, url: str) -> None:
-    """Where no cause is known nothing is folded away."""
+    """Without a known cause nothing is folded."""
     app_logger.error("calls are not made", error_type="CircuitOpenError")
     browser.open(f"{url}/health/dashboard")
     browser.wait_for("document.body.innerText.includes('calls are not made')")
 
 
 def test_the_tab_says_the_state_and_focus_stays(browser: Browser, url: str) -> None:
-    """The title changes with the state; a refresh leaves the keyboard where it was."""
+    """The title changes with the state, and a refresh keeps the keyboard focus."""
     browser.open(f"{url}/health/dashboard")
     browser.wait_for("document.title.startsWith('healthy') || document.title.startsWith('degraded')")
     for selector in ("[aria-label='Open circuit auth']", "[data-order=clear-cache]"):
@@ -55,7 +55,7 @@ def test_the_tab_says_the_state_and_focus_stays(browser: Browser, url: str) -> N
 
 
 def test_tables_are_sorted_by_their_columns(browser: Browser, url: str) -> None:
-    """By number, not by how it is written; the other way round at the second time; and a refresh keeps it."""
+    """Columns sort by numeric value, a second click reverses the order, and a refresh keeps it."""
     for name, seconds in (("GET /api/b", 2.0), ("GET /api/c", 0.3), ("GET /api/a", 0.009)):
         performance_monitor.record(name, seconds)
     browser.open(f"{url}/health/dashboard")
@@ -76,7 +76,7 @@ def test_tables_are_sorted_by_their_columns(browser: Browser, url: str) -> None:
 
 
 def test_slow_requests_are_not_the_pages_own(browser: Browser, url: str) -> None:
-    """What operators ask is not what they look for; each of the others has its id."""
+    """Operator requests are not listed; every other slow request has its id."""
     performance_monitor.record("GET /health/detailed", 3.0)
     performance_monitor.record("GET /api/spaces", 2.0)
     performance_monitor.record("GET /api/users", 1.5, detail="request-of-somebody")
@@ -87,7 +87,7 @@ def test_slow_requests_are_not_the_pages_own(browser: Browser, url: str) -> None
 
 
 def test_a_silent_answer_is_said(browser: Browser, url: str, backends: Backends) -> None:
-    """After the time of one answer the page no longer says that it is connecting."""
+    """When an answer is overdue the page no longer shows "connecting"."""
     browser.open(f"{url}/health/dashboard")
     browser.wait_for(DONE)
     browser.evaluate("window.fetch = () => new Promise(() => {}); status('', 'connecting'); refresh(); 0")
@@ -100,7 +100,7 @@ def test_a_silent_answer_is_said(browser: Browser, url: str, backends: Backends)
 def test_axe_finds_nothing(
     browser: Browser, url: str, axe: str, dark: bool, width: int, long_outage: float, raised_alarm: None
 ) -> None:
-    """Names, roles, order and contrast of both pages, with everything on them that there can be."""
+    """Names, roles, order and contrast pass on both pages, with every possible element shown."""
     make_traffic()
     app_logger.error("calls are not made", error_type="CircuitOpenError")
     app_logger.error("connection refused", error_type="DatabaseDownError")
@@ -120,7 +120,7 @@ def test_axe_finds_nothing(
 
 
 def test_what_scrolls_sideways_says_so(browser: Browser, url: str) -> None:
-    """On a phone nothing hides behind an edge that looks like the end."""
+    """On a phone, content that scrolls sideways is visibly cut off."""
     make_traffic()
     browser.open(f"{url}/health/dashboard", width=390)
     browser.wait_for("document.querySelector('#endpoints tbody tr')")
@@ -133,7 +133,7 @@ def test_what_scrolls_sideways_says_so(browser: Browser, url: str) -> None:
 
 
 def test_the_page_stands_without_dynamodb(browser: Browser, url: str, backends: Backends) -> None:
-    """It says that it knows of one environment only."""
+    """Without DynamoDB the page says that it shows one environment only."""
     backends.dynamodb.kill()
     try:
         browser.open(f"{url}/health/dashboard")
@@ -146,7 +146,7 @@ def test_the_page_stands_without_dynamodb(browser: Browser, url: str, backends: 
 
 
 def test_the_token_is_asked_for_and_kept_in_the_tab(browser: Browser, url: str, backends: Backends) -> None:
-    """A wrong one is refused with a word, the right one opens the page, and a reload does not ask again."""
+    """A wrong token is refused with a message, the right one opens the page, and a reload keeps it."""
     browser.evaluate("sessionStorage.clear()")
     browser.open(f"{url}/health/dashboard")
     browser.wait_for("!document.querySelector('#login').hidden")
@@ -164,7 +164,7 @@ def test_the_token_is_asked_for_and_kept_in_the_tab(browser: Browser, url: str, 
 
 
 def test_a_link_signs_in_and_leaves_no_token_behind(browser: Browser, url: str, backends: Backends) -> None:
-    """The token is in neither the address nor the history, also where the page was open already."""
+    """The token is in neither the address nor the history, even when the page was open already."""
     for before in (f"{url}/api/docs", f"{url}/health/dashboard"):
         browser.evaluate("sessionStorage.clear()")
         browser.open(before)

@@ -1,4 +1,4 @@
-"""A DynamoDB table in moto's server: it evaluates the real conditions, over the real protocol."""
+"""A DynamoDB table in moto's server, which evaluates the real conditions over the real protocol."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _numbers = count()
 
 @pytest.fixture
 def table(dynamodb: DynamoDB, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """The name of a new table, to which the environment leads."""
+    """The name of a new table that the environment points to."""
     for name, value in dynamodb.environment.items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("RESILIENCE_TABLE", raising=False)  # where other tests of this process have a table
@@ -30,7 +30,7 @@ def table(dynamodb: DynamoDB, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 @pytest.fixture
 def requests() -> Iterator[Counter[str]]:
-    """How many requests were sent to DynamoDB during the test, by operation."""
+    """The number of requests sent to DynamoDB during the test, by operation."""
     counts: Counter[str] = Counter()
     stop = events.subscribe(lambda event: counts.update([str(event.details["operation"])]), events.STORE_REQUEST)
     yield counts
@@ -38,7 +38,7 @@ def requests() -> Iterator[Counter[str]]:
 
 
 def create_table(name: str) -> None:
-    """Make a table with the keys that the layer needs."""
+    """Create a table with the keys that the layer needs."""
     keys = [("pk", "HASH"), ("sk", "RANGE")]
     boto3.client("dynamodb").create_table(
         TableName=name,

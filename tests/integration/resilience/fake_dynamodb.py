@@ -1,4 +1,4 @@
-"""A server that speaks as much of DynamoDB's protocol as failures need, and fails as the test says."""
+"""A server with enough of DynamoDB's protocol for failures, which fails as the test specifies."""
 
 from __future__ import annotations
 
@@ -24,25 +24,25 @@ def answer(body: bytes = FINE, status: str = "200 OK", kind: str = "application/
 
 
 def refuse(code: str, status: str = "400 Bad Request") -> Play:
-    """Answer one request with an error of DynamoDB."""
+    """Answer one request with a DynamoDB error."""
     return answer(json.dumps({"__type": f"com.amazonaws.dynamodb.v20120810#{code}"}).encode(), status)
 
 
 def cut(connection: socket.socket) -> None:
-    """Begin an answer and end the connection in the middle of it."""
+    """Start an answer and close the connection in the middle of it."""
     read_request(connection)
     connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{")
     connection.close()
 
 
 def silence(connection: socket.socket) -> None:
-    """Take the request, and say nothing until the other side has gone."""
+    """Read the request, and send nothing until the client disconnects."""
     read_request(connection)
     connection.recv(1)
 
 
 def drip(connection: socket.socket) -> None:
-    """Answer a byte at a time, never late for a read and never done."""
+    """Answer one byte at a time, within every read timeout but never completely."""
     read_request(connection)
     connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
     try:
@@ -53,7 +53,7 @@ def drip(connection: socket.socket) -> None:
 
 
 def read_request(connection: socket.socket) -> bytes:
-    """Read one request to its end; returns its body."""
+    """Read one complete request; returns its body."""
     received = b""
     while b"\r\n\r\n" not in received:
         received += _some(connection)
@@ -73,7 +73,7 @@ def _some(connection: socket.socket) -> bytes:
 
 @contextmanager
 def serving(*connections: list[Play], then: Play | None = None) -> Iterator[str]:
-    """Serve at the yielded address: the n-th connection plays the n-th list, later ones `then` for ever."""
+    """Serve at the yielded address: the n-th connection plays the n-th list, later ones repeat `then`."""
     listener = socket.create_server(("127.0.0.1", 0))
     threading.Thread(target=_serve, args=(listener, list(connections), then), daemon=True).start()
     try:
@@ -100,7 +100,7 @@ def _play(connection: socket.socket, plays: list[Play] | None, then: Play | None
             while plays is None and then is not None:
                 then(connection)
             if plays is not None:
-                connection.recv(1)  # a kept connection, silently dead: nobody answers on it any more
+                connection.recv(1)  # a pooled connection that died silently: nobody answers on it any more
                 threading.Event().wait(5)
         except OSError:
             return

@@ -1,4 +1,4 @@
-"""After a pause an environment hears of orders before its first call."""
+"""After idle time an environment learns of orders before its first call."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def clock() -> ManualClock:
 
 @pytest.fixture
 def others(table: str) -> Iterator[DynamoStore]:
-    """What the rest of the fleet writes to; this environment has a store of its own."""
+    """The store that the rest of the fleet writes to; this environment has its own view of it."""
     resilience.configure(store=DynamoStore(table))
     yield DynamoStore(table)
     resilience.configure()
@@ -31,7 +31,7 @@ async def _fine() -> str:
 
 
 def test_an_idle_environment_follows_an_order_with_its_first_call(others: DynamoStore, clock: ManualClock) -> None:
-    """The look at the shared record began with the invocation, and ended before the first protected call."""
+    """Reading the shared record starts with the invocation, and ends before the first protected call."""
     breaker = CircuitBreaker("dependency", clock=clock)
 
     async def scenario() -> str:
@@ -47,7 +47,7 @@ def test_an_idle_environment_follows_an_order_with_its_first_call(others: Dynamo
 
 
 def test_beginning_asks_no_more_often(clock: ManualClock) -> None:
-    """One read in five seconds, however many invocations begin."""
+    """However many invocations start, the store is read once in five seconds."""
     store = FaultyStore(MemoryStore())
     resilience.configure(store=store)
     for _ in range(10):

@@ -18,7 +18,7 @@ class DownError(Exception):
 
 
 class Environment:
-    """A breaker of its own, a faulty view of the shared store, and optionally a clock of its own."""
+    """A separate breaker with a fault-injecting view of the shared store, and optionally its own clock."""
 
     def __init__(self, shared: Store, clock: ManualClock, **settings: float) -> None:
         self.store = FaultyStore(shared)
@@ -56,7 +56,7 @@ def clock() -> ManualClock:
 
 
 def test_one_trips_and_all_follow_within_five_seconds(shared: Store, clock: ManualClock) -> None:
-    """What one environment learned, another knows with its next snapshot."""
+    """After one environment opens the circuit, the others follow with their next snapshot."""
     first, second = Environment(shared, clock), Environment(shared, clock)
     second.good()
     for _ in range(5):
@@ -68,7 +68,7 @@ def test_one_trips_and_all_follow_within_five_seconds(shared: Store, clock: Manu
 
 
 def test_one_probes_for_all(shared: Store, clock: ManualClock) -> None:
-    """Of several environments one is elected; its good probe closes the circuit for all."""
+    """Of several environments one is elected to probe, and its success closes the circuit for all."""
     fleet = [Environment(shared, clock) for _ in range(5)]
     for _ in range(5):
         fleet[0].bad()
@@ -83,7 +83,7 @@ def test_one_probes_for_all(shared: Store, clock: ManualClock) -> None:
 
 
 def test_a_dead_prober_is_replaced_after_its_lease(shared: Store, clock: ManualClock) -> None:
-    """An environment that dies while probing holds the others up for one lease at most."""
+    """An environment that dies while probing delays the others by at most one lease."""
     first, second = Environment(shared, clock, lease_seconds=20), Environment(shared, clock, lease_seconds=20)
     for _ in range(5):
         first.bad()
@@ -103,7 +103,7 @@ def test_a_dead_prober_is_replaced_after_its_lease(shared: Store, clock: ManualC
 
 
 def test_a_stale_environment_cannot_undo_a_recovery(shared: Store, clock: ManualClock) -> None:
-    """A trip that is based on an old generation is dropped, and the newer record is followed."""
+    """A transition based on an old generation is dropped, and the newer record is followed."""
     stale, other = Environment(shared, clock), Environment(shared, clock)
     stale.good()
     for _ in range(5):
@@ -121,7 +121,7 @@ def test_a_stale_environment_cannot_undo_a_recovery(shared: Store, clock: Manual
 
 
 def test_a_lost_answer_is_recognised(shared: Store, clock: ManualClock) -> None:
-    """An environment whose write arrived although its answer did not goes on from its own write."""
+    """An environment whose write succeeded but whose answer was lost continues from its own write."""
     first = Environment(shared, clock)
     first.store.lose_answers = True
     for _ in range(5):
@@ -136,7 +136,7 @@ def test_a_lost_answer_is_recognised(shared: Store, clock: ManualClock) -> None:
 
 
 def test_it_trips_while_the_store_is_down(shared: Store, clock: ManualClock) -> None:
-    """Without the store each environment decides for itself, opens, and recovers."""
+    """Without the store each environment decides by itself, opens, and recovers."""
     alone = Environment(shared, clock)
     alone.store.down = True
     for _ in range(5):
@@ -148,7 +148,7 @@ def test_it_trips_while_the_store_is_down(shared: Store, clock: ManualClock) -> 
 
 
 def test_orders_of_an_operator_win(shared: Store, clock: ManualClock) -> None:
-    """Reset and force_open are written over whatever others wrote meanwhile."""
+    """Reset and force_open overwrite whatever other environments wrote."""
     first, second = Environment(shared, clock), Environment(shared, clock)
     second.good()
     for _ in range(5):
@@ -180,7 +180,7 @@ def test_healthy_it_writes_nothing_and_reads_every_five_seconds(
 @pytest.mark.parametrize("shape", ["all", "four_of_five", "half"])
 @pytest.mark.parametrize("down", [False, True])
 def test_a_hundred_async_environments_trip(shape: str, down: bool, clock: ManualClock) -> None:
-    """Every one of a hundred environments opens, whichever way the calls fail and whether or not the store answers."""
+    """Each of a hundred environments opens, however the calls fail and whether or not the store answers."""
     shared = MemoryStore(clock=clock)
     good = {"all": 10**9, "four_of_five": 5, "half": 2}[shape]
 
@@ -201,7 +201,7 @@ def test_a_hundred_async_environments_trip(shape: str, down: bool, clock: Manual
                 await call()
             except (DownError, CircuitOpenError):
                 continue
-        assert calls <= 11  # the minimum of ten, and a failure after it
+        assert calls <= 11  # the minimum of ten, and one failure after it
         return call.circuit_breaker  # type: ignore[attr-defined, no-any-return]
 
     async def fleet() -> list[CircuitBreaker]:
@@ -212,7 +212,7 @@ def test_a_hundred_async_environments_trip(shape: str, down: bool, clock: Manual
 
 
 def test_the_same_name_twice_in_one_environment_opens_at_once(clock: ManualClock) -> None:
-    """Two functions with circuits of one name follow each other without waiting for a snapshot."""
+    """Two functions with circuits of the same name see each other's state without waiting for a snapshot."""
     resilience.configure(store=MemoryStore(clock=clock))
     first, second = CircuitBreaker("twice", clock=clock), CircuitBreaker("twice", clock=clock)
     with second.guard():
@@ -223,7 +223,7 @@ def test_the_same_name_twice_in_one_environment_opens_at_once(clock: ManualClock
 
 
 def test_a_dashboard_sees_circuits_of_others(table: str, clock: ManualClock) -> None:
-    """An environment without any breaker shows the whole fleet's, and what it says of them."""
+    """An environment without any breaker shows the whole fleet's circuits and their records."""
     with (
         pytest.raises(DownError),
         CircuitBreaker(
@@ -243,7 +243,7 @@ def test_a_dashboard_sees_circuits_of_others(table: str, clock: ManualClock) -> 
 def test_an_unreachable_table_neither_delays_nor_disarms_it(
     monkeypatch: pytest.MonkeyPatch, clock: ManualClock
 ) -> None:
-    """Where nobody listens, an async function still trips, and its errors arrive as they are."""
+    """With an unreachable table an async function still opens its circuit, and its errors arrive unchanged."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
     store = DynamoStore("t", region="eu-central-1", endpoint_url="http://127.0.0.1:9", attempts=1, clock=clock)
@@ -269,7 +269,7 @@ def test_an_unreachable_table_neither_delays_nor_disarms_it(
 
 
 def test_a_cancelled_candidate_leaves_no_probe_behind(table: str, clock: ManualClock) -> None:
-    """A caller that is cancelled while its election is written gives the probe's place back."""
+    """A caller that is cancelled while its election is written returns the probe slot."""
     store = DynamoStore(table, clock=clock, read_timeout=10.0)
     breaker = CircuitBreaker("dependency", store=store, clock=clock, failure_threshold=1, jitter=0)
     with pytest.raises(DownError), breaker.guard():
@@ -297,7 +297,7 @@ def test_a_cancelled_candidate_leaves_no_probe_behind(table: str, clock: ManualC
 
 
 def test_an_operator_works_on_circuits_by_name(shared: Store, clock: ManualClock) -> None:
-    """An environment without the breaker opens and resets it for all, and the record remembers what happened."""
+    """An environment without the breaker opens and resets it for all, and the record keeps the history."""
     environment = Environment(shared, clock)
     resilience.configure(store=shared)
     for _ in range(5):
@@ -323,7 +323,7 @@ def test_an_operator_works_on_circuits_by_name(shared: Store, clock: ManualClock
 
 
 def test_an_order_that_nobody_heard_is_told_so(clock: ManualClock) -> None:
-    """With the store down the operator learns that the fleet does not know."""
+    """With the store down the operator is told that the fleet was not informed."""
     view = FaultyStore(MemoryStore(clock=clock))
     view.down = True
     resilience.configure(store=view)

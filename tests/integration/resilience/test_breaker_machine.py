@@ -1,4 +1,4 @@
-"""A fleet of breakers driven at random against one store: what must hold, whatever happens and in whichever order.
+"""A fleet of breakers driven at random over one store: invariants that hold in every order of events.
 
 Calls begin and end at any time in any environment; reads are stale, writes and answers are lost, probers die, fork or
 are stopped, wall clocks step, the store and the dependency go down and come back. The same machine runs over memory
@@ -35,7 +35,7 @@ class DownError(Exception):
 
 
 class Ledger:
-    """The shared store, with a note of every write that it accepted."""
+    """The shared store, which records every write that it accepts."""
 
     blocking = False
 
@@ -64,7 +64,7 @@ class Ledger:
 
 
 class Environment:
-    """One execution environment: its clock, its view of the store, its calls under way."""
+    """One execution environment: its clock, its view of the store, its calls in progress."""
 
     def __init__(self, shared: Store) -> None:
         self.clock = ManualClock()
@@ -96,7 +96,7 @@ class Environment:
 
 
 class Fleet(RuleBasedStateMachine):
-    """The rules are what can happen; the invariants what must hold all the time."""
+    """The rules are what can happen; the invariants are what must always hold."""
 
     shared: Store
 
@@ -109,7 +109,7 @@ class Fleet(RuleBasedStateMachine):
         self.probers: dict[str, Environment] = {}
 
     def make_store(self) -> Store:
-        # The store's own clock stands still: nothing here lives long enough to expire.
+        # The store's own clock does not move, so nothing expires here.
         return MemoryStore(clock=ManualClock())
 
     @rule(n=environments, ends=st.sampled_from([True, False, False]))
@@ -125,7 +125,7 @@ class Fleet(RuleBasedStateMachine):
 
     @rule(n=environments, seconds=st.sampled_from([1.0, 61.0]))
     def outage(self, n: int, seconds: float) -> None:
-        """The way into the interesting part: one environment sees enough failures to open, and time passes."""
+        """A shortcut to the interesting states: one environment sees enough failures to open, and time passes."""
         for _ in range(THRESHOLD):
             permit = self.begin(n, True)
             if permit is None:
@@ -144,12 +144,12 @@ class Fleet(RuleBasedStateMachine):
 
     @rule(n=environments, m=environments)
     def fork(self, n: int, m: int) -> None:
-        """A child of one environment goes on beside it, in the place of another; calls under way go on in both."""
+        """Fork one environment; the child replaces another, and calls in progress continue in both."""
         self.fleet[m] = child_of(self.fleet[n], self.ledger)
 
     @rule(n=environments, seconds=st.sampled_from([2.0, 25.0]))
     def stop_in_the_next_request(self, n: int, seconds: float) -> None:
-        """The environment is stopped while the store answers, and everybody else goes on."""
+        """The environment is suspended while the store answers, and all others continue."""
         self.fleet[n].store.on_answer = lambda: self.let_pass(seconds)
 
     @rule(seconds=st.sampled_from([0.1, 1.0, 4.0, 6.0, 19.0, 21.0, 61.0]))
@@ -170,7 +170,7 @@ class Fleet(RuleBasedStateMachine):
 
     @rule(n=environments, seconds=st.sampled_from([5.0, 30.0, 100.0]))
     def sleep(self, n: int, seconds: float) -> None:
-        """Lambda freezes one of them."""
+        """Lambda freezes one environment."""
         self.ledger.elapsed += seconds
         for m, environment in enumerate(self.fleet):
             (environment.clock.freeze if m == n else environment.clock.advance)(seconds)
@@ -199,7 +199,7 @@ class Fleet(RuleBasedStateMachine):
         getattr(self.fleet[n].breaker, order)()
 
     def begin(self, n: int, down: bool) -> Permit | None:
-        """Begin a call; a lease is one environment's, so that nobody else probes under it."""
+        """Begin a call; a lease belongs to one environment, so nobody else probes during it."""
         before, environment = len(self.ledger.accepted), self.fleet[n]
         permit = environment.begin(down)
         self.note_elections(n, before)
@@ -209,7 +209,7 @@ class Fleet(RuleBasedStateMachine):
         return permit
 
     def note_elections(self, n: int, before: int) -> None:
-        """Note who was elected when, on the one true clock: nobody while another's lease lasts.
+        """Record elections on the true clock: there is none while another environment's lease lasts.
 
         But for those whose wall clock was set forward meanwhile: they think that it is over.
         """
@@ -247,7 +247,7 @@ class Fleet(RuleBasedStateMachine):
     def opens_when_down(self) -> None:
         """Each environment opens within its threshold once the dependency is down and its snapshot is fresh.
 
-        The dependency goes down for one after the other: each has first had the time to hear what the last one did.
+        The dependency fails for one environment at a time, after each had the time to read what the last one did.
         """
         for environment in self.fleet:
             self.turn(5)
@@ -258,7 +258,7 @@ class Fleet(RuleBasedStateMachine):
             assert environment.breaker.get_state() != "closed"
 
     def closes_when_well(self) -> None:
-        """Once the dependency is well, every environment is closed again after a few open times and leases."""
+        """Once the dependency has recovered, every environment closes after a few open times and leases."""
         for _ in range(12):
             self.turn(30)
             for environment in self.fleet:
@@ -275,14 +275,14 @@ class Fleet(RuleBasedStateMachine):
 
 
 def test_in_memory() -> None:
-    """Many examples over the store in memory."""
+    """The invariants hold over the store in memory, in many examples."""
     run_state_machine_as_test(
         Fleet, settings=settings(max_examples=RUNS, stateful_step_count=40, deadline=None, database=None)
     )
 
 
 def test_over_dynamodb(table: str) -> None:
-    """Some examples over DynamoDB's real conditions; each begins with an empty partition."""
+    """The invariants hold over DynamoDB's real conditions, in some examples; each starts with an empty partition."""
     store = DynamoStore(table, read_timeout=10.0, clock=ManualClock())
 
     class DynamoFleet(Fleet):
@@ -306,7 +306,7 @@ def test_over_dynamodb(table: str) -> None:
 
 @pytest.mark.parametrize("item", [Item("control", "circuit#x", {"state": "unheard-of"}, 3)])
 def test_an_unknown_state_counts_as_closed(item: Item) -> None:
-    """A record that a later version of the package wrote does not stop this one."""
+    """A record written by a later version of the package does not stop this one."""
     breaker = CircuitBreaker("x", store=MemoryStore())
     breaker.circuit.learn(item)
     assert breaker.get_state() == "closed"

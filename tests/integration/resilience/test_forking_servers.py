@@ -1,4 +1,4 @@
-"""Servers and pools that fork after everything was used: gunicorn with --preload, and multiprocessing."""
+"""Servers and pools that fork after every part was used: gunicorn with --preload, and multiprocessing."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def environment(table: str) -> dict[str, str]:
 
 @pytest.fixture
 def server(environment: dict[str, str], tmp_path: Path) -> Iterator[str]:
-    """Gunicorn with three workers of four threads, forked from a parent that has used everything."""
+    """Gunicorn with three workers of four threads, forked from a parent that has used every part."""
     (tmp_path / "forked.py").write_text(APPLICATION)
     port = free_port()
     options = ["--preload", "--workers=3", "--threads=4", f"--bind=127.0.0.1:{port}", "--no-control-socket"]
@@ -102,7 +102,7 @@ def server(environment: dict[str, str], tmp_path: Path) -> Iterator[str]:
 
 
 def check(answers: list[dict[str, Any]]) -> None:
-    """Whatever process answered: its own item, value and ids, and a circuit that opened."""
+    """Every process answered with its own item, value and ids, and the open circuit."""
     assert {each["state"] for each in answers} == {"open"}
     assert all(each["allowed"] for each in answers)
     processes = {each["process"] for each in answers}
@@ -114,7 +114,7 @@ def check(answers: list[dict[str, Any]]) -> None:
 
 
 def test_gunicorn_with_preload(server: str) -> None:
-    """A hundred requests at once over three workers: no answer is another's, and none hangs."""
+    """Of a hundred concurrent requests over three workers none hangs or gets another request's answer."""
 
     def ask(n: int) -> dict[str, Any]:
         with urllib.request.urlopen(f"{server}/{n}", timeout=60) as response:
@@ -127,7 +127,7 @@ def test_gunicorn_with_preload(server: str) -> None:
 
 
 def test_multiprocessing(environment: dict[str, str], tmp_path: Path) -> None:
-    """A pool of forked processes does its work, each with ids of its own."""
+    """A pool of forked processes does its work, and each process has its own ids."""
     program = tmp_path / "program.py"
     program.write_text(POOL)
     command = [sys.executable, "-W", "ignore", str(program)]

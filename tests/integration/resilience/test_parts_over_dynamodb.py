@@ -1,4 +1,4 @@
-"""Cache, limiter and monitor over DynamoDB as moto evaluates it, and what each costs there."""
+"""Cache, limiter and monitor over DynamoDB as moto evaluates it, and the requests they cost."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def store(table: str, clock: ManualClock) -> DynamoStore:
 
 
 def test_the_cache_shares_values_and_invalidations(table: str, clock: ManualClock) -> None:
-    """Two environments, async, over one table: one computation, and fresh after an invalidation."""
+    """Two async environments over one table compute once, and again after an invalidation."""
     calls = []
 
     async def read(user: str) -> dict[str, Decimal]:
@@ -45,7 +45,7 @@ def test_the_cache_shares_values_and_invalidations(table: str, clock: ManualCloc
 
 
 def test_a_clear_reaches_the_other_environment(table: str, clock: ManualClock) -> None:
-    """The generation travels through the snapshot, within five seconds."""
+    """A clear reaches the other environment with its next snapshot, within five seconds."""
     one, two = (CacheManager(store=store(table, clock), clock=clock) for _ in range(2))
     calls = []
 
@@ -64,7 +64,7 @@ def test_a_clear_reaches_the_other_environment(table: str, clock: ManualClock) -
 
 
 def test_a_warm_cache_asks_seldom(table: str, clock: ManualClock, requests: Counter[str]) -> None:
-    """A hot key costs one read in five seconds and environment, and the snapshot one."""
+    """A hot key costs one read in five seconds per environment, plus one for the snapshot."""
     backend = store(table, clock)
     read = cached(300, manager=CacheManager(store=backend, clock=clock))(lambda: 1)
     for _ in range(600):
@@ -77,7 +77,7 @@ def test_a_warm_cache_asks_seldom(table: str, clock: ManualClock, requests: Coun
 
 
 def test_ten_environments_share_a_limit(table: str, clock: ManualClock, requests: Counter[str]) -> None:
-    """A hundred a minute let at most 110 through, for at most 0.2 writes a call."""
+    """With a limit of a hundred a minute at most 110 calls pass, for at most 0.2 writes per call."""
     stores = [store(table, clock) for _ in range(10)]
     limiters = [RateLimiter(store=each, clock=clock) for each in stores]
     passed = sum(limiters[n % 10].check("u").allowed for n in range(250))
@@ -86,7 +86,7 @@ def test_ten_environments_share_a_limit(table: str, clock: ManualClock, requests
 
 
 def test_the_monitors_meet(table: str, clock: ManualClock) -> None:
-    """Each writes one item a minute, and any of them reads all."""
+    """Each environment writes one item a minute, and any of them reads all."""
     monitors = [PerformanceMonitor(store=store(table, clock), clock=clock) for _ in range(3)]
     for monitor in monitors:
         for _ in range(100):
@@ -99,5 +99,5 @@ def test_the_monitors_meet(table: str, clock: ManualClock) -> None:
 
 
 def test_errors_of_the_store_are_not_to_be_repeated() -> None:
-    """A StoreError is the package's own and ends a retry."""
+    """A StoreError is the package's own and is not retried."""
     assert not transient_errors()(resilience.StoreError("down"))

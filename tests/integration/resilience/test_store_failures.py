@@ -1,4 +1,4 @@
-"""The table behind a network that breaks, hangs, drips and answers nonsense: a StoreError in time, and nothing else."""
+"""The table behind a network that breaks, hangs, drips or sends garbage: always a StoreError, and in time."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def store_at(url: str, **settings: Any) -> DynamoStore:
 
 
 def test_what_breaks_once_is_tried_again() -> None:
-    """An answer that breaks off, that is not DynamoDB's, or an error of its own costs one more attempt."""
+    """A broken answer, one that is not DynamoDB's, and an internal error cost one more attempt."""
     for first in (
         [cut],
         [answer(b"<html>", kind="text/html")],
@@ -78,7 +78,7 @@ def test_what_breaks_once_is_tried_again() -> None:
 
 @pytest.mark.parametrize("play", [silence, drip, cut], ids=lambda play: play.__name__)
 def test_every_failure_ends_within_the_deadline(play: Play) -> None:
-    """Whatever the network does, there is a StoreError within a second, and then none is waited for."""
+    """Every network failure is a StoreError within a second, and then the table is not waited for."""
     with serving(then=play) as url:
         store = store_at(url)
         started = time.monotonic()
@@ -93,7 +93,7 @@ def test_every_failure_ends_within_the_deadline(play: Play) -> None:
 
 @pytest.mark.parametrize("body", [b'{"Items": ', b"[1]", b"null", b'{"Items": 7, "Attributes": 7}', b""])
 def test_an_answer_that_cannot_be_read_is_a_failure(body: bytes) -> None:
-    """Whatever it says, in whatever operation: a StoreError, and no other error."""
+    """An unreadable answer to any operation is a StoreError, and no other error."""
     with serving(then=answer(body)) as url:
         for work in (lambda store: store.query("p"), lambda store: store.add("p", "s", {"n": 1})):
             with pytest.raises(StoreError):
@@ -102,7 +102,7 @@ def test_an_answer_that_cannot_be_read_is_a_failure(body: bytes) -> None:
 
 @pytest.mark.parametrize("code", ["TransactionConflictException", "ReplicatedWriteConflictException"])
 def test_a_conflict_over_one_item_is_no_outage(code: str) -> None:
-    """The table goes on for the next request."""
+    """After a conflict over one item the table is used for the next request."""
     with serving([refuse(code)], then=answer()) as url:
         store = store_at(url)
         with pytest.raises(StoreError, match=code):
@@ -111,13 +111,13 @@ def test_a_conflict_over_one_item_is_no_outage(code: str) -> None:
 
 
 def test_a_gateway_that_asks_for_fewer_requests_throttles() -> None:
-    """Whatever code it has for that: 429 says it all."""
+    """Any 429 counts as throttling, whatever error code it has."""
     with serving(then=refuse("WhoKnows", "429 Too Many Requests")) as url, pytest.raises(StoreThrottledError):
         store_at(url).get("p", "s")
 
 
 def test_addresses_where_nobody_answers_end_within_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A name with eight addresses is tried one after another, for a second in all."""
+    """Eight addresses of one name are tried one after another, for a second in total."""
     import socket
 
     def look_up(*_: Any, **__: Any) -> list[Any]:
@@ -137,7 +137,7 @@ def test_addresses_where_nobody_answers_end_within_the_deadline(monkeypatch: pyt
 
 
 def test_dead_kept_connections_are_no_outage() -> None:
-    """Two connections that died silently: the second attempt makes a new one."""
+    """With two silently dead pooled connections, the second attempt opens a new one."""
     with serving([answer()], [answer()], then=answer()) as url:
         store = store_at(url)
         _at_once(store, 2)
@@ -161,7 +161,7 @@ def _at_once(store: DynamoStore, number: int) -> None:
 
 
 def test_throttling_is_an_answer() -> None:
-    """Only the key that was throttled is left alone for a moment; the table goes on."""
+    """Only the throttled key is left alone for a moment; other keys are used."""
     clock = ManualClock()
 
     def throttle_hot(connection: Any) -> None:
@@ -183,7 +183,7 @@ def test_throttling_is_an_answer() -> None:
 
 
 def test_an_answer_that_was_lost_counts_once(table: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every request reaches the table, every first answer is lost: the counter is exact all the same."""
+    """Every request reaches the table but every first answer is lost, and the counter is still exact."""
     store = DynamoStore(table, read_timeout=5, deadline=10)
     connection = store._connection
     real, lost = type(connection)._try, []
@@ -213,7 +213,7 @@ def test_an_answer_that_was_lost_counts_once(table: str, monkeypatch: pytest.Mon
     ],
 )
 def test_an_item_that_cannot_be_read_hides_no_other(table: str, item: Any, errors: list[events.Event]) -> None:
-    """It is skipped and told of; a forced-open circuit beside it stays known as open."""
+    """The unreadable item is skipped and reported; a forced-open circuit beside it stays open."""
     store = DynamoStore(table, read_timeout=5, deadline=10)
     CircuitBreaker("forced", store=store).force_open()
     boto3.client("dynamodb").put_item(TableName=table, Item={"pk": {"S": "control"}, "sk": {"S": "circuit#a"}} | item)
@@ -224,7 +224,7 @@ def test_an_item_that_cannot_be_read_hides_no_other(table: str, item: Any, error
 
 
 def test_a_circuit_of_another_shape_hides_no_other(table: str) -> None:
-    """Values that are no numbers where numbers belong leave the circuits beside it as they are."""
+    """A circuit with text in place of numbers does not affect the circuits beside it."""
     store = DynamoStore(table, read_timeout=5, deadline=10)
     store.put_if("control", "circuit#a", {"state": "open", "opens": "many", "retry_at": "soon"}, expected_version=None)
     CircuitBreaker("forced", store=store).force_open()
@@ -251,7 +251,7 @@ def test_a_circuit_of_another_shape_hides_no_other(table: str) -> None:
 def test_what_is_missing_to_ask_with_reaches_no_caller(
     environment: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """No profile, region, address or credentials: parts go on without the store, and raise nothing of boto3's."""
+    """Without profile, region, address or credentials every part works without the store and raises no boto3 error."""
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
     for name, value in environment.items():
         monkeypatch.setenv(name, value) if value else monkeypatch.delenv(name, raising=False)
@@ -276,7 +276,7 @@ def test_what_is_missing_to_ask_with_reaches_no_caller(
 
 
 def test_changed_keys_of_the_environment_are_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keys that were replaced while the process runs sign the next request."""
+    """Credentials replaced while the process runs sign the next request."""
     signed: list[bytes] = []
 
     def note(connection: Any) -> None:
@@ -311,7 +311,7 @@ def test_changed_keys_of_the_environment_are_used(monkeypatch: pytest.MonkeyPatc
 def test_the_endpoint_is_the_one_that_boto3_finds(
     environment: dict[str, str], endpoint: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Regions, FIPS, dual stack, and the variables of endpoints."""
+    """The endpoint follows regions, FIPS, dual stack, and the endpoint variables."""
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     store = DynamoStore("t")
@@ -330,7 +330,7 @@ print(store.get("p", "s") is not None, flush=True)
 
 
 def test_a_process_that_was_stopped_finds_its_answer() -> None:
-    """SIGSTOP for longer than the deadline, while an answer is on its way, is no outage of the table."""
+    """SIGSTOP for longer than the deadline, while an answer is under way, is not an outage of the table."""
     asked, goes_on = threading.Event(), threading.Event()
 
     def late(connection: Any) -> None:
@@ -348,6 +348,6 @@ def test_a_process_that_was_stopped_finds_its_answer() -> None:
             assert asked.wait(10)
             child.send_signal(signal.SIGSTOP)
             goes_on.set()
-            time.sleep(1.5)  # longer than the deadline: what is shown is that it does not matter
+            time.sleep(1.5)  # longer than the deadline, which must not matter
             child.send_signal(signal.SIGCONT)
             assert child.stdout.readline() == "True\n"

@@ -1,4 +1,4 @@
-"""A database with nothing in it but what the migrations make."""
+"""A database that contains only what the migrations create."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from local.stack_directory import REPOSITORY
 
 @pytest.fixture(scope="session")
 def migrated(shared_backends: Backends) -> Iterator[psycopg.Connection[Any]]:
-    """Migrated file by file without a search path, with the body of each function checked as it is created."""
+    """A database migrated file by file without a search path, with every function body checked on creation."""
     name = "in_order"
     with psycopg.connect(shared_backends.postgres.create_database(name), autocommit=True) as connection:
         connection.execute(PRELUDE.read_bytes())

@@ -19,7 +19,7 @@ _ONLY_FUNCTIONS = "read and written by functions only; nobody else may see a row
 
 @dataclass(frozen=True)
 class Rule:
-    """A rule: what breaks it, a statement that would, and what may.
+    """A rule: what breaks it, a statement that breaks it, and its exceptions.
 
     Attributes:
         query: the name of each object that breaks the rule.
@@ -165,13 +165,13 @@ def broken(connection: psycopg.Connection[Any], rule: Rule) -> set[str]:
 
 @pytest.mark.parametrize("name", RULES)
 def test_the_schema_keeps_the_rule(migrated: psycopg.Connection[Any], name: str) -> None:
-    """Nothing breaks it but the exceptions, each of which is still one."""
+    """No object breaks the rule except the listed exceptions, each of which still does."""
     assert broken(migrated, RULES[name]) == set(RULES[name].exceptions)
 
 
 @pytest.mark.parametrize("name", RULES)
 def test_a_fault_is_found(migrated: psycopg.Connection[Any], name: str) -> None:
-    """What breaks the rule appears beside the exceptions."""
+    """The object that breaks the rule is found in addition to the exceptions."""
     with migrated.transaction(force_rollback=True):
         migrated.execute(RULES[name].fault.encode())
         assert broken(migrated, RULES[name]) > set(RULES[name].exceptions)

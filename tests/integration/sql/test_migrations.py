@@ -1,4 +1,4 @@
-"""The migrations as the catalog has them: qualified names, and a comment on everything that others use."""
+"""The migrations as the catalog has them: qualified names, and a comment on every public object."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ def test_every_name_has_its_schema(migrated: psycopg.Connection[Any]) -> None:
 
 
 def test_tables_types_and_public_functions_have_comments(migrated: psycopg.Connection[Any]) -> None:
-    """Whoever looks at the database, or at the API that PostgREST describes, reads what a thing is for."""
+    """Tables, types and public functions have comments, for readers of the database and of PostgREST's API."""
     assert migrated.execute(WITHOUT_COMMENT).fetchall() == []
 
 
 def test_a_missing_comment_is_found(migrated: psycopg.Connection[Any]) -> None:
-    """On a function, a table and a type."""
+    """A missing comment is found on a function, a table and a type."""
     with migrated.transaction(force_rollback=True):
         migrated.execute(
             """create function public.f() returns int language sql as 'select 1'; create table internal.t (id int);

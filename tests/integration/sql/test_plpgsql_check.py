@@ -1,6 +1,6 @@
-"""What plpgsql_check, which `supabase db lint` runs, says of the functions: names, types and volatility in every body.
+"""plpgsql_check, as run by `supabase db lint`, over every function body: names, types and volatility.
 
-Its extension is not in the wheel of PostgreSQL; these tests run where Debian's packages are installed, such as
+The PostgreSQL wheel lacks the extension; these tests run where Debian's packages are installed, such as
 postgresql-15 and postgresql-15-plpgsql-check.
 """
 
@@ -18,7 +18,7 @@ from local.postgres import Postgres
 from local.stack_directory import REPOSITORY, Ports, StackDirectory
 
 PROGRAMS = [path.parents[1] / "bin" for path in sorted(Path("/usr/lib/postgresql").glob("*/lib/plpgsql_check.so"))]
-# A trigger's function is checked for each table that it serves.
+# A trigger function is checked for each table that uses it.
 FINDINGS = """
 select p.oid::regprocedure::text, concat_ws(': ', c.message, c.detail)
 from pg_proc p
@@ -67,12 +67,12 @@ def findings(connection: psycopg.Connection[Any]) -> set[tuple[Any, ...]]:
 
 
 def test_every_body_is_sound(checked: psycopg.Connection[Any]) -> None:
-    """No error, and no warning but the exceptions."""
+    """There is no error, and no warning except the listed exceptions."""
     assert findings(checked) == set(EXCEPTIONS)
 
 
 def test_an_unsound_body_is_found(checked: psycopg.Connection[Any]) -> None:
-    """A column that is not there is only noticed when the line runs, or by this check."""
+    """A missing column is found, which otherwise shows only when the line runs."""
     with checked.transaction(force_rollback=True):
         checked.execute(
             """create function internal.fault() returns int language plpgsql as

@@ -1,4 +1,4 @@
-"""How `make chaos` tells what was lost and what was doubled."""
+"""How `make chaos` detects lost and duplicated writes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from benchmarks.load.record import OK, REFUSED, Asked, Began, Line, Measured, Re
 
 SESSION, SPACE, USER = "session-1", "space-1", "user-1"
 WRITES: dict[str, tuple[dict[str, Any], dict[str, Any], Facts]] = {
-    # kind: what it is about, what the answer said, and a database that has it
+    # kind: subject, the content of the answer, and a database that has the write
     "account": ({"username": "ada"}, {"user_id": USER}, Facts(accounts={"ada": [USER]})),
     "space": ({"name": "Room"}, {"space_id": SPACE}, Facts(spaces=Counter(Room=1))),
     "start": ({"session": SESSION}, {}, Facts(starts=Counter({SESSION: 1}))),
@@ -40,7 +40,7 @@ WRITES: dict[str, tuple[dict[str, Any], dict[str, Any], Facts]] = {
 
 
 def ledger(*writes: tuple[str, dict[str, Any], dict[str, Any] | None]) -> Ledger:
-    """A ledger of (kind, of, answer); an answer of None was never given."""
+    """A ledger of (kind, subject, answer); an answer of None never arrived."""
     made = Ledger()
     for number, (kind, of, answer) in enumerate(writes):
         made.add(Began(str(number), kind, USER, of))
@@ -56,7 +56,7 @@ def compared(made: Ledger, facts: Facts) -> Verdict:
 
 @pytest.mark.parametrize("kind", WRITES)
 def test_an_acknowledged_write_that_is_there_once_is_fine(kind: str) -> None:
-    """Whether it was sent once or several times."""
+    """An acknowledged write that is there once is no fault, whether it was sent once or several times."""
     of, answer, facts = WRITES[kind]
     verdict = compared(ledger((kind, of, answer)), facts)
     assert (verdict.lost, verdict.doubled, verdict.checked) == ([], [], 1)
@@ -64,7 +64,7 @@ def test_an_acknowledged_write_that_is_there_once_is_fine(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", WRITES)
 def test_an_acknowledged_write_that_is_not_there_is_lost(kind: str) -> None:
-    """Of every kind."""
+    """A missing acknowledged write of any kind is reported as lost."""
     of, answer, _ = WRITES[kind]
     empty = Facts(members={(SPACE, USER)}) if kind == "leave" else Facts()
     assert compared(ledger((kind, of, answer)), empty).lost
@@ -73,7 +73,7 @@ def test_an_acknowledged_write_that_is_not_there_is_lost(kind: str) -> None:
 @pytest.mark.parametrize("kind", WRITES)
 @pytest.mark.parametrize("there", [True, False])
 def test_a_write_that_nobody_acknowledged_may_be_there_or_not(kind: str, there: bool) -> None:
-    """The client does not know, and neither is a fault."""
+    """The client does not know the outcome, so neither case is a fault."""
     of, _, facts = WRITES[kind]
     verdict = compared(ledger((kind, of, None)), facts if there else Facts())
     assert (verdict.lost, verdict.doubled) == ([], [])
@@ -95,14 +95,14 @@ def test_a_write_that_nobody_acknowledged_may_be_there_or_not(kind: str, there: 
 )
 @pytest.mark.parametrize("acknowledged", [True, False])
 def test_more_than_was_asked_for_is_doubled(kind: str, facts: Facts, acknowledged: bool) -> None:
-    """Also when no attempt was acknowledged."""
+    """A duplicate is reported even when no attempt was acknowledged."""
     of, answer, _ = WRITES[kind]
     assert compared(ledger((kind, of, answer if acknowledged else None)), facts).doubled
 
 
 @pytest.mark.parametrize(("paid", "lost", "doubled"), [(39, 1, 0), (40, 0, 0), (80, 0, 1)])
 def test_xp_is_what_the_answer_said(paid: int, lost: int, doubled: int) -> None:
-    """Less is lost, more is doubled."""
+    """Less XP than acknowledged is lost, more is doubled."""
     of, answer, facts = WRITES["complete"]
     facts = Facts(completions=facts.completions, paid=Counter({SESSION: paid}))
     verdict = compared(ledger(("complete", of, answer)), facts)
@@ -110,7 +110,7 @@ def test_xp_is_what_the_answer_said(paid: int, lost: int, doubled: int) -> None:
 
 
 def test_a_write_begun_after_the_look_is_no_double() -> None:
-    """The database is read while clients go on: what was acknowledged is taken before, what was begun after."""
+    """Clients keep writing: acknowledged writes are listed before the database is read, started ones after."""
     of = {"session": SESSION}
     made = ledger(("heartbeat", of, {}))
     before = made.acknowledged()
@@ -120,13 +120,13 @@ def test_a_write_begun_after_the_look_is_no_double() -> None:
 
 
 def test_a_refused_write_is_no_promise() -> None:
-    """The server said that it would not do it."""
+    """The server said that it would not write, so a missing write is no fault."""
     made = ledger(("heartbeat", {"session": SESSION}, {"refused": "SESSION_NOT_ACTIVE"}))
     assert (made.acknowledged(), made.unanswered) == (set(), [])
 
 
 def test_the_last_step_decides_who_is_a_member() -> None:
-    """Joined, left and joined again: a member, with three lines in the feed."""
+    """A user who joined, left and rejoined is a member, with three feed entries."""
     of = {"space": SPACE}
     made = ledger(("join", of, {}), ("leave", of, {}), ("join", of, {}))
     activity = Counter({(SPACE, USER, "joined"): 2, (SPACE, USER, "left"): 1})
@@ -135,7 +135,7 @@ def test_the_last_step_decides_who_is_a_member() -> None:
 
 
 def test_a_record_is_read_while_it_is_written(tmp_path: Path) -> None:
-    """Lines come back as they were written, each once, and half a line waits for its end."""
+    """Each line is read once as written, and an incomplete line is left until it is complete."""
     path = tmp_path / "record.jsonl"
     reader = Reader(path)
     assert list(reader.new()) == []

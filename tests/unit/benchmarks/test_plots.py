@@ -1,4 +1,4 @@
-"""Plots say what the figures say. Drawing them is matplotlib's, which only `make bench` installs."""
+"""Plots match the figures. Drawing needs matplotlib, which only `make bench` installs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def row(name: str, **figures: float) -> dict[str, Any]:
 
 
 def test_a_line_goes_through_the_figures_of_its_row() -> None:
-    """The number in a label is x, however it is written, and labels of other figures are left out."""
+    """The number in a label is x, in any notation, and labels of other figures are left out."""
     found = row("API under load, throughput", **{"1 clients": 50.0, "1,000 clients": 400.0, "peak": 9.0})
     ((plot, chart),) = plots.charts({"load": {"rows": [found]}})
     assert (plot.name, plot.row) == ("load-rate", found["name"])
@@ -26,7 +26,7 @@ def test_a_line_goes_through_the_figures_of_its_row() -> None:
 
 
 def test_a_bar_is_made_of_its_parts() -> None:
-    """What importing leaves of a cold start is the first request."""
+    """The first request is what remains of a cold start after imports."""
     whole = row("cold start, time to the first response", ours=500.0, peer=1100.0)
     imports = row("cold start, import time", ours=400.0, peer=900.0)
     ((_, chart),) = plots.charts({"cold_start": {"rows": [whole, imports]}})
@@ -37,12 +37,12 @@ def test_a_bar_is_made_of_its_parts() -> None:
 
 @pytest.mark.parametrize("results", [{}, {"load": {"rows": []}}, {"load": {}}])
 def test_a_benchmark_that_did_not_run_has_no_plot(results: dict[str, Any]) -> None:
-    """The report shows what there is."""
+    """The report includes only the plots that exist."""
     assert list(plots.charts(results)) == []
 
 
 def test_the_pictures_are_those_of_the_results() -> None:
-    """Each that can be drawn is there, with the title, the labels and the names of the series in it."""
+    """Each available plot is written, and contains its title, labels and series names."""
     found = dict(plots.charts(json.loads(RESULTS.read_text(encoding="utf-8"))))
     assert {f"{plot.name}.svg" for plot in found} == {path.name for path in plots.FOLDER.iterdir()}
     for plot, chart in found.items():

@@ -1,4 +1,4 @@
-"""A PostgREST that answers as it is told."""
+"""A PostgREST that gives the answers it is configured with."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SETTINGS = Settings(supabase_url="https://x.supabase.co", supabase_secret_key="s
 
 
 class Answers:
-    """A server in between, counting what it is asked."""
+    """A server in between that counts its requests."""
 
     def __init__(self, *answers: httpx.Response | Exception) -> None:
         self.answers = list(answers)

@@ -12,7 +12,7 @@ from studysync.db.client import _protected, breaker
 
 @pytest.fixture
 def unharmed() -> Iterator[None]:
-    """Failures that tests make do not count for the next one; retries are left, and nobody waits for them."""
+    """Failures of one test do not count in the next; retries are available and do not wait."""
     budget = _protected.retry_policy.budget
     for _ in range(300):
         budget.deposit()

@@ -1,6 +1,6 @@
-"""Names that people are shown by: every script and emoji, nothing that deceives."""
+"""Display names: every script and emoji is allowed, nothing deceptive is."""
 
-# ruff: noqa: RUF001 - that is what it is about
+# ruff: noqa: RUF001 - this is the subject of the tests
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from studysync.display_names import clean_name
     ],
 )  # fmt: skip
 def test_every_script_and_emoji_stay(name: str) -> None:
-    """One script a word, those that are written together, joiners where a script or an emoji needs them."""
+    """Each word has one script or scripts written together; joiners are allowed where a script or emoji needs them."""
     assert clean_name(name) == name
 
 
@@ -33,7 +33,7 @@ def test_every_script_and_emoji_stay(name: str) -> None:
     "char", ["\U0001fae8", "\U0001faf9", "\U0001f6dc", "\u1c89", "\U00011f02", "\U0003134f", "\U0001ccf0"]
 )
 def test_what_is_newer_than_our_tables_is_not_invisible(char: str) -> None:
-    """A letter or emoji of a later Unicode, which this Python may not know, is a character like others."""
+    """A letter or emoji of a later Unicode version than this Python's is an ordinary character."""
     assert clean_name(char) == unicodedata.normalize("NFKC", char)
     assert clean_name(f"Ada {char}").startswith("Ada ")
 
@@ -51,7 +51,7 @@ def test_what_is_newer_than_our_tables_is_not_invisible(char: str) -> None:
     ],
 )
 def test_one_spelling_is_kept(typed: str, kept: str) -> None:
-    """Wide, styled and composed letters become plain ones, white space a single space."""
+    """Wide, styled and composed letters become plain ones, and white space a single space."""
     assert clean_name(typed) == kept
 
 
@@ -67,13 +67,13 @@ INVISIBLE = [
 
 @pytest.mark.parametrize("name", INVISIBLE, ids=ascii)
 def test_what_nobody_sees_is_refused(name: str) -> None:
-    """Format characters, fillers, selectors and joiners that change nothing, wherever they stand."""
+    """Format characters, fillers, selectors and joiners without an effect are refused, wherever they are."""
     with pytest.raises(ValueError, match="invisible"):
         clean_name(name)
 
 
 def test_no_format_character_is_forgotten() -> None:
-    """Every one that Unicode calls so is refused between Latin letters."""
+    """Every character in Unicode's format category is refused between Latin letters."""
     for code in range(0x110000):
         if unicodedata.category(chr(code)) == "Cf":
             with pytest.raises(ValueError, match="invisible"):
@@ -89,20 +89,20 @@ def test_no_format_character_is_forgotten() -> None:
     ids=ascii,
 )  # fmt: skip
 def test_words_of_mixed_scripts_are_refused(name: str) -> None:
-    """A letter that looks like a Latin one among Latin ones, and whatever no language writes together."""
+    """Letters that look like Latin ones among Latin ones, and scripts that no language mixes, are refused."""
     with pytest.raises(ValueError, match="scripts in one word"):
         clean_name(name)
 
 
 @pytest.mark.parametrize("name", ["\u0410\u0441\u0430 Smith", "Ada \u03a4\u039f\u039d", "\u0425 Ada"], ids=ascii)
 def test_whole_words_that_look_latin_among_latin_ones_are_refused(name: str) -> None:
-    """Each word is of one script, and the name is not."""
+    """Each word has one script, but the name mixes them."""
     with pytest.raises(ValueError, match="looks like one in Latin"):
         clean_name(name)
 
 
 @pytest.mark.parametrize("name", ["a\0b", "a\nb", "a\tb", "a\x7fb", "\ud800", "a\u2028b", "\x1b[2J"], ids=ascii)
 def test_control_characters_are_refused(name: str) -> None:
-    """They are not taken for white space."""
+    """Control characters are not treated as white space."""
     with pytest.raises(ValueError, match="control"):
         clean_name(name)

@@ -1,4 +1,4 @@
-"""Errors: their shape, what the database's codes mean, and what is never shown."""
+"""Errors: their format, the meaning of the database's codes, and what is never shown."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def database_error(code: str, message: str = "text", details: str = "") -> Datab
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.code)
 def test_a_problem_has_the_fields_of_both_worlds(kind: ErrorKind) -> None:
-    """RFC 9457's members, and those that older clients read."""
+    """A problem has RFC 9457's members and those that older clients read."""
     body = problem(ApiError(kind, "Text.", {"a": 1}), instance="/api/x", request_id="r1")
     assert body["title"]
     assert body["type"].startswith("urn:studysync:error:")
@@ -33,7 +33,7 @@ def test_a_problem_has_the_fields_of_both_worlds(kind: ErrorKind) -> None:
 
 @pytest.mark.parametrize(("code", "kind"), DATABASE_ERRORS.items())
 def test_the_databases_own_codes_are_told_to_the_client(code: str, kind: ErrorKind) -> None:
-    """What SQL raises on purpose keeps its message and details."""
+    """Errors that our SQL raises deliberately keep their message and details."""
     error = client_error(database_error(code, "No.", '{"session_id": "1"}'))
     assert error is not None
     assert (error.kind, error.message, error.details) == (kind, "No.", {"session_id": "1"})
@@ -41,7 +41,7 @@ def test_the_databases_own_codes_are_told_to_the_client(code: str, kind: ErrorKi
 
 @pytest.mark.parametrize("code", ["23505", "42P01", "42883", "P0001", "PGRST202", "SS999"])
 def test_other_codes_are_not(code: str) -> None:
-    """Nothing else of the database's reaches the client."""
+    """No other database error text reaches the client."""
     assert client_error(database_error(code)) is None
 
 
@@ -52,25 +52,25 @@ def test_other_codes_are_not(code: str) -> None:
      ("23505", False), ("42883", False), ("42501", False), ("SS001", False)],
 )  # fmt: skip
 def test_codes_tell_what_may_be_tried_again(code: str, transient: bool) -> None:
-    """What passes by itself is told from what does not, by its code."""
+    """The code separates transient errors from permanent ones."""
     assert is_transient(code) is transient
 
 
 @pytest.mark.parametrize("body", [b"<html>Bad gateway</html>", b"", b"[]", b'{"message": "text"}'])
 def test_an_answer_of_a_proxy_is_known_by_its_status(body: bytes) -> None:
-    """Whatever stands between us and PostgREST, its 502 passes by itself."""
+    """A proxy's 502 in front of PostgREST is transient."""
     refusal = DatabaseRefusalError.of_response(httpx.Response(502, content=body))
     assert is_transient(refusal.code)
     assert client_error(refusal) is None
 
 
 def test_a_connection_that_broke_under_a_query_is_known_by_its_missing_code() -> None:
-    """PostgreSQL was killed: PostgREST has only libpq's words for it, and it passes."""
+    """When PostgreSQL is killed PostgREST only has libpq's message, and the error is transient."""
     assert is_transient(database_error("").code)
 
 
 def test_unexpected_errors_keep_their_text_to_themselves() -> None:
-    """A 500 says nothing of what happened."""
+    """A 500 does not reveal what happened."""
     told = to_api_error(RuntimeError("password=hunter2 at db.internal"))
     assert told.kind.code == "INTERNAL_ERROR"
     assert "hunter2" not in told.message
@@ -83,11 +83,11 @@ def test_unknown_statuses_of_starlette_pass() -> None:
 
 @pytest.mark.parametrize(("seconds", "header"), [(0.0, "1"), (0.2, "1"), (1.0, "1"), (1.1, "2"), (60, "60")])
 def test_retry_after_is_whole_seconds_rounded_up(seconds: float, header: str) -> None:
-    """A client that waits as told does not come too early."""
+    """A client that waits as long as Retry-After says is not too early."""
     assert unavailable(retry_after=seconds).headers["Retry-After"] == header
 
 
 def test_secrets_are_masked_at_any_depth() -> None:
-    """Fields that may hold a secret or an address are never logged, wherever they stand."""
+    """Fields that may hold a secret or an address are never logged, at any depth."""
     masked = mask({"a": [{"Password": "x", "b": ({"token": "y"},)}], "email": "z", "user_id": "u"})
     assert masked == {"a": [{"Password": "***", "b": [{"token": "***"}]}], "email": "***", "user_id": "u"}

@@ -1,4 +1,4 @@
-"""What must hold for any input: times, text, cursors, filters, request ids, tokens, and what is masked in logs."""
+"""Properties for any input: times, text, cursors, filters, request ids, tokens, and masking in logs."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ ANY_TEXT = st.text(st.characters(codec=None))
 
 @given(st.datetimes(_EARLY, _LATE, timezones=OFFSETS))
 def test_a_time_keeps_its_moment(moment: datetime) -> None:
-    """Whatever its offset, a time goes in and out as the same moment, in UTC."""
+    """With any offset, a time goes in and out as the same moment, in UTC."""
     found = TIMESTAMP.validate_python(moment.isoformat())
     assert found == moment
     assert found.tzinfo is UTC
@@ -48,7 +48,7 @@ def test_a_time_keeps_its_moment(moment: datetime) -> None:
     ANY_TEXT | st.datetimes().map(str) | st.from_regex(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d)?.{0,12}", fullmatch=True)
 )
 def test_what_is_no_time_is_refused(text: str) -> None:
-    """Any text is a time between 1970 and 2200 or a validation error, and nothing else happens."""
+    """Any text is either a time between 1970 and 2200 or a validation error."""
     try:
         found = TIMESTAMP.validate_python(text)
     except ValidationError:
@@ -59,21 +59,21 @@ def test_what_is_no_time_is_refused(text: str) -> None:
 
 @given(ANY_TEXT)
 def test_text_is_clean_or_refused(text: str) -> None:
-    """Clean text is composed, has no control characters, and stays as it is when cleaned again."""
+    """Clean text is composed, has no control characters, and cleaning it again changes nothing."""
     try:
         clean = clean_text(text)
     except ValueError:
         return
     assert clean == clean_text(clean)
     assert unicodedata.is_normalized("NFC", clean)
-    clean.encode()  # no halves of surrogate pairs
+    clean.encode()  # no lone surrogates
     pattern = DISPLAY.json_schema()["pattern"]
     assert re.search(pattern, clean), "the document must not refuse what is accepted"
 
 
 @given(st.integers(0, 2**31 - 1), st.datetimes(_EARLY, _LATE, timezones=st.just(UTC)), st.uuids())
 def test_positions_survive_their_cursors(xp: int, moment: datetime, row_id: Any) -> None:
-    """Of lists that are ordered by several columns too."""
+    """Cursors restore positions, also in lists ordered by several columns."""
     at = moment.isoformat()
     assert decode_cursor(encode_cursor([at, row_id]), SESSION_POSITION) == (moment, row_id)
     assert decode_cursor(encode_cursor([xp, at, row_id]), BOARD_POSITION) == (xp, moment, row_id)
@@ -81,7 +81,7 @@ def test_positions_survive_their_cursors(xp: int, moment: datetime, row_id: Any)
 
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(), st.lists))
 def test_cursors_of_another_shape_are_a_400(position: Any) -> None:
-    """Well-formed JSON that no list of ours made is VALIDATION_ERROR."""
+    """Well-formed JSON that none of our lists issued is VALIDATION_ERROR."""
     for shape in (SESSION_POSITION, BOARD_POSITION):
         with pytest.raises(ApiError) as caught:
             decode_cursor(encode_cursor([position]), shape)
@@ -100,13 +100,13 @@ def _query(filters: dict[str, Any]) -> list[tuple[str, str]]:
 
 @given(st.sampled_from(sorted(OPERATORS - {"in", "is"})), st.text(max_size=40))
 def test_a_filter_is_one_parameter(operator: str, value: str) -> None:
-    """A value is a value: it ends no filter, begins no other, and is sent as it is."""
+    """A value cannot end a filter or start another, and is sent unchanged."""
     assert _query({f"{operator}_name": value}) == [("name", f"{operator}.{value}")]
 
 
 @given(st.lists(st.text(min_size=1, max_size=20), min_size=1, max_size=5))
 def test_a_list_of_values_is_one_parameter(values: list[str]) -> None:
-    """Commas, quotes and brackets in one of several values do not make more of them."""
+    """Commas, quotes and brackets in one of several values do not add values."""
     ((name, sent),) = _query({"in_name": values})
     assert name == "name"
     assert sent.startswith("in.(")
@@ -114,7 +114,7 @@ def test_a_list_of_values_is_one_parameter(values: list[str]) -> None:
 
 
 def _values(sent: str) -> list[str]:
-    """Read a list up to its bracket as PostgREST does: quoted, a value may hold anything, with a backslash in front."""
+    """Parse a list as PostgREST does: quoted values may contain anything, escaped with a backslash."""
     rest, found = sent, []
     while True:
         if rest.startswith('"'):
@@ -134,7 +134,7 @@ def _values(sent: str) -> list[str]:
 
 @given(st.text(max_size=30))
 def test_what_is_no_column_is_no_filter(name: str) -> None:
-    """Only an operator and the plain name of a column reach the database."""
+    """Only an operator and a plain column name reach the database."""
     if re.fullmatch(rf"({'|'.join(OPERATORS)})_[a-z_][a-z0-9_]*", name):
         return
     with pytest.raises(ValueError, match=r"filter|column"):
@@ -143,7 +143,7 @@ def test_what_is_no_column_is_no_filter(name: str) -> None:
 
 @given(ANY_TEXT, ANY_TEXT)
 def test_request_ids_are_safe_to_print(request_id: str, traceparent: str) -> None:
-    """Whatever a client sends, what is kept of it is short and plain."""
+    """Whatever a client sends, the stored request id is short and plain."""
     context = begin_request({"method": "GET", "path": "/"}, request_id, traceparent)
     assert re.fullmatch(r"[A-Za-z0-9._:+/=-]{1,128}", context.request_id)
     assert context.trace_id is None or re.fullmatch(r"[0-9a-f]{32}", context.trace_id)
@@ -154,7 +154,7 @@ SEGMENT = st.binary(max_size=60) | st.text(max_size=30).map(lambda text: text.en
 
 @given(ANY_TEXT | st.lists(SEGMENT, min_size=3, max_size=3).map(lambda parts: b".".join(parts).decode("latin-1")))
 def test_no_text_is_a_token(token: str) -> None:
-    """Anything that the project did not sign is AUTHENTICATION_ERROR, whatever is in it."""
+    """Anything that the project did not sign is AUTHENTICATION_ERROR, whatever it contains."""
 
     async def keys() -> dict[str, Any]:
         return {"keys": []}
@@ -174,7 +174,7 @@ LOGGED: st.SearchStrategy[Any] = st.recursive(
 
 @given(LOGGED, SECRET_NAMES)
 def test_what_stands_under_a_secret_name_is_masked(value: Any, name: str) -> None:
-    """However deep it stands, and whatever the name's case."""
+    """A value under a secret name is masked at any depth and in any case."""
     hidden = {"level": [{"deeper": ({name: ["tell-tale", value]},)}], "plain": value}
     found = mask(hidden)
     assert "tell-tale" not in str(found)

@@ -1,4 +1,4 @@
-"""What is sealed cannot be read, made or moved, and goes with its key."""
+"""Sealed values cannot be read, forged or reused elsewhere, and expire with their key."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ OWNER = ("/api/sessions", "caller")
 
 @pytest.fixture(autouse=True)
 def no_request() -> Iterator[None]:
-    """Each test outside a request, also after another one's."""
+    """Each test runs outside a request, even after another one's."""
     token = _current.set(None)
     yield
     _current.reset(token)
@@ -43,7 +43,7 @@ def settings_as_before() -> Iterator[None]:
 
 @given(st.binary(min_size=1, max_size=200))
 def test_what_was_sealed_comes_back(content: bytes) -> None:
-    """Whatever it is; and the same content is the same text, so that answers keep their ETag."""
+    """Any content can be unsealed, and equal content has equal text, so that answers keep their ETag."""
     sealed = seal("cursor", content, OWNER)
     assert unseal("cursor", sealed, OWNER) == content
     assert seal("cursor", content, OWNER) == sealed
@@ -51,7 +51,7 @@ def test_what_was_sealed_comes_back(content: bytes) -> None:
 
 @given(st.integers(0, 10_000), st.integers(1, 255))
 def test_a_changed_byte_is_refused(place: int, change: int) -> None:
-    """Wherever it is, and whatever it is changed to."""
+    """A changed byte is refused, wherever it is and whatever its new value."""
     raw = bytearray(base64.urlsafe_b64decode(seal("cursor", b"seventeen bytes..", OWNER) + "="))
     raw[place % len(raw)] ^= change
     with pytest.raises(ValueError, match="not sealed here"):
@@ -60,7 +60,7 @@ def test_a_changed_byte_is_refused(place: int, change: int) -> None:
 
 @given(st.text(max_size=60) | st.binary(max_size=60).map(lambda raw: base64.urlsafe_b64encode(raw).decode()))
 def test_what_was_made_up_is_refused(text: str) -> None:
-    """Also what is no base64, or shorter than any seal."""
+    """Text that is not base64, or shorter than any seal, is refused too."""
     with pytest.raises(ValueError, match=r".*"):
         unseal("cursor", text, OWNER)
 
@@ -76,13 +76,13 @@ def test_what_was_made_up_is_refused(text: str) -> None:
     ],
 )
 def test_it_is_good_for_what_it_was_sealed_for(purpose: str, bound_to: tuple[str, ...]) -> None:
-    """Another purpose, owner or list does not open it."""
+    """A seal does not open for another purpose, owner or list."""
     with pytest.raises(ValueError, match="not sealed here"):
         unseal(purpose, seal("cursor", b"content", OWNER), bound_to)
 
 
 def test_a_cursor_shows_nothing() -> None:
-    """Neither what it holds nor that two are alike."""
+    """A cursor reveals neither its content nor that two are alike."""
     names = [encode_cursor([f"ada{n}"]) for n in range(3)]
     for name in names:
         raw = base64.urlsafe_b64decode(name + "=" * (-len(name) % 4))
@@ -93,7 +93,7 @@ def test_a_cursor_shows_nothing() -> None:
 
 
 def test_a_cursor_belongs_to_its_list_and_its_owner() -> None:
-    """Another route is a 400, another caller too where the list is somebody's own."""
+    """On another route it is a 400, and for another caller too if the list is private."""
 
     def asked(route: str, caller: str) -> None:
         context = begin_request({"method": "GET", "path": "/", "type": "http"}, None)
@@ -133,7 +133,7 @@ def test_all_environments_have_the_same_key_and_a_new_secret_another(monkeypatch
 
 
 def test_without_a_secret_the_key_is_nobody_elses(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An empty secret must not be a key that everybody can derive."""
+    """An empty secret must not give a key that anybody can derive."""
     with_key(monkeypatch, "")
     made = seal("cursor", b"content", OWNER)
     monkeypatch.setattr("studysync.sealing._FALLBACK_SECRET", "another process's")
@@ -142,13 +142,13 @@ def test_without_a_secret_the_key_is_nobody_elses(monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_keyed_hash_is_short_and_for_one_purpose() -> None:
-    """Half characters have one too, and nobody finds an address by hashing it."""
+    """Lone surrogates can be hashed too, and no address can be found by hashing candidates."""
     assert len(keyed_hash("logs", "\ud800")) == 32
     assert keyed_hash("logs", "a") == keyed_hash("logs", "a") != keyed_hash("sign-in", "a")
 
 
 def test_a_cursor_outlives_the_change_of_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It opens while the key that made it is listed, whatever is listed before it, and not afterwards."""
+    """It opens while its key is listed, whatever precedes it, and not afterwards."""
     with_key(monkeypatch, "sb_secret_old")
     sealed = seal("cursor", b"place", OWNER)
     with_key(monkeypatch, "sb_secret_new,sb_secret_old")

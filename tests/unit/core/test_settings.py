@@ -22,7 +22,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_addresses_follow_from_the_projects() -> None:
-    """A hosted project needs its URL only."""
+    """A hosted project needs only its URL."""
     settings = Settings.from_environment()
     assert settings.supabase_rest_url == "https://project.supabase.co/rest/v1"
     assert settings.supabase_auth_url == "https://project.supabase.co/auth/v1"
@@ -41,14 +41,14 @@ def test_addresses_follow_from_the_projects() -> None:
     ],
 )
 def test_a_bad_value_names_its_variable(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
-    """Misconfiguration fails at start and says where."""
+    """A wrong setting fails at start and names the variable."""
     monkeypatch.setenv(name, value)
     with pytest.raises(ValidationError, match=name.lower()):
         Settings.from_environment()
 
 
 def test_an_empty_variable_counts_as_absent(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A template that leaves a parameter empty gets the default."""
+    """A parameter that a template leaves empty gets its default."""
     monkeypatch.setenv("SUPABASE_REST_URL", "")
     monkeypatch.setenv("RATE_LIMIT_PER_MINUTE", "")
     settings = Settings.from_environment()
@@ -57,7 +57,7 @@ def test_an_empty_variable_counts_as_absent(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_lower_limits_are_lifted_with_that_on_all_calls(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where many call from one address, more of them register; unless that is set, and never below the default."""
+    """A higher limit on all calls also raises those that are not set, and a lower one never lowers their defaults."""
     assert Settings.from_environment().registrations_per_hour == 150
     monkeypatch.setenv("RATE_LIMIT_PER_HOUR", "4000")
     assert Settings.from_environment().registrations_per_hour == 600
@@ -78,7 +78,7 @@ def test_secrets_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     "tokens", ["ana", "[]", '{"ana": "sesame"}', '{"ana": 7}', '{"": "' + LONG + '"}', '{"a b": "' + LONG + '"}']
 )
 def test_operators_have_names_and_long_tokens(monkeypatch: pytest.MonkeyPatch, tokens: str) -> None:
-    """Anything else is refused, and the error does not show it."""
+    """Any other value is refused, and the error does not show it."""
     monkeypatch.setenv("OPERATOR_TOKENS", tokens)
     with pytest.raises(ValidationError, match="operator_tokens") as refused:
         Settings.from_environment()
@@ -90,7 +90,7 @@ def test_operators_have_names_and_long_tokens(monkeypatch: pytest.MonkeyPatch, t
 
 @mock_aws
 def test_secrets_come_by_reference(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In a deployed stack the key is read from Secrets Manager; a value in the environment wins."""
+    """In a deployed stack the key is read from Secrets Manager; a value in the environment takes precedence."""
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
     secret = {
         "secret_key": ["sb_secret_new", "sb_secret_old"],

@@ -1,4 +1,4 @@
-"""What hosted Supabase answers when it is not well: the same 503 from PostgREST's side and from Auth's, and no 500."""
+"""Faults of hosted Supabase: the same 503 for PostgREST and Auth, and no 500."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ ANSWERS = {
     "list": httpx.Response(500, json=["no"]),
     "text": httpx.Response(503, json="no"),
 }
-# A status is no SQLSTATE: class 53 passes by itself, and 53x is told by what it is.
+# A status is no SQLSTATE: class 53 is transient, and 53x depends on the error.
 CODES = ["25006", "57P04", "57P05", "25P03", "25P04", "57P03", "53300", "PGRST000", "PGRST002", "PGRST202", "PGRST301"]
 Call = Callable[[httpx.AsyncBaseTransport], Awaitable[Any]]
 
@@ -50,7 +50,7 @@ SIDES = {"database": (call_database, database_breaker), "auth": (call_auth, auth
 
 @pytest.fixture(autouse=True)
 def unharmed() -> Iterator[None]:
-    """Failures that tests make do not count for the next one."""
+    """Failures of one test do not count in the next."""
     for _ in range(300):
         _protected.retry_policy.budget.deposit()
     with no_wait():
@@ -74,7 +74,7 @@ def told(call: Call, answer: httpx.Response) -> ApiError:
 @pytest.mark.parametrize("side", SIDES)
 @pytest.mark.parametrize("answer", ANSWERS)
 def test_an_answer_of_nobody_is_an_outage(side: str, answer: str) -> None:
-    """Whatever stands in between answered: a 503 that says when to come again, and a failure for the circuit."""
+    """An answer of any intermediary is a 503 with Retry-After, and a failure for the circuit."""
     call, breaker = SIDES[side]
     error = told(call, ANSWERS[answer])
     assert error.kind.code == "SERVICE_UNAVAILABLE"
@@ -84,7 +84,7 @@ def test_an_answer_of_nobody_is_an_outage(side: str, answer: str) -> None:
 
 @pytest.mark.parametrize("code", CODES)
 def test_a_database_that_is_not_well_is_known_by_its_code(code: str) -> None:
-    """Read-only, gone, cutting idle connections, or with an old schema: it passes, or who operates it must act."""
+    """Read-only, missing, disconnecting or outdated databases are either transient or need an operator."""
     error = told(call_database, httpx.Response(400, json={"code": code, "message": "no", "details": None}))
     assert (error.kind.code, "Retry-After" in error.headers) == ("SERVICE_UNAVAILABLE", True)
     assert database_breaker.snapshot().failures >= 1
@@ -92,7 +92,7 @@ def test_a_database_that_is_not_well_is_known_by_its_code(code: str) -> None:
 
 @pytest.mark.parametrize("side", SIDES)
 def test_an_outage_of_many_callers_opens_the_circuit(side: str) -> None:
-    """A page in place of answers shuts the circuit after a few calls, and the next ones wait for nothing."""
+    """HTML pages in place of answers open the circuit after a few calls, and the next calls do not wait."""
     call, breaker = SIDES[side]
     for _ in range(25):
         told(call, httpx.Response(540, html=PAGE))
@@ -109,7 +109,7 @@ def test_an_outage_of_many_callers_opens_the_circuit(side: str) -> None:
 )
 @pytest.mark.parametrize("side", SIDES)
 def test_of_several_keys_one_that_is_refused_gives_way(side: str, keys: str, good: str, asked: list[str]) -> None:
-    """While a key is changed calls go on with the other one; with none that is good the service is not available."""
+    """While a key is rotated calls continue with the other; without a valid key the service is unavailable."""
     seen: list[str] = []
 
     def serve(request: httpx.Request) -> httpx.Response:
@@ -136,7 +136,7 @@ def test_of_several_keys_one_that_is_refused_gives_way(side: str, keys: str, goo
 
 
 def test_an_older_project_s_key_goes_into_both_headers() -> None:
-    """The service role's JWT is the token itself; a secret key stands for it, and a user's token for the user."""
+    """A legacy JWT key is also the bearer token; a secret key is sent alone, or with a user's token for the user."""
     sent: list[httpx.Headers] = []
 
     def serve(request: httpx.Request) -> httpx.Response:

@@ -1,4 +1,4 @@
-"""The template as CloudFormation gets it, transformed by AWS's own translator."""
+"""The template as CloudFormation receives it, transformed by AWS's own translator."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LOCAL_PATHS = ("CodeUri", "ContentUri")
 
 
 def _uploaded(document: dict[str, Any]) -> dict[str, Any]:
-    """Put S3 addresses in place of local paths, as `sam deploy` does."""
+    """Replace local paths with S3 addresses, as `sam deploy` does."""
     sections = [resource.get("Properties", {}) for resource in document["Resources"].values()]
     for section in (document["Globals"]["Function"], *sections):
         for name in LOCAL_PATHS:
@@ -53,6 +53,6 @@ def resources(translate: Callable[..., Resources]) -> Resources:
 
 @pytest.fixture(scope="session")
 def functions(resources: Resources) -> Resources:
-    """The properties of every function of the API by logical id; the copier of audit lines is none."""
+    """The properties of every API function by logical id, without the copier of audit lines."""
     found = {name: each["Properties"] for name, each in resources.items() if each["Type"] == "AWS::Lambda::Function"}
     return {name: properties for name, properties in found.items() if "ZipFile" not in properties["Code"]}

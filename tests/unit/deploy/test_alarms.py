@@ -1,4 +1,4 @@
-"""Alarms look at what is really published, tell somebody, and are explained."""
+"""Alarms use metrics that are published, notify somebody, and are explained."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from studysync.telemetry import metrics
 from tests.unit.deploy.conftest import ROOT, Resources
 
-# What AWS publishes of itself: the metric, and the dimensions that it comes with.
+# Metrics that AWS publishes itself, with their dimensions.
 AWS_METRICS: dict[tuple[str, str], tuple[set[str], ...]] = {
     ("AWS/Lambda", "Errors"): ({"FunctionName"}, {"FunctionName", "Resource", "ExecutedVersion"}),
     ("AWS/Lambda", "Invocations"): ({"FunctionName", "Resource", "ExecutedVersion"},),
@@ -27,9 +27,9 @@ AWS_METRICS: dict[tuple[str, str], tuple[set[str], ...]] = {
     ("AWS/DynamoDB", "SystemErrors"): ({"TableName", "Operation"},),
     ("AWS/SQS", "ApproximateNumberOfMessagesVisible"): ({"QueueName"},),
 }
-# These decide about a deployment as well.
+# These also roll back a deployment.
 FOR_DEPLOYMENTS = {f"{name}Deployment" for name in ("Users", "Sessions", "Gamification", "Spaces", "Sync", "Health")}
-# Two of them make an objective's alarm.
+# Two of them make up an objective's alarm.
 WINDOW = re.compile(r"(Availability|Latency)(Fast|Slow)(Hour|FiveMinutes|SixHours|HalfHour)")
 PROBED = {"Ready", "ProbeLatency", "CertificateDays"}
 
@@ -39,7 +39,7 @@ def _alarms(resources: Resources) -> dict[str, dict[str, Any]]:
 
 
 def _metrics(alarm: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Namespace, name and dimensions of everything that an alarm looks at."""
+    """Namespace, name and dimensions of every metric that an alarm uses."""
     stats = [each["MetricStat"]["Metric"] for each in alarm.get("Metrics", [alarm]) if "MetricStat" in each]
     for metric in stats or [alarm]:
         dimensions = {each["Name"]: each["Value"] for each in metric.get("Dimensions", [])}
@@ -47,7 +47,7 @@ def _metrics(alarm: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]
 
 
 def _pointed(value: Any) -> list[str]:
-    """Which resources or parameters a dimension's value is taken from."""
+    """The resources or parameters that a dimension's value comes from."""
     if not isinstance(value, dict):
         return []
     if "Fn::Sub" in value:
@@ -68,7 +68,7 @@ def _is_published(namespace: str, name: str, dimensions: set[str]) -> bool:
 
 
 def test_no_alarm_looks_at_what_nobody_publishes(resources: Resources) -> None:
-    """Each metric is one that the code counts (test_observability), or AWS's own, with the dimensions it comes with."""
+    """Each metric is one that the code counts or one of AWS's own, with its dimensions."""
     for alarm, properties in _alarms(resources).items():
         for namespace, name, dimensions in _metrics(properties):
             assert _is_published(namespace, name, set(dimensions)), (alarm, namespace, name)
@@ -78,7 +78,7 @@ def test_no_alarm_looks_at_what_nobody_publishes(resources: Resources) -> None:
 
 
 def test_alarms_are_alike_and_tell_somebody(resources: Resources) -> None:
-    """One bad minute of several raises none; missing data is well, but where silence is what is listened for."""
+    """One bad minute raises no alarm; missing data is fine, except where it is the fault."""
     found = {name: each for name, each in _alarms(resources).items() if not WINDOW.fullmatch(name)}
     for name, alarm in found.items():
         assert (1 if name == "InvariantViolationsAlarm" else 2) <= alarm["DatapointsToAlarm"], name
@@ -89,7 +89,7 @@ def test_alarms_are_alike_and_tell_somebody(resources: Resources) -> None:
 
 
 def test_objectives_are_watched_by_two_windows_each(resources: Resources) -> None:
-    """A short window ends the alarm soon after the errors end, a long one keeps it from being raised by a few."""
+    """A short window ends the alarm soon after the errors, and a long one ignores a few errors."""
     windows = {name for name in _alarms(resources) if WINDOW.fullmatch(name)}
     seen = set()
     for name, each in resources.items():
@@ -103,7 +103,7 @@ def test_objectives_are_watched_by_two_windows_each(resources: Resources) -> Non
 
 
 def test_a_deployment_is_taken_back_for_what_its_own_version_does(functions: Resources, resources: Resources) -> None:
-    """By the share of crashes and server errors among what the new version was asked, and after a walk through it."""
+    """A rollback depends on the new version's share of crashes and server errors, and on a walk through it."""
     for function in functions:
         name = f"{function.removesuffix('Function')}Deployment"
         metrics = list(_metrics(_alarms(resources)[name]))
@@ -126,14 +126,14 @@ def _chapter(name: str) -> str:
 
 
 def test_every_alarm_says_how_bad_it_is_and_where_to_read_on(resources: Resources) -> None:
-    """A severity first, and the address of its chapter last."""
+    """A description starts with the severity, and ends with the address of its runbook chapter."""
     for name, alarm in _alarms(resources).items():
         text = alarm["AlarmDescription"]["Fn::Sub"]
         assert re.fullmatch(r"P[123]: .*\. \$\{RunbookUrl\}#" + _chapter(name).lower(), text), (name, text)
 
 
 def test_every_alarm_is_explained(resources: Resources) -> None:
-    """The runbook has a chapter for each, of more than a line, and none for what is gone."""
+    """The runbook has a chapter of more than one line for each alarm, and none for removed ones."""
     chapters = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8").split("\n## ")[1:]
     explained = {title: text for title, _, text in (chapter.partition("\n") for chapter in chapters)}
     expected = {_chapter(name) for name in _alarms(resources)}
@@ -142,7 +142,7 @@ def test_every_alarm_is_explained(resources: Resources) -> None:
 
 
 def test_the_dashboard_shows_what_is_published(resources: Resources) -> None:
-    """The body is JSON once names are filled in, and every metric of it exists."""
+    """The body is valid JSON after substitution, and every metric in it exists."""
     body = resources["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
     widgets = json.loads(re.sub(r"\$\{[^}]+\}", "x", body))["widgets"]
     assert widgets

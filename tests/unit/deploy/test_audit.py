@@ -1,4 +1,4 @@
-"""The audit of dependencies tells what it could not look up from what is well."""
+"""The dependency audit separates what it could not look up from what has no findings."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ def output(*packages: dict[str, Any]) -> str:
     ],
 )
 def test_only_what_was_looked_up_counts_as_well(told: str, status: int, words: str) -> None:
-    """An outage, a package that was passed over, or an empty answer is never taken for a clean one."""
+    """An outage, a skipped package and an empty answer never count as a clean result."""
     found = audit.read(told, "Traceback\nConnectionError: Failed to resolve 'api.osv.dev'\n")
     assert found.status == status
     assert words in "\n".join(found.lines)
 
 
 def test_the_locks_hold_every_package() -> None:
-    """Whatever any lock file pins is in one of those that are looked up."""
+    """Every package that any lock file pins is in one of the audited lock files."""
 
     def pins(name: str) -> set[str]:
         lines = (REPOSITORY / name).read_text(encoding="utf-8").splitlines()

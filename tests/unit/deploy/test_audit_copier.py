@@ -1,4 +1,4 @@
-"""Audit lines reach a log group of their own: filters pick them, and a function that is in the template copies them."""
+"""Audit lines reach a separate log group: filters select them, and the template's function copies them."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from studysync.telemetry.logging import app_logger
 from tests.unit.deploy.conftest import Resources
 
 GROUP = "/aws/lambda/stack/audit"
-AT = (int(time.time()) // 60 - 60) * 60_000  # CloudWatch takes no old lines
+AT = (int(time.time()) // 60 - 60) * 60_000  # CloudWatch refuses old lines
 DAY = datetime.fromtimestamp(AT / 1000, UTC).strftime("%Y/%m/%d")
 Copy = Callable[..., None]
 
 
 @pytest.fixture
 def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The AWS calls that are made, as IAM names them."""
+    """The AWS calls that are made, by their IAM names."""
     made: list[str] = []
     send = BaseClient._make_api_call
 
@@ -41,7 +41,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 @pytest.fixture
 def copy(resources: Resources, monkeypatch: pytest.MonkeyPatch, calls: list[str]) -> Iterator[Copy]:
-    """Hand lines to the template's function as CloudWatch Logs does, packed."""
+    """Pass lines to the template's function as CloudWatch Logs does, compressed."""
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
     monkeypatch.setenv("AUDIT_LOGS", GROUP)
     with mock_aws():
@@ -70,7 +70,7 @@ def _kept() -> dict[str, list[str]]:
 
 
 def test_lines_are_copied_in_order(copy: Copy) -> None:
-    """Into one stream a day and function, whatever order they come in."""
+    """Lines go to one stream per day and function, in order of time."""
     copy("users", (AT + 2, "second"), (AT + 1, "first"))
     copy("users", (AT + 3, "third"))
     copy("sync", (AT, "other"))
@@ -79,14 +79,14 @@ def test_lines_are_copied_in_order(copy: Copy) -> None:
 
 
 def test_many_lines_are_copied_in_pieces(copy: Copy, calls: list[str]) -> None:
-    """Each call holds as many as one may."""
+    """Each call holds as many lines as allowed."""
     copy("users", *[(AT + n, str(n)) for n in range(450)])
     assert calls.count("logs:PutLogEvents") == 3
     assert _kept()[f"{DAY}/users"] == [str(n) for n in range(450)]
 
 
 def test_it_may_do_what_it_does(copy: Copy, calls: list[str], resources: Resources) -> None:
-    """Its role allows the calls that it makes, on these groups, and to leave in the queue what it could not do."""
+    """Its role allows the calls it makes, on these groups only, and sending failed events to the queue."""
     copy("users", (AT, "line"))
     (policy,) = resources["AuditCopierRole"]["Properties"]["Policies"]
     copying, failing, _ = policy["PolicyDocument"]["Statement"]
@@ -98,7 +98,7 @@ def test_it_may_do_what_it_does(copy: Copy, calls: list[str], resources: Resourc
 
 
 def test_every_functions_audit_lines_are_picked(resources: Resources, functions: Resources) -> None:
-    """A filter on each group, by a field that only audit lines have; kept 30 days, however long the rest is."""
+    """Each group has a filter on a field that only audit lines have; they are kept 30 days, whatever others are."""
     filters = [each["Properties"] for each in resources.values() if each["Type"] == "AWS::Logs::SubscriptionFilter"]
     groups = {function["LoggingConfig"]["LogGroup"]["Ref"] for function in functions.values()}
     assert {each["LogGroupName"]["Ref"] for each in filters} == groups

@@ -1,4 +1,4 @@
-"""The certificate authorities of a build: each in a file of its own, found by name."""
+"""The certificate authorities of a build: one file each, found by name."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tools.package_authorities import AUTHORITIES, write_authorities
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="builds have the bundle where there is no openssl")
 def test_an_authority_is_found_by_its_name(tmp_path: Path) -> None:
-    """OpenSSL verifies a server with nothing but the folder; of a bundle no certificate is lost."""
+    """OpenSSL verifies a server with the folder alone, and every certificate of a bundle is in it."""
     authority, key = _certificate("An  Authority Ä", None)
     server, server_key = _certificate("api.test", (authority, key))
     bundle = tmp_path / "bundle.pem"
@@ -39,7 +39,7 @@ def test_an_authority_is_found_by_its_name(tmp_path: Path) -> None:
 
 
 def test_functions_look_where_builds_put_them(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A process with a folder of authorities beside `studysync` looks there; who names a bundle of his own keeps it."""
+    """A process with an authorities folder beside `studysync` uses it, unless a bundle is configured."""
     folder = tmp_path / AUTHORITIES
     folder.mkdir(parents=True)
     monkeypatch.setattr(cold_start, "__file__", str(tmp_path / "studysync" / "aws" / "cold_start.py"))
@@ -52,7 +52,7 @@ def test_functions_look_where_builds_put_them(monkeypatch: pytest.MonkeyPatch, t
     assert os.environ.pop("SSL_CERT_DIR") == str(folder)
 
 
-# What newer versions of Python and OpenSSL want to find in certificates.
+# What newer versions of Python and OpenSSL require in certificates.
 _USAGES = (
     *("digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement"),
     *("key_cert_sign", "crl_sign", "encipher_only", "decipher_only"),

@@ -1,4 +1,4 @@
-"""The OpenAPI document, beyond being that of the code: what each operation may answer, and where ids come from."""
+"""The OpenAPI document: the possible answers of each operation, and where ids come from."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ def test_every_status_is_told(name: str) -> None:
 
 
 def test_no_operation_that_has_gone_is_listed() -> None:
-    """The list of what the domains decide names operations that there are."""
+    """The list of domain errors names only existing operations."""
     assert _OF_DOMAIN.keys() <= OPERATIONS.keys()
 
 
 def test_links_lead_to_operations() -> None:
-    """Each link names an operation, and a parameter that this operation has."""
+    """Each link names an existing operation and one of its parameters."""
     by_id = {operation["operationId"]: operation for operation in OPERATIONS.values()}
     links = [link for o in OPERATIONS.values() for r in o["responses"].values() for link in r.get("links", {}).values()]
     assert len(links) > 20
@@ -61,7 +61,7 @@ def _contents(operation: dict[str, Any]) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("name", sorted(OPERATIONS.keys() - {"GET /api/openapi.json"}))
 def test_every_body_has_an_example_that_its_schema_allows(name: str) -> None:
-    """Requests and answers, errors included, are shown as they may really be."""
+    """Requests and answers, errors included, have realistic examples."""
     contents = _contents(OPERATIONS[name])
     assert contents or name in {"GET /api/docs", "GET /health/dashboard"}
     for content in contents:
@@ -70,7 +70,7 @@ def test_every_body_has_an_example_that_its_schema_allows(name: str) -> None:
 
 
 def test_names_make_good_methods_and_types() -> None:
-    """Short operationIds, and types that are called as their schemas, without what Python calls generics."""
+    """Operation ids are short, and types are named like their schemas, without Python's generic names."""
     for operation in OPERATIONS.values():
         assert re.fullmatch(r"[a-z]+[A-Za-z]{2,24}", operation["operationId"])
     for name, schema in openapi()["components"]["schemas"].items():
@@ -84,7 +84,7 @@ def _nodes(node: Any) -> list[dict[str, Any]]:
 
 
 def test_nothing_is_in_it_that_generators_break_on() -> None:
-    """No constants, no null defaults, ASCII patterns, and inputs that are left out rather than null."""
+    """The document has no constants, no null defaults, ASCII patterns only, and optional instead of nullable inputs."""
     for node in _nodes(openapi()):
         assert "const" not in node
         assert node.get("default", ...) is not None
@@ -99,7 +99,7 @@ def test_nothing_is_in_it_that_generators_break_on() -> None:
 
 @pytest.mark.parametrize(("name", "by"), [("OfflineEvent", "event_type"), ("Change", "kind")])
 def test_kinds_are_told_apart(name: str, by: str) -> None:
-    """Each kind of event and of change has a schema of its own, which the discriminator leads to."""
+    """Each kind of event and change has a schema of its own, selected by the discriminator."""
     schemas = openapi()["components"]["schemas"]
     mapping = schemas[name]["discriminator"]["mapping"]
     for kind, where in mapping.items():

@@ -1,4 +1,4 @@
-"""Events from AWS's documentation, and what proxies make of them, through the handler of every function."""
+"""Events from AWS's documentation and from proxies, through the handler of every function."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def handle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Handlers]:
 
 
 def request(source: str, path: str, method: str = "GET", **headers: str) -> Event:
-    """A documented request for another path, as its source would spell it."""
+    """A documented request with another path, in its source's format."""
     event = deepcopy(DOCUMENTED[source])
     event["body"] = None
     event["headers"] = {**(event["headers"] or {}), **headers}
@@ -50,7 +50,7 @@ def request(source: str, path: str, method: str = "GET", **headers: str) -> Even
 @pytest.mark.parametrize("function", DOMAINS)
 @pytest.mark.parametrize("source", REQUESTS)
 def test_documented_requests_are_answered(handle: Handlers, function: str, source: str) -> None:
-    """Their paths are none of ours, and their bodies no JSON: each gets the contract's 404, or for a POST the 415."""
+    """The documented paths are not ours and their bodies are not JSON: each gets the contract's 404, a POST a 415."""
     answer = handle(function, DOCUMENTED[source])
     posted = source in {"http_api_2", "function_url"}
     assert answer["statusCode"] == (415 if posted else 404)
@@ -60,7 +60,7 @@ def test_documented_requests_are_answered(handle: Handlers, function: str, sourc
 @pytest.mark.parametrize("function", DOMAINS)
 @pytest.mark.parametrize("source", OTHERS)
 def test_other_events_are_a_logged_no_op(handle: Handlers, function: str, source: str) -> None:
-    """Warmers, schedules without our input, notifications and sockets: no error, and a line in the log."""
+    """Warmers, schedules without our input, notifications and websockets cause a log line and no error."""
     before = handle.log.count("ignored an event")
     assert handle(function, DOCUMENTED[source]) is None
     assert handle.log.count("ignored an event") == before + 1
@@ -87,7 +87,7 @@ def test_other_events_are_a_logged_no_op(handle: Handlers, function: str, source
     ids=str,
 )
 def test_what_is_no_event_is_a_no_op(handle: Handlers, event: Any) -> None:
-    """Whatever somebody invokes a function with by hand, or half a request."""
+    """A function that is invoked by hand with any value, or with half a request, does nothing."""
     for function in ("sessions", "users"):
         assert handle(function, event) is None
 
@@ -109,7 +109,7 @@ def test_what_is_no_event_is_a_no_op(handle: Handlers, event: Any) -> None:
     ids=str,
 )
 def test_odd_ports_and_hosts_are_served(handle: Handlers, source: str, headers: dict[str, str]) -> None:
-    """Proxies add to them, clients make them up: they decide nothing."""
+    """Unusual ports and hosts, added by proxies or made up by clients, have no effect."""
     answer = handle("health", request(source, "/health", **headers))
     assert answer["statusCode"] == 200, answer
     assert handle("users", request(source, "/api/users/me", **headers))["statusCode"] == 401
@@ -124,7 +124,7 @@ def _instance(answer: Event) -> str:
 @pytest.mark.parametrize(
     ("source", "sent"),
     [
-        # What a client sent as /api/users/%256d%2565.
+        # The client sent /api/users/%256d%2565.
         ("http_api_2", "/api/users/%6d%65"),
         ("http_api_1", "/api/users/%6d%65"),
         ("function_url", "/api/users/%256d%2565"),
@@ -133,7 +133,7 @@ def _instance(answer: Event) -> str:
     ],
 )
 def test_paths_are_decoded_once(handle: Handlers, source: str, sent: str) -> None:
-    """What is decoded twice would be `me`, and another path than the gateway saw; once it is nobody's id."""
+    """A path that is decoded twice would be `me`, unlike what the gateway saw; decoded once it is an unknown id."""
     assert _instance(handle("users", request(source, sent, "TRACE"))) in {
         "/api/users/%6d%65",
         "/api/users/%256d%2565",  # the same as a URI reference
@@ -142,13 +142,13 @@ def test_paths_are_decoded_once(handle: Handlers, source: str, sent: str) -> Non
 
 @pytest.mark.parametrize(("source", "sent"), [("http_api_2", "/api/what?is"), ("function_url", "/api/what%3Fis")])
 def test_a_question_mark_in_a_path_begins_no_query(handle: Handlers, source: str, sent: str) -> None:
-    """It is a part of the name that nobody has."""
+    """The question mark is part of the id, which nobody has."""
     assert _instance(handle("users", request(source, sent))) in {"/api/what?is", "/api/what%3Fis"}
 
 
 @pytest.mark.parametrize("source", REQUESTS)
 def test_head_is_answered_wherever_get_is(handle: Handlers, source: str) -> None:
-    """With the same status and fields, without a body; and where there is no GET, not."""
+    """HEAD has the same status and fields without a body, and is refused where there is no GET."""
     got = handle("health", request(source, "/health"))
     head = handle("health", request(source, "/health", "HEAD"))
     assert head["statusCode"] == got["statusCode"] == 200
@@ -184,19 +184,19 @@ def staged(path: str, route: str, stage: str, proxy: str | None = None) -> Event
     ids=lambda value: value["rawPath"] if isinstance(value, dict) else "",
 )
 def test_a_named_stage_and_a_base_path_work(handle: Handlers, event: Event, function: str, status: int) -> None:
-    """What stands before the path of the route is not ours, by the route that the gateway took, else by the stage."""
+    """The prefix before a route's path is removed, by the gateway's route or else by the stage."""
     assert handle(function, event)["statusCode"] == status
 
 
 def test_a_base_path_before_a_rest_api(handle: Handlers) -> None:
-    """A custom domain's mapping stands in `path`, and the resource says what is ours."""
+    """A custom domain's mapping is in `path`, and the resource shows which part is ours."""
     event = request("rest_api", "/v1/api/users/a%20b")
     event |= {"resource": "/{proxy+}", "pathParameters": {"proxy": "api/users/a b"}}
     assert handle("users", event)["statusCode"] == 401
 
 
 def test_a_load_balancer_is_told_apart_from_its_clients(handle: Handlers) -> None:
-    """Values of one name come as lists where that is enabled, and so does the answer's."""
+    """With multi-value headers enabled, values of one name are lists, in the request and in the answer."""
     event = request("load_balancer", "/health")
     event["multiValueHeaders"] = {name: [value] for name, value in event.pop("headers").items()}
     event["multiValueQueryStringParameters"] = {"a": ["1", "2%203"]}
@@ -208,7 +208,7 @@ def test_a_load_balancer_is_told_apart_from_its_clients(handle: Handlers) -> Non
 
 @pytest.mark.parametrize("source", REQUESTS)
 def test_what_is_null_is_absent(handle: Handlers, source: str) -> None:
-    """The console's tests leave out what a client always sends."""
+    """The console's test events omit what a client always sends."""
     event = request(source, "/health")
     event |= {"headers": None, "multiValueHeaders": None, "queryStringParameters": None, "cookies": None}
     event["multiValueQueryStringParameters"] = None
@@ -217,7 +217,7 @@ def test_what_is_null_is_absent(handle: Handlers, source: str) -> None:
 
 @pytest.mark.parametrize("source", ["http_api_1", "http_api_2", "rest_api"])
 def test_only_the_front_is_let_in_where_there_is_one(tmp_path: Path, source: str) -> None:
-    """Who finds the origin is refused, and tools of the account may invoke directly."""
+    """Requests directly to the origin are refused, but the account's own tools may invoke the function."""
     shown = "a-long-random-text"
     with handlers(tmp_path, ORIGIN_SECRET_HASH=hashlib.sha256(shown.encode()).hexdigest()) as handle:
         for wrong in ({}, {"x-origin-secret": "guess"}, {"x-origin-secret": ""}):

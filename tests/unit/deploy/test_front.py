@@ -1,4 +1,4 @@
-"""CloudFront and the roles of a deployment: templates, functions and the guide say one thing of them."""
+"""CloudFront and the deployment's roles: templates, functions and the guide agree."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def front() -> dict[str, Any]:
 
 @pytest.mark.parametrize("name", ["deploy/front.yaml", "deploy/role.yaml"])
 def test_the_guide_gives_what_a_template_needs(name: str) -> None:
-    """Its command names every parameter without a default, and none that there is not."""
+    """The guide's command names every parameter without a default, and no unknown one."""
     command = re.search(rf"aws cloudformation deploy[^`]*{name}[^`]*--parameter-overrides([^`]*)`", GUIDE)
     assert command is not None
     given = set(re.findall(r"(\w+)=", command[1]))
@@ -45,12 +45,12 @@ def test_the_origin_is_shown_what_functions_ask_for(front: dict[str, Any]) -> No
     assert f'headers.get("{header["HeaderName"].lower()}")' in read
     assert "resolve:secretsmanager" in json.dumps(header["HeaderValue"])
     assert 'headers.get("x-viewer-address")' in read
-    assert http_events.is_let_in({"requestContext": {"domainName": "x"}, "headers": {}})  # where there is no front
+    assert http_events.is_let_in({"requestContext": {"domainName": "x"}, "headers": {}})  # without CloudFront
 
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="no node on this machine")
 def test_the_address_is_that_of_who_calls(front: dict[str, Any]) -> None:
-    """Whatever they have written there themselves."""
+    """The caller's address is CloudFront's, whatever the client sent in that header."""
     code = front["ViewerAddress"]["FunctionCode"]
     event = {
         "viewer": {"ip": "203.0.113.9"},
@@ -65,7 +65,7 @@ def test_the_address_is_that_of_who_calls(front: dict[str, Any]) -> None:
 
 
 def test_nothing_is_kept_or_left_out_on_the_way(front: dict[str, Any]) -> None:
-    """Every method goes through, with query and headers, to an origin that is asked over TLS alone."""
+    """Every method passes, with query and headers, to an origin that is reached over TLS only."""
     config = front["Front"]["DistributionConfig"]
     behavior = config["DefaultCacheBehavior"]
     assert set(behavior["AllowedMethods"]) == {"GET", "HEAD", "OPTIONS", "PUT", "PATCH", "POST", "DELETE"}
@@ -77,7 +77,7 @@ def test_nothing_is_kept_or_left_out_on_the_way(front: dict[str, Any]) -> None:
 
 
 def test_one_address_is_told_when_to_come_back(front: dict[str, Any]) -> None:
-    """Rules come in an order of their own, and the limit says for how long it counts."""
+    """Rules have distinct priorities, and the limit says how long it counts."""
     rules = front["Rules"]["Rules"]
     assert [rule["Priority"] for rule in rules] == list(range(len(rules)))
     limit = rules[0]
@@ -99,14 +99,14 @@ def test_one_address_is_told_when_to_come_back(front: dict[str, Any]) -> None:
     ],
 )
 def test_the_output_is_where_clients_call(given: dict[str, str], url: str) -> None:
-    """The pipeline asks there, and an origin behind CloudFront would refuse it."""
+    """The pipeline calls the output address, because an origin behind CloudFront would refuse it."""
     document = _template("template.yaml")
     resolver = Resolver(document, {"Api": "Api"}, {"Stage": "prod", **given})
     assert resolver.resolve(document["Outputs"]["ApiUrl"]["Value"]) == url
 
 
 def test_the_guide_names_what_the_workflows_read() -> None:
-    """Every variable and secret that has to be set by hand, and none that nobody reads."""
+    """The guide lists every variable and secret that must be set by hand, and no unused one."""
     text = "".join(path.read_text(encoding="utf-8") for path in (ROOT / ".github" / "workflows").glob("deploy*.yml"))
     read = set(re.findall(r"\$\{\{ (?:secrets|vars)\.(\w+) \}\}", text)) - {"GITHUB_TOKEN"}
     assert read

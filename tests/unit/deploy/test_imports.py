@@ -1,4 +1,4 @@
-"""What a function's process has loaded when it is ready for its first request."""
+"""What a function's process has loaded before its first request."""
 
 from __future__ import annotations
 
@@ -69,18 +69,18 @@ def _state(domain: str, **variables: str) -> dict[str, object]:
 
 @pytest.mark.parametrize("domain", DOMAINS)
 def test_a_function_loads_only_what_it_needs(domain: str) -> None:
-    """As Lambda starts it: nothing forbidden, collection on again, schemas that no request touched not built."""
+    """As started by Lambda: no forbidden module, garbage collection on again, unused schemas not built."""
     state = _state(domain, _HANDLER=f"{domain}.app.handler")
     modules = state["modules"]
     assert isinstance(modules, list)
     assert not set(FORBIDDEN) & set(modules)
     assert state["gc"] is True
     assert state["deferred"] is True
-    assert state["built"] is True  # when they are used after all
-    assert state["certificate"] == KEY_SIZE  # and so is what reads certificates
+    assert state["built"] is True  # once they are used
+    assert state["certificate"] == KEY_SIZE  # and so is the code that reads certificates
 
 
 def test_elsewhere_python_and_pydantic_are_left_alone() -> None:
-    """A script that uses the package keeps its garbage collector and its models as they are."""
+    """A script that imports the package keeps its own garbage collection and model settings."""
     state = _state("health")
     assert (state["gc"], state["deferred"]) == (True, False)

@@ -1,4 +1,4 @@
-"""How a build is put together, without building."""
+"""How a build is assembled, without building."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tools.package_trim import trim
 
 
 def test_the_built_template_points_at_what_was_built() -> None:
-    """Paths beside the template, and the name of the build."""
+    """The template has the paths beside it, and the build's name."""
     text = "\n".join(["CodeUri: functions/", "ContentUri: layers/core", "ContentUri: layers/resilience", UNBUILT])
     built = stamped(built_template(text), "0123")
     assert built.splitlines() == [
@@ -27,7 +27,7 @@ def test_the_built_template_points_at_what_was_built() -> None:
 
 
 def test_the_template_for_this_machine_differs_in_the_machine_alone() -> None:
-    """Functions and layers are built for the one that is here."""
+    """Functions and layers are built for this machine's architecture."""
     text = (ROOT / "template.yaml").read_text(encoding="utf-8")
     assert template_here(text).replace("x86_64", "arm64") == text
     for document in (read_template(text), read_template(template_here(text))):
@@ -39,7 +39,7 @@ def test_the_template_for_this_machine_differs_in_the_machine_alone() -> None:
 
 @pytest.mark.parametrize("text", ["", "CodeUri: elsewhere/"])
 def test_a_template_that_is_laid_out_anew_is_noticed(text: str) -> None:
-    """Rather than deployed with paths that are not there."""
+    """It is refused, instead of deployed with missing paths."""
     with pytest.raises(ValueError, match="should say"):
         built_template(text)
     with pytest.raises(ValueError, match="should say"):
@@ -47,7 +47,7 @@ def test_a_template_that_is_laid_out_anew_is_noticed(text: str) -> None:
 
 
 def test_trimming_leaves_code_data_versions_and_licences(tmp_path: Path) -> None:
-    """Tests, stubs, scripts and the installer's notes go."""
+    """Tests, stubs, scripts and the installer's notes are removed."""
     kept = ["a/x.py", "a/data.json", "a/latest/__init__.py", "a-1.dist-info/METADATA", "a-1.dist-info/licenses/LICENSE"]
     gone = ["a/tests/__init__.py", "a/x.pyi", "a/y.c", "bin/tool", "a-1.dist-info/RECORD", "a/py.typed"]
     for name in kept + gone:
@@ -58,7 +58,7 @@ def test_trimming_leaves_code_data_versions_and_licences(tmp_path: Path) -> None
 
 
 def test_the_name_of_a_build_is_its_contents(tmp_path: Path) -> None:
-    """The same contents give the same name, whenever they were written; bytecode says nothing new."""
+    """Equal contents have the same name at any time; bytecode does not count."""
     (tmp_path / "x.py").write_text("1")
     before = digest(tmp_path)
     (tmp_path / "x.pyc").write_text("any")
@@ -68,7 +68,7 @@ def test_the_name_of_a_build_is_its_contents(tmp_path: Path) -> None:
 
 
 def test_a_build_is_named_by_its_time_too(tmp_path: Path) -> None:
-    """So that what was built again is published again: a parameter or a secret may be what changed."""
+    """A rebuild is published again, because a parameter or a secret may have changed."""
     first, second = (build_name(tmp_path, datetime(2026, 1, 2, 3, 4, second, tzinfo=UTC)) for second in (5, 6))
     assert first == f"b{digest(tmp_path)}-20260102T030405Z"
     assert first != second
@@ -76,14 +76,14 @@ def test_a_build_is_named_by_its_time_too(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("layer", LAYERS)
 def test_requirements_do_not_depend_on_who_builds(layer: str) -> None:
-    """Pip asks the building interpreter about its version and machine, not the target: no line may ask for them."""
+    """Pip evaluates markers for the building machine, not the target, so no line may have one."""
     text = (LAYERS[layer] / "requirements.txt").read_text(encoding="utf-8")
     assert not re.findall(r"; .*(?:python_version|python_full_version|platform_machine|sys_platform)", text)
     assert text.count("--hash=") >= text.count("==")
 
 
 def test_the_report_is_a_table() -> None:
-    """Each part and their sum."""
+    """The report has the size of each part and the total."""
     lines = report(LAMBDA, {"Functions": 1_000_000, "CoreLayer": 2_000_000}).splitlines()
     assert [line.split()[1] for line in lines] == ["1.0", "2.0", "3.0"]
     assert "python3.13 on arm64" in lines[-1]

@@ -1,4 +1,4 @@
-"""The functions may do what they do, and nothing else: their policies beside the calls that are made.
+"""The functions may do what they need and nothing else: their policies compared with their calls.
 
 The local stack holds functions to the policies of the template, see `local.policies`; so do these tests, and what it
 lets through is the record of the calls.
@@ -42,7 +42,7 @@ ALARMS = "cloudwatch:DescribeAlarms"
 
 
 def circuits(store: DynamoStore, clock: ManualClock) -> None:
-    """Open a circuit in two environments at once, of which the second learns that the first was quicker."""
+    """Open a circuit in two environments simultaneously, so that the second finds the first one's record."""
     other = DynamoStore(TABLE, clock=clock, read_timeout=10.0)
     for breaker in (
         CircuitBreaker("database", store=each, clock=clock, failure_threshold=1) for each in (store, other)
@@ -63,7 +63,7 @@ def limits(*names: str) -> Part:
 
 
 def figures(store: DynamoStore, clock: ManualClock) -> None:
-    """Write what was measured, and the errors that were seen."""
+    """Write measurements and errors."""
     monitor, errors = PerformanceMonitor(store=store, clock=clock), EventCounter("errors", store=store, clock=clock)
     monitor.record("GET /", 0.1)
     errors.note("one")
@@ -72,7 +72,7 @@ def figures(store: DynamoStore, clock: ManualClock) -> None:
 
 
 def cache(store: DynamoStore, clock: ManualClock) -> None:
-    """Keep a value, find it stale, and refresh it behind the answer."""
+    """Cache a value, find it stale, and refresh it in the background."""
     manager = CacheManager(store=store, clock=clock)
 
     @cached(60, stale_while_revalidate=30, manager=manager)
@@ -91,7 +91,7 @@ def cache(store: DynamoStore, clock: ManualClock) -> None:
 
 
 def operators(store: DynamoStore, clock: ManualClock) -> None:
-    """Read what all environments wrote, and have them forget it."""
+    """Read what all environments wrote, and reset it."""
     monitor, errors = PerformanceMonitor(store=store, clock=clock), EventCounter("errors", store=store, clock=clock)
     assert monitor.fleet().complete
     monitor.record("GET /", 0.1)
@@ -118,7 +118,7 @@ PARTS: dict[str, tuple[Part, ...]] = {
 
 @pytest.fixture
 def guarded(dynamodb: DynamoDB, monkeypatch: pytest.MonkeyPatch) -> Iterator[DynamoDB]:
-    """DynamoDB with a table, holding functions to their policies."""
+    """DynamoDB with a table, with the functions' policies enforced."""
     for name, value in dynamodb.environment.items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("RESILIENCE_TABLE", raising=False)
@@ -139,7 +139,7 @@ def guarded(dynamodb: DynamoDB, monkeypatch: pytest.MonkeyPatch) -> Iterator[Dyn
 def test_policies_name_exactly_the_calls_that_are_made(
     function: str, guarded: DynamoDB, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each function can do with the table what the parts that it uses do, and nothing that they never do."""
+    """Each function may make the calls that its parts make, and none that they never make."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", function)
     clock = ManualClock()
     store = DynamoStore(TABLE, clock=clock, read_timeout=10.0)
@@ -158,7 +158,7 @@ def test_policies_name_exactly_the_calls_that_are_made(
 
 @pytest.mark.parametrize("function", PARTS)
 def test_every_limit_of_a_domain_may_be_counted(function: str) -> None:
-    """A limit whose key the policies leave out would let everybody through, and nobody would notice."""
+    """If the policies omitted a limit's key, that limit would silently allow everything."""
     folder = ROOT / "functions" / function.removesuffix("Function").lower()
     source = "".join(path.read_text(encoding="utf-8") for path in folder.rglob("*.py"))
     named = set(re.findall(r'RateLimiter\([^)]*name="([^"]+)"', source))
@@ -169,14 +169,14 @@ def test_every_limit_of_a_domain_may_be_counted(function: str) -> None:
 
 
 def test_what_no_policy_allows_is_refused(guarded: DynamoDB, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A function of another domain reads no cache; the store says why, and is as good as before for the rest."""
+    """A function of another domain cannot read the cache; the store reports why, and works for everything else."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "SpacesFunction")
     store = DynamoStore(TABLE, read_timeout=10.0)
     with pytest.raises(StoreError, match="AccessDeniedException"):
         store.get("cache#0#x", "value")
     with pytest.raises(StoreError, match="AccessDeniedException"):
         store.delete("control", "circuit#database")
-    assert store.get("control", "circuit#database") is None  # what is allowed goes on
+    assert store.get("control", "circuit#database") is None  # allowed calls continue
     store.close()
     refused = [json.loads(line) for line in guarded.child.log.read_text(encoding="utf-8").splitlines()]
     assert {
@@ -200,7 +200,7 @@ def _actions(statement: dict[str, Any]) -> set[str]:
 def test_the_secret_is_read_and_nothing_else_asked_for(
     functions: Resources, resources: Resources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Beside the table: one secret, and for what a schedule failed to do the queue."""
+    """Besides the table there are one secret, and the queue for failed schedules."""
     made: set[str] = set()
     send = BaseClient._make_api_call
 
@@ -230,7 +230,7 @@ def test_the_secret_is_read_and_nothing_else_asked_for(
 
 
 def test_policies_name_one_table_and_one_secret(functions: Resources, resources: Resources) -> None:
-    """No action on everything but reading alarms, and no wildcard but what Secrets Manager adds to a name."""
+    """No action has a wildcard resource, except reading alarms and the suffix that Secrets Manager adds."""
     for function in functions:
         for statement in _statements(resources, function):
             if statement["Effect"] == "Deny":
@@ -244,7 +244,7 @@ def test_policies_name_one_table_and_one_secret(functions: Resources, resources:
 
 
 def test_a_function_writes_to_its_own_log_group_only(functions: Resources, resources: Resources) -> None:
-    """SAM's policy would let it write audit lines and other functions' logs; that is taken back."""
+    """SAM's policy would allow writing audit lines and other functions' logs, so it is denied."""
     for function, properties in functions.items():
         group = properties["LoggingConfig"]["LogGroup"]["Ref"]
         (denied,) = [each for each in _statements(resources, function) if each["Effect"] == "Deny"]
@@ -255,7 +255,7 @@ def test_a_function_writes_to_its_own_log_group_only(functions: Resources, resou
 
 
 def test_managed_policies_are_logs_and_traces(functions: Resources, resources: Resources) -> None:
-    """What SAM adds by itself, and nothing else."""
+    """Managed policies are only those that SAM adds itself."""
     for function in functions:
         managed = {arn.rpartition("/")[2] for arn in resources[f"{function}Role"]["Properties"]["ManagedPolicyArns"]}
         assert managed <= {"AWSLambdaBasicExecutionRole", "AWSXrayWriteOnlyAccess"}

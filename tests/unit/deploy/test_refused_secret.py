@@ -1,4 +1,4 @@
-"""A secret that cannot be read: what was read before serves on, else clients are told when to come back."""
+"""A secret that cannot be read: the last value is used, or else clients get a 503 with Retry-After."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NAME, KEY = "studysync/prod/supabase", "a-shared-secret-that-is-long-enough-to-s
 
 @pytest.fixture(scope="module")
 def secrets_manager() -> Iterator[str]:
-    """Where it answers."""
+    """The address of the stand-in for Secrets Manager."""
     server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
@@ -32,7 +32,7 @@ def secrets_manager() -> Iterator[str]:
 
 @pytest.fixture
 def handle(tmp_path: Path, secrets_manager: str) -> Iterator[Handlers]:
-    """Functions that read their secret there."""
+    """Functions that read their secret from it."""
     with handlers(
         tmp_path,
         SUPABASE_SECRET_NAME=NAME,
@@ -59,7 +59,7 @@ def request(path: str, method: str = "GET", body: Any = None, **headers: str) ->
 
 
 def bad_change() -> dict[str, Any]:
-    """A change that is refused with a 400 once the caller is known, for which the secret is needed."""
+    """A bad update: a 400 once the caller is known, which needs the secret."""
     issuer = "http://127.0.0.1:1/auth/v1"
     claims = {"sub": "00000000-0000-4000-8000-000000000001", "aud": "authenticated", "role": "authenticated"}
     token = jwt.encode({**claims, "iss": issuer, "iat": time.time(), "exp": time.time() + 600}, KEY, "HS256")
@@ -67,7 +67,7 @@ def bad_change() -> dict[str, Any]:
 
 
 def test_the_last_value_serves_on_after_a_restore(handle: Handlers, secrets_manager: str) -> None:
-    """A copy of a snapshot that may not read the secret goes on with that of the snapshot."""
+    """A restored copy that cannot read the secret continues with the snapshot's value."""
     client = boto3.client(
         "secretsmanager", "eu-central-1", endpoint_url=secrets_manager, aws_access_key_id="t", aws_secret_access_key="t"
     )
@@ -87,7 +87,7 @@ def test_the_last_value_serves_on_after_a_restore(handle: Handlers, secrets_mana
     ids=["caller", "login"],
 )
 def test_without_any_value_clients_come_back_later(handle: Handlers, event: dict[str, Any]) -> None:
-    """A 503 with Retry-After, and no 500; what needs no secret is answered."""
+    """Without a value the answer is a 503 with Retry-After, not a 500; requests that need no secret succeed."""
     answer = handle("users", event)
     assert answer["statusCode"] == 503, answer
     assert int(answer["headers"]["retry-after"]) >= 1
@@ -97,7 +97,7 @@ def test_without_any_value_clients_come_back_later(handle: Handlers, event: dict
 
 
 def test_who_has_an_old_secret_asks_again_after_a_minute() -> None:
-    """And who has none after a few seconds, not with every request."""
+    """A function without a secret asks again after a few seconds, not with every request."""
     now, asked, fails = 1000.0, 0, False
 
     def read(name: str) -> dict[str, Any]:

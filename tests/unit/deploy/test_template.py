@@ -1,4 +1,4 @@
-"""What the transformed template makes of the API and its functions."""
+"""The API and its functions in the transformed template."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _expected(path: str) -> str:
 
 
 def test_every_operation_reaches_its_function(resources: Resources) -> None:
-    """Each path of the OpenAPI document is routed to the alias of the function whose domain it is."""
+    """Each path of the OpenAPI document is routed to the alias of its domain's function."""
     paths = resources["Api"]["Properties"]["Body"]["paths"]
     routes = [Route("ANY", path, _integration(methods)) for path, methods in paths.items()]
     router = Router(routes)
@@ -47,7 +47,7 @@ def _integration(methods: dict[str, Any]) -> str:
 
 
 def test_the_gateway_logs_and_throttles(resources: Resources) -> None:
-    """One line a request, without query strings and headers; a limit for every route."""
+    """There is one access log line per request, without query strings and headers, and a limit for every route."""
     (stage,) = _of_type(resources, "AWS::ApiGatewayV2::Stage").values()
     line = stage["AccessLogSettings"]["Format"]
     assert json.loads(line)["gateway_request_id"] == "$context.requestId"
@@ -57,7 +57,7 @@ def test_the_gateway_logs_and_throttles(resources: Resources) -> None:
 
 
 def test_functions_are_alike(functions: Resources) -> None:
-    """One a domain, on the same runtime, and answering before the gateway gives up."""
+    """There is one function per domain, with the same runtime and a timeout below the gateway's."""
     assert {name.removesuffix("Function") for name in functions} == set(DOMAINS.values())
     common = ("Runtime", "Architectures", "TracingConfig", "SnapStart", "Layers")
     assert len({json.dumps([function[name] for name in common]) for function in functions.values()}) == 1
@@ -65,7 +65,7 @@ def test_functions_are_alike(functions: Resources) -> None:
 
 
 def test_every_function_has_a_log_group_of_its_own(functions: Resources, resources: Resources) -> None:
-    """Made by the stack, so that its retention is ours and not forever."""
+    """The stack creates the log group, so that its retention is limited."""
     groups = {name: function["LoggingConfig"]["LogGroup"]["Ref"] for name, function in functions.items()}
     assert len(set(groups.values())) == len(functions)
     for group in _of_type(resources, "AWS::Logs::LogGroup").values():
@@ -73,7 +73,7 @@ def test_every_function_has_a_log_group_of_its_own(functions: Resources, resourc
 
 
 def test_every_function_knows_its_environment(functions: Resources) -> None:
-    """The project, the table, the name it logs under; secrets by name only."""
+    """The environment has the project, the table and the log name, and only names of secrets."""
     for name, function in functions.items():
         variables = function["Environment"]["Variables"]
         assert variables["POWERTOOLS_SERVICE_NAME"] == name.removesuffix("Function").lower()
@@ -83,7 +83,7 @@ def test_every_function_knows_its_environment(functions: Resources) -> None:
 
 
 def test_every_function_is_called_through_its_alias(functions: Resources, resources: Resources) -> None:
-    """A canary in prod, at once elsewhere; errors take either back."""
+    """Deployments are canaries in prod and immediate elsewhere; errors roll back both."""
     aliases, groups = (
         _of_type(resources, "AWS::Lambda::Alias"),
         _of_type(resources, "AWS::CodeDeploy::DeploymentGroup"),
@@ -99,14 +99,14 @@ def test_every_function_is_called_through_its_alias(functions: Resources, resour
 
 
 def test_versions_go_with_their_successor(functions: Resources, resources: Resources) -> None:
-    """The cache of a snapshot is billed for as long as its version is there."""
+    """A snapshot's cache is billed for as long as its version exists."""
     versions = [each for each in resources.values() if each["Type"] == "AWS::Lambda::Version"]
     assert len(versions) == len(functions)
     assert {each["DeletionPolicy"] for each in versions} == {"Delete"}
 
 
 def test_every_build_publishes_every_function(translate: Callable[..., Resources]) -> None:
-    """SAM would not publish for a layer that changed alone, and the alias would stay on a version with the old one."""
+    """SAM does not publish a version when only a layer changed, and the alias would keep the old layer."""
     same, before, after = (
         set(_of_type(translate(build=build), "AWS::Lambda::Version")) for build in ("one", "one", "two")
     )
@@ -115,7 +115,7 @@ def test_every_build_publishes_every_function(translate: Callable[..., Resources
 
 
 def test_schedules_leave_what_they_could_not_do(resources: Resources) -> None:
-    """In the queue, whether the call could not be delivered or the function failed; and under names of their stack."""
+    """Failed schedule invocations go to the queue, whether delivery or the function failed, under the stack's names."""
     schedules = _of_type(resources, "AWS::Scheduler::Schedule")
     failed = {"Fn::GetAtt": ["FailedSchedules", "Arn"]}
     configs = _of_type(resources, "AWS::Lambda::EventInvokeConfig")
@@ -129,7 +129,7 @@ def test_schedules_leave_what_they_could_not_do(resources: Resources) -> None:
 
 
 def test_the_local_stack_reads_it(functions: Resources, resources: Resources) -> None:
-    """The same file serves `make serve`: it finds the functions, schedules and tables that CloudFormation makes."""
+    """`make serve` finds the same functions, schedules and tables in the template as CloudFormation creates."""
     template = Template.load(ROOT / "template.yaml")
     assert set(template.functions()) == set(functions)
     assert len(template.schedules()) == len(_of_type(resources, "AWS::Scheduler::Schedule"))
@@ -137,7 +137,7 @@ def test_the_local_stack_reads_it(functions: Resources, resources: Resources) ->
 
 
 def test_environments_name_parameters_that_exist() -> None:
-    """What samconfig.toml overrides is in the template, and every required parameter is given."""
+    """Every override in samconfig.toml is a template parameter, and every required parameter is given."""
     config = tomllib.loads((ROOT / "samconfig.toml").read_text(encoding="utf-8"))
     parameters = read_template((ROOT / "template.yaml").read_text(encoding="utf-8"))["Parameters"]
     required = {name for name, entry in parameters.items() if "Default" not in entry}
@@ -145,15 +145,17 @@ def test_environments_name_parameters_that_exist() -> None:
         deploy = config[stage]["deploy"]["parameters"]
         given = dict(entry.split("=", 1) for entry in deploy["parameter_overrides"])
         assert given["Stage"] == stage
-        assert set(given) == set(parameters)  # one that is left out keeps the value that it had
+        assert set(given) == set(parameters)  # one that is left out keeps its previous value
         assert required <= set(given)
         assert stage in deploy["stack_name"]
 
 
 def test_sample_events_fit_their_functions() -> None:
-    """Each is a request of payload 2.0, or what a schedule of the template sends."""
+    """Each sample is a request of payload 2.0, or the input of one of the template's schedules."""
     sent = {schedule.input for schedule in Template.load(ROOT / "template.yaml").schedules()}
-    for path in (ROOT / "events").glob("*.json"):
+    samples = list((ROOT / "events").glob("*.json"))
+    assert samples
+    for path in samples:
         event = json.loads(path.read_text(encoding="utf-8"))
         if "schedule" in event:
             assert json.dumps(event) in sent, path.name
@@ -163,7 +165,7 @@ def test_sample_events_fit_their_functions() -> None:
 
 
 def test_sam_local_passes_every_variable_on(functions: Resources) -> None:
-    """SAM drops what a function's environment does not name, without a word."""
+    """SAM silently drops variables that a function's environment does not name."""
     given = json.loads((ROOT / "local/env.json").read_text(encoding="utf-8"))
     assert set(given) == {"Parameters"}
     for name, function in functions.items():

@@ -1,4 +1,4 @@
-"""The walk through a new version and the probe of the public address: code that is in the template."""
+"""The walk through a new version and the probe of the public address, whose code is in the template."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _code(resources: Resources, name: str) -> dict[str, Any]:
 
 @pytest.fixture
 def walk(resources: Resources, monkeypatch: pytest.MonkeyPatch) -> Walk:
-    """Have CodeDeploy call the walk over functions that `answer`; returns the status that CodeDeploy is told."""
+    """Run the walk as CodeDeploy does, over functions that `answer`; returns the status reported to CodeDeploy."""
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
     for name in resources["SmokeTest"]["Properties"]["Environment"]["Variables"]:
         monkeypatch.setenv(name, f"arn:aws:lambda:eu-central-1:1:function:{name.lower()}:7")
@@ -52,7 +52,7 @@ def walk(resources: Resources, monkeypatch: pytest.MonkeyPatch) -> Walk:
 
 
 def test_the_walk_knows_what_the_functions_answer(walk: Walk, tmp_path: Any) -> None:
-    """Every function answers as it expects, but that without a database health is not ready, which it finds."""
+    """Every function answers as the walk expects, except health, which is not ready without a database."""
     seen: dict[str, int] = {}
     with handlers(tmp_path) as handle:
 
@@ -68,14 +68,14 @@ def test_the_walk_knows_what_the_functions_answer(walk: Walk, tmp_path: Any) -> 
 
 @pytest.mark.parametrize("found", [{"statusCode": 500}, {"errorMessage": "boom"}, None, []], ids=str)
 def test_a_function_that_answers_otherwise_stops_the_deployment(walk: Walk, found: Any) -> None:
-    """Whatever comes instead; CodeDeploy is told in any case, or it would wait for an hour."""
+    """Any other answer stops the deployment; CodeDeploy is always informed, or it would wait for an hour."""
     assert walk(lambda _function, _event: found) == "Failed"
 
 
 def test_the_probe_says_what_it_met(
     resources: Resources, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """An address that does not answer is a 0 with the reason, in the metric that the alarm looks at."""
+    """An address that does not answer is a 0 with the reason, in the metric that the alarm uses."""
     monkeypatch.setenv("STAGE", "dev")
     monkeypatch.setenv("BASE_PATH", "v1")
     monkeypatch.setenv("HOST", "127.0.0.1:1")

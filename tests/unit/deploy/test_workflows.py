@@ -1,4 +1,4 @@
-"""What the workflows run is named exactly: whoever takes over a repository of an action can move its tags."""
+"""Workflows pin what they run, because a repository's new owner can move its tags."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def _jobs(name: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
 def test_actions_and_programs_are_pinned(path: Any) -> None:
-    """Actions by commit, with the version for people beside it; programs of npm by their whole version."""
+    """Actions are pinned by commit, with the version in a comment, and npm programs by their full version."""
     text = path.read_text(encoding="utf-8")
     for line in (line for line in text.splitlines() if "uses:" in line):
         assert re.search(r"uses: (\./\S+|[\w-]+(/[\w-]+)+@[0-9a-f]{40} # v\d+\.\d+\.\d+\b.*)$", line), line
@@ -29,14 +29,14 @@ def test_actions_and_programs_are_pinned(path: Any) -> None:
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
 def test_what_is_made_is_a_target(path: Any) -> None:
-    """Every `make` of a workflow names what the Makefile has."""
+    """Every `make` in a workflow names an existing target."""
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     for target in re.findall(r"run: make ([\w./-]+)", path.read_text(encoding="utf-8")):
         assert f"\n{target}:" in makefile.replace("$(SAM_VENV)", ".venv-sam"), target
 
 
 def test_one_build_of_a_checked_tag_goes_to_staging_and_then_to_prod() -> None:
-    """Built once after the checks; the database waits for its reviewers; AWS is told who asks by OIDC."""
+    """One build after the checks; database changes need reviewers; AWS access uses OIDC."""
     jobs = _jobs("deploy.yml")
     assert jobs["check"]["uses"] == "./.github/workflows/ci.yml"
     assert (jobs["build"]["needs"], jobs["staging"]["needs"], jobs["prod"]["needs"]) == ("check", "build", "staging")

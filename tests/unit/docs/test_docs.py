@@ -1,4 +1,4 @@
-"""What the documentation points at is there: files, tests, targets of make, other pages and their headings."""
+"""What the documentation refers to exists: files, tests, make targets, other pages and their headings."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ page = pytest.mark.parametrize("page", PAGES, ids=[path.name for path in PAGES])
 
 @page
 def test_every_file_and_test_named_exists(page: Path) -> None:
-    """A path in code style is one from the top of the repository; `path::test` names a function in it."""
+    """A path in code style is relative to the repository; `path::test` names a function in it."""
     missing = []
     for path, test in _FILE.findall(page.read_text(encoding="utf-8")):
         file = ROOT / path
@@ -31,7 +31,7 @@ def test_every_file_and_test_named_exists(page: Path) -> None:
 
 @page
 def test_every_link_leads_somewhere(page: Path) -> None:
-    """To a file beside the page, and to a heading in it."""
+    """A link leads to a file relative to the page, or to a heading in it."""
     broken = []
     for path, heading in _LINK.findall(page.read_text(encoding="utf-8")):
         file = page.parent / path if path else page
@@ -42,7 +42,7 @@ def test_every_link_leads_somewhere(page: Path) -> None:
 
 @page
 def test_every_target_of_make_exists(page: Path) -> None:
-    """What a page tells people to type is in the Makefile."""
+    """Every `make` target on a page is in the Makefile."""
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
     text = page.read_text(encoding="utf-8")
     typed = {name for code in re.findall(r"`([^`]+)`|^\$ (.*)$", text, re.MULTILINE) for name in _typed("".join(code))}
@@ -50,7 +50,7 @@ def test_every_target_of_make_exists(page: Path) -> None:
 
 
 def test_clients_read_of_every_error() -> None:
-    """The table of error codes is that of the code, each with its status."""
+    """The table of error codes equals the code's, each with its status."""
     rows = re.findall(
         r"^\| (`[A-Z_`, ]+`) \| (\d{3}) \|", (ROOT / "docs/api.md").read_text(encoding="utf-8"), re.MULTILINE
     )

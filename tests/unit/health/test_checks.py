@@ -1,4 +1,4 @@
-"""When a dependency or the machine is not well."""
+"""When a dependency or the machine is unhealthy."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from resilience import CircuitBreaker, MemoryStore, configure
 
 
 def test_lambdas_memory_is_the_functions(monkeypatch: pytest.MonkeyPatch) -> None:
-    """On AWS the share is of what the function was given, not of a machine that it shares."""
+    """On Lambda the share is of the function's own memory, not the host's."""
     monkeypatch.setenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "512")
     monkeypatch.delenv("AWS_SAM_LOCAL", raising=False)
     found = system.memory()
@@ -21,7 +21,7 @@ def test_lambdas_memory_is_the_functions(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_an_auth_server_that_fails_is_not_well(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Any answer counts but a server's own error."""
+    """Any answer except a server error counts as healthy."""
     monkeypatch.setenv("SUPABASE_URL", "https://x.supabase.co")
     monkeypatch.setenv("SUPABASE_SERVICE_ROLE_KEY", "key")
     answers = [httpx.Response(503), httpx.Response(404)]
@@ -33,14 +33,14 @@ def test_an_auth_server_that_fails_is_not_well(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_a_machine_that_is_full_is_not_well() -> None:
-    """Memory, disk and processors are fine up to a share, and say which."""
+    """Memory, disk and CPU are healthy up to a share, and the check names the one above it."""
     assert checks._within("disk", 89.4, 90) == "89 % in use"
     with pytest.raises(checks.UnhealthyError, match="90 % of the disk is in use"):
         checks._within("disk", 90.0, 90)
 
 
 def test_circuits_that_are_not_closed_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """So that whoever looks knows which dependency is meant."""
+    """The check names the circuits, so that an operator knows which dependency is affected."""
     configure(store=MemoryStore())
     assert asyncio.run(checks._circuits()) == "All circuits are closed."
     CircuitBreaker("payments").force_open()

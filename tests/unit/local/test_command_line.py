@@ -1,4 +1,4 @@
-"""`python -m local`: what cannot be read is said in one line."""
+"""`python -m local`: invalid settings are reported in one line."""
 
 import os
 import subprocess
@@ -25,7 +25,7 @@ from local.stack_directory import REPOSITORY
     ],
 )
 def test_a_setting_that_makes_no_sense(name: str, value: str, tmp_path: Path) -> None:
-    """The line names it, nothing is started or made, and there is no traceback."""
+    """The line names the setting, nothing is started or created, and there is no traceback."""
     environment = {"PATH": os.environ["PATH"], "STUDYSYNC_HOME": str(tmp_path / "home"), "PORT": "0", name: value}
     done = subprocess.run(
         [sys.executable, "-m", "local", "serve"],

@@ -1,4 +1,4 @@
-"""CORS as the gateway does it."""
+"""CORS as the gateway implements it."""
 
 from local.gateway.cors import decorate, is_preflight, preflight
 from local.gateway.responses import HttpResponse
@@ -10,14 +10,14 @@ ASKING = {"origin": "https://a.example", "access-control-request-method": "GET"}
 
 
 def test_only_browsers_ask_first() -> None:
-    """OPTIONS without an origin and a requested method goes to the route."""
+    """OPTIONS without an origin and a requested method is passed to the route."""
     assert is_preflight("OPTIONS", ASKING)
     assert not is_preflight("OPTIONS", {"origin": "https://a.example"})
     assert not is_preflight("GET", ASKING)
 
 
 def test_preflight_of_an_open_api() -> None:
-    """Everything that is configured is in the answer."""
+    """The answer has everything that is configured."""
     response = preflight(OPEN, ASKING)
     assert response.status == 204
     assert dict(response.headers) == {
@@ -29,13 +29,13 @@ def test_preflight_of_an_open_api() -> None:
 
 
 def test_preflight_without_permission() -> None:
-    """Another origin, or another method, gets an answer that permits nothing."""
+    """Another origin or method gets an answer without permission."""
     assert preflight(CLOSED, {**ASKING, "origin": "https://b.example"}).headers == []
     assert preflight(OPEN, {**ASKING, "access-control-request-method": "PUT"}).headers == []
 
 
 def test_answers_carry_the_gateways_headers_and_not_the_functions() -> None:
-    """What the function says about CORS does not count."""
+    """The function's own CORS headers are replaced."""
     made = HttpResponse(200, b"", [("access-control-allow-origin", "https://evil.example"), ("age", "1")])
     assert dict(decorate(CLOSED, ASKING, made).headers) == {
         "age": "1",
@@ -46,7 +46,7 @@ def test_answers_carry_the_gateways_headers_and_not_the_functions() -> None:
 
 
 def test_without_an_origin_or_a_configuration_nothing_is_added() -> None:
-    """Callers other than browsers see no CORS headers, and an API without CORS leaves the function's alone."""
+    """Requests without an origin get no CORS headers, and without CORS configuration the function's are kept."""
     made = HttpResponse(200, b"", [("access-control-allow-origin", "x")])
     assert decorate(OPEN, {}, made).headers == []
     assert decorate(Cors(), ASKING, made).headers == made.headers

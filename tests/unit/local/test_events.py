@@ -27,7 +27,7 @@ def event(parameters: dict[str, str] | None = None, **changes: Any) -> dict[str,
 
 
 def test_context() -> None:
-    """The request's method, path, caller and route are where Mangum and Powertools look for them."""
+    """The request's method, path, caller and route are where Mangum and Powertools expect them."""
     made = event()
     context = made["requestContext"]
     assert made["version"] == "2.0"
@@ -45,7 +45,7 @@ def test_context() -> None:
 
 
 def test_a_named_stage_is_told_and_stays_in_the_path() -> None:
-    """As HTTP APIs have it: the path as it was asked, the stage beside it."""
+    """As with HTTP APIs, the path contains the stage, which is also given separately."""
     made = build_event(
         HttpRequest("GET", "/dev/things/a%3Fb", "", (), b"", "127.0.0.1", 8000),
         Match(ROUTE, {"id": "a?b"}, "dev"),
@@ -57,7 +57,7 @@ def test_a_named_stage_is_told_and_stays_in_the_path() -> None:
 
 
 def test_repeated_headers_are_joined_and_cookies_apart() -> None:
-    """Values of one name are joined by commas; cookies become a list and leave the headers."""
+    """Values of one name are joined by commas; cookies become a list and are removed from the headers."""
     headers = (("x-a", "1"), ("x-a", "2"), ("cookie", "a=1; b=2"), ("cookie", "c=3"))
     made = event(headers=headers)
     assert made["headers"]["x-a"] == "1,2"
@@ -66,7 +66,7 @@ def test_repeated_headers_are_joined_and_cookies_apart() -> None:
 
 
 def test_query_string() -> None:
-    """The raw query is kept as sent; the parsed one is decoded, repeated names joined, empty values kept."""
+    """The raw query is unchanged; the parsed one is decoded, repeated names joined, empty values kept."""
     made = event(query="a=1&a=2&b=&c=%C3%A9+x")
     assert made["rawQueryString"] == "a=1&a=2&b=&c=%C3%A9+x"
     assert made["queryStringParameters"] == {"a": "1,2", "b": "", "c": "é x"}
@@ -81,7 +81,7 @@ def test_what_is_absent_is_left_out() -> None:
 
 
 def test_path_is_decoded() -> None:
-    """HTTP APIs hand over the decoded path and its variables."""
+    """HTTP APIs pass the decoded path and its variables."""
     made = event({"id": "a b"}, path="/things/a%20b")
     assert made["rawPath"] == made["requestContext"]["http"]["path"] == "/things/a b"
     assert made["pathParameters"] == {"id": "a b"}
@@ -89,7 +89,7 @@ def test_path_is_decoded() -> None:
 
 @pytest.mark.parametrize("kind", ["application/json", "text/plain; charset=utf-8", "application/problem+json"])
 def test_text_bodies_stay_text(kind: str) -> None:
-    """Text and JSON are passed on as they are."""
+    """Text and JSON are passed unchanged."""
     made = event(headers=(("content-type", kind),), body='{"a": "é"}'.encode())
     assert (made["body"], made["isBase64Encoded"]) == ('{"a": "é"}', False)
 
@@ -99,14 +99,14 @@ def test_text_bodies_stay_text(kind: str) -> None:
     [("application/octet-stream", b"\x00\xff"), ("application/json", b"\xff{}"), ("image/png", b"abc"), ("", b"abc")],
 )
 def test_other_bodies_are_base64(kind: str, body: bytes) -> None:
-    """Binary types, and text that is no UTF-8, are encoded."""
+    """Binary types and text that is not UTF-8 are base64-encoded."""
     made = event(headers=(("content-type", kind),), body=body)
     assert made["isBase64Encoded"] is True
     assert base64.b64decode(made["body"]) == body
 
 
 def test_forwarding_headers() -> None:
-    """The caller is appended to those before it, and the trace is passed on."""
+    """The caller is appended to the forwarded addresses, and the trace is passed on."""
     made = event(headers=(("x-forwarded-for", "10.0.0.1"),))
     assert made["headers"]["x-forwarded-for"] == "10.0.0.1, 127.0.0.1"
     assert made["headers"]["x-forwarded-port"] == "8000"

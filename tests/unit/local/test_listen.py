@@ -29,20 +29,20 @@ def addresses(host: str) -> set[str]:
     ],
 )
 def test_the_asked_address_beside_those_of_localhost(host: str, expected: set[str]) -> None:
-    """This machine reaches the stack in any case; `::1` only where there is IPv6."""
+    """Localhost always reaches the stack; `::1` only where there is IPv6."""
     assert addresses(host) | {"::1"} == expected
 
 
 @pytest.mark.parametrize("host", ["", "evil.example", "256.0.0.1", "203.0.113.5", "localhost:80"])
 def test_an_address_of_nobody_is_one_clear_line(host: str) -> None:
-    """Names, nonsense and another machine's address."""
+    """Names, garbage and another machine's address are refused in one line."""
     with pytest.raises(StackError) as refused:
         take_port(0, host)
     assert "\n" not in str(refused.value)
 
 
 def test_a_taken_port_leaves_nothing_listening() -> None:
-    """Neither address stays taken when the other cannot be had."""
+    """When one address is taken, the other is released too."""
     port = free_port()
     with socket.create_server(("127.0.0.1", port)), pytest.raises(StackError, match=f"Port {port} is in use"):
         take_port(port)
@@ -51,7 +51,7 @@ def test_a_taken_port_leaves_nothing_listening() -> None:
 
 
 def test_who_else_can_reach_it() -> None:
-    """Loopback is nobody else; for all addresses the link names one that others can use."""
+    """On loopback nobody else reaches it; on all addresses the link names one that others can use."""
     assert [is_loopback(host) for host in ("localhost", "127.0.0.1", "::1", "0.0.0.0", "192.168.1.7")] == [
         *[True] * 3,
         *[False] * 2,

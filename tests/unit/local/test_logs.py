@@ -1,4 +1,4 @@
-"""Log files of functions, and what of them is shown at once."""
+"""The functions' log files, and which lines the terminal shows."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from local.runtime.logs import FunctionLog, KindFiles, LineBuffer, RotatingFile,
 
 
 def test_a_full_file_is_put_aside(tmp_path: Path) -> None:
-    """The newest lines are in the file itself, older ones in numbered ones, the oldest are gone."""
+    """The newest lines are in the file itself, older ones in numbered files, the oldest are deleted."""
     log = RotatingFile(tmp_path / "a.log", limit=10, kept=2)
     for number in range(5):
         log.write(f"line {number}\n".encode())
@@ -18,7 +18,7 @@ def test_a_full_file_is_put_aside(tmp_path: Path) -> None:
 
 
 def test_an_existing_file_is_appended_to(tmp_path: Path) -> None:
-    """A restart keeps what was written, and counts it."""
+    """A restart keeps the existing lines, and counts their size."""
     (tmp_path / "a.log").write_text("before\n")
     log = RotatingFile(tmp_path / "a.log", limit=10)
     log.write(b"after\n")
@@ -27,7 +27,7 @@ def test_an_existing_file_is_appended_to(tmp_path: Path) -> None:
 
 
 def test_a_line_is_kept_byte_by_byte(tmp_path: Path) -> None:
-    """What a function prints need be no text, and is no format."""
+    """A function may print bytes that are not text, and percent signs."""
     log = RotatingFile(tmp_path / "a.log")
     log.write(b"100 %s \xff\xfe \xc3\xa9\r\n")
     log.close()
@@ -35,7 +35,7 @@ def test_a_line_is_kept_byte_by_byte(tmp_path: Path) -> None:
 
 
 def test_lines_are_given_out_whole() -> None:
-    """Pieces of a line wait for its end, which may never come."""
+    """A partial line waits for its end, which may never come."""
     lines: list[bytes] = []
     buffer = LineBuffer(lines.append)
     for piece in (b"on", b"e\ntwo\nth", b"ree"):
@@ -59,7 +59,7 @@ def test_lines_are_given_out_whole() -> None:
     ],
 )
 def test_only_alarming_lines_are_shown(tmp_path: Path, line: str, shown: bool) -> None:
-    """Everything is in the file; warnings and errors are shown as well."""
+    """Every line is in the file; warnings and errors are also shown."""
     seen: list[str] = []
     log = FunctionLog(tmp_path / "f.log", seen.append)
     log.output(f"first\n{line}\n".encode())
@@ -85,12 +85,12 @@ def test_only_alarming_lines_are_shown(tmp_path: Path, line: str, shown: bool) -
     ],
 )
 def test_lines_are_readable_in_the_terminal(line: str, shown: str) -> None:
-    """What happened, and the fields that tell it from others; what is no log line stays as it is."""
+    """A line shows the event and the distinguishing fields; anything but a log line is unchanged."""
     assert readable(line) == shown
 
 
 def test_logs_are_sorted_by_kind(tmp_path: Path) -> None:
-    """Everything together, and again errors, JSON and the audit trail each in a file of its own."""
+    """One file has everything, and errors, JSON and the audit trail have one each."""
     kinds = KindFiles(tmp_path)
     log = FunctionLog(tmp_path / "f.log", lambda line: None, kinds)
     audit, error, plain = '{"kind":"audit"}', '{"level":"ERROR","message":"x"}', "START"

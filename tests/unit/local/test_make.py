@@ -1,4 +1,4 @@
-"""`make` before anything of ours runs: what it says, what it installs, and what it leaves."""
+"""`make` before our own code runs: its messages, what it installs, and what it deletes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="no make on
 
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
-    """A clone in which nothing was made yet, in a folder with a space in its name."""
+    """A fresh clone, in a folder with a space in its name."""
     clone = tmp_path / "study sync"
     clone.mkdir()
     shutil.copy(REPOSITORY / "Makefile", clone)
@@ -33,7 +33,7 @@ def make(clone: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_first_start_says_what_it_does(clone: Path) -> None:
-    """Each of its steps before it is taken, and how much there is to install."""
+    """Each step is announced before it runs, with the size of the installation."""
     planned = make(clone, "--dry-run", "serve").stdout
     steps = re.findall(r'^echo "((?:First run only: )?\d\. .*?)"$', planned, re.MULTILINE)
     assert len(steps) == 3
@@ -42,14 +42,14 @@ def test_the_first_start_says_what_it_does(clone: Path) -> None:
 
 
 def test_the_second_start_installs_nothing(clone: Path) -> None:
-    """It needs no network, because it does nothing but start."""
+    """The second start needs no network, because everything is installed."""
     (clone / ".venv").mkdir()
     (clone / ".venv" / "local.stamp").touch()
     assert make(clone, "--dry-run", "serve").stdout.splitlines() == ["exec .venv/bin/python -m local serve"]
 
 
 def test_another_python_is_refused_in_one_line(clone: Path) -> None:
-    """Before anything is made, and with what to do."""
+    """It is refused before anything is created, with what to do."""
     python = clone / "python"
     python.write_text("#!/bin/sh\nexit 1\n")
     python.chmod(0o755)
@@ -60,7 +60,7 @@ def test_another_python_is_refused_in_one_line(clone: Path) -> None:
 
 
 def test_the_same_pythons_are_named_everywhere() -> None:
-    """By the guard, the package, the workflow and the README."""
+    """The guard, the package, the workflow and the README name the same Python versions."""
     guard = re.search(r"\(3, (\d+)\) <= sys.version_info\[:2\] <= \(3, (\d+)\)", (REPOSITORY / "Makefile").read_text())
     assert guard is not None
     first, last = int(guard[1]), int(guard[2])
@@ -77,7 +77,7 @@ def test_the_same_pythons_are_named_everywhere() -> None:
 
 
 def test_clean_keeps_downloads_and_distclean_does_not(clone: Path) -> None:
-    """What was built and the data go with the first; neither touches what is not ours."""
+    """Clean deletes build output and data, and neither target touches other files."""
     kept = [clone / ".local" / "cache" / "postgrest", clone / ".venv" / "bin" / "python", clone / ".venv-sam" / "sam"]
     gone = [clone / ".local" / "data" / "postgres", clone / ".aws-sam" / "build", clone / ".mypy_cache" / "x"]
     mine = clone / "notes"

@@ -1,4 +1,4 @@
-"""What is read from a function's policies."""
+"""Reading a function's policies."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def _policy(**statement: Any) -> dict[str, Any]:
 
 
 def test_actions_and_keys_are_read() -> None:
-    """One action or several, with the keys of the condition, or all keys without one; other services do not matter."""
+    """One or several actions are read with the condition's keys, or all keys; other services are ignored."""
     keys = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["a", "b#*"]}}
     found = permissions(
         [
@@ -42,13 +42,13 @@ def test_actions_and_keys_are_read() -> None:
     ],
 )
 def test_what_cannot_be_held_to_here_is_an_error(statement: dict[str, Any]) -> None:
-    """Rather than that less is refused here than on AWS, or more."""
+    """An unsupported policy is an error, so that nothing is allowed here that AWS refuses, or the reverse."""
     with pytest.raises(StackError, match="local stack"):
         list(permissions([_policy(**statement)]))
 
 
 def test_a_permission_covers_its_action_and_keys() -> None:
-    """The pattern that matched is the answer."""
+    """The answer is the matching pattern."""
     permission = Permission("dynamodb:GetItem", ("control", "cache#*"))
     assert permission.covers("dynamodb:GetItem", "cache#1#x") == "cache#*"
     assert permission.covers("dynamodb:GetItem", "controls") is None

@@ -1,4 +1,4 @@
-"""PostgreSQL's programs where another user has to run them, whatever modes they were installed with."""
+"""PostgreSQL's programs for another user, whatever file modes they were installed with."""
 
 import os
 import stat
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root has somebod
 
 @pytest.fixture
 def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A package as pip installs it under umask 077, and a shared folder of its own."""
+    """A package as installed by pip under umask 077, and a shared folder."""
     monkeypatch.setattr(unprivileged, "shared_folder", lambda: tmp_path / "shared")
     (tmp_path / "shared").mkdir(mode=0o711)
     before = os.umask(0o077)
@@ -33,7 +33,7 @@ def modes(folder: Path) -> set[int]:
 
 
 def test_a_copy_is_open_to_all(package: Path) -> None:
-    """Under umask 077, and installed under it: folders may be entered, files read, programs run."""
+    """Under umask 077 another user can enter the copy's folders, read its files and run its programs."""
     placed = place_programs(package, "18", "nobody")
     assert placed != package
     assert modes(placed.parent) == {0o055}
@@ -43,7 +43,7 @@ def test_a_copy_is_open_to_all(package: Path) -> None:
 
 @pytest.mark.parametrize("damage", ["closed folder", "closed file", "lost", "cut off", "empty"])
 def test_a_broken_copy_is_made_anew(package: Path, damage: str) -> None:
-    """Whatever an earlier start, another clone or a cleaner left there."""
+    """A copy damaged by an earlier start, another clone or a cleaner is replaced."""
     placed = place_programs(package, "18", "nobody")
     program = placed / "pginstall/bin/postgres"
     if damage == "closed folder":
@@ -64,7 +64,7 @@ def test_a_broken_copy_is_made_anew(package: Path, damage: str) -> None:
 
 
 def test_a_whole_copy_stays(package: Path) -> None:
-    """It is not made again at every start."""
+    """An intact copy is not replaced on start."""
     placed = place_programs(package, "18", "nobody")
     before = (placed / "pginstall/bin/postgres").stat().st_ino
     place_programs(package, "18", "nobody")
@@ -72,6 +72,6 @@ def test_a_whole_copy_stays(package: Path) -> None:
 
 
 def test_ourselves_need_no_copy(package: Path) -> None:
-    """Who runs PostgreSQL as themselves uses it where it is."""
+    """Without another user, the programs run from where they are."""
     assert place_programs(package, "18", None) == package
     assert can_reach(Path("/etc/passwd"), "nobody")

@@ -1,4 +1,4 @@
-"""Which functions a changed file belongs to."""
+"""Which functions a changed file affects."""
 
 from pathlib import Path
 
@@ -27,5 +27,5 @@ SPECS = [
     ],
 )
 def test_affected_functions(path: str, affected: list[str]) -> None:
-    """A function's own package concerns it alone, other code in the folder and its layers everyone who has them."""
+    """A function's own package affects it alone; other code in the folder and layers affects all that have them."""
     assert [spec.name for spec in SPECS if is_affected(spec, ROOT / path, SPECS)] == affected

@@ -14,7 +14,7 @@ def converted(result: Any) -> Any:
 
 
 def test_a_full_response() -> None:
-    """Status, headers in lower case, cookies as headers of their own, and body."""
+    """The response has status, lower-case headers, cookies as separate headers, and body."""
     response = converted(
         {
             "statusCode": 201,
@@ -40,13 +40,13 @@ def test_base64_body() -> None:
 
 
 def test_a_missing_content_type_is_plain_text() -> None:
-    """As API Gateway adds it."""
+    """API Gateway adds the same default."""
     assert converted({"statusCode": 204}).headers == [("content-type", "text/plain;charset=utf-8")]
 
 
 @pytest.mark.parametrize(("result", "body"), [({"a": 1}, b'{"a": 1}'), ([1, 2], b"[1, 2]"), ("hello", b"hello")])
 def test_without_a_status_the_result_is_the_body(result: object, body: bytes) -> None:
-    """Format 2.0 takes anything without `statusCode` for a JSON body with status 200."""
+    """In format 2.0 a result without `statusCode` is a JSON body with status 200."""
     response = converted(result)
     assert (response.status, response.body) == (200, body)
     assert response.headers == [("content-type", "application/json")]
@@ -64,12 +64,12 @@ def test_without_a_status_the_result_is_the_body(result: object, body: bytes) ->
     ],
 )
 def test_a_result_that_makes_no_response(payload: bytes) -> None:
-    """Malformed results are the gateway's own 500, and no header is ever smuggled in."""
+    """A malformed result is the gateway's own 500, and header injection is impossible."""
     assert convert(payload) is INTERNAL_ERROR
 
 
 def test_the_gateways_own_answers() -> None:
-    """They read as API Gateway's do."""
+    """They are worded like API Gateway's."""
     answers = [(answer.status, answer.body) for answer in (NOT_FOUND, TOO_LARGE, INTERNAL_ERROR, UNAVAILABLE)]
     assert answers == [
         (404, b'{"message":"Not Found"}'),
@@ -80,6 +80,6 @@ def test_the_gateways_own_answers() -> None:
 
 
 def test_headers_of_the_connection_are_dropped() -> None:
-    """Length and connection belong to the server, whatever the function says; booleans read as in JSON."""
+    """The server sets length and connection, whatever the function returns; booleans are written as in JSON."""
     result = {"statusCode": 200, "headers": {"Content-Length": "9", "Connection": "close", "X-A": True, "X-B": None}}
     assert converted(result).headers == [("x-a", "true"), ("content-type", "text/plain;charset=utf-8")]

@@ -1,4 +1,4 @@
-"""Which route takes a request."""
+"""Which route handles a request."""
 
 import pytest
 
@@ -37,14 +37,14 @@ def test_the_most_specific_route_wins(method: str, path: str, function: str) -> 
 
 
 def test_the_order_in_the_template_does_not_matter() -> None:
-    """Routes written the other way round lead to the same function."""
+    """Routes in reverse order lead to the same function."""
     match = Router(ROUTES[::-1]).match("GET", "/pets/dog/1")
     assert match is not None
     assert match.route.function == "FirstDog"
 
 
 def test_path_variables_are_decoded() -> None:
-    """Variables carry what the client meant, an encoded slash included, greedy ones the whole rest."""
+    """Variables are decoded, including an encoded slash, and greedy ones have the whole rest."""
     router = Router([Route("GET", "/a/{id}", "One"), Route("GET", "/b/{proxy+}", "Rest")])
     one, rest = router.match("GET", "/a/x%2Fy%20z"), router.match("GET", "/b/c/d%20e")
     assert one is not None
@@ -54,7 +54,7 @@ def test_path_variables_are_decoded() -> None:
 
 
 def test_a_trailing_slash_is_an_empty_rest() -> None:
-    """What lies below a path is asked for, if only nothing of it: the function of that path answers."""
+    """A request for a path with a trailing slash goes to the function of everything below that path."""
     match = Router([Route("ANY", "/b", "One"), Route("ANY", "/b/{proxy+}", "Rest")]).match("GET", "/b/")
     assert match is not None
     assert (match.route.function, match.parameters) == ("Rest", {"proxy": ""})
@@ -62,19 +62,19 @@ def test_a_trailing_slash_is_an_empty_rest() -> None:
 
 @pytest.mark.parametrize("path", ["/a", "/a/", "/a/b/c", "/b", "/A/x"])
 def test_what_fits_no_route_has_no_match(path: str) -> None:
-    """Empty variables, further segments and another case are other paths."""
+    """Empty variables, extra segments and another case are other paths."""
     router = Router([Route("GET", "/a/{id}", "One"), Route("GET", "/b/{proxy+}", "Rest")])
     assert router.match("GET", path) is None
 
 
 def test_route_keys() -> None:
-    """The event's `routeKey` is the method and the path, or `$default` alone."""
+    """The event's `routeKey` is the method and the path, or just `$default`."""
     assert Route("ANY", "/a", "F").key == "ANY /a"
     assert Route("ANY", "$default", "F").key == "$default"
 
 
 def test_a_named_stage_is_the_first_part_of_every_path() -> None:
-    """Routes are matched below it, and nothing beside it."""
+    """Routes match below the stage only."""
     router = Router(ROUTES, stage="dev")
     found = router.match("GET", "/dev/pets/dog/2")
     assert found is not None
@@ -83,7 +83,7 @@ def test_a_named_stage_is_the_first_part_of_every_path() -> None:
 
 
 def test_a_base_path_is_not_the_routes() -> None:
-    """A path may begin with it, and need not."""
+    """A path may start with the base path, but need not."""
     router = Router(ROUTES, base_path="v1")
     for path in ("/v1/pets/dog/2", "/pets/dog/2"):
         found = router.match("GET", path)

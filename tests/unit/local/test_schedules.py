@@ -22,7 +22,7 @@ NOW = datetime(2026, 1, 30, 23, 59, 30, tzinfo=UTC)  # a Friday
     ],
 )
 def test_rates(expression: str, wait: timedelta) -> None:
-    """A rate counts from the last time."""
+    """A rate counts from the last run."""
     assert next_time(expression, NOW) == NOW + wait
 
 
@@ -47,13 +47,13 @@ def test_crons(expression: str, due: tuple[int, int, int, int, int]) -> None:
     ["rate(0 minutes)", "rate(5 fortnights)", "cron(0 0 L * ? *)", "cron(99 0 * * ? *)", "cron(0 0 31 2 ? *)", "daily"],
 )
 def test_what_cannot_be_read_is_a_clear_error(expression: str) -> None:
-    """It is never taken for something else."""
+    """An unreadable schedule is never taken for another one."""
     with pytest.raises(StackError, match="schedule"):
         next_time(expression, NOW)
 
 
 def test_events() -> None:
-    """A schedule sends its own input where it has one, else an event like EventBridge's."""
+    """A schedule sends its own input if it has one, else an event like EventBridge's."""
     assert event_of(Schedule("S", "F", "rate(1 day)", '{"a": 1}'), NOW) == b'{"a": 1}'
     made = json.loads(event_of(Schedule("S", "F", "rate(1 day)", None), NOW))
     assert made["detail-type"] == "Scheduled Event"

@@ -1,4 +1,4 @@
-"""What is read from a template."""
+"""Reading a template."""
 
 from pathlib import Path
 
@@ -51,7 +51,7 @@ def template(tmp_path: Path) -> Template:
 
 
 def test_a_function_has_its_own_properties_over_the_globals(template: Template, tmp_path: Path) -> None:
-    """Scalars are replaced, layers added, paths relative to the template."""
+    """Scalars are replaced, layers added, and paths are relative to the template."""
     spec = template.functions()["Users"]
     assert (spec.handler, spec.timeout, spec.memory) == ("users.app.handler", 15, 512)
     assert spec.code == tmp_path / "code"
@@ -59,7 +59,7 @@ def test_a_function_has_its_own_properties_over_the_globals(template: Template, 
 
 
 def test_environment_resolves_what_can_be_resolved(template: Template) -> None:
-    """References become values, texts stay texts, and what only a deployed stack knows is dropped."""
+    """References become values, text stays text, and values that only a deployed stack has are dropped."""
     assert template.functions()["Users"].environment == {
         "STAGE": "own",
         "TABLE": "Table",
@@ -75,14 +75,14 @@ def test_events(template: Template) -> None:
 
 
 def test_cors_and_tables(template: Template) -> None:
-    """A comma-delimited parameter is a list, and a table keeps its resolved name."""
+    """A comma-delimited parameter is a list, and a table has its resolved name."""
     assert template.cors().origins == ("https://a.example", "https://b.example")
     assert template.cors().max_age == 600
     assert template.tables()["Table"]["TableName"] == "dev-table"
 
 
 def test_a_template_that_cannot_be_read_is_a_clear_error(tmp_path: Path) -> None:
-    """Broken YAML names the file."""
+    """Broken YAML is an error that names the file."""
     path = tmp_path / "template.yaml"
     path.write_text("Resources: [")
     with pytest.raises(StackError, match=r"template\.yaml"):
@@ -102,14 +102,14 @@ def test_a_template_that_cannot_be_read_is_a_clear_error(tmp_path: Path) -> None
     ],
 )
 def test_intrinsic_functions(text: str, expected: object) -> None:
-    """Each function gives what CloudFormation gives."""
+    """Each intrinsic function gives the same value as CloudFormation."""
     document = read_template("Parameters: {Stage: {Default: dev}}\nMappings: {Sizes: {dev: {memory: 128}}}")
     assert Resolver(document, {}).resolve(read_template(f"x: {text}")["x"]) == expected
 
 
 @pytest.mark.parametrize("text", ["!GetAtt A.Arn", "!Ref Nobody", "!ImportValue x", "!Sub '${Nobody}'"])
 def test_what_only_a_deployed_stack_knows(text: str) -> None:
-    """It is told from an error in the template."""
+    """A value that only a deployed stack has is different from an error in the template."""
     resolver, value = Resolver({}, {}), read_template(f"x: {text}")["x"]
     with pytest.raises(UnresolvableError):
         resolver.resolve(value)

@@ -1,4 +1,4 @@
-"""Who is taken for a page of another site."""
+"""Which requests count as coming from another site's page."""
 
 import pytest
 
@@ -20,7 +20,7 @@ from local.web_pages import is_from_page, is_own_host
     ],
 )
 def test_names_that_no_other_site_can_have(host: str) -> None:
-    """Localhost and addresses, with and without a port."""
+    """Localhost and IP addresses are accepted, with and without a port."""
     assert is_own_host(host)
 
 
@@ -43,7 +43,7 @@ def test_names_that_no_other_site_can_have(host: str) -> None:
     ],
 )
 def test_names_that_another_site_may_have(host: str | None) -> None:
-    """Whatever can be made to stand for this machine, and what is no host at all."""
+    """Any name that could be rebound to this machine, and any invalid host, is refused."""
     assert not is_own_host(host)
 
 
@@ -59,7 +59,7 @@ def test_names_that_another_site_may_have(host: str | None) -> None:
     ],
 )
 def test_what_a_browser_sends_for_a_page(headers: dict[str, str], page: bool) -> None:
-    """Origin, fetch metadata or its own name, none of which a page can leave away."""
+    """A page's request has an origin, fetch metadata or the page's host, none of which it can omit."""
     assert is_from_page(headers) is page
 
 
@@ -76,5 +76,5 @@ def test_what_a_browser_sends_for_a_page(headers: dict[str, str], page: bool) ->
     ],
 )
 def test_pages_of_other_origins_may_call_the_api_alone(path: str, shared: bool) -> None:
-    """Nothing below /health, in whatever spelling."""
+    """Nothing below /health is allowed, in any spelling."""
     assert is_shared(path) is shared

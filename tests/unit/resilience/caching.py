@@ -1,4 +1,4 @@
-"""A cached function over a source that counts how often it is asked."""
+"""A cached function over a source that counts its calls."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from resilience.testing import ManualClock
 
 
 class Source:
-    """Something slow: counts how often it is asked, and fails on order."""
+    """Something slow that counts its calls, and fails when told to."""
 
     def __init__(self) -> None:
         self.calls = 0
@@ -31,7 +31,7 @@ class Source:
 
 
 class Kit:
-    """A cached function over a source, plain or async, called the same way."""
+    """A cached function over a source, sync or async, called the same way."""
 
     def __init__(self, kind: str, clock: ManualClock, store: Any = None, **settings: Any) -> None:
         self.source, self.clock = Source(), clock

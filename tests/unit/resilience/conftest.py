@@ -1,4 +1,4 @@
-"""Every test begins with an empty store and nobody listening."""
+"""Every test starts with an empty store and no subscribers."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ def events() -> Iterator[list[resilience.events.Event]]:
 
 @pytest.fixture(params=["plain", "async"])
 def runner(request: pytest.FixtureRequest, clock: ManualClock) -> Runner:
-    """Something to protect, called as a plain function and as an async one."""
+    """A dependency, called as a sync and as an async function."""
     return Runner(request.param, clock)
 
 
 @pytest.fixture(params=["plain", "async"])
 def kit(request: pytest.FixtureRequest, clock: ManualClock) -> Callable[..., Kit]:
-    """Makes cached functions, plain and async."""
+    """Creates cached functions, sync and async."""
     return lambda **settings: Kit(request.param, clock, **settings)

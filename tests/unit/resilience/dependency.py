@@ -1,4 +1,4 @@
-"""What breakers are tried on: something that fails on order, plain and async."""
+"""A dependency for breakers: it fails on request, sync and async."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class DownError(Exception):
 
 
 class Dependency:
-    """Something to call: fails while `down`, and counts its calls."""
+    """A dependency that fails while `down`, and counts its calls."""
 
     def __init__(self) -> None:
         self.down = False
@@ -35,7 +35,7 @@ class Dependency:
 
 
 class Runner:
-    """The same dependency through the same settings, for plain or async."""
+    """The same dependency with the same settings, sync or async."""
 
     def __init__(self, kind: str, clock: ManualClock) -> None:
         self.kind, self.clock = kind, clock

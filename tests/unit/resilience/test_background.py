@@ -1,4 +1,4 @@
-"""Work that nobody waits for."""
+"""Background work."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from resilience._background import submit
 
 
 def test_work_in_the_background_that_fails_is_logged(caplog: pytest.LogCaptureFixture) -> None:
-    """Nobody waits for it, so the log is the only place to say so."""
+    """Nobody waits for background work, so its failure can only be logged."""
 
     def broken() -> None:
         raise ZeroDivisionError

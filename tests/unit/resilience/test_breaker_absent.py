@@ -1,4 +1,4 @@
-"""What keeps a circuit open although the dependency is well: probes that learn nothing, memory that is too old."""
+"""What could keep a circuit open though the dependency is fine: probes without a result, and stale memory."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def shared(clock: ManualClock) -> Store:
 
 
 def environment(shared: Store, clock: ManualClock) -> CircuitBreaker:
-    """Another environment's circuit, with a view of the store of its own."""
+    """Another environment's circuit, with its own view of the store."""
     return CircuitBreaker(
         "dependency",
         store=FaultyStore(shared),
@@ -51,13 +51,13 @@ def call(breaker: CircuitBreaker, *, bad: bool = False) -> bool:
 
 
 async def cancelled() -> None:
-    """What is left of a call that its caller gave up."""
+    """Raise what a caller that gave up leaves behind."""
     raise asyncio.CancelledError
 
 
 @pytest.mark.parametrize("seed", range(10))
 def test_checks_that_give_up_do_not_keep_others_from_probing(seed: int, shared: Store, clock: ManualClock) -> None:
-    """A readiness check that waits less long than the dependency takes is soon followed by somebody who waits."""
+    """After a readiness check whose timeout is shorter than the answer, a patient caller can probe soon."""
     dice = random.Random(seed)
     check, user = environment(shared, clock), environment(shared, clock)
     call(user, bad=True)
@@ -74,21 +74,21 @@ def test_checks_that_give_up_do_not_keep_others_from_probing(seed: int, shared: 
 
 
 def test_a_survivor_that_sleeps_between_calls_probes_when_the_lease_is_over(shared: Store, clock: ManualClock) -> None:
-    """Lambda stops an environment's steady clock between its calls; the prober has died meanwhile."""
+    """Lambda stops an environment's monotonic clock between calls, and the prober has died meanwhile."""
     prober, survivor = environment(shared, clock), environment(shared, clock)
     call(prober, bad=True)
     call(survivor)
     clock.advance(5)
     prober.enter(clock.wall())
     clock.freeze(60)
-    assert not call(survivor)  # hears of the lease
+    assert not call(survivor)  # reads the lease
     clock.freeze(60)
     assert call(survivor)
     assert survivor.get_state() == "closed"
 
 
 def test_a_table_that_began_anew_is_believed(shared: Store, clock: ManualClock) -> None:
-    """Whoever remembers higher versions than stand in the table takes over what stands there."""
+    """An environment that remembers higher versions than the table has accepts the table's."""
     one, other = environment(shared, clock), environment(shared, clock)
     for _ in range(4):
         call(one, bad=True)
@@ -115,7 +115,7 @@ def test_a_table_that_began_anew_is_believed(shared: Store, clock: ManualClock) 
 
 
 def test_an_order_outlives_a_quiet_month(shared: Store, clock: ManualClock) -> None:
-    """Opened by hand until it is reset means just that, for environments that start much later as well."""
+    """A circuit that an operator opened stays open until it is reset, even for environments that start much later."""
     environment(shared, clock).force_open()
     clock.advance(40 * 86_400)
     assert not call(environment(shared, clock))
@@ -129,7 +129,7 @@ def default(shared: Store) -> Iterator[Store]:
 
 
 def test_a_restored_copy_knows_nothing_of_the_past(default: Store, clock: ManualClock) -> None:
-    """A snapshot taken while a circuit was open by hand must not bring that back a month later."""
+    """A snapshot taken while a circuit was forced open does not force it open again a month later."""
     other = environment(default, clock)
     copied = CircuitBreaker("dependency", clock=clock)
     other.force_open()
@@ -147,7 +147,7 @@ def test_a_restored_copy_knows_nothing_of_the_past(default: Store, clock: Manual
 
 
 def half_open(clock: ManualClock, **settings: Any) -> CircuitBreaker:
-    """A circuit whose time to be probed has come."""
+    """A circuit that is due for a probe."""
     breaker = CircuitBreaker("probed", clock=clock, failure_threshold=1, recovery_timeout=5, jitter=0, **settings)
     call(breaker, bad=True)
     clock.advance(5)
@@ -155,7 +155,7 @@ def half_open(clock: ManualClock, **settings: Any) -> CircuitBreaker:
 
 
 def test_of_two_who_come_at_once_one_runs_for_prober(clock: ManualClock) -> None:
-    """The other is refused while the election is under way, and not when it is over."""
+    """The second caller is refused while the election is under way, but not afterwards."""
     circuit = half_open(clock).circuit
     now = clock.wall()
     assert circuit.enter(now, (now, now + 5)) is ELECTION
@@ -167,7 +167,7 @@ def test_of_two_who_come_at_once_one_runs_for_prober(clock: ManualClock) -> None
 
 @pytest.mark.parametrize("passes", ["freeze", "steady"])
 def test_ones_own_lease_ends_by_either_clock(passes: str, clock: ManualClock) -> None:
-    """Whatever the other one says, the next call probes under a lease of its own."""
+    """Whichever clock ends the lease, the next call probes under a new lease."""
     breaker = half_open(clock, lease_seconds=10)
     late = breaker.enter(clock.wall())
     if passes == "freeze":
@@ -178,14 +178,14 @@ def test_ones_own_lease_ends_by_either_clock(passes: str, clock: ManualClock) ->
     permit = breaker.enter(clock.wall())
     assert permit.probe
     breaker.share(breaker.on_result(late, None, 0.0))
-    assert breaker.get_state() == "half_open"  # a result under the lease that has ended says nothing
+    assert breaker.get_state() == "half_open"  # a result under the expired lease does not count
     breaker.share(breaker.on_result(permit, None, 0.0))
     assert breaker.get_state() == "closed"
 
 
 @pytest.mark.parametrize("ends", ["cancelled", "good"])
 def test_a_probe_that_ends_gives_back_one_place(ends: str, clock: ManualClock) -> None:
-    """Its own, and no more."""
+    """A probe returns its own slot only."""
     breaker = half_open(clock, half_open_max_calls=3, success_threshold=5)
     first, _second, _third = (breaker.enter(clock.wall()) for _ in range(3))
     if ends == "cancelled":
@@ -198,7 +198,7 @@ def test_a_probe_that_ends_gives_back_one_place(ends: str, clock: ManualClock) -
 
 
 def test_one_slow_call_of_ten_opens_nothing(clock: ManualClock) -> None:
-    """The share of slow calls counts, not that there are some."""
+    """The share of slow calls counts, so a single slow call does not open the circuit."""
     settings: dict[str, Any] = {"slow_call_seconds": 1.0, "slow_call_rate_threshold": 0.5, "minimum_calls": 10}
     breaker = CircuitBreaker("slow", clock=clock, **settings)
     for number in range(20):

@@ -12,7 +12,7 @@ from tests.unit.resilience.dependency import DownError, Runner, fail
 
 
 def test_closes_after_a_good_probe(runner: Runner, clock: ManualClock) -> None:
-    """After its open time one probe is let through, and its success closes the circuit."""
+    """After the open time one probe is allowed, and its success closes the circuit."""
     call = runner.protect()
     runner.dependency.down = True
     fail(call, 5)
@@ -23,7 +23,7 @@ def test_closes_after_a_good_probe(runner: Runner, clock: ManualClock) -> None:
 
 
 def test_a_failed_probe_opens_for_longer(runner: Runner, clock: ManualClock) -> None:
-    """Each failed probe doubles the open time, up to the longest allowed."""
+    """Each failed probe doubles the open time, up to the maximum."""
     call = runner.protect(max_recovery_timeout=200)
     runner.dependency.down = True
     fail(call, 5)
@@ -49,7 +49,7 @@ def test_several_successes_can_be_asked_for(runner: Runner, clock: ManualClock) 
 
 
 def test_retry_after_lengthens_the_open_time(clock: ManualClock) -> None:
-    """A dependency that asks to be left alone for five minutes is."""
+    """When a dependency asks for five minutes, the circuit stays open that long."""
 
     class BusyError(Exception):
         retry_after = 300
@@ -74,7 +74,7 @@ def test_jitter_only_lengthens(clock: ManualClock) -> None:
 
 
 def test_only_one_probe_at_a_time(clock: ManualClock) -> None:
-    """Of many calls at once after the open time, one reaches the dependency."""
+    """Of many concurrent calls after the open time, one reaches the dependency."""
 
     async def scenario() -> None:
         gate, calls = asyncio.Event(), []
@@ -101,7 +101,7 @@ def test_only_one_probe_at_a_time(clock: ManualClock) -> None:
 
 
 def test_a_probe_that_never_returns_is_replaced(clock: ManualClock) -> None:
-    """When the prober's lease ends, the next call probes in its place."""
+    """When the prober's lease ends, the next call probes instead."""
     breaker = CircuitBreaker("lost", clock=clock, failure_threshold=1, lease_seconds=10, jitter=0)
     with pytest.raises(DownError), breaker.guard():
         raise DownError
@@ -119,7 +119,7 @@ def test_a_probe_that_never_returns_is_replaced(clock: ManualClock) -> None:
 
 @pytest.mark.parametrize("seconds", [-3_600.0, -10.0, 10.0, 3_600.0])
 def test_a_stepping_clock_never_holds_it_open(seconds: float, clock: ManualClock) -> None:
-    """Whatever the wall clock does, the circuit can be probed once its time has really passed."""
+    """Whatever the wall clock does, the circuit is probed once the real time has passed."""
     breaker = CircuitBreaker("step", clock=clock, failure_threshold=1, jitter=0)
     with pytest.raises(DownError), breaker.guard():
         raise DownError
@@ -131,7 +131,7 @@ def test_a_stepping_clock_never_holds_it_open(seconds: float, clock: ManualClock
 
 
 def test_a_frozen_environment_probes_when_it_wakes(clock: ManualClock) -> None:
-    """Time that passed while Lambda froze the environment counts."""
+    """Time during which Lambda froze the environment counts."""
     breaker = CircuitBreaker("freeze", clock=clock, failure_threshold=1, jitter=0)
     with pytest.raises(DownError), breaker.guard():
         raise DownError

@@ -1,4 +1,4 @@
-"""The circuit breaker at its bounds: exactly at a rate, what counts as what, and what is told of it."""
+"""The circuit breaker at its limits: exact rates, what counts as a failure, and what is reported."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def make(clock: ManualClock, **settings: object) -> CircuitBreaker:
 
 
 def run(breaker: CircuitBreaker, outcomes: str, clock: ManualClock | None = None) -> None:
-    """Make a call for each letter: g good, b bad, s slow and good, x slow and bad."""
+    """Make a call per letter: g good, b bad, s slow and good, x slow and bad."""
     for outcome in outcomes:
         try:
             with breaker.guard():
@@ -41,7 +41,7 @@ def run(breaker: CircuitBreaker, outcomes: str, clock: ManualClock | None = None
     ],
 )
 def test_the_rate_counts_from_exactly_its_threshold(clock: ManualClock, outcomes: str, state: str, reason: str) -> None:
-    """Half of at least ten calls; five in a row before that."""
+    """It opens at half of at least ten calls, or before that at five consecutive failures."""
     breaker = make(clock)
     run(breaker, outcomes)
     assert (breaker.get_state(), breaker.snapshot().reason) == (state, reason)
@@ -52,7 +52,7 @@ def test_the_rate_counts_from_exactly_its_threshold(clock: ManualClock, outcomes
     [("gsgsgsgsgs", "open"), ("gsgsgsgsgg", "closed"), ("gxgsgxgsgx", "open"), ("gxgsgxgsgg", "closed")],
 )
 def test_slow_calls_count_good_or_bad(clock: ManualClock, outcomes: str, state: str) -> None:
-    """Half of them slow opens it, whether they failed or not."""
+    """It opens when half of the calls are slow, whether they failed or not."""
     breaker = make(clock, slow_call_seconds=1.0, failure_threshold=None, failure_rate_threshold=None)
     run(breaker, outcomes, clock)
     assert breaker.get_state() == state
@@ -62,7 +62,7 @@ def test_slow_calls_count_good_or_bad(clock: ManualClock, outcomes: str, state: 
 
 
 def test_a_slow_probe_has_failed(clock: ManualClock) -> None:
-    """An answer that takes too long does not close the circuit; the next one that does not, does."""
+    """A slow answer does not close the circuit; the next fast one does."""
     breaker = make(clock, failure_threshold=1, slow_call_seconds=1.0)
     run(breaker, "b")
     clock.advance(60)
@@ -74,7 +74,7 @@ def test_a_slow_probe_has_failed(clock: ManualClock) -> None:
 
 
 def test_other_errors_prove_that_it_answers(clock: ManualClock) -> None:
-    """What handled_exceptions leaves out is a success; no Exception, or one of this package's own, is neither."""
+    """An error outside handled_exceptions is a success; non-Exceptions and this package's own errors do not count."""
     breaker = make(clock, failure_threshold=2, handled_exceptions=(DownError,))
     for error in (DownError(), ValueError(), DownError()):
         with pytest.raises(type(error)), breaker.guard():
@@ -88,7 +88,7 @@ def test_other_errors_prove_that_it_answers(clock: ManualClock) -> None:
 
 
 def test_a_failed_probe_may_ask_for_more_time(clock: ManualClock) -> None:
-    """Retry-After lengthens the open time after a probe as well, up to the longest."""
+    """Retry-After lengthens the open time after a failed probe too, up to the maximum."""
 
     class BusyError(Exception):
         retry_after = 200
@@ -102,7 +102,7 @@ def test_a_failed_probe_may_ask_for_more_time(clock: ManualClock) -> None:
 
 
 def test_refusals_are_counted_and_told(clock: ManualClock, events: list[Event]) -> None:
-    """Each has the circuit's name and when to come back, and is an event."""
+    """Each refusal has the circuit's name and retry time, and is an event."""
     breaker = make(clock, failure_threshold=1)
     run(breaker, "b")
     clock.advance(15)
@@ -116,7 +116,7 @@ def test_refusals_are_counted_and_told(clock: ManualClock, events: list[Event]) 
 
 
 def test_as_many_probes_as_allowed(clock: ManualClock) -> None:
-    """half_open_max_calls run at once; who comes too many is told to come back within a second."""
+    """half_open_max_calls run concurrently; further callers are told to retry within a second."""
     breaker = make(clock, failure_threshold=1, half_open_max_calls=3, success_threshold=3)
     run(breaker, "b")
     clock.advance(60)
@@ -126,14 +126,14 @@ def test_as_many_probes_as_allowed(clock: ManualClock) -> None:
                 pytest.fail("three are under way")
             assert refused.value.retry_after == 1.0
         assert breaker.get_state() == "half_open"
-        with breaker.guard():  # the place of the one that has ended
+        with breaker.guard():  # the slot of the finished call
             pass
         assert breaker.get_state() == "half_open"
     assert breaker.get_state() == "closed"
 
 
 def test_orders_say_why(clock: ManualClock) -> None:
-    """By hand opened and closed; without an end the longest open time is what callers are told."""
+    """The reason is in the record; when it is open without an end, callers are told the maximum open time."""
     breaker = make(clock, max_recovery_timeout=300)
     breaker.force_open()
     seen = breaker.snapshot()
@@ -147,7 +147,7 @@ def test_orders_say_why(clock: ManualClock) -> None:
 
 
 def test_failures_are_remembered_over_changes_of_state(clock: ManualClock) -> None:
-    """The window's counts begin anew with each state; those since the start, and when the last was, do not."""
+    """The window's counts restart with each state; totals and the time of the last failure do not."""
     breaker = make(clock, failure_threshold=2)
     assert breaker.snapshot().last_failure_at is None
     run(breaker, "gb")
@@ -161,7 +161,7 @@ def test_failures_are_remembered_over_changes_of_state(clock: ManualClock) -> No
 
 
 def test_another_environment_reads_the_whole_record(clock: ManualClock) -> None:
-    """State, reason, count and the time that is left travel; the reason here is that it was shared."""
+    """State, reason, count and remaining time are shared; the reason here is that it was shared."""
     store = MemoryStore(clock=clock)
     one, two = (make(clock, store=FaultyStore(store), failure_threshold=1) for _ in range(2))
     changes: list[object] = []
@@ -184,12 +184,12 @@ def test_another_environment_reads_the_whole_record(clock: ManualClock) -> None:
 
 
 def test_a_record_of_a_later_version_counts_as_closed(clock: ManualClock) -> None:
-    """A state that this version does not know, or a record with nothing in it, never stops a call."""
+    """An unknown state or an empty record never stops a call."""
     store = MemoryStore(clock=clock)
     breaker = make(clock, store=FaultyStore(store))
     breaker.force_open()
     (stored,) = [item for item in store.query("control") if item.sk.endswith("counts")]
-    assert stored.ttl is None  # versions that began anew would be news to nobody
+    assert stored.ttl is None  # versions that restarted would look new to nobody
     for attributes in ({"state": "thinking"}, {}):
         found = store.get(stored.pk, stored.sk)
         assert found is not None
@@ -199,7 +199,7 @@ def test_a_record_of_a_later_version_counts_as_closed(clock: ManualClock) -> Non
 
 
 def test_the_store_that_fails_is_told_and_changes_nothing_here(clock: ManualClock, events: list[Event]) -> None:
-    """The circuit opens all the same; the event names it and what was tried."""
+    """The circuit opens anyway, and the event has its name and the failed operation."""
     view = FaultyStore(MemoryStore(clock=clock))
     breaker = make(clock, store=view, failure_threshold=1)
     breaker.get_state()
@@ -211,7 +211,7 @@ def test_the_store_that_fails_is_told_and_changes_nothing_here(clock: ManualCloc
 
 
 def test_a_busy_pool_is_not_the_dependencys_fault(clock: ManualClock) -> None:
-    """A call that never reached the dependency, because the pool was full, opens nothing."""
+    """A call that never reached the dependency, because the pool was full, is not a failure."""
     breaker, pool = make(clock, failure_threshold=1), ConnectionPool(1, timeout=0)
     error = BulkheadFullError(pool.limit, 0.0)
     for _ in range(5):

@@ -1,4 +1,4 @@
-"""Plain functions that return coroutines, behind a circuit."""
+"""Sync functions that return coroutines, behind a circuit."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from resilience.testing import ManualClock
 
 
 def test_hidden_async_functions_succeed_too(clock: ManualClock) -> None:
-    """What a plain function returned is counted once it is awaited, good or bad."""
+    """The coroutine of a sync function counts once it is awaited, as success or failure."""
 
     def traced(function: Callable[[], Any]) -> Callable[[], Any]:
         return lambda: function()  # noqa: PLW0108 - hides that it is async

@@ -1,4 +1,4 @@
-"""Hooks of a circuit: told without locks, in order, and never at the expense of a result."""
+"""A circuit's hooks: called without locks, in order, and never at the expense of a result."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def trip(breaker: CircuitBreaker) -> None:
 
 
 def test_two_hooks_that_read_each_others_circuit_end(clock: ManualClock) -> None:
-    """Each hook waits until both run, and then looks at the other circuit: no lock is held meanwhile."""
+    """Each hook waits until both run and then reads the other circuit, so no lock may be held."""
     both = threading.Barrier(2, timeout=5)
     seen: list[str] = []
     breakers: dict[str, CircuitBreaker] = {}
@@ -47,7 +47,7 @@ def test_two_hooks_that_read_each_others_circuit_end(clock: ManualClock) -> None
 
 
 def test_a_slow_hook_stalls_nobody_else(clock: ManualClock) -> None:
-    """While one thread's hook takes its time, others call and look; and changes are told in their order."""
+    """While one thread's hook is slow, others call and read the state, and changes are reported in order."""
     goes_on, waits = threading.Event(), threading.Event()
     told: list[str] = []
 
@@ -70,7 +70,7 @@ def test_a_slow_hook_stalls_nobody_else(clock: ManualClock) -> None:
 
 
 def test_a_hook_may_give_orders(clock: ManualClock) -> None:
-    """One that resets the circuit it is told of ends, and the store has the last word of it."""
+    """A hook that resets its own circuit returns, and the store has the reset state."""
     store = MemoryStore(clock=clock)
     breaker: CircuitBreaker
 
@@ -87,7 +87,7 @@ def test_a_hook_may_give_orders(clock: ManualClock) -> None:
 
 
 def test_subscribers_may_look_at_the_circuit(clock: ManualClock) -> None:
-    """An event of a change is sent when the change is done, without the lock."""
+    """The event of a change is sent after the change, without the lock."""
     breaker = CircuitBreaker("seen", failure_threshold=1, clock=clock)
     seen: list[str] = []
 
@@ -103,7 +103,7 @@ def test_subscribers_may_look_at_the_circuit(clock: ManualClock) -> None:
 
 
 def test_a_judge_that_raises_loses_no_result(runner: Runner, caplog: pytest.LogCaptureFixture) -> None:
-    """The caller has the value, and the circuit a success."""
+    """The caller gets the value, and the circuit counts a success."""
 
     def judge(_: object) -> bool:
         raise KeyError("judge")
@@ -115,7 +115,7 @@ def test_a_judge_that_raises_loses_no_result(runner: Runner, caplog: pytest.LogC
 
 
 def test_a_judge_that_raises_loses_no_probe(runner: Runner, clock: ManualClock) -> None:
-    """The probe that it could not judge did answer, and closes the circuit."""
+    """The probe was answered although it could not be judged, so the circuit closes."""
 
     def judge(_: object) -> bool:
         raise KeyError("judge")
@@ -139,7 +139,7 @@ def test_a_judge_that_raises_loses_no_probe(runner: Runner, clock: ManualClock) 
     ],
 )
 def test_groups_are_looked_into(runner: Runner, errors: list[Exception], failed: bool) -> None:
-    """A group of errors failed when one of them says so, however deep."""
+    """A group of errors is a failure when one of its errors is, at any depth."""
 
     def down() -> Any:
         raise ExceptionGroup("several", errors)
@@ -152,7 +152,7 @@ def test_groups_are_looked_into(runner: Runner, errors: list[Exception], failed:
 
 
 def test_a_group_asks_for_the_longest_wait(clock: ManualClock) -> None:
-    """Retry-After of the errors inside counts."""
+    """Retry-After of the errors in the group counts."""
 
     class BusyError(Exception):
         def __init__(self, seconds: float) -> None:
@@ -181,7 +181,7 @@ class OrderedMeanwhile(MemoryStore):
 
 
 def test_an_order_is_not_undone_by_a_write_that_knew_less(clock: ManualClock) -> None:
-    """Decided before the order and written after it: the decision is dropped, and the order followed."""
+    """A transition decided before the order and written after it is dropped, and the order is followed."""
     store = OrderedMeanwhile(clock=clock)
     one = CircuitBreaker("orders", failure_threshold=1, store=store, clock=clock)
     inner = one._bound()[0]
@@ -190,7 +190,7 @@ def test_an_order_is_not_undone_by_a_write_that_knew_less(clock: ManualClock) ->
         item = {"state": "open", "writer": "operator", "opens": 1, "forced": True, "reason": "forced"}
         assert MemoryStore.put_if(store, "control", "circuit#orders", item, expected_version=None)
         inner._claim(clock)
-        inner._read()  # and it is learnt between the decision and its write
+        inner._read()  # and it is read between the decision and its write
 
     store.order = order
     trip(one)

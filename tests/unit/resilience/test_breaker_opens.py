@@ -15,7 +15,7 @@ from tests.unit.resilience.dependency import DownError, Runner, fail
 
 
 def test_opens_after_consecutive_failures(runner: Runner) -> None:
-    """The fifth failure in a row opens the circuit, and the dependency is left alone."""
+    """The fifth consecutive failure opens the circuit, and the dependency is no longer called."""
     call = runner.protect()
     runner.dependency.down = True
     fail(call, 5)
@@ -27,7 +27,7 @@ def test_opens_after_consecutive_failures(runner: Runner) -> None:
 
 
 def test_opens_at_80_percent_with_every_fifth_call_good(runner: Runner) -> None:
-    """Failures that are never five in a row open it by their rate, as soon as there are ten calls."""
+    """Failures that are never five in a row open it by their rate, from ten calls on."""
     call = runner.protect()
     for n in range(10):
         runner.dependency.down = n % 5 != 0
@@ -50,7 +50,7 @@ def test_old_calls_leave_the_window(runner: Runner, clock: ManualClock) -> None:
 
 
 def test_a_success_between_starts_the_count_anew(runner: Runner) -> None:
-    """Only failures in a row count towards failure_threshold."""
+    """Only consecutive failures count towards failure_threshold."""
     call = runner.protect(failure_threshold=3, failure_rate_threshold=None)
     for down in (True, True, False, True, True):
         runner.dependency.down = down
@@ -75,7 +75,7 @@ def test_slow_calls_open_it(clock: ManualClock) -> None:
 
 
 def test_a_result_can_be_a_failure(clock: ManualClock) -> None:
-    """is_failure judges what is returned, for plain and async functions."""
+    """is_failure judges the returned value, for sync and async functions."""
 
     @circuit_breaker(name="result", is_failure=lambda status: status >= 500, clock=clock)
     def plain() -> int:
@@ -93,7 +93,7 @@ def test_a_result_can_be_a_failure(clock: ManualClock) -> None:
 
 
 def test_excluded_errors_prove_that_it_answers(runner: Runner) -> None:
-    """A refused input is raised but counts as a success."""
+    """An excluded error is raised but counts as a success."""
     call = runner.protect(excluded_exceptions=(DownError,))
     runner.dependency.down = True
     fail(call, 20)
@@ -102,7 +102,7 @@ def test_excluded_errors_prove_that_it_answers(runner: Runner) -> None:
 
 
 def test_cancellation_says_nothing(clock: ManualClock) -> None:
-    """A cancelled call is neither a failure nor a success, and gives a probe's place back."""
+    """A cancelled call is neither a failure nor a success, and returns its probe slot."""
     release = asyncio.Event
 
     async def scenario() -> None:
@@ -136,7 +136,7 @@ def test_cancellation_says_nothing(clock: ManualClock) -> None:
 
 
 def test_a_late_result_of_an_old_generation_changes_nothing(clock: ManualClock) -> None:
-    """Failures that began before a reset do not count after it."""
+    """Failures of calls that started before a reset do not count after it."""
 
     async def scenario() -> None:
         gate = asyncio.Event()
@@ -159,7 +159,7 @@ def test_a_late_result_of_an_old_generation_changes_nothing(clock: ManualClock) 
 
 
 def test_counts_survive_a_clock_that_steps_back(clock: ManualClock) -> None:
-    """Calls counted before the wall clock went back still count after it."""
+    """Calls counted before the wall clock stepped back still count after it."""
     breaker = CircuitBreaker("back", clock=clock, failure_threshold=None)
     for n in range(10):
         if n == 5:
@@ -170,7 +170,7 @@ def test_counts_survive_a_clock_that_steps_back(clock: ManualClock) -> None:
 
 
 def test_one_object_is_one_circuit(clock: ManualClock) -> None:
-    """Functions that share a CircuitBreaker share its counts, however they are called."""
+    """Functions that share a CircuitBreaker share its counts, in every way of calling them."""
     breaker = CircuitBreaker("shared", clock=clock, failure_threshold=4)
 
     def down() -> None:
@@ -191,7 +191,7 @@ def test_one_object_is_one_circuit(clock: ManualClock) -> None:
 
 
 def test_failures_from_many_threads_are_all_counted(clock: ManualClock) -> None:
-    """Eight threads that fail at once lose no failure."""
+    """When eight threads fail concurrently, every failure is counted."""
     breaker = CircuitBreaker("threads", clock=clock, failure_threshold=None, minimum_calls=1_000)
 
     @breaker

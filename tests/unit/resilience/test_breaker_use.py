@@ -1,4 +1,4 @@
-"""The circuit breaker in the hands of its users: by hand, with hooks, as a decorator, and with wrong settings."""
+"""Using the circuit breaker: manually, with hooks, as a decorator, and with invalid settings."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.unit.resilience.dependency import DownError, Runner
 
 
 def test_forced_open_until_reset(runner: Runner, clock: ManualClock) -> None:
-    """force_open holds however long it takes; reset ends it."""
+    """force_open holds for any time; reset ends it."""
     call = runner.protect()
     call()
     runner.breaker.force_open()
@@ -36,7 +36,7 @@ def test_forced_open_until_reset(runner: Runner, clock: ManualClock) -> None:
 
 
 def test_forced_open_for_a_time(runner: Runner, clock: ManualClock) -> None:
-    """force_open(seconds) probes by itself afterwards."""
+    """After force_open(seconds) the circuit probes by itself."""
     call = runner.protect()
     runner.breaker.force_open(30)
     with pytest.raises(CircuitOpenError):
@@ -47,7 +47,7 @@ def test_forced_open_for_a_time(runner: Runner, clock: ManualClock) -> None:
 
 
 def test_transitions_are_told(clock: ManualClock, events: list[events.Event]) -> None:
-    """The hook and the event stream see each change once, with its reason."""
+    """The hook and the event stream get each change once, with its reason."""
     seen: list[CircuitTransition] = []
     breaker = CircuitBreaker("hooks", clock=clock, failure_threshold=1, on_transition=seen.append, jitter=0)
     with pytest.raises(DownError), breaker.guard():
@@ -80,7 +80,7 @@ def test_a_hook_that_raises_breaks_no_call(clock: ManualClock) -> None:
 
 
 def test_a_hook_may_ask_the_circuit(clock: ManualClock) -> None:
-    """A hook that reads the state does not lock up."""
+    """A hook that reads the state does not deadlock."""
     states = []
     breaker = CircuitBreaker(
         "asking", clock=clock, failure_threshold=1, on_transition=lambda _: states.append(breaker.get_state())
@@ -91,7 +91,7 @@ def test_a_hook_may_ask_the_circuit(clock: ManualClock) -> None:
 
 
 def test_results_are_judged_however_they_are_called(clock: ManualClock) -> None:
-    """`is_failure` looks at what calls return; a block returns nothing, so there only errors count."""
+    """`is_failure` judges returned values; a block returns none, so only its errors count."""
     breaker = CircuitBreaker("judge", clock=clock, failure_threshold=2, is_failure=lambda answer: answer.status >= 500)
 
     async def answer() -> SimpleNamespace:
@@ -107,7 +107,7 @@ def test_results_are_judged_however_they_are_called(clock: ManualClock) -> None:
 
 @pytest.mark.parametrize("told", ["\u00b2", "Wed, 21 Oct 2015 07:28:00 +99999999999999999999", "soon"])
 def test_what_cannot_be_read_hides_no_failure(told: str, clock: ManualClock) -> None:
-    """A server that fails and says nonsense about when to come back has failed all the same."""
+    """A failing server with an unreadable Retry-After has still failed."""
     breaker = CircuitBreaker("nonsense", clock=clock, failure_threshold=1)
     error = OSError("down")
     error.headers = {"Retry-After": told}  # type: ignore[attr-defined]
@@ -117,7 +117,7 @@ def test_what_cannot_be_read_hides_no_failure(told: str, clock: ManualClock) -> 
 
 
 def test_a_hook_about_waiting_that_raises_hides_no_failure(clock: ManualClock) -> None:
-    """The error is what counts, and what the caller gets."""
+    """The original error counts, and reaches the caller."""
 
     def broken(_: BaseException) -> float:
         raise KeyError("retry-after")
@@ -129,7 +129,7 @@ def test_a_hook_about_waiting_that_raises_hides_no_failure(clock: ManualClock) -
 
 
 def test_async_under_another_decorator_is_understood(clock: ManualClock) -> None:
-    """A plain function that returns a coroutine is judged by what the coroutine does."""
+    """A sync function that returns a coroutine is judged by the coroutine's result."""
 
     def traced(function: Callable[[], Any]) -> Callable[[], Any]:
         return lambda: function()  # noqa: PLW0108 - hides that it is async
@@ -146,7 +146,7 @@ def test_async_under_another_decorator_is_understood(clock: ManualClock) -> None
 
 
 def test_generators_are_refused() -> None:
-    """A generator cannot be judged by calling it, so decorating one fails at once."""
+    """A generator cannot be judged by its call, so decorating one fails immediately."""
 
     def numbers() -> Iterator[int]:
         yield 1
@@ -160,7 +160,7 @@ def test_generators_are_refused() -> None:
 
 
 def test_the_name_defaults_to_the_function() -> None:
-    """Without a name the circuit is called like the function."""
+    """Without a name the circuit has the function's name."""
 
     @circuit_breaker()
     def some_call() -> None: ...

@@ -1,4 +1,4 @@
-"""What becomes of a circuit's writes: overtaken, lost on the way back, refused again and again."""
+"""A circuit's writes when they are overtaken, lost on the way back, or refused repeatedly."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.unit.resilience.dependency import DownError
 
 
 class Stubborn(FaultyStore):
-    """A store whose conditional writes go another way than their writer thinks."""
+    """A store whose conditional writes end differently than the writer expects."""
 
     outcome: Any = None
 
@@ -48,7 +48,7 @@ def fail(breaker: CircuitBreaker) -> None:
 
 
 def test_news_that_are_old_are_not_shared(breaker: CircuitBreaker, store: Stubborn, clock: ManualClock) -> None:
-    """A reset came between the decision and its write."""
+    """A transition is not shared when a reset came between decision and write."""
     permit = breaker.enter(clock.wall())
     record = breaker.on_error(permit, DownError(), 0.0)
     assert record is not None
@@ -59,7 +59,7 @@ def test_news_that_are_old_are_not_shared(breaker: CircuitBreaker, store: Stubbo
 
 
 def test_ones_own_write_is_recognised(breaker: CircuitBreaker, store: Stubborn, clock: ManualClock) -> None:
-    """The answer was lost, the write was sent again and met itself: it counts as done."""
+    """A write whose answer was lost conflicts with itself when resent, and counts as done."""
     fail(breaker)
     clock.advance(5)
     store.outcome = "done and told otherwise"
@@ -69,16 +69,16 @@ def test_ones_own_write_is_recognised(breaker: CircuitBreaker, store: Stubborn, 
 
 
 def test_an_order_that_never_gets_through_is_given_up(breaker: CircuitBreaker, store: Stubborn) -> None:
-    """Three times and no more; whoever gave it is told."""
+    """An order is tried three times, and then its caller is told."""
     store.outcome = "refused"
     assert asyncio.run(breaker.command_async(CircuitState.OPEN)) is False
-    assert breaker.get_state() == "open"  # here at once
+    assert breaker.get_state() == "open"  # here immediately
 
 
 def test_an_election_that_is_broken_off_leaves_the_way_free(
     breaker: CircuitBreaker, store: Stubborn, clock: ManualClock
 ) -> None:
-    """The process was interrupted while it ran for prober: the next call may run again."""
+    """After an election was interrupted, the next call can start another."""
     fail(breaker)
     clock.advance(5)
     store.outcome = KeyboardInterrupt()
@@ -91,7 +91,7 @@ def test_an_election_that_is_broken_off_leaves_the_way_free(
 
 
 def test_who_is_always_overtaken_is_refused(breaker: CircuitBreaker, store: Stubborn, clock: ManualClock) -> None:
-    """Other environments win every election, and open the circuit again each time."""
+    """When other environments win every election and reopen the circuit each time, the caller is refused."""
     fail(breaker)
     clock.advance(5)
     store.outcome = "refused"
@@ -114,7 +114,7 @@ def test_who_is_always_overtaken_is_refused(breaker: CircuitBreaker, store: Stub
 
 
 def test_a_reset_during_an_election_wins(breaker: CircuitBreaker, clock: ManualClock) -> None:
-    """What was decided about the circuit meanwhile is newer than the lease."""
+    """A change of the circuit during the election takes precedence over the lease."""
     fail(breaker)
     known, record, _ = breaker.circuit.candidate()
     breaker.reset()
@@ -123,7 +123,7 @@ def test_a_reset_during_an_election_wins(breaker: CircuitBreaker, clock: ManualC
 
 
 def test_a_probe_of_the_past_gives_no_place_back(breaker: CircuitBreaker, clock: ManualClock) -> None:
-    """Cancelled after its circuit was reset and opened anew, it has none in what is probed now."""
+    """A probe cancelled after its circuit was reset and reopened returns no slot of the new state."""
     fail(breaker)
     clock.advance(5)
     late = breaker.enter(clock.wall())
@@ -139,20 +139,20 @@ def test_a_probe_of_the_past_gives_no_place_back(breaker: CircuitBreaker, clock:
 
 
 def test_a_history_that_cannot_be_read_is_left_out() -> None:
-    """Another version of the package may write it otherwise."""
+    """Another version of the package may write the history differently."""
     item = Item("control", "circuit#x", {"history": "soon open failures;12 ajar;34 open failures"})
     assert [(change.at, change.state) for change in history_of(item)] == [(34, "open")]
 
 
 def test_of_many_who_ask_at_once_one_reads(clock: ManualClock) -> None:
-    """Whoever comes while the snapshot is being read goes by what is known."""
+    """While one caller reads the snapshot, the others use the known state."""
     shared_state = SharedState(MemoryStore(clock=clock), 5.0)
     assert shared_state._claim(clock)
     assert not shared_state._claim(clock)
 
 
 def test_the_history_of_an_outage_survives_its_probes(clock: ManualClock) -> None:
-    """However many probes fail, it is told when the circuit opened, of the last probes, and of the outage before."""
+    """After any number of failed probes it has the opening time, the last probes, and the previous outage."""
     breaker = CircuitBreaker("long", failure_threshold=1, recovery_timeout=1, max_recovery_timeout=1, clock=clock)
     began = []
     for _ in range(2):

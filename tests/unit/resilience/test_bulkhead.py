@@ -1,4 +1,4 @@
-"""The connection pool: its limit, its fairness, and what cancellation and dead loops leave behind."""
+"""The connection pool: its limit, its fairness, cancellation, and closed event loops."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_works_as_the_guide_shows() -> None:
 
 
 def test_never_more_than_the_limit_at_once() -> None:
-    """A hundred tasks share three slots, and all get their turn."""
+    """A hundred tasks share three slots, and all get one eventually."""
     pool, active, most = ConnectionPool(3), 0, 0
 
     async def work() -> None:
@@ -53,7 +53,7 @@ def test_never_more_than_the_limit_at_once() -> None:
 
 
 def test_waiters_are_served_in_order() -> None:
-    """Nobody overtakes, not even a newcomer at the moment of a release."""
+    """Waiters are served in order, even if a new caller arrives at the moment of a release."""
 
     async def scenario() -> list[int]:
         pool, order = ConnectionPool(1), []
@@ -75,7 +75,7 @@ def test_waiters_are_served_in_order() -> None:
 
 
 def test_waiting_ends() -> None:
-    """A caller gives up after its timeout, or when its deadline has passed, and leaves the queue."""
+    """A caller gives up after its timeout or deadline, and leaves the queue."""
 
     async def scenario() -> None:
         pool = ConnectionPool(1)
@@ -92,7 +92,7 @@ def test_waiting_ends() -> None:
 
 @pytest.mark.parametrize("moment", ["waiting", "granted"])
 def test_a_cancelled_waiter_keeps_nothing(moment: str) -> None:
-    """Cancelled while waiting, or in the moment of being served: the slot goes to the next."""
+    """If a waiter is cancelled while waiting or just as it is served, the next one gets the slot."""
 
     async def scenario() -> None:
         pool = ConnectionPool(1)
@@ -116,7 +116,7 @@ def test_a_cancelled_waiter_keeps_nothing(moment: str) -> None:
 
 
 def test_a_cancelled_waiter_takes_nobody_elses_slot() -> None:
-    """Cancelled and skipped by a release in the same tick, it gives back only what it had: nothing."""
+    """A waiter that is cancelled and skipped by a release in the same tick releases nothing."""
 
     async def scenario() -> None:
         pool = ConnectionPool(2)
@@ -133,7 +133,7 @@ def test_a_cancelled_waiter_takes_nobody_elses_slot() -> None:
 
 
 def test_slots_of_a_closed_loop_come_back() -> None:
-    """An event loop that died with slots and waiters does not shrink the pool."""
+    """An event loop that closed with slots and waiters does not shrink the pool."""
     pool = ConnectionPool(1)
 
     async def leak() -> None:
@@ -151,7 +151,7 @@ def test_slots_of_a_closed_loop_come_back() -> None:
 
 
 def test_waiters_of_a_closed_loop_are_passed_over() -> None:
-    """Those behind them, in loops that live, are served; also by a release from plain code."""
+    """Waiters behind them in running loops are served, even by a release from sync code."""
     pool = ConnectionPool(1)
     holder, dead = asyncio.new_event_loop(), asyncio.new_event_loop()
     holder.run_until_complete(pool.acquire())
@@ -171,7 +171,7 @@ def test_waiters_of_a_closed_loop_are_passed_over() -> None:
 
 
 def test_a_slot_that_died_with_its_loop_goes_to_who_waits() -> None:
-    """As soon as anybody asks for one; waiters that died as well get none."""
+    """The next acquire frees the slot, and waiters of closed loops get none."""
     pool = ConnectionPool(1)
     holder, dead, living = (asyncio.new_event_loop() for _ in range(3))
     holder.run_until_complete(pool.acquire())
@@ -193,7 +193,7 @@ def test_a_slot_that_died_with_its_loop_goes_to_who_waits() -> None:
 
 
 def test_a_slot_of_one_loop_goes_to_a_waiter_of_another() -> None:
-    """Threads with loops of their own share the pool: who waits in one is served by a release in the other."""
+    """Threads with their own loops share the pool: a release in one serves a waiter in another."""
     pool = ConnectionPool(1)
     waiting, served = threading.Event(), threading.Event()
 
@@ -221,7 +221,7 @@ def test_a_slot_of_one_loop_goes_to_a_waiter_of_another() -> None:
 
 
 def test_waits_are_measured(clock: ManualClock) -> None:
-    """Nothing at first; then the sum of all waits, and the longest."""
+    """Statistics start at zero, then have the total wait and the longest."""
     pool = ConnectionPool(1, clock=clock)
     fresh = pool.get_stats()
     assert (fresh.wait_seconds_total, fresh.wait_seconds_max, fresh.acquired) == (0.0, 0.0, 0)
@@ -242,7 +242,7 @@ def test_waits_are_measured(clock: ManualClock) -> None:
 
 
 def test_giving_up_is_told(clock: ManualClock, events: list[events.Event]) -> None:
-    """The error says how many slots there are and how long the caller waited; an event goes out."""
+    """The error has the number of slots and the wait; an event is sent."""
 
     async def scenario() -> BulkheadFullError:
         pool = ConnectionPool(2, timeout=0, clock=clock)
@@ -261,7 +261,7 @@ def test_giving_up_is_told(clock: ManualClock, events: list[events.Event]) -> No
 
 
 def test_a_pool_without_patience_of_its_own_waits_as_long_as_the_call_does() -> None:
-    """timeout=None waits for a slot; a call's own timeout counts instead of the pool's."""
+    """timeout=None waits indefinitely; a call's own timeout overrides the pool's."""
 
     async def scenario() -> None:
         pool = ConnectionPool(1, timeout=None)
@@ -284,6 +284,6 @@ def test_a_pool_without_patience_of_its_own_waits_as_long_as_the_call_does() -> 
 
 
 def test_giving_back_nothing_is_an_error() -> None:
-    """Release without acquire is a bug of the caller."""
+    """Release without acquire is a bug of the caller, and an error."""
     with pytest.raises(RuntimeError, match="without acquire"):
         asyncio.run(ConnectionPool().release())

@@ -1,4 +1,4 @@
-"""The cache in one environment: what is kept, for how long, for whom, and how much of it."""
+"""The cache in one environment: what is cached, for how long, for whom, and how much of it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.unit.resilience.caching import Kit
 
 
 def test_computes_once_while_fresh(kit: Callable[..., Kit], clock: ManualClock) -> None:
-    """Within ttl the function is called once a key."""
+    """Within ttl the function is called once per key."""
     call = kit()
     assert [call("a")["n"], call("a")["n"], call("b")["n"]] == [1, 1, 2]
     clock.advance(60)
@@ -28,14 +28,14 @@ def test_computes_once_while_fresh(kit: Callable[..., Kit], clock: ManualClock) 
 
 
 def test_callers_get_copies(kit: Callable[..., Kit]) -> None:
-    """Changing what was returned changes nobody else's answer."""
+    """Changing a returned value does not change other callers' values."""
     call = kit()
     call()["user"] = "stolen"
     assert call()["user"] == "u"
 
 
 def test_errors_are_not_kept(kit: Callable[..., Kit]) -> None:
-    """A call that failed is made again."""
+    """A failed call is repeated on the next request."""
     call = kit()
     call.source.down = True
     for _ in range(2):
@@ -46,7 +46,7 @@ def test_errors_are_not_kept(kit: Callable[..., Kit]) -> None:
 
 @pytest.mark.parametrize(("negative_ttl", "calls"), [(None, 2), (5.0, 1)])
 def test_none_is_kept_only_when_asked(negative_ttl: float | None, calls: int, clock: ManualClock) -> None:
-    """negative_ttl keeps a None for that long; without it None is computed again."""
+    """negative_ttl caches a None for that long; without it None is computed again."""
     asked = []
 
     @cached(60, negative_ttl=negative_ttl, manager=CacheManager(clock=clock))
@@ -62,7 +62,7 @@ def test_none_is_kept_only_when_asked(negative_ttl: float | None, calls: int, cl
 
 
 def test_stale_while_revalidate(kit: Callable[..., Kit], clock: ManualClock) -> None:
-    """The old value is served at once and marked, and the next call finds the new one."""
+    """The old value is served immediately and marked, and the next call gets the new one."""
     call = kit(stale_while_revalidate=30)
     call()
     clock.advance(61)
@@ -76,7 +76,7 @@ def test_stale_while_revalidate(kit: Callable[..., Kit], clock: ManualClock) -> 
 
 
 def test_stale_if_error(kit: Callable[..., Kit], clock: ManualClock) -> None:
-    """When the function fails, the old value stands in, marked, for as long as it may."""
+    """When the function fails, the old value is served, marked, for up to the configured time."""
     call = kit(stale_if_error=300)
     call()
     call.source.down = True
@@ -92,7 +92,7 @@ def test_stale_if_error(kit: Callable[..., Kit], clock: ManualClock) -> None:
 
 
 def test_invalidate_one_key(kit: Callable[..., Kit]) -> None:
-    """The key is computed again, the others are not."""
+    """The invalidated key is computed again, and the others are not."""
     call = kit()
     call("a")
     call("b")
@@ -101,7 +101,7 @@ def test_invalidate_one_key(kit: Callable[..., Kit]) -> None:
 
 
 def test_never_holds_more_than_its_bounds(clock: ManualClock) -> None:
-    """Neither entries nor bytes go over, whatever is put in."""
+    """Neither entries nor bytes exceed their limits, whatever is stored."""
     manager = CacheManager(max_entries=10, max_bytes=5_000, clock=clock)
 
     @cached(60, manager=manager)
@@ -124,7 +124,7 @@ def test_never_holds_more_than_its_bounds(clock: ManualClock) -> None:
 
 
 def test_cleanup_drops_what_is_over(clock: ManualClock) -> None:
-    """cleanup_expired tells how many entries it dropped."""
+    """cleanup_expired returns the number of entries it dropped."""
     kit = Kit("plain", clock)
     kit("a")
     clock.advance(30)
@@ -135,7 +135,7 @@ def test_cleanup_drops_what_is_over(clock: ManualClock) -> None:
 
 
 def test_statistics(clock: ManualClock) -> None:
-    """Hits, misses and the rate between them."""
+    """Statistics have hits, misses and the hit rate."""
     kit = Kit("plain", clock)
     for _ in range(4):
         kit("a")
@@ -145,7 +145,7 @@ def test_statistics(clock: ManualClock) -> None:
 
 
 def test_keys_tell_functions_and_arguments_apart() -> None:
-    """The same prefix and the same arguments of two functions, or 1 and True and "1", are different keys."""
+    """Equal prefixes and arguments of two functions have different keys, and so have 1, True and "1"."""
 
     @cached(60, key_prefix="p")
     def one(a: Any, b: Any = None) -> None: ...
@@ -160,7 +160,7 @@ def test_keys_tell_functions_and_arguments_apart() -> None:
 
 
 def test_what_cannot_be_stored_is_returned(clock: ManualClock, caplog: pytest.LogCaptureFixture) -> None:
-    """A value that the codec does not support is not kept, and the log says so."""
+    """A value that the codec does not support is not cached, and the log says so."""
 
     @cached(60, manager=CacheManager(clock=clock))
     def strange() -> object:
@@ -171,7 +171,7 @@ def test_what_cannot_be_stored_is_returned(clock: ManualClock, caplog: pytest.Lo
 
 
 def test_works_as_the_guide_shows() -> None:
-    """The names and calls of the guide, on the process's own cache."""
+    """The guide's names and calls work on the process's own cache."""
 
     @cached(ttl=300, key_prefix="user_data")
     async def get_user_data(user_id: str) -> dict[str, str]:

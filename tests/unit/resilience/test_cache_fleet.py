@@ -31,7 +31,7 @@ def fleet(kind: str, clock: ManualClock, **settings: Any) -> tuple[Kit, Kit, Mem
 
 @both
 def test_one_computation_serves_two_environments(kind: str, clock: ManualClock) -> None:
-    """What one computed, the other finds in the second level."""
+    """What one environment computed, the other finds in the second level."""
     one, two, _ = fleet(kind, clock)
     assert one("a") == two("a")
     assert one.source.calls == 1
@@ -40,7 +40,7 @@ def test_one_computation_serves_two_environments(kind: str, clock: ManualClock) 
 
 @both
 def test_a_clear_arrives_within_five_seconds(kind: str, clock: ManualClock) -> None:
-    """After clear() in one environment the other computes again, five seconds later at the latest."""
+    """After clear() in one environment the other recomputes within five seconds."""
     one, two, _ = fleet(kind, clock)
     one("a")
     two("a")
@@ -52,7 +52,7 @@ def test_a_clear_arrives_within_five_seconds(kind: str, clock: ManualClock) -> N
 
 @both
 def test_an_invalidation_arrives_within_local_seconds(kind: str, clock: ManualClock) -> None:
-    """One key invalidated here is computed again there, as soon as the first level asks again."""
+    """An invalidated key is recomputed elsewhere once the first level reads the store again."""
     one, two, _ = fleet(kind, clock)
     one("a")
     two("a")
@@ -63,7 +63,7 @@ def test_an_invalidation_arrives_within_local_seconds(kind: str, clock: ManualCl
 
 @both
 def test_a_users_own_write_is_never_followed_by_a_stale_read(kind: str, clock: ManualClock) -> None:
-    """A private value, invalidated after the write, is fresh in every environment at once."""
+    """A private value, invalidated after the write, is immediately current in every environment."""
     one, two, _ = fleet(kind, clock, private=True)
     for write in range(5):
         one.source.value = {"xp": write}
@@ -77,12 +77,12 @@ def test_a_users_own_write_is_never_followed_by_a_stale_read(kind: str, clock: M
 
 @both
 def test_one_refresh_in_the_fleet(kind: str, clock: ManualClock) -> None:
-    """Behind stale answers only one environment computes; the other finds its value."""
+    """While stale answers are served only one environment computes; the other gets its value."""
     one, two, shared = fleet(kind, clock, stale_while_revalidate=30)
     one("a")
     two("a")
     clock.advance(61)
-    lease = shared.put_if  # somebody else of the fleet is refreshing
+    lease = shared.put_if  # another environment is refreshing
     partition = next(pk for pk in shared._items if pk.startswith("cache#"))
     assert lease(partition, "lease", {}, expected_version=None, ttl=int(clock.wall()) + 15)
     assert one("a")["n"] == 1
@@ -96,7 +96,7 @@ def test_one_refresh_in_the_fleet(kind: str, clock: ManualClock) -> None:
 
 @both
 def test_the_store_down_fails_no_call(kind: str, clock: ManualClock) -> None:
-    """Without the second level the first goes on; only sharing is lost."""
+    """Without the second level the first continues, and only sharing is lost."""
     one, two, _ = fleet(kind, clock)
     for each in (one, two):
         each.manager._bound()[0].store.down = True  # type: ignore[attr-defined]
@@ -110,7 +110,7 @@ def test_the_store_down_fails_no_call(kind: str, clock: ManualClock) -> None:
 
 
 def test_a_value_too_large_for_the_store_stays_in_memory(clock: ManualClock) -> None:
-    """What DynamoDB could not hold is kept by the first level alone, until its ttl."""
+    """A value too large for DynamoDB is cached in the first level only, until its ttl."""
     store = FaultyStore(MemoryStore(clock=clock))
     calls = []
 

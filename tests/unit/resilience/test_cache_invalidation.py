@@ -1,4 +1,4 @@
-"""What was invalidated does not come back, whatever was under way, down or asleep at that moment."""
+"""An invalidated value does not return, whatever was in progress, down or frozen at that moment."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from testing.faulty_store import FaultyStore
 
 
 class Database:
-    """A value that changes, and environments that read it through caches of their own over one table."""
+    """A changing value, and environments that read it through their own caches over one table."""
 
     def __init__(self, clock: ManualClock, **settings: Any) -> None:
         self.value, self.reads = "old", 0
@@ -31,7 +31,7 @@ class Database:
 
 
 def test_a_refresh_that_was_under_way_is_not_kept(clock: ManualClock) -> None:
-    """It read before the write that the invalidation is about."""
+    """A refresh that read the value before the write is discarded."""
     began, go = asyncio.Event(), asyncio.Event()
     value = "old"
 
@@ -47,7 +47,7 @@ def test_a_refresh_that_was_under_way_is_not_kept(clock: ManualClock) -> None:
         assert await read() == "old"
         clock.advance(61)
         began.set()
-        assert await read() == "old"  # stale, with a refresh behind it
+        assert await read() == "old"  # stale, with a refresh in the background
         await asyncio.sleep(0)
         value = "new"
         await read.invalidate_async()
@@ -60,7 +60,7 @@ def test_a_refresh_that_was_under_way_is_not_kept(clock: ManualClock) -> None:
 
 
 def test_a_read_between_the_halves_of_an_invalidation_is_forgotten(clock: ManualClock) -> None:
-    """Another request of the environment may read the old value from the table before the marker is there."""
+    """Another request may read the old value from the table before the marker is written."""
     writing, go = threading.Event(), threading.Event()
 
     class Slow(FaultyStore):
@@ -89,7 +89,7 @@ def test_a_read_between_the_halves_of_an_invalidation_is_forgotten(clock: Manual
 
 
 def test_what_is_remembered_for_longer_than_a_marker_is_not_believed(clock: ManualClock) -> None:
-    """An environment that nobody asked for this key for hours cannot know whether it was invalidated meanwhile."""
+    """An environment that has not read a key for hours cannot know whether it was invalidated."""
     database = Database(clock, ttl=86_400)
     one, other = database.environment(), database.environment()
     assert (asyncio.run(one()), asyncio.run(other())) == ("old", "old")
@@ -100,7 +100,7 @@ def test_what_is_remembered_for_longer_than_a_marker_is_not_believed(clock: Manu
 
 
 def test_what_outlived_its_marker_still_stands_in_for_a_failure(clock: ManualClock) -> None:
-    """Not known to be right is better than nothing, where the rules allow it."""
+    """A value that may be outdated is better than none, where stale_if_error allows it."""
     database = Database(clock, ttl=60, stale_if_error=86_400)
     table = FaultyStore(database.table)
 
@@ -118,7 +118,7 @@ def test_what_outlived_its_marker_still_stands_in_for_a_failure(clock: ManualClo
 
 
 def test_a_value_from_an_outage_of_the_table_is_asked_about_again(clock: ManualClock) -> None:
-    """Computed while nobody could share it, it is invalidated by others like any other."""
+    """A value computed during an outage of the table can still be invalidated by others."""
     database = Database(clock, ttl=3_600)
     store = FaultyStore(database.table)
     lonely, other = database.environment(store), database.environment()
@@ -132,7 +132,7 @@ def test_a_value_from_an_outage_of_the_table_is_asked_about_again(clock: ManualC
 
 
 def test_functions_of_one_name_are_told_apart(clock: ManualClock) -> None:
-    """Made by one factory around different variables, they would answer each other's callers."""
+    """Functions made by one factory around different variables must not share answers."""
     manager = CacheManager(clock=clock)
 
     def client_for(user: str, prefix: str = "") -> Any:
@@ -150,17 +150,17 @@ def test_functions_of_one_name_are_told_apart(clock: ManualClock) -> None:
     cached(60, manager=manager)(lambda: 1)
     with pytest.raises(ConfigurationError, match="another function has this name"):
         cached(60, manager=manager)(lambda: 2)
-    cached(120, manager=manager)(alice.__wrapped__)  # the same function may be kept by other policy
+    cached(120, manager=manager)(alice.__wrapped__)  # the same function may be cached with another policy
 
 
 def test_a_refresh_is_done_when_the_invocation_ends(clock: ManualClock) -> None:
-    """On Lambda the loop stands still between invocations; what a request left behind must not wait for the next."""
+    """On Lambda the loop stops between invocations, so background work cannot wait for the next."""
     refreshed: list[float | None] = []
     manager = CacheManager(store=FaultyStore(MemoryStore(clock=clock)), clock=clock)
 
     @cached(60, stale_while_revalidate=300, manager=manager)
     async def board() -> int:
-        refreshed.append(timeout_for("database"))  # None: without the deadline of whoever asked
+        refreshed.append(timeout_for("database"))  # None: without the caller's deadline
         await asyncio.sleep(0.02)
         return len(refreshed)
 
@@ -184,13 +184,13 @@ def test_a_refresh_is_done_when_the_invocation_ends(clock: ManualClock) -> None:
 
 
 def test_what_cannot_be_copied_is_returned_all_the_same(clock: ManualClock) -> None:
-    """A value that cannot be kept, such as a lock, reaches whoever asked for it."""
+    """A value that cannot be cached, such as a lock, is returned to its caller."""
     made = threading.Lock()
     assert cached(60, manager=CacheManager(clock=clock))(lambda: made)() is made
 
 
 def test_equal_arguments_have_one_key(clock: ManualClock) -> None:
-    """Whatever order their maps were filled in, with keys of any kind."""
+    """Equal mappings have one key for any insertion order, with keys of any kind."""
 
     @cached(60, manager=CacheManager(clock=clock))
     def total(scores: dict[int, int]) -> int:

@@ -1,4 +1,4 @@
-"""The cache when many ask at once, or while a key is forgotten."""
+"""The cache under concurrent requests, and while a key is invalidated."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_a_thousand_misses_at_once_compute_once(clock: ManualClock) -> None:
 
 
 def test_a_computation_is_joined_only_while_it_is_under_way(clock: ManualClock) -> None:
-    """Who asks after a failure does not get it again, nor any value that was not to be kept."""
+    """A request after a failure gets neither that failure nor a value that was not to be cached."""
     kit = Kit("async", clock)
 
     async def scenario() -> None:
@@ -49,7 +49,7 @@ def test_a_computation_is_joined_only_while_it_is_under_way(clock: ManualClock) 
 
 
 def test_threads_that_miss_at_once_compute_once(clock: ManualClock) -> None:
-    """Ten threads that miss while one computes wait for it."""
+    """Ten threads that miss during a computation wait for it."""
     started, go, calls, answers = threading.Event(), threading.Event(), [], []
 
     @cached(60, manager=CacheManager(clock=clock))
@@ -71,7 +71,7 @@ def test_threads_that_miss_at_once_compute_once(clock: ManualClock) -> None:
 
 
 def test_a_cancelled_leader_does_not_take_the_others_along(clock: ManualClock) -> None:
-    """The computation goes on for those who still wait."""
+    """The computation continues for the remaining waiters."""
     kit = Kit("async", clock)
 
     async def scenario() -> None:
@@ -85,7 +85,7 @@ def test_a_cancelled_leader_does_not_take_the_others_along(clock: ManualClock) -
 
 
 def test_what_was_under_way_at_an_invalidation_is_not_kept(clock: ManualClock) -> None:
-    """A value computed from before a write is neither stored nor joined after it."""
+    """A value computed from data before a write is neither stored nor shared after it."""
     gate, calls = asyncio.Event, []
 
     async def scenario() -> None:
@@ -112,7 +112,7 @@ def test_what_was_under_way_at_an_invalidation_is_not_kept(clock: ManualClock) -
 
 
 def test_a_value_from_before_an_invalidation_is_never_stored_after_it(clock: ManualClock) -> None:
-    """Driven interleaving: one environment computes, the other invalidates meanwhile, nobody sees the old value."""
+    """When one environment invalidates while another computes, nobody sees the old value."""
 
     async def scenario() -> None:
         shared, hold, value = MemoryStore(clock=clock), asyncio.Event(), "old"

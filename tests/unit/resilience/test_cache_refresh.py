@@ -1,4 +1,4 @@
-"""Refreshes and writes of the cache that fail, are overtaken, or ask for themselves."""
+"""Refreshes and writes of the cache that fail, are overtaken, or call themselves."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.unit.resilience.caching import Kit
 
 
 def test_a_cached_function_may_ask_for_itself(clock: ManualClock) -> None:
-    """A recursive function whose keys meet does not wait for its own answer."""
+    """A recursive function with overlapping keys does not wait for its own result."""
     manager, calls = CacheManager(clock=clock), []
 
     @cached(ttl=60, key=lambda n: "one key", manager=manager)
@@ -40,7 +40,7 @@ def test_a_cached_function_may_ask_for_itself(clock: ManualClock) -> None:
 def test_a_refresh_that_fails_keeps_the_old_value(
     kit: Callable[..., Kit], clock: ManualClock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Behind a stale answer an error changes nothing but the log, and a second later the next call tries again."""
+    """A failed refresh only changes the log, and a second later the next call tries again."""
     call = kit(stale_while_revalidate=600)
     assert call("a")["n"] == 1
     clock.advance(61)
@@ -58,7 +58,7 @@ def test_a_refresh_that_fails_keeps_the_old_value(
 
 
 def test_a_cache_whose_store_fails_half_way(clock: ManualClock) -> None:
-    """While reads are answered and writes are not, values are kept here; an invalidation that is lost says so."""
+    """While the store's writes fail, values are cached locally, and a lost invalidation is reported."""
     view = FaultyStore(MemoryStore(clock=clock))
     call = Kit("plain", clock, view)
     view.lose_writes = True
@@ -72,7 +72,7 @@ def test_a_cache_whose_store_fails_half_way(clock: ManualClock) -> None:
 
 
 def test_generators_are_not_cached(clock: ManualClock) -> None:
-    """They can be read only once."""
+    """A generator can be read only once, so it is refused."""
 
     def numbers() -> Iterator[int]:
         yield 1
@@ -82,7 +82,7 @@ def test_generators_are_not_cached(clock: ManualClock) -> None:
 
 
 def test_a_plain_function_does_not_wait_for_an_event_loop() -> None:
-    """A mistake in the cache itself is told, and leaves nothing running."""
+    """An error in the cache itself is raised, and nothing keeps running."""
 
     async def waits() -> None:
         await asyncio.sleep(1)
@@ -95,7 +95,7 @@ def test_a_plain_function_does_not_wait_for_an_event_loop() -> None:
 
 
 def test_a_table_that_goes_down_before_a_refresh_lets_it_happen(clock: ManualClock) -> None:
-    """Without the right to refresh for the fleet each environment does for itself."""
+    """When the table fails as the refresh lease is taken, the environment refreshes without it."""
     store = FaultyStore(MemoryStore(clock=clock))
     call = Kit("plain", clock, store, stale_while_revalidate=600)
     assert call("a")["n"] == 1
@@ -114,7 +114,7 @@ def test_a_table_that_goes_down_before_a_refresh_lets_it_happen(clock: ManualClo
 
 
 def test_a_refresh_that_another_did_is_taken_over(clock: ManualClock) -> None:
-    """Between the stale answer and the right to refresh, another environment may have stored a new value."""
+    """Before the lease was acquired, another environment may have stored a new value."""
     shared = MemoryStore(clock=clock)
     two = Kit("plain", clock, FaultyStore(shared), stale_while_revalidate=600)
     one = cached(ttl=60, key=lambda user="u": user, manager=CacheManager(clock=clock, store=FaultyStore(shared)))(
@@ -139,7 +139,7 @@ def test_a_refresh_that_another_did_is_taken_over(clock: ManualClock) -> None:
 
 
 def test_an_invalidation_that_always_loses_is_told_so(clock: ManualClock) -> None:
-    """When others write the key all the time, the caller hears that the old value may be served elsewhere."""
+    """When others keep writing the key, the caller learns that the old value may be served elsewhere."""
     store = FaultyStore(MemoryStore(clock=clock))
     call = Kit("plain", clock, store)
     call("a")

@@ -1,4 +1,4 @@
-"""Who waits for whom: loops, deadlines, cancellations, computations that hang, refreshes that are slow."""
+"""Single flight: loops, deadlines, cancellations, hanging computations and slow refreshes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.unit.resilience.caching import Kit
 
 
 def test_two_loops_cost_two_computations(clock: ManualClock) -> None:
-    """Sixteen tasks in each of two loops, all at once: each loop computes once."""
+    """Of sixteen concurrent tasks in each of two loops, each loop computes once."""
     kit, all_asked, asked = Kit("async", clock), threading.Event(), []
     real = kit.source.asynchronous
 
@@ -50,11 +50,11 @@ def test_two_loops_cost_two_computations(clock: ManualClock) -> None:
         thread.start()
     for thread in threads:
         thread.join(10)
-    assert 1 <= kit.source.calls <= 2  # one, where a loop was done before the other looked
+    assert 1 <= kit.source.calls <= 2  # one, if a loop was done before the other started
 
 
 def test_a_follower_has_its_own_deadline(clock: ManualClock) -> None:
-    """It stops waiting when its time is over; the leader goes on."""
+    """A follower stops waiting when its time is over, and the leader continues."""
     goes_on = asyncio.Event()
 
     @cached(60, manager=CacheManager(clock=clock), key_prefix="own deadline")
@@ -74,7 +74,7 @@ def test_a_follower_has_its_own_deadline(clock: ManualClock) -> None:
 
 
 def test_a_leaders_deadline_is_not_its_followers(clock: ManualClock) -> None:
-    """What failed because the leader had no time left is done again by a follower that has."""
+    """A computation that failed for the leader's deadline is repeated by a follower that has time."""
     calls = []
 
     @cached(60, manager=CacheManager(clock=clock), key_prefix="leaders deadline")
@@ -97,7 +97,7 @@ def test_a_leaders_deadline_is_not_its_followers(clock: ManualClock) -> None:
 
 
 def test_a_cancelled_computation_is_done_again(clock: ManualClock) -> None:
-    """A computation that ends as cancelled is the follower's to do; whoever is cancelled is."""
+    """A follower repeats a cancelled computation, but a cancelled follower is cancelled."""
     calls = []
 
     @cached(60, manager=CacheManager(clock=clock), key_prefix="cancelled")
@@ -119,7 +119,7 @@ def test_a_cancelled_computation_is_done_again(clock: ManualClock) -> None:
 
 
 def test_a_cancelled_caller_leaves_the_computation_to_the_others(clock: ManualClock) -> None:
-    """The leader goes away; the follower gets the value of the same computation."""
+    """When the leader is cancelled, the follower gets the value of the same computation."""
     goes_on, calls = asyncio.Event(), []
 
     @cached(60, manager=CacheManager(clock=clock), key_prefix="left")
@@ -143,7 +143,7 @@ def test_a_cancelled_caller_leaves_the_computation_to_the_others(clock: ManualCl
 
 
 def test_a_computation_that_hangs_disables_no_key(clock: ManualClock) -> None:
-    """After its patience the next caller starts a new one, async and plain."""
+    """After its maximum wait the next caller starts a new computation, async and sync."""
     calls, never = [], threading.Event()
 
     @cached(60, manager=CacheManager(clock=clock), key_prefix="hangs")
@@ -182,7 +182,7 @@ def test_a_computation_that_hangs_disables_no_key(clock: ManualClock) -> None:
 
 
 def test_a_thread_has_its_own_deadline_too(clock: ManualClock) -> None:
-    """A plain follower stops waiting when its time is over."""
+    """A sync follower stops waiting when its time is over."""
     started, goes_on = threading.Event(), threading.Event()
 
     @cached(60, manager=CacheManager(clock=clock), key_prefix="thread")
@@ -201,7 +201,7 @@ def test_a_thread_has_its_own_deadline_too(clock: ManualClock) -> None:
 
 
 def test_every_waiter_is_told_that_it_got_a_fallback(clock: ManualClock) -> None:
-    """The leader and its followers are each degraded; and what a fallback gave is not kept as the real value."""
+    """Leader and followers are all marked degraded, and a fallback's value is not cached as the real one."""
     handler, calls = FallbackHandler(), []
     handler.register_fallback("spare", 7)
 
@@ -227,7 +227,7 @@ def test_every_waiter_is_told_that_it_got_a_fallback(clock: ManualClock) -> None
 
 
 def test_slow_refreshes_of_one_key_take_one_thread(clock: ManualClock) -> None:
-    """Five thousand stale hits while a refresh is slow begin no other, and other keys are refreshed meanwhile."""
+    """Five thousand stale hits during a slow refresh start no other, and other keys are refreshed meanwhile."""
     goes_on, calls = threading.Event(), []
 
     @cached(60, stale_while_revalidate=60, manager=CacheManager(clock=clock), key_prefix="slow refresh")
@@ -254,7 +254,7 @@ def test_slow_refreshes_of_one_key_take_one_thread(clock: ManualClock) -> None:
 
 @pytest.mark.parametrize("kind", ["plain", "async"])
 def test_while_another_environment_refreshes_hits_cost_no_requests(kind: str, clock: ManualClock) -> None:
-    """One read and one attempt at the lease, and then stale answers come from memory for a while."""
+    """One read and one attempt at the lease are made, and then stale answers come from memory for a while."""
     shared = MemoryStore(clock=clock)
     store = FaultyStore(shared)
     kit = Kit(kind, clock, store, stale_while_revalidate=60)
@@ -272,7 +272,7 @@ def test_while_another_environment_refreshes_hits_cost_no_requests(kind: str, cl
 
 @pytest.mark.parametrize("kind", ["plain", "async"])
 def test_a_refresh_that_finds_nothing_evicts(kind: str, clock: ManualClock) -> None:
-    """What is gone at its source is not served again, here or elsewhere."""
+    """A value that is gone at its source is not served again, here or elsewhere."""
     shared = MemoryStore(clock=clock)
     one, two = (Kit(kind, clock, FaultyStore(shared), stale_while_revalidate=60) for _ in range(2))
     one("a")
@@ -283,12 +283,12 @@ def test_a_refresh_that_finds_nothing_evicts(kind: str, clock: ManualClock) -> N
     assert flush(5)
     assert one("a") is None
     clock.advance(6)
-    assert two("a")["n"] == 1  # computed anew: its own source has it
+    assert two("a")["n"] == 1  # computed again: its own source has it
     assert two.source.calls == 1
 
 
 def test_no_version_comes_twice(clock: ManualClock) -> None:
-    """A value computed before an invalidation is not stored after it, although items expired in between."""
+    """A value computed before an invalidation is not stored after it, even if items expired meanwhile."""
     shared = MemoryStore(clock=clock)
     one, two = Kit("plain", clock, FaultyStore(shared)), Kit("plain", clock, FaultyStore(shared))
     key = one.function.cache_key("a")
@@ -296,7 +296,7 @@ def test_no_version_comes_twice(clock: ManualClock) -> None:
     seen = one.manager.shared
     assert seen is not None
     before = seen.get(key, 0, clock.wall())
-    clock.advance(3_700)  # the item is gone
+    clock.advance(3_700)  # the item has expired
     two.function.invalidate("a")
     from resilience.cache.entry import Entry
 
@@ -307,7 +307,7 @@ def test_no_version_comes_twice(clock: ManualClock) -> None:
 
 @pytest.mark.parametrize("attributes", [{"text": '{"~unknown": 1}', "created": 1e12}, {"text": 5}, {"other": "x"}])
 def test_an_entry_that_cannot_be_decoded_is_a_miss(attributes: dict[str, Any], clock: ManualClock) -> None:
-    """Another version wrote it: it is computed, and replaced."""
+    """An entry of another version is recomputed and replaced."""
     shared = MemoryStore(clock=clock)
     one, two = Kit("plain", clock, FaultyStore(shared)), Kit("plain", clock, FaultyStore(shared))
     one("a")
@@ -321,7 +321,7 @@ def test_an_entry_that_cannot_be_decoded_is_a_miss(attributes: dict[str, Any], c
 
 
 def test_keys_count_towards_the_bytes(clock: ManualClock) -> None:
-    """A thousand long keys of small values stay within the bound."""
+    """A thousand long keys of small values stay within the byte limit."""
     manager = CacheManager(clock=clock, max_bytes=100_000)
     function: Any = cached(60, manager=manager)(lambda name: 1)
     for n in range(1_000):

@@ -1,4 +1,4 @@
-"""Whose failures open a circuit: those that may be one caller's own doing take several callers."""
+"""Failures that one caller may have caused itself open a circuit only when several callers have them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from resilience.testing import ManualClock
 
 
 class Service:
-    """A dependency whose next call ends as the test says, called on behalf of somebody."""
+    """A dependency whose next call ends as the test specifies, called on behalf of a caller."""
 
     def __init__(self, clock: ManualClock, **settings: Any) -> None:
         self.clock = clock
@@ -51,7 +51,7 @@ class Service:
 
 @pytest.mark.parametrize("failures", [5, 500])
 def test_one_caller_never_opens_it(clock: ManualClock, failures: int) -> None:
-    """However many calls of one caller time out, in a row or as a share, others are served."""
+    """Timeouts of one caller, consecutive or as a share, do not open the circuit for others."""
     service = Service(clock)
     for _ in range(failures):
         assert service.call("mallory", TimeoutError()) == "failed"
@@ -63,7 +63,7 @@ def test_one_caller_never_opens_it(clock: ManualClock, failures: int) -> None:
 
 @pytest.mark.parametrize(("callers", "state"), [("aabab", "closed"), ("aaaab", "closed"), ("aabac", "open")])
 def test_failures_in_a_row_take_several_callers(clock: ManualClock, callers: str, state: str) -> None:
-    """The threshold of five holds as soon as three callers are among them."""
+    """The threshold of five opens it once three callers are among the failures."""
     service = Service(clock, failure_rate_threshold=None)
     for caller in callers:
         service.call(caller, TimeoutError())
@@ -71,7 +71,7 @@ def test_failures_in_a_row_take_several_callers(clock: ManualClock, callers: str
 
 
 def test_a_success_makes_the_row_forget_its_callers(clock: ManualClock) -> None:
-    """Callers from before a success, also one on the closed path, are not among those of the new row."""
+    """Callers from before a success, even one on the fast path, do not count in the next row."""
     service = Service(clock, failure_rate_threshold=None)
     for caller in "bc":
         service.call(caller, TimeoutError())
@@ -82,7 +82,7 @@ def test_a_success_makes_the_row_forget_its_callers(clock: ManualClock) -> None:
 
 
 def test_the_rate_takes_several_callers_of_the_window(clock: ManualClock) -> None:
-    """One caller's timeouts are no calls either: they neither open the circuit nor hide others' failures."""
+    """One caller's timeouts do not count as calls either: they neither open the circuit nor hide others' failures."""
     service = Service(clock, failure_threshold=None, minimum_calls=4)
     for _ in range(20):
         service.call("mallory", TimeoutError())
@@ -95,7 +95,7 @@ def test_the_rate_takes_several_callers_of_the_window(clock: ManualClock) -> Non
 
 
 def test_callers_leave_with_the_window(clock: ManualClock) -> None:
-    """Who failed more than a window ago does not count."""
+    """A caller whose failure is older than the window does not count."""
     service = Service(clock, failure_threshold=None, minimum_calls=3)
     for caller in "bc":
         service.call(caller, TimeoutError())
@@ -106,7 +106,7 @@ def test_callers_leave_with_the_window(clock: ManualClock) -> None:
 
 
 def test_callers_of_different_buckets_come_together(clock: ManualClock) -> None:
-    """The window is one, whatever its parts."""
+    """Callers in different buckets of one window count together."""
     service = Service(clock, failure_threshold=None, minimum_calls=3)
     for caller in "abc":
         service.call(caller, TimeoutError())
@@ -115,7 +115,7 @@ def test_callers_of_different_buckets_come_together(clock: ManualClock) -> None:
 
 
 def test_errors_of_other_kinds_count_whoever_has_them(clock: ManualClock) -> None:
-    """A dead dependency opens the circuit with a single caller."""
+    """A dead dependency opens the circuit for a single caller."""
     service = Service(clock)
     for _ in range(5):
         service.call("alice", ConnectionRefusedError())
@@ -123,7 +123,7 @@ def test_errors_of_other_kinds_count_whoever_has_them(clock: ManualClock) -> Non
 
 
 def test_timeouts_between_do_not_help_them(clock: ManualClock) -> None:
-    """One caller's timeouts are no failures towards the threshold of the others, and no successes between them."""
+    """Another caller's timeouts in between count neither as failures nor as successes."""
     service = Service(clock)
     for _ in range(4):
         service.call("mallory", TimeoutError())
@@ -134,7 +134,7 @@ def test_timeouts_between_do_not_help_them(clock: ManualClock) -> None:
 
 
 def test_slow_calls_take_several_callers(clock: ManualClock) -> None:
-    """Slowness may be the caller's own doing, whether the call succeeds or not."""
+    """A slow call may be its caller's own fault, whether it succeeds or not."""
     service = Service(clock, slow_call_seconds=1.0, failure_threshold=None, failure_rate_threshold=None)
     for n in range(12):
         service.call("mallory", TimeoutError() if n % 2 else None, seconds=1.5)
@@ -146,7 +146,7 @@ def test_slow_calls_take_several_callers(clock: ManualClock) -> None:
 
 
 def test_without_a_caller_all_are_one(clock: ManualClock) -> None:
-    """Work that nobody is known for does not become several callers by being repeated."""
+    """Work without a caller does not count as several callers when repeated."""
     service = Service(clock)
     for _ in range(20):
         service.call(None, TimeoutError())
@@ -157,7 +157,7 @@ def test_without_a_caller_all_are_one(clock: ManualClock) -> None:
 
 
 def test_by_default_it_does_not_matter_who_it_is(clock: ManualClock) -> None:
-    """minimum_callers=1: five timeouts of one caller open it."""
+    """With minimum_callers=1 five timeouts of one caller open it."""
     service = Service(clock, minimum_callers=1)
     for _ in range(5):
         service.call("mallory", TimeoutError())
@@ -165,7 +165,7 @@ def test_by_default_it_does_not_matter_who_it_is(clock: ManualClock) -> None:
 
 
 def opened(clock: ManualClock, **settings: Any) -> Service:
-    """A circuit that three callers opened, whose time to be probed has come."""
+    """A circuit that three callers opened, and that is due for a probe."""
     service = Service(clock, **settings)
     for caller in "abcab":
         service.call(caller, TimeoutError())
@@ -175,7 +175,7 @@ def opened(clock: ManualClock, **settings: Any) -> Service:
 
 
 def test_a_bad_callers_probe_does_not_hold_it_open(clock: ManualClock) -> None:
-    """It says little, its caller waits for the next lease, and the next caller's probe closes the circuit."""
+    """The slow probe decides nothing, its caller waits for the next lease, and the next probe closes the circuit."""
     service = opened(clock)
     assert service.call("mallory", TimeoutError()) == "failed"
     assert service.state == "half_open"
@@ -186,7 +186,7 @@ def test_a_bad_callers_probe_does_not_hold_it_open(clock: ManualClock) -> None:
 
 @pytest.mark.parametrize("leases", [False, True])
 def test_probes_of_several_callers_open_it_again(clock: ManualClock, leases: bool) -> None:
-    """A dependency that is slow for everybody is left alone again, for longer; also when a lease holds one probe."""
+    """A dependency that is slow for everybody is left alone for longer, even when a lease allows one probe."""
     service = opened(clock)
     for caller in "abc":
         assert service.call(caller, TimeoutError()) == "failed"
@@ -196,7 +196,7 @@ def test_probes_of_several_callers_open_it_again(clock: ManualClock, leases: boo
 
 
 def test_a_single_caller_gets_in_again(clock: ManualClock) -> None:
-    """Whose probe failed may try again under the next lease: nobody else might ever come."""
+    """The caller of a failed probe may try again under the next lease, because there may be no other caller."""
     service = opened(clock)
     service.call("alice", TimeoutError())
     clock.advance(30)
@@ -205,7 +205,7 @@ def test_a_single_caller_gets_in_again(clock: ManualClock) -> None:
 
 
 def test_a_slow_probe_is_judged_like_a_slow_call(clock: ManualClock) -> None:
-    """One caller's slow probe does not open the circuit again, with a single caller's settings it does."""
+    """One caller's slow probe reopens the circuit only with minimum_callers=1."""
     assert opened(clock, slow_call_seconds=1.0).call("mallory", seconds=2.0) == "fine"
     service = opened(clock, slow_call_seconds=1.0, minimum_callers=1, store=MemoryStore(clock=clock))
     service.call("mallory", seconds=2.0)
@@ -213,14 +213,14 @@ def test_a_slow_probe_is_judged_like_a_slow_call(clock: ManualClock) -> None:
 
 
 def test_a_probe_that_finds_it_dead_opens_it_again(clock: ManualClock) -> None:
-    """A refused connection is nobody's own doing."""
+    """A refused connection is no caller's own fault."""
     service = opened(clock)
     service.call("mallory", ConnectionRefusedError())
     assert service.breaker.snapshot().opens == 2
 
 
 def test_nothing_is_published_for_one_caller(clock: ManualClock) -> None:
-    """Other environments hear only of what several callers had."""
+    """Other environments learn only of failures that several callers had."""
     store = MemoryStore(clock=clock)
     one, other = Service(clock, store=store), Service(clock, store=store)
     for _ in range(50):
@@ -233,7 +233,7 @@ def test_nothing_is_published_for_one_caller(clock: ManualClock) -> None:
 
 
 def test_the_caller_can_come_from_a_function(clock: ManualClock, caplog: pytest.LogCaptureFixture) -> None:
-    """One that raises is logged, and its calls belong to nobody."""
+    """When the function raises, that is logged, and its calls belong to nobody."""
     names = iter("ab")
     service = Service(clock, caller=lambda: next(names))
     with caplog.at_level(logging.WARNING, "resilience"):
@@ -245,7 +245,7 @@ def test_the_caller_can_come_from_a_function(clock: ManualClock, caplog: pytest.
 
 
 def test_what_is_remembered_is_bounded(clock: ManualClock) -> None:
-    """As many callers as matter are kept, however many fail."""
+    """Only as many callers are remembered as the decision needs, however many fail."""
     service = Service(clock, failure_threshold=None, failure_rate_threshold=1.0, minimum_callers=4)
     service.call("alice")
     for n in range(1_000):
@@ -254,7 +254,7 @@ def test_what_is_remembered_is_bounded(clock: ManualClock) -> None:
 
 
 def test_async_calls_belong_to_their_own_callers(clock: ManualClock) -> None:
-    """Tasks side by side each have the caller that was set in them."""
+    """Each concurrent task has the caller that was set in it."""
     breaker = CircuitBreaker("async", minimum_callers=3, clock=clock)
 
     async def slow() -> None:

@@ -1,4 +1,4 @@
-"""What the cache can keep, and that it comes back as it was."""
+"""What the cache can store, and that it comes back unchanged."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ values = st.recursive(
 
 
 def shape(value: Any) -> str:
-    """A value with the types of all its parts, so that 1, True and 1.0 differ, and without the order of keys."""
+    """A value with the types of all its parts, so that 1, True and 1.0 differ, without the order of keys."""
     if isinstance(value, dict):
         return f"dict{sorted(shape(key) + ':' + shape(each) for key, each in value.items())}"
     if isinstance(value, list | tuple):
@@ -56,7 +56,7 @@ def shape(value: Any) -> str:
 
 @given(values)
 def test_every_supported_value_comes_back(value: Any) -> None:
-    """Equal and of the same types, at any depth."""
+    """The decoded value is equal and of the same types, at any depth."""
     assert decode(encode(value)) == value
     assert shape(decode(encode(value))) == shape(value)
 
@@ -68,24 +68,24 @@ def test_keys_are_equal_only_for_equal_values(one: Any, other: Any) -> None:
 
 
 def test_the_order_of_keys_does_not_matter() -> None:
-    """Two spellings of one mapping make one key."""
+    """Equal mappings in another order have one key."""
     assert canonical({"a": 1, "b": 2}) == canonical({"b": 2, "a": 1})
 
 
 def test_a_value_cannot_pretend_to_be_another() -> None:
-    """Objects that look like tags stay objects."""
+    """Objects that look like tags come back as objects."""
     assert decode(encode({"~uuid": "x"})) == {"~uuid": "x"}
 
 
 @pytest.mark.parametrize("value", [object(), float, lambda: 1, 1j])
 def test_what_is_not_supported_is_refused(value: Any) -> None:
-    """Rather an error than a value that changed."""
+    """An unsupported value is an error instead of a changed value."""
     with pytest.raises(TypeError, match="register_type"):
         encode([value])
 
 
 def test_a_value_that_contains_itself_is_refused() -> None:
-    """Endless nesting ends in an error."""
+    """Infinite nesting is an error."""
     endless: list[Any] = []
     endless.append(endless)
     with pytest.raises(ValueError, match="contains itself"):
@@ -98,7 +98,7 @@ class Point:
 
 
 def test_types_can_be_added() -> None:
-    """register_type takes the way there and the way back, and guards the tag."""
+    """register_type takes an encoder and a decoder, and refuses a used tag."""
     register_type(Point, "point", lambda point: [point.x, point.y], lambda parts: Point(*parts))
     back = decode(encode({"at": Point(1, 2)}))["at"]
     assert (back.x, back.y) == (1, 2)
@@ -107,7 +107,7 @@ def test_types_can_be_added() -> None:
 
 
 def test_the_text_is_plain_json() -> None:
-    """Anything that reads JSON can look at what is stored."""
+    """Any JSON parser can read what is stored."""
     assert json.loads(encode({"id": UUID(int=1), "price": Decimal("1.50")})) == {
         "id": {"~uuid": str(UUID(int=1))},
         "price": {"~decimal": "1.50"},

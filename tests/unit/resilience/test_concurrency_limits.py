@@ -24,7 +24,7 @@ both = pytest.mark.parametrize("kind", ["plain", "async"])
 
 
 def made(kind: str, decorate: Callable[[Any], Any], work: Callable[[], Any]) -> Callable[[], Any]:
-    """The work behind a policy, plain or async, called the same way."""
+    """The work behind a policy, sync or async, called the same way."""
     if kind == "plain":
         return decorate(work)  # type: ignore[no-any-return]
 
@@ -37,7 +37,7 @@ def made(kind: str, decorate: Callable[[Any], Any], work: Callable[[], Any]) -> 
 
 
 def test_a_bulkhead_holds_plain_and_async_calls_together() -> None:
-    """Two places: a thread and a task have them, and the next of either kind waits in vain."""
+    """A thread and a task hold the two slots, and the next caller of either kind is refused."""
     gate, limit = threading.Event(), bulkhead(2, timeout=0.05)
     started = threading.Semaphore(0)
 
@@ -66,7 +66,7 @@ def test_a_bulkhead_holds_plain_and_async_calls_together() -> None:
 
 
 def test_bulkheads_of_a_name_are_one() -> None:
-    """They belong to the dependency."""
+    """A bulkhead belongs to the dependency of its name."""
     gate, started = threading.Event(), threading.Event()
 
     @bulkhead(1, name="one dependency")
@@ -86,7 +86,7 @@ def test_bulkheads_of_a_name_are_one() -> None:
 
 @both
 def test_the_limit_adapts(kind: str) -> None:
-    """It shrinks while calls take longer under load, and grows when they do not."""
+    """The limit shrinks while calls take longer under load, and grows when they do not."""
     clock = ManualClock()
     limit = AdaptiveLimit(20, clock=clock, most=100)
     seconds = [0.1]
@@ -95,7 +95,7 @@ def test_the_limit_adapts(kind: str) -> None:
     def load(calls: int) -> None:
         for _ in range(calls):
             with limit._lock:
-                limit._active += limit.limit - 1  # the others, under way meanwhile
+                limit._active += limit.limit - 1  # the others, running meanwhile
             call()
             with limit._lock:
                 limit._active = 0
@@ -113,7 +113,7 @@ def test_the_limit_adapts(kind: str) -> None:
 
 @both
 def test_who_finds_no_place_is_refused_at_once(kind: str) -> None:
-    """Waiting would only be another queue; and the circuit around it does not count it."""
+    """Waiting would only be another queue; the circuit around it does not count the refusal."""
     limit = AdaptiveLimit(1)
     breaker = CircuitBreaker("limited " + kind, failure_threshold=1)
     call = made(kind, pipeline("limited", breaker, limit), lambda: 42)
@@ -126,7 +126,7 @@ def test_who_finds_no_place_is_refused_at_once(kind: str) -> None:
 
 
 def test_overload_shrinks_the_limit() -> None:
-    """A timeout says that there is too much; another error says nothing."""
+    """A timeout is a sign of overload; another error is not."""
     limit = AdaptiveLimit(20)
 
     def fail(error: Exception) -> None:

@@ -11,7 +11,7 @@ from resilience.testing import ManualClock
 
 
 def test_counts_down_on_a_steady_clock(clock: ManualClock) -> None:
-    """A stepping wall clock does not change what is left."""
+    """A wall clock that steps does not change the remaining time."""
     with deadline(10, clock=clock) as ends:
         clock.advance(4)
         clock.step(-500)
@@ -30,7 +30,7 @@ def test_the_earlier_one_wins(clock: ManualClock) -> None:
 
 
 def test_shortens_timeouts(clock: ManualClock) -> None:
-    """A call gets its default or what is left, less a reserve; with nothing left it is not made."""
+    """A call gets its default timeout or the remaining time less a reserve; with none left it is not made."""
     assert timeout_for("query", 3.0) == 3.0
     assert timeout_for("query") is None
     with deadline(2, clock=clock):

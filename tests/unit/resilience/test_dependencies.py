@@ -1,4 +1,4 @@
-"""Deadline, caller and what was served, set by dependencies of a real FastAPI application."""
+"""Deadline, caller and degraded answers, set by dependencies of a real FastAPI application."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ async def seen_async() -> dict[str, object]:
 
 
 def ask(dependency: Callable[..., object], path: str) -> dict[str, object]:
-    """The answer of an application whose requests all have a dependency."""
+    """The answer of an application whose requests all have this dependency."""
     app = FastAPI(dependencies=[Depends(dependency)])
     app.get("/plain")(seen)
     app.get("/async")(seen_async)
@@ -47,7 +47,7 @@ def ask(dependency: Callable[..., object], path: str) -> dict[str, object]:
 
 @pytest.mark.parametrize("path", ["/plain", "/async"])
 def test_an_async_dependency_reaches_the_route(path: str) -> None:
-    """Plain and async routes have the deadline and the caller, and nothing of them is left afterwards."""
+    """Sync and async routes have the deadline and the caller, which are reset afterwards."""
     answer = ask(in_the_loop, path)
     assert isinstance(answer["left"], float)
     assert 0 < answer["left"] <= 2.0
@@ -57,7 +57,7 @@ def test_an_async_dependency_reaches_the_route(path: str) -> None:
 
 @pytest.mark.parametrize("path", ["/plain", "/async"])
 def test_a_plain_dependency_is_told_that_nobody_sees_it(path: str) -> None:
-    """Python gives it no way to reach the route, and it says so instead of having no effect in silence."""
+    """A sync dependency cannot reach the route, so it raises instead of silently having no effect."""
     with pytest.warns(
         RuntimeWarning, match=r"(deadline|caller_scope)\(\) was left in another context.* must be `async def`"
     ):

@@ -1,4 +1,4 @@
-"""Groups of errors, as task groups raise them, outside of breakers: what they say is what their errors say."""
+"""Exception groups, as task groups raise them, outside of breakers: their errors decide."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ GROUPS = {
 
 @pytest.mark.parametrize("name", GROUPS)
 def test_a_group_is_repeated_when_each_of_its_errors_may_be(name: str) -> None:
-    """One error that will not pass, or an open circuit, is enough to let it be."""
+    """One permanent error, or an open circuit, prevents a retry of the group."""
     error, expected = GROUPS[name]
     tries: list[int] = []
 
@@ -35,7 +35,7 @@ def test_a_group_is_repeated_when_each_of_its_errors_may_be(name: str) -> None:
 
 
 def test_a_group_may_be_asked_for_by_its_kind() -> None:
-    """Whatever is in it."""
+    """A group is retried when its type is asked for, whatever errors it contains."""
     tries: list[int] = []
 
     @with_retry(max_retries=2, base_delay=0.0, retry_on=(ExceptionGroup,))
@@ -49,13 +49,13 @@ def test_a_group_may_be_asked_for_by_its_kind() -> None:
 
 
 def test_the_longest_wait_of_a_group_counts() -> None:
-    """Each of the others would be too early."""
+    """A shorter wait would be too early for one of the errors."""
     assert retry_after_of(ExceptionGroup("g", [CircuitOpenError("c", 3), BusyError(), ValueError()])) == 7.0
     assert retry_after_of(ExceptionGroup("g", [ValueError()])) is None
 
 
 def test_a_group_that_says_overload_shrinks_the_limit() -> None:
-    """As the timeout in it would by itself."""
+    """A timeout in a group counts like a single timeout."""
     limit = AdaptiveLimit(10)
 
     @limit

@@ -1,4 +1,4 @@
-"""EventCounter of many environments, and figures that travel along with the monitor's."""
+"""EventCounter across environments, and reported figures that are written with the monitor's."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def make(store: object, clock: ManualClock, **settings: int) -> EventCounter:
 
 
 def test_all_environments_count_together(clock: ManualClock) -> None:
-    """Counts add up, the first and the last time are the fleet's, the details the newest."""
+    """Counts add up, the first and last time are the fleet's, and the newest details are kept."""
     store = MemoryStore(clock=clock)
     one, two = make(FaultyStore(store), clock), make(FaultyStore(store), clock)
     one.note("a", where="old")
@@ -31,7 +31,7 @@ def test_all_environments_count_together(clock: ManualClock) -> None:
 
 
 def test_what_is_kept_is_bounded(clock: ManualClock) -> None:
-    """Keys over the bound are counted together, long texts are cut, and hours are forgotten."""
+    """Keys over the limit are counted together, long texts are cut, and old hours are dropped."""
     errors = make(MemoryStore(clock=clock), clock, max_keys=2, keep_hours=1)
     for number in range(5):
         errors.note(f"key {number}", text="x" * 1_000)
@@ -44,7 +44,7 @@ def test_what_is_kept_is_bounded(clock: ManualClock) -> None:
 
 
 def test_clearing_reaches_every_environment(clock: ManualClock) -> None:
-    """What was counted before is gone everywhere, written or not."""
+    """A clear removes earlier counts everywhere, written or not."""
     store = MemoryStore(clock=clock)
     one, two = make(FaultyStore(store), clock), make(FaultyStore(store), clock)
     two.note("a")
@@ -60,7 +60,7 @@ def test_clearing_reaches_every_environment(clock: ManualClock) -> None:
 
 
 def test_without_the_store_own_events_are_shown_and_written_later(clock: ManualClock) -> None:
-    """An outage loses nothing that this environment still remembers."""
+    """An outage loses no count that this environment still has in memory."""
     view = FaultyStore(MemoryStore(clock=clock))
     errors = make(view, clock)
     errors.note("a")
@@ -74,7 +74,7 @@ def test_without_the_store_own_events_are_shown_and_written_later(clock: ManualC
 
 
 def test_an_outage_over_the_turn_of_the_hour_loses_nothing(clock: ManualClock) -> None:
-    """When the first of several hours cannot be written, the others are not forgotten either."""
+    """When the first of several hours cannot be written, the others are not lost either."""
     view = FaultyStore(MemoryStore(clock=clock))
     errors = make(view, clock)
     for _ in range(3):
@@ -91,7 +91,7 @@ def test_an_outage_over_the_turn_of_the_hour_loses_nothing(clock: ManualClock) -
 
 
 def test_the_newest_details_win_in_whatever_order_they_are_read(clock: ManualClock) -> None:
-    """What was noted last speaks for a key; equal counts stand with the latest first; the store forgets in time."""
+    """A key has its newest details; equal counts list the latest first; items in the store expire."""
     store = MemoryStore(clock=clock)
     environments = [make(FaultyStore(store), clock) for _ in range(4)]
     for number, errors in enumerate(environments):
@@ -109,7 +109,7 @@ def test_the_newest_details_win_in_whatever_order_they_are_read(clock: ManualClo
 
 
 def test_a_failed_store_is_told_by_what_was_tried(clock: ManualClock, events: list[Event]) -> None:
-    """Events name the list, the operation and the store's words; a clear that reached nobody says so."""
+    """Events have the list, the operation and the store's error; a clear that was not stored says so."""
     view = FaultyStore(MemoryStore(clock=clock))
     errors = make(view, clock)
     errors.note("a")
@@ -125,7 +125,7 @@ def test_a_failed_store_is_told_by_what_was_tried(clock: ManualClock, events: li
 
 
 def test_writes_wait_for_their_turn(clock: ManualClock) -> None:
-    """At most one write in ten seconds, none without news, all at shutdown; a clock that steps back delays nothing."""
+    """There is one write in ten seconds at most, none without changes, all at shutdown, even after a clock step."""
     view = FaultyStore(MemoryStore(clock=clock))
     errors = make(view, clock)
 
@@ -153,7 +153,7 @@ def test_writes_wait_for_their_turn(clock: ManualClock) -> None:
 
 
 def test_a_restored_copy_is_an_environment_of_its_own(clock: ManualClock) -> None:
-    """Copies of one memory neither write over each other nor count what the original counts."""
+    """Restored copies of one snapshot neither overwrite each other nor count what the original counts."""
     store = MemoryStore(clock=clock)
     errors = make(FaultyStore(store), clock)
     errors.note("before")
@@ -167,7 +167,7 @@ def test_a_restored_copy_is_an_environment_of_its_own(clock: ManualClock) -> Non
 
 
 def test_reported_figures_travel_with_the_measurements(clock: ManualClock) -> None:
-    """Each environment's latest figures are there, its own without being written."""
+    """Every environment's latest figures are listed, and its own even before they are written."""
     store = MemoryStore(clock=clock)
     monitors = [PerformanceMonitor(store=FaultyStore(store), clock=clock) for _ in range(2)]
     active = {"active": 1.0}

@@ -1,4 +1,4 @@
-"""Subscribers to events, and what goes on when nobody is one."""
+"""Subscribers to events, and the cost without any."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.unit.resilience.caching import Kit
 
 
 def test_a_subscriber_that_raises_is_ignored(caplog: pytest.LogCaptureFixture) -> None:
-    """The others are told all the same, and the log says who failed."""
+    """The other subscribers get the event, and the log names the failed one."""
     seen: list[events.Event] = []
 
     def broken(_: events.Event) -> None:
@@ -32,7 +32,7 @@ def test_a_subscriber_that_raises_is_ignored(caplog: pytest.LogCaptureFixture) -
 
 
 def test_nobody_listens_and_nothing_happens(clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An event without a subscriber costs a look at an empty list, and is not even made for a hit."""
+    """Without subscribers an event costs one check of an empty list, and for a hit it is not even created."""
     monkeypatch.setattr(events, "_subscribers", [])
     events.emit(events.CACHE_HIT, "key")
     assert not events.wanted(events.CACHE_HIT)

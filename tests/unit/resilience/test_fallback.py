@@ -1,4 +1,4 @@
-"""Fallbacks: what is served instead, and that it can be seen."""
+"""Fallbacks: what is served instead, and how callers can tell."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ async def stats_async(user: str) -> Any:
 
 
 def test_a_value_is_served_as_a_copy() -> None:
-    """A caller that changes what it got does not change the fallback."""
+    """A caller that changes the returned value does not change the fallback."""
     fallback_handler.register_fallback("stats", {"xp": 0, "badges": []})
     stats("u")["badges"].append("stolen")
     assert stats("u") == asyncio.run(stats_async("u")) == {"xp": 0, "badges": []}
@@ -44,14 +44,14 @@ def test_a_value_is_served_as_a_copy() -> None:
     ],
 )
 def test_a_function_takes_what_it_wants(fallback: Any, answer: str) -> None:
-    """The error and the arguments, the error alone, or nothing."""
+    """The fallback gets the error and the arguments, the error alone, or nothing."""
     fallback_handler.register_fallback("stats", fallback)
     assert stats("u") == answer
     assert asyncio.run(stats_async("u")) == answer
 
 
 def test_a_call_that_works_is_left_alone() -> None:
-    """Arguments go in and the answer comes out as without it, plain and async; names and docs stay."""
+    """Arguments, result, name and docs are unchanged, sync and async."""
 
     @with_fallback("stats")
     def plain(*args: int, **named: int) -> Any:
@@ -60,7 +60,7 @@ def test_a_call_that_works_is_left_alone() -> None:
 
     @with_fallback("stats")
     async def later(*args: int, **named: int) -> Any:
-        """Later."""
+        """Async."""
         return args, named
 
     fallback_handler.register_fallback("stats", "fallback")
@@ -71,7 +71,7 @@ def test_a_call_that_works_is_left_alone() -> None:
 
 
 def test_a_fallback_gets_what_the_call_got() -> None:
-    """The error itself, and every argument, also by name."""
+    """The fallback gets the error itself and every argument, including keyword arguments."""
 
     @with_fallback("stats")
     def plain(user: str, *, day: int) -> Any:
@@ -89,7 +89,7 @@ def test_a_fallback_gets_what_the_call_got() -> None:
 
 
 def test_a_handler_of_ones_own() -> None:
-    """Fallbacks of one handler are not another's; one that was taken back is gone, and twice is no error."""
+    """Handlers do not share fallbacks; an unregistered one is gone, and unregistering twice is no error."""
     handler = FallbackHandler()
 
     @with_fallback("stats", handler=handler, on=(ConnectionError,))
@@ -119,13 +119,13 @@ def test_an_async_fallback_is_awaited() -> None:
 
 
 def test_without_a_fallback_the_error_is_raised() -> None:
-    """An unregistered key changes nothing."""
+    """An unregistered key leaves the error unchanged."""
     with pytest.raises(ConnectionError):
         stats("u")
 
 
 def test_a_failing_fallback_gives_the_original_error(caplog: pytest.LogCaptureFixture) -> None:
-    """The caller learns why the call failed; why the fallback did is the cause, and in the log."""
+    """The caller gets the original error; the fallback's own error is its cause, and is logged."""
 
     def broken() -> None:
         raise ZeroDivisionError
@@ -140,7 +140,7 @@ def test_a_failing_fallback_gives_the_original_error(caplog: pytest.LogCaptureFi
 
 
 def test_cancellation_passes() -> None:
-    """A fallback never answers for a cancelled call."""
+    """A fallback never replaces a cancellation."""
     fallback_handler.register_fallback("hang", "fallback")
 
     @with_fallback("hang")
@@ -152,7 +152,7 @@ def test_cancellation_passes() -> None:
 
 
 def test_what_was_served_is_visible(events: list[events.Event]) -> None:
-    """A middleware around the request sees the key, also from tasks of the request; so do subscribers."""
+    """Middleware around the request sees the key, also from the request's tasks; so do subscribers."""
     fallback_handler.register_fallback("stats", 0)
 
     async def scenario() -> None:

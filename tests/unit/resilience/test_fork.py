@@ -1,4 +1,4 @@
-"""Forked children have locks, threads, sockets, ids and counts of their own. Servers that fork are tested apart."""
+"""Forked children have their own locks, threads, sockets, ids and counts. Forking servers have their own tests."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ pytestmark = [
 
 
 def in_child(work: Callable[[], object], seconds: float = 20) -> str:
-    """Do the work in a forked child; returns what it says. One that hangs is killed, and fails the test."""
+    """Do the work in a forked child and return its result. A child that hangs is killed, and fails the test."""
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
@@ -52,13 +52,13 @@ def in_child(work: Callable[[], object], seconds: float = 20) -> str:
 
 
 class Blocking(MemoryStore):
-    """Reached through threads, as a table is."""
+    """A store that is reached through threads, like a table."""
 
     blocking = True
 
 
 def test_async_calls_go_on_in_a_child() -> None:
-    """The threads that the parent had started are not there; the child makes its own."""
+    """The parent's threads do not exist in the child, which starts its own."""
     store = Blocking()
     breaker = CircuitBreaker("forked", store=store, failure_threshold=1)
     function: Any = cached(60, manager=CacheManager(store=store))(asyncio.sleep)
@@ -80,7 +80,7 @@ def test_async_calls_go_on_in_a_child() -> None:
 
 
 def test_locks_that_the_parent_held_are_free() -> None:
-    """Whatever another thread of the parent was doing at the moment of the fork."""
+    """Locks are free in the child, whatever another thread of the parent was doing at the fork."""
     store = MemoryStore()
     breaker, limiter = CircuitBreaker("locked", store=store), RateLimiter(store=store)
     cache, monitor, pool, budget = CacheManager(store=store), PerformanceMonitor(), ConnectionPool(), RetryBudget()
@@ -120,7 +120,7 @@ def test_locks_that_the_parent_held_are_free() -> None:
 
 
 def test_a_child_has_ids_and_counts_of_its_own() -> None:
-    """Its rows of measurements, its writes and its tokens are not the parent's."""
+    """Measurement rows, writes and tokens of the child are not the parent's."""
     monitor, limiter = PerformanceMonitor(store=MemoryStore()), RateLimiter(per_minute=100, store=MemoryStore())
     monitor.record("x", 1.0)
     for _ in range(5):
@@ -137,7 +137,7 @@ def test_a_child_has_ids_and_counts_of_its_own() -> None:
 
 
 def test_a_child_does_not_probe_for_its_parent() -> None:
-    """The lease of the parent is somebody else's in the child."""
+    """The parent's lease belongs to another environment in the child."""
     breaker = CircuitBreaker("probing", failure_threshold=1, recovery_timeout=0.01, jitter=0, store=MemoryStore())
 
     def fail() -> None:
@@ -155,7 +155,7 @@ def test_a_child_does_not_probe_for_its_parent() -> None:
 
 
 def test_computations_of_the_parent_are_not_waited_for() -> None:
-    """What one of its threads is computing never ends in the child."""
+    """A computation of a parent's thread never ends in the child."""
     started, goes_on, calls = threading.Event(), threading.Event(), []
 
     @cached(60, manager=CacheManager(), key_prefix="forked")
@@ -175,7 +175,7 @@ def test_computations_of_the_parent_are_not_waited_for() -> None:
 
 
 def test_health_is_asked_in_a_child() -> None:
-    """Also where the parent asked before."""
+    """Health checks work in a child, even if the parent has run them before."""
     checker = HealthChecker()
     checker.register_check("plain", lambda: "fine")
     assert asyncio.run(checker.run_all()).status == "pass"
@@ -184,7 +184,7 @@ def test_health_is_asked_in_a_child() -> None:
 
 
 def test_places_of_the_parent_are_not_given_back() -> None:
-    """A child that leaves blocks which the parent entered gives up none of its own places for it."""
+    """A child that leaves a block which the parent entered releases no slot of its own."""
     pool, limit, breaker = ConnectionPool(1), AdaptiveLimit(1), CircuitBreaker("entered", store=MemoryStore())
 
     @limit
@@ -212,7 +212,7 @@ def test_places_of_the_parent_are_not_given_back() -> None:
 
 
 def test_a_child_counts_anew() -> None:
-    """Failures, statistics and refreshes under way are the parent's; what is known of the circuit and values stay."""
+    """Failures, statistics and running refreshes are the parent's; the circuit's state and values are kept."""
     breaker, manager = CircuitBreaker("counted", store=MemoryStore(), failure_threshold=3), CacheManager()
     function = cached(60, manager=manager, key_prefix="counted")(lambda: 42)
     assert [function(), function()] == [42, 42]

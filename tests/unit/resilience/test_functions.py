@@ -1,4 +1,4 @@
-"""What decorators take: methods, partials, objects and functions that return coroutines; and what they refuse."""
+"""What decorators accept: methods, partials, objects and functions that return coroutines; and what they refuse."""
 
 from __future__ import annotations
 
@@ -93,13 +93,13 @@ class Generates:
     ],
 )  # fmt: skip
 def test_what_has_no_outcome_is_refused_when_decorating(decorator: Decorator, function: Any) -> None:
-    """Each decorator says what is wrong, before anything is called."""
+    """Each decorator reports the error when it is applied."""
     with pytest.raises(ConfigurationError, match="function="):
         decorator(function)
 
 
 class Adder:
-    """Methods of every kind, and an object that is called."""
+    """Methods of every kind, and a callable object."""
 
     def method(self, number: int) -> int:
         return number + 1
@@ -134,13 +134,13 @@ async def add_async(one: int, number: int) -> int:
     ids=["method", "async method", "object", "async object", "partial", "async partial", "partial of a partial"],
 )
 def test_what_can_be_called_can_be_decorated(decorator: Decorator, function: Any) -> None:
-    """Plain and async, whatever is called."""
+    """Any callable can be decorated, sync or async."""
     result = decorator(function)(41)
     assert (asyncio.run(result) if asyncio.iscoroutine(result) else result) == 42
 
 
 def test_inside_of_static_and_class_methods(decorator: Decorator) -> None:
-    """The decorator stands below @staticmethod and @classmethod."""
+    """The decorator is placed below @staticmethod and @classmethod."""
 
     class Home:
         static = staticmethod(decorator(lambda number: number + 1))
@@ -150,7 +150,7 @@ def test_inside_of_static_and_class_methods(decorator: Decorator) -> None:
 
 @pytest.mark.parametrize("name", [name for name in DECORATORS if name != "cached"])
 def test_a_function_that_returns_a_coroutine_is_waited_for(name: str) -> None:
-    """It is async under another decorator: what counts is how the coroutine ends."""
+    """A function that is async under another decorator is judged by how its coroutine ends."""
     attempts: list[int] = []
 
     async def work() -> int:
@@ -172,7 +172,7 @@ def test_a_function_that_returns_a_coroutine_is_waited_for(name: str) -> None:
 
 
 def test_a_coroutine_cannot_be_kept() -> None:
-    """A cached plain function that returns one says so, instead of giving the same one to everybody."""
+    """A cached sync function that returns a coroutine raises, instead of returning one coroutine to all callers."""
     with pytest.raises(ConfigurationError, match="returns a coroutine"):
         cached(60, key_prefix="coroutine")(lambda: add_async(1, 2))()
 
@@ -187,7 +187,7 @@ def test_a_coroutine_cannot_be_kept() -> None:
     ],
 )
 def test_a_policy_lasts_until_the_coroutine_ends(decorator: Decorator, refused: type[Exception]) -> None:
-    """Its time and its place are not over when the function has returned a coroutine."""
+    """Its time and its slot last until the returned coroutine has ended."""
 
     async def slow() -> int:
         await asyncio.sleep(0.2)
@@ -205,7 +205,7 @@ def test_a_policy_lasts_until_the_coroutine_ends(decorator: Decorator, refused: 
 
 
 def test_a_coroutine_is_hedged_and_its_result_replaced() -> None:
-    """Of two requests the first answer counts, and chaos spoils what is awaited."""
+    """Of two requests the first answer counts, and chaos changes the awaited result."""
     waits = iter([0.0, 0.0, 5.0, 0.0])
 
     async def read() -> int:
@@ -223,7 +223,7 @@ def test_a_coroutine_is_hedged_and_its_result_replaced() -> None:
 
 @pytest.mark.parametrize("name", DECORATORS)
 def test_a_generator_that_is_returned_is_refused(name: str) -> None:
-    """It has not begun when the function returns; a breaker does not count it either way."""
+    """A generator has not started when the function returns, so a breaker does not count it."""
 
     def plain() -> Any:
         return generator()
@@ -238,13 +238,13 @@ def test_a_generator_that_is_returned_is_refused(name: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name in DECORATORS if name != "circuit_breaker"])
 def test_a_future_is_refused(name: str) -> None:
-    """What becomes of it is not known when the function returns."""
+    """A future's result is not known when the function returns."""
     with pytest.raises(ConfigurationError, match="returns a future"):
         DECORATORS[name]()([Future[int]()].pop)()
 
 
 def test_a_breaker_waits_for_a_future() -> None:
-    """It is given to the caller at once, and counted when it is done."""
+    """The future is returned immediately, and counted when it is done."""
     breaker = resilience.CircuitBreaker("futures", failure_threshold=1)
 
     def fail() -> None:
@@ -257,7 +257,7 @@ def test_a_breaker_waits_for_a_future() -> None:
 
 
 def test_unnamed_functions_of_one_factory_share_no_circuit_unawares() -> None:
-    """The second is refused and asked for a name; the first goes on."""
+    """The second function is refused and must be named; the first continues."""
 
     def make(city: str) -> Callable[[], str]:
         @circuit_breaker()
@@ -272,7 +272,7 @@ def test_unnamed_functions_of_one_factory_share_no_circuit_unawares() -> None:
 
 
 def test_errors_survive_pickling() -> None:
-    """As between the processes of a pool, with all that they carry."""
+    """Errors pass between processes of a pool with all their attributes."""
     limiter = resilience.RateLimiter(per_minute=1, per_hour=None, store=resilience.MemoryStore())
     refused = next(decision for _ in range(3) if not (decision := limiter.check("user")).allowed)
     for error in (
@@ -291,7 +291,7 @@ def test_errors_survive_pickling() -> None:
 
 
 def test_errors_survive_pickling_with_what_pickle_refuses() -> None:
-    """A function that was refused arrives as its representation."""
+    """A function in a refused value arrives as its representation."""
     error = resilience.ConfigurationError("function", lambda: 1, "is refused")
     copy = pickle.loads(pickle.dumps(error))
     assert (str(copy), copy.field, copy.value) == (str(error), "function", repr(error.value))

@@ -1,4 +1,4 @@
-"""The guide's examples work as they are printed."""
+"""The guide's examples work as printed."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ EXAMPLES = examples("resilience.md")
 
 
 def test_the_guide_has_an_example_for_each_part() -> None:
-    """No part is only described."""
+    """Every part of the package has an example."""
     assert len(EXAMPLES) >= 11
 
 
 @pytest.mark.parametrize("code", EXAMPLES)
 def test_the_example_runs(code: Any) -> None:
-    """What a reader copies works, assertions included."""
+    """Every example runs as printed, including its assertions."""
     run(code)
 
 
 def test_the_examples_are_well_typed(tmp_path: Path) -> None:
-    """Mypy finds nothing to complain of in what a reader copies."""
+    """Mypy finds no error in the examples."""
     blocks = re.findall(r"```python\n(.*?)```", (DOCS / "resilience.md").read_text(encoding="utf-8"), re.DOTALL)
     for number, block in enumerate(blocks):
         (tmp_path / f"example_{number}.py").write_text(block)

@@ -23,7 +23,7 @@ from resilience.testing import ManualClock
 
 
 def test_checks_run_side_by_side(clock: ManualClock) -> None:
-    """Two async and two plain checks that wait for each other all pass."""
+    """Two async and two sync checks that wait for each other all pass."""
     checker, meeting, barrier = HealthChecker(clock=clock), asyncio.Event(), threading.Barrier(2)
     checker.register_check("waits", meeting.wait)
     checker.register_check("sets", set_async(meeting))
@@ -36,7 +36,7 @@ def test_checks_run_side_by_side(clock: ManualClock) -> None:
 
 
 def test_a_check_that_hangs_is_asked_once_and_keeps_nobody_from_anything(clock: ManualClock) -> None:
-    """It fails each time, the others answer, and the loop still looks names up."""
+    """The hanging check fails each time, the others answer, and the loop can still resolve names."""
     checker, release, asked = HealthChecker(clock=clock, cache_seconds=0), threading.Event(), []
 
     def hangs() -> None:
@@ -66,7 +66,7 @@ def set_async(event: asyncio.Event) -> Any:
 
 
 def test_failures_say_why_and_how_bad(clock: ManualClock) -> None:
-    """A critical failure fails the whole; one that is not only warns."""
+    """A critical failure fails the whole report; any other is a warning."""
     checker = HealthChecker(clock=clock, cache_seconds=0)
 
     def broken() -> None:
@@ -84,7 +84,7 @@ def test_failures_say_why_and_how_bad(clock: ManualClock) -> None:
 
 
 def test_a_check_that_hangs_is_given_up(clock: ManualClock) -> None:
-    """Its time is limited, and the others' answers do not wait for more than that."""
+    """A check's time is limited, and the others' answers wait no longer than that."""
     checker = HealthChecker(clock=clock)
 
     async def hang() -> None:
@@ -98,7 +98,7 @@ def test_a_check_that_hangs_is_given_up(clock: ManualClock) -> None:
 
 
 def test_many_who_ask_cost_one_check(clock: ManualClock) -> None:
-    """Callers at once share a run, and for a second afterwards its report."""
+    """Concurrent callers share a run, and its report for one more second."""
     checker, calls = HealthChecker(clock=clock), []
 
     async def check() -> None:
@@ -130,7 +130,7 @@ def test_works_as_the_guide_shows() -> None:
 
 
 def test_queries_are_cut_into_batches() -> None:
-    """In order, none larger than asked."""
+    """Batches are in order, and none is larger than requested."""
     assert QueryOptimizer.batch_queries(list(range(5)), batch_size=2) == [[0, 1], [2, 3], [4]]
     assert QueryOptimizer.batch_queries([]) == []
     assert len(QueryOptimizer.batch_queries(list(range(250)))) == 3
@@ -138,7 +138,7 @@ def test_queries_are_cut_into_batches() -> None:
 
 
 def test_fields_are_checked_and_named_once() -> None:
-    """Nothing but plain column names gets into a select list, and only known ones where columns are known."""
+    """Only plain column names get into a select list, and only known ones where columns are given."""
     assert QueryOptimizer.optimize_select_fields(["id", "name", "id", "email"], "users") == "id,name,email"
     assert QueryOptimizer.optimize_select_fields([], "users") == "*"
     assert QueryOptimizer.optimize_select_fields(["id", "*"], "users") == "*"
@@ -152,11 +152,11 @@ def test_fields_are_checked_and_named_once() -> None:
 
 
 def test_an_index_pays_when_little_is_selected() -> None:
-    """A small table or a wide selection is read whole."""
+    """A small table or a large part of a table is read without an index."""
     assert QueryOptimizer.should_use_index(100_000, 10)
     assert not QueryOptimizer.should_use_index(1_000, 1)
     assert QueryOptimizer.should_use_index(1_001, 1)
-    # A row through the index costs twenty rows of the whole table; as much is not worth it.
+    # A row through the index costs twenty rows of the whole table; equal costs do not pay.
     assert QueryOptimizer.should_use_index(100_000, 4_999)
     assert not QueryOptimizer.should_use_index(100_000, 5_000)
     assert QueryOptimizer.should_use_index(100_000, 18_000, random_page_cost=1.1)
@@ -189,12 +189,12 @@ class AnsweredError(Exception):
     ],
 )
 def test_the_code_decides_what_may_be_repeated(error: Exception, repeatable: bool) -> None:
-    """A database's code comes before the kind of error, and that before the status."""
+    """A database's code takes precedence over the error's type, and that over the status."""
     assert transient_errors(codes={"GATEWAY1"})(error) is repeatable
 
 
 def test_retry_after_is_found_wherever_it_is() -> None:
-    """As an attribute, in a response's headers, as seconds or as a date."""
+    """It is read from an attribute or a response's headers, in seconds or as a date."""
     assert retry_after_of(AnsweredError(retry_after=3)) == 3.0
     assert retry_after_of(AnsweredError(retry_after=float("inf"))) is None
     assert retry_after_of(AnsweredError(response=SimpleNamespace(headers={"retry-after": " 120 "}))) == 120.0

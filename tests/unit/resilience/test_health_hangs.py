@@ -1,4 +1,4 @@
-"""Health checks that misbehave: they harm neither the others nor the end of the process."""
+"""Health checks that misbehave affect neither the others nor the end of the process."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from resilience import HealthChecker
 
 
 def test_checks_run_side_by_side_whatever_hangs() -> None:
-    """Fifty plain checks that hang do not keep a good one from being asked, now and the next time."""
+    """Fifty hanging sync checks do not prevent a good one from running, now and the next time."""
     release = threading.Event()
     checker = HealthChecker(cache_seconds=0)
     for n in range(50):
@@ -34,7 +34,7 @@ def test_checks_run_side_by_side_whatever_hangs() -> None:
 
 
 def test_a_check_that_is_cancelled_is_a_failed_one() -> None:
-    """CancelledError out of a check is its answer, and nobody else's."""
+    """CancelledError raised by a check is that check's result only."""
     checker = HealthChecker()
 
     async def cancelled() -> None:
@@ -49,7 +49,7 @@ def test_a_check_that_is_cancelled_is_a_failed_one() -> None:
 
 @pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt])
 def test_a_plain_check_that_ends_the_process_is_a_failed_one(error: type[BaseException]) -> None:
-    """As a command-line tool does it that a check calls."""
+    """A sync check that raises SystemExit, as a command-line tool does, is a failed check."""
     checker = HealthChecker()
 
     def leave() -> None:
@@ -63,7 +63,7 @@ def test_a_plain_check_that_ends_the_process_is_a_failed_one(error: type[BaseExc
 
 
 def test_an_async_check_that_ends_the_process_is_a_failed_one() -> None:
-    """The event loop goes on."""
+    """An async check that raises SystemExit is a failed check, and the event loop continues."""
     checker = HealthChecker()
 
     async def leave() -> None:
@@ -75,7 +75,7 @@ def test_an_async_check_that_ends_the_process_is_a_failed_one() -> None:
 
 
 def test_a_check_that_cleans_up_slowly_is_not_waited_for() -> None:
-    """Its time is over when its time is over."""
+    """Its time limit includes its cleanup."""
     checker = HealthChecker()
 
     async def untidy() -> None:
@@ -95,7 +95,7 @@ def test_a_check_that_cleans_up_slowly_is_not_waited_for() -> None:
 
 
 def test_a_check_that_hangs_does_not_delay_the_end_of_the_process() -> None:
-    """The process ends although a thread still waits."""
+    """The process ends although a thread is still waiting."""
     code = """
 import asyncio, threading, resilience
 resilience.health_checker.register_check("hangs", lambda: threading.Event().wait(30), timeout=0.1)
@@ -112,7 +112,7 @@ print(asyncio.run(resilience.health_checker.run_all()).status)
 
 @pytest.mark.parametrize("kind", ["monitor", "events"])
 def test_flushes_of_two_threads_lose_nothing(kind: str) -> None:
-    """An older picture is never written over a newer one."""
+    """An older snapshot never overwrites a newer one."""
     first_waits, goes_on = threading.Event(), threading.Event()
 
     class Slow(resilience.MemoryStore):

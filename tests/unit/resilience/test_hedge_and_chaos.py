@@ -1,4 +1,4 @@
-"""A second request for slow reads, and faults on purpose."""
+"""Hedged requests for slow reads, and injected faults."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ both = pytest.mark.parametrize("kind", ["plain", "async"])
 
 
 def made(kind: str, decorate: Callable[[Any], Any], work: Callable[[], Any]) -> Callable[[], Any]:
-    """The work behind a policy, plain or async, called the same way."""
+    """The work behind a policy, sync or async, called the same way."""
     if kind == "plain":
         return decorate(work)  # type: ignore[no-any-return]
 
@@ -58,7 +58,7 @@ def test_a_slow_read_is_asked_again() -> None:
 
 
 def test_a_slow_plain_read_is_asked_again() -> None:
-    """In threads; the slower one goes on by itself."""
+    """In threads the slower request continues by itself."""
     release, calls = threading.Event(), itertools.count()
 
     @hedge(0.02)
@@ -74,7 +74,7 @@ def test_a_slow_plain_read_is_asked_again() -> None:
 
 @both
 def test_when_one_request_fails_the_other_is_waited_for(kind: str) -> None:
-    """And when both do, the first one's error is raised."""
+    """When both requests fail, the first one's error is raised."""
     calls = itertools.count()
 
     def work() -> int:
@@ -100,7 +100,7 @@ def test_when_one_request_fails_the_other_is_waited_for(kind: str) -> None:
 
 
 def test_when_to_hedge_is_learnt_and_paid_for() -> None:
-    """After twenty calls the time of the slowest twentieth; and never more than a tenth of the calls are hedged."""
+    """The delay is the slowest twentieth's time, after twenty calls; at most a tenth of the calls are hedged."""
     clock, calls = ManualClock(), []
 
     @hedge(clock=clock)
@@ -122,7 +122,7 @@ def test_when_to_hedge_is_learnt_and_paid_for() -> None:
 
 @both
 def test_chaos_spoils_a_share(kind: str) -> None:
-    """Errors, wrong results and latency, in as many calls as asked."""
+    """Chaos injects errors, wrong results and latency into the configured share of calls."""
     rolls = itertools.cycle([0.1, 0.9])
     settings: dict[str, Any] = {"rng": lambda: next(rolls)}
     wrong = made(kind, chaos(0.5, result=lambda real: -real, **settings), lambda: 42)

@@ -1,4 +1,4 @@
-"""The rate limiter: what a fleet lets through together, and what it costs."""
+"""The rate limiter: what a fleet lets through together, and its cost."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from testing.faulty_store import FaultyStore
 
 @pytest.fixture
 def clock() -> ManualClock:
-    return ManualClock(1_800_000_000.0)  # the beginning of a minute and an hour
+    return ManualClock(1_800_000_000.0)  # the start of a minute and an hour
 
 
 def fleet(clock: ManualClock, size: int, **limits: Any) -> tuple[list[RateLimiter], list[FaultyStore]]:
@@ -26,7 +26,7 @@ def fleet(clock: ManualClock, size: int, **limits: Any) -> tuple[list[RateLimite
 
 
 def test_one_process_stops_at_the_limit(clock: ManualClock) -> None:
-    """Exactly as many calls pass as the limit says, and the next minute begins anew."""
+    """Exactly as many calls pass as the limit allows, and the next minute starts again."""
     limiter = RateLimiter(clock=clock)
     assert sum(limiter.check("u").allowed for _ in range(150)) == 100
     refused = limiter.check("u")
@@ -38,14 +38,14 @@ def test_one_process_stops_at_the_limit(clock: ManualClock) -> None:
 
 
 def test_it_remembers_as_many_subjects_as_it_says(clock: ManualClock) -> None:
-    """However many limits each of them has."""
+    """The number of remembered subjects holds for any number of limits each."""
     limiter = RateLimiter(per_minute=2, per_hour=10, clock=clock, max_subjects=1)
     assert [limiter.check("u").allowed for _ in range(4)] == [True, True, False, False]
 
 
 @pytest.mark.parametrize("pattern", ["even", "random", "one_after_another"])
 def test_ten_processes_share_a_limit(pattern: str, clock: ManualClock) -> None:
-    """A hundred a minute let at most 110 through, however the calls spread, for at most 0.2 writes a call."""
+    """At a limit of 100 a minute at most 110 calls pass, however they spread, at 0.2 writes per call at most."""
     limiters, stores = fleet(clock, 10)
     chance = random.Random(3)
     order: dict[str, Any] = {
@@ -59,7 +59,7 @@ def test_ten_processes_share_a_limit(pattern: str, clock: ManualClock) -> None:
 
 
 def test_a_steady_caller_costs_few_writes(clock: ManualClock) -> None:
-    """Sixty calls a minute for ten minutes cost at most 0.2 writes a call, and one call a minute none at all."""
+    """Sixty calls a minute for ten minutes cost at most 0.2 writes per call, and one call a minute none."""
     (limiter,), (store,) = fleet(clock, 1)
     for _ in range(600):
         assert limiter.check("busy").allowed
@@ -73,7 +73,7 @@ def test_a_steady_caller_costs_few_writes(clock: ManualClock) -> None:
 
 
 def test_the_hour_counts_too(clock: ManualClock) -> None:
-    """Who stays below the minute's limit still meets the hour's."""
+    """A caller below the minute's limit is still subject to the hour's."""
     limiter = RateLimiter(per_minute=100, per_hour=150, clock=clock)
     passed = 0
     for _ in range(4):
@@ -87,21 +87,21 @@ def test_the_hour_counts_too(clock: ManualClock) -> None:
 
 
 def test_subjects_do_not_share(clock: ManualClock) -> None:
-    """One caller's calls cost another nothing."""
+    """One subject's calls do not count for another."""
     limiter = RateLimiter(per_minute=5, per_hour=None, clock=clock)
     assert [limiter.check("a").allowed for _ in range(6)] == [True] * 5 + [False]
     assert limiter.check("b").allowed
 
 
 def test_a_subject_can_have_limits_of_its_own(clock: ManualClock) -> None:
-    """Limits given with the call replace the limiter's."""
+    """Limits given with the call override the limiter's."""
     limiter = RateLimiter(clock=clock)
     special = [Limit("burst", 2, 10)]
     assert [limiter.check("a", limits=special).allowed for _ in range(3)] == [True, True, False]
 
 
 def test_async_callers_are_counted_alike(clock: ManualClock) -> None:
-    """A hundred tasks at once get no more than the limit."""
+    """A hundred concurrent tasks get no more than the limit."""
     limiter = RateLimiter(per_minute=30, per_hour=None, clock=clock)
 
     async def scenario() -> list[Decision]:
@@ -111,7 +111,7 @@ def test_async_callers_are_counted_alike(clock: ManualClock) -> None:
 
 
 def test_it_opens_when_the_store_is_down(clock: ManualClock, events: list[events.Event]) -> None:
-    """Calls are let through, marked, and told about; limits hold again when it is back."""
+    """Calls pass, marked and reported, and limits apply again when the store is back."""
     (limiter,), (store,) = fleet(clock, 1)
     store.down = True
     decisions = [limiter.check("u") for _ in range(300)]

@@ -1,4 +1,4 @@
-"""The rate limiter where limits are got around: edges of windows, lost answers, evictions, throttling, long names."""
+"""Ways around a rate limit: window edges, lost answers, evictions, throttling, long names."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from testing.faulty_store import FaultyStore
 
 @pytest.fixture
 def clock() -> ManualClock:
-    return ManualClock(1_800_000_000.0)  # the beginning of a minute and an hour
+    return ManualClock(1_800_000_000.0)  # the start of a minute and an hour
 
 
 def test_there_is_no_double_burst_at_the_edge(clock: ManualClock) -> None:
-    """A hundred calls in the last second of a minute leave none for the first of the next."""
+    """A hundred calls in the last second of a minute leave none for the first second of the next."""
     limiter = RateLimiter(per_hour=None, clock=clock)
     clock.advance(59)
     assert sum(limiter.check("u").allowed for _ in range(200)) == 100
@@ -31,11 +31,11 @@ def test_there_is_no_double_burst_at_the_edge(clock: ManualClock) -> None:
     for _ in range(10):
         passed += sum(limiter.check("u").allowed for _ in range(50))
         clock.advance(1)
-    assert 10 <= passed <= 17  # the pace of the limit
+    assert 10 <= passed <= 17  # the rate of the limit
 
 
 def test_an_environment_that_knows_nothing_has_no_second_burst_either(clock: ManualClock) -> None:
-    """Another environment learns from the store what the minute before had, also across items."""
+    """Another environment reads the previous minute's count from the store, even from another item."""
     store = MemoryStore(clock=clock)
     for start in (59, 660 - 60):
         one, other = (RateLimiter(per_hour=None, clock=clock, store=store) for _ in range(2))
@@ -47,7 +47,7 @@ def test_an_environment_that_knows_nothing_has_no_second_burst_either(clock: Man
 
 
 def test_waiting_as_long_as_it_says_is_enough(clock: ManualClock) -> None:
-    """Whoever comes back after Retry-After is let in, whenever it was refused."""
+    """A caller that waits as long as Retry-After says is let in, whenever it was refused."""
     for passed in range(0, 120, 7):
         limiter = RateLimiter(per_minute=20, per_hour=None, clock=clock)
         clock.advance(passed / 2)
@@ -59,7 +59,7 @@ def test_waiting_as_long_as_it_says_is_enough(clock: ManualClock) -> None:
 
 @pytest.mark.parametrize("subject", ["x" * 5_000, "ü" * 3_000, "\ud800"])
 def test_subjects_of_any_length_are_limited(subject: str, clock: ManualClock) -> None:
-    """Keys have an end; longer names are told apart by their hash."""
+    """Keys have a maximum length; longer names are told apart by their hash."""
     store = FaultyStore(MemoryStore(clock=clock))
     limiter = RateLimiter(per_minute=5, per_hour=None, store=store, clock=clock)
     assert sum(limiter.check(subject).allowed for _ in range(20)) == 5
@@ -69,7 +69,7 @@ def test_subjects_of_any_length_are_limited(subject: str, clock: ManualClock) ->
 
 
 def test_other_windows_under_the_same_name_do_not_meet(clock: ManualClock) -> None:
-    """Two limits of one name and different lengths count apart, here and in the store."""
+    """Two limits with one name and different windows count separately, locally and in the store."""
     store = MemoryStore(clock=clock)
     limiter = RateLimiter(store=store, clock=clock)
     short, long = [Limit("burst", 5, 10)], [Limit("burst", 3, 600)]
@@ -80,7 +80,7 @@ def test_other_windows_under_the_same_name_do_not_meet(clock: ManualClock) -> No
 
 
 def test_being_forgotten_gives_no_new_credit(clock: ManualClock) -> None:
-    """Subjects that push each other out of memory are counted by the store all the same."""
+    """Subjects that evict each other from memory are still counted by the store."""
     limiter = RateLimiter(per_minute=5, per_hour=None, clock=clock, max_subjects=2)
     passed = dict.fromkeys("abcdef", 0)
     for _ in range(50):
@@ -90,7 +90,7 @@ def test_being_forgotten_gives_no_new_credit(clock: ManualClock) -> None:
 
 
 class LosesAnswers(FaultyStore):
-    """Every second answer is lost, after it counted."""
+    """A store that loses every second answer after it counted."""
 
     number = 0
 
@@ -101,7 +101,7 @@ class LosesAnswers(FaultyStore):
 
 
 def test_a_lost_answer_costs_no_tokens(clock: ManualClock) -> None:
-    """What was counted is granted when it is asked for again: all of the limit is used, and no more."""
+    """The repeated request gets the tokens that were counted: all of the limit is used, and no more."""
     store = LosesAnswers(MemoryStore(clock=clock))
     limiter = RateLimiter(per_minute=100, per_hour=None, store=store, clock=clock)
     counted = 0
@@ -123,7 +123,7 @@ class Throttling(FaultyStore):
 
 
 def test_a_refused_subject_stays_refused_while_the_store_is_throttled(clock: ManualClock) -> None:
-    """Who hammers a key until it is throttled gains nothing; others are let through."""
+    """A subject that throttles its own key gains nothing; others are let through."""
     store = Throttling(MemoryStore(clock=clock))
     limiter = RateLimiter(per_minute=10, per_hour=None, store=store, clock=clock)
     while limiter.check("mallory").allowed:
@@ -137,7 +137,7 @@ def test_a_refused_subject_stays_refused_while_the_store_is_throttled(clock: Man
 
 
 class Slow(FaultyStore):
-    """Ten milliseconds an answer, as a table has."""
+    """A store that takes ten milliseconds per answer, like a table."""
 
     blocking = True
 
@@ -152,12 +152,12 @@ class Slow(FaultyStore):
 
 
 def test_a_queue_of_our_own_is_no_outage(clock: ManualClock, events: list[Event]) -> None:
-    """Six hundred subjects at once over a slow table are all counted."""
+    """Six hundred concurrent subjects over a slow table are all counted."""
     store = Slow(MemoryStore(clock=clock))
     limiter = RateLimiter(per_minute=10, per_hour=None, store=store, clock=clock)
 
     async def scenario() -> None:
-        for _ in range(2):  # the first call of each is on credit
+        for _ in range(2):  # each subject's first call is on credit
             decisions = await asyncio.gather(*(limiter.check_async(f"user {n}") for n in range(600)))
             assert not any(decision.fail_open for decision in decisions)
 

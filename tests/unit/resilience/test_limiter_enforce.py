@@ -9,6 +9,6 @@ from resilience.testing import ManualClock
 
 
 def test_limits_can_be_enforced(clock: ManualClock) -> None:
-    """The decision comes back when the call may be made."""
+    """An allowed call returns the decision, and a refused one raises."""
     limiter = RateLimiter(per_minute=5, clock=clock)
     assert limiter.enforce("u").allowed

@@ -1,4 +1,4 @@
-"""The rate limiter's bookkeeping: what it asks of the store, what it tells the caller, and what subscribers hear."""
+"""The rate limiter's leases: its requests to the store, the remaining count, and events."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from testing.faulty_store import FaultyStore
 
 
 class CountingStore(FaultyStore):
-    """Remembers what was added to which counter, and until when it is kept."""
+    """A store that records each counter's increments and expiry."""
 
     def __init__(self, clock: ManualClock) -> None:
         super().__init__(MemoryStore(clock=clock))
@@ -38,18 +38,18 @@ class CountingStore(FaultyStore):
 
 @pytest.fixture
 def clock() -> ManualClock:
-    return ManualClock(1_800_000_000.0)  # the beginning of a minute and an hour
+    return ManualClock(1_800_000_000.0)  # the start of a minute and an hour
 
 
 def test_blocks_are_small_and_get_smaller(clock: ManualClock) -> None:
-    """At most a tenth of the limit and a fifth of what is left, so that little is lost in others' hands."""
+    """A block is at most a tenth of the limit and a fifth of the rest, so that little is lost in other environments."""
     store = CountingStore(clock)
     limiter = RateLimiter(per_minute=200, per_hour=None, store=store, clock=clock)
     assert sum(limiter.check("u").allowed for _ in range(300)) == 200
     taken = 0
     blocks = [each[2] for each in store.asked if each[2]]  # reading adds nothing
     for number, asked in enumerate(blocks):
-        owed = 2 if number == 0 else 0  # calls on credit, one in a hundred of the limit
+        owed = 2 if number == 0 else 0  # calls on credit, one hundredth of the limit
         assert asked - owed <= max(1, (200 - taken) // 5)
         taken += asked
     assert blocks[0] == 20 + 2
@@ -57,7 +57,7 @@ def test_blocks_are_small_and_get_smaller(clock: ManualClock) -> None:
 
 
 def test_no_block_is_larger_than_twenty(clock: ManualClock) -> None:
-    """However high the limit is: who takes tokens may be gone with the next request."""
+    """However high the limit is, an environment that takes tokens may disappear with the next request."""
     store = CountingStore(clock)
     limiter = RateLimiter(per_minute=None, per_hour=100_000, store=store, clock=clock)
     for _ in range(3_000):
@@ -66,7 +66,7 @@ def test_no_block_is_larger_than_twenty(clock: ManualClock) -> None:
 
 
 def test_counters_are_named_and_end(clock: ManualClock) -> None:
-    """Ten windows of a subject and limit in an item, kept for as long as the last of them may count."""
+    """An item has ten windows of a subject and limit, and is kept for as long as the last one counts."""
     store = CountingStore(clock)
     limiter = RateLimiter(per_minute=10, per_hour=20, name="sms", store=store, clock=clock)
     for _ in range(3):
@@ -75,14 +75,14 @@ def test_counters_are_named_and_end(clock: ManualClock) -> None:
     assert {(pk, sk, ttl) for pk, sk, _, ttl in store.asked} == {
         ("rate#sms#u", f"minute#60#{minute // 10}", (minute // 10 * 10 + 11) * 60),
         ("rate#sms#u", f"hour#3600#{hour // 10}", (hour // 10 * 10 + 11) * 3_600),
-        # Asked, in the first window of an item, for the last one of the item before.
+        # In the first window of an item, the last window of the previous item is read.
         ("rate#sms#u", f"minute#60#{minute // 10 - 1}", (minute // 10 * 10 + 1) * 60),
         ("rate#sms#u", f"hour#3600#{hour // 10 - 1}", (hour // 10 * 10 + 1) * 3_600),
     }
 
 
 def test_what_is_left_counts_down(clock: ManualClock) -> None:
-    """Call by call to nothing, on credit, from a block, and at the end of it; plain and async alike."""
+    """The count falls by one per call to zero, on credit, within a block and at its end; sync and async alike."""
     for call in (lambda each: each.check("u"), lambda each: asyncio.run(each.check_async("u"))):
         limiter = RateLimiter(per_minute=30, per_hour=None, store=CountingStore(clock), clock=clock)
         seen = [call(limiter) for _ in range(32)]
@@ -93,7 +93,7 @@ def test_what_is_left_counts_down(clock: ManualClock) -> None:
 
 
 def test_the_window_that_is_nearest_its_end_is_told(clock: ManualClock) -> None:
-    """Of several windows the one with the smallest share left; of several that refuse, the longest."""
+    """Of several windows the one with the smallest share left counts; of several that refuse, the longest."""
     limiter = RateLimiter(per_minute=10, per_hour=12, clock=clock)
     assert [limiter.check("u").policy for _ in range(9)][-1] == "minute"
     limiter.check("u")
@@ -106,7 +106,7 @@ def test_the_window_that_is_nearest_its_end_is_told(clock: ManualClock) -> None:
 
 
 def test_a_refusal_is_told(clock: ManualClock, events: list[Event]) -> None:
-    """An event names the limiter, the subject and the window."""
+    """A refusal is an event with the limiter, the subject and the window."""
     limiter = RateLimiter(per_minute=1, per_hour=None, name="sms", store=CountingStore(clock), clock=clock)
     while limiter.check("u").allowed:
         pass
@@ -116,11 +116,11 @@ def test_a_refusal_is_told(clock: ManualClock, events: list[Event]) -> None:
 
 
 def test_an_outage_is_told_and_asked_about_once_a_second(clock: ManualClock, events: list[Event]) -> None:
-    """Calls are let through and say so; the store is left alone for a second, and counts again when it is back."""
+    """Calls pass and are marked; the store is left alone for a second, and counts again when it is back."""
     store = CountingStore(clock)
     limiter = RateLimiter(per_minute=10, per_hour=None, name="sms", store=store, clock=clock)
     store.down = True
-    assert [limiter.check("u").fail_open for _ in range(20)] == [False] + [True] * 19  # the first is on credit
+    assert [limiter.check("u").fail_open for _ in range(20)] == [False] + [True] * 19  # the first call is on credit
     assert store.tries == 1
     clock.advance(0.9)
     limiter.check("u")

@@ -1,4 +1,4 @@
-"""A limiter that counts only what failed: calls that went well are given back."""
+"""A limiter that counts only failures: calls that succeed are refunded."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def limiter(clock: ManualClock, store: MemoryStore | None = None) -> RateLimiter
 
 
 def test_what_is_given_back_does_not_count() -> None:
-    """A thousand calls that went well leave the whole limit to those that fail."""
+    """A thousand successful calls leave the whole limit for failures."""
     limits = limiter(ManualClock())
     for _ in range(1000):
         assert limits.check("a").allowed
@@ -21,7 +21,7 @@ def test_what_is_given_back_does_not_count() -> None:
 
 
 def test_another_environment_is_not_given_more() -> None:
-    """What this one has back is its own: together they stay at the limit and each one's first call on credit."""
+    """A refund stays in its environment: together they allow the limit and each one's first call on credit."""
     clock = ManualClock()
     store = MemoryStore(clock=clock)
     here, there = limiter(clock, store), limiter(clock, store)
@@ -32,7 +32,7 @@ def test_another_environment_is_not_given_more() -> None:
 
 
 def test_nothing_comes_back_of_a_window_that_has_ended() -> None:
-    """A call of the last minute makes no room in this one."""
+    """A refund of the last minute's call does not count in this one."""
     clock = ManualClock()
     limits = limiter(clock)
     limits.check("a")
@@ -42,19 +42,19 @@ def test_nothing_comes_back_of_a_window_that_has_ended() -> None:
 
 
 def test_what_succeeds_in_many_environments_is_no_failure() -> None:
-    """With blocks of one no tokens lie about: thirty environments with calls that go well leave the limit whole."""
+    """With blocks of one no tokens are left over: thirty environments with successful calls keep the limit whole."""
     clock = ManualClock()
     store = MemoryStore(clock=clock)
     fleet = [RateLimiter(per_minute=60, per_hour=None, block=1, store=store, clock=clock) for _ in range(30)]
     for each in fleet:
-        assert all(each.check("a").allowed for _ in range(5))  # at once; the first of them on credit
+        assert all(each.check("a").allowed for _ in range(5))  # simultaneously; the first of them on credit
         for _ in range(5):
             each.refund("a")
     assert sum(each.check("a").allowed for _ in range(5) for each in fleet) >= 60
 
 
 def test_the_count_is_that_of_the_failures() -> None:
-    """Whoever fails in another environment each time is refused after the limit, and not long before it."""
+    """A caller that fails in another environment each time is refused after the limit, and not long before."""
     clock = ManualClock()
     store = MemoryStore(clock=clock)
     fleet = [RateLimiter(per_minute=20, per_hour=None, block=1, store=store, clock=clock) for _ in range(4)]
@@ -63,7 +63,7 @@ def test_the_count_is_that_of_the_failures() -> None:
 
 
 def test_what_is_more_than_a_block_goes_back_to_the_store() -> None:
-    """Another environment may use it; when the store does not answer, nothing is raised and it stays counted."""
+    """Another environment can use the refund; when the store does not answer it stays counted, without an error."""
     clock = ManualClock()
     store = FaultyStore(MemoryStore(clock=clock))
     here = RateLimiter(per_minute=30, per_hour=None, block=2, store=store, clock=clock)

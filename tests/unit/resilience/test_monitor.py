@@ -1,4 +1,4 @@
-"""The monitor: how exact, how bounded, and how the fleet's figures come together."""
+"""The monitor: its accuracy, its bounds, and how a fleet's figures are merged."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ times = st.floats(1e-5, 1e4)
 
 @given(st.lists(st.lists(times, min_size=1, max_size=50), min_size=1, max_size=5), st.floats(0, 1))
 def test_merged_sketches_are_exact_to_one_percent(parts: list[list[float]], share: float) -> None:
-    """However values spread over environments, each quantile of all of them is within 1 %."""
+    """For any distribution over environments each merged quantile is within 1 %."""
     merged = Sketch()
     for part in parts:
         sketch = Sketch()
@@ -40,7 +40,7 @@ def test_merged_sketches_are_exact_to_one_percent(parts: list[list[float]], shar
 
 
 def test_a_sketch_stays_small() -> None:
-    """A hundred thousand times from a tenth of a millisecond to a minute fit into a few hundred buckets."""
+    """A hundred thousand durations from a tenth of a millisecond to a minute fit into a few hundred buckets."""
     sketch, chance = Sketch(), random.Random(1)
     for _ in range(100_000):
         sketch.add(10 ** chance.uniform(-4, 1.8))
@@ -51,7 +51,7 @@ def test_a_sketch_stays_small() -> None:
 
 
 def test_counts_calls_and_errors(clock: ManualClock) -> None:
-    """Plain and async functions are timed; errors count and pass, cancellation does not count."""
+    """Sync and async functions are timed; errors are counted and passed on, cancellation is not counted."""
     monitor, ticks = PerformanceMonitor(clock=clock), iter(range(100))
     settings: dict[str, Any] = {"monitor": monitor, "timer": lambda: next(ticks) / 10}
 
@@ -79,7 +79,7 @@ def test_counts_calls_and_errors(clock: ManualClock) -> None:
 
 
 def test_slow_calls_are_listed_and_bounded(clock: ManualClock) -> None:
-    """Calls over the threshold are kept, newest first, and no more of them than the list holds."""
+    """Calls over the threshold are listed, newest first, up to the list's limit."""
     monitor = PerformanceMonitor(clock=clock)
     for n in range(300):
         monitor.record("GET /slow", 1.0 + n / 100)
@@ -91,7 +91,7 @@ def test_slow_calls_are_listed_and_bounded(clock: ManualClock) -> None:
 
 
 def test_names_are_bounded(clock: ManualClock) -> None:
-    """A caller that puts ids into names fills one name, not the memory."""
+    """A caller that puts ids into names fills one name instead of the memory."""
     monitor = PerformanceMonitor(clock=clock, max_names=5)
     for n in range(100):
         monitor.record(f"GET /users/{n}", 0.01)
@@ -107,7 +107,7 @@ def fleet(clock: ManualClock, size: int) -> tuple[list[PerformanceMonitor], list
 
 
 def test_the_fleet_speaks_with_one_voice(clock: ManualClock) -> None:
-    """Each environment sees the calls of all, those that were not written yet included if they are its own."""
+    """Each environment sees all environments' written calls, and its own unwritten ones."""
     monitors, _ = fleet(clock, 3)
     for n, monitor in enumerate(monitors):
         for _ in range(100):
@@ -124,7 +124,7 @@ def test_the_fleet_speaks_with_one_voice(clock: ManualClock) -> None:
 
 
 def test_latency_over_time(clock: ManualClock) -> None:
-    """The report has one entry for each minute, oldest first, as far back as was asked."""
+    """The report has one entry per minute, oldest first, as far back as requested."""
     (monitor,), _ = fleet(clock, 1)
     for n in range(20):
         monitor.record("GET /x", 0.1 + n / 10)
@@ -135,7 +135,7 @@ def test_latency_over_time(clock: ManualClock) -> None:
 
 
 def test_writes_are_seldom(clock: ManualClock) -> None:
-    """A busy environment writes once in ten seconds, whatever it counts; an idle one not at all."""
+    """A busy environment writes once in ten seconds, however much it counts; an idle one does not write."""
     (monitor,), (store,) = fleet(clock, 1)
     for n in range(6_000):
         monitor.record(f"GET /{n % 10}", 0.01)
@@ -151,7 +151,7 @@ def test_writes_are_seldom(clock: ManualClock) -> None:
 
 
 def test_the_end_of_an_invocation_writes_only_what_is_due(clock: ManualClock) -> None:
-    """flush() leaves a few calls for later, flush(final=True) writes them, and a restored copy begins anew."""
+    """flush() postpones a few calls, flush(final=True) writes them, and a restored copy starts again."""
     (monitor,), (store,) = fleet(clock, 1)
     monitor.record("GET /x", 0.1)
     monitor.flush_soon(only_if_due=True)
@@ -167,7 +167,7 @@ def test_the_end_of_an_invocation_writes_only_what_is_due(clock: ManualClock) ->
 
 
 def test_a_reset_reaches_every_environment(clock: ManualClock) -> None:
-    """What was counted before is gone everywhere within five seconds."""
+    """Within five seconds everything counted earlier is gone everywhere."""
     monitors, _ = fleet(clock, 2)
     for monitor in monitors:
         monitor.record("GET /x", 0.1)
@@ -179,7 +179,7 @@ def test_a_reset_reaches_every_environment(clock: ManualClock) -> None:
 
 
 def test_the_store_down_loses_nothing_it_can_keep(clock: ManualClock) -> None:
-    """Own figures go on, the report says that it is not complete, and a later flush brings what was missing."""
+    """Its own figures continue, the report says that it is incomplete, and a later flush writes what was missing."""
     monitors, stores = fleet(clock, 2)
     stores[0].down = True
     for _ in range(50):
@@ -206,7 +206,7 @@ def test_works_as_the_guide_shows() -> None:
 
 
 def test_the_slowest_calls_of_the_fleet(clock: ManualClock) -> None:
-    """Of all environments and minutes, slowest first, as many as asked for; a minute keeps its slowest."""
+    """The slowest calls of all environments and minutes are first, up to the limit; a minute keeps its slowest."""
     monitors, _ = fleet(clock, 2)
     for seconds in (1.5, 9.0, 3.0):
         for n, monitor in enumerate(monitors):
@@ -226,7 +226,7 @@ def test_the_slowest_calls_of_the_fleet(clock: ManualClock) -> None:
 
 
 def test_names_can_be_kept_out_of_the_chart(clock: ManualClock) -> None:
-    """What is not charted counts under its name and not by minute; minutes come from whole minutes of the clock."""
+    """Excluded names are counted by name but not by minute; minutes start at whole minutes of the clock."""
     (monitor,), _ = fleet(clock, 1)
     for name in ("GET /x", "GET /x", "database"):
         monitor.record(name, 0.1)
@@ -237,7 +237,7 @@ def test_names_can_be_kept_out_of_the_chart(clock: ManualClock) -> None:
 
 
 def test_measuring_changes_nothing(clock: ManualClock) -> None:
-    """Arguments go in, the answer comes out, the name stays, and the time between is what is counted."""
+    """Arguments, result and name are unchanged, and the time in between is counted."""
     monitor = PerformanceMonitor(clock=clock)
     moments = iter([10.0, 10.5, 20.0, 22.0, 30.0, 30.25])
 
@@ -248,7 +248,7 @@ def test_measuring_changes_nothing(clock: ManualClock) -> None:
 
     @monitor_performance("later", monitor=monitor, timer=lambda: next(moments))
     async def later(*args: int, **named: int) -> Any:
-        """Later."""
+        """Async."""
         return args, named
 
     @monitor_performance("broken", monitor=monitor, timer=lambda: next(moments))

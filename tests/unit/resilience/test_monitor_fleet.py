@@ -1,4 +1,4 @@
-"""What of many environments' figures comes together, and from when."""
+"""How figures of many environments are merged, and from when."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def environments(clock: ManualClock, size: int = 2) -> list[PerformanceMonitor]:
 
 
 def test_errors_and_slow_calls_add_up(clock: ManualClock) -> None:
-    """Over environments, minutes and names: in the figures of a name, and in those of a minute."""
+    """They add up over environments, minutes and names: in a name's figures, and in a minute's."""
     here, there = environments(clock)
     for _ in range(2):
         for monitor, errors in ((here, 1), (there, 2)):
@@ -31,7 +31,7 @@ def test_errors_and_slow_calls_add_up(clock: ManualClock) -> None:
 
 
 def test_every_figure_is_of_all_calls(clock: ManualClock) -> None:
-    """Mean, percentiles and the longest, within 1 %."""
+    """Mean, percentiles and maximum are within 1 %."""
     here, there = environments(clock)
     for n in range(1, 101):
         (here if n % 2 else there).record("GET /x", n / 100)
@@ -43,7 +43,7 @@ def test_every_figure_is_of_all_calls(clock: ManualClock) -> None:
 
 
 def test_a_window_reaches_as_far_back_as_was_asked(clock: ManualClock) -> None:
-    """To the minute, in what others wrote as in what was counted here, whatever groups they are kept in."""
+    """A window is exact to the minute in written and own figures, however they are grouped."""
     here, there = environments(clock)
     for _ in range(30):
         here.record("GET /x", 0.1)
@@ -58,7 +58,7 @@ def test_a_window_reaches_as_far_back_as_was_asked(clock: ManualClock) -> None:
 
 
 def test_the_slowest_calls_are_kept(clock: ManualClock) -> None:
-    """Where a list is full, the quickest of the slow ones goes, whatever its name."""
+    """When a list is full, the fastest of the slow calls is dropped, whatever its name."""
     here, there = environments(clock)
     for number, name in enumerate(("GET /z", "GET /a", "GET /m")):
         for n in range(40):

@@ -1,4 +1,4 @@
-"""Figures of a whole day: what is kept of them, from when, and that neither their number nor their size runs away."""
+"""Figures of a whole day: what is kept, from when, and that number and size are bounded."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def store(clock: ManualClock) -> MemoryStore:
 
 
 def hour(clock: ManualClock, store: MemoryStore, *monitors: PerformanceMonitor, hours: int = 1) -> None:
-    """Let each monitor count one call a minute, and the first roll up every ten minutes."""
+    """Let each monitor count one call per minute, and the first roll up every ten minutes."""
     for minute in range(60 * hours):
         if minute % 10 == 0:
             monitors[0].roll_up()
@@ -36,7 +36,7 @@ def hour(clock: ManualClock, store: MemoryStore, *monitors: PerformanceMonitor, 
 
 
 def test_a_day_is_told_by_ten_minutes(clock: ManualClock, store: MemoryStore) -> None:
-    """Every call of the day is in it once, however long ago its own minute was forgotten."""
+    """Every call of the day is counted once, however long ago its own minute was deleted."""
     here, there = (PerformanceMonitor(store=store, clock=clock) for _ in range(2))
     hour(clock, store, here, there, hours=24)
     report = here.fleet(24 * 60)
@@ -49,7 +49,7 @@ def test_a_day_is_told_by_ten_minutes(clock: ManualClock, store: MemoryStore) ->
 
 
 def test_what_a_day_takes_does_not_grow_with_the_fleet(clock: ManualClock, store: MemoryStore) -> None:
-    """One item for ten minutes, whoever took part, and nothing for those in which nobody did."""
+    """One item is stored per ten minutes for any number of environments, and none for idle times."""
     monitors = [PerformanceMonitor(store=store, clock=clock) for _ in range(20)]
     hour(clock, store, *monitors)
     clock.advance(3_600)
@@ -58,7 +58,7 @@ def test_what_a_day_takes_does_not_grow_with_the_fleet(clock: ManualClock, store
 
 
 def test_what_came_late_is_counted_with_the_next_hour(clock: ManualClock, store: MemoryStore) -> None:
-    """An environment that had little to do writes when it is called again; nothing is counted twice by that."""
+    """An environment with few calls writes when it is called again, and no call is counted twice."""
     here, late = (PerformanceMonitor(store=store, clock=clock) for _ in range(2))
     late.record("GET /late", 0.1)
     hour(clock, store, here)
@@ -73,7 +73,7 @@ def test_what_came_late_is_counted_with_the_next_hour(clock: ManualClock, store:
 
 
 def test_the_slowest_calls_of_a_day_are_kept_with_what_was_said_of_them(clock: ManualClock, store: MemoryStore) -> None:
-    """With the request's id, from environments that are long gone."""
+    """Slow calls keep their request id, even from environments that ended long ago."""
     gone, here = (PerformanceMonitor(store=store, clock=clock, max_slow=2) for _ in range(2))
     for n in range(5):
         gone.record("GET /x", 2.0 + n, detail=f"request-{n}")
@@ -87,7 +87,7 @@ def test_the_slowest_calls_of_a_day_are_kept_with_what_was_said_of_them(clock: M
 
 
 def test_many_names_are_put_together(clock: ManualClock, store: MemoryStore) -> None:
-    """As in an environment, so in all of them together: those with most calls stand for themselves."""
+    """In the fleet as in an environment, the names with most calls are kept separately."""
     monitors = [PerformanceMonitor(store=store, clock=clock, max_names=3) for _ in range(2)]
     for n, monitor in enumerate(monitors):
         for m in range(3):
@@ -107,7 +107,7 @@ def test_many_names_are_put_together(clock: ManualClock, store: MemoryStore) -> 
 
 
 def test_a_reset_reaches_what_was_rolled_up(clock: ManualClock, store: MemoryStore) -> None:
-    """Nothing of before is told again, and nothing of it is rolled up later."""
+    """Nothing from before the reset is shown, and none of it is rolled up later."""
     here = PerformanceMonitor(store=store, clock=clock)
     hour(clock, store, here)
     here.reset()
@@ -118,7 +118,7 @@ def test_a_reset_reaches_what_was_rolled_up(clock: ManualClock, store: MemorySto
 
 
 def test_versions_are_told_with_when_they_were_first_seen(clock: ManualClock, store: MemoryStore) -> None:
-    """By minute while minutes are kept, and the same afterwards."""
+    """Versions are listed by minute while minutes are kept, and unchanged afterwards."""
     old, new = (PerformanceMonitor(store=store, clock=clock) for _ in range(2))
     old.describe(function="users", version="7")
     new.describe(function="users", version="8")
@@ -132,7 +132,7 @@ def test_versions_are_told_with_when_they_were_first_seen(clock: ManualClock, st
 
 
 def test_environments_are_told_one_by_one(clock: ManualClock, store: MemoryStore) -> None:
-    """With what each said of itself, when it last had something to do, and its own figures; the busiest first."""
+    """Each is listed with what it reported, its last activity and its own figures; the busiest is first."""
     here, there = (PerformanceMonitor(store=store, clock=clock) for _ in range(2))
     here.describe(version="1")
     there.report("pool", lambda: {"active": 3.0})
@@ -161,7 +161,7 @@ class _Down(MemoryStore):
 
 
 def test_without_the_store_only_this_one_is_known(clock: ManualClock) -> None:
-    """Asking says so, and rolling up fails, so that the schedule is tried again."""
+    """A report says that it is incomplete, and a rollup fails so that the schedule is retried."""
     alone = PerformanceMonitor(store=_Down(clock=clock), clock=clock)
     alone.record("GET /x", 0.1)
     for minutes in (15, 180):
@@ -174,7 +174,7 @@ def test_without_the_store_only_this_one_is_known(clock: ManualClock) -> None:
 
 @pytest.mark.parametrize("minutes", [0, -1, 1441, 1.5])
 def test_a_window_is_a_day_at_most(clock: ManualClock, store: MemoryStore, minutes: Any) -> None:
-    """And a whole number of minutes; of single environments an hour."""
+    """A window is a whole number of minutes; for single environments it is an hour at most."""
     monitor = PerformanceMonitor(store=store, clock=clock)
     with pytest.raises(ConfigurationError):
         monitor.fleet(minutes)
@@ -184,7 +184,7 @@ def test_a_window_is_a_day_at_most(clock: ManualClock, store: MemoryStore, minut
 
 @pytest.mark.parametrize(("seconds", "error"), [(1.5, False), (0.1, True)], ids=["slow", "failed"])
 def test_bad_news_does_not_wait_for_good(clock: ManualClock, store: MemoryStore, seconds: float, error: bool) -> None:
-    """A call that was slow or failed is written at once, and the next ones ten seconds later."""
+    """A slow or failed call is written immediately, and the next ones ten seconds later."""
     here, there = (PerformanceMonitor(store=store, clock=clock) for _ in range(2))
 
     def seen() -> int:

@@ -13,7 +13,7 @@ from resilience.testing import ManualClock
 
 
 def test_events_become_metrics_and_span_events(clock: ManualClock) -> None:
-    """A circuit that opens is counted, shown by a gauge and noted in the span; keys of caches are left out."""
+    """A circuit that opens is counted, shown by a gauge and added to the span; cache keys are left out."""
     reader = readers.InMemoryMetricReader()
     stop = instrument(meter_provider=sdk_metrics.MeterProvider([reader]))
     resilience.fallback_handler.register_fallback("spare", 7)
@@ -28,7 +28,7 @@ def test_events_become_metrics_and_span_events(clock: ManualClock) -> None:
         assert down() == 7
     cached(60, key_prefix="opentelemetry")(lambda user: user)("alice")
     stop()
-    assert down() == 7  # not counted any more
+    assert down() == 7  # no longer counted
     points = {
         metric.name: metric.data.data_points
         for resource in reader.get_metrics_data().resource_metrics

@@ -1,4 +1,4 @@
-"""Orders given inside an event loop, over a store that blocks: the loop goes on, and the store hears of them."""
+"""Orders given in an event loop, over a blocking store: the loop keeps running, and the store gets them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from testing.faulty_store import FaultyStore
 
 
 class BlockingStore(FaultyStore):
-    """As DynamoDB's: its calls take time, and are made in threads."""
+    """A store like DynamoDB's: its calls take time, and run in threads."""
 
     blocking = True
 
@@ -37,7 +37,7 @@ def orders(view: BlockingStore, clock: ManualClock) -> dict[str, Order]:
 
 @pytest.mark.parametrize("name", ["clear", "invalidate", "reset", "forget", "open"])
 def test_an_order_from_an_event_loop_reaches_the_store(name: str, clock: ManualClock) -> None:
-    """It is written by the time that `flush` comes back; from plain code it is written at once."""
+    """The order is written by the time `flush` returns; from sync code it is written immediately."""
     view = BlockingStore(MemoryStore(clock=clock))
     order = orders(view, clock)[name]
 
@@ -64,7 +64,7 @@ def test_an_order_from_an_event_loop_reaches_the_store(name: str, clock: ManualC
 def test_an_order_that_is_not_heard_is_told(
     name: str, told: tuple[str, str], clock: ManualClock, events: list[Event]
 ) -> None:
-    """An event names the part, what was tried, and the store's words."""
+    """An event has the part, the attempted operation, and the store's error."""
     view = BlockingStore(MemoryStore(clock=clock))
     order = orders(view, clock)[name]
     view.lose_writes = True
@@ -76,7 +76,7 @@ def test_an_order_that_is_not_heard_is_told(
 
 
 def test_whoever_waits_is_told_whether_it_was_heard(clock: ManualClock) -> None:
-    """The async orders return what became of them."""
+    """The async orders return whether they were stored."""
     view = BlockingStore(MemoryStore(clock=clock))
     cache, monitor = CacheManager(store=view, clock=clock), PerformanceMonitor(store=view, clock=clock)
     errors = EventCounter("errors", store=view, clock=clock)

@@ -1,4 +1,4 @@
-"""Policies composed: their order, what they share, and what each does, plain and async."""
+"""Composed policies: their order, what they share, and what each does, sync and async."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ both = pytest.mark.parametrize("kind", ["plain", "async"])
 
 
 def made(kind: str, decorate: Callable[[Any], Any], work: Callable[[], Any]) -> Callable[[], Any]:
-    """The work behind a policy, plain or async, called the same way."""
+    """The work behind a policy, sync or async, called the same way."""
     if kind == "plain":
         return decorate(work)  # type: ignore[no-any-return]
 
@@ -51,7 +51,7 @@ def made(kind: str, decorate: Callable[[Any], Any], work: Callable[[], Any]) -> 
 
 @both
 def test_all_of_them_in_the_documented_order(kind: str) -> None:
-    """A failing dependency is retried, opens the pipeline's circuit, and its fallback is served and said so."""
+    """A failing dependency is retried, opens the pipeline's circuit, and its fallback is served and marked."""
     calls: list[int] = []
 
     def pay() -> str:
@@ -79,7 +79,7 @@ def test_all_of_them_in_the_documented_order(kind: str) -> None:
 
 
 def test_functions_of_a_pipeline_share_its_circuit() -> None:
-    """What one finds out, the others are spared; another pipeline goes on."""
+    """When one function opens the circuit, the others are refused; another pipeline continues."""
 
     def down() -> None:
         raise ConnectionError
@@ -108,13 +108,13 @@ def test_functions_of_a_pipeline_share_its_circuit() -> None:
     ],
 )
 def test_a_wrong_order_is_refused(policies: Callable[[], tuple[Any, ...]]) -> None:
-    """When the pipeline is made, by name, with the right order in the message."""
+    """It is refused when the pipeline is built, with the names and the right order in the message."""
     with pytest.raises(ConfigurationError, match="policies"):
         pipeline("wrong", *policies())
 
 
 def test_a_pipeline_is_called_directly() -> None:
-    """Plain and async."""
+    """A pipeline can be called directly, sync and async."""
     line = pipeline("direct", timeout(5.0))
 
     async def add(one: int, two: int) -> int:
@@ -125,7 +125,7 @@ def test_a_pipeline_is_called_directly() -> None:
 
 
 def test_an_async_call_is_interrupted() -> None:
-    """Its time is over: TimeoutError, a failure for the circuit around it and worth another try."""
+    """It raises TimeoutError, a failure for the circuit around it, and can be retried."""
     calls = []
 
     @pipeline("slow", retry(max_retries=1, base_delay=0.0), circuit_breaker(failure_threshold=9), timeout(0.05))
@@ -141,7 +141,7 @@ def test_an_async_call_is_interrupted() -> None:
 
 @pytest.mark.parametrize("thread", [False, True])
 def test_a_timeout_is_a_deadline_for_what_is_called(thread: bool) -> None:
-    """Everything inside knows how much time is left; afterwards it is as before."""
+    """Everything inside sees the remaining time; afterwards the deadline is reset."""
     left = timeout(5.0, thread=thread)(remaining)()
     assert left is not None
     assert left <= 5
@@ -149,7 +149,7 @@ def test_a_timeout_is_a_deadline_for_what_is_called(thread: bool) -> None:
 
 
 def test_a_plain_call_is_left_behind_in_its_thread() -> None:
-    """Its caller goes on when the time is over."""
+    """Its caller continues when the time is over."""
     release = threading.Event()
     slow = timeout(0.05, thread=True)(lambda: release.wait(20))
     began = time.monotonic()
@@ -161,7 +161,7 @@ def test_a_plain_call_is_left_behind_in_its_thread() -> None:
 
 @pytest.mark.parametrize("thread", [None, True])
 def test_the_requests_deadline_comes_first(thread: bool | None) -> None:
-    """It is no failure of the dependency."""
+    """An expired deadline is no failure of the dependency."""
     release = threading.Event()
 
     async def asynchronous() -> None:
@@ -177,7 +177,7 @@ def test_the_requests_deadline_comes_first(thread: bool | None) -> None:
 
 
 def test_a_timeout_of_the_function_itself_is_its_own() -> None:
-    """What it raises in time passes unchanged, and so does being cancelled."""
+    """An error raised in time passes unchanged, and so does cancellation."""
 
     async def own() -> None:
         raise TimeoutError("own")
@@ -211,6 +211,6 @@ def test_a_timeout_of_the_function_itself_is_its_own() -> None:
     ],
 )
 def test_settings_are_checked(make: Callable[[], object]) -> None:
-    """What is out of range is refused when it is made."""
+    """A value out of range is refused when the policy is built."""
     with pytest.raises(ConfigurationError):
         make()

@@ -1,4 +1,4 @@
-"""Items of another shape, or of a later version, hide nothing that others wrote."""
+"""Items of another shape or a later version hide no other item."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ POISON: list[dict[str, Value]] = [
 @pytest.mark.parametrize("attributes", POISON, ids=range(len(POISON)))
 @pytest.mark.parametrize("sk", ["{tens}#{minute}#0#other", "{tens}#what", "{tens}#{minute}#0#other#more"])
 def test_the_monitor_skips_what_it_cannot_read(sk: str, attributes: dict[str, Any], clock: ManualClock) -> None:
-    """The figures of the others are shown."""
+    """The other environments' figures are shown."""
     store = MemoryStore(clock=clock)
     here, there = (PerformanceMonitor(store=store, clock=clock) for _ in range(2))
     there.record("GET /x", 0.1)
@@ -50,7 +50,7 @@ def test_the_monitor_skips_what_it_cannot_read(sk: str, attributes: dict[str, An
 @pytest.mark.parametrize("attributes", POISON, ids=range(len(POISON)))
 @pytest.mark.parametrize("sk", ["0#0#other", "what", "0#x#other"])
 def test_event_counters_skip_what_they_cannot_read(sk: str, attributes: dict[str, Any], clock: ManualClock) -> None:
-    """The errors of the others are shown."""
+    """The other environments' errors are shown."""
     store = MemoryStore(clock=clock)
     here, there = (EventCounter("errors", store=store, clock=clock) for _ in range(2))
     there.note("ValueError")
@@ -62,7 +62,7 @@ def test_event_counters_skip_what_they_cannot_read(sk: str, attributes: dict[str
 
 
 def test_an_event_tells_of_what_was_skipped(clock: ManualClock, events: list[Event]) -> None:
-    """With its key, so that an operator can find it."""
+    """The event has the item's key, so that an operator can find it."""
     store = MemoryStore(clock=clock)
     store.put("events#errors#0", "0#0#other", {"data": b"not compressed"})
     assert EventCounter("errors", store=store, clock=clock).fleet() == ((), True)

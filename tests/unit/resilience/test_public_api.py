@@ -1,4 +1,4 @@
-"""The package's face: what it exports, what importing it costs, and what it must not know."""
+"""The package's public API: what it exports, what importing it costs, and what it must not depend on."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def run(code: str) -> str:
 
 @pytest.mark.parametrize("name", PUBLIC)
 def test_every_public_name_is_documented(name: str) -> None:
-    """Functions and classes say what they do."""
+    """Every public function and class has a docstring."""
     value = getattr(resilience, name)
     assert not (callable(value) or isinstance(value, type)) or value.__doc__
 
@@ -37,7 +37,7 @@ def test_importing_it_brings_in_nothing_foreign() -> None:
 
 
 def test_the_errors_form_one_tree() -> None:
-    """Every error of the package is a ResilienceError, and the built-in one it resembles."""
+    """Every error of the package is a ResilienceError, and also the built-in error that it resembles."""
     from resilience import errors
 
     kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, Exception)]
@@ -48,7 +48,7 @@ def test_the_errors_form_one_tree() -> None:
 
 
 def test_errors_say_what_happened_and_carry_it() -> None:
-    """Each has its facts as attributes, and a text for whoever reads the log."""
+    """Each error has its facts as attributes, and a message for the log."""
     opened = resilience.CircuitOpenError("database", 12.34, forced=True)
     assert (opened.name, opened.retry_after, opened.forced) == ("database", 12.34, True)
     assert str(opened) == "circuit 'database' is open; try again in 12.3 s"

@@ -1,4 +1,4 @@
-"""The recipes, used: a FastAPI application, httpx, boto3 and a plain script."""
+"""The recipes in use: a FastAPI application, httpx, boto3 and a plain script."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from testing.examples import examples
 
 
 def recipe(imports: str) -> dict[str, Any]:
-    """What the recipe defines that uses this package."""
+    """The definitions of a recipe that use this package."""
     for parameter in examples("resilience.md"):
         code = parameter.values[0]
         if parameter.id == "Recipes" and imports in (*code.co_names, *code.co_consts):
@@ -27,7 +27,7 @@ def recipe(imports: str) -> dict[str, Any]:
 
 
 def test_fastapi() -> None:
-    """The route has the deadline of its dependency, and the middleware says what was degraded."""
+    """The route has the deadline of its dependency, and the middleware reports what was degraded."""
     recipes = recipe("fastapi")
     from resilience import fallback, remaining
 
@@ -53,7 +53,7 @@ def test_fastapi() -> None:
 
 
 def test_httpx() -> None:
-    """What the gateway calls busy is asked again, and what stays down opens the circuit."""
+    """A busy gateway is retried, and an outage opens the circuit."""
     forecast = recipe("httpx")["forecast"]
     statuses = iter([503, 200])
 
@@ -72,7 +72,7 @@ def test_httpx() -> None:
 
 
 def test_boto3() -> None:
-    """What S3 asks to slow down is asked again; what is not there is not."""
+    """S3's SlowDown is retried; a missing object is not."""
     read = recipe("SlowDown")["read"]
     client = boto3.client("s3", region_name="eu-west-1", aws_access_key_id="x", aws_secret_access_key="y")
     with Stubber(client) as stub, no_wait():
@@ -84,5 +84,5 @@ def test_boto3() -> None:
 
 
 def test_a_plain_script() -> None:
-    """It does its work and ends."""
+    """The script does its work and ends."""
     assert recipe("rows")["rows"] == [0, 1, 2]

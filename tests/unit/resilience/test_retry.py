@@ -1,4 +1,4 @@
-"""Retries: how often, after how long, and when not."""
+"""Retries: how many, after how long, and when none are made."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from resilience.testing import ManualClock, no_wait, set_testing
 
 
 class Flaky:
-    """Fails a number of times, then answers with how often it was called."""
+    """Fails a number of times, then returns the number of its calls."""
 
     def __init__(self, failures: int, error: BaseException | None = None) -> None:
         self.failures, self.calls = failures, 0
@@ -48,7 +48,7 @@ both = pytest.mark.parametrize("kind", ["plain", "async"])
 
 @both
 def test_repeats_until_it_works(kind: str) -> None:
-    """Three retries save a call that fails three times."""
+    """With three retries a call succeeds that failed three times."""
     with no_wait() as waits:
         assert attempt(kind, Flaky(3)) == 4
     assert len(waits) == 3
@@ -56,7 +56,7 @@ def test_repeats_until_it_works(kind: str) -> None:
 
 @both
 def test_gives_the_last_error_unchanged(kind: str) -> None:
-    """When no retry is left, the caller sees the error itself."""
+    """When no retry is left, the caller gets the error itself."""
     flaky = Flaky(9)
     with no_wait(), pytest.raises(ConnectionError) as raised:
         attempt(kind, flaky, max_retries=2)
@@ -66,7 +66,7 @@ def test_gives_the_last_error_unchanged(kind: str) -> None:
 
 @both
 def test_zero_retries_is_one_call(kind: str) -> None:
-    """max_retries counts the tries after the first."""
+    """max_retries counts the attempts after the first."""
     flaky = Flaky(1)
     with no_wait(), pytest.raises(ConnectionError):
         attempt(kind, flaky, max_retries=0)
@@ -75,7 +75,7 @@ def test_zero_retries_is_one_call(kind: str) -> None:
 
 @both
 def test_every_try_gets_the_same_arguments(kind: str) -> None:
-    """By position and by name, by decorator and by hand."""
+    """Attempts get the same positional and keyword arguments, by decorator and by direct call."""
     seen: list[Any] = []
 
     def plain(*args: int, **named: int) -> str:
@@ -99,7 +99,7 @@ def test_every_try_gets_the_same_arguments(kind: str) -> None:
 
 @both
 def test_calls_by_hand_share_a_budget(kind: str) -> None:
-    """However often one function is tried by hand, an outage is met with few retries in all."""
+    """However often a function is retried by direct calls, an outage causes few retries in all."""
     tries = 0
 
     def down() -> None:
@@ -119,7 +119,7 @@ def test_calls_by_hand_share_a_budget(kind: str) -> None:
 
 @both
 def test_only_what_may_be_repeated_is(kind: str) -> None:
-    """retry_on takes types, or a function that looks at the error."""
+    """retry_on takes types, or a function that judges the error."""
     for retry_on in ((TimeoutError,), lambda error: "again" in str(error)):
         flaky = Flaky(1)
         with no_wait(), pytest.raises(ConnectionError):
@@ -132,7 +132,7 @@ def test_only_what_may_be_repeated_is(kind: str) -> None:
 @both
 @pytest.mark.parametrize("error", [CircuitOpenError("c", 1.0), KeyboardInterrupt(), asyncio.CancelledError()])
 def test_some_errors_are_never_repeated(kind: str, error: BaseException) -> None:
-    """An open circuit and a cancellation end the matter."""
+    """An open circuit and a cancellation are not retried."""
     flaky = Flaky(1, error)
     with no_wait(), pytest.raises(type(error)):
         attempt(kind, flaky)
@@ -154,7 +154,7 @@ def test_full_jitter_waits_anything_up_to_it() -> None:
 
 
 def test_retry_after_is_obeyed() -> None:
-    """The wait is at least what the other side asks, and no retry is made when it asks for too much."""
+    """The wait is at least as long as requested, and no retry is made when that is too long."""
 
     class BusyError(Exception):
         def __init__(self, seconds: float) -> None:
@@ -170,7 +170,7 @@ def test_retry_after_is_obeyed() -> None:
 
 
 def test_no_retry_that_the_deadline_cannot_hold(clock: ManualClock) -> None:
-    """A wait as long as what is left is not begun."""
+    """No wait is started that takes all the remaining time."""
     flaky = Flaky(3)
     with no_wait() as waits, deadline(1.5, clock=clock), pytest.raises(ConnectionError):
         attempt("plain", flaky, jitter=False)
@@ -179,7 +179,7 @@ def test_no_retry_that_the_deadline_cannot_hold(clock: ManualClock) -> None:
 
 
 def test_an_outage_adds_at_most_ten_percent() -> None:
-    """Ten thousand failing calls cause no more than a thousand retries."""
+    """Ten thousand failing calls cause at most a thousand retries."""
     calls = 0
 
     @with_retry(budget=RetryBudget(clock=ManualClock()))
@@ -197,7 +197,7 @@ def test_an_outage_adds_at_most_ten_percent() -> None:
 
 @both
 def test_each_call_pays_into_the_budget(kind: str) -> None:
-    """Ten good calls afford one retry, of plain and of async functions."""
+    """Ten successful calls pay for one retry, of sync and of async functions."""
     budget = RetryBudget(floor=0, per_second=0)
     for _ in range(9):
         attempt(kind, Flaky(0), budget=budget)
@@ -208,7 +208,7 @@ def test_each_call_pays_into_the_budget(kind: str) -> None:
 
 
 def test_quiet_days_save_up_no_storm() -> None:
-    """After a million good calls an outage still begins with no more than the ceiling."""
+    """After a million successful calls the budget still has no more than its maximum."""
     budget = RetryBudget()
     for _ in range(1_000_000 // 100):
         budget.deposit()
@@ -216,7 +216,7 @@ def test_quiet_days_save_up_no_storm() -> None:
 
 
 def test_ten_percent_of_failures_become_at_most_three() -> None:
-    """With 10 % injected failures, retries leave at most 0.3 of them."""
+    """With 10 % injected failures, at most 0.3 % remain after retries."""
     chance, failed = random.Random(7), 0
 
     @with_retry()
@@ -234,7 +234,7 @@ def test_ten_percent_of_failures_become_at_most_three() -> None:
 
 
 def test_an_empty_budget_is_told(events: list[events.Event]) -> None:
-    """Retries and a budget that ran out can be counted."""
+    """Retries and an exhausted budget are events."""
     with no_wait(), pytest.raises(ConnectionError):
         attempt("plain", Flaky(5), budget=RetryBudget(floor=1))
     assert [event.kind for event in events] == ["retry", "retry_budget_empty"]
@@ -251,7 +251,7 @@ def test_called_directly_as_the_guide_shows() -> None:
 
 
 def test_the_switch_removes_every_wait() -> None:
-    """set_testing(True) makes an hour of waiting take no time."""
+    """With set_testing(True) an hour of waiting takes no time."""
     set_testing(True)
     try:
         assert attempt("async", Flaky(3), base_delay=3_600.0, max_delay=3_600.0) == 4

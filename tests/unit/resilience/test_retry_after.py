@@ -1,4 +1,4 @@
-"""Retry-After in every form and from every client, budgets by dependency, and hooks that raise."""
+"""Retry-After in every format and from every client, budgets by dependency, and hooks that raise."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ def zone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Ite
     ["60", " 60 ", "Fri, 06 Nov 2026 08:50:37 GMT", "Friday, 06-Nov-26 08:50:37 GMT", "Fri Nov  6 08:50:37 2026"],
 )
 def test_every_form_of_the_rfc_is_read_wherever_the_machine_is(value: str) -> None:
-    """Seconds, and the three forms of dates, which are all UTC."""
+    """Seconds and the three date formats are read, all dates in UTC."""
     assert parse_retry_after(value, now=NOW) == 60
 
 
 @pytest.mark.parametrize("value", ["", "soon", "-1", "1.5", "Fri, 32 Nov 2026 08:50:37 GMT", "٣"])
 def test_what_is_no_form_is_nothing(value: str) -> None:
-    """It is as if nothing had been asked."""
+    """An unreadable value counts as none."""
     assert parse_retry_after(value, now=NOW) is None
 
 
@@ -67,7 +67,7 @@ def botocore_error() -> Exception:
 
 @pytest.mark.parametrize("make", [urllib_error, httpx_error, botocore_error])
 def test_every_clients_errors_are_understood(make: Any) -> None:
-    """What they ask for is waited for."""
+    """Every client's requested wait is respected."""
     assert retry_after_of(make()) == 7
     with no_wait() as waits, pytest.raises(Exception, match=r"busy|SlowDown"):
         retry_sync(raiser(make()), max_retries=1, jitter=False, budget=None)
@@ -76,7 +76,7 @@ def test_every_clients_errors_are_understood(make: Any) -> None:
 
 @pytest.mark.parametrize(("make", "transient"), [(urllib_error, True), (httpx_error, True), (botocore_error, False)])
 def test_statuses_of_every_client_are_read(make: Any, transient: bool) -> None:
-    """A 503 may be repeated; where there is a code, the code decides."""
+    """A 503 may be retried; where there is a code, the code decides."""
     assert transient_errors()(make()) is transient
     assert transient_errors(codes={"SlowDown"})(botocore_error())
 
@@ -89,7 +89,7 @@ def raiser(error: Exception) -> Any:
 
 
 def test_budgets_belong_to_dependencies() -> None:
-    """An outage of one takes no retry from another; who names the same budget shares it."""
+    """An outage of one dependency costs another no retry; functions that name the same budget share it."""
 
     def tries(error: Exception, budget: str) -> int:
         calls = []
@@ -111,7 +111,7 @@ def test_budgets_belong_to_dependencies() -> None:
 
 
 def test_who_calls_seldom_is_not_starved() -> None:
-    """After the first ten retries one more comes every ten seconds, whatever the traffic."""
+    """After the first ten retries there is one more every ten seconds, whatever the traffic."""
     clock = ManualClock()
     budget = RetryBudget(clock=clock)
     assert [budget.withdraw() for _ in range(11)] == [True] * 10 + [False]
@@ -123,7 +123,7 @@ def test_who_calls_seldom_is_not_starved() -> None:
 
 @pytest.mark.parametrize("hook", ["retry_on", "retry_after"])
 def test_hooks_that_raise_do_not_replace_the_error(hook: str, caplog: pytest.LogCaptureFixture) -> None:
-    """The caller gets the error of the call, and the log the hook's."""
+    """The caller gets the call's error, and the hook's is logged."""
 
     def broken(_: BaseException) -> Any:
         raise KeyError("hook")

@@ -14,7 +14,7 @@ from resilience.testing import no_wait
 
 
 def test_more_waits_than_are_kept_are_forgotten() -> None:
-    """A test that skips thousands of waits does not fill its memory with them."""
+    """A test that skips thousands of waits does not fill its memory with their records."""
     with no_wait() as waits:
         for _ in range(1_100):
             _sleep.sleep(1)
@@ -22,7 +22,7 @@ def test_more_waits_than_are_kept_are_forgotten() -> None:
 
 
 def test_a_retry_without_a_budget_is_not_counted() -> None:
-    """Where the budget is none every retry is made."""
+    """With budget=None every retry is made."""
     tries = []
 
     def fails() -> None:

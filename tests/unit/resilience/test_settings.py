@@ -1,4 +1,4 @@
-"""Settings that are out of range fail when something is built, naming the field and what was given."""
+"""Settings out of range fail on construction, naming the field and the value."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def pays(**settings: int) -> bool:
 
 
 def close(coroutine_of: Callable[..., Any]) -> Callable[..., None]:
-    """Make a check of arguments out of an async function: it must refuse before anything is awaited."""
+    """Turn an async function into a check of its arguments, which must fail before anything is awaited."""
 
     def call(**settings: Any) -> None:
         coroutine_of("wrong", **settings).send(None)
@@ -153,7 +153,7 @@ RANGES: list[tuple[Callable[..., object], str, tuple[Any, ...]]] = [
     ],
 )
 def test_what_is_out_of_range_is_named(build: Callable[..., object], field: str, value: object) -> None:
-    """The error carries the field and the value, and its text begins with both."""
+    """The error has the field and the value, and its text starts with both."""
     with pytest.raises(ConfigurationError) as refused:
         _use(build(**{field: value}))
     assert refused.value.field == field
@@ -162,7 +162,7 @@ def test_what_is_out_of_range_is_named(build: Callable[..., object], field: str,
 
 
 def _use(built: object) -> None:
-    """Enter what only checks its arguments when it is entered."""
+    """Enter a context manager that only checks its arguments on entry."""
     enter = getattr(built, "__enter__", None)
     if enter is not None:
         enter()
@@ -189,7 +189,7 @@ def _use(built: object) -> None:
     ],
 )
 def test_the_rule_is_told(build: Callable[[], object], rule: str) -> None:
-    """The text ends with what would have been right."""
+    """The text ends with the allowed values."""
     with pytest.raises(ConfigurationError) as refused:
         build()
     assert str(refused.value).endswith(f": {rule}")
@@ -214,5 +214,5 @@ def test_the_rule_is_told(build: Callable[[], object], rule: str) -> None:
     ],
 )
 def test_the_bounds_themselves_are_allowed(build: Callable[[], object]) -> None:
-    """What stands at the edge of a range is in it."""
+    """The bounds of a range are allowed."""
     build()

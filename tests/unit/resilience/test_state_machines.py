@@ -1,4 +1,4 @@
-"""Cache and limiter against models, with faults, crashes, forks and freezes at any moment. The breaker's is apart.
+"""Cache and limiter against models, with faults, crashes, forks and freezes; the breaker has its own.
 
 `MACHINE_RUNS=10000` has each run as often.
 """
@@ -37,7 +37,7 @@ class Environment:
 
 
 class Fleet(RuleBasedStateMachine):
-    """Three environments over one store, whose faults come and go."""
+    """Three environments over one store with intermittent faults."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -61,7 +61,7 @@ class Fleet(RuleBasedStateMachine):
 
     @rule(n=environments, m=environments)
     def fork(self, n: int, m: int) -> None:
-        """A child of one environment goes on beside it, in the place of another that has ended (or of itself)."""
+        """A child of one environment continues beside it, in place of another that has ended (or of itself)."""
         self.fleet[m] = child_of(self.fleet[n], self, self.shared)
 
     @rule(n=environments, fault=st.sampled_from(FAULTS), on=st.sampled_from([False, False, True]))
@@ -70,19 +70,19 @@ class Fleet(RuleBasedStateMachine):
 
     @rule(n=environments, seconds=st.sampled_from([2.0, 61.0]))
     def stop_in_the_next_request(self, n: int, seconds: float) -> None:
-        """The environment is stopped, or frozen, while the store answers."""
+        """The environment is stopped or frozen while the store answers."""
         self.fleet[n].store.on_answer = lambda: self.let_pass(seconds, frozen=n)
 
     @rule(seconds=st.sampled_from([0.5, 3.0, 20.0, 61.0, 4_000.0]), frozen=st.none() | environments)
     def let_pass(self, seconds: float, frozen: int | None) -> None:
-        """Time passes; the steady clock of one that is frozen stands still."""
+        """Time passes; the monotonic clock of a frozen environment does not move."""
         self.clock.advance(seconds)
         for n, environment in enumerate(self.fleet):
             (environment.clock.freeze if n == frozen else environment.clock.advance)(seconds)
 
 
 class LimiterEnvironment(Environment):
-    """One that counts calls."""
+    """An environment that counts calls."""
 
     def __init__(self, clock: ManualClock, shared: MemoryStore, name: str, limit: int) -> None:
         super().__init__(clock, shared)
@@ -137,7 +137,7 @@ class Limits(Fleet):
 
 
 class CacheEnvironment(Environment):
-    """One that caches what a source says, for everybody and for one user."""
+    """An environment that caches a source's values, for everybody and for one user."""
 
     def __init__(self, clock: ManualClock, shared: MemoryStore) -> None:
         super().__init__(clock, shared)
@@ -157,7 +157,7 @@ class Caches(Fleet):
         return CacheEnvironment(clock, self.shared)
 
     def function(self, n: int, *, private: bool) -> Any:
-        """The cached function of an environment; it has no state but its manager's."""
+        """The environment's cached function; its only state is the manager's."""
         return cached(
             60,
             key=lambda: "key",
@@ -173,7 +173,7 @@ class Caches(Fleet):
 
     @rule(n=environments)
     def write(self, n: int) -> None:
-        """Change the source, and tell the cache of it; who is told True may rely on it."""
+        """Change the source and invalidate the cache; a caller that gets True may rely on it."""
         self.value += 1
         told = [self.function(n, private=private).invalidate() for private in (False, True)]
         if all(told):
@@ -181,12 +181,12 @@ class Caches(Fleet):
 
     @rule(n=environments)
     def read_private(self, n: int) -> None:
-        """What belongs to one user is never older than the last write that was told, wherever it is read."""
+        """A private value is never older than the last acknowledged write, wherever it is read."""
         assert self.told <= self.function(n, private=True)() <= self.value
 
     @rule(n=environments)
     def read_shared(self, n: int) -> None:
-        """What belongs to everybody is not older than that for long, unless the store does not answer."""
+        """A shared value is outdated for a short time only, unless the store does not answer."""
         asked_at = self.clock.wall()
         value = self.function(n, private=False)()
         assert value <= self.value
@@ -195,7 +195,7 @@ class Caches(Fleet):
 
     @rule()
     def everybody_has_heard(self) -> None:
-        """Six seconds later no environment that reaches the store answers with what was before the last write."""
+        """Six seconds later no environment that reaches the store serves a value from before the last write."""
         self.let_pass(6, frozen=None)
         for n in range(3):
             self.read_shared(n)

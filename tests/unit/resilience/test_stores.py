@@ -1,4 +1,4 @@
-"""Small print of the stores."""
+"""Details of the stores."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from resilience.testing import ManualClock
 
 
 def test_a_store_in_memory_forgets_what_is_over(clock: ManualClock) -> None:
-    """Items past their time are not shown, and are dropped as others are written, so that nothing grows for ever."""
+    """Expired items are not shown, and are dropped on later writes, so that memory does not grow forever."""
     store = MemoryStore(clock=clock)
     for n in range(50):
         store.put("old", str(n), {}, ttl=int(clock.wall()) + 10)
@@ -27,12 +27,12 @@ def test_a_store_in_memory_forgets_what_is_over(clock: ManualClock) -> None:
 
 @pytest.mark.parametrize("name", ["Nothing", "__path"])
 def test_the_store_has_only_what_it_says(name: str) -> None:
-    """A misspelt import is an AttributeError like anywhere."""
+    """A misspelt import is an AttributeError as usual."""
     with pytest.raises(AttributeError):
         getattr(store_package, name)
 
 
 def test_a_kind_that_nothing_writes_is_refused() -> None:
-    """Rather than read as something else."""
+    """An unknown kind is refused instead of being read as another one."""
     with pytest.raises(TypeError, match="kind SS"):
         load_item({"pk": {"S": "a"}, "sk": {"S": "b"}, "x": {"SS": ["c"]}})

@@ -1,4 +1,4 @@
-"""Released migrations stay as they are; new ones come after them."""
+"""Released migrations do not change; new ones come after them."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from tools import baseline
 
 
 def test_the_baseline_is_unchanged() -> None:
-    """Before a release `make baseline` takes the migrations as they are; afterwards changes go into new ones."""
+    """Before a release `make baseline` records the migrations; afterwards changes go into new ones."""
     assert baseline.problems() == []
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Two migrations that are released."""
+    """Two released migrations."""
     for name in ("20260101000000_base.sql", "20260101000100_users.sql"):
         (tmp_path / name).write_text("select 1;")
     baseline.write(tmp_path, tmp_path / "baseline.sha256")
@@ -28,14 +28,14 @@ def problems(folder: Path) -> list[str]:
 
 
 def test_a_new_migration_is_welcome(folder: Path) -> None:
-    """With a timestamp after the released ones."""
+    """A migration with a timestamp after the released ones is accepted."""
     (folder / "20270114093000_weekly_goal.sql").write_text("select 2;")
     assert problems(folder) == []
 
 
 @pytest.mark.parametrize("change", ["select 2;", "select 1; ", "-- A comment.\nselect 1;", ""])
 def test_a_changed_one_is_refused(folder: Path, change: str) -> None:
-    """Every byte counts: whoever has it applied will not apply it again."""
+    """Any changed byte is refused, because a database with the migration will not apply it again."""
     (folder / "20260101000100_users.sql").write_text(change)
     assert problems(folder) == [
         "20260101000100_users.sql was released and has changed. Revert it and add a new migration."
@@ -43,7 +43,7 @@ def test_a_changed_one_is_refused(folder: Path, change: str) -> None:
 
 
 def test_one_that_is_gone_or_renamed_is_refused(folder: Path) -> None:
-    """Its new name is no later timestamp either."""
+    """A rename is refused even to a later timestamp."""
     (folder / "20260101000100_users.sql").rename(folder / "20260101000100_people.sql")
     assert problems(folder) == [
         "20260101000100_users.sql was released and is missing.",
@@ -53,6 +53,6 @@ def test_one_that_is_gone_or_renamed_is_refused(folder: Path) -> None:
 
 @pytest.mark.parametrize("name", ["1_early.sql", "20260101000050_between.sql", "2027011409300_short.sql", "now.sql"])
 def test_a_new_one_without_a_later_timestamp_is_refused(folder: Path, name: str) -> None:
-    """It would run before what is applied already, or in no certain order."""
+    """It would run before applied migrations, or in no defined order."""
     (folder / name).write_text("select 2;")
     assert problems(folder) == [f"{name} needs a timestamp (YYYYMMDDhhmmss) after 20260101000100."]

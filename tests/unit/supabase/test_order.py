@@ -1,4 +1,4 @@
-"""The order of the baseline: each subject builds on those before it and uses nothing of those after it."""
+"""The order of the baseline: each subject uses earlier subjects and none of the later ones."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ SUBJECTS = [
 ]
 NAME = r"(?:internal|public|auth)\.[a-z_]+"
 CREATED = re.compile(rf"^create (?:table|type|function|statistics) ({NAME})", re.MULTILINE)
-MIGRATIONS = [Migration(baseline.FOLDER / name) for name in baseline.read()]  # what comes later replaces and alters
+MIGRATIONS = [Migration(baseline.FOLDER / name) for name in baseline.read()]  # later migrations replace and alter
 
 
 def without_comments(sql: str) -> str:
-    """SQL with its comments blanked out, so that positions stay; strings are kept, for they may name a table."""
+    """SQL with its comments blanked out, so that positions stay; strings are kept, as they may name a table."""
     return re.sub(r"('(?:[^']|'')*')|--[^\n]*", lambda found: found[1] or " " * len(found[0]), sql)
 
 
 def used_too_early(sql: str) -> list[str]:
-    """Names of tables, types and functions that stand in a text before what creates them, or without that."""
+    """Tables, types and functions that a text uses before they are created, or that are never created."""
     text = without_comments(sql)
     created = {found[1]: found.start() for found in CREATED.finditer(text)}
     uses = re.finditer(rf"(?<![\w.]){NAME}(?![\w.])", text)
@@ -51,7 +51,7 @@ def read(paths: list[Path]) -> str:
 
 
 def test_nothing_uses_what_is_defined_after_it() -> None:
-    """Whatever a policy, a foreign key, a trigger or the body of a function names has been made before.
+    """Everything that a policy, foreign key, trigger or function body names is created before it.
 
     So no two functions or files use each other. Names are written with their schema everywhere, see the next tests.
     """
@@ -71,12 +71,12 @@ def test_nothing_uses_what_is_defined_after_it() -> None:
     ],
 )
 def test_what_is_used_too_early_is_found(sql: str, found: list[str]) -> None:
-    """In a body, a string or a declaration; not in a comment, and a function may call itself."""
+    """A use is found in a body, a string or a declaration; not in a comment, and a function may call itself."""
     assert used_too_early(sql) == found
 
 
 def test_files_are_in_the_order_of_their_subjects() -> None:
-    """One subject a file, each in one run of files, with a timestamp of 14 digits of its own."""
+    """Each file has one subject, each subject one run of files, and each file a timestamp of 14 digits."""
     subjects = [subject(migration) for migration in MIGRATIONS]
     assert [first for first, second in pairwise([*subjects, ""]) if first != second] == SUBJECTS
     versions = [migration.version for migration in MIGRATIONS]
@@ -86,7 +86,7 @@ def test_files_are_in_the_order_of_their_subjects() -> None:
 
 @pytest.mark.parametrize("migration", MIGRATIONS, ids=lambda migration: migration.name)
 def test_everything_is_defined_once(migration: Migration) -> None:
-    """No file replaces, drops or alters what another has made, and none grows beyond 400 lines."""
+    """No file replaces, drops or alters what another created, and none is longer than 400 lines."""
     text = without_comments(migration.path.read_text(encoding="utf-8"))
     assert re.findall(r"^(?:create or replace|drop|alter).*", text, re.MULTILINE) == []
     assert text.count("\n") <= 400

@@ -1,4 +1,4 @@
-"""Reading offline events: whatever a phone sends comes out as an event or as a rejection, and always as the same."""
+"""Parsing offline events: any input becomes the same event or the same rejection every time."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from studysync.web.event_payload import MAX_PAYLOAD_BYTES, payload_error
 from sync.events import _digest, read_event
 
 USER = uuid4()
-TEXT = st.text(st.characters(codec=None), max_size=30)  # halves of surrogate pairs too: JSON can carry them
+TEXT = st.text(st.characters(codec=None), max_size=30)  # lone surrogates too: JSON can contain them
 JSON: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | TEXT,
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXT, inner, max_size=4),
@@ -36,15 +36,15 @@ EVENTS = st.fixed_dictionaries(
 
 
 def _storable(value: Any) -> bytes:
-    """What goes to the database: JSON without what PostgreSQL cannot keep."""
+    """What goes to the database: JSON without characters that PostgreSQL cannot store."""
     text = json.dumps(value, allow_nan=False, ensure_ascii=False)
     assert "\\u0000" not in text
-    return text.encode()  # raises for halves of surrogate pairs
+    return text.encode()  # raises for lone surrogates
 
 
 @given(EVENTS | JSON)
 def test_everything_is_an_event_or_a_rejection(raw: Any) -> None:
-    """Never an error, always an id, and always something that the database can keep."""
+    """Any input has an id and can be stored, and none raises an error."""
     found = read_event(raw, USER)
     UUID(found["event_id"])
     _storable(found)
@@ -59,20 +59,20 @@ def test_everything_is_an_event_or_a_rejection(raw: Any) -> None:
 
 @given(EVENTS | JSON)
 def test_a_repeat_is_the_same_event(raw: Any) -> None:
-    """Read twice, it has the same identity and the same fingerprint."""
+    """Parsed twice, an event has the same id and the same fingerprint."""
     assert read_event(raw, USER) == read_event(raw, USER)
 
 
 @given(EVENTS.filter(lambda raw: "event_id" not in raw))
 def test_events_without_an_id_of_their_own_are_their_senders(raw: dict[str, Any]) -> None:
-    """The same words from two users are two events."""
+    """The same event of two users has two ids."""
     raw.pop("user_id", None)
     assert read_event(raw, USER)["event_id"] != read_event(raw, uuid4())["event_id"]
 
 
 @given(st.dictionaries(TEXT, JSON, max_size=6))
 def test_a_payload_that_passes_can_be_kept(payload: dict[str, Any]) -> None:
-    """What is let through is JSON, small, and without NUL; what is not is told in a sentence."""
+    """An accepted payload is JSON, small, and without NUL; a refused one has a sentence as its reason."""
     wrong = payload_error(payload)
     if wrong is None:
         assert len(json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode()) <= MAX_PAYLOAD_BYTES
@@ -83,14 +83,14 @@ def test_a_payload_that_passes_can_be_kept(payload: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("exponent", [300, -300])
 def test_a_payload_is_as_large_as_the_database_writes_it(exponent: int) -> None:
-    """A number of five characters comes back with 300 digits: it counts like them."""
+    """A number of five characters is stored with 300 digits, and counts as that."""
     number = float(f"1e{exponent}")
     assert payload_error({"n": [number] * 12}) is None
     assert payload_error({"n": [number] * 15}) == f"The payload is larger than {MAX_PAYLOAD_BYTES} bytes."
 
 
 def test_what_is_nested_without_end_has_a_digest() -> None:
-    """An offline event cannot take the batch down with it; the depth itself is refused where payloads are checked."""
+    """Such an event cannot fail the whole batch; its depth is refused where payloads are checked."""
     deep: list[Any] = []
     for _ in range(sys.getrecursionlimit() * 100):
         deep = [deep]

@@ -1,4 +1,4 @@
-"""What Supabase Auth's answers come to, those included that the local stand-in never gives."""
+"""How Supabase Auth's answers are interpreted, including those that the local stand-in never gives."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ Call = Callable[[SupabaseAuth], Awaitable[Any]]
 
 @pytest.fixture(autouse=True)
 def unharmed() -> Iterator[None]:
-    """Failures that tests make do not count for the next one."""
+    """Failures of one test do not count in the next."""
     yield
     breaker.reset()
 
 
 def told(call: Call, answer: httpx.Response | Exception) -> Exception:
-    """Ask a Supabase Auth that gives this answer; returns what is raised."""
+    """Call a Supabase Auth that gives this answer; returns the raised error."""
 
     async def serve(_: httpx.Request) -> httpx.Response:
         if isinstance(answer, Exception):
@@ -70,7 +70,7 @@ def sign_in(auth: SupabaseAuth) -> Awaitable[Any]:
     ],
 )
 def test_every_answer_has_its_error(call: Call, answer: httpx.Response | Exception, code: str) -> None:
-    """What is the client's fault is told so, what passes is a 503, and nothing else is shown of it."""
+    """Client errors are reported as such, transient errors are a 503, and no other detail is shown."""
     error = told(call, answer)
     assert isinstance(error, ApiError)
     assert error.kind.code == code
@@ -79,13 +79,13 @@ def test_every_answer_has_its_error(call: Call, answer: httpx.Response | Excepti
 
 
 def test_an_account_that_is_refused_is_looked_into() -> None:
-    """Whether the address is taken or the profile was refused only the database can say."""
+    """Only the database knows whether the address is taken or the profile was refused."""
     assert isinstance(told(create, refusal("email_exists", 422)), AccountRefusedError)
 
 
 @pytest.mark.parametrize("answer", [httpx.ReadTimeout("slow"), TimeoutError(), httpx.Response(504)], ids=repr)
 def test_what_takes_one_caller_too_long_opens_no_circuit(answer: httpx.Response | Exception) -> None:
-    """It takes three callers; until then everybody else may sign in."""
+    """Timeouts of two callers keep the circuit closed, so that others can sign in; those of a third open it."""
 
     def call_as(user_id: str) -> None:
         scope = {"type": "http", "method": "POST", "path": "/", "client": None}
@@ -112,7 +112,7 @@ def test_what_takes_one_caller_too_long_opens_no_circuit(answer: httpx.Response 
 
 @pytest.mark.parametrize("answer", [httpx.ConnectError("refused"), httpx.ConnectTimeout("nobody")], ids=repr)
 def test_an_outage_opens_the_circuit(answer: Exception) -> None:
-    """Five callers wait for it, the next ones do not; a refusal of a password is no outage."""
+    """Five callers wait for the outage and the next do not; a refused password is no outage."""
     for _ in range(8):
         told(sign_in, refusal("invalid_credentials"))
     assert breaker.get_state() == "closed"

@@ -1,4 +1,4 @@
-"""Verification of access tokens, with keys and a clock of the test's own."""
+"""Verification of access tokens with test keys and a test clock."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def jwk(key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey, kid: str) -> dict[s
 
 
 class Keys:
-    """A project's JWKS, counting how often it was asked for."""
+    """A project's JWKS that counts how often it is fetched."""
 
     def __init__(self) -> None:
         self.keys = [jwk(EC_KEY, "ec"), jwk(RSA_KEY, "rsa")]
@@ -50,7 +50,7 @@ class Keys:
 
 
 class Clock:
-    """Seconds since 1970, moved by hand."""
+    """Seconds since 1970, set by the test."""
 
     def __init__(self) -> None:
         self.now = time.time()
@@ -88,12 +88,12 @@ def refused(verifier: TokenVerifier, token: str) -> ApiError:
 
 @pytest.mark.parametrize(("key", "algorithm", "kid"), [(EC_KEY, "ES256", "ec"), (RSA_KEY, "RS256", "rsa")])
 def test_tokens_signed_with_a_key_of_the_project_are_good(key: Any, algorithm: str, kid: str) -> None:
-    """Both asymmetric algorithms are verified against the JWKS."""
+    """Tokens of both asymmetric algorithms are verified against the JWKS."""
     assert verify(verifier(), token(key, algorithm, kid)).user_id == USER_ID
 
 
 def test_shared_secrets_work_only_where_one_is_set() -> None:
-    """HS256 is good in a project with a secret, and refused in every other."""
+    """HS256 is accepted in a project with a shared secret, and refused in every other."""
     signed = token(SECRET, "HS256", None)
     assert verify(verifier(secret=SECRET), signed).user_id == USER_ID
     assert refused(verifier(), signed).kind.code == "AUTHENTICATION_ERROR"
@@ -119,7 +119,7 @@ def test_shared_secrets_work_only_where_one_is_set() -> None:
     ids="-".join,
 )
 def test_each_claim_is_checked(changes: dict[str, Any]) -> None:
-    """A good signature under a wrong claim is a 401 with a challenge."""
+    """A valid signature with a wrong claim is a 401 with a challenge."""
     error = refused(verifier(), token(**changes))
     assert error.kind.code == "AUTHENTICATION_ERROR"
     assert error.headers["WWW-Authenticate"] == "Bearer"
@@ -143,22 +143,22 @@ def test_each_claim_is_checked(changes: dict[str, Any]) -> None:
     ids=lambda forged: forged[:12].encode("ascii", "replace").decode(),
 )
 def test_forgeries_are_refused(forged: str) -> None:
-    """Whatever was not signed by a key of the project, by the algorithm of that key, is a 401."""
+    """A token that no project key signed with that key's algorithm is a 401."""
     assert refused(verifier(secret=SECRET), forged).kind.code == "AUTHENTICATION_ERROR"
 
 
 def test_a_verified_token_expires_all_the_same() -> None:
-    """Keeping verified tokens does not make them live longer."""
+    """Caching verified tokens does not extend their lifetime."""
     clock = Clock()
     keeping, signed = verifier(clock=clock), token(exp=int(time.time()) + 1)
     verify(keeping, signed)
     clock.now += 3
-    # Past the expiry it is verified anew, by PyJWT on the real clock and with its leeway: good for these 5 seconds.
+    # After its expiry PyJWT verifies it again, on the real clock and with leeway: valid for these 5 seconds.
     assert keeping._verified[signed][0] < clock.now
 
 
 def test_keys_are_fetched_once() -> None:
-    """A thousand requests with known keys ask for them once."""
+    """A thousand requests with known keys fetch the keys once."""
     keys = Keys()
     keeping = verifier(keys)
     for _ in range(3):
@@ -168,7 +168,7 @@ def test_keys_are_fetched_once() -> None:
 
 
 def test_an_unknown_key_is_asked_for_once_a_minute() -> None:
-    """A new key of the project is found, and made-up ones do not make us ask again and again."""
+    """A new key of the project is found, and made-up key ids do not cause repeated fetches."""
     keys, clock = Keys(), Clock()
     keeping = verifier(keys, clock=clock)
     verify(keeping, token())
@@ -182,7 +182,7 @@ def test_an_unknown_key_is_asked_for_once_a_minute() -> None:
 
 
 def test_a_revoked_key_is_not_trusted_for_long() -> None:
-    """Ten minutes after the project took a key back its tokens are refused, those that were verified before as well."""
+    """Ten minutes after a project revoked a key its tokens are refused, even those already verified."""
     keys, clock = Keys(), Clock()
     keeping, seen, unseen = verifier(keys, clock=clock), token(), token(iat=int(time.time()) - 1)
     verify(keeping, seen)
@@ -194,7 +194,7 @@ def test_a_revoked_key_is_not_trusted_for_long() -> None:
 
 
 def test_keys_that_cannot_be_renewed_stay_good() -> None:
-    """An outage of Supabase Auth signs nobody out, and is not asked at every request whether it is over."""
+    """An outage of Supabase Auth signs nobody out, and is not probed on every request."""
     keys, clock = Keys(), Clock()
     keeping = verifier(keys, clock=clock)
     verify(keeping, token())
@@ -210,11 +210,11 @@ def test_keys_that_cannot_be_renewed_stay_good() -> None:
 
 
 def test_without_keys_the_answer_is_503_until_the_outage_is_over() -> None:
-    """An outage of Supabase Auth is not the client's fault, and is asked about once a second."""
+    """Without keys an outage of Supabase Auth is not the client's fault, and is probed once a second."""
     keys, clock = Keys(), Clock()
     keeping = verifier(keys, clock=clock)
     keys.down = True
-    for _ in range(5):  # a request asks twice: for the limit and for the route
+    for _ in range(5):  # a request needs the keys twice: for the limit and for the route
         assert refused(keeping, token()).kind.code == "SERVICE_UNAVAILABLE"
     assert keys.asked == 1
     keys.down = False
@@ -224,7 +224,7 @@ def test_without_keys_the_answer_is_503_until_the_outage_is_over() -> None:
 
 @pytest.mark.parametrize("answer", [{}, {"keys": []}, {"keys": [{"kty": "oct", "k": "c2VjcmV0"}]}])
 def test_a_project_does_not_lose_all_its_keys(answer: dict[str, Any]) -> None:
-    """An answer of somebody in between that happens to be JSON signs nobody out, an unknown key in it or not."""
+    """JSON from an intermediary signs nobody out, whether or not it contains an unknown key."""
     keys, clock = Keys(), Clock()
 
     async def fetch() -> Any:
@@ -242,7 +242,7 @@ def test_a_project_does_not_lose_all_its_keys(answer: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("answer", [{"keys": "none"}, {"keys": [1]}, {"keys": [{"kty": "EC", "kid": "ec"}]}, [], None])
 def test_an_answer_that_holds_no_keys_is_an_outage(answer: Any) -> None:
-    """What is no JWKS is a 503 at first, and later leaves the keys as they were."""
+    """An answer that is not a JWKS is a 503 at first, and later leaves the known keys in place."""
     keys, clock = Keys(), Clock()
 
     async def fetch() -> Any:
@@ -260,7 +260,7 @@ def test_an_answer_that_holds_no_keys_is_an_outage(answer: Any) -> None:
 
 
 def test_the_token_is_never_shown() -> None:
-    """A caller in a log line or traceback does not show their token."""
+    """A caller in a log line or traceback does not show the token."""
     signed = token()
     assert signed not in repr(verify(verifier(), signed))
 
@@ -283,7 +283,7 @@ ODD_KEYS: list[Any] = [
 @pytest.mark.parametrize("odd", ODD_KEYS, ids=range(len(ODD_KEYS)))
 @pytest.mark.parametrize("place", [0, 2])
 def test_a_key_of_no_use_stands_in_nobody_s_way(odd: Any, place: int) -> None:
-    """Of another type, curve or use, or no key at all, before a good one or behind it."""
+    """A key of another type, curve or use, or a malformed one, does not hide a good key before or after it."""
     keys = Keys()
     keys.keys.insert(place, odd)
     checking = verifier(keys)
@@ -292,14 +292,14 @@ def test_a_key_of_no_use_stands_in_nobody_s_way(odd: Any, place: int) -> None:
 
 
 def test_a_key_for_encryption_signs_nothing() -> None:
-    """Its token is refused, though its signature would be good."""
+    """A token signed with an encryption key is refused, though its signature would be valid."""
     keys = Keys()
     keys.keys.append({**jwk(OTHER_KEY, "encrypts"), "use": "enc"})
     assert refused(verifier(keys), token(OTHER_KEY, kid="encrypts")).kind.code == "AUTHENTICATION_ERROR"
 
 
 def test_a_standby_key_takes_over() -> None:
-    """Published before it signs, it is known with its first token; the old one goes within ten minutes."""
+    """A standby key works with its first token, and the old key is dropped within ten minutes."""
     keys, clock = Keys(), Clock()
     keys.keys = [jwk(EC_KEY, "ec"), jwk(OTHER_KEY, "standby")]
     checking = verifier(keys, clock=clock)
@@ -324,5 +324,5 @@ def test_a_standby_key_takes_over() -> None:
     ],
 )
 def test_a_token_tells_whether_a_second_factor_is_missing(changes: dict[str, Any], needed: bool) -> None:
-    """By what Supabase Auth says of the account and of the session."""
+    """Whether a second factor is missing follows from Supabase Auth's account and session."""
     assert verify(verifier(), token(**changes)).needs_second_factor is needed

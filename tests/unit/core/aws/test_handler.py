@@ -17,17 +17,17 @@ from studysync.aws.handler import create_handler
 
 @pytest.fixture
 def table_that_hangs() -> Iterator[threading.Event]:
-    """Work in the background that does not end before the test does."""
+    """A table whose background work outlasts the test."""
     answered = threading.Event()
     yield answered
     answered.set()
     assert flush(5)
-    asyncio.get_event_loop().close()  # the handler's
+    asyncio.get_event_loop().close()  # the handler's event loop
     asyncio.set_event_loop(None)
 
 
 def test_a_client_does_not_wait_for_a_table_that_hangs(table_that_hangs: threading.Event) -> None:
-    """The answer goes out a moment later, and what was to be shared is still under way."""
+    """The answer is sent a moment later, while the write to the table is still in progress."""
 
     async def work() -> str:
         submit(table_that_hangs.wait, blocking=True)

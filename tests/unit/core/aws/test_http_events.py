@@ -1,4 +1,4 @@
-"""Who calls, by the event."""
+"""The caller's address, by event format."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CONFIG: LambdaConfig = {"api_gateway_base_path": "/", "text_mime_types": [], "ex
 
 
 def scope(event: dict[str, Any]) -> Any:
-    """The request as the app gets it."""
+    """The request as the app receives it."""
     handler = next(each for each in HANDLERS if each.infer(event, None, CONFIG))  # type: ignore[arg-type]
     return handler(event, None, CONFIG).scope  # type: ignore[arg-type]
 
@@ -26,7 +26,7 @@ def event(**headers: str) -> dict[str, Any]:
 
 
 def test_what_clients_write_is_not_their_address(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither as a proxy nor as CloudFront, unless the secret is shown."""
+    """Forwarding headers of a proxy or CloudFront are ignored unless the secret is sent."""
     forged = {"x-forwarded-for": "203.0.113.9", "x-viewer-address": "203.0.113.9", "x-origin-secret": "guess"}
     monkeypatch.delenv("ORIGIN_SECRET_HASH", raising=False)
     assert scope(event(**forged))["client"][0] == "192.0.2.1"
@@ -36,7 +36,7 @@ def test_what_clients_write_is_not_their_address(monkeypatch: pytest.MonkeyPatch
 
 
 def test_behind_a_load_balancer_it_is_the_last_one() -> None:
-    """Which adds the address of the connection to what the client sent."""
+    """A load balancer appends the connection's address to what the client sent."""
     sent = {
         "requestContext": {"elb": {}},
         "httpMethod": "GET",
@@ -47,7 +47,7 @@ def test_behind_a_load_balancer_it_is_the_last_one() -> None:
 
 
 def test_queries_reach_the_app_as_they_were_sent() -> None:
-    """Load balancers leave them encoded, REST APIs decode them, HTTP APIs give the raw one."""
+    """Load balancers leave queries encoded, REST APIs decode them, HTTP APIs pass the raw query."""
     balanced = {"requestContext": {"elb": {}}, "httpMethod": "GET", "path": "/", "headers": {}}
     balanced["queryStringParameters"] = {"a": "x%26y", "b": "1+2"}
     assert scope(balanced)["query_string"] == b"a=x%26y&b=1+2"

@@ -1,4 +1,4 @@
-"""What is done before a snapshot and after it wakes up."""
+"""What runs before a snapshot and after a restore."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from studysync.aws import snapstart
 
 
 def test_a_snapshot_is_warmed_up_and_copies_wake_anew(monkeypatch: pytest.MonkeyPatch) -> None:
-    """On SnapStart the hooks are there, and the warming request is one that a gateway could have sent."""
+    """On SnapStart the hooks are registered, and the warm-up request is one that a gateway could send."""
     asked: list[tuple[Any, Any]] = []
     monkeypatch.setenv("SUPABASE_URL", "https://x.supabase.co")
     monkeypatch.setenv("SUPABASE_SERVICE_ROLE_KEY", "key")

@@ -1,4 +1,4 @@
-"""What code written for the system before this one calls still works as it is written, from its new place."""
+"""Code written for the former system works unchanged except for the import paths."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ from testing.outages import reconnect
 
 @pytest.fixture(autouse=True)
 def own_store() -> Iterator[None]:
-    """Circuits, caches and figures of each test's own."""
-    reconnect()  # closes the store of the tests before, if they had one
+    """Circuits, caches and metrics are the test's own."""
+    reconnect()  # closes the store of earlier tests, if they had one
     resilience.configure(store=resilience.MemoryStore())
     yield
     resilience.configure()
@@ -49,7 +49,7 @@ def last(stream: io.StringIO) -> dict[str, Any]:
 
 
 def test_monitor_performance() -> None:
-    """A decorated endpoint is counted under the name that it was given."""
+    """A decorated endpoint is counted under its given name."""
     from resilience import monitor_performance, performance_monitor
 
     performance_monitor.reset()
@@ -63,7 +63,7 @@ def test_monitor_performance() -> None:
 
 
 def test_cached() -> None:
-    """Answers are kept, with a prefix and without, and functions without arguments too."""
+    """Answers are cached, with and without a prefix, for functions without arguments too."""
     from resilience import cached
 
     calls: list[str] = []
@@ -85,7 +85,7 @@ def test_cached() -> None:
 
 
 def test_connection_pool() -> None:
-    """Taken and given back by hand; its figures have utilisation and waiting time."""
+    """Connections are acquired and released by hand, with utilisation and waiting time in the statistics."""
     from resilience import connection_pool
 
     async def database_operation() -> Any:
@@ -102,7 +102,7 @@ def test_connection_pool() -> None:
 
 
 def test_query_optimizer() -> None:
-    """Batches of a size, and a list of fields for a SELECT."""
+    """Batches of a given size, and a list of fields for a SELECT."""
     from resilience import QueryOptimizer
 
     batches = QueryOptimizer.batch_queries(list(range(250)), batch_size=100)
@@ -112,7 +112,7 @@ def test_query_optimizer() -> None:
 
 
 def test_cache_manager() -> None:
-    """Statistics, emptied as a whole, and swept."""
+    """Statistics, clearing the whole cache, and removing expired entries."""
     from resilience import cache_manager, cached
 
     @cached(ttl=60)
@@ -131,7 +131,7 @@ def test_cache_manager() -> None:
 
 
 def test_circuit_breaker() -> None:
-    """Ten failures in a row: "open", with the count and the time of the failures; closed after a reset."""
+    """Ten consecutive failures open it, with their count and time; a reset closes it."""
     from resilience import circuit_breaker
 
     @circuit_breaker(failure_threshold=5, recovery_timeout=60, name="external_api")
@@ -155,7 +155,7 @@ def test_circuit_breaker() -> None:
 
 
 def test_retry() -> None:
-    """By decorator with all its settings, and by hand with arguments."""
+    """Retries work as a decorator with all settings, and by hand with arguments."""
     from resilience import retry_async, with_retry
 
     attempts: list[int] = []
@@ -178,7 +178,7 @@ def test_retry() -> None:
 
 
 def test_fallback() -> None:
-    """What was registered is served when the function fails."""
+    """A registered fallback is served when the function fails."""
     from resilience import fallback_handler, with_fallback
 
     fallback_handler.register_fallback("user_stats", {"xp": 0, "level": 1})
@@ -194,7 +194,7 @@ def test_fallback() -> None:
 
 
 def test_health_checker() -> None:
-    """A check of one's own stands in the report."""
+    """A custom check is included in the report."""
     from resilience import health_checker
 
     async def check_redis() -> str:
@@ -260,14 +260,14 @@ def test_health_checker() -> None:
     ],
 )
 def test_loggers(write: Any, fields: dict[str, Any], logged: io.StringIO) -> None:
-    """Every call writes one line of JSON with what it was given."""
+    """Every call writes one line of JSON with its arguments."""
     write()
     line = last(logged)
     assert {name: line.get(name) for name in fields} == fields
 
 
 def test_error_tracker(logged: io.StringIO) -> None:
-    """An error that is logged is counted by itself."""
+    """A logged error is also counted."""
     error_tracker.clear_errors()
     app_logger.error("Database timeout", error_type="DatabaseTimeout")
     app_logger.error("Database timeout", error_type="DatabaseTimeout")
@@ -289,7 +289,7 @@ def ask(app: FastAPI, requests: list[tuple[str, str, dict[str, Any]]]) -> list[h
 
 
 def test_middleware_in_the_order_that_was_shown(logged: io.StringIO) -> None:
-    """Added to any app, the last one outermost: each refuses in the contract's shape, whichever is around it."""
+    """On any app, in any order, the outermost being the last added, each refuses in the contract's format."""
     app = FastAPI()
 
     @app.post("/echo")
@@ -324,7 +324,7 @@ def test_middleware_in_the_order_that_was_shown(logged: io.StringIO) -> None:
 
 
 def test_health_routes_are_included_in_any_app() -> None:
-    """The router is where it was, one import further."""
+    """The router works from its new import path."""
     from health.routes import router as health_router
 
     app = FastAPI()

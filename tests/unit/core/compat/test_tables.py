@@ -1,4 +1,4 @@
-"""Rows of tables, as code for the former system asks for them: what is asked for again, and what never."""
+"""Rows of tables as the former system's code accesses them: which requests are retried, and which never."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.usefixtures("unharmed")
 
 @pytest.mark.parametrize("answer", [httpx.ReadError("cut off"), httpx.Response(503, html="<p>busy</p>")])
 def test_rows_are_never_inserted_twice(answer: httpx.Response | Exception) -> None:
-    """A lost answer may have been a done insert, and rows have no id by which it would be known again."""
+    """A lost answer may belong to a successful insert, and rows have no id to recognise it by."""
     server = Answers(answer)
     assert refused(tables(server).insert_async("notes", {"text": "x"})).kind.code == "SERVICE_UNAVAILABLE"
     assert len(server.asked) == 1
@@ -25,7 +25,7 @@ def test_rows_are_never_inserted_twice(answer: httpx.Response | Exception) -> No
 
 
 def test_rows_are_read_again() -> None:
-    """Reading twice does no harm; a connection that PostgREST lost is a 503, and so is an answer without rows."""
+    """A read is retried; a connection that PostgREST lost and an answer without rows are a 503."""
     lost = httpx.Response(500, json={"code": None, "message": "server closed", "details": None, "hint": None})
     server = Answers(lost, httpx.Response(200, json=[{"id": 1}]))
     assert asyncio.run(tables(server).fetch_async("notes")) == [{"id": 1}]

@@ -1,4 +1,4 @@
-"""What the database's answers come to, with answers that a PostgREST never gives and what stands before it may."""
+"""How the database's answers are interpreted, including ones that only an intermediary sends."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ Answer = Callable[[httpx.Request], httpx.Response]
 def test_what_passes_is_asked_for_again_and_nothing_else(
     answer: httpx.Response | Exception, code: str, asked: int
 ) -> None:
-    """An answer that is none, or from somebody in between, is an outage; what took long is not repeated."""
+    """A malformed answer or one of an intermediary is an outage; a slow request is not retried."""
     server = Answers(answer)
     database = Database(SETTINGS, httpx.MockTransport(server))
     assert refused(database.call("get_profile")).kind.code == code
@@ -64,7 +64,7 @@ DEAD: list[httpx.Response | Exception] = [
 
 
 def state_after(answer: httpx.Response | Exception, callers: list[str | None], address: str = "192.0.2.1") -> str:
-    """The circuit's state when calls on behalf of these users (None: of the address alone) ended so."""
+    """The circuit's state after calls on behalf of these users (None: of an address only) ended this way."""
     database = Database(SETTINGS, httpx.MockTransport(Answers(answer)))
 
     async def call(user_id: str | None) -> None:
@@ -80,7 +80,7 @@ def state_after(answer: httpx.Response | Exception, callers: list[str | None], a
 
 @pytest.mark.parametrize("answer", SLOW, ids=repr)
 def test_what_takes_one_caller_too_long_opens_no_circuit(answer: httpx.Response | Exception) -> None:
-    """Neither a user's calls do, nor an address's; those of three users do."""
+    """Timeouts of one user or address do not open the circuit; those of three users do."""
     assert state_after(answer, ["mallory"] * 30) == "closed"
     assert state_after(answer, [None] * 30) == "closed"
     assert state_after(answer, ["alice"] * 5) == "open"
@@ -88,12 +88,12 @@ def test_what_takes_one_caller_too_long_opens_no_circuit(answer: httpx.Response 
 
 @pytest.mark.parametrize("answer", DEAD, ids=repr)
 def test_a_dead_database_opens_the_circuit_for_a_single_caller(answer: httpx.Response | Exception) -> None:
-    """Nobody but the database can be the cause."""
+    """Only the database can be the cause, so one caller's failures open the circuit."""
     assert state_after(answer, ["alice"] * 5) == "open"
 
 
 def test_addresses_of_one_network_are_one_caller() -> None:
-    """Whoever has an IPv6 address has a whole /64 of them."""
+    """All addresses of an IPv6 /64 count as one caller."""
     for n in range(10):
         assert state_after(SLOW[0], [None], f"2001:db8::{n:x}") == "closed"
     assert state_after(SLOW[0], [None], "2001:db8:0:1::1") == "closed"
@@ -101,7 +101,7 @@ def test_addresses_of_one_network_are_one_caller() -> None:
 
 
 def test_a_call_without_time_left_is_not_made() -> None:
-    """The client has gone by then; it is no failure of the database."""
+    """The client has gone by then, so it is no failure of the database."""
     server = Answers(httpx.Response(200, json=1))
 
     async def late() -> Any:
@@ -115,7 +115,7 @@ def test_a_call_without_time_left_is_not_made() -> None:
 
 
 def test_an_answer_after_an_outage_counts() -> None:
-    """The second try is as good as the first; an empty answer is no answer, not an error."""
+    """The second attempt's answer counts; an empty body is a valid answer."""
     server = Answers(httpx.ConnectError("refused"), httpx.Response(200, json={"xp": 1}), httpx.Response(204))
     database = Database(SETTINGS, httpx.MockTransport(server))
     assert asyncio.run(database.call("get_profile")) == {"xp": 1}
@@ -124,7 +124,7 @@ def test_an_answer_after_an_outage_counts() -> None:
 
 @pytest.mark.parametrize("seconds", [0.5, 12.0])
 def test_the_setting_is_how_long_a_call_may_take(seconds: float) -> None:
-    """Also for the HTTP pool below, whose own timeout would otherwise end the call early, and have it repeated."""
+    """The setting also applies to the HTTP pool, whose own timeout would end the call early and cause a retry."""
     server = Answers(httpx.Response(200, json=1))
     settings = SETTINGS.model_copy(update={"database_timeout_seconds": seconds})
     asyncio.run(Database(settings, httpx.MockTransport(server)).call("ping"))
@@ -135,7 +135,7 @@ def test_the_setting_is_how_long_a_call_may_take(seconds: float) -> None:
 def test_a_broken_connection_is_replaced_unless_that_may_do_it_twice(
     once: bool, asked: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The transport sends again what is safe to send again."""
+    """The transport resends only idempotent requests."""
     sent: list[httpx.Request] = []
 
     async def broken(_: Any, request: httpx.Request) -> httpx.Response:

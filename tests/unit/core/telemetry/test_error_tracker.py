@@ -1,4 +1,4 @@
-"""Errors as they are counted."""
+"""How errors are counted."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from studysync.telemetry.logging import app_logger
 
 
 def test_an_error_without_a_place_is_counted() -> None:
-    """One that was made and never raised has no line that it came from."""
+    """An error that was never raised is counted without a source line."""
     tracker = ErrorTracker()
     error = KeyError("x")
     record = app_logger._logger.makeRecord("x", 40, "x.py", 1, "broken", (), (KeyError, error, None))

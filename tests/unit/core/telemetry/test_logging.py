@@ -1,4 +1,4 @@
-"""What a line says, whatever is logged: no secret at any depth, the right user, and never an exception."""
+"""Log lines: no secret at any depth, the right user, and never an exception."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CALLER, OTHER = "00000000-0000-4000-8000-00000000000a", "00000000-0000-4000-8000
 
 @pytest.fixture
 def line() -> Iterator[Callable[[], dict[str, Any]]]:
-    """The line that was logged last."""
+    """The last logged line."""
     handler, written = app_logger.handlers[0], io.StringIO()
     assert isinstance(handler, logging.StreamHandler)
     before = handler.setStream(written)
@@ -36,7 +36,7 @@ def line() -> Iterator[Callable[[], dict[str, Any]]]:
 
 
 class Account(BaseModel):
-    """A model with something in it that is nobody's business."""
+    """A model with a secret in it."""
 
     email: str
     level: int
@@ -54,7 +54,7 @@ class Account(BaseModel):
     ],
 )
 def test_secrets_are_masked_however_they_are_logged(fields: dict[str, Any], line: Callable[[], dict[str, Any]]) -> None:
-    """By the logger's own methods and by plain ones, whatever the case, at any depth."""
+    """Secrets are masked in our own and plain logging methods, in any case, at any depth."""
     app_logger.info("plain", **fields)
     plain = line()
     app_logger.log_business_event(event_type="something", **fields)
@@ -63,7 +63,7 @@ def test_secrets_are_masked_however_they_are_logged(fields: dict[str, Any], line
 
 
 def test_a_line_that_names_a_user_speaks_of_that_one(line: Callable[[], dict[str, Any]]) -> None:
-    """The caller stands beside it; a line that names nobody is the caller's."""
+    """The caller is logged too; a line that names no user belongs to the caller."""
 
     def request() -> tuple[dict[str, Any], dict[str, Any]]:
         context = begin_request({"type": "http", "method": "POST", "path": "/x", "client": None}, None, None)
@@ -81,13 +81,13 @@ def test_a_line_that_names_a_user_speaks_of_that_one(line: Callable[[], dict[str
 
 @pytest.mark.parametrize("name", ["name", "module", "args", "filename", "message", "msg"])
 def test_fields_may_be_called_anything(name: str, line: Callable[[], dict[str, Any]]) -> None:
-    """One that logging keeps for itself gets another name instead of an exception, after the work was done."""
+    """A field with a name reserved by logging is renamed instead of raising an exception."""
     app_logger.log_business_event(event_type="space_created", **{name: "Night owls"})
     assert line()[f"{name}_"] == "Night owls"
 
 
 def test_a_message_that_does_not_fit_breaks_nobody(capsys: pytest.CaptureFixture[str]) -> None:
-    """What is wrong with a log line is told on stderr, and the request goes on: errors are counted after the work."""
+    """A formatting error is reported on stderr and the request continues, because the work is done already."""
     line = logging.makeLogRecord({"msg": "took %d ms", "args": ("many",), "levelno": logging.ERROR})
     TrackingHandler(ErrorTracker()).handle(line)
     assert "Logging error" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""What goes to CloudWatch: which metrics, how few dimensions, at what price."""
+"""What is published to CloudWatch: which metrics, with how few dimensions, at what cost."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Published = Callable[[], dict[str, Any]]
 
 @pytest.fixture
 def published(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Published]:
-    """What an invocation publishes, as CloudWatch reads it; {} for nothing."""
+    """What an invocation publishes, as CloudWatch reads it; {} for no line."""
     monkeypatch.setenv("SUPABASE_URL", "https://project.supabase.co")
     monkeypatch.setenv("STAGE", "prod")
     monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", metrics.NAMESPACE)
@@ -43,7 +43,7 @@ def published(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str
 
 
 def test_what_no_request_caused_is_published_without_a_route(published: Published) -> None:
-    """A schedule counts as well, and has no path."""
+    """A schedule is counted too, and has no path."""
     metrics._routes.clear()
     metrics.count("SecurityEvents")
     line = published()
@@ -52,7 +52,7 @@ def test_what_no_request_caused_is_published_without_a_route(published: Publishe
 
 
 def emit_everything() -> None:
-    """Cause every metric in the way that it is caused in production."""
+    """Emit every metric in the way in which production does."""
     metrics.count_request("/api/users/{user_id}", 0.0123, error=True)
     app_logger.log_business_event(event_type="session_completed", xp_awarded=35)
     batch = {"synced_count": 3, "duplicate_count": 1, "rejected_count": 2, "xp_awarded": 40, "completed_count": 1}
@@ -68,7 +68,7 @@ def emit_everything() -> None:
 
 
 def test_every_metric_is_emitted_with_two_sets_of_dimensions(published: Published) -> None:
-    """By stage, and by stage and function; ids and routes are never a dimension."""
+    """Metrics are by stage, and by stage and function; ids and routes are never dimensions."""
     emit_everything()
     line = published()
     (directive,) = line["_aws"]["CloudWatchMetrics"]
@@ -84,14 +84,14 @@ def test_every_metric_is_emitted_with_two_sets_of_dimensions(published: Publishe
 
 
 def test_the_number_of_metrics_is_budgeted() -> None:
-    """A metric costs money by the month, once for each combination of dimensions: six functions and their sum."""
+    """Each combination of dimensions is billed per metric and month: six functions and their total."""
     assert len(metrics.UNITS) * (6 + 1) <= 120
     with pytest.raises(KeyError):
         metrics.count("Requests for /api/users/7")
 
 
 def test_an_invocation_publishes_what_it_counted_and_no_more(published: Published) -> None:
-    """One line, once; several requests of it together; nothing for nothing."""
+    """One line is published once, for several requests together, and none without data."""
     metrics.count_request("/api/users", 0.001, error=False)
     metrics.count_request("/api/users", 0.003, error=True)
     line = published()
@@ -102,7 +102,7 @@ def test_an_invocation_publishes_what_it_counted_and_no_more(published: Publishe
 def test_a_server_error_is_told_by_version(
     published: Published, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A line of its own for a request that failed, none for others: what a deployment is taken back by."""
+    """A failed request has a line of its own, and others have none: deployments are rolled back by it."""
     monkeypatch.setenv("AWS_LAMBDA_FUNCTION_VERSION", "7")
     capsys.readouterr()
     metrics.count_request("/api/users", 0.001, error=False)
@@ -118,19 +118,19 @@ def test_a_server_error_is_told_by_version(
 
 
 def test_health_is_not_traffic(published: Published) -> None:
-    """What load balancers ask would hide what users see."""
+    """Health probes are not counted, because they would mask what users see."""
     metrics.count_request("/health/readiness", 0.001, error=True)
     assert published() == {}
 
 
 def test_followed_transitions_are_counted_once_for_the_fleet(published: Published) -> None:
-    """An environment that only follows another's circuit counts nothing."""
+    """An environment that only follows another's circuit counts no transition."""
     events.emit(events.CIRCUIT_TRANSITION, "database", before="closed", after=CircuitState.OPEN, reason="shared")
     assert published() == {}
 
 
 def test_nothing_is_printed_where_nobody_collects(published: Published, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a namespace there is no line, and nothing piles up."""
+    """Without a namespace no line is printed, and no data accumulates."""
     monkeypatch.delenv("POWERTOOLS_METRICS_NAMESPACE")
     metrics.count("Requests")
     assert published() == {}
@@ -138,7 +138,7 @@ def test_nothing_is_printed_where_nobody_collects(published: Published, monkeypa
 
 
 def test_it_costs_less_than_its_share(published: Published) -> None:
-    """At most 0.15 ms of processor time a request, the line included; the best of several runs."""
+    """Counting costs at most 0.15 ms of processor time per request, line included; the best of several runs."""
     best = 1.0
     for _ in range(5):
         began = time.process_time()
@@ -150,7 +150,7 @@ def test_it_costs_less_than_its_share(published: Published) -> None:
 
 
 def test_audit_lines_are_written_at_every_log_level() -> None:
-    """Whoever wants fewer lines keeps the trail, and gets no others with it."""
+    """A higher log level keeps the audit trail, and writes no other lines."""
     usual = app_logger.log_level
     app_logger.setLevel("ERROR")
     written: list[str] = []

@@ -1,4 +1,4 @@
-"""Subsegments for X-Ray: what reaches the daemon, and that nothing does where there is none."""
+"""Subsegments for X-Ray: what reaches the daemon, and that none is sent without one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SAMPLED = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Samp
 
 @pytest.fixture
 def daemon(monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
-    """A daemon that listens, on Lambda."""
+    """A listening daemon, on Lambda."""
     monkeypatch.delenv("AWS_SAM_LOCAL", raising=False)
     monkeypatch.setenv("_X_AMZN_TRACE_ID", SAMPLED)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listener:
@@ -28,7 +28,7 @@ def daemon(monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
 
 
 def test_a_call_is_a_subsegment_of_the_invocations_trace(daemon: socket.socket) -> None:
-    """Name, time and fault, under the trace and the segment that Lambda named."""
+    """The subsegment has name, time and fault, under Lambda's trace and segment."""
     trace_call("database get_profile", 0.25, error=True)
     header, _, body = daemon.recv(65_536).partition(b"\n")
     assert json.loads(header) == {"format": "json", "version": 1}
@@ -46,7 +46,7 @@ def test_a_call_is_a_subsegment_of_the_invocations_trace(daemon: socket.socket) 
 def test_nothing_is_sent_where_nobody_traces(
     daemon: socket.socket, monkeypatch: pytest.MonkeyPatch, name: str, value: str | None
 ) -> None:
-    """Not without a trace, not for one that is not sampled, not locally."""
+    """Nothing is sent without a trace, for an unsampled one, or locally."""
     monkeypatch.delenv(name, raising=False)
     if value is not None:
         monkeypatch.setenv(name, value)
@@ -56,7 +56,7 @@ def test_nothing_is_sent_where_nobody_traces(
 
 
 def test_a_daemon_that_is_not_there_harms_nobody(daemon: socket.socket, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Traces are lost, calls are not."""
+    """Without a daemon traces are lost, but calls are not."""
     for address in ("127.0.0.1:1", "nonsense", "127.0.0.1:x", "[::1]:2000"):
         monkeypatch.setenv("AWS_XRAY_DAEMON_ADDRESS", address)
         for _ in range(3):
@@ -64,7 +64,7 @@ def test_a_daemon_that_is_not_there_harms_nobody(daemon: socket.socket, monkeypa
 
 
 def test_a_daemon_that_cannot_be_reached_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
-    """X-Ray's address may be none; the socket is made anew with the next call."""
+    """An unusable address or a socket that cannot be opened is ignored, and no broken socket is kept."""
     monkeypatch.setattr(tracing, "_socket", None)
     monkeypatch.setattr(socket, "socket", _broken)
     tracing._send("127.0.0.1:2000", {})

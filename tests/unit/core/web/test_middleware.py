@@ -1,4 +1,4 @@
-"""What the layers around a route make of what it raises, of a cache that is old, and of methods that nobody knows."""
+"""How middleware handles errors of a route, stale caches, and unknown methods."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Route = Callable[[], Awaitable[Any]]
 
 
 def answer(route: Route, *, method: str = "GET", traceback: bool = False) -> httpx.Response:
-    """Ask a route behind the two outer layers."""
+    """Call a route behind the two outer layers."""
     app = FastAPI()
     app.add_middleware(ErrorHandlerMiddleware, include_traceback=traceback)
     app.add_middleware(RequestContextMiddleware)
@@ -73,7 +73,7 @@ def limited() -> RateLimitedError:
 def test_what_the_resilience_layer_refuses_may_be_tried_again(
     error: Exception, status: int, code: str, retry_after: str | None
 ) -> None:
-    """It is no mistake of ours: the client is told when to come back; a mistake keeps its text to itself."""
+    """Refusals of the resilience layer are a 503 or 429 with Retry-After; a bug's text is not shown."""
     response = answer(raising(error))
     assert (response.status_code, response.json()["error_code"]) == (status, code)
     assert response.headers.get("retry-after", "0").isdecimal()
@@ -83,14 +83,14 @@ def test_what_the_resilience_layer_refuses_may_be_tried_again(
 
 
 def test_a_traceback_is_shown_only_where_it_was_asked_for() -> None:
-    """On a developer's machine, for what nobody expected."""
+    """A traceback is shown only on a developer's machine, for unexpected errors."""
     shown = answer(raising(KeyError("x")), traceback=True).json()["details"]["traceback"]
     assert any("KeyError" in line for line in shown)
     assert "details" not in answer(raising(StoreError("x")), traceback=True).json()
 
 
 def test_an_answer_says_when_it_is_old_or_makes_do() -> None:
-    """Stale values and fallbacks are marked, fresh ones are not."""
+    """Stale values and fallbacks are marked, fresh values are not."""
 
     async def old() -> str:
         record_cached(42.9, stale=True)
@@ -107,10 +107,10 @@ def test_an_answer_says_when_it_is_old_or_makes_do() -> None:
 
 
 def test_an_answer_that_lambda_would_not_give_is_a_500(caplog: pytest.LogCaptureFixture) -> None:
-    """An error of the contract and a line in the log, where the process would have died; what just fits goes out."""
+    """An oversized answer is an error of the contract and a log line, not a crash; one that just fits is sent."""
 
     async def too_large() -> str:
-        return '"' * 1_500_001  # three more bytes each: escaped in JSON, and both in Lambda's JSON
+        return '"' * 1_500_001  # three more bytes each: escaped in JSON, and both characters in Lambda's JSON
 
     async def large() -> str:
         return "x" * 5_900_000
@@ -124,7 +124,7 @@ def test_an_answer_that_lambda_would_not_give_is_a_500(caplog: pytest.LogCapture
 
 
 def test_an_answer_in_pieces_goes_out_as_it_comes() -> None:
-    """Nothing of ours is made so; what somebody mounts beside it may be."""
+    """We stream no answers ourselves, but a mounted app may."""
 
     async def pieces() -> StreamingResponse:
         return StreamingResponse(iter([b"a", b"b", b""]), status_code=203)
@@ -134,7 +134,7 @@ def test_an_answer_in_pieces_goes_out_as_it_comes() -> None:
 
 
 def test_methods_that_are_made_up_count_as_one() -> None:
-    """Figures have a place for so many names; a stranger must not fill it."""
+    """Metrics hold a limited number of names, which a client must not fill."""
 
     async def fine() -> str:
         return "fine"
@@ -148,7 +148,7 @@ def test_methods_that_are_made_up_count_as_one() -> None:
 
 @pytest.mark.parametrize("layer", [ErrorHandlerMiddleware, RequestContextMiddleware, RequestValidationMiddleware])
 def test_what_is_no_request_passes(layer: Any) -> None:
-    """A server's start and end, for those who run an app outside Lambda."""
+    """Lifespan events pass, for those who run an app outside Lambda."""
     seen: list[str] = []
 
     async def app(scope: Scope, _receive: Receive, _send: Send) -> None:
@@ -162,7 +162,7 @@ def test_what_is_no_request_passes(layer: Any) -> None:
 
 
 def test_an_answer_that_breaks_half_way_is_not_begun_again() -> None:
-    """Its head is out already; the error ends it, and is in the log."""
+    """The headers are already sent, so the error ends the answer and is logged."""
     app = FastAPI()
     app.add_middleware(ErrorHandlerMiddleware)
 
@@ -184,7 +184,7 @@ def test_an_answer_that_breaks_half_way_is_not_begun_again() -> None:
 
 
 def test_a_body_is_given_once_and_then_the_connection_speaks() -> None:
-    """Whoever goes on listening hears that the client has gone."""
+    """A further receive reports that the client has disconnected."""
     heard: list[Message] = []
 
     async def app(_scope: Scope, receive: Receive, _send: Send) -> None:
@@ -205,6 +205,6 @@ def test_a_body_is_given_once_and_then_the_connection_speaks() -> None:
 
 
 def test_a_limit_below_nothing_is_refused() -> None:
-    """A setting that refuses every body would be found out with the first one."""
+    """A limit that would refuse every body is refused at start."""
     with pytest.raises(ValueError, match="max_request_size"):
         RequestValidationMiddleware(FastAPI(), max_request_size=-1)

@@ -1,4 +1,4 @@
-"""What an address counts as, and calls that are counted more than once."""
+"""What an address counts as, and calls with several limits."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ from studysync.web.rate_limits import Bucket, by_network, hit, network_of
     ],
 )
 def test_an_address_counts_as_its_network(address: str | None, network: str) -> None:
-    """However it is spelled: IPv6 by what one customer gets of it, IPv4 as it is."""
+    """In any notation, IPv6 counts by a customer's prefix and IPv4 by the address."""
     assert network_of(address) == network
 
 
 def test_a_refused_call_counts_for_none() -> None:
-    """Neither for those that were asked before nor for those after the one that refuses."""
+    """A refused call counts neither for earlier limits nor for later ones."""
     store, clock = MemoryStore(), ManualClock()
     narrow = RateLimiter(per_minute=2, per_hour=None, name="narrow", store=store, clock=clock)
     wide = RateLimiter(per_minute=6, per_hour=None, name="wide", store=store, clock=clock)
@@ -55,7 +55,7 @@ def test_a_refused_call_counts_for_none() -> None:
 
 
 def test_the_first_refusal_is_told() -> None:
-    """With the limit that refused, which says when to come back."""
+    """The answer has the refusing limit, and when to try again."""
     clock = ManualClock()
     limiter = RateLimiter(per_minute=5, per_hour=None, name="n", store=MemoryStore(), clock=clock)
     small = (Limit("small", 1, 3600),)
@@ -72,7 +72,7 @@ def test_the_first_refusal_is_told() -> None:
 
 
 def test_outside_a_request_nobody_calls() -> None:
-    """A limit that is asked there counts for one unknown network."""
+    """Outside a request, a limit counts for one unknown network."""
     token = _current.set(None)
     bucket = by_network(RateLimiter(name="n", store=MemoryStore()), 1, 2)
     _current.reset(token)

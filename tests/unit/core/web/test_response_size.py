@@ -1,4 +1,4 @@
-"""How much of a list fits into one answer."""
+"""How many rows fit into one answer."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def in_lambdas_json(rows: list[dict[str, Any]]) -> int:
 
 @given(ROWS)
 def test_as_many_rows_as_fit_are_answered(rows: list[dict[str, Any]]) -> None:
-    """The first ones, at least one, and not fewer than there is room for."""
+    """The first rows are answered, at least one, and as many as fit."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(response_size, "MAX_PAGE_BYTES", ROOM)
         shown = fit_to_response(rows)
@@ -37,7 +37,7 @@ def test_as_many_rows_as_fit_are_answered(rows: list[dict[str, Any]]) -> None:
 
 @pytest.mark.parametrize("unit", ['"', "\\", "a", "é", "\n"])
 def test_what_lambda_gives_passes(unit: str) -> None:
-    """Up to its limit, counted as its runtime writes it."""
+    """An answer up to Lambda's limit passes, counted as its runtime encodes it."""
     each = len(json.dumps(unit, ensure_ascii=False).encode()) - 2
     check_response_size(unit.encode() * (response_size.MAX_ANSWER_BYTES // each))
     with pytest.raises(AnswerTooLargeError):

@@ -1,4 +1,4 @@
-"""Routes that load late."""
+"""Lazily loaded routes."""
 
 from __future__ import annotations
 
@@ -9,6 +9,6 @@ from studysync.web.routing import LazyRoutes
 
 
 def test_routes_have_no_names() -> None:
-    """Nothing here makes URLs from names, so those that load late need not be loaded for it."""
+    """Routes have no names, so nothing needs them loaded to build URLs."""
     with pytest.raises(NoMatchFound):
         LazyRoutes("health.operations.models", prefix="/x").url_path_for("anything")
