@@ -49,7 +49,7 @@ def _run(console: Console, names: list[str]) -> tuple[list[Row], list[str]]:
             try:
                 with stage(progress) as here:
                     found: list[Row] = importlib.import_module(f"benchmarks.rows.{name}").run(here)
-            except Exception:  # noqa: BLE001 - the others still run, and the exit code tells
+            except Exception:  # noqa: BLE001 - the others still run, and the exit code reports it
                 console.print(traceback.format_exc(), markup=False)
                 failed.append(name)
                 continue

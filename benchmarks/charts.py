@@ -33,7 +33,7 @@ Points = Sequence[tuple[float, float]]
 
 @dataclass(frozen=True)
 class Lines:
-    """One line a name over a common axis.
+    """One line per name over a common axis.
 
     Attributes:
         title: says what the y axis is.
@@ -64,7 +64,7 @@ class Lines:
 
 @dataclass(frozen=True)
 class Bars:
-    """One bar a row, with its sum beside it.
+    """One bar per row, with its sum beside it.
 
     Attributes:
         title: says what is measured.

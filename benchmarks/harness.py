@@ -20,7 +20,7 @@ Work = Callable[[], object]
 
 @dataclass(frozen=True)
 class Figure:
-    """One measured thing: the median, and from where to where the middle 90 % of the samples reach."""
+    """One measured thing: the median, and the range of the middle 90 % of the samples."""
 
     label: str
     median: float
@@ -46,7 +46,7 @@ class Row:
     Args:
         name: the benchmark's name and what of it this is.
         promise: in words.
-        value: what is held against the promise; `limit` is the most (or least) that it may be.
+        value: what is compared with the promise; `limit` is the most (or least) that it may be.
         unit: of the figures: ms, us, ratio, per second...
         figures: ours first, then peers and baselines.
         at_least: the promise is a lower bound.
@@ -118,7 +118,7 @@ class Stage:
 
     @contextmanager
     def bar(self, title: str, total: int) -> Iterator[Callable[[], None]]:
-        """Show a progress bar; the block calls what it is given once a step."""
+        """Show a progress bar; the block calls the yielded function once per step."""
         task = self._progress.add_task(title, total=total)
         yield lambda: self._progress.advance(task)
         self._progress.update(task, completed=total)
@@ -143,7 +143,7 @@ class Stage:
 
 @contextmanager
 def stage(progress: Progress) -> Iterator[Stage]:
-    """Set a stage up below a temporary folder, and clear it away."""
+    """Set up a stage in a temporary folder, and remove it afterwards."""
     with TemporaryDirectory(prefix="studysync-bench-") as folder:
         stage = Stage(progress, Path(folder))
         try:

@@ -23,7 +23,7 @@ class Plot:
         benchmark: whose rows it is drawn from.
         row: below which it stands.
         name: of its file.
-        alt: what it shows, for those who cannot see it.
+        alt: a text alternative for the picture.
         chart: returns what to draw; a KeyError where a row that it needs is missing.
     """
 
@@ -38,7 +38,7 @@ def charts(results: dict[str, Any]) -> Iterator[tuple[Plot, Bars | Lines]]:
     """Find what can be drawn from the results."""
     for plot in PLOTS:
         rows = {row["name"]: row for row in results.get(plot.benchmark, {}).get("rows", ())}
-        with suppress(KeyError):  # measured before this plot was thought of
+        with suppress(KeyError):  # measured before this plot existed
             yield plot, plot.chart(rows)
 
 

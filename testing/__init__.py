@@ -1,1 +1,1 @@
-"""Drivers and doubles that suites of tests and benchmarks share: clients, clocks, faulty stores, students' lives."""
+"""Drivers and test doubles shared by tests and benchmarks: clients, clocks, faulty stores, student histories."""

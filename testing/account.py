@@ -1,4 +1,4 @@
-"""A student's account at the database's functions, called as services call them, under a clock that stands still."""
+"""A student's account at the database's functions, called as services call them, under a stopped clock."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class Account:
         return outcome
 
     def run_schedule(self, at: datetime) -> None:
-        """Let the schedule close what is silent."""
+        """Let the schedule close silent sessions."""
         self.clock.freeze(at)
         self.connection.execute("select close_silent_sessions(%s, 200)", [self.mode])
 
@@ -106,7 +106,7 @@ class Account:
         return shown
 
     def profile(self) -> dict[str, Any]:
-        """The own profile."""
+        """The account's profile."""
         row = self.connection.execute("select get_profile(%(id)s, %(id)s)", {"id": self.user_id}).fetchone()
         assert row is not None
         shown: dict[str, Any] = row[0]

@@ -1,4 +1,4 @@
-"""axe-core, which looks for what keeps people from using a page; fetched once, from npm, by its hash."""
+"""axe-core, an accessibility checker; fetched once from npm, by its hash."""
 
 from __future__ import annotations
 

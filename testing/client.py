@@ -85,7 +85,7 @@ def check_against_openapi(response: httpx.Response) -> None:
 
 
 class AllFunctions:
-    """Every function's app behind one door, as the gateway's routes have it."""
+    """Every function's app behind one entry point, routed as by the gateway."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         parts = scope["path"].split("/")
@@ -128,11 +128,11 @@ class Api:
         return self.request("POST", path, **({} if json is None else {"json": json}), **options)
 
     def operator(self, token: str) -> Operator:
-        """Return who has an operator's token."""
+        """Return an operator with this token."""
         return Operator(self, token)
 
     def at_once(self, requests: Sequence[Coroutine[Any, Any, httpx.Response]]) -> list[httpx.Response]:
-        """Send several requests side by side."""
+        """Send several requests concurrently."""
 
         async def gather() -> list[httpx.Response]:
             return list(await asyncio.gather(*requests))
@@ -199,7 +199,7 @@ class Student:
 
 @dataclass
 class Operator:
-    """Somebody who may operate the stack."""
+    """A person who may operate the stack."""
 
     api: Api
     token: str

@@ -27,7 +27,7 @@ class DatabaseClock:
         self._connection.execute("update internal.test_clock set shift = shift + %s", [timedelta(**units)])
 
     def set(self, moment: datetime) -> None:
-        """Make it `moment`; from there it goes on at its usual pace."""
+        """Make it `moment`; from there it runs at normal speed."""
         self._connection.execute("update internal.test_clock set shift = %s - clock_timestamp()", [moment])
 
     def freeze(self, moment: datetime) -> None:
@@ -40,7 +40,7 @@ class DatabaseClock:
         self._connection.execute("update internal.test_clock set shift = interval '0'")
 
     def now(self) -> datetime:
-        """Tell the time that the database sees, in UTC."""
+        """Return the time that the database sees, in UTC."""
         row = self._connection.execute("select internal.clock()").fetchone()
         assert row is not None
         moment: datetime = row[0]

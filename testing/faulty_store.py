@@ -1,4 +1,4 @@
-"""Stores that misbehave on order, and a count of what reaches DynamoDB."""
+"""Stores that misbehave on request, and a count of what reaches DynamoDB."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The local stack's mailbox, as somebody reads it who has the address."""
+"""The local stack's mailbox, as the owner of an address reads it."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The rules of docs/contract.md once more, in plain Python over sets of intervals, to hold the database against.
 
-Written from that page alone. A `Student` is told what arrives and when; what it says of sessions, XP and days is worked
-out anew from the set of all that was told, but for what has been credited by a schedule, which stays.
+Written from that page alone. A `Student` receives events and their arrival times. Its sessions, XP and days are
+recomputed from the set of all events received, except for what a schedule has credited, which stays.
 """
 
 from __future__ import annotations
@@ -164,7 +164,7 @@ class Calendar:
 
 @dataclass
 class Session:
-    """What was told of a session."""
+    """What is known about a session."""
 
     session_id: str
     client: str

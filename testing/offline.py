@@ -29,7 +29,7 @@ def life(start: datetime, minutes: int = 30, session_id: str | None = None, **pa
 
 
 def send(student: Student, events: list[Any], **more: Any) -> dict[str, Any]:
-    """Send a batch; its answer has one result an event, counted right."""
+    """Send a batch; its answer has one result per event, with correct counts."""
     response = student.post("/api/sync/offline", {"events": events, **more})
     assert response.status_code == 200, response.text
     result: dict[str, Any] = response.json()["data"]

@@ -25,7 +25,7 @@ class Operation:
 
     @property
     def name(self) -> str:
-        """As people say it."""
+        """Its readable name."""
         return f"{self.method} {self.path}"
 
     def parameters(self, place: str) -> dict[str, Schema]:

@@ -1,4 +1,4 @@
-"""What a test does about an outage that it made."""
+"""Recovery from an outage that a test caused."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from resilience import DynamoStore, configure, default_store
 
 
 def reconnect() -> None:
-    """Begin with a new store after DynamoDB came back: here it comes back empty, and what was known of it is void."""
+    """Start with a new store after DynamoDB came back: here it comes back empty, and earlier state is void."""
     before = default_store()
     configure()
     if isinstance(before, DynamoStore):

@@ -35,12 +35,12 @@ class Process:
 
 
 def environment() -> dict[str, str]:
-    """Return the variables, without those in which pytest says what it is about."""
+    """Return the variables, without those that pytest sets."""
     return {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
 
 
 def set_environment(variables: Mapping[str, str]) -> None:
-    """Have these variables and no others."""
+    """Set exactly these variables."""
     for name in environment().keys() - variables.keys():
         del os.environ[name]
     os.environ.update(variables)

@@ -66,5 +66,5 @@ def record(
 
 
 def violations(connection: psycopg.Connection[Any]) -> list[tuple[Any, ...]]:
-    """Return what the invariants function finds wrong; empty is how it should be."""
+    """Return the violations that the invariants function finds; empty when all is well."""
     return connection.execute("select * from check_invariants()").fetchall()

@@ -1,7 +1,7 @@
 """Calls that may fail, and what to do about it: breakers, retries, caching, fallbacks, limits, measurements, health.
 
 Every part works alone and without AWS; with a DynamoDB table (`configure`, or RESILIENCE_TABLE) the execution
-environments of a fleet share what they learn. What is imported here is public; everything else may change.
+environments of a fleet share their state. What is imported here is public; everything else may change.
 """
 
 from resilience import events as events
@@ -106,5 +106,5 @@ from resilience.store import RedisStore as RedisStore
 from resilience.store import Store as Store
 from resilience.timeouts import timeout as timeout
 
-# The last one, because the room of its name is loaded by the others.
+# Imported last, because the others load the subpackage of the same name.
 from resilience.retry.decorator import retry as retry  # isort: skip

@@ -1,4 +1,4 @@
-"""How work that may block gets off the caller's way.
+"""Runs work that may block without holding up the caller.
 
 A store that blocks is reached from an event loop through a thread, and from plain code directly. Work that nobody has
 to wait for goes to the same few threads. Nothing relies on such a thread making progress by itself: Lambda freezes it
@@ -21,7 +21,7 @@ T = TypeVar("T")
 logger = logging.getLogger("resilience")
 
 _EXIT_SECONDS: Final = 1.0
-# Apart, so that callers' code that hangs never keeps a circuit from its store.
+# A separate pool, so that callers' code that hangs never keeps a circuit from its store.
 _workers: Final = {
     "store": DaemonThreadPool("resilience-store", 16),
     "work": DaemonThreadPool("resilience-work", 8),
@@ -29,7 +29,7 @@ _workers: Final = {
 
 
 class _UnderWay:
-    """What nobody waits for."""
+    """Work that nobody waits for."""
 
     def __init__(self) -> None:
         self.after_fork()
@@ -45,7 +45,7 @@ _under_way: Final = _UnderWay()
 
 
 def submit(work: Callable[[], object], *, blocking: bool, kind: str = "store") -> None:
-    """Do the work without making the caller wait: in a thread when it may block, at once when it cannot."""
+    """Do the work without making the caller wait: in a thread when it may block, directly when it cannot."""
     if not blocking:
         _guarded(work)
         return
@@ -81,7 +81,7 @@ def track(task: asyncio.Task[Any]) -> None:
 
 
 def settle(loop: asyncio.AbstractEventLoop, timeout: float) -> bool:
-    """Run a loop that stands still until what nobody waits for is done; False when something is still under way."""
+    """Run a loop that stands still until background work is done; False when some is still in progress."""
     waiting = [task for task in _under_way.tasks if task.get_loop() is loop]
     if not waiting:
         return True
@@ -105,5 +105,5 @@ def _guarded(work: Callable[[], object]) -> None:
         logger.warning("work in the background failed", exc_info=True)
 
 
-# Daemon threads end with the process, and what they were told to write should not.
+# Daemon threads end with the process, but their pending writes must not be lost.
 atexit.register(drain, _EXIT_SECONDS)

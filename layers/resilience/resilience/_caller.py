@@ -1,6 +1,6 @@
-"""On whose behalf a call is made, so that one caller's failures can be told from everybody's.
+"""Who a call is made for, so that one caller's failures can be distinguished from everybody's.
 
-The caller lives in a context variable, as the deadline does: set once a request, known to everything called on the way.
+The caller lives in a context variable, as the deadline does: set once per request, visible to every call within it.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ _current: Final[ContextVar[str | None]] = ContextVar("resilience_caller", defaul
 
 
 def set_caller(caller: str | None) -> None:
-    """Say on whose behalf the current context goes on; None for nobody known.
+    """Set the caller that the current context acts for; None for an unknown one.
 
     Args:
-        caller: Any text that tells callers apart, such as "user:17". Compared, never logged, stored or shared.
+        caller: Any text that identifies a caller, such as "user:17". Compared, never logged, stored or shared.
     """
     _current.set(caller)
 

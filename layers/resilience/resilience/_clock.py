@@ -1,7 +1,7 @@
-"""Time and chance as arguments: a wall clock that environments share, and a steady one for durations.
+"""Time and randomness as arguments: a wall clock that environments share, and a steady one for durations.
 
 A wall clock can step, and a steady clock can stand still while Lambda freezes an environment. Each part says which of
-the two it trusts for what.
+the two it uses for what.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Values that follow a request through its tasks: how a block sets one, and says so when nobody could see it."""
+"""Context variables that follow a request through its tasks, with a warning when a value could not be seen."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 def in_event_loop() -> bool:
     """Whether the caller runs inside an event loop, where nothing may block."""
-    return asyncio._get_running_loop() is not None  # noqa: SLF001 - the public way raises, at ten times the price
+    return asyncio._get_running_loop() is not None  # noqa: SLF001 - the public function raises, and costs ten times as much
 
 
 @contextmanager
@@ -25,8 +25,8 @@ def scoped(variable: ContextVar[T], value: T, name: str) -> Iterator[None]:
     a plain one that was run in threads was not, each step having a copy of the context, and a RuntimeWarning says so.
 
     Args:
-        variable: What is set.
-        value: To what.
+        variable: The variable to set.
+        value: Its value inside the block.
         name: The public function that does it, for the warning.
     """
     token, was_async = variable.set(value), in_event_loop()

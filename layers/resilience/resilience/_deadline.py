@@ -1,7 +1,7 @@
-"""One deadline a request: how much time is left, known to everything that is called on the way.
+"""One deadline per request: how much time is left, visible to every call within it.
 
 It lives in a context variable, so it follows the request through tasks and (with `asyncio.to_thread`) into threads. It
-is measured on a steady clock, which no time server moves.
+is measured on a steady clock, which time synchronization does not move.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def set_deadline(seconds: float, *, clock: Clock = SYSTEM) -> Token[Deadline | N
 
 
 def _earlier(seconds: float, clock: Clock) -> Deadline:
-    """The current deadline, or one in so many seconds if there is none or that is earlier."""
+    """The current deadline, or one in this many seconds if there is none or it would be earlier."""
     _validation.number("seconds", seconds)
     at, current = clock.steady() + seconds, _current.get()
     if current is not None and current.remaining() <= seconds:
@@ -59,17 +59,17 @@ def _earlier(seconds: float, clock: Clock) -> Deadline:
 
 
 def clear_deadline(token: Token[Deadline | None]) -> None:
-    """Bring back the deadline from before `set_deadline`.
+    """Restore the deadline from before `set_deadline`.
 
     In another context than that, where the deadline was never seen (a framework may enter and leave a block in
-    different threads), there is nothing to bring back.
+    different threads), there is nothing to restore.
     """
     with suppress(ValueError):
         _current.reset(token)
 
 
 def forget_deadline() -> None:
-    """Leave the current context without one: for what goes on when its request is over."""
+    """Clear the deadline of the current context: for work that continues after its request has ended."""
     _current.set(None)
 
 
@@ -97,7 +97,7 @@ def timeout_for(call: str, default: float | None = None, *, reserve: float = 0.0
     """The timeout to give a call, so that the deadline holds.
 
     Args:
-        call: Names it in the error.
+        call: The call's name in the error.
         default: Seconds that it may take at most; None sets no limit of its own.
         reserve: Seconds to keep for what comes after the call.
 

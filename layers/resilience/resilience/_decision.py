@@ -1,4 +1,4 @@
-"""What a limiter answers, and the header fields that say it to a client."""
+"""A rate limiter's answer, and the header fields that report it to a client."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 
 class Limit(NamedTuple):
-    """So many calls a window.
+    """A number of calls per window.
 
     Attributes:
         name: Names the policy in the header fields, for instance "minute".
-        limit: Calls a window.
+        limit: Calls per window.
         window: Seconds.
     """
 
@@ -25,12 +25,12 @@ class Decision(NamedTuple):
 
     Attributes:
         allowed: Whether it may.
-        limit: The limit of the window that is nearest to its end of tokens.
+        limit: The limit of the window with the fewest tokens left.
         remaining: Calls left in that window as far as this environment knows; 0 when refused.
         reset: Seconds until that window ends.
         retry_after: Seconds to wait when refused; 0.0 when allowed.
         policy: The name of that window.
-        policies: Every limit that was asked.
+        policies: Every limit that was checked.
         fail_open: True when the store did not answer and the call was let through uncounted.
     """
 

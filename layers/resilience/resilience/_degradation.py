@@ -1,7 +1,7 @@
-"""What a request was really answered with: fallbacks and stale values, noted where a middleware can read them.
+"""Records the fallbacks and stale values that a request was answered with, where a middleware can read them.
 
 A middleware opens `track_degradation` around a request and reads it afterwards; the tasks of the request share the one
-object. Outside of it nothing is noted (events are sent all the same).
+object. Outside it nothing is recorded (events are still sent).
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def current_degradation() -> Degradation | None:
 
 
 def record_all(degradation: Degradation) -> None:
-    """Record what somebody else was served, whose answer is shared."""
+    """Record what another call was served when this one shares its answer."""
     for key in degradation.fallbacks:
         record_fallback(key)
     if degradation.age is not None:

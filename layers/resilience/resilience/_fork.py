@@ -1,7 +1,7 @@
 """What a forked child must not share with its parent: locks, threads, sockets, ids, allowances taken for one process.
 
-A lock that some thread of the parent held at the fork would stay locked in the child for ever, because that thread is
-not there. So everything that holds one registers here and begins anew in the child.
+A lock that some thread of the parent held at the fork would stay locked in the child forever, because that thread does
+not exist there. So everything that holds a lock registers here and is reset in the child.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Final, Protocol
 
 
 class ForkAware(Protocol):
-    """Something that a child begins anew."""
+    """An object that is reset in a forked child."""
 
     def after_fork(self) -> None:
         """Replace locks, and give up what belongs to the parent. Runs in the child, with one thread and no loop."""
@@ -22,7 +22,7 @@ _registered: Final[weakref.WeakSet[ForkAware]] = weakref.WeakSet()
 
 
 def register_after_fork(each: ForkAware) -> None:
-    """Have an object begin anew in every forked child, for as long as it lives."""
+    """Reset an object in every forked child, for as long as the object lives."""
     _registered.add(each)
 
 

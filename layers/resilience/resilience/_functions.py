@@ -1,4 +1,4 @@
-"""What decorators must know of the functions that they wrap: plain or async, named how, and whether they can at all."""
+"""What decorators need to know about a function: plain or async, its name, and whether it can be decorated."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ def is_async(function: Callable[..., Any]) -> bool:
 
 
 def unwrapped(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function inside of partials."""
+    """The function inside partials."""
     while isinstance(function, functools.partial):
         function = function.func
     return function
 
 
 def name_of(function: Callable[..., Any]) -> str:
-    """Module and qualified name; of an object that is called, those of its class."""
+    """Module and qualified name; for a callable object, those of its class."""
     target = unwrapped(function)
     named = target if hasattr(target, "__qualname__") else type(target)
     return f"{named.__module__}.{named.__qualname__}"
@@ -52,7 +52,7 @@ def refuse_pending(function: Callable[..., Any], result: object) -> None:
 
 
 def refuse_unsupported(function: Any) -> None:
-    """Refuse, while decorating, what has no outcome when it is called.
+    """Refuse to decorate what has no outcome when it is called.
 
     Raises:
         ConfigurationError: It cannot be called, or is a (plain or async) generator, a context manager made of one, or
@@ -118,7 +118,7 @@ def policy_of(decorate: object) -> str:
 
 @contextmanager
 def naming(name: str) -> Iterator[None]:
-    """Give what is decorated inside the block, and has no name of its own, this one."""
+    """Give this name to whatever is decorated inside the block without a name of its own."""
     token = _pipeline.set(name)
     try:
         yield
@@ -127,7 +127,7 @@ def naming(name: str) -> Iterator[None]:
 
 
 def pipeline_name() -> str | None:
-    """The name of the pipeline that is being put together, or None."""
+    """The name of the pipeline that is being built, or None."""
     return _pipeline.get()
 
 

@@ -1,4 +1,4 @@
-"""What the whole process shares: the default store, and the moments at which kept work must be done.
+"""What the whole process shares: the default store, and the hooks for flush and restore.
 
 `configure` chooses the store; without it the environment does, when the first part needs one: RESILIENCE_TABLE names a
 DynamoDB table, and where it is not set everything stays in memory.
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class _Process:
-    """The lock of what follows."""
+    """The lock for the process-wide values."""
 
     def __init__(self) -> None:
         self.after_fork()
@@ -42,7 +42,7 @@ _flushers: list[Callable[[bool], object]] = []
 
 
 class StoreBound:
-    """Something that uses the default store and must look again when `configure` changes it."""
+    """An object that uses the default store and must look it up again when `configure` changes it."""
 
     def rebind(self) -> None:
         """Forget the store; the next use asks for the default again."""
@@ -52,13 +52,13 @@ class StoreBound:
         """Forget what must not outlive a restore."""
 
     def follow_default(self) -> None:
-        """Be told when the default store changes."""
+        """Get notified when the default store changes."""
         with _process.lock:
             _rebinders.add(self)
 
 
 def configure(*, store: Store | None = None) -> None:
-    """Choose the store of everything that was not given one of its own; what exists already moves over.
+    """Choose the store for everything without one of its own; existing objects switch to it.
 
     Args:
         store: None goes back to the environment's choice: DynamoStore(RESILIENCE_TABLE) if that variable is set, else a
@@ -87,10 +87,11 @@ def default_shared_state() -> SharedState:
 
 
 def begin(*, clock: Clock = SYSTEM) -> None:
-    """Call as an invocation begins: after a pause the shared snapshot is then read beside what comes first.
+    """Call when an invocation begins: after a pause the shared snapshot is then read in parallel with the first work.
 
-    It makes nobody wait, and asks no more often than circuits and caches would. Those ask when they are called, and go
-    by what was known before the pause until the answer is there: an order given meanwhile is followed one call late.
+    Nothing waits for it, and it reads no more often than circuits and caches would. Those read when they are
+    called, and use the state from before the pause until the answer arrives: an order given meanwhile is followed one
+    call late.
 
     Args:
         clock: Source of time.
@@ -114,18 +115,18 @@ def warm_up() -> bool:
     """Connect to the store and read the shared snapshot now, for instance while Lambda initialises.
 
     Returns:
-        False when the store did not answer; nothing is lost then but time.
+        False when the store did not answer; only time is lost then.
     """
     return default_shared_state().refresh(SYSTEM)
 
 
 def on_flush(work: Callable[[bool], object]) -> None:
-    """Have work done by every `flush`; it is told whether all must be written, and must not raise."""
+    """Run work in every `flush`; its argument says whether everything must be written. It must not raise."""
     _flushers.append(work)
 
 
 def flush(timeout: float | None = 2.0, *, final: bool = False) -> bool:
-    """Write what is due and wait for what is under way; call it as an invocation ends.
+    """Write what is due and wait for work in progress; call it when an invocation ends.
 
     Args:
         timeout: Seconds to wait at most, default 2; None waits without limit.
@@ -140,7 +141,7 @@ def flush(timeout: float | None = 2.0, *, final: bool = False) -> bool:
 
 
 def settle(loop: asyncio.AbstractEventLoop, timeout: float = 0.25) -> bool:
-    """Run an event loop that stands still until what goes on behind answers is done; call it as an invocation ends.
+    """Run a stopped event loop until background refreshes are done; call it when an invocation ends.
 
     A loop that runs only during invocations, as on Lambda, would otherwise finish a refresh in a later one.
 
@@ -149,13 +150,13 @@ def settle(loop: asyncio.AbstractEventLoop, timeout: float = 0.25) -> bool:
         timeout: Seconds at most, default 0.25.
 
     Returns:
-        True when nothing is left; what is goes on when the loop runs again.
+        True when nothing is left; remaining work continues when the loop runs again.
     """
     return _background.settle(loop, timeout)
 
 
 def on_restored(work: Callable[[], object]) -> None:
-    """Have work done by `on_restore`."""
+    """Run work in `on_restore`."""
     _restorers.append(work)
 
 

@@ -1,7 +1,7 @@
-"""What an environment knows of the others: one small partition with every circuit and every generation number.
+"""What an environment knows about the others: one small partition with every circuit and every generation number.
 
-One query reads all of it, at most once in `refresh_seconds`, whoever asks first; circuits, cache and metrics share the
-answer. Failure policy: a read that fails leaves everything as it was known and is not repeated before the next turn.
+One query reads all of it, at most once every `refresh_seconds`, no matter who asks; circuits, cache and metrics
+share the answer. Failure policy: a read that fails changes nothing and is not repeated before the next interval.
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ class SharedState:
 
 
 def _heard(listener: Listener, item: Item) -> None:
-    """Failure policy: what one listener makes of an item keeps the others from nothing."""
+    """Failure policy: a listener that fails does not affect the others."""
     try:
         listener(item)
     except Exception:
@@ -139,12 +139,12 @@ def _heard(listener: Listener, item: Item) -> None:
 
 
 def _rank(item: Item) -> int:
-    """What only ever grows in an item: the version of a circuit, the count of a generation."""
+    """The number in an item that only grows: the version of a circuit, the count of a generation."""
     return item.version or int(number(item.attributes.get("n")))
 
 
 def number(value: Value) -> float:
-    """A number that somebody stored; 0 for what is none."""
+    """A stored number; 0 for any other value."""
     return value if isinstance(value, int | float) and math.isfinite(value) else 0.0
 
 

@@ -26,7 +26,7 @@ def _record(seconds: float) -> None:
 
 
 def sleep(seconds: float) -> None:
-    """Wait in this thread, or only note the wait while skipping."""
+    """Wait in this thread, or only record the wait while skipping."""
     if _skip:
         _record(seconds)
     else:
@@ -34,7 +34,7 @@ def sleep(seconds: float) -> None:
 
 
 async def sleep_async(seconds: float) -> None:
-    """Wait in this task, or only note the wait (and let other tasks run once) while skipping."""
+    """Wait in this task, or only record the wait (and let other tasks run once) while skipping."""
     import asyncio
 
     if _skip:

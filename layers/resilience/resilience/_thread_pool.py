@@ -22,9 +22,9 @@ class DaemonThreadPool:
     """Threads that do what is submitted, in order.
 
     Args:
-        name: Begins the threads' names.
+        name: Prefix of the threads' names.
         most: Threads at most; what is submitted beyond that waits in a queue.
-        idle_seconds: A thread that had nothing to do for so long ends.
+        idle_seconds: A thread that was idle for this long ends.
     """
 
     def __init__(self, name: str, most: int, *, idle_seconds: float = 60.0) -> None:
@@ -39,7 +39,7 @@ class DaemonThreadPool:
         self._idle = self._threads = 0
 
     def submit(self, work: Callable[[], T]) -> Future[T]:
-        """Have work done; the future tells what became of it."""
+        """Run work in a thread; the future has its result."""
         future: Future[T] = Future()
         with self._ready:
             self._jobs.append((future, work))
@@ -56,7 +56,7 @@ class DaemonThreadPool:
             if future.set_running_or_notify_cancel():
                 try:
                     future.set_result(work())
-                except BaseException as error:  # noqa: BLE001 - it belongs to whoever waits
+                except BaseException as error:  # noqa: BLE001 - it belongs to the caller that waits
                     future.set_exception(error)
             del job, future, work
 

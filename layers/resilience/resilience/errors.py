@@ -6,7 +6,7 @@ ResilienceError                 everything this package raises by itself
 ├── CircuitOpenError            the circuit is open, nothing was called; carries `retry_after`
 ├── RateLimitedError            the limit is reached; carries the `decision` and `retry_after`
 ├── DeadlineExceededError       no time is left for the call; also a TimeoutError
-├── ConcurrencyLimitError       as many calls as the dependency serves are under way
+├── ConcurrencyLimitError       as many calls are in progress as the dependency can serve
 ├── BulkheadFullError           no free slot within the time; also a TimeoutError
 └── StoreError                  the shared store did not answer or refused
 ```
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def leaves(error: BaseException) -> Iterator[BaseException]:
-    """The errors in a group, however deep; of another error itself."""
+    """The errors in a group, at any depth; a single error yields itself."""
     if isinstance(error, BaseExceptionGroup):
         for each in error.exceptions:
             yield from leaves(each)
@@ -121,7 +121,7 @@ class BulkheadFullError(ResilienceError, TimeoutError):
 
 
 class ConcurrencyLimitError(ResilienceError):
-    """As many calls are under way as the dependency serves without making them wait.
+    """As many calls are in progress as the dependency serves without queueing.
 
     Attributes:
         limit: How many that is now.
@@ -135,5 +135,5 @@ class ConcurrencyLimitError(ResilienceError):
 class StoreError(ResilienceError):
     """The shared store did not answer in time, or refused.
 
-    Nothing in this package lets it reach a protected call: each part says beside its code what it does instead.
+    It never reaches a protected call: each part documents next to its code what it does instead.
     """

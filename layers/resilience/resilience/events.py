@@ -1,4 +1,4 @@
-"""What happened, for whoever wants to count it: transitions, fallbacks, cache hits, limits that opened.
+"""Events for an application to count: transitions, fallbacks, cache hits, limits that failed open.
 
 An application subscribes once and turns events into metrics. A subscriber runs inside the call that caused the event,
 so it must be quick. Failure policy: a subscriber that raises is logged and ignored; observing never breaks a call.

@@ -1,7 +1,7 @@
-"""Answering with something less when the real answer fails, and saying so.
+"""Serves a reduced answer when the real one fails, and records it.
 
 Failure policy: without a registered fallback, or when the fallback fails itself, the original error is raised.
-Cancellation and what else is no Exception passes untouched.
+Cancellation and anything else that is not an Exception passes untouched.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class FallbackHandler:
         self._fallbacks: dict[str, Any] = {}
 
     def register_fallback(self, key: str, value: object) -> None:
-        """Say what to serve for a key; a second time replaces the first.
+        """Register what to serve for a key; a second registration replaces the first.
 
         Args:
             key: As given to `with_fallback`.

@@ -1,4 +1,4 @@
-"""Faults on purpose, for tests: latency, errors and wrong results in a share of the calls."""
+"""Fault injection for tests: latency, errors and wrong results in a share of the calls."""
 
 from __future__ import annotations
 

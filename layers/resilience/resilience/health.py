@@ -1,4 +1,4 @@
-"""Health checks: side by side, each within its time, asked at most once a second however many want to know."""
+"""Health checks: in parallel, each within its timeout, run at most once a second however many callers ask."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from resilience._functions import is_async
 from resilience._thread_pool import DaemonThreadPool
 
 _threads: Final = DaemonThreadPool("resilience-check", 1_000, idle_seconds=10.0)
-"""One for each check at most, because those that hang keep theirs."""
+"""At most one for each check, because a check that hangs keeps its thread."""
 Status = Literal["pass", "warn", "fail"]
 Check = Callable[[], object | Awaitable[object]]
 
@@ -64,7 +64,7 @@ class HealthChecker:
     """Named checks.
 
     Args:
-        cache_seconds: A report is given out again for so long. Default 1.0; 0 asks each time.
+        cache_seconds: A report is reused for this long. Default 1.0; 0 asks each time.
         clock: Source of time.
 
     Raises:
@@ -80,7 +80,7 @@ class HealthChecker:
         register_after_fork(self)
 
     def after_fork(self) -> None:
-        """See ForkAware: what runs, runs in the parent."""
+        """See ForkAware: running checks are the parent's."""
         self._running = None
         for each in self._checks.values():
             each.thread = None

@@ -1,4 +1,4 @@
-"""Small decisions about queries: how many at once, which fields, whether an index pays."""
+"""Small decisions about queries: how many at once, which fields, whether an index pays off."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ __all__ = ["ManualClock", "no_wait", "set_testing"]
 
 
 class ManualClock(Clock):
-    """A clock that moves only when told to.
+    """A clock that moves only when the test moves it.
 
     Args:
         start: The wall clock's first reading, in Unix seconds.

@@ -319,7 +319,7 @@ class Circuit:
                 self._follow(record, self.config.clock.wall(), reason="shared")
 
     def adopt(self, record: Record, version: int) -> None:
-        """Believe what stands in the store, however old its version: its numbers began anew."""
+        """Adopt the record in the store, however old its version: its numbers started again."""
         with self.lock:
             self.version = version
             self._follow(record, self.config.clock.wall(), reason="shared")
@@ -345,7 +345,7 @@ class Circuit:
         return record
 
     def _begin(self, state: CircuitState, now: float) -> None:
-        """Begin a generation: every call under way becomes late, and the counts begin anew."""
+        """Begin a generation: calls in progress become late, and the counts restart."""
         self.generation += 1
         self.state = state
         self.fast_from = self.fast_until = 0.0

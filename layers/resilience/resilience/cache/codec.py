@@ -28,8 +28,8 @@ def register_type(kind: type[T], tag: str, dump: Callable[[T], Any], load: Calla
     Args:
         kind: The type.
         tag: Names it in what is stored; must not be in use for another type.
-        dump: Turns a value into what is already supported.
-        load: The way back.
+        dump: Turns a value into already supported types.
+        load: The inverse of dump.
 
     Raises:
         ValueError: The tag is taken.

@@ -1,8 +1,8 @@
 """The decorator: how a call finds its value.
 
-Fresh in the first level: decoded and returned. Otherwise one call a key and process looks into the second level,
-computes when it must, and stores; the others wait for it. A stale value is returned at once where the rules allow it,
-and refreshed by one environment of the fleet; or it stands in for a computation that failed.
+Fresh in the first level: decoded and returned. Otherwise one call per key and process looks into the second level,
+computes when it must, and stores; the others wait for it. A stale value is returned immediately where the rules allow
+it, and refreshed by one environment of the fleet; or it stands in for a computation that failed.
 
 One description serves plain and async functions: `_Plain` and `_Async` differ only in how they call and wait.
 """
@@ -47,11 +47,11 @@ def cached(
     private: bool = False,
     manager: CacheManager = cache_manager,
 ) -> Callable[[Callable[P, R]], CachedFunction[P, R]]:
-    """Keep what a plain or async function returns.
+    """Cache what a plain or async function returns.
 
     Args:
         ttl: Seconds that a value is fresh; more than 0.
-        key_prefix: Groups keys for whoever reads them, and tells functions of one name apart, such as those that a
+        key_prefix: Groups keys for readers, and distinguishes functions of the same name, such as those that a
             factory makes around different variables.
         key: Takes the arguments and returns what tells calls apart (supported by the codec). None takes all arguments,
             by name, defaults included. Methods need it, to leave `self` out.

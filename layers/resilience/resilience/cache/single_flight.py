@@ -1,10 +1,10 @@
-"""One computation a key and process, however many ask at once (and one more for each further event loop).
+"""One computation per key and process for concurrent callers (and one more for each further event loop).
 
-Followers wait for the leader and get its value or its error, each within its own deadline. A computation runs on when
-the one who started it is cancelled, for the others; what ended only because of its leader (a deadline, a cancellation)
-is done again by a follower that has time. One that takes longer than LONGEST_WAIT is not joined any more, so that what
-hangs never disables a key. One that was under way when its key was invalidated is forgotten: who waits still gets its
-value (they asked before), but it is not kept, and who asks from now on starts a new one.
+Followers wait for the leader and get its value or its error, each within its own deadline. A computation continues for
+the others when its leader is cancelled; one that ended only because of its leader (a deadline, a cancellation) is
+repeated by a follower that has time left. After LONGEST_WAIT no caller joins it any more, so that a computation that
+hangs never disables a key. One that was under way when its key was invalidated is forgotten: callers that already wait
+still get its value, but it is not stored, and the next caller starts a new one.
 """
 
 from __future__ import annotations

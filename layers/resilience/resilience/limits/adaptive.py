@@ -1,10 +1,10 @@
-"""A limit on calls at once that finds itself: as many as the dependency serves without making them wait.
+"""A limit on concurrent calls that adapts itself to what the dependency serves without queueing.
 
 Gradient2 of Netflix' concurrency-limits ("Performance Under Load", 2018), in the line of TCP Vegas (Brakmo and
 Peterson, 1995): the ratio of the usual time of a call to its latest says whether a queue builds up. When calls take
 longer the limit shrinks with that ratio, otherwise it grows by the square root of itself; a call that fails shrinks it
-as well (multiplicative decrease: Chiu and Jain, 1989). Who finds no place is refused at once, because waiting would
-only be another queue.
+as well (multiplicative decrease: Chiu and Jain, 1989). A call over the limit is refused immediately,
+because waiting would only be another queue.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ class AdaptiveLimit:
 
     Args:
         initial: Calls at once to begin with, default 20.
-        least: The limit never goes below, default 1.
-        most: Nor above, default 200.
-        overload: Errors that say that there is too much. Default TimeoutError. Others say nothing.
+        least: The lowest limit, default 1.
+        most: The highest limit, default 200.
+        overload: Errors that indicate overload. Default TimeoutError. Other errors are ignored.
         clock: Its steady clock times the calls.
 
     Raises:

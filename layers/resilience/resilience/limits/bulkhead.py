@@ -1,6 +1,6 @@
 """A limit on how many connections are used at once, fair to those who wait.
 
-Slots are handed over in the order of asking: a newcomer never overtakes a waiter. A waiter that is cancelled or times
+Slots are granted in the order of the requests: a newcomer never overtakes a waiter. A waiter that is cancelled or times
 out passes on what it was just given. The pool outlives event loops: slots and waiters of a loop that was closed are
 taken back.
 """
@@ -54,7 +54,7 @@ class _Waiter:
 
 
 class _Threads:
-    """In the place of a loop, for what threads hold."""
+    """Stands in for an event loop, for slots held by threads."""
 
     def is_closed(self) -> bool:
         """Threads never are."""
@@ -86,7 +86,7 @@ class BulkheadStats(NamedTuple):
 
     Attributes:
         active: Slots in use.
-        limit: Slots in all.
+        limit: Slots in total.
         utilisation: active / limit, from 0.0 to 1.0.
         waiting: Callers in the queue.
         acquired: Slots handed out since the start.
@@ -308,7 +308,7 @@ def _running_loop() -> _Loop | None:
 
 
 connection_pool = Bulkhead()
-"""The process's pool: 20 slots, 10 seconds of patience."""
+"""The process's pool: 20 slots, 10 seconds of waiting."""
 
 
 ConnectionPool = Bulkhead
@@ -320,11 +320,11 @@ _named: dict[str, Bulkhead] = {}
 def bulkhead(
     limit: int = 20, *, name: str | None = None, timeout: float | None = 10.0
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Let only so many calls of a dependency run at once; the others wait in turn.
+    """Limit how many calls to a dependency run at the same time; the others wait in turn.
 
     Args:
         limit: Calls at once, default 20.
-        name: All bulkheads of a name are one, made by the first. None: one for what this decorator decorates.
+        name: Bulkheads with the same name are one, made by the first. None: one per decorator.
         timeout: Seconds to wait for a place, default 10.0; None waits as long as the deadline allows.
 
     Returns:

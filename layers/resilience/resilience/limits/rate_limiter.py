@@ -3,7 +3,7 @@
 The counters of a subject are in the store, one for each fixed window (see `window` for how one slides over them); an
 environment takes tokens from them in blocks, smaller towards the end, and spends them without asking. A subject's first
 calls in a window (one in a hundred of the limit, at least one) are let through on credit and charged with the first
-block, so that who calls seldom costs no write at all. Together at most limit + environments x credit calls pass;
+block, so that an infrequent caller costs no write at all. In total at most limit + environments x credit calls pass;
 blocks never pass the limit. A block whose request had no answer is asked for again under the same id: it counts once.
 
 Failure policy: when the store does not answer the call is let through, and an event says so. When it only asks for
@@ -38,12 +38,12 @@ class RateLimiter(StoreBound):
     """A limiter; ask it with `check` or `check_async`.
 
     Args:
-        per_minute: Calls a subject and minute, default 100; None for no such limit.
-        per_hour: Calls a subject and hour, default 1,000; None for no such limit.
+        per_minute: Calls per subject and minute, default 100; None for no such limit.
+        per_hour: Calls per subject and hour, default 1,000; None for no such limit.
         name: Separates the subjects of different limiters.
-        block: Most tokens that an environment takes at once, default 20. With 1 what is counted in the store is what
-            was called, at the price of a write a call: for limits of what fails, such as wrong passwords, where tokens
-            in many environments' hands would look like failures.
+        block: Most tokens that an environment takes at once, default 20. With 1 the store counts
+            exactly the calls made, at the cost of one write per call: for limits on failures, such as wrong passwords,
+            where tokens held by many environments would look like failures.
         store: Where environments count together; None takes the default store.
         clock: Its wall clock makes the windows.
         max_subjects: Subjects that this environment remembers, default 10,000; the least recently seen go first, and
@@ -126,10 +126,10 @@ class RateLimiter(StoreBound):
         return decision
 
     def refund(self, subject: str, *, limits: Sequence[Limit] | None = None) -> None:
-        """Uncount a call that `check` let through; for limits of what fails, where it is known only afterwards.
+        """Take back a call that `check` let through; for limits on failures, which are known only afterwards.
 
         This environment spends what was given back on the subject's next call; what is more than a block goes back to
-        the store, and with `block=1` everything does. Of a window that has ended nothing comes back.
+        the store, and with `block=1` everything does. Nothing is returned for a window that has ended.
         """
         now, crowded = self._clock.wall(), []
         with self._lock:

@@ -33,7 +33,7 @@ class CountedEvent:
         count: How often it happened.
         first: Unix second at which it was first seen.
         last: Unix second at which it was last seen.
-        details: What was told of it the last time.
+        details: The details given the last time.
     """
 
     key: str
@@ -53,7 +53,7 @@ class EventCounter(InstanceRecorder):
 
     Args:
         name: Names it in the store.
-        max_keys: Keys kept apart an hour, default 50; further ones are counted together as "(other)".
+        max_keys: Keys counted separately per hour, default 50; further ones are counted together as "(other)".
         keep_hours: How long the store keeps them, default 24.
         flush_seconds: Least time between two writes, default 10.
         store: Where environments meet; None takes the default store.

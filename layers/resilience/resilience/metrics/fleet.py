@@ -24,7 +24,7 @@ from resilience.metrics.written import (
 from resilience.store.protocol import Item, Store
 
 BY_MINUTE: Final = 60
-"""Windows up to so many minutes are told by minute, longer ones by ten minutes."""
+"""Windows up to this many minutes are reported by minute, longer ones by ten minutes."""
 LATE_SPANS: Final = 9
 """So many times of ten minutes are still all there: minutes are kept for two hours."""
 _KEEP_MINUTES: Final = 2 * 60

@@ -57,7 +57,7 @@ class PerformanceMonitor(InstanceRecorder):
 
     Args:
         slow_seconds: A call that takes longer is slow and listed. Default 1.0.
-        max_names: Names kept apart, default 200; further ones are counted together as "(other)".
+        max_names: Names counted separately, default 200; further ones are counted together as "(other)".
         max_slow: Slow calls listed a minute and environment, default 20; the slowest stay.
         flush_seconds: Least time between two writes, default 10.
         flush_calls: Calls that are worth a write before their minute is over, default 20; a single one is when it was

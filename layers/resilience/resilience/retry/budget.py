@@ -1,8 +1,9 @@
 """The retry budget: retries are a share of the traffic, so that an outage is not multiplied by those who retry.
 
 A token bucket. Every first try pays in `ratio` tokens, every retry takes one. It starts with `floor` tokens as an
-advance, and the first payments make up for it; and because who calls seldom would then wait long for the next, a few
-come with time. Over any life of the budget, retries are at most max(floor, ratio x calls) + per_second x seconds.
+advance, and the first payments make up for it; and because an infrequent caller would then wait long for the next, a
+few tokens are added over time. Over the life of a budget, retries are at most max(floor, ratio x calls) + per_second x
+seconds.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ class RetryBudget:
     """How many retries the traffic can afford. Safe for threads; share one among calls of one dependency.
 
     Args:
-        ratio: Retries a call, default 0.1: at most 10 % of the traffic. Above 0, at most 1.
+        ratio: Retries per call, default 0.1: at most 10 % of the traffic. Above 0, at most 1.
         floor: Retries allowed before there was any traffic, default 10; 0 or more.
         ceiling: Most tokens kept from healthy times, default 10; at least floor. An outage after a quiet day begins
             with no more than these.
@@ -72,7 +73,7 @@ class RetryBudget:
             return True
 
     def _fill(self) -> None:
-        """Add what came with time since the last retry; the closed path needs no clock for it."""
+        """Add the tokens of the time since the last retry; the closed path needs no clock for it."""
         now = self._steady()
         came = max(0.0, now - self._filled_at) * self._per_second
         self._filled_at = now

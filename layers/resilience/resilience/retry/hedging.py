@@ -1,7 +1,7 @@
 """A second request for reads that take unusually long; the first answer counts.
 
-After Dean and Barroso, "The Tail at Scale" (2013): deferred until most calls would have ended, a few requests more cut
-the slowest answers. So there is a budget: however slow everything gets, hedges are at most a tenth of the calls.
+After Dean and Barroso, "The Tail at Scale" (2013): sent only after most calls would have ended, a few extra requests
+shorten the slowest answers. There is a budget: however slow everything gets, hedges are at most a tenth of the calls.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class _Latency:
         if self._after is not None:
             return
         if self._sketch.count >= _MOST_CALLS:
-            self._sketch = Sketch()  # what was usual long ago says nothing
+            self._sketch = Sketch()  # old latencies are not representative
         self._sketch.add(max(0.0, seconds))
         if self._sketch.count >= _KNOWN_CALLS and self._sketch.count % _KNOWN_CALLS == 0:
             self._seconds = self._sketch.quantile(_SHARE)

@@ -82,7 +82,7 @@ class RetryPolicy:
             raise ConfigurationError("retry_on", self.retry_on, "must be exception types or a function")
 
     def repeatable(self, error: BaseException) -> bool:
-        """Whether a call that failed so may be repeated at all; of a group, each of its errors must be repeatable."""
+        """Whether a call with this error may be repeated at all; of a group, each of its errors must be repeatable."""
         if isinstance(error, BaseExceptionGroup) and not self._names(error):
             return all(map(self.repeatable, error.exceptions))
         if not isinstance(error, Exception) or isinstance(error, ResilienceError):
@@ -109,7 +109,7 @@ class RetryPolicy:
         asked = self._asked(error) if error is not None else None
         if asked is None:
             return chosen
-        # Who is told the same time should not come back at the same moment.
+        # Callers given the same time should not return at the same moment.
         spread = asked + self.base_delay * self.rng() if self.jitter else asked
         return max(chosen, min(spread, max(asked, self.max_delay)))
 

@@ -1,4 +1,4 @@
-"""Which errors may be repeated: decided by what they are, not by how they look.
+"""Which errors may be retried: decided by the error itself, not by its status.
 
 A status says little: a gateway answers a serialization failure, which asks to be repeated, with a 500, and a bug with
 the same. So the database's own code decides where there is one, then the kind of exception, and only then the status.
@@ -48,8 +48,8 @@ def transient_errors(
         exceptions: Kinds of exception that may always be repeated.
 
     Returns:
-        A function of the error: True when the call may be repeated. Whether repeating is harmless for the one who is
-        called, is for the caller to know.
+        A function of the error: True when the call may be repeated. The caller
+        must know whether repeating is safe.
     """
     known = frozenset(codes)
 

@@ -49,8 +49,8 @@ class DynamoStore:
         read_timeout: Seconds for each read, default 0.4.
         deadline: Seconds for a request in all, repeats included, default 1.0.
         attempts: Tries a request in all, default 2; the second always over a new connection.
-        cooloff_seconds: After a request that got no answer, refuse at once for so long. Default 5; 0 tries every time.
-        throttle_seconds: After a key was throttled, refuse that key at once for so long. Default 1.
+        cooloff_seconds: After a request that got no answer, fail fast this long. Default 5; 0 tries every time.
+        throttle_seconds: After a key was throttled, refuse that key this long. Default 1.
         clock: Its steady clock times the cool-off, its wall clock decides what has expired.
 
     Raises:

@@ -40,7 +40,7 @@ class Item(NamedTuple):
 class Store(Protocol):
     """A table of items. Every method raises StoreError when the store does not answer, and nothing else.
 
-    An item past its ttl is absent to every method. Methods may block: whoever calls from an event loop goes through a
+    An item past its ttl is absent to every method. Methods may block: callers in an event loop use a
     thread when `blocking` is true.
     """
 
@@ -79,7 +79,7 @@ class Store(Protocol):
             attributes: What to write.
             expected_version: See above.
             ttl: Unix second at which the item expires; None for never.
-            first_version: The version of an item that was absent. Numbers that begin anew could be taken for those
+            first_version: The version of an item that was absent. Numbers that start again could be taken for those
                 from before the item expired.
 
         Returns:

@@ -83,7 +83,7 @@ class RedisStore:
         connect_timeout: Seconds, default 0.3.
         read_timeout: Seconds for each read, default 0.4.
         deadline: Seconds for a request in all, default 1.0.
-        cooloff_seconds: After a request that got no answer, refuse at once for so long. Default 5; 0 tries every time.
+        cooloff_seconds: After a request that got no answer, fail fast this long. Default 5; 0 tries every time.
         clock: Its steady clock times the cool-off, its wall clock decides what has expired.
 
     Raises:
