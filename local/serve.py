@@ -112,6 +112,7 @@ class Stack:
         await servers[1].begin([control])
         self._scheduler.load(template.schedules())
         self._start_watching(template)
+        await asyncio.sleep(0)  # the watchers begin: whoever reads that the stack is ready may change a file
         self._announce(port, control.getsockname()[1], len(template.functions()))
         try:
             await self._stop.wait()

@@ -108,9 +108,15 @@ def test_detailed_tells_everything(operator: Operator) -> None:
     assert {circuit["name"] for circuit in data["circuits"]} >= {"auth", "database"}
 
 
+def forget_figures(operator: Operator) -> None:
+    """Drop what was measured, also in the store, which a busy machine may be too slow to reach."""
+    while not operator.api.run(performance_monitor.reset_async()):
+        pass
+
+
 def test_metrics_speak_of_every_endpoint(operator: Operator, student: Student) -> None:
     """Calls, errors and percentiles are counted by route template, and those of dependencies separately."""
-    performance_monitor.reset()
+    forget_figures(operator)
     for _ in range(3):
         student.get("/api/users/me")
     student.get("/api/users/nonsense")
@@ -129,7 +135,7 @@ def test_metrics_speak_of_every_endpoint(operator: Operator, student: Student) -
 
 def test_slow_requests_are_listed(operator: Operator) -> None:
     """Requests over the threshold are listed by template, slowest first, without dependency and operator calls."""
-    performance_monitor.reset()
+    forget_figures(operator)
     for name, seconds in (
         ("GET /api/users", 1.2),
         ("GET /api/spaces", 3.5),

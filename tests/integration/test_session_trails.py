@@ -16,6 +16,7 @@ from testing.clock import DatabaseClock
 from testing.offline import MINUTE, codes, event, life, send
 from testing.timeline import violations
 
+pytestmark = pytest.mark.own_servers  # pages that the rows of other tests half fill would be counted
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 BYTES_AN_HOUR = 2048  # the most that an hour of study may take in the database a day later, indexes included
 
