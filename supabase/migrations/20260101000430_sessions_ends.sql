@@ -78,7 +78,9 @@ begin
      received_at, waits)
   select user_id, event_id, session_id, event_type, payload - '{focus_seconds,reason}'::text[], claimed_at, occurred_at, 0,
          '-', 'SESSION_OVERLAP', 'Other sessions cover this one.', internal.clock(), true
-  from public.session_events where session_id = p_session.session_id and event_type = 'complete' and claimed_at is not null;
+  from public.session_events where session_id = p_session.session_id and event_type = 'complete' and claimed_at is not null
+  on conflict (user_id, event_id) do update set  -- it was rejected before, and applied when it was tried again
+    error_code = excluded.error_code, message = excluded.message, waits = true;
   delete from public.session_events where session_id = p_session.session_id and event_type = 'complete';
   perform internal.record_end(p_session, 'abandon', internal.counted_until(p_session), 'overlap', null, null, '{}');
   update public.study_sessions set

@@ -77,6 +77,7 @@ begin
   perform internal.record_activity(v_space_id, p_user_id, 'session_started', jsonb_build_object('session_id', v_id));
   insert into public.session_events (session_id, user_id, source, event_type, occurred_at)
   values (v_id, p_user_id, 'lifecycle', 'start', v_now);
+  perform internal.judge_waiting(p_user_id, p_args ->> 'mode');  -- starts that waited for the session that made way
   return internal.session_started_json(v_session);
 end $$;
 comment on function public.start_session is 'Start a study session.';

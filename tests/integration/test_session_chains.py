@@ -1,0 +1,60 @@
+"""Chains of sessions that wait for each other or give way to each other, online and offline."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import psycopg
+import pytest
+
+from testing.account import MINUTE, Account, session
+from testing.clock import DatabaseClock
+from testing.offline import event
+from testing.timeline import violations
+
+TEN = datetime(2033, 6, 15, 10, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def account(sql: psycopg.Connection[Any], clock: DatabaseClock) -> Account:
+    """An account, a minute before ten."""
+    clock.freeze(TEN - MINUTE)
+    return Account(sql, clock)
+
+
+def test_a_retried_completion_can_give_way(account: Account, sql: psycopg.Connection[Any]) -> None:
+    """A completion that was rejected, and applied on a retry, loses its time to an earlier end of the same client."""
+    seconds = timedelta(seconds=1)
+    short = session(TEN, 100 / 60)
+    account.send(session(TEN, 30), TEN + HOUR, client_id="a")
+    assert account.send(short, client_id="b")["codes"][-1] == "SESSION_OVERLAP"
+    account.send(session(TEN + 100 * seconds, 28), client_id="a")  # the first one gives way, the short one is free
+    account.call("retry_rejected_event", event_id=short[-1]["event_id"])
+    assert account.session(short[0]["session_id"])["status"] == "completed"
+    account.send(session(TEN, 99.5 / 60), client_id="b")
+    assert account.session(short[0]["session_id"])["status"] == "abandoned"
+    assert account.send(short[-1:], client_id="b")["codes"] == ["SESSION_OVERLAP"]
+    assert violations(sql) == []
+
+
+@pytest.mark.parametrize("by", ["offline", "online"])
+def test_a_waiting_start_is_judged_when_another_start_ends_what_it_waited_for(
+    account: Account, sql: psycopg.Connection[Any], by: str
+) -> None:
+    """The online session that had gone on is closed by a third session's start, not by its own end."""
+    running = account.start(TEN, 60)
+    for minute in range(2, 31, 2):
+        account.beat(running, TEN + minute * MINUTE)
+    waiting = str(uuid.uuid4())
+    codes = account.send([event("start", waiting, TEN + 10 * MINUTE)], TEN + 31 * MINUTE)["codes"]
+    assert codes == ["SESSION_ALREADY_ACTIVE"]
+    if by == "offline":
+        account.send(session(TEN + 40 * MINUTE, 10), TEN + 51 * MINUTE)
+    else:
+        account.start(TEN + 2 * HOUR)
+    assert account.session(running)["status"] != "active"
+    assert account.session(waiting)["status"] == "active"
+    assert violations(sql) == []
