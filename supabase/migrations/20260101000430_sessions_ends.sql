@@ -141,7 +141,7 @@ begin
   until := greatest(p_session.started_at, p_until, case
     when p_session.status = 'completed' and p_session.end_reason is null then internal.counted_until(p_session) end);
   own := internal.countable(p_session.progress, p_session.started_at, until);
-  ended_at := greatest(p_session.started_at, upper(own), upper(v_before));
+  ended_at := greatest(p_session.started_at, upper(own), case when p_session.paid_early then upper(v_before) end);
   v_taken := internal.taken_time(p_session, own, until);
   credit := own - v_taken;
   if p_session.paid_early and v_before is not null then

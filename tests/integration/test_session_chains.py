@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from testing.account import MINUTE, Account, session
+from testing.account import MINUTE, Account, beats, session
 from testing.clock import DatabaseClock
 from testing.offline import event
 from testing.timeline import violations
@@ -58,3 +58,31 @@ def test_a_waiting_start_is_judged_when_another_start_ends_what_it_waited_for(
     assert account.session(running)["status"] != "active"
     assert account.session(waiting)["status"] == "active"
     assert violations(sql) == []
+
+
+@pytest.mark.parametrize("late", ["beats", "break"])
+def test_the_end_moves_back_with_what_counts(account: Account, sql: psycopg.Connection[Any], late: str) -> None:
+    """Late beats use up the 12 hours earlier, and a late break takes the end away: as if they had come at first."""
+    session_id = str(uuid.uuid4())
+    start = event("start", session_id, TEN, event_payload={"duration_minutes": 60})
+    done = event("complete", session_id, TEN + 16 * HOUR)
+    every = beats(session_id, TEN, 15 * 60, 4)
+    held_back = {"beats": every[:100], "break": [event("break_start", session_id, TEN + 8 * HOUR)]}[late]
+    first = [start, *(beat for beat in every if beat not in held_back), done]
+    account.send(first, TEN + 17 * HOUR)
+    account.send(held_back)
+    shown = account.session(session_id)
+    hours = {"beats": 12, "break": 8}[late]
+    assert datetime.fromisoformat(shown["ended_at"]) - TEN == hours * HOUR
+    assert shown["focus_seconds"] == hours * 3600
+    assert violations(sql) == []
+
+
+@pytest.mark.xfail(strict=True, reason="a short session that grows keeps its place among the five of its day that pay")
+def test_a_short_session_that_grows_makes_room_for_another(account: Account) -> None:
+    """Six short sessions of a day, one of which gets a later completion: 6 XP, in whichever order they come."""
+    sessions = [session(TEN + n * 10 * MINUTE, 50 / 60) for n in range(6)]
+    grown = event("complete", sessions[0][0]["session_id"], TEN + timedelta(seconds=80))
+    account.send([each for some in sessions for each in some], TEN + 3 * HOUR)
+    account.send([grown])
+    assert account.xp == 6
