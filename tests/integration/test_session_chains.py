@@ -78,6 +78,21 @@ def test_the_end_moves_back_with_what_counts(account: Account, sql: psycopg.Conn
     assert violations(sql) == []
 
 
+def test_what_a_session_paid_moves_with_its_local_day(sql: psycopg.Connection[Any], clock: DatabaseClock) -> None:
+    """Late beats use up the 12 hours before a local midnight that is none in UTC."""
+    clock.freeze(TEN + 17 * HOUR)
+    account = Account(sql, clock, "Asia/Tokyo")  # midnight is at 15:00
+    first, session_id = TEN - 8 * HOUR, str(uuid.uuid4())
+    every = beats(session_id, first, 15 * 60, 4)
+    done = event("complete", session_id, first + 16 * HOUR)
+    account.send([event("start", session_id, first), *every[50:], done])
+    account.send(every[:50])
+    paid = """select day::text, sum(amount)::integer from xp_ledger where user_id = %s and milestone is null
+              group by 1 having sum(amount) <> 0"""
+    assert sql.execute(paid, [account.user_id]).fetchall() == [("2033-06-15", 12 * 60 + 10 + 20)]
+    assert violations(sql) == []
+
+
 @pytest.mark.xfail(strict=True, reason="a short session that grows keeps its place among the five of its day that pay")
 def test_a_short_session_that_grows_makes_room_for_another(account: Account) -> None:
     """Six short sessions of a day, one of which gets a later completion: 6 XP, in whichever order they come."""
