@@ -56,7 +56,7 @@ language sql stable set search_path = '' as $$
   where due.amount <> coalesce((p_paid ->> due.source::text)::integer, 0)
 $$;
 
--- Reversals of awards that a session paid on UTC days other than that of p_at, because its last second moved.
+-- Reversals of awards that a session paid on other days than that of p_at, in UTC or local, because its last second moved.
 create function internal.misdated_awards(p_user_id uuid, p_session_id uuid, p_at timestamptz) returns setof internal.award
 language sql stable set search_path = '' as $$
   select 'rerating'::public.xp_source, internal.counted_source(source, rates), -sum(amount)::integer, day, occurred_at, space_id,
@@ -64,7 +64,8 @@ language sql stable set search_path = '' as $$
   from public.xp_ledger
   where user_id = p_user_id and session_id = p_session_id
     and internal.counted_source(source, rates) in ('session', 'focus_bonus')
-    and (occurred_at at time zone 'UTC')::date <> (p_at at time zone 'UTC')::date
+    and ((occurred_at at time zone 'UTC')::date <> (p_at at time zone 'UTC')::date
+      or day <> (select internal.study_day(p_user_id, p_at)))
   group by 2, 4, 5, 6 having sum(amount) <> 0
 $$;
 

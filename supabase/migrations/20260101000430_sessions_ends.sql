@@ -77,7 +77,9 @@ begin
      received_at, waits)
   select user_id, event_id, session_id, event_type, payload - '{focus_seconds,reason}'::text[], claimed_at, occurred_at, 0,
          '-', 'SESSION_OVERLAP', 'Other sessions cover this one.', internal.clock(), true
-  from public.session_events where session_id = p_session.session_id and event_type = 'complete' and claimed_at is not null;
+  from public.session_events where session_id = p_session.session_id and event_type = 'complete' and claimed_at is not null
+  on conflict (user_id, event_id) do update set  -- it was rejected before, and applied when it was tried again
+    error_code = excluded.error_code, message = excluded.message, waits = true;
   delete from public.session_events where session_id = p_session.session_id and event_type = 'complete';
   perform internal.record_end(p_session, 'abandon', internal.counted_until(p_session), 'overlap', null, null, '{}');
   update public.study_sessions set
@@ -137,7 +139,7 @@ begin
   until := greatest(p_session.started_at, p_until, case
     when p_session.status = 'completed' and p_session.end_reason is null then internal.counted_until(p_session) end);
   own := internal.countable(p_session.progress, p_session.started_at, until);
-  ended_at := greatest(p_session.started_at, upper(own), upper(v_before));
+  ended_at := greatest(p_session.started_at, upper(own), case when p_session.paid_early then upper(v_before) end);
   v_taken := internal.taken_time(p_session, own, until);
   credit := own - v_taken;
   if p_session.paid_early and v_before is not null then

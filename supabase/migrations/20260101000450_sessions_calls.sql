@@ -45,42 +45,6 @@ begin
   end if;
 end $$;
 
--- {"session_id"?, "duration_minutes", "subject"?, "space_id"?, "mode"}. A repeat with the same id gets the same response.
-create function public.start_session(p_user_id uuid, p_args jsonb) returns jsonb
-language plpgsql security definer set search_path = '' as $$
-declare
-  v_id uuid := coalesce((p_args ->> 'session_id')::uuid, gen_random_uuid());
-  v_space_id uuid := (p_args ->> 'space_id')::uuid;
-  v_now timestamptz;
-  v_session public.study_sessions;
-begin
-  perform internal.lock_user(p_user_id);
-  v_now := date_trunc('milliseconds', internal.clock());
-  select * into v_session from public.study_sessions where session_id = v_id;
-  if found then
-    return internal.repeated_start(p_user_id, v_session, p_args);
-  end if;
-  perform internal.free_active_session(p_user_id, p_args ->> 'mode');
-  if v_space_id is not null then
-    perform internal.lock_space_against_deletion(v_space_id);
-    perform internal.authorize_space(p_user_id, v_space_id, 'study');
-  end if;
-  perform internal.consume_quota(p_user_id, 1, 0, 1);
-  insert into public.study_sessions
-    (session_id, user_id, space_id, subject, duration_minutes, started_at, last_activity_at, progress, silence_check_at)
-  values (v_id, p_user_id, v_space_id, p_args ->> 'subject', (p_args ->> 'duration_minutes')::integer, v_now, v_now,
-          internal.initial_progress(v_now), v_now + interval '60 minutes')
-  on conflict (session_id) do nothing returning * into v_session;
-  if not found then  -- taken concurrently by another user
-    perform internal.fail('SS003', 'This session_id is taken.', '{"field": "session_id"}');
-  end if;
-  perform internal.record_activity(v_space_id, p_user_id, 'session_started', jsonb_build_object('session_id', v_id));
-  insert into public.session_events (session_id, user_id, source, event_type, occurred_at)
-  values (v_id, p_user_id, 'lifecycle', 'start', v_now);
-  return internal.session_started_json(v_session);
-end $$;
-comment on function public.start_session is 'Start a study session.';
-
 -- {"event_id", "session_id", "event_type", "timestamp"?, "payload"?}: one client event, timestamped by the server. An
 -- existing event is left unchanged, so that a call can be retried if its response was lost.
 create function public.record_session_event(p_user_id uuid, p_args jsonb) returns jsonb

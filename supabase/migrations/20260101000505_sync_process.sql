@@ -195,6 +195,8 @@ begin
         v_counts := internal.count_mark(v_counts, v_session.session_id, v_event.event_type);
       end if;
     end if;
+    -- A start may have ended the session that others wait for.
+    v_ended := v_ended or (v_event.event_type = 'start' and v_result.status = 'applied');
     v_event.error_code := v_result.error_code;
     v_event.message := v_result.message;
     v_event.waits := v_result.waits;
