@@ -39,9 +39,9 @@ create type internal.award as (
 comment on type internal.award is 'An award that is due, before it is entered in the ledger.';
 
 -- The unpaid awards of a session of p_seconds (null: it no longer counts). p_paid: {source: amount} so far, null if it was
--- never paid; p_short_paid: how many short sessions of its day were paid.
+-- never paid; p_has_place: it is one of the five short sessions that its day pays.
 create function internal.session_awards(
-  p_paid jsonb, p_seconds integer, p_short_paid integer, p_day date, p_at timestamptz, p_space_id uuid)
+  p_paid jsonb, p_seconds integer, p_has_place boolean, p_day date, p_at timestamptz, p_space_id uuid)
 returns setof internal.award
 language sql stable set search_path = '' as $$
   select case when p_paid is null then due.source else 'rerating' end, case when p_paid is not null then due.source end,
@@ -49,8 +49,7 @@ language sql stable set search_path = '' as $$
   from (values
     ('session'::public.xp_source, case when p_seconds is null then 0
                                        when p_seconds >= 60 then p_seconds / 60
-                                       when p_paid is not null then coalesce(least(1, (p_paid ->> 'session')::integer), 1)
-                                       else (p_short_paid < 5)::integer end),
+                                       else p_has_place::integer end),
     ('focus_bonus', case when p_seconds >= 25 * 60 then 10 else 0 end)
   ) due (source, amount)
   where due.amount <> coalesce((p_paid ->> due.source::text)::integer, 0)
@@ -86,11 +85,27 @@ language sql stable set search_path = '' as $$
   where d.user_id = p_user_id and d.day >= p_from and due.amount <> due.paid
 $$;
 
+-- The day that paid a session as one of its five short ones, if it did. p_time is what the session was credited.
+create function internal.short_session_day(p_session_id uuid, p_time tstzmultirange) returns date
+language sql stable set search_path = '' as $$
+  select day from public.xp_ledger
+  where session_id = p_session_id and internal.counted_source(source, rates) = 'session' and internal.seconds_of(p_time) < 60
+  group by day having sum(amount) > 0 limit 1
+$$;
+
+-- Move a short session's place among the five that a day pays from one day to another. Null: it has none.
+create function internal.move_short_session(p_user_id uuid, p_from date, p_to date) returns void
+language sql volatile set search_path = '' as $$
+  update public.study_days set
+    short_sessions_paid = short_sessions_paid + coalesce(day = p_to, false)::integer - coalesce(day = p_from, false)::integer
+  where user_id = p_user_id and day in (p_from, p_to) and p_from is distinct from p_to
+$$;
+
 -- The unpaid awards of a session and of the days from p_from on. The session is credited p_seconds (null: it no longer
--- counts) until p_at, on p_day; p_paid_before: it was paid before.
+-- counts) until p_at, on p_day; p_paid_before: it was paid before; p_has_place: see session_awards.
 create function internal.due_awards(
   p_user_id uuid, p_session_id uuid, p_space_id uuid, p_seconds integer, p_day date, p_at timestamptz, p_from date,
-  p_paid_before boolean) returns setof internal.award
+  p_paid_before boolean, p_has_place boolean) returns setof internal.award
 language plpgsql stable set search_path = '' as $$
 declare
   v_misdated internal.award[] := array(select a from internal.misdated_awards(p_user_id, p_session_id, p_at) a);
@@ -100,10 +115,8 @@ declare
     then internal.sum_by_key(internal.paid_by_source(p_session_id), (
       select coalesce(jsonb_object_agg(rates, amount), '{}')
       from (select rates, sum(amount) as amount from unnest(v_misdated) group by 1) taken_back)) end;
-  v_short_paid integer := coalesce(
-    (select short_sessions_paid from public.study_days where user_id = p_user_id and day = p_day), 0);
   v_awards internal.award[] := array(
-    select a from internal.session_awards(v_paid, p_seconds, v_short_paid, p_day, p_at, p_space_id) a
+    select a from internal.session_awards(v_paid, p_seconds, p_has_place, p_day, p_at, p_space_id) a
     union all
     select a from unnest(v_misdated) a
     union all
@@ -120,20 +133,17 @@ begin
     select from public.xp_ledger l where l.user_id = p_user_id and l.source = m.source and l.milestone = m.milestone);
 end $$;
 
--- Add awards to their days. p_seconds is the credited time of their session.
-create function internal.add_to_days(p_user_id uuid, p_awards internal.award[], p_seconds integer) returns void
+create function internal.add_to_days(p_user_id uuid, p_awards internal.award[]) returns void
 language sql volatile set search_path = '' as $$
-  insert into public.study_days as d (user_id, day, xp, bonus_xp, daily_bonus_paid, streak_bonus, short_sessions_paid)
+  insert into public.study_days as d (user_id, day, xp, bonus_xp, daily_bonus_paid, streak_bonus)
   select p_user_id, day, sum(amount),
          coalesce(sum(amount) filter (where counted not in ('session', 'milestone_500', 'milestone_10000')), 0),
          coalesce(sum(amount) filter (where counted = 'daily_bonus'), 0) > 0,
-         coalesce(sum(amount) filter (where counted = 'streak_bonus'), 0),
-         count(*) filter (where source = 'session' and coalesce(p_seconds, 60) < 60)
+         coalesce(sum(amount) filter (where counted = 'streak_bonus'), 0)
   from (select *, internal.counted_source(source, rates) as counted from unnest(p_awards)) awards group by day order by day
   on conflict (user_id, day) do update set
     xp = d.xp + excluded.xp, bonus_xp = d.bonus_xp + excluded.bonus_xp,
-    daily_bonus_paid = d.focus_seconds >= 120 * 60, streak_bonus = d.streak_bonus + excluded.streak_bonus,
-    short_sessions_paid = d.short_sessions_paid + excluded.short_sessions_paid
+    daily_bonus_paid = d.focus_seconds >= 120 * 60, streak_bonus = d.streak_bonus + excluded.streak_bonus
 $$;
 
 -- Withdraw badges whose rules are no longer met because the data behind them was corrected.
@@ -158,7 +168,8 @@ $$;
 -- Pay a session that is now credited p_after (null: it no longer counts) and was credited p_before (null: never paid).
 -- Updates days, totals, ledger and badges, and the leaderboards through the ledger's trigger. The session ended at
 -- p_ended_at; p_space_id is the space that it counts for, or null. The caller has locked the user (internal.lock_user).
--- Returns {"xp_awarded": now, "xp_breakdown": {source: amount}, "total_xp", "level", "leveled_up", "new_badges"}.
+-- Returns {"xp_awarded": now, "xp_breakdown": {source: amount}, "total_xp", "level", "leveled_up", "new_badges"}, and as
+-- "vacated_day" the day on which another short session can be paid now.
 create function internal.award_session(
   p_user_id uuid, p_session_id uuid, p_space_id uuid, p_before tstzmultirange, p_after tstzmultirange,
   p_ended_at timestamptz) returns jsonb
@@ -170,16 +181,20 @@ declare
   v_day date := internal.study_day(p_user_id, v_at);
   v_seconds integer := case when p_after is not null then floor(internal.seconds_of(p_after)) end;
   v_from date := internal.count_seconds(p_user_id, v_gained, v_lost, case when p_before is null then v_day end);
+  v_old_place date := internal.short_session_day(p_session_id, p_before);
+  v_place date := case when v_seconds < 60 and (v_old_place is not distinct from v_day or coalesce((
+    select short_sessions_paid from public.study_days where user_id = p_user_id and day = v_day), 0) < 5) then v_day end;
   v_awards internal.award[] := array(
     select a from internal.due_awards(
-      p_user_id, p_session_id, p_space_id, v_seconds, v_day, v_at, v_from, p_before is not null) a);
+      p_user_id, p_session_id, p_space_id, v_seconds, v_day, v_at, v_from, p_before is not null, v_place is not null) a);
   v_xp bigint := (select coalesce(sum(amount), 0) from unnest(v_awards));
   v_from_sessions bigint := (select coalesce(sum(amount) filter (where milestone is null), 0) from unnest(v_awards));
   v_breakdown jsonb := (select coalesce(jsonb_object_agg(source, amount), '{}') from (
     select internal.counted_source(source, rates) as source, sum(amount) as amount from unnest(v_awards) group by 1) by_source);
   v_after public.user_stats;
 begin
-  perform internal.add_to_days(p_user_id, v_awards, v_seconds);
+  perform internal.add_to_days(p_user_id, v_awards);
+  perform internal.move_short_session(p_user_id, v_old_place, v_place);
   update public.user_stats set
     total_xp = total_xp + v_xp,
     session_xp = session_xp + v_from_sessions,
@@ -202,7 +217,8 @@ begin
   return jsonb_build_object(
     'xp_awarded', v_xp, 'xp_breakdown', v_breakdown, 'total_xp', v_after.total_xp, 'level', v_after.level,
     'leveled_up', v_after.total_xp / 100 > (v_after.total_xp - v_xp) / 100,
-    'new_badges', internal.award_badges(p_user_id, p_ended_at));
+    'new_badges', internal.award_badges(p_user_id, p_ended_at),
+    'vacated_day', case when v_place is distinct from v_old_place then v_old_place end);
 end $$;
 
 select internal.lock_down();

@@ -89,6 +89,35 @@ begin
   where session_id = p_session.session_id;
 end $$;
 
+-- After award_session: where a short session has left the five that its day pays, pay the first that was left out.
+create function internal.fill_vacated_place(p_user_id uuid, p_pay jsonb) returns void
+language plpgsql set search_path = '' as $$
+declare
+  v_day date := (p_pay ->> 'vacated_day')::date;
+  v_session public.study_sessions;
+  v_credit tstzmultirange;
+  v_xp integer;
+begin
+  if v_day is null then
+    return;
+  end if;
+  select s.* into v_session from public.study_sessions s
+  where s.user_id = p_user_id and s.status = 'completed' and not s.xp_withheld and s.focus_seconds < 60
+    and s.started_at > internal.day_end(p_user_id, v_day - 1) - interval '24 hours'
+    and s.started_at < internal.day_end(p_user_id, v_day)
+    and internal.study_day(p_user_id, coalesce(upper(internal.credit_of(s)) - interval '1 microsecond', s.ended_at)) = v_day
+    and not internal.paid_by_source(s.session_id) ? 'session'
+  order by s.started_at, s.session_id limit 1;
+  if found then
+    v_credit := internal.credit_of(v_session);
+    v_xp := (internal.award_session(
+      p_user_id, v_session.session_id, internal.lock_membership(v_session.space_id, p_user_id), v_credit, v_credit,
+      v_session.ended_at) ->> 'xp_awarded')::integer;
+    update public.study_sessions set status = status, xp_awarded = xp_awarded + v_xp, updated_at = internal.clock()
+    where session_id = v_session.session_id;
+  end if;
+end $$;
+
 -- Take p_time, which went to an earlier session of the same client, from the sessions that give way to it.
 create function internal.take_time(p_session public.study_sessions, p_time tstzmultirange, p_until timestamptz) returns void
 language plpgsql set search_path = '' as $$
@@ -98,6 +127,7 @@ declare
   v_after tstzmultirange;
   v_clipped numeric;
   v_covered boolean;
+  v_pay jsonb;
   v_xp integer;
 begin
   for v_other in
@@ -109,12 +139,10 @@ begin
     continue when v_after = v_before;
     v_clipped := v_other.clipped_seconds + internal.seconds_of(v_before - v_after);
     v_covered := internal.is_covered(internal.seconds_of(v_after), v_clipped);
-    v_xp := v_other.xp_awarded;
-    if not v_other.xp_withheld then
-      v_xp := v_xp + (internal.award_session(
-        v_other.user_id, v_other.session_id, internal.lock_membership(v_other.space_id, v_other.user_id), v_before,
-        case when not v_covered then v_after end, v_other.ended_at) ->> 'xp_awarded')::integer;
-    end if;
+    v_pay := case when not v_other.xp_withheld then internal.award_session(
+      v_other.user_id, v_other.session_id, internal.lock_membership(v_other.space_id, v_other.user_id), v_before,
+      case when not v_covered then v_after end, v_other.ended_at) end;
+    v_xp := v_other.xp_awarded + coalesce((v_pay ->> 'xp_awarded')::integer, 0);
     if v_covered then
       perform internal.revoke_completion(v_other, v_xp);
     else
@@ -123,6 +151,7 @@ begin
         clipped_seconds = round(v_clipped), xp_awarded = v_xp, updated_at = internal.clock()
       where session_id = v_other.session_id;
     end if;
+    perform internal.fill_vacated_place(v_other.user_id, v_pay);
   end loop;
 end $$;
 
@@ -210,6 +239,7 @@ begin
     background = false, silence_check_at = null, updated_at = internal.clock(),
     paid_early = paid_early or coalesce(p_reason in ('silent', 'left'), false)
   where session_id = p_session.session_id returning * into p_session;
+  perform internal.fill_vacated_place(p_session.user_id, v_pay);
   if v_before is null then
     perform internal.record_completion_activity(p_session);
   end if;

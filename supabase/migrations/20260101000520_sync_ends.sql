@@ -1,4 +1,5 @@
--- Starting and ending sessions online, and ending them by schedule (docs/contract.md: "Sessions"). Events that waited for the end are then judged.
+-- Starting and ending sessions online, and ending them by schedule (docs/contract.md: "Sessions"). Events that waited for the
+-- end are then judged.
 
 -- {"session_id"?, "duration_minutes", "subject"?, "space_id"?, "mode"}. A repeat with the same id gets the same response.
 create function public.start_session(p_user_id uuid, p_args jsonb) returns jsonb

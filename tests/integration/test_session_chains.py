@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -93,11 +94,18 @@ def test_what_a_session_paid_moves_with_its_local_day(sql: psycopg.Connection[An
     assert violations(sql) == []
 
 
-@pytest.mark.xfail(strict=True, reason="a short session that grows keeps its place among the five of its day that pay")
-def test_a_short_session_that_grows_makes_room_for_another(account: Account) -> None:
-    """Six short sessions of a day, one of which gets a later completion: 6 XP, in whichever order they come."""
-    sessions = [session(TEN + n * 10 * MINUTE, 50 / 60) for n in range(6)]
-    grown = event("complete", sessions[0][0]["session_id"], TEN + timedelta(seconds=80))
-    account.send([each for some in sessions for each in some], TEN + 3 * HOUR)
-    account.send([grown])
+@pytest.mark.parametrize("order", [*itertools.permutations(["early", "late", "others"])])
+def test_a_short_session_that_grows_makes_room_for_another(
+    account: Account, sql: psycopg.Connection[Any], order: tuple[str, ...]
+) -> None:
+    """Six short sessions of a day, one of which gets a later completion, pay 6 XP in every order of arrival."""
+    grows, *others = [session(TEN + n * 10 * MINUTE, 50 / 60) for n in range(6)]
+    parts = {
+        "early": grows,
+        "late": [event("complete", grows[0]["session_id"], TEN + timedelta(seconds=80))],
+        "others": [each for some in others for each in some],
+    }
+    for name in order:
+        account.send(parts[name], TEN + 3 * HOUR)
     assert account.xp == 6
+    assert violations(sql) == []
