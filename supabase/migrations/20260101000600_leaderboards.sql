@@ -222,14 +222,54 @@ end $$;
 create trigger studysync_scores after insert or delete on public.space_members
   for each row execute function internal.score_member();
 
--- Deleting an account in any way (our API, the Supabase dashboard) also removes its scores from the histograms.
-create function internal.remove_scores_of_account() returns trigger
+-- When an account is deleted in any way, its spaces pass to the longest-standing moderator, else member, or are deleted if
+-- nobody is left. All its spaces are locked, not just owned ones, so that nobody can transfer one to it meanwhile. Its scores
+-- go first and together, so that their buckets are locked in the same order as by awards.
+create function internal.leave_all_spaces(p_user_id uuid) returns void
+language plpgsql set search_path = '' as $$
+declare
+  v_membership record;
+  v_heir uuid;
+begin
+  perform from public.spaces s
+  where s.space_id in (select space_id from public.space_members where user_id = p_user_id)
+  order by s.space_id for no key update;
+  perform internal.remove_scores(p_user_id);
+  for v_membership in select space_id, role from public.space_members where user_id = p_user_id order by space_id loop
+    select user_id into v_heir from public.space_members
+    where space_id = v_membership.space_id and user_id <> p_user_id
+    order by internal.role_rank(role) desc, joined_at, user_id limit 1;
+    if v_heir is null then
+      delete from public.spaces where space_id = v_membership.space_id;
+      continue;
+    end if;
+    if v_membership.role = 'owner' then
+      perform internal.transfer_ownership(v_membership.space_id, p_user_id, v_heir);
+    end if;
+    perform internal.delete_member(v_membership.space_id, p_user_id);
+  end loop;
+end $$;
+
+-- For every way to delete an account (our API, the Supabase dashboard): lock the user's row and spaces first, then the
+-- profile, in the usual order. A transaction that removes this member holds a space and then locks the profile.
+create function internal.on_account_deleted() returns trigger
 language plpgsql security definer set search_path = '' as $$
 begin
-  perform internal.remove_scores(old.user_id);
+  perform from public.user_stats where user_id = old.id for update;
+  perform internal.leave_all_spaces(old.id);
   return old;
 end $$;
-create trigger studysync_remove_scores before delete on public.profiles
-  for each row execute function internal.remove_scores_of_account();
+create trigger studysync_on_account_deleted before delete on auth.users
+  for each row execute function internal.on_account_deleted();
+
+-- Deleting only a profile also leaves its spaces properly.
+create function internal.on_profile_deleted() returns trigger
+language plpgsql security definer set search_path = '' as $$
+begin
+  perform internal.leave_all_spaces(old.user_id);
+  return old;
+end $$;
+create trigger studysync_leave_spaces before delete on public.profiles
+  for each row execute function internal.on_profile_deleted();
 
 select internal.lock_down();
