@@ -16,6 +16,7 @@ from studysync.settings import get_settings
 from studysync.telemetry.error_tracker import error_tracker
 from studysync.telemetry.logging import app_logger
 from testing.client import Api, Operator, Student, assert_problem
+from testing.waiting import wait_until
 from tests.contract.conftest import ORDERS, QUESTIONS, Lines, ask
 
 pytestmark = pytest.mark.usefixtures("no_wrong_tokens", "closed_circuits")
@@ -110,8 +111,7 @@ def test_detailed_tells_everything(operator: Operator) -> None:
 
 def forget_figures(operator: Operator) -> None:
     """Drop what was measured, also in the store, which a busy machine may be too slow to reach."""
-    while not operator.api.run(performance_monitor.reset_async()):
-        pass
+    wait_until(lambda: operator.api.run(performance_monitor.reset_async()))
 
 
 def test_metrics_speak_of_every_endpoint(operator: Operator, student: Student) -> None:

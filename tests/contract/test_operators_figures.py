@@ -18,6 +18,7 @@ from health.operations.schedules import roll_up_metrics
 from resilience import PerformanceMonitor, default_store, performance_monitor
 from resilience.testing import ManualClock
 from testing.client import Api, Operator, Student, assert_problem
+from testing.waiting import wait_until
 from tests.contract.conftest import ask
 
 pytestmark = pytest.mark.usefixtures("no_wrong_tokens", "nothing_measured")
@@ -29,8 +30,7 @@ def nothing_measured(api: Api) -> Iterator[None]:
     """No earlier metrics and no earlier orders."""
 
     def forget() -> None:
-        while not api.run(performance_monitor.reset_async()):
-            pass  # a busy machine may be too slow to reach the store
+        wait_until(lambda: api.run(performance_monitor.reset_async()))  # a busy machine may be slow to reach the store
         for mark in default_store().query("metrics", sk_prefix="mark#"):
             default_store().delete("metrics", mark.sk)
 

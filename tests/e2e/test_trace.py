@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from testing.waiting import wait_until
 from tests.e2e.conftest import Stack
 
 TELLING = """
@@ -29,9 +29,7 @@ def telling(stack: Stack) -> Iterator[Callable[[], list[str]]]:
     """A database that logs the trace of each request; returns its log."""
     log = Path(stack.facts["logs"]) / "postgres.log"
     with stack.client() as client:
-        end = time.monotonic() + 60  # a cold start, possibly on a busy machine
-        while client.get("/health/readiness").status_code != 200:
-            assert time.monotonic() < end
+        wait_until(lambda: client.get("/health/readiness").status_code == 200)  # a cold start on a busy machine
     with psycopg.connect(stack.facts["dsn"], autocommit=True) as connection:
         row = connection.execute("select pg_get_functiondef('public.ping()'::regprocedure)").fetchone()
         assert row is not None
@@ -42,15 +40,16 @@ def telling(stack: Stack) -> Iterator[Callable[[], list[str]]]:
 
 def line_of(stack: Stack, request_id: str) -> dict[str, Any]:
     """The function's log line about a request, once it is written."""
-    log, end = Path(stack.facts["logs"]) / "studysync_structured.json", time.monotonic() + 20
-    while time.monotonic() < end:
-        for text in log.read_text(encoding="utf-8").splitlines():
-            if request_id in text:
-                line: dict[str, Any] = json.loads(text)
-                if line.get("kind") == "request" and line["request_id"] == request_id:
-                    return line
-        time.sleep(0.05)
-    raise AssertionError(f"no line about {request_id}")
+    log, found = Path(stack.facts["logs"]) / "studysync_structured.json", list[dict[str, Any]]()
+
+    def is_there() -> bool:
+        whole = log.read_text(encoding="utf-8").rpartition("\n")[0]
+        lines = [json.loads(text) for text in whole.splitlines() if request_id in text]
+        found.extend(line for line in lines if line.get("kind") == "request" and line["request_id"] == request_id)
+        return bool(found)
+
+    wait_until(is_there, 20)
+    return found[0]
 
 
 @pytest.mark.parametrize("given", [True, False], ids=["the client's", "the gateway's"])
@@ -71,5 +70,5 @@ def test_one_trace_goes_through_everything(stack: Stack, telling: Callable[[], l
     logs = Path(stack.facts["logs"])
     access = (logs / "gateway.log").read_text(encoding="utf-8").splitlines()
     assert [each for each in access if "/health/readiness 200" in each and each.endswith(line["gateway_request_id"])]
-    report = f"REPORT RequestId: {line['aws_request_id']}"
-    assert report in (logs / "HealthFunction.log").read_text(encoding="utf-8")
+    report = f"REPORT RequestId: {line['aws_request_id']}"  # written after the answer
+    wait_until(lambda: report in (logs / "HealthFunction.log").read_text(encoding="utf-8"), 20)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -14,16 +14,9 @@ from local.backends import Backends
 from resilience import cache_manager
 from testing.client import Api, Student, assert_problem
 from testing.outages import reconnect
+from testing.waiting import wait_until
 
 pytestmark = [pytest.mark.own_servers, pytest.mark.slow]
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 20) -> None:
-    """Poll until the condition holds; fail if it does not in time."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "did not happen in time"
-        time.sleep(0.05)
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -149,15 +149,6 @@ class Running:
     def log(self, function: str) -> str:
         """The contents of a function's log."""
         return (self._home.logs / f"{function}.log").read_text()
-
-    def until(self, true: Callable[[], bool], timeout: float = 10) -> None:
-        """Wait until a condition holds."""
-        wait = threading.Event()
-        for _ in range(int(timeout / 0.02)):
-            if true():
-                return
-            wait.wait(0.02)
-        raise AssertionError("it did not come true")
 
     async def _run(self) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()

@@ -5,8 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ import psutil
 
 from local.stack_directory import REPOSITORY, StackDirectory
 from local.unprivileged import remove_data
+from testing.waiting import wait_until
 
 # What another test of this process may have set for its own stack.
 FOREIGN = (
@@ -69,7 +69,7 @@ class Served:
                 stack.update(json.loads(path.read_text()))
             return bool(stack) and stack["pids"]["stack"] == self.process.pid
 
-        until(is_there, 60)
+        wait_until(is_there)
         return stack
 
     def family(self) -> list[psutil.Process]:
@@ -88,14 +88,6 @@ class Served:
         self.process.wait(20)
         self.output.close()
         remove_data(StackDirectory(self.home))  # which may be outside the temporary folder
-
-
-def until(true: Callable[[], bool], seconds: float = 60) -> None:
-    """Wait until a condition holds."""
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "it did not come true"
-        time.sleep(0.02)
 
 
 def gone(processes: list[psutil.Process]) -> bool:

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
+from testing.waiting import wait_until
 from tests.integration.local.sample import Running
 
 pytestmark = pytest.mark.slow
@@ -167,14 +168,14 @@ def test_a_request_that_is_cut_off_never_happened(running: Running) -> None:
     with socket.create_connection(("127.0.0.1", running.port)) as connection:
         connection.sendall(b"POST /odd/fine HTTP/1.1\r\nHost: localhost\r\nContent-Length: 20\r\n\r\n{")
     running.client.get("/odd/fine")
-    running.until(lambda: running.log("Odd").count("START RequestId: ") > began)
+    wait_until(lambda: running.log("Odd").count("START RequestId: ") > began)
     assert running.log("Odd").count("START RequestId: ") == began + 1
 
 
 def test_logs_read_like_lambdas(running: Running) -> None:
     """The log has START, the function's lines, END and REPORT; the terminal shows only warnings and errors."""
     running.client.get("/odd/loud")
-    running.until(lambda: "all quiet" in running.log("Odd"))
+    wait_until(lambda: "all quiet" in running.log("Odd"))
     log = running.log("Odd")
     assert "START RequestId: " in log
     assert "\tInit Duration: " in log

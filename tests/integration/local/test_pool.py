@@ -16,6 +16,7 @@ from local.runtime import environment
 from local.runtime.pool import Limits
 from local.runtime.schedules import event_of
 from local.template import Schedule, Template
+from testing.waiting import wait_until
 from tests.integration.local.sample import EDITED, Running
 
 
@@ -37,9 +38,9 @@ def test_edited_code_is_what_answers_next(running: Running) -> None:
     """A change of a function or its layer is live without a restart."""
     assert running.client.get("/edited").text == "first"
     edit(running.root / "layer" / "shared.py", "TEXT = 'second'\n")
-    running.until(lambda: running.client.get("/edited").text == "second")
+    wait_until(lambda: running.client.get("/edited").text == "second")
     edit(running.root / "code" / "edited" / "app.py", EDITED.replace("return TEXT", "return TEXT.upper()"))
-    running.until(lambda: running.client.get("/edited").text == "SECOND")
+    wait_until(lambda: running.client.get("/edited").text == "SECOND")
 
 
 def test_a_syntax_error_is_shown_and_survived(running: Running) -> None:
@@ -47,11 +48,11 @@ def test_a_syntax_error_is_shown_and_survived(running: Running) -> None:
     path = running.root / "code" / "edited" / "app.py"
     good = path.read_text()
     edit(path, "def handler(:\n")
-    running.until(lambda: running.client.get("/edited").status_code == 500)
+    wait_until(lambda: running.client.get("/edited").status_code == 500)
     assert any("SyntaxError" in line and "edited/app.py" in line for line in running.shown)
     assert running.client.get("/odd/fine").status_code == 200
     edit(path, good)
-    running.until(lambda: running.client.get("/edited").status_code == 200)
+    wait_until(lambda: running.client.get("/edited").status_code == 200)
 
 
 def test_a_missing_import_answers_every_waiting_request(small: Running) -> None:
@@ -59,12 +60,12 @@ def test_a_missing_import_answers_every_waiting_request(small: Running) -> None:
     path = small.root / "code" / "edited" / "app.py"
     good = path.read_text()
     edit(path, "import nowhere_to_be_found\n")
-    small.until(lambda: small.client.get("/edited").status_code == 500)
+    wait_until(lambda: small.client.get("/edited").status_code == 500)
     with ThreadPoolExecutor(8) as pool:
         statuses = list(pool.map(lambda _: small.client.get("/edited").status_code, range(8)))
     assert statuses == [500] * 8
     edit(path, good)
-    small.until(lambda: small.client.get("/edited").status_code == 200)
+    wait_until(lambda: small.client.get("/edited").status_code == 200)
 
 
 def test_requests_beyond_the_limit_wait_their_turn(small: Running) -> None:
@@ -84,7 +85,7 @@ def test_processes_rest_when_it_is_quiet(small: Running) -> None:
         small.fleet._pools["Odd"].rest()
 
     small.call(rest())
-    small.until(lambda: len(small.fleet.pids["Odd"]) == 1)
+    wait_until(lambda: len(small.fleet.pids["Odd"]) == 1)
     assert small.client.get("/odd/fine").json() == {"fine": True}
 
 
@@ -94,8 +95,8 @@ def test_a_killed_idle_process_is_replaced(small: Running) -> None:
     for pid in small.fleet.pids["Odd"]:
         process = psutil.Process(pid)
         os.kill(pid, signal.SIGKILL)
-        small.until(lambda process=process: not process.is_running())  # type: ignore[misc]
-    small.until(lambda: not small.fleet.pids["Odd"])
+        wait_until(lambda process=process: not process.is_running())  # type: ignore[misc]
+    wait_until(lambda: not small.fleet.pids["Odd"])
     assert small.client.get("/odd/fine").json() == {"fine": True}
 
 

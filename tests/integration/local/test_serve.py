@@ -21,8 +21,9 @@ import pytest
 
 from local.stack_directory import REPOSITORY, free_port
 from local.unprivileged import can_reach
+from testing.waiting import wait_until
 from tests.integration.local.sample import write_project
-from tests.integration.local.serving import FOREIGN, Served, gone, until
+from tests.integration.local.serving import FOREIGN, Served, gone
 
 pytestmark = pytest.mark.slow
 
@@ -89,7 +90,7 @@ def test_the_operators_token_is_made_and_printed(shared: Served) -> None:
     token = path.read_text()
     assert json.loads(stack["environment"]["OPERATOR_TOKENS"]) == {"local": token}
     for link in (f"{stack['url']}/health/dashboard#token={token}", f"{stack['url']}/api/docs"):
-        until(lambda link=link: link in shared.said())
+        wait_until(lambda link=link: link in shared.said())
 
 
 @pytest.mark.parametrize("tokens", ["a token", '{"ana": "short"}', "{}", '{"ana": 1}'])
@@ -119,7 +120,7 @@ def test_nothing_survives_a_kill_and_the_next_start_recovers(start: Callable[...
     served.process.kill()
     served.process.wait()
     if sys.platform == "linux":
-        until(lambda: gone(family))
+        wait_until(lambda: gone(family))
     again = start()
     with psycopg.connect(again.ready()["dsn"]) as connection:
         assert connection.execute("select number from public.kept").fetchall() == [(7,)]
@@ -146,7 +147,7 @@ def test_a_proxy_is_for_the_rest_of_the_world(start: Callable[..., Served]) -> N
     stack = served.ready()
     with httpx.Client(trust_env=False) as client:
         assert client.get(f"{stack['url']}/odd/fine").json() == {"fine": True}
-    until(lambda: "curl -s --noproxy localhost" in served.said())
+    wait_until(lambda: "curl -s --noproxy localhost" in served.said())
     own = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
     argv = [sys.executable, "-m", "local", "invoke", "--home", str(served.home), "Odd"]
     done = subprocess.run(argv, cwd=REPOSITORY, env={**own, **proxies}, capture_output=True, text=True, check=False)
@@ -157,7 +158,7 @@ def test_a_phone_may_reach_it_when_asked(start: Callable[..., Served]) -> None:
     """On request it listens on every address, with a warning; host names are still refused."""
     served = start(HOST="0.0.0.0")
     stack = served.ready()
-    until(lambda: "Others on your network can reach this stack" in served.said())
+    wait_until(lambda: "Others on your network can reach this stack" in served.said())
     for address in ("127.0.0.1", "127.0.0.2"):  # only 0.0.0.0 covers the second
         assert httpx.get(f"http://{address}:{served.port}/odd/fine").json() == {"fine": True}
     assert httpx.get(f"{stack['url']}/odd/fine", headers={"host": "evil.example"}).status_code == 403
@@ -269,12 +270,12 @@ def test_a_migration_is_applied_while_it_serves(start: Callable[..., Served], tm
     assert (call("one"), call("two")) == (200, 404)
     second = tmp_path / "migrations" / "2_second.sql"
     second.write_text("create function public.two() returns int return oops;")
-    until(lambda: "2_second.sql failed" in served.said())
+    wait_until(lambda: "2_second.sql failed" in served.said())
     second.write_text("create function public.two() returns int return 2;")
-    until(lambda: "Applied 2_second.sql" in served.said())
-    until(lambda: call("two") == 200)
+    wait_until(lambda: "Applied 2_second.sql" in served.said())
+    wait_until(lambda: call("two") == 200)
     second.write_text("create function public.two() returns int return 3;")
-    until(lambda: "2_second.sql was changed after it had been applied here" in served.said())
+    wait_until(lambda: "2_second.sql was changed after it had been applied here" in served.said())
 
 
 def test_two_stacks_run_side_by_side(shared: Served, start: Callable[..., Served]) -> None:
@@ -301,7 +302,7 @@ def test_a_part_that_dies_comes_back(shared: Served) -> None:
     bearer = {"apikey": stack["environment"]["SUPABASE_SECRET_KEY"]}
     for name in ("postgrest", "dynamodb"):
         psutil.Process(stack["pids"][name]).kill()
-    until(lambda: "postgrest ended" in served.said() and "dynamodb ended" in served.said())
+    wait_until(lambda: "postgrest ended" in served.said() and "dynamodb ended" in served.said())
 
     def answers() -> bool:
         try:
@@ -309,7 +310,7 @@ def test_a_part_that_dies_comes_back(shared: Served) -> None:
         except httpx.TransportError:
             return False
 
-    until(answers)
+    wait_until(answers)
     now = served.ready()["pids"]
     assert now["postgres"] == stack["pids"]["postgres"]
     for name in ("postgrest", "dynamodb"):

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import resilience
 from resilience import (
     MemoryStore,
     PerformanceMonitor,
@@ -176,6 +177,18 @@ def test_a_reset_reaches_every_environment(clock: ManualClock) -> None:
     clock.advance(5)
     assert monitors[1].get_metrics() == {}
     assert monitors[1].fleet().names == {}
+
+
+def test_another_default_store_has_generations_of_its_own(clock: ManualClock) -> None:
+    """A monitor that was reset in one store writes nothing that a reset in the next one leaves."""
+    monitor, other = PerformanceMonitor(clock=clock), MemoryStore(clock=clock)
+    monitor.reset()
+    resilience.configure(store=other)
+    monitor.record("GET /x", 0.1)
+    monitor.flush()
+    monitor.renew()  # to whom the old figures are another's
+    monitor.reset()
+    assert monitor.fleet().names == {}
 
 
 def test_the_store_down_loses_nothing_it_can_keep(clock: ManualClock) -> None:

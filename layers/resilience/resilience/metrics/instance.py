@@ -58,8 +58,8 @@ class InstanceRecorder(_runtime.StoreBound):
             self.follow_default()
 
     def rebind(self) -> None:
-        """Use another default store from now on."""
-        self._shared_state = None
+        """Use another default store from now on, which numbers its generations itself."""
+        self._shared_state, self._generation = None, 0
 
     def renew(self) -> None:
         """Become another environment: copies of one memory must not write to one item."""
