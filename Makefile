@@ -71,7 +71,7 @@ coverage: $(VENV)/mutation.stamp ## list the branches of layers and functions th
 	@$(PYTEST) -q $(or $(ARGS),tests/unit tests/properties tests/contract tests/integration tests/security) \
 	  --cov --cov-report=term-missing:skip-covered
 
-test: $(VENV)/dev.stamp ## run all tests, or those in ARGS=...; needs nothing started beforehand
+test: $(VENV)/dev.stamp $(EMULATOR_VENV)/emulator.stamp ## run all tests, or those in ARGS=...; needs nothing started beforehand
 	@$(PYTEST) $(or $(ARGS),tests)
 
 fuzz: $(VENV)/dev.stamp ## fuzz a separate stack from the OpenAPI document for MINUTES=5, with new examples each time

@@ -12,7 +12,6 @@ import asyncio
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -33,6 +32,7 @@ from local.gateway.app import Gateway
 from local.intrinsics import read_template
 from local.runtime.invocation import Failure, Outcome
 from local.template import Cors, Route, Template
+from tools.emulator import free_port, running_emulator
 from tools.package import LAYERS, OUTPUT, ROOT, build, host, stamped
 
 STACK, BUCKET, SECRET = "studysync-dev", "builds", "studysync/dev/supabase"
@@ -45,13 +45,6 @@ NOT_EMULATED = (
 UNKNOWN_TYPES = ("AWS::CloudWatch::CompositeAlarm", "AWS::CodeDeploy::Application", "AWS::CodeDeploy::DeploymentGroup")
 """Resource types that make the emulator reject a template, and that are therefore removed."""
 _CONFIG = Config(read_timeout=60, retries={"total_max_attempts": 1})
-
-
-def free_port() -> int:
-    """Return a free port."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
 
 
 class Translated:
@@ -265,31 +258,13 @@ def run(emulator: Emulator, supabase_url: str, key: str) -> None:
 def main() -> int:
     """Start everything it needs, run it, and stop everything."""
     os.environ["AWS_DEFAULT_REGION"] = "eu-central-1"  # required by SAM's translator
-    with tempfile.TemporaryDirectory() as home, Backends(Path(home), durable=False) as backends:
-        port = free_port()
-        environment = {**os.environ, "GATEWAY_PORT": str(port), "BIND_HOST": "127.0.0.1", "LAMBDA_EXECUTOR": "local"}
-        environment["MINISTACK_REGION"] = os.environ["AWS_DEFAULT_REGION"]
-        environment = {name: value for name, value in environment.items() if name not in {"PYTHONPATH", "VIRTUAL_ENV"}}
-        with (Path(home) / "emulator.log").open("w") as log:
-            process = subprocess.Popen([sys.argv[1]], env=environment, stdout=log, stderr=subprocess.STDOUT)
-        try:
-            emulator = Emulator(f"http://127.0.0.1:{port}")
-            end = time.monotonic() + 60
-            while True:
-                try:
-                    httpx.get(f"http://127.0.0.1:{port}/_ministack/health", timeout=5)
-                    break
-                except httpx.TransportError:
-                    if time.monotonic() > end:
-                        raise
-                    time.sleep(0.1)
-            run(emulator, backends.environment["SUPABASE_URL"], backends.environment["SUPABASE_SECRET_KEY"])
-        except BaseException:
-            print((Path(home) / "emulator.log").read_text(encoding="utf-8")[-20000:])
-            raise
-        finally:
-            process.terminate()
-            process.wait(20)
+    settings = {"LAMBDA_EXECUTOR": "local", "MINISTACK_REGION": os.environ["AWS_DEFAULT_REGION"]}
+    with (
+        tempfile.TemporaryDirectory() as home,
+        Backends(Path(home), durable=False) as backends,
+        running_emulator(Path(home) / "emulator.log", settings, Path(sys.argv[1])) as url,
+    ):
+        run(Emulator(url), backends.environment["SUPABASE_URL"], backends.environment["SUPABASE_SECRET_KEY"])
     print("not emulated:", *NOT_EMULATED, sep="\n  ")
     return 0
 

@@ -40,6 +40,7 @@ _OF_DOMAIN = {
     "POST /api/spaces/{space_id}/leave": {409},
     "PATCH /api/spaces/{space_id}/members/{user_id}": {409},
     "DELETE /api/spaces/{space_id}/members/{user_id}": {409},
+    "POST /health/switches": {409},
 }
 
 

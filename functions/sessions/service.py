@@ -21,10 +21,10 @@ from sessions.models import (
     StartSession,
 )
 from studysync.aws.schedules import end_of_run, in_steps, purge
+from studysync.aws.switches import suspicion_mode
 from studysync.db.client import database
 from studysync.errors import AUDIT_VALIDATION_FAILED, CONFLICT, ApiError
 from studysync.fields import RequestBody, Timestamp
-from studysync.settings import get_settings
 from studysync.telemetry.logging import app_logger
 from studysync.web.completed_session import SessionCompleted
 from studysync.web.event_payload import payload_error
@@ -40,7 +40,7 @@ _EVENT_POSITION: TypeAdapter[tuple[datetime, int]] = TypeAdapter(tuple[Timestamp
 async def start(write: WriteRequest, body: StartSession) -> SessionStarted:
     """Start a session. Without an id from the client, one is chosen here, so that our own retry starts only one."""
     session_id = body.session_id or uuid4()
-    mode = get_settings().suspicion_mode
+    mode = suspicion_mode()
     return await write.run("start_session", SessionStarted, body, session_id=str(session_id), mode=mode)
 
 
@@ -70,7 +70,7 @@ async def complete(write: WriteRequest, session_id: UUID, body: CompleteSession 
     Raises:
         ApiError: CONFLICT if other sessions cover it. It ends all the same, as abandoned, so that the next can start.
     """
-    session = {"session_id": str(session_id), "mode": get_settings().suspicion_mode}
+    session = {"session_id": str(session_id), "mode": suspicion_mode()}
     try:
         outcome = await write.run("complete_session", SessionCompleted, body, **session)
     except ApiError as error:
@@ -85,9 +85,7 @@ async def complete(write: WriteRequest, session_id: UUID, body: CompleteSession 
 
 async def abandon(write: WriteRequest, session_id: UUID, body: RequestBody | None) -> SessionAbandoned:
     """End a session without XP; what waited for its end is judged then."""
-    return await write.run(
-        "abandon_session", SessionAbandoned, body, session_id=str(session_id), mode=get_settings().suspicion_mode
-    )
+    return await write.run("abandon_session", SessionAbandoned, body, session_id=str(session_id), mode=suspicion_mode())
 
 
 async def list_own(user_id: UUID, status: str | None, limit: int, cursor: str | None) -> Page[Session]:
@@ -143,7 +141,7 @@ async def close_silent_sessions() -> dict[str, int]:
     closed: Counter[str] = Counter(completed=0, abandoned=0, xp_awarded=0)
 
     async def step() -> bool:
-        some: ClosedSessions = await database().call("close_silent_sessions", p_mode=get_settings().suspicion_mode)
+        some: ClosedSessions = await database().call("close_silent_sessions", p_mode=suspicion_mode())
         closed.update({name: some[name] for name in ("completed", "abandoned", "xp_awarded")})
         return bool(some["completed"] + some["abandoned"] + some["postponed"])
 

@@ -9,10 +9,10 @@ from pydantic import TypeAdapter
 
 from studysync.auth.tokens import Caller
 from studysync.aws.schedules import purge
+from studysync.aws.switches import suspicion_mode
 from studysync.db.client import database
 from studysync.errors import REQUEST_TOO_LARGE, ApiError
 from studysync.fields import RequestBody, Timestamp, spell_times
-from studysync.settings import get_settings
 from studysync.telemetry.logging import app_logger, log_name
 from studysync.web.idempotency import WriteRequest
 from studysync.web.pagination import DEFERRED, BigCount, decode_cursor, encode_cursor, page
@@ -48,7 +48,7 @@ async def apply_batch(write: WriteRequest, body: SyncBatch) -> SyncResult:
         raise ApiError(REQUEST_TOO_LARGE, f"A batch has at most {MAX_EVENTS} events.", {"max_events": MAX_EVENTS})
     events = [read_event(raw, write.caller.user_id) for raw in body.events]
     batch = body.model_copy(update={"events": events, "last_sync": None})
-    applied = await write.run("sync_offline", AppliedBatch, batch, mode=get_settings().suspicion_mode)
+    applied = await write.run("sync_offline", AppliedBatch, batch, mode=suspicion_mode())
     app_logger.log_business_event(
         event_type="offline_batch",
         client_id=log_name(body.client_id),
@@ -72,7 +72,7 @@ async def rejected(caller: Caller, limit: int, cursor: str | None) -> Page[Rejec
 
 async def retry(write: WriteRequest, event_id: UUID, body: RequestBody | None) -> RetriedEvent:
     """Retry a rejected event, and the events that waited for it."""
-    mode = get_settings().suspicion_mode
+    mode = suspicion_mode()
     applied = await write.run("retry_rejected_event", AppliedRetry, body, event_id=str(event_id), mode=mode)
     app_logger.log_business_event(event_type="event_retried", **applied.model_dump(include=_EARNED))
     return applied

@@ -1191,6 +1191,30 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/health/switches": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get switches
+         * @description Get the switches: what operators have changed without a deployment, and the deployed values of the others.
+         */
+        get: operations["getSwitches"];
+        put?: never;
+        /**
+         * Change switches
+         * @description Replace the switches. Busy environments follow within 30 seconds, idle ones with their second request.
+         */
+        post: operations["changeSwitches"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/health/detailed": {
         parameters: {
             query?: never;
@@ -3348,6 +3372,63 @@ export interface components {
         StreaksResponse: {
             success: boolean;
             data: components["schemas"]["Streaks"];
+        };
+        /**
+         * SwitchesChange
+         * @description All switches; what is null or omitted goes back to the deployed value.
+         */
+        SwitchesChange: {
+            /**
+             * @deprecated
+             * @description Sent by old clients: your own id.
+             */
+            user_id?: string | null;
+            /**
+             * @deprecated
+             * @description Sent by old clients: your own id.
+             */
+            created_by?: string | null;
+            reason: string;
+            /** @description Without it: false. */
+            read_only?: boolean;
+            suspicion_mode?: ("soft" | "strict") | null;
+            rate_limit_per_minute?: number | null;
+            rate_limit_per_hour?: number | null;
+            /**
+             * @description Methods and paths as in this document, such as `POST /api/spaces`. Without it: [].
+             * @example [
+             *       "POST /api/spaces/create"
+             *     ]
+             */
+            closed_routes?: string[];
+        };
+        /**
+         * SwitchesInEffect
+         * @description The switches: values that apply without a deployment.
+         */
+        SwitchesInEffect: {
+            /** @description False where AWS AppConfig is not available; then nothing can be changed. */
+            available: boolean;
+            /** @description The names of those that operators have set. */
+            changed: string[];
+            /** @description Writes get a 503, except signing in; schedules do nothing. */
+            read_only: boolean;
+            /** @enum {string} */
+            suspicion_mode: "soft" | "strict";
+            rate_limit_per_minute: number;
+            rate_limit_per_hour: number;
+            /**
+             * @description Routes that get a 503, as method and path.
+             * @example [
+             *       "POST /api/spaces/create"
+             *     ]
+             */
+            closed_routes: string[];
+        };
+        /** SwitchesInEffectResponse */
+        SwitchesInEffectResponse: {
+            success: boolean;
+            data: components["schemas"]["SwitchesInEffect"];
         };
         /**
          * SyncBatch
@@ -7168,6 +7249,102 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
+            413: components["responses"]["RequestEntityTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    getSwitches: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "data": {
+                     *         "available": false,
+                     *         "changed": [
+                     *           "text"
+                     *         ],
+                     *         "read_only": false,
+                     *         "suspicion_mode": "soft",
+                     *         "rate_limit_per_minute": 1,
+                     *         "rate_limit_per_hour": 1,
+                     *         "closed_routes": [
+                     *           "POST /api/spaces/create"
+                     *         ]
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["SwitchesInEffectResponse"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    changeSwitches: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "reason": "text",
+                 *       "read_only": false,
+                 *       "suspicion_mode": "soft",
+                 *       "rate_limit_per_minute": 1,
+                 *       "rate_limit_per_hour": 1,
+                 *       "closed_routes": [
+                 *         "POST /api/spaces/create"
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["SwitchesChange"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "data": {
+                     *         "done": false
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ActionDoneResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            409: components["responses"]["Conflict"];
             413: components["responses"]["RequestEntityTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
             429: components["responses"]["TooManyRequests"];

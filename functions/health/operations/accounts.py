@@ -5,18 +5,19 @@ from __future__ import annotations
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter
+from fastapi import Depends
 from pydantic import BaseModel, Field, StringConstraints
 
-from health.operations.authentication import Operator
+from health.operations.authentication import Operator, operator
 from health.operations.marks import record_order
 from health.operations.models import ActionDone
 from studysync.db.client import database
 from studysync.fields import RequestBody
 from studysync.telemetry.audit import audit_logger
 from studysync.web.responses import Success
+from studysync.web.routing import create_router
 
-router = APIRouter(prefix="/accounts/{user_id}")
+router = create_router("operations", prefix="/health/accounts/{user_id}", dependencies=[Depends(operator)])
 
 Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=3, max_length=500)]
 

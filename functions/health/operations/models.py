@@ -261,6 +261,20 @@ class Errors(BaseModel):
     errors: list[SeenError]
 
 
+class SwitchesInEffect(BaseModel):
+    """The switches: values that apply without a deployment."""
+
+    available: bool = Field(description="False where AWS AppConfig is not available; then nothing can be changed.")
+    changed: list[str] = Field(description="The names of those that operators have set.")
+    read_only: bool = Field(description="Writes get a 503, except signing in; schedules do nothing.")
+    suspicion_mode: Literal["soft", "strict"]
+    rate_limit_per_minute: int
+    rate_limit_per_hour: int
+    closed_routes: list[str] = Field(
+        examples=[["POST /api/spaces/create"]], description="Routes that get a 503, as method and path."
+    )
+
+
 class ActionDone(BaseModel):
     """An operator's action. Busy environments apply it within five seconds, idle ones with their second request."""
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import Depends, Path, Query
 
-from health.operations import accounts, alarms, checks, service
+from health.operations import accounts, alarms, checks, service, switches
 from health.operations.authentication import Operator, operator
 from health.operations.models import (
     ActionDone,
@@ -24,7 +24,7 @@ from studysync.web.routing import create_router
 
 checks.register()
 router = create_router("operations", prefix="/health", dependencies=[Depends(operator)])
-router.include_router(accounts.router)
+router.routes.extend([*accounts.router.routes, *switches.router.routes])  # as `studysync.web.app` does
 
 CircuitName = Annotated[str, Path(max_length=100, description="The name of a circuit.")]
 

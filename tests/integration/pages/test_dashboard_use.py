@@ -98,7 +98,14 @@ def test_a_silent_answer_is_said(browser: Browser, url: str, backends: Backends)
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("width", [1200, 390])
 def test_axe_finds_nothing(
-    browser: Browser, url: str, axe: str, dark: bool, width: int, long_outage: float, raised_alarm: None
+    browser: Browser,
+    url: str,
+    axe: str,
+    dark: bool,
+    width: int,
+    long_outage: float,
+    raised_alarm: None,
+    appconfig: object,
 ) -> None:
     """Names, roles, order and contrast pass on both pages, with every possible element shown."""
     make_traffic()
@@ -175,3 +182,36 @@ def test_a_link_signs_in_and_leaves_no_token_behind(browser: Browser, url: str, 
         assert not any(backends.operator_token in entry["url"] for entry in history)
     browser.open(f"{url}/health/dashboard#token=wrong")
     browser.wait_for("!document.querySelector('#login').hidden && !location.hash")
+
+
+@pytest.mark.usefixtures("appconfig")
+def test_an_operator_changes_the_switches(browser: Browser, url: str) -> None:
+    """The form shows what is in effect, asks for a reason, and says what operators have set."""
+    browser.open(f"{url}/health/dashboard")
+    browser.wait_for("!document.querySelector('#switches').hidden")
+    assert browser.evaluate("$('switches-state').textContent") == "Everything is as deployed."
+    browser.click("[name=read_only]")
+    browser.evaluate("$('switches').closed_routes.value = 'POST /api/spaces/create'")
+    browser.click("#switches button")
+    assert not browser.evaluate("$('confirm').open"), "without a reason nothing is asked"
+    browser.evaluate("$('switches').reason.value = 'the database moves'")
+    browser.click("#switches button")
+    browser.click("#confirm [value=yes]")
+    browser.wait_for("$('switches-state').textContent == 'Set by operators: closed routes, read only.'")
+    assert browser.evaluate("$('switches').read_only.checked")
+    picture(browser, "switches")
+    browser.evaluate(
+        "$('switches').closed_routes.value = 'POST /api/unheard-of'; $('switches').reason.value = 'a slip'"
+    )
+    browser.click("#switches button")
+    browser.click("#confirm [value=yes]")
+    browser.wait_for("$('notice').textContent == 'There is no route POST /api/unheard-of.'")
+    assert browser.evaluate("$('switches').closed_routes.value") == "POST /api/unheard-of", "what was typed stays"
+    assert [each for each in browser.complaints if "400" not in each] == []
+
+
+def test_without_appconfig_the_page_says_so(browser: Browser, url: str) -> None:
+    """As on the local stack."""
+    browser.open(f"{url}/health/dashboard")
+    browser.wait_for("$('switches-state').textContent.startsWith('AWS AppConfig is not available here')")
+    assert browser.evaluate("$('switches').hidden")

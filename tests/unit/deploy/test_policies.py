@@ -38,6 +38,11 @@ from tests.unit.deploy.conftest import ROOT, Resources
 Part = Callable[[DynamoStore, ManualClock], object]
 TABLE = "policies"
 ALARMS = "cloudwatch:DescribeAlarms"
+READ_SWITCHES = {"appconfig:StartConfigurationSession", "appconfig:GetLatestConfiguration"}
+CHANGE_SWITCHES = {
+    f"appconfig:{action}"
+    for action in ("CreateHostedConfigurationVersion", "DeleteHostedConfigurationVersion", "StartDeployment")
+}
 """Of the health function; composite alarms are told only to who may ask for all."""
 
 
@@ -200,7 +205,7 @@ def _actions(statement: dict[str, Any]) -> set[str]:
 def test_the_secret_is_read_and_nothing_else_asked_for(
     functions: Resources, resources: Resources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Besides the table there are one secret, and the queue for failed schedules."""
+    """Besides the table there are one secret, the switches, and the queue for failed schedules."""
     made: set[str] = set()
     send = BaseClient._make_api_call
 
@@ -226,18 +231,19 @@ def test_the_secret_is_read_and_nothing_else_asked_for(
             if not action.startswith("dynamodb:")
         }
         queue = {"sqs:SendMessage"} if f"{function}EventInvokeConfig" in resources else set()
-        assert allowed == made | queue | ({ALARMS} if function == "HealthFunction" else set()), function
+        operating = {ALARMS} | CHANGE_SWITCHES if function == "HealthFunction" else set()
+        assert allowed == made | queue | READ_SWITCHES | operating, function
 
 
 def test_policies_name_one_table_and_one_secret(functions: Resources, resources: Resources) -> None:
-    """No action has a wildcard resource, except reading alarms and the suffix that Secrets Manager adds."""
+    """No action has a wildcard resource, except reading alarms, versions of the switches, and a secret's suffix."""
     for function in functions:
         for statement in _statements(resources, function):
             if statement["Effect"] == "Deny":
                 continue
             assert not [action for action in _actions(statement) if "*" in action]
             if _actions(statement) != {ALARMS}:
-                assert "*" not in json.dumps(statement["Resource"])
+                assert "*" not in json.dumps(statement["Resource"]).replace("/hostedconfigurationversion/*", "")
             if {action for action in _actions(statement) if action.startswith("dynamodb:")}:
                 assert statement["Resource"] == {"Fn::GetAtt": ["ResilienceTable", "Arn"]}
                 assert statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]

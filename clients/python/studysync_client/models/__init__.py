@@ -202,6 +202,11 @@ from .start_payload import StartPayload
 from .start_session import StartSession
 from .streaks import Streaks
 from .streaks_response import StreaksResponse
+from .switches_change import SwitchesChange
+from .switches_change_suspicion_mode_type_0 import SwitchesChangeSuspicionModeType0
+from .switches_in_effect import SwitchesInEffect
+from .switches_in_effect_response import SwitchesInEffectResponse
+from .switches_in_effect_suspicion_mode import SwitchesInEffectSuspicionMode
 from .sync_batch import SyncBatch
 from .sync_result import SyncResult
 from .sync_result_response import SyncResultResponse
@@ -428,6 +433,11 @@ __all__ = (
     "StartSession",
     "Streaks",
     "StreaksResponse",
+    "SwitchesChange",
+    "SwitchesChangeSuspicionModeType0",
+    "SwitchesInEffect",
+    "SwitchesInEffectResponse",
+    "SwitchesInEffectSuspicionMode",
     "SyncBatch",
     "SyncResult",
     "SyncResultResponse",

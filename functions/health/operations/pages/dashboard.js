@@ -60,10 +60,12 @@ class Refused extends Error {
   }
 }
 
-async function ask(path, method = "GET") {
+async function ask(path, method = "GET", json = null) {
   const token = sessionStorage.getItem(TOKEN);
   const headers = token ? { Authorization: `Bearer ${token}` } : {};
-  const response = await fetch(`/health/${path}`, { method, headers, cache: "no-store", signal: AbortSignal.timeout(10000) });
+  if (json) headers["Content-Type"] = "application/json";
+  const sent = json && JSON.stringify(json);
+  const response = await fetch(`/health/${path}`, { method, headers, body: sent, cache: "no-store", signal: AbortSignal.timeout(10000) });
   const body = await response.json();
   if (response.status === 401) throw new Refused(token);
   if (path === "detailed" && body.details && body.details.checks) return body.details; // a critical check failed
@@ -123,6 +125,7 @@ async function refresh() {
     $("login").hidden = true;
     $("board").hidden = false;
     draw(...found);
+    await askSwitches();
     const complete = found[1].complete && found[3].complete;
     notice(complete ? "" : "DynamoDB does not answer: these are the figures of one environment only.", "warn");
   } catch (error) {
@@ -159,17 +162,21 @@ function confirmed(question) {
   });
 }
 
-async function order(path, question) {
-  if (!(await confirmed(question))) return;
+/** Ask for confirmation and order; returns whether it was done. */
+async function order(path, question, json = null) {
+  if (!(await confirmed(question))) return false;
+  let done = false;
   try {
-    await ask(path, "POST");
+    await ask(path, "POST", json);
+    done = true;
     long.until = 0; // it is a mark in the charts
-    notice("Done. Busy environments follow within five seconds.", "good", 6);
+    notice(`Done. Busy environments follow within ${path === "switches" ? 30 : 5} seconds.`, "good", 6);
   } catch (error) {
     if (error instanceof Refused) signIn(error);
     else notice(error.message, "bad", 15);
   }
   await refresh();
+  return done;
 }
 
 // ---------------------------------------------------------------- drawing
@@ -236,6 +243,7 @@ $("show-environments").addEventListener("click", () => {
   if (showsEnvironments) refreshNow();
   else drawEnvironments(null);
 });
+$("switches").addEventListener("submit", applySwitches);
 document.addEventListener("visibilitychange", refresh);
 addEventListener("resize", () => document.querySelectorAll(".scroll").forEach(mark));
 addEventListener("hashchange", takeToken);

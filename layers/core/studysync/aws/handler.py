@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any
 
 from mangum import Mangum
@@ -12,7 +12,7 @@ from mangum.adapter import DEFAULT_TEXT_MIME_TYPES
 from mangum.types import ASGI
 
 from resilience import flush, settle
-from studysync.aws import cold_start, snapstart
+from studysync.aws import cold_start, snapstart, switches
 from studysync.aws.http_events import HANDLERS, is_http, is_let_in
 from studysync.context import begin_invocation, end_invocation
 from studysync.errors import forbidden, problem
@@ -33,13 +33,16 @@ Schedule = Callable[[], Awaitable[Any]]
 Handler = Callable[[Any, Any], Any]
 
 
-def create_handler(app: ASGI, schedules: Mapping[str, Schedule] | None = None) -> Handler:
+def create_handler(
+    app: ASGI, schedules: Mapping[str, Schedule] | None = None, *, reading: Collection[str] = ()
+) -> Handler:
     """Return the Lambda handler for `app`.
 
     Args:
         app: answers requests from any source (`studysync.aws.http_events`).
         schedules: maps a name to what runs for the event ``{"schedule": name}`` of EventBridge Scheduler. An exception
             fails the invocation, so that it is retried and counted.
+        reading: the schedules that also run in read-only mode (`studysync.aws.switches`).
 
     Any other event, such as one that keeps the function warm, is logged and answered with ``None``: retrying would not
     change it.
@@ -55,8 +58,10 @@ def create_handler(app: ASGI, schedules: Mapping[str, Schedule] | None = None) -
         try:
             if is_http(event):
                 return runtime.http(event, context) if is_let_in(event) else _REFUSED
-            scheduled = _scheduled(event, schedules or {})
-            return runtime.loop.run_until_complete(_awaited(scheduled)) if scheduled else _log_ignored(event)
+            name = _scheduled(event, schedules or {})
+            if name is None:
+                return _log_ignored(event)
+            return runtime.loop.run_until_complete(_run((schedules or {})[name], name, writes=name not in reading))
         finally:
             settle(runtime.loop)  # refreshes that started behind stale answers
             publish()
@@ -82,9 +87,9 @@ class _Runtime:
         )
 
 
-def _scheduled(event: object, schedules: Mapping[str, Schedule]) -> Schedule | None:
+def _scheduled(event: object, schedules: Mapping[str, Schedule]) -> str | None:
     name = event.get("schedule") if isinstance(event, dict) else None
-    return schedules.get(name) if isinstance(name, str) else None
+    return name if isinstance(name, str) and name in schedules else None
 
 
 def _log_ignored(event: object) -> None:
@@ -93,5 +98,9 @@ def _log_ignored(event: object) -> None:
     app_logger.warning("ignored an event that is neither a request nor a schedule", kind="event", event_fields=names)
 
 
-async def _awaited(run: Schedule) -> Any:
-    return await run()
+async def _run(schedule: Schedule, name: str, *, writes: bool) -> Any:
+    await switches.load()
+    if writes and switches.flag("read_only", deployed=False):
+        app_logger.info("a schedule was skipped: StudySync is read-only", kind="event", schedule=name)
+        return None
+    return await schedule()

@@ -17,6 +17,7 @@ from studysync.web.middleware import (
     RateLimitMiddleware,
     RequestContextMiddleware,
     RequestValidationMiddleware,
+    SwitchesMiddleware,
 )
 from studysync.web.middleware.error_handler import install_handlers
 from studysync.web.routing import LazyRoutes
@@ -45,6 +46,7 @@ def create_app(title: str, routers: Sequence[APIRouter], *lazy: LazyRoutes) -> F
             Middleware(CompressionMiddleware),
             Middleware(ErrorHandlerMiddleware),
             Middleware(RequestValidationMiddleware, max_request_size=settings.max_request_bytes),
+            Middleware(SwitchesMiddleware),
             Middleware(
                 RateLimitMiddleware,
                 requests_per_minute=settings.rate_limit_per_minute,

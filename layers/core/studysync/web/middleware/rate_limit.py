@@ -5,11 +5,14 @@ Everyone behind one address also shares a limit, a multiple of a single caller's
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from resilience import Limit, RateLimiter, begin
 from studysync.auth.dependencies import caller_of
+from studysync.aws.switches import flag
 from studysync.errors import RATE_LIMIT_EXCEEDED, ApiError
 from studysync.web.middleware.error_handler import error_response
 from studysync.web.rate_limits import Bucket, hit, network_of
@@ -25,8 +28,8 @@ class RateLimitMiddleware:
 
     Args:
         app: the inner ASGI application.
-        requests_per_minute: calls per minute and caller.
-        requests_per_hour: calls per hour and caller.
+        requests_per_minute: calls per minute and caller, unless operators set another limit.
+        requests_per_hour: calls per hour and caller, likewise.
         address_factor: everyone behind one address may make this many times the calls per minute.
     """
 
@@ -40,8 +43,7 @@ class RateLimitMiddleware:
     ) -> None:
         self.app = app
         self.limiter = RateLimiter(per_minute=requests_per_minute, per_hour=requests_per_hour, name="api")
-        # Per minute only: a second window would cost a busy address another request to the table for every 20 calls.
-        self._of_address = (Limit("address-minute", requests_per_minute * address_factor, 60),)
+        self._deployed = (requests_per_minute, requests_per_hour, address_factor)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one ASGI connection."""
@@ -71,4 +73,18 @@ class RateLimitMiddleware:
         network = network_of(client[0] if client else None)
         caller = await caller_of(Headers(scope=scope).get("authorization"))
         own = f"user:{caller.user_id}" if caller is not None else f"address:{network}"
-        return Bucket(self.limiter, own), Bucket(self.limiter, f"all:{network}", self._of_address)
+        limits, of_address = self._limits()
+        return Bucket(self.limiter, own, limits), Bucket(self.limiter, f"all:{network}", of_address)
+
+    def _limits(self) -> tuple[tuple[Limit, ...], tuple[Limit, ...]]:
+        per_minute, per_hour, address_factor = self._deployed
+        per_minute, per_hour = flag("rate_limit_per_minute", per_minute), flag("rate_limit_per_hour", per_hour)
+        return _limits(per_minute, per_hour, address_factor)
+
+
+@lru_cache(maxsize=4)
+def _limits(per_minute: int, per_hour: int, address_factor: int) -> tuple[tuple[Limit, ...], tuple[Limit, ...]]:
+    """Return the limits of a caller, and those of everyone behind one address."""
+    # Per minute only: a second window would cost a busy address another request to the table for every 20 calls.
+    of_address = Limit("address-minute", per_minute * address_factor, 60)
+    return (Limit("minute", per_minute, 60), Limit("hour", per_hour, 3600)), (of_address,)
