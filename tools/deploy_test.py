@@ -1,4 +1,4 @@
-"""Deploys a build to an AWS emulator, tests it, changes a parameter, deploys another build, and rolls back.
+"""Deploys a build to an AWS emulator, tests it, switches, changes a parameter, deploys another build, and rolls back.
 
 `python -m tools.deploy_test EMULATOR`, where EMULATOR is the program `ministack`. Database, PostgREST and Supabase Auth
 are those of the local stack. The emulator does not support routes in an HTTP API's body, so requests reach the
@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import secrets
 import shutil
 import subprocess
 import sys
@@ -201,7 +202,7 @@ def serve(gateway: Gateway, port: int) -> uvicorn.Server:
     return server
 
 
-def walk(url: str) -> None:
+def walk(url: str, operator_token: str) -> None:
     """Run the end-to-end tests that a deployed stack allows."""
     command = [
         sys.executable,
@@ -212,7 +213,9 @@ def walk(url: str) -> None:
         "-k",
         "not 2000 and not 50_starts and not guessers",
     ]  # they need speed
-    subprocess.run(command, cwd=ROOT, env={**os.environ, "E2E_URL": url}, check=True)
+    subprocess.run(
+        command, cwd=ROOT, env={**os.environ, "E2E_URL": url, "E2E_OPERATOR_TOKEN": operator_token}, check=True
+    )
 
 
 def answers(url: str) -> None:
@@ -223,10 +226,26 @@ def answers(url: str) -> None:
     answer.raise_for_status()
 
 
+def switch(url: str, operator_token: str) -> None:
+    """Raise unless writes stop within a minute of an operator's switch to read-only, and go on after it."""
+    operator = {"Authorization": f"Bearer {operator_token}"}
+    for read_only in (True, False):
+        change = {"reason": "a test", "read_only": read_only}
+        httpx.post(f"{url}/health/switches", json=change, headers=operator, timeout=60).raise_for_status()
+        end = time.monotonic() + 60
+        expected = httpx.codes.SERVICE_UNAVAILABLE if read_only else httpx.codes.BAD_REQUEST
+        while httpx.post(f"{url}/api/auth/register", json={}, timeout=60).status_code != expected:
+            if time.monotonic() > end:
+                raise RuntimeError(f"no function followed the switch to read_only={read_only}")
+            time.sleep(1)
+
+
 def run(emulator: Emulator, supabase_url: str, key: str) -> None:
     """Deploy, test, change, deploy again, roll back."""
+    operator_token = secrets.token_hex(32)
+    secret = {"secret_key": key, "operator_tokens": {"test": operator_token}}
     emulator.client("s3").create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
-    emulator.client("secretsmanager").create_secret(Name=SECRET, SecretString=json.dumps({"secret_key": key}))
+    emulator.client("secretsmanager").create_secret(Name=SECRET, SecretString=json.dumps(secret))
     folder = OUTPUT / "emulated"
     build(host(), folder)
     emulator.upload(folder, "one")
@@ -236,7 +255,9 @@ def run(emulator: Emulator, supabase_url: str, key: str) -> None:
     port = free_port()
     server = serve(Gateway(Translated(resources), Aliases(emulator), port=port, access_log=lambda _line: None), port)  # type: ignore[arg-type]
     url = f"http://localhost:{port}"
-    walk(url)
+    walk(url, operator_token)
+    switch(url, operator_token)
+    print("switched to read-only and back")
     first = emulator.versions()
     emulator.deploy("first", {**parameters, "LogLevel": "WARNING"})
     answers(url)

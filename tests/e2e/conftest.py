@@ -39,6 +39,11 @@ class Stack:
         found: dict[str, Any] = json.loads((self.home / "run" / "stack.json").read_text(encoding="utf-8"))
         return found
 
+    @property
+    def operator_token(self) -> str:
+        """The token of the local stack's operator."""
+        return (self.home / "data" / "operator-token").read_text(encoding="utf-8")
+
     def client(self) -> httpx.Client:
         """Return a client of the gateway."""
         return httpx.Client(base_url=self.facts["url"], timeout=30)
@@ -65,6 +70,11 @@ class Deployed(Stack):
     def facts(self) -> dict[str, Any]:
         """Skip the test: a deployed stack has no such facts."""
         pytest.skip("looks behind the gateway, which a deployed stack does not allow")
+
+    @property
+    def operator_token(self) -> str:
+        """An operator's token, given in `E2E_OPERATOR_TOKEN`; without one the test is skipped."""
+        return os.environ.get("E2E_OPERATOR_TOKEN") or pytest.skip("needs E2E_OPERATOR_TOKEN")
 
     def client(self) -> httpx.Client:
         """Return a client of the address."""

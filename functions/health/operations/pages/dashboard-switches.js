@@ -19,7 +19,7 @@ function fillSwitches() {
   form.suspicion_mode.value = set("suspicion_mode") ? switches.suspicion_mode : "";
   for (const name of ["rate_limit_per_minute", "rate_limit_per_hour"]) {
     form[name].value = set(name) ? switches[name] : "";
-    form[name].placeholder = `deployed: ${number(switches[name])}`;
+    form[name].placeholder = set(name) ? "as deployed" : `deployed: ${number(switches[name])}`;
   }
   form.closed_routes.value = switches.closed_routes.join("\n");
   form.reason.value = "";
