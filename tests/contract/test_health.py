@@ -228,3 +228,11 @@ def test_metrics_are_reset(operator: Operator, student: Student) -> None:
     assert operator.post("/health/reset-metrics").status_code == 200
     names = {each["name"] for each in ask(operator, "metrics")["endpoints"]}
     assert "POST /api/auth/register" not in names
+
+
+def test_logs_name_the_whole_route(operator: Operator, student: Student, logged: Lines) -> None:
+    """Also for routes of a router within another's prefix."""
+    operator.post(f"/health/accounts/{student.user_id}/suspend", {"reason": "a test"})
+    operator.get("/health/switches")
+    paths = [line["path"] for line in logged.of_kind("request")]
+    assert paths == ["/health/accounts/{user_id}/suspend", "/health/switches"]
