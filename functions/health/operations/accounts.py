@@ -12,14 +12,14 @@ from health.operations.authentication import Operator, operator
 from health.operations.marks import record_order
 from health.operations.models import ActionDone
 from studysync.db.client import database
-from studysync.fields import RequestBody
+from studysync.fields import DisplayText, RequestBody
 from studysync.telemetry.audit import audit_logger
 from studysync.web.responses import Success
 from studysync.web.routing import create_router
 
 router = create_router("operations", prefix="/health/accounts/{user_id}", dependencies=[Depends(operator)])
 
-Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=3, max_length=500)]
+Reason = Annotated[DisplayText, StringConstraints(min_length=1, max_length=500)]
 
 
 class OperatorAction(RequestBody):

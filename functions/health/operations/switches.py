@@ -19,6 +19,7 @@ from health.operations.marks import record_order
 from health.operations.models import ActionDone, SwitchesInEffect
 from studysync.aws import switches
 from studysync.errors import CONFLICT, ApiError, invalid, unavailable
+from studysync.fields import NOT_BOOLEAN
 from studysync.secret_cache import short_calls
 from studysync.telemetry.audit import audit_logger
 from studysync.telemetry.logging import app_logger
@@ -30,7 +31,7 @@ router = create_router("operations", prefix="/health/switches", dependencies=[De
 _DOCUMENT = Path(__file__).parents[1] / "openapi.json"
 _KEPT_VERSIONS = 50
 """Older versions are deleted: AppConfig keeps a limited number."""
-_CALLS = Annotated[int, Field(ge=1, le=1_000_000)]
+_CALLS = Annotated[int, Field(ge=1, le=1_000_000), NOT_BOOLEAN]
 
 
 class SwitchesChange(OperatorAction):
