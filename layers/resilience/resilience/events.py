@@ -35,7 +35,7 @@ class Event(NamedTuple):
     Attributes:
         kind: One of the constants of this module, such as `circuit_transition`.
         name: The circuit, cache, key or limiter it happened to.
-        details: What else is known, for example `{"from": "closed", "to": "open"}`.
+        details: What else is known, for example `{"before": "closed", "after": "open"}`.
     """
 
     kind: str

@@ -43,7 +43,7 @@ class HealthReport(NamedTuple):
     Attributes:
         status: The worst of them; "pass" when there are none.
         checks: The answers by name.
-        at: Unix second at which they were asked.
+        at: Unix second at which all had answered.
     """
 
     status: Status

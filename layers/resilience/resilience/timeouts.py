@@ -35,9 +35,9 @@ def timeout(seconds: float, *, thread: bool = False) -> Callable[[Callable[P, R]
             Async functions are always interrupted.
 
     Returns:
-        A decorator. The decorated function raises TimeoutError when its time is over: a failure for a circuit around
+        A decorator. The decorated function raises TimeoutError when it is interrupted: a failure for a circuit around
         it, and worth another try. When the request's own deadline came first it raises DeadlineExceededError, which is
-        neither.
+        neither. A plain function without a thread raises only what the calls within it raise at their deadline.
 
     Raises:
         ConfigurationError: seconds is not more than 0, or the function cannot be decorated.

@@ -1,7 +1,7 @@
 """One circuit in one environment: what it counts, what it decides, and what it believes of the others.
 
-Nothing here waits or does input and output: `_breaker` calls these methods and carries out what they return. Three
-rules: each call belongs to the generation it began in, and a result of an older generation changes nothing; every
+Nothing here waits or does input and output: `breaker.breaker` calls these methods and carries out what they return.
+Three rules: each call belongs to the generation it began in, and a result of an older generation changes nothing; every
 change of state begins a generation; the shared record only ever replaces what is known by something with a higher
 version, as long as its numbers do not begin anew.
 

@@ -2,8 +2,8 @@
 
 Gradient2 of Netflix' concurrency-limits ("Performance Under Load", 2018), in the line of TCP Vegas (Brakmo and
 Peterson, 1995): the ratio of the usual time of a call to its latest says whether a queue builds up. When calls take
-longer the limit shrinks with that ratio, otherwise it grows by the square root of itself; a call that fails shrinks it
-as well (multiplicative decrease: Chiu and Jain, 1989). A call over the limit is refused immediately,
+longer the limit shrinks with that ratio, otherwise it grows by the square root of itself; an error that means overload
+shrinks it as well (multiplicative decrease: Chiu and Jain, 1989). A call over the limit is refused immediately,
 because waiting would only be another queue.
 """
 

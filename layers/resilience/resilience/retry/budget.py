@@ -73,7 +73,7 @@ class RetryBudget:
             return True
 
     def _fill(self) -> None:
-        """Add the tokens of the time since the last retry; the closed path needs no clock for it."""
+        """Add the tokens of the time since the last retry; `deposit` needs no clock for it."""
         now = self._steady()
         came = max(0.0, now - self._filled_at) * self._per_second
         self._filled_at = now

@@ -1,7 +1,8 @@
 """A second request for reads that take unusually long; the first answer counts.
 
 After Dean and Barroso, "The Tail at Scale" (2013): sent only after most calls would have ended, a few extra requests
-shorten the slowest answers. There is a budget: however slow everything gets, hedges are at most a tenth of the calls.
+shorten the slowest answers. There is a budget: however slow everything gets, hedges are at most a tenth of the calls,
+plus 10 at the start and one in ten seconds.
 """
 
 from __future__ import annotations
