@@ -17,5 +17,5 @@ handler = create_handler(
         "purge_trails": purge_trails,
         "roll_up_metrics": roll_up_metrics,
     },
-    reading={"roll_up_metrics"},  # it writes to DynamoDB alone
+    in_read_only={"roll_up_metrics"},  # it writes to DynamoDB alone
 )

@@ -62,7 +62,7 @@ def test_schedules_that_write_are_skipped(operator: Operator) -> None:
     async def read() -> None:
         ran.append("read")
 
-    handler = create_handler(Starlette(), {"write": write, "read": read}, reading={"read"})
+    handler = create_handler(Starlette(), {"write": write, "read": read}, in_read_only={"read"})
     change(operator, read_only=True)
     try:
         for name in ("write", "read"):
@@ -81,10 +81,15 @@ def test_a_route_is_closed(operator: Operator, student: Student) -> None:
     """By method and template: other routes of the same path stay open."""
     change(operator, closed_routes=["GET /api/users/{user_id}", "POST /api/spaces/create"])
     assert_problem(student.get(f"/api/users/{student.user_id}"), 503, "SERVICE_UNAVAILABLE")
-    assert student.api.request("HEAD", "/api/users/me", token=student.token).status_code == 503
+    assert student.api.request("HEAD", f"/api/users/{student.user_id}", token=student.token).status_code == 503
     assert_problem(student.post("/api/spaces/create", {"name": "Closed"}), 503, "SERVICE_UNAVAILABLE")
     assert student.patch("/api/users/me", {"display_name": "New"}).status_code == 200
     assert student.get("/api/spaces").status_code == 200
+    assert_problem(student.post("/api/spaces/create/", {"name": "Closed"}), 503, "SERVICE_UNAVAILABLE")
+    change(operator, closed_routes=["GET /api/sessions/{session_id}"])
+    assert student.get("/api/sessions/active").status_code == 404, "a route of its own"
+    closed = student.get(f"/api/sessions/{student.user_id}")
+    assert_problem(closed, 503, "SERVICE_UNAVAILABLE")
 
 
 @pytest.mark.usefixtures("appconfig")

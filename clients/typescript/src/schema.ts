@@ -3411,7 +3411,7 @@ export interface components {
             available: boolean;
             /** @description The names of those that operators have set. */
             changed: string[];
-            /** @description Writes get a 503, except signing in; schedules do nothing. */
+            /** @description Writes get a 503, except signing in; schedules that write do nothing. */
             read_only: boolean;
             /** @enum {string} */
             suspicion_mode: "soft" | "strict";

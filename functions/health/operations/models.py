@@ -266,7 +266,7 @@ class SwitchesInEffect(BaseModel):
 
     available: bool = Field(description="False where AWS AppConfig is not available; then nothing can be changed.")
     changed: list[str] = Field(description="The names of those that operators have set.")
-    read_only: bool = Field(description="Writes get a 503, except signing in; schedules do nothing.")
+    read_only: bool = Field(description="Writes get a 503, except signing in; schedules that write do nothing.")
     suspicion_mode: Literal["soft", "strict"]
     rate_limit_per_minute: int
     rate_limit_per_hour: int

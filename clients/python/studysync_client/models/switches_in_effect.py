@@ -31,7 +31,7 @@ class SwitchesInEffect:
     changed: list[str]
     """ The names of those that operators have set. """
     read_only: bool
-    """ Writes get a 503, except signing in; schedules do nothing. """
+    """ Writes get a 503, except signing in; schedules that write do nothing. """
     suspicion_mode: SwitchesInEffectSuspicionMode
     rate_limit_per_minute: int
     rate_limit_per_hour: int

@@ -34,7 +34,7 @@ Handler = Callable[[Any, Any], Any]
 
 
 def create_handler(
-    app: ASGI, schedules: Mapping[str, Schedule] | None = None, *, reading: Collection[str] = ()
+    app: ASGI, schedules: Mapping[str, Schedule] | None = None, *, in_read_only: Collection[str] = ()
 ) -> Handler:
     """Return the Lambda handler for `app`.
 
@@ -42,7 +42,7 @@ def create_handler(
         app: answers requests from any source (`studysync.aws.http_events`).
         schedules: maps a name to what runs for the event ``{"schedule": name}`` of EventBridge Scheduler. An exception
             fails the invocation, so that it is retried and counted.
-        reading: the schedules that also run in read-only mode (`studysync.aws.switches`).
+        in_read_only: the schedules that also run in read-only mode (`studysync.aws.switches`).
 
     Any other event, such as one that keeps the function warm, is logged and answered with ``None``: retrying would not
     change it.
@@ -61,7 +61,7 @@ def create_handler(
             name = _scheduled(event, schedules or {})
             if name is None:
                 return _log_ignored(event)
-            return runtime.loop.run_until_complete(_run((schedules or {})[name], name, writes=name not in reading))
+            return runtime.loop.run_until_complete(_run((schedules or {})[name], name, writes=name not in in_read_only))
         finally:
             settle(runtime.loop)  # refreshes that started behind stale answers
             publish()

@@ -45,7 +45,7 @@ class Switches(BaseModel):
     suspicion_mode: Literal["soft", "strict"]
     rate_limit_per_minute: int = Field(ge=1)
     rate_limit_per_hour: int = Field(ge=1)
-    closed_routes: frozenset[RouteKey] = frozenset()
+    closed_routes: tuple[RouteKey, ...] = ()
     """Routes that get a 503, by method and path as in the OpenAPI document."""
 
     @classmethod

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from functools import lru_cache
 
-from starlette.routing import compile_path
+from starlette.routing import Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from studysync.aws.switches import flag, load
@@ -15,7 +13,7 @@ from studysync.web.middleware.error_handler import error_response
 
 # Without these an operator could not switch anything on again.
 ALWAYS_OPEN = "/health"
-READING = frozenset({"GET", "HEAD", "OPTIONS"})
+READING = frozenset({"GET", "OPTIONS"})  # HEAD is a GET by now
 SIGNING_IN = frozenset({"/api/auth/login", "/api/auth/refresh", "/api/auth/logout"})
 """Writes that stay open in read-only mode: only Supabase Auth stores something."""
 _RETRY_SECONDS = 60
@@ -31,26 +29,24 @@ class SwitchesMiddleware:
         """Serve one ASGI connection."""
         if scope["type"] == "http" and not scope["path"].startswith(ALWAYS_OPEN):
             await load()
-            refused = refusal(scope["method"], scope["path"])
+            refused = _refusal(scope)
             if refused is not None:
                 await error_response(refused, scope["path"])(scope, receive, send)
                 return
         await self.app(scope, receive, send)
 
 
-def refusal(method: str, path: str) -> ApiError | None:
+def _refusal(scope: Scope) -> ApiError | None:
     """Return the error for a request to something that is switched off, or ``None``."""
-    if flag("read_only", deployed=False) and method not in READING and path not in SIGNING_IN:
+    if flag("read_only", deployed=False) and scope["method"] not in READING and scope["path"] not in SIGNING_IN:
         return unavailable("StudySync is read-only for maintenance. Please try again later.", _RETRY_SECONDS)
-    asked = "GET" if method == "HEAD" else method
     closed_routes: Sequence[str] = flag("closed_routes", deployed=())
-    for route in closed_routes:
-        closed, _, template = route.partition(" ")
-        if asked == closed and _pattern(template).match(path):
-            return unavailable("This is temporarily unavailable. Please try again later.", _RETRY_SECONDS)
+    if closed_routes and f"{scope['method']} {_template(scope)}" in closed_routes:
+        return unavailable("This is temporarily unavailable. Please try again later.", _RETRY_SECONDS)
     return None
 
 
-@lru_cache(maxsize=256)
-def _pattern(template: str) -> re.Pattern[str]:
-    return compile_path(template)[0]
+def _template(scope: Scope) -> str:
+    """Return the template of the route that will answer: of several that match, the app takes the first."""
+    matching = (route for route in scope["app"].router.routes if route.matches(scope)[0] is Match.FULL)
+    return getattr(next(matching, None), "path", "")
