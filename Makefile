@@ -178,6 +178,8 @@ package-sam-test: $(VENV)/dev.stamp $(SAM_VENV)/sam.stamp ## as package-test, bu
 	@chmod -R a-w .aws-sam/sam
 	@STUDYSYNC_TEMPLATE=.aws-sam/sam/template.yaml $(BIN)/python -m pytest -m "package or not package" tests/package tests/e2e $(ARGS)
 
+# Lambda's runtime brings botocore and what it stands on.
+lock: OF_LAMBDA = $(addprefix --no-emit-package ,botocore python-dateutil six urllib3)
 lock: ## compile the requirements files from pyproject.toml
 	@set -e; compile() { $(BIN)/uv pip compile --system-certs -q pyproject.toml --universal --python-version 3.11 --generate-hashes --no-annotate \
 	    --overrides requirements/overrides.in --custom-compile-command "make lock" "$$@"; }; \
@@ -192,8 +194,8 @@ lock: ## compile the requirements files from pyproject.toml
 	  compile --group sam -o requirements/sam.txt; \
 	  compile --group scan -o requirements/scan.txt; \
 	  compile --group emulator -o requirements/emulator.txt; \
-  compile --group clients -c requirements/dev.txt -o requirements/clients.txt; \
-	  compile --group core -c requirements/dev.txt -o layers/core/requirements.txt; \
+	  compile --group clients -c requirements/dev.txt -o requirements/clients.txt; \
+	  compile --group core -c requirements/dev.txt $(OF_LAMBDA) -o layers/core/requirements.txt; \
 	  compile --group resilience -c requirements/dev.txt -o layers/resilience/requirements.txt
 
 clean: ## delete builds and the local stack's data, but no downloads

@@ -26,7 +26,7 @@ from studysync.telemetry.tracing import trace_call
 
 _UNAVAILABLE = "Sign-in is temporarily unavailable."
 _TIMEOUT_SECONDS = 8.0  # checking passwords is slow on purpose
-_SERVER_ERROR, _UNAUTHORIZED, _NO_CONTENT = 500, 401, 204
+_OK, _NO_CONTENT, _UNAUTHORIZED, _SERVER_ERROR, _UNAVAILABLE_STATUS = 200, 204, 401, 500, 503
 _WAITED_IN_VAIN = frozenset({408, 504, 524, 544})
 _API_VERSION = "2024-01-01"  # the first version with the error code in one place
 _CODE = re.compile(r"[a-z][a-z0-9_]*")
@@ -39,11 +39,12 @@ class AuthRefusedError(Exception):
 
     Attributes:
         code: GoTrue's, such as ``invalid_credentials``.
+        status: the HTTP status.
     """
 
-    def __init__(self, code: str) -> None:
+    def __init__(self, code: str, status: int) -> None:
         super().__init__(code)
-        self.code = code
+        self.code, self.status = code, status
 
 
 class AuthDownError(Exception):
@@ -104,12 +105,12 @@ class AuthClient:
             AuthRefusedError: Supabase Auth returned an error.
             ApiError: SERVICE_UNAVAILABLE.
         """
-        started, failed = time.perf_counter(), True
+        started, status, failed = time.perf_counter(), _UNAVAILABLE_STATUS, True
         try:
             result = await breaker.call_async(self._in_time, request, body, token, holds, once)
-            failed = False
+            status, failed = _OK, False
         except AuthRefusedError as error:
-            failed = error.code == _DATABASE_REFUSED
+            status, failed = error.status, error.code == _DATABASE_REFUSED
             raise
         except CircuitOpenError as error:
             raise unavailable(_UNAVAILABLE, error.retry_after) from error
@@ -118,7 +119,7 @@ class AuthClient:
         finally:
             duration = time.perf_counter() - started
             performance_monitor.record(f"auth {name}", duration, error=failed)
-            trace_call(f"auth {name}", duration, error=failed)
+            trace_call(f"auth {name}", duration, status)
         return result
 
     async def _in_time(
@@ -173,7 +174,7 @@ def _read(response: httpx.Response) -> dict[str, Any]:
         return found
     code = _code_of(response)
     if code is not None and (response.status_code < _SERVER_ERROR or code == _DATABASE_REFUSED):
-        raise AuthRefusedError(code)
+        raise AuthRefusedError(code, response.status_code)
     if response.status_code in _WAITED_IN_VAIN:
         raise TimeoutError
     raise AuthDownError(f"HTTP {response.status_code}")

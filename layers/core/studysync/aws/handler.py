@@ -14,11 +14,12 @@ from mangum.types import ASGI
 from resilience import flush, settle
 from studysync.aws import cold_start, snapstart, switches
 from studysync.aws.http_events import HANDLERS, is_http, is_let_in
-from studysync.context import begin_invocation, end_invocation
+from studysync.context import begin_invocation, end_invocation, invocation
 from studysync.errors import forbidden, problem
 from studysync.secret_cache import is_due
 from studysync.telemetry.logging import app_logger
 from studysync.telemetry.metrics import publish
+from studysync.telemetry.tracing import trace_handler, trace_request
 
 # A healthy table answers faster. While one hangs, clients must not wait for metrics to be written: pending writes
 # continue in the next invocation. Together with readiness's 200 ms this stays below the 300 ms promised to load
@@ -68,9 +69,9 @@ def create_handler(
             flush(_FLUSH_SECONDS)  # Lambda freezes whatever is still running when the handler returns
             end_invocation()
 
-    snapstart.install(handler)
+    snapstart.install(handler)  # untraced, so that the first invocation of a copy is the Tracer's cold start
     cold_start.finish()
-    return handler
+    return trace_handler(handler)
 
 
 class _Runtime:
@@ -103,4 +104,8 @@ async def _run(schedule: Schedule, name: str, *, writes: bool) -> Any:
     if writes and switches.flag("read_only", deployed=False):
         app_logger.info("a schedule was skipped: StudySync is read-only", kind="event", schedule=name)
         return None
-    return await schedule()
+    begun = invocation()
+    with trace_request(begun.start if begun else "") as span:
+        result = await schedule()
+        span.end(name, 200)
+    return result

@@ -28,6 +28,7 @@ import httpx
 
 from resilience import (
     Bulkhead,
+    BulkheadFullError,
     CircuitBreaker,
     CircuitOpenError,
     ResilienceError,
@@ -255,7 +256,7 @@ def _meaning(error: DatabaseRefusalError) -> Exception:
 def _record(name: str, started: float, error: Exception | None) -> None:
     duration = time.perf_counter() - started
     performance_monitor.record(f"database {name}", duration, error=error is not None)
-    trace_call(f"database {name}", duration, error=error is not None)
+    trace_call(f"database {name}", duration, _status(error))
     app_logger.log_database_operation(
         operation="call",
         table=name,
@@ -263,6 +264,15 @@ def _record(name: str, started: float, error: Exception | None) -> None:
         success=error is None,
         **({} if error is None else {"error": f"{type(error).__name__}: {error}"}),
     )
+
+
+def _status(error: Exception | None) -> int:
+    """Return the HTTP status that stands for how a call ended. A refusal meant for the client is an answer."""
+    if error is None:
+        return 200
+    if isinstance(error, DatabaseBusyError | BulkheadFullError):
+        return 429
+    return 500 if isinstance(error, ApiError) else 503
 
 
 @lru_cache(maxsize=1)

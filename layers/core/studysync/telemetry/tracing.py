@@ -1,62 +1,83 @@
-"""Calls to the database and to Supabase Auth as subsegments of the invocation's X-Ray trace.
+"""The subsegments of an invocation's X-Ray trace, recorded by Powertools' Tracer.
 
-Sends one datagram per call directly to the X-Ray daemon that Lambda runs next to every function, and nothing for
-requests that are not sampled, or outside Lambda. The X-Ray SDK, on which Powertools' Tracer is built, would double the
-cold start. Failure policy: a trace that cannot be sent is dropped silently.
+A traced invocation has a subsegment for the handler, below it one for the route or the schedule, and below that one for
+each call to the database and to Supabase Auth. Calls to the table and to other services of AWS come from the SDK's
+patch of botocore; those that run in another thread lie beside the handler. The Tracer disables itself outside Lambda
+and under `sam local`. A trace that cannot be sent is logged by the SDK and harms no request.
 """
 
 from __future__ import annotations
 
-import json
+import logging
 import os
-import socket
-import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
 
-_HEADER = b'{"format":"json","version":1}\n'
-_socket: socket.socket | None = None
+from aws_lambda_powertools import Tracer
+
+_SAMPLED = "Sampled=1"
+
+# A warning for every call to AWS while an environment is initialised, when there is no trace yet.
+logging.getLogger("aws_xray_sdk").setLevel(logging.ERROR)
+# httpx is not patched: it would name a call by its host, and the database is called below httpx's client.
+tracer = Tracer(patch_modules=["botocore"])
+_provider: Any = tracer.provider  # its subsegments have more than Powertools' types say
 
 
-def trace_call(name: str, seconds: float, *, error: bool) -> None:
-    """Send a call that has just ended.
+class Span:
+    """The subsegment of a route or a schedule, while it is open."""
+
+    def __init__(self, subsegment: Any = None) -> None:
+        self._subsegment = subsegment
+
+    def end(self, name: str, status: int) -> None:
+        """Annotate it with what ran, such as ``GET /api/users/{user_id}``, and set the flags that `status` stands for.
+
+        A status of 500 or more is a fault, 400 to 499 an error, and 429 also a throttle.
+        """
+        if self._subsegment is not None:
+            self._subsegment.put_annotation("Route", name)
+            self._subsegment.put_http_meta("status", status)
+
+
+def trace_handler(handler: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """Record each invocation of `handler`, annotated with ``Service``, and with ``ColdStart`` for a first one.
+
+    Events and responses stay out of the trace: they contain personal data.
+    """
+    if tracer.disabled:
+        return handler
+    return tracer.capture_lambda_handler(handler, capture_response=False, capture_error=False)
+
+
+@contextmanager
+def trace_request(start: str) -> Iterator[Span]:
+    """Record a request or a schedule; annotate it with ``Start``: cold, restored or warm."""
+    if not _is_sampled():
+        yield Span()
+        return
+    with _provider.in_subsegment(name="route") as subsegment:
+        subsegment.put_annotation("Start", start)
+        yield Span(subsegment)
+
+
+def trace_call(name: str, seconds: float, status: int) -> None:
+    """Record a call that has just ended.
+
+    Calls of one request overlap, and the SDK nests whatever is open at the same time: so none is opened before it ends.
 
     Args:
         name: what was called, such as ``database get_profile``; never an id.
         seconds: its duration.
-        error: whether the other side failed.
+        status: its HTTP status, or the one that stands for what happened (`Span.end`).
     """
-    header = os.environ.get("_X_AMZN_TRACE_ID")
-    if header is None or "Sampled=1" not in header:
+    if not _is_sampled():
         return
-    daemon = os.environ.get("AWS_XRAY_DAEMON_ADDRESS")
-    if daemon is not None and "AWS_SAM_LOCAL" not in os.environ:
-        _send(daemon, _subsegment(header, name, seconds, error=error))
+    with _provider.in_subsegment(name=name, namespace="remote") as subsegment:
+        subsegment.start_time -= seconds
+        subsegment.put_http_meta("status", status)
 
 
-def _subsegment(header: str, name: str, seconds: float, *, error: bool) -> dict[str, object]:
-    parts = dict(part.split("=", 1) for part in header.split(";") if "=" in part)
-    now = time.time()
-    return {
-        "trace_id": parts.get("Root", ""),
-        "parent_id": parts.get("Parent", ""),
-        "id": os.urandom(8).hex(),
-        "type": "subsegment",
-        "namespace": "remote",
-        "name": name,
-        "start_time": now - seconds,
-        "end_time": now,
-        "fault": error,
-    }
-
-
-def _send(daemon: str, subsegment: dict[str, object]) -> None:
-    global _socket  # noqa: PLW0603 - one for the process
-    host, _, port = daemon.rpartition(":")
-    try:
-        if _socket is None:
-            _socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-            _socket.setblocking(False)
-        _socket.sendto(_HEADER + json.dumps(subsegment).encode(), (host, int(port)))
-    except (OSError, ValueError):
-        if _socket is not None:
-            _socket.close()
-        _socket = None  # after a restore it may be dead: the next call creates another
+def _is_sampled() -> bool:
+    return not tracer.disabled and _SAMPLED in os.environ.get("_X_AMZN_TRACE_ID", "")

@@ -10,9 +10,10 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from resilience import Degradation, clear_deadline, performance_monitor, set_deadline, track_degradation
-from studysync.context import RequestContext, begin_request, route_template
+from studysync.context import RequestContext, begin_request, invocation, route_template
 from studysync.telemetry.logging import app_logger
 from studysync.telemetry.metrics import count_request
+from studysync.telemetry.tracing import Span, trace_request
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
@@ -53,9 +54,9 @@ class RequestContextMiddleware:
         if head:
             scope = {**scope, "method": "GET"}
         app_logger.sample()
-        status = 500
+        status, invoked = 500, invocation()
 
-        with track_degradation() as served:
+        with track_degradation() as served, trace_request(invoked.start if invoked else "") as span:
 
             async def send_with_headers(message: Message) -> None:
                 nonlocal status
@@ -71,7 +72,7 @@ class RequestContextMiddleware:
                 await self.app(scope, receive, send_with_headers)
             finally:
                 clear_deadline(deadline)
-                _log_and_count(context, route_template(scope), status)
+                _report(context, route_template(scope), status, span)
 
 
 def _without_empty(query: bytes) -> bytes:
@@ -98,10 +99,11 @@ def _add_headers(headers: MutableHeaders, context: RequestContext, served: Degra
         headers["X-Cache"] = "stale"
 
 
-def _log_and_count(context: RequestContext, route: str, status: int) -> None:
+def _report(context: RequestContext, route: str, status: int, span: Span) -> None:
     duration, error = context.duration_seconds, status >= 500  # noqa: PLR2004
     # A client may invent methods: the number of metrics is limited, and logs contain no text from clients.
     method = context.method if context.method in _METHODS else "OTHER"
     performance_monitor.record(f"{method} {route}", duration, error=error, detail=context.request_id)
     count_request(route, duration, error=error)
+    span.end(f"{method} {route}", status)
     app_logger.log_request(method=method, path=route, status_code=status, duration=duration)
