@@ -12,7 +12,6 @@ import pytest
 from resilience import deadline
 from studysync.context import begin_request
 from studysync.db.client import Database, breaker
-from studysync.db.transport import ReconnectingTransport
 from studysync.errors import ApiError
 from tests.unit.core.answers import SETTINGS, Answers, refused
 
@@ -129,21 +128,3 @@ def test_the_setting_is_how_long_a_call_may_take(seconds: float) -> None:
     settings = SETTINGS.model_copy(update={"database_timeout_seconds": seconds})
     asyncio.run(Database(settings, httpx.MockTransport(server)).call("ping"))
     assert server.asked[0].extensions["timeout"]["read"] == seconds
-
-
-@pytest.mark.parametrize(("once", "asked"), [(True, 1), (False, 2)])
-def test_a_broken_connection_is_replaced_unless_that_may_do_it_twice(
-    once: bool, asked: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The transport resends only idempotent requests."""
-    sent: list[httpx.Request] = []
-
-    async def broken(_: Any, request: httpx.Request) -> httpx.Response:
-        sent.append(request)
-        raise httpx.RemoteProtocolError("closed")
-
-    monkeypatch.setattr(httpx.AsyncHTTPTransport, "handle_async_request", broken)
-    request = httpx.Request("POST", "https://x.supabase.co", extensions={"once": True} if once else {})
-    with pytest.raises(httpx.RemoteProtocolError):
-        asyncio.run(ReconnectingTransport().handle_async_request(request))
-    assert len(sent) == asked
