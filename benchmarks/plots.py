@@ -124,6 +124,19 @@ def _cold(rows: Rows) -> Bars | Lines:
     return Bars("Cold start, milliseconds to the first response", found, "ms", ["importing", "first request"])
 
 
+def _live(rows: Rows) -> Bars | Lines:
+    found = _medians(rows["a real warm request, CPU"])
+    names = list(dict.fromkeys(label.partition(": ")[0] for label in found))
+    sides = list(dict.fromkeys(label.partition(": ")[2] for label in found))
+    own = {
+        f"{name}: {side}": [found[f"{name}: floor"], found[f"{name}: {side}"] - found[f"{name}: floor"]]
+        for name in names
+        for side in sides
+        if side != "floor"
+    }
+    return Bars("A real warm request, milliseconds of CPU", own, "ms", ["the call to PostgREST", "everything else"])
+
+
 PLOTS = (
     Plot(
         "leaderboard",
@@ -168,5 +181,12 @@ PLOTS = (
         "cold-start",
         "Bars: milliseconds of imports and of the first request, ours and the peer's, by function.",
         _cold,
+    ),
+    Plot(
+        "live",
+        "a real warm request, CPU",
+        "live",
+        "Bars: of a request's CPU, the bare call to PostgREST and everything else, ours and the peer's.",
+        _live,
     ),
 )

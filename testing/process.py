@@ -7,7 +7,9 @@ import os
 from collections.abc import Mapping
 
 from resilience import configure
-from studysync.aws.snapstart import restore
+from studysync import aws_clients
+from studysync.aws.snapstart import forget
+from studysync.db.transport import http_client, http_transport
 
 
 class Process:
@@ -24,7 +26,11 @@ class Process:
         """Go on as a copy that wakes up with the shell's environment and `variables`: nothing is open, read or kept."""
         set_environment({**self._shell, **(variables or {})})
         asyncio.set_event_loop(self.loop)
-        restore()
+        forget()
+        self.loop.run_until_complete(http_transport().aclose())
+        http_client.cache_clear()
+        http_transport.cache_clear()
+        aws_clients._clients.clear()
         configure()
         asyncio.set_event_loop(None)
 

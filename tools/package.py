@@ -24,7 +24,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from local.docs_page import fetch_docs_page
-from tools.package_authorities import AUTHORITIES, write_authorities
 from tools.package_trim import Target, compile_tree, interpreter, leave_out, size_of, trim
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -101,8 +100,6 @@ def _install_runtime(target: Target, folder: Path) -> None:
 def _finish_layer(packages: Path) -> None:
     trim(packages)
     leave_out(packages)
-    if (packages / "studysync").is_dir():
-        write_authorities(packages / "certifi" / "cacert.pem", packages / AUTHORITIES)
 
 
 def install(target: Target, requirements: Path, folder: Path) -> None:

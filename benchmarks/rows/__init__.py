@@ -14,4 +14,5 @@ NAMES = (
     "load",
     "attacks",
     "cold_start",
+    "live",
 )

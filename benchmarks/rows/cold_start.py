@@ -65,15 +65,14 @@ def run(stage: Stage) -> list[Row]:
         advance()
         peer_size = build_peer(PEER, target)
     environment = stage.backends.environment
-    token = _token(environment)
+    token = sign_in(environment)
     samples: dict[tuple[str, str], Samples] = {}
     with stage.bar("Cold starts", len(FIRST_REQUESTS) * (ROUNDS + 1)) as advance:
         # Round by round and not function by function: a minute in which the machine is slow is then everybody's.
         for number in range(ROUNDS + 1):
             for name, path in FIRST_REQUESTS.items():
-                for side, (module, paths) in _sides(name).items():
-                    variables = {**environment, "POWERTOOLS_SERVICE_NAME": name}
-                    figures = _start(python, module, paths, variables, _event(path, token))
+                for side, (module, paths) in sides(name).items():
+                    figures = _start(python, module, paths, environment, event(path, token))
                     for figure, value in figures.items() if number else ():  # the first round fills the page cache
                         samples.setdefault((name, side), {}).setdefault(figure, []).append(value)
                 advance()
@@ -122,7 +121,27 @@ def _row(
     )
 
 
-def _sides(name: str) -> dict[str, tuple[str, list[Path]]]:
+def lambda_variables(module: str, paths: list[Path]) -> dict[str, str]:
+    """Return the environment that Lambda gives a function, which sees nothing but its build; its trace is sampled."""
+    return {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": os.pathsep.join(map(str, paths)),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYDANTIC_DISABLE_PLUGINS": "__all__",
+        "AWS_LAMBDA_FUNCTION_NAME": module,
+        "_HANDLER": f"{module}.handler",
+        "POWERTOOLS_METRICS_NAMESPACE": "Benchmark",
+        "POWERTOOLS_SERVICE_NAME": module,
+        "STAGE": "benchmark",
+        "RATE_LIMIT_PER_MINUTE": "1000000",
+        "RATE_LIMIT_PER_HOUR": "10000000",
+        "LAMBDA_TASK_ROOT": str(paths[0]),  # Powertools' Tracer is disabled without it
+        "_X_AMZN_TRACE_ID": "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1",
+    }
+
+
+def sides(name: str) -> dict[str, tuple[str, list[Path]]]:
+    """Return module and paths of a function: ours, and the peer's."""
     return {
         OURS: (f"{name}.app", [HOST / "Functions", *_layers(), HOST / "Runtime"]),
         PEERS: (f"peer.{name}", [PEER / "python"]),
@@ -135,20 +154,8 @@ def _layers() -> list[Path]:
 
 def _start(python: str, module: str, paths: list[Path], environment: dict[str, str], event: str) -> dict[str, float]:
     """Run one process; returns its figures, times in milliseconds."""
-    variables = {
-        **environment,
-        "PATH": os.environ["PATH"],
-        "PYTHONPATH": os.pathsep.join(map(str, paths)),
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "PYDANTIC_DISABLE_PLUGINS": "__all__",
-        "AWS_LAMBDA_FUNCTION_NAME": module,
-        "_HANDLER": f"{module}.handler",
-        "POWERTOOLS_METRICS_NAMESPACE": "Benchmark",
-        "STAGE": "benchmark",
-        "LAMBDA_TASK_ROOT": str(paths[0]),  # Powertools' Tracer is disabled without it
-        "_X_AMZN_TRACE_ID": "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1",
-    }
     command = [python, "-S", "-P", str(CHILD), module, event]
+    variables = lambda_variables(module, paths) | environment
     done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False, timeout=60)
     if done.returncode:
         raise RuntimeError(f"{module} did not answer: {done.stderr[-2000:]}")
@@ -156,15 +163,17 @@ def _start(python: str, module: str, paths: list[Path], environment: dict[str, s
     return {name: value if name == "memory" else value * 1000 for name, value in figures.items()}
 
 
-def _event(path: str, token: str) -> str:
-    http = {"method": "GET", "path": path, "protocol": "HTTP/1.1", "sourceIp": "127.0.0.1", "userAgent": "benchmark"}
-    headers = {"host": "api.test", "authorization": f"Bearer {token}"}
+def event(path: str, token: str, method: str = "GET", body: str | None = None) -> str:
+    """Return an event of an HTTP API as JSON."""
+    http = {"method": method, "path": path, "protocol": "HTTP/1.1", "sourceIp": "127.0.0.1", "userAgent": "benchmark"}
+    headers = {"host": "api.test", "authorization": f"Bearer {token}", "content-type": "application/json"}
     context = {"http": http, "requestId": "benchmark", "stage": "$default", "timeEpoch": 0}
-    event = {"version": "2.0", "routeKey": "$default", "rawPath": path, "rawQueryString": "", "headers": headers}
-    return json.dumps({**event, "requestContext": context, "isBase64Encoded": False})
+    fields = {"version": "2.0", "routeKey": "$default", "rawPath": path, "rawQueryString": "", "headers": headers}
+    return json.dumps({**fields, "body": body, "requestContext": context, "isBase64Encoded": False})
 
 
-def _token(environment: dict[str, str]) -> str:
+def sign_in(environment: dict[str, str]) -> str:
+    """Create a student and return an access token."""
     url, key = environment["SUPABASE_URL"] + "/auth/v1", environment["SUPABASE_SECRET_KEY"]
     name = f"cold_{uuid.uuid4().hex[:12]}"
     account = {"email": f"{name}@example.test", "password": "analytical1"}

@@ -17,6 +17,7 @@ from health.operations.models import Alarms
 from health.operations.schedules import roll_up_metrics
 from resilience import PerformanceMonitor, default_store, performance_monitor
 from resilience.testing import ManualClock
+from studysync import aws_clients
 from testing.client import Api, Operator, Student, assert_problem
 from testing.waiting import wait_until
 from tests.contract.conftest import ask
@@ -147,6 +148,7 @@ def deployed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     monkeypatch.setitem(alarms._kept, "until", 0.0)
+    monkeypatch.setattr(aws_clients, "_clients", {})
     with mock_aws():
         client = boto3.client("cloudwatch")
         for name in (
@@ -194,6 +196,7 @@ def test_alarms_that_cannot_be_asked_are_said(
     assert ask(operator, "alarms") == {"available": False, "alarms": []}
     monkeypatch.delenv("AWS_SAM_LOCAL")
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    monkeypatch.setattr(aws_clients, "_clients", {})
     assert api.run(alarms.alarms()) == Alarms(available=False, alarms=[])
 
 

@@ -9,6 +9,7 @@ import boto3
 import pytest
 
 from local.backends import Backends
+from studysync import aws_clients
 from testing.switches import deploy_switches, forget_settings
 from tools.emulator import running_emulator
 
@@ -23,6 +24,7 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture
 def appconfig(aws: str, backends: Backends, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """AppConfig's client, in an environment as the template makes it."""
+    monkeypatch.setattr(aws_clients, "_clients", {})
     monkeypatch.setenv("AWS_ENDPOINT_URL_APPCONFIG", aws)
     monkeypatch.setenv("AWS_ENDPOINT_URL_APPCONFIGDATA", aws)
     client = boto3.client("appconfig")

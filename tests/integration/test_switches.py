@@ -11,6 +11,7 @@ import pytest
 from starlette.applications import Starlette
 
 from health.operations import switches as operations
+from studysync import aws_clients
 from studysync.aws import switches
 from studysync.aws.handler import create_handler
 from testing.client import Api, Operator, Student, assert_problem
@@ -160,6 +161,7 @@ def test_appconfig_is_down(
     assert student.post("/api/spaces/create", create).status_code == 503
     for service in ("APPCONFIG", "APPCONFIGDATA"):
         monkeypatch.setenv(f"AWS_ENDPOINT_URL_{service}", "http://127.0.0.1:9")
+    monkeypatch.setattr(aws_clients, "_clients", {})
     switches.changed()
     assert student.post("/api/spaces/create", create).status_code == 503
     assert_problem(operator.get("/health/switches"), 503, "SERVICE_UNAVAILABLE")

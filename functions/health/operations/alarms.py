@@ -12,6 +12,8 @@ import time
 from typing import TypedDict
 
 from health.operations.models import Alarm, Alarms
+from studysync.aws import snapstart
+from studysync.aws_clients import aws_client
 from studysync.telemetry.logging import app_logger
 
 _KEEP_SECONDS = 30.0
@@ -48,11 +50,7 @@ def stack_prefix() -> str | None:
 
 
 def _describe(prefix: str) -> list[Alarm]:
-    import boto3
-    from botocore.config import Config
-
-    config = Config(connect_timeout=1, read_timeout=2, retries={"total_max_attempts": 1})
-    pages = boto3.client("cloudwatch", config=config).get_paginator("describe_alarms")
+    pages = aws_client("cloudwatch").get_paginator("describe_alarms")
     kinds = ["MetricAlarm", "CompositeAlarm"]
     found = [
         Alarm(
@@ -66,3 +64,6 @@ def _describe(prefix: str) -> list[Alarm]:
         for alarm in page.get(f"{kind}s", [])
     ]
     return sorted(found, key=lambda alarm: (_ORDER.index(alarm.state), alarm.name))
+
+
+snapstart.on_snapshot(lambda: aws_client("cloudwatch").get_paginator("describe_alarms"))

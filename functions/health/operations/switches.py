@@ -17,10 +17,10 @@ from health.operations.accounts import OperatorAction
 from health.operations.authentication import Operator, operator
 from health.operations.marks import record_order
 from health.operations.models import ActionDone, SwitchesInEffect
-from studysync.aws import switches
+from studysync.aws import snapstart, switches
+from studysync.aws_clients import aws_client
 from studysync.errors import CONFLICT, ApiError, invalid, unavailable
 from studysync.fields import NOT_BOOLEAN
-from studysync.secret_cache import short_calls
 from studysync.telemetry.audit import audit_logger
 from studysync.telemetry.logging import app_logger
 from studysync.web.responses import Success
@@ -108,11 +108,9 @@ async def _write(place: tuple[str, str, str], flags: dict[str, Any], who: str) -
 
 
 def _deploy(place: tuple[str, str, str], flags: dict[str, Any], who: str) -> None:
-    import boto3
-
     application, environment, profile = place
     document = {name: {"default": flag, "boolean_type": isinstance(flag, bool)} for name, flag in flags.items()}
-    client = boto3.client("appconfig", config=short_calls())
+    client = aws_client("appconfig")
     where = {"ApplicationId": application, "ConfigurationProfileId": profile}
     version = client.create_hosted_configuration_version(
         **where, Content=json.dumps(document), ContentType="application/json", Description=f"Changed by {who}"
@@ -133,3 +131,7 @@ def _deploy(place: tuple[str, str, str], flags: dict[str, Any], who: str) -> Non
 def _routes() -> frozenset[str]:
     paths = json.loads(_DOCUMENT.read_bytes())["paths"]
     return frozenset(f"{method.upper()} {path}" for path, methods in paths.items() for method in methods)
+
+
+snapstart.on_snapshot(lambda: aws_client("appconfig"))
+snapstart.on_snapshot(_routes)

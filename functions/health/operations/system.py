@@ -7,6 +7,8 @@ import time
 from functools import lru_cache
 from types import ModuleType
 
+from studysync.aws import snapstart
+
 _MEGABYTE = 1024 * 1024
 _measured = {"at": time.monotonic(), "percent": 0.0}
 
@@ -18,6 +20,9 @@ def _psutil() -> ModuleType:
 
     psutil.cpu_percent(interval=None)  # the first result is meaningless
     return psutil
+
+
+snapstart.on_snapshot(_psutil)
 
 
 def memory() -> dict[str, float]:

@@ -13,14 +13,14 @@ import hmac
 import secrets
 from contextlib import suppress
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESSIV
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from pydantic import ValidationError
 
 from studysync.settings import get_settings
-
-if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
 # Used without an API key; it must not be derivable by everyone.
 _FALLBACK_SECRET = secrets.token_hex()
@@ -54,8 +54,6 @@ def unseal(purpose: str, text: str, bound_to: tuple[str, ...]) -> bytes:
     Raises:
         ValueError: it was not sealed by us, or is bound to something else.
     """
-    from cryptography.exceptions import InvalidTag
-
     try:
         sealed = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
     except binascii.Error as error:
@@ -77,14 +75,9 @@ def _keys(purpose: str) -> list[bytes]:
 
 @lru_cache(maxsize=16)
 def _derived(secret: str, purpose: str) -> bytes:
-    from cryptography.hazmat.primitives.hashes import SHA256
-    from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-
     return HKDF(SHA256(), _KEY_BYTES, salt=None, info=f"studysync {purpose}".encode()).derive(secret.encode())
 
 
 @lru_cache(maxsize=16)
 def _cipher(key: bytes) -> AESSIV:
-    from cryptography.hazmat.primitives.ciphers.aead import AESSIV
-
     return AESSIV(key)

@@ -9,12 +9,9 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from studysync.errors import unavailable
-
-if TYPE_CHECKING:
-    from botocore.config import Config
 
 STALE_SECONDS = 60.0
 """How long a process uses an old secret before it reads again."""
@@ -24,13 +21,6 @@ REFUSED_SECONDS = 5.0
 _log = logging.getLogger(__name__)
 _kept: dict[str, dict[str, Any]] = {}
 _ask_again: dict[str, float] = {}
-
-
-def short_calls() -> Config:
-    """Return a configuration that keeps a hanging Secrets Manager from using up a request's time."""
-    from botocore.config import Config
-
-    return Config(connect_timeout=1, read_timeout=2, retries={"total_max_attempts": 2})
 
 
 def read_with_fallback(

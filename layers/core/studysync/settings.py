@@ -16,7 +16,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, Json, SecretStr, StringConstraints, model_validator
 
-from studysync.secret_cache import read_with_fallback, short_calls
+from studysync.aws_clients import aws_client
+from studysync.secret_cache import read_with_fallback
 
 OperatorName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._@-]{1,64}$")]
 OperatorToken = Annotated[SecretStr, Field(min_length=32)]  # too long to guess: 32 random bytes in hexadecimal are 64
@@ -111,7 +112,8 @@ class Settings(BaseModel):
 def _read_secret(name: str) -> dict[str, Any]:
     from aws_lambda_powertools.utilities import parameters  # boto3 is loaded only if the secret is needed
 
-    secret: Any = parameters.SecretsProvider(boto_config=short_calls()).get(name, transform="json")
+    provider = parameters.SecretsProvider(boto3_client=aws_client("secretsmanager"))
+    secret: Any = provider.get(name, transform="json")
     found = dict(secret)
     values = {f"supabase_{key}": found[key] for key in (*_KEYS, "jwt_secret") if key in found}
     if found.get("captcha_secret"):

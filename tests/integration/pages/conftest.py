@@ -16,6 +16,7 @@ from local.backends import Backends
 from local.docs_page import fetch_docs_page
 from resilience import CircuitBreaker, CircuitOpenError, performance_monitor
 from resilience.testing import ManualClock
+from studysync import aws_clients
 from studysync.telemetry.error_tracker import error_tracker
 from testing.axe import axe_core
 from testing.browser import Browser
@@ -97,6 +98,7 @@ def raised_alarm(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     server.start()
     host, port = server.get_host_and_port()
     monkeypatch.setenv("AWS_ENDPOINT_URL_CLOUDWATCH", f"http://{host}:{port}")
+    monkeypatch.setattr(aws_clients, "_clients", {})
     client = boto3.client("cloudwatch")
     client.put_metric_alarm(
         AlarmName="studysync-prod-ThrottlesAlarm-1",

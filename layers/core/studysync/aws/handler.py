@@ -9,7 +9,7 @@ from typing import Any
 
 from mangum import Mangum
 from mangum.adapter import DEFAULT_TEXT_MIME_TYPES
-from mangum.types import ASGI
+from starlette.applications import Starlette
 
 from resilience import flush, settle
 from studysync.aws import cold_start, snapstart, switches
@@ -35,7 +35,7 @@ Handler = Callable[[Any, Any], Any]
 
 
 def create_handler(
-    app: ASGI, schedules: Mapping[str, Schedule] | None = None, *, in_read_only: Collection[str] = ()
+    app: Starlette, schedules: Mapping[str, Schedule] | None = None, *, in_read_only: Collection[str] = ()
 ) -> Handler:
     """Return the Lambda handler for `app`.
 
@@ -69,7 +69,8 @@ def create_handler(
             flush(_FLUSH_SECONDS)  # Lambda freezes whatever is still running when the handler returns
             end_invocation()
 
-    snapstart.install(handler)  # untraced, so that the first invocation of a copy is the Tracer's cold start
+    # Untraced, so that the first invocation of a copy is the Tracer's cold start.
+    snapstart.install(handler, app.routes)
     cold_start.finish()
     return trace_handler(handler)
 
@@ -77,7 +78,7 @@ def create_handler(
 class _Runtime:
     """One event loop for the life of the process, because connections belong to the loop that opened them."""
 
-    def __init__(self, app: ASGI) -> None:
+    def __init__(self, app: Starlette) -> None:
         self.loop = asyncio.new_event_loop()
         asyncio.set_event_loop(self.loop)  # where Mangum looks for it
         self.http = Mangum(

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from resilience import CacheManager, MemoryStore, cached
 from studysync.aws import snapstart
-from studysync.secret_cache import short_calls
+from studysync.aws_clients import aws_client
 from studysync.settings import get_settings
 from studysync.telemetry.logging import app_logger
 
@@ -141,10 +141,9 @@ def _read() -> Mapping[str, Any]:
 
 @lru_cache(maxsize=1)
 def _feature_flags(application: str, environment: str, profile: str) -> FeatureFlags:
-    import boto3
     from aws_lambda_powertools.utilities.feature_flags import AppConfigStore, FeatureFlags
 
-    client = boto3.client("appconfigdata", config=short_calls())
+    client = aws_client("appconfigdata")
     return FeatureFlags(AppConfigStore(environment, application, profile, READ_SECONDS - 1, boto3_client=client))
 
 

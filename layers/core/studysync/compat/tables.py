@@ -19,6 +19,7 @@ from postgrest import APIError, AsyncPostgrestClient, CountMethod
 
 from resilience import QueryOptimizer, cached
 from studysync.api_keys import ApiKeys
+from studysync.aws.snapstart import on_restore
 from studysync.db.client import Database, database, log_refused_key
 from studysync.db.errors import DatabaseDownError, DatabaseRefusalError
 from studysync.db.transport import TIMEOUT, http_transport
@@ -224,6 +225,9 @@ def _required(filters: Filters) -> Filters:
 def tables() -> Tables:
     """Return the process's tables."""
     return Tables(database(), http_transport(), get_settings())
+
+
+on_restore(tables.cache_clear)
 
 
 @lru_cache(maxsize=1)

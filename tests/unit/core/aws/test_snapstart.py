@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -22,9 +23,13 @@ def test_a_snapshot_is_warmed_up_and_copies_wake_anew(monkeypatch: pytest.Monkey
     def handler(event: Any, context: Any) -> None:
         asked.append((event, context))
 
-    assert snapstart.install(handler)
+    assert snapstart.install(handler, [])
     assert len(snapshot_restore_py._before_snapshot_registry) == len(snapshot_restore_py._after_restore_registry) == 1
-    snapstart.warm_up(handler)
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)  # as the handler's first call does
+    snapstart.warm_up(handler, [])
+    asyncio.set_event_loop(None)
+    loop.close()
     ((event, context),) = asked
     assert (event["version"], event["rawPath"]) == ("2.0", event["requestContext"]["http"]["path"])
     assert context.get_remaining_time_in_millis() > 0
