@@ -2,7 +2,7 @@
 
 Run as a program, which needs nothing but the function's own packages, it takes a function's name, reads a list of
 ``[method, path template, event]`` from standard input, and writes a line of JSON for the restore and for each event
-whose route the function has.
+whose route the function has, or whose template is empty.
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ def _main(function: str) -> None:
             work(*arguments, **options)
     routes = {(method, route.path) for route in module.app.routes for method in getattr(route, "methods", None) or ()}
     for method, path, event in requests:
-        if (method, path) in routes:
+        if not path or (method, path) in routes:
             with _step(f"{method} {path}") as status:
                 status.append(module.handler(event, _Context())["statusCode"])
 

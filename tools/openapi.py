@@ -30,10 +30,8 @@ def build() -> dict[str, Any]:
     """Return the document."""
     os.environ.setdefault("SUPABASE_URL", "http://localhost")  # the apps are built, never run
     from studysync.web.problem_details import ProblemDetails
-    from studysync.web.routing import LazyRoutes
 
-    found = [route for domain in DOMAINS for route in import_module(f"{domain}.app").app.routes]
-    routes = [each for route in found for each in (route.load() if isinstance(route, LazyRoutes) else [route])]
+    routes = [route for domain in DOMAINS for route in import_module(f"{domain}.app").app.routes]
     document: dict[str, Any] = get_openapi(
         title="StudySync",
         version="1.0.0",

@@ -67,7 +67,8 @@ def get_session(user: User, session_id: UUID) -> Answer:
 @app.post("/api/sessions/{session_id}/heartbeat")
 def heartbeat(user: User, session_id: UUID, body: Heartbeat | None = None) -> Answer:
     """Keep a session alive."""
-    return write("record_heartbeat", user, body, session_id=str(session_id))
+    event = {"event_id": str(uuid4()), "event_type": "heartbeat"}
+    return write("record_session_event", user, body, session_id=str(session_id), **event)
 
 
 @app.post("/api/sessions/{session_id}/audit", status_code=201)

@@ -114,7 +114,7 @@ def renew(user: User, space_id: UUID) -> Answer:
 @app.patch("/api/spaces/{space_id}/members/{user_id}")
 def change_role(user: User, space_id: UUID, user_id: UUID, body: RoleChange) -> Answer:
     """Change a role."""
-    return write("change_role", user, body, space_id=str(space_id), member_id=str(user_id))
+    return write("change_member_role", user, body, space_id=str(space_id), member_id=str(user_id))
 
 
 @app.delete("/api/spaces/{space_id}/members/{user_id}")

@@ -72,7 +72,7 @@ def _warm(stage: Stage, python: str) -> list[Row]:
             advance()
     note = (
         "The function's handler over the real PostgREST and PostgreSQL, not traced. The floor is the same call over "
-        "one bare socket. Heartbeats and completions are of one session."
+        "one bare socket. Heartbeats are of one session, which is running; the completion is repeated."
     )
     return [
         _compared("a real warm request, CPU", samples, 0, note, limit=0.35),
@@ -112,7 +112,7 @@ def _after_restore(stage: Stage, python: str) -> list[Row]:
                 module, paths = sides(name)[OURS]
                 variables = lambda_variables(module, paths) | environment
                 variables["_X_AMZN_TRACE_ID"] = variables["_X_AMZN_TRACE_ID"].replace("Sampled=1", "Sampled=0")
-                requests = [("GET", path, json.loads(event(path, token)))] * 60
+                requests = [("GET", "", json.loads(event(path, token)))] * 60
                 hook, first, *others = restored(name, requests, variables, python=python)
                 cpu.setdefault(name, []).append(first.cpu * 1000)
                 hooks.setdefault(name, []).append(hook.cpu * 1000)
@@ -202,24 +202,26 @@ def _answers(
 def _events(environment: dict[str, str]) -> dict[str, tuple[dict[str, Any], dict[str, Any]]]:
     """Return, by function, the events of its requests, and what the floor sends for them."""
     token = sign_in(environment)
-    user, session = jwt.decode(token, options={"verify_signature": False})["sub"], str(uuid.uuid4())
-    start = {"session_id": session, "duration_minutes": 25, "mode": "soft"}
-    running, ended = {"session_id": session}, {"session_id": session, "mode": "soft"}
-    _rpc(environment, "start_session", {"p_user_id": user, "p_args": start})
+    user = jwt.decode(token, options={"verify_signature": False})["sub"]
+    over, running = ({"session_id": str(uuid.uuid4()), "mode": "soft"} for _ in range(2))
+    for operation, session in (("start", over), ("complete", over), ("start", running)):
+        arguments = {"p_user_id": user, "p_args": {**session, "duration_minutes": 25}}
+        _rpc(environment, f"{operation}_session", arguments)
+    beat = {"session_id": running["session_id"], "event_id": str(uuid.uuid4()), "event_type": "heartbeat"}
     calls = {
         "users": {_PROFILE: ("GET", "/api/users/me", "get_profile", {"p_caller_id": user, "p_user_id": user})},
         "sessions": {
             _HEARTBEAT: (
                 "POST",
-                f"/api/sessions/{session}/heartbeat",
-                "record_heartbeat",
-                {"p_user_id": user, "p_args": running},
+                f"/api/sessions/{running['session_id']}/heartbeat",
+                "record_session_event",
+                {"p_user_id": user, "p_args": beat},
             ),
             _COMPLETE: (
                 "POST",
-                f"/api/sessions/{session}/complete",
+                f"/api/sessions/{over['session_id']}/complete",
                 "complete_session",
-                {"p_user_id": user, "p_args": ended},
+                {"p_user_id": user, "p_args": over},
             ),
         },
     }

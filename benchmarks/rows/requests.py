@@ -30,6 +30,7 @@ _USER = str(UUID(int=7))
 _PROFILE = {
     "user_id": _USER, "username": "ada", "display_name": "Ada", "xp": 120, "level": 2, "current_streak": 3,
     "created_at": "2026-01-01T00:00:00+00:00", "timezone": "UTC", "daily_goal_minutes": 60, "email": "ada@example.test",
+    "email_confirmed": True, "discoverable": True, "share_activity": True,
 }  # fmt: skip
 
 
@@ -98,9 +99,9 @@ def _cpu(stage: Stage) -> list[Row]:
 @contextmanager
 def _unobserved() -> Iterator[None]:
     with (
-        mock.patch("studysync.web.middleware.request_context._note"),
+        mock.patch("studysync.web.middleware.request_context._report"),
         mock.patch("studysync.db.client._record"),
-        mock.patch("studysync.web.app.publish"),
+        mock.patch("studysync.aws.handler.publish"),
     ):
         yield
 

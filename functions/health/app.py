@@ -1,15 +1,12 @@
 """The Lambda function `health`, including its schedules."""
 
+from health import routes
+from health.operations import routes as operations
 from health.operations.schedules import check_invariants, purge_trails, roll_up_metrics
-from health.routes import router
-from studysync.aws import snapstart
 from studysync.aws.handler import create_handler
 from studysync.web.app import create_app
-from studysync.web.routing import LazyRoutes
 
-OPERATIONS = "health.operations.routes"  # loaded later: probes need not wait for what only operators use
-snapstart.preload(OPERATIONS)
-app = create_app("Health", [router], LazyRoutes(OPERATIONS, prefix="/health/"))
+app = create_app("Health", [routes.router, operations.router])
 handler = create_handler(
     app,
     schedules={

@@ -12,9 +12,10 @@ from studysync.errors import AUTHENTICATION_ERROR, NOT_FOUND, ApiError, unauthen
 from studysync.web.idempotency import WriteRequest
 from studysync.web.pagination import DEFERRED, decode_cursor, page
 from studysync.web.responses import Page
+from users.auth import supabase_auth
 from users.models import AccountDeleted, EmailConfirmed, ExportedRow, Tokens
 from users.service import own_profile
-from users.sign_in import describe_session, log_sign_in, require_password, supabase_auth
+from users.sign_in import describe_session, log_sign_in, require_password
 from users.throttles import mail_throttle, mail_token_throttle
 from users.timing import steady_time
 

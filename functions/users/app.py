@@ -1,11 +1,8 @@
 """The Lambda function `users`."""
 
-from studysync.aws import snapstart
 from studysync.aws.handler import create_handler
 from studysync.web.app import create_app
 from users import account_routes, routes
 
-for module in ("users.auth", "users.common_passwords"):
-    snapstart.preload(module)
 app = create_app("Users", [account_routes.router, routes.router])
 handler = create_handler(app)

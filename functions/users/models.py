@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, Field, SecretStr, StringConstrai
 
 from studysync.display_names import clean_name
 from studysync.fields import UNCHANGED, DisplayText, Integer, RequestBody, UtcDatetime, writable
+from users.common_passwords import COMMON_PASSWORDS
 
 Username = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]{3,30}$")]
 
@@ -33,8 +34,6 @@ def _letter_and_digit(password: SecretStr) -> SecretStr:
         raise ValueError("must not be longer than 72 bytes")  # bcrypt reads, and Supabase Auth accepts, no more
     if not writable(value):
         raise ValueError("must not contain NUL or a lone surrogate")
-    from users.common_passwords import COMMON_PASSWORDS  # few requests need it
-
     if value.lower() in COMMON_PASSWORDS:
         raise ValueError("is one of the most common passwords")
     return password

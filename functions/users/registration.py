@@ -22,9 +22,10 @@ from studysync.sealing import keyed_hash
 from studysync.settings import get_settings
 from studysync.telemetry.audit import audit_logger
 from studysync.web.idempotency import fingerprint
+from users.auth import AccountRefusedError, supabase_auth
 from users.captcha import check_captcha
 from users.models import Registered, Registration, Tokens
-from users.sign_in import describe_session, log_sign_in, sign_in, supabase_auth
+from users.sign_in import describe_session, log_sign_in, sign_in
 from users.throttles import registration_throttle
 from users.timing import steady_time
 
@@ -65,8 +66,6 @@ async def _register(body: Registration, key: str | None) -> Registered:
     # has removed it from the account's metadata, which is part of tokens.
     scope = keyed_hash("registration", f"{key} {context.address if context else None}")
     registration = {"key": key, "scope": scope, "fingerprint": request}
-    from users.auth import AccountRefusedError
-
     try:
         await _create_account(body, registration)
     except AccountRefusedError:

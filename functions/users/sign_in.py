@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
 from uuid import UUID
 
 from studysync.auth.denials import record_in_trail
@@ -11,20 +10,11 @@ from studysync.context import request_context
 from studysync.db.client import database
 from studysync.errors import AUTHENTICATION_ERROR, REAUTHENTICATION_REQUIRED, ApiError
 from studysync.telemetry.audit import audit_logger
+from users.auth import supabase_auth
 from users.models import SignIn, Tokens
 from users.throttles import password_throttle
 
-if TYPE_CHECKING:
-    from users.auth import SupabaseAuth
-
 _MAX_USER_AGENT = 300
-
-
-def supabase_auth() -> SupabaseAuth:
-    """Return the client of Supabase Auth; it is loaded only when needed."""
-    from users import auth
-
-    return auth.supabase_auth()
 
 
 async def sign_in(email: str, password: str) -> Tokens:

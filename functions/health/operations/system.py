@@ -4,34 +4,23 @@ from __future__ import annotations
 
 import os
 import time
-from functools import lru_cache
-from types import ModuleType
 
-from studysync.aws import snapstart
+import psutil
 
 _MEGABYTE = 1024 * 1024
 _measured = {"at": time.monotonic(), "percent": 0.0}
 
 
-@lru_cache(maxsize=1)
-def _psutil() -> ModuleType:
-    """Load psutil on first use; it takes 10 ms of a cold start."""
-    import psutil
-
-    psutil.cpu_percent(interval=None)  # the first result is meaningless
-    return psutil
-
-
-snapstart.on_snapshot(_psutil)
+psutil.cpu_percent(interval=None)  # the first result is meaningless
 
 
 def memory() -> dict[str, float]:
     """Return memory usage: of the function's memory on Lambda, of the machine's elsewhere."""
-    used = _psutil().Process().memory_info().rss / _MEGABYTE
+    used = psutil.Process().memory_info().rss / _MEGABYTE
     # The local stack sets the function's size, but does not enforce it.
     local = "AWS_SAM_LOCAL" in os.environ or "AWS_LAMBDA_FUNCTION_MEMORY_SIZE" not in os.environ
     if local:
-        machine = _psutil().virtual_memory()
+        machine = psutil.virtual_memory()
         return {"used_mb": round(used, 1), "total_mb": round(machine.total / _MEGABYTE, 1), "percent": machine.percent}
     total = float(os.environ["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"])
     return {"used_mb": round(used, 1), "total_mb": total, "percent": round(100 * used / total, 1)}
@@ -39,7 +28,7 @@ def memory() -> dict[str, float]:
 
 def disk() -> dict[str, float]:
     """Return the use of the disk that code may write to."""
-    usage = _psutil().disk_usage("/tmp")  # noqa: S108 - the one place that Lambda lets write
+    usage = psutil.disk_usage("/tmp")  # noqa: S108 - the one place that Lambda lets write
     return {
         "used_mb": round(usage.used / _MEGABYTE, 1),
         "total_mb": round(usage.total / _MEGABYTE, 1),
@@ -51,8 +40,8 @@ def cpu() -> dict[str, float]:
     """Return the processors' use since the last call, at least a second ago; None the first time."""
     now = time.monotonic()
     if now - _measured["at"] >= 1:
-        _measured.update(at=now, percent=_psutil().cpu_percent(interval=None))
-    return {"percent": _measured["percent"], "count": _psutil().cpu_count() or 1}
+        _measured.update(at=now, percent=psutil.cpu_percent(interval=None))
+    return {"percent": _measured["percent"], "count": psutil.cpu_count() or 1}
 
 
 def usage() -> dict[str, dict[str, float]]:
@@ -62,4 +51,4 @@ def usage() -> dict[str, dict[str, float]]:
 
 def uptime_seconds() -> float:
     """Return how long this process has been running."""
-    return round(time.time() - float(_psutil().Process().create_time()), 1)
+    return round(time.time() - float(psutil.Process().create_time()), 1)

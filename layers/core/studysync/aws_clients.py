@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import boto3
+from botocore.config import Config
+
 _clients: dict[str, Any] = {}
 
 
@@ -17,9 +20,6 @@ def aws_client(service: str) -> Any:
     Its calls are short: a service that hangs must not use up a request's time.
     """
     if service not in _clients:
-        import boto3  # a tenth of a start; a developer's machine may need none of the clients
-        from botocore.config import Config
-
         config = Config(connect_timeout=1, read_timeout=2, retries={"total_max_attempts": 2})
         create: Any = boto3.client  # its types name every service
         _clients[service] = create(service, config=config)

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Annotated, Any, Literal, Self
 
+from aws_lambda_powertools.utilities.parameters import SecretsProvider
 from pydantic import BaseModel, ConfigDict, Field, Json, SecretStr, StringConstraints, model_validator
 
 from studysync.aws_clients import aws_client
@@ -110,9 +111,7 @@ class Settings(BaseModel):
 
 
 def _read_secret(name: str) -> dict[str, Any]:
-    from aws_lambda_powertools.utilities import parameters  # boto3 is loaded only if the secret is needed
-
-    provider = parameters.SecretsProvider(boto3_client=aws_client("secretsmanager"))
+    provider = SecretsProvider(boto3_client=aws_client("secretsmanager"))
     secret: Any = provider.get(name, transform="json")
     found = dict(secret)
     values = {f"supabase_{key}": found[key] for key in (*_KEYS, "jwt_secret") if key in found}

@@ -13,7 +13,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
-import importlib
 import inspect
 import io
 import logging
@@ -29,8 +28,13 @@ from fastapi.routing import APIRoute
 from starlette.routing import BaseRoute
 
 import resilience
+from studysync.auth.dependencies import token_verifier
+from studysync.auth.tokens import Caller, rehearse
 from studysync.aws_clients import close_connections
 from studysync.context import mark_restored
+from studysync.db.client import database
+from studysync.db.transport import http_client, http_transport
+from studysync.settings import get_settings
 
 Handler = Callable[[dict[str, Any], Any], Any]
 
@@ -38,11 +42,6 @@ _NOWHERE = "/health/nowhere"
 _UNANSWERED = 500
 _primers: list[Callable[[], object]] = []
 _restorers: list[Callable[[], object]] = []
-
-
-def preload(module: str) -> None:
-    """Import a module before the snapshot that is otherwise loaded late; in the snapshot it costs nothing."""
-    on_snapshot(lambda: importlib.import_module(module))
 
 
 def on_snapshot(work: Callable[[], object]) -> None:
@@ -102,10 +101,6 @@ def forget() -> None:
 
 def renew() -> None:
     """Have settings, secrets and keys read again when they are next needed."""
-    from studysync.auth.dependencies import token_verifier
-    from studysync.db.client import database
-    from studysync.settings import get_settings
-
     for kept in (database, token_verifier, get_settings):
         kept.cache_clear()
     for work in _restorers:
@@ -118,16 +113,12 @@ async def _read_anew() -> None:
 
 async def _read_keys() -> None:
     """Read the secret and the keys of access tokens; what cannot be read now, the next request tries again."""
-    from studysync.auth.dependencies import token_verifier
-
     with contextlib.suppress(Exception):
         await token_verifier().prepare()
 
 
 def _renew_connections() -> None:
     """Replace the connections by new ones, which open on first use: those of the snapshot are dead in every copy."""
-    from studysync.db.transport import http_client, http_transport
-
     asyncio.get_event_loop().run_until_complete(http_transport().aclose())
     http_client.cache_clear()
     http_transport.cache_clear()
@@ -136,9 +127,6 @@ def _renew_connections() -> None:
 
 def _request_all(handler: Handler, routes: list[BaseRoute]) -> None:
     """Request every route that reads, as a student who does not exist, until one is not answered."""
-    from studysync.auth.dependencies import token_verifier
-    from studysync.auth.tokens import Caller, rehearse
-
     loop = asyncio.get_event_loop()
     loop.run_until_complete(rehearse())
     loop.run_until_complete(_read_keys())

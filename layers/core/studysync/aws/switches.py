@@ -12,8 +12,9 @@ import os
 import time
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
+from aws_lambda_powertools.utilities.feature_flags import AppConfigStore, FeatureFlags
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from resilience import CacheManager, MemoryStore, cached
@@ -22,15 +23,11 @@ from studysync.aws_clients import aws_client
 from studysync.settings import get_settings
 from studysync.telemetry.logging import app_logger
 
-if TYPE_CHECKING:
-    from aws_lambda_powertools.utilities.feature_flags import FeatureFlags
-
 READ_SECONDS = 25
 _ASK_CACHE_SECONDS = 5
 """How often the cache is asked: that takes some 50 microseconds, which not every request needs to spend. With
 `READ_SECONDS` it makes the 30 seconds that are promised."""
 _FIRST_READ_SECONDS = 1.0
-snapstart.preload("aws_lambda_powertools.utilities.feature_flags")
 
 RouteKey = Annotated[str, StringConstraints(pattern=r"^(GET|POST|PATCH|DELETE) /api/[!-~]{1,200}$")]
 
@@ -141,8 +138,6 @@ def _read() -> Mapping[str, Any]:
 
 @lru_cache(maxsize=1)
 def _feature_flags(application: str, environment: str, profile: str) -> FeatureFlags:
-    from aws_lambda_powertools.utilities.feature_flags import AppConfigStore, FeatureFlags
-
     client = aws_client("appconfigdata")
     return FeatureFlags(AppConfigStore(environment, application, profile, READ_SECONDS - 1, boto3_client=client))
 

@@ -11,11 +11,9 @@ import hashlib
 import logging
 import re
 import traceback
-from functools import cached_property
-from typing import TYPE_CHECKING, TypedDict
+from typing import TypedDict
 
-if TYPE_CHECKING:
-    from resilience import CountedEvent, EventCounter
+from resilience import CountedEvent, EventCounter
 
 _CHANGING = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F-]{27}|0x[0-9a-fA-F]+|\d+")
 _FAILED_CALLS = frozenset({"database", "auth"})
@@ -24,12 +22,8 @@ _FAILED_CALLS = frozenset({"database", "auth"})
 class ErrorTracker:
     """Counts errors. The methods cover this environment; `counter.fleet_async` covers all of them."""
 
-    @cached_property
-    def counter(self) -> EventCounter:
-        """The store; created with the first error, so that a healthy cold start does not load it."""
-        from resilience import EventCounter
-
-        return EventCounter("errors", max_keys=50, keep_hours=24)
+    def __init__(self) -> None:
+        self.counter = EventCounter("errors", max_keys=50, keep_hours=24)
 
     def track(self, error_type: str, message: str, *, where: str = "", request_id: str = "") -> None:
         """Count an error."""

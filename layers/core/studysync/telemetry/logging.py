@@ -7,6 +7,7 @@ that clients choose may contain one too, so a log has only its length, its `log_
 from __future__ import annotations
 
 import logging
+import os
 import random
 import re
 from functools import lru_cache
@@ -95,7 +96,7 @@ class AppLogger(Logger):
         """Log a request; `path` is the route's template, `duration` in seconds."""
         log = self.error if status_code >= 500 else self.info  # noqa: PLR2004
         log(
-            f"{method} {path} {status_code}",
+            "request",
             kind="request",
             method=method,
             path=path,
@@ -155,7 +156,9 @@ class AppLogger(Logger):
 
 
 def _make_logger() -> AppLogger:
-    logger = AppLogger(utc=True)
+    # Lambda would filter by its own level, above ours, which sampled requests and the audit trail lower temporarily.
+    os.environ.pop("AWS_LAMBDA_LOG_LEVEL", None)
+    logger = AppLogger(utc=True, location=None)  # where it is written is the same for all lines of a kind
     for handler in logger.handlers:
         handler.addFilter(_RequestFilter())
     logger.addHandler(TrackingHandler(error_tracker))

@@ -1,21 +1,24 @@
 """Metrics for CloudWatch (EMF lines through Powertools Metrics) and for `/health/metrics`.
 
-They are counted in memory and written once per invocation. The cost is bounded: the metrics below have the dimensions
-stage, and stage and service, but no others; the route is a field of the line, for Logs Insights. The one exception is
-`VERSION_ERRORS`, written only for failed requests, which rolls back deployments.
+They are counted in memory and written at the end of an invocation. While requests follow each other and nothing but
+traffic is counted, one line is written every ten seconds: with one for each request, every second byte of the logs
+would be metrics. An environment that ends takes up to ten seconds of counts with it.
+
+The cost is bounded: the metrics below have the dimensions stage, and stage and service, but no others. The one
+exception is `VERSION_ERRORS`, written only for failed requests, which rolls back deployments.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from resilience import events, performance_monitor
+from aws_lambda_powertools.metrics import Metrics, MetricUnit, single_metric
 
-if TYPE_CHECKING:
-    from aws_lambda_powertools.metrics import Metrics
+from resilience import cache_manager, events, performance_monitor
 
 NAMESPACE = "StudySync"
 UNITS: Mapping[str, str] = {
@@ -62,9 +65,13 @@ _BUSINESS = {
     "silent_sessions_closed": {"XpAwarded": "xp_awarded", "SessionsCompleted": "completed"},
 }
 _UNCOUNTED_PREFIX = "/health"
+_TRAFFIC = frozenset({"Requests", "Latency", "CacheHits", "CacheMisses"})
+_LINE_SECONDS = 10.0
+_LINE_VALUES = 99
+"""CloudWatch reads 100 of one metric in a line, with which Powertools writes one by itself."""
 
 _pending: dict[str, list[float]] = {}
-_routes: list[str] = []
+_written = {"at": float("-inf")}
 
 
 def count(name: str, value: float = 1) -> None:
@@ -89,15 +96,12 @@ def count_request(route: str, seconds: float, *, error: bool) -> None:
     if error:
         count("Errors")
     count("Latency", round(seconds * 1000, 2))
-    _routes[:] = [route]
 
 
 def _publish_version_error() -> None:
     """Write a line for a request that this version of the function answered with a server error."""
     if "POWERTOOLS_METRICS_NAMESPACE" not in os.environ:
         return
-    from aws_lambda_powertools.metrics import MetricUnit, single_metric
-
     with single_metric(name=VERSION_ERRORS, unit=MetricUnit.Count, value=1) as metric:
         metric.add_dimension("stage", _stage())
         metric.add_dimension("service", os.environ.get("POWERTOOLS_SERVICE_NAME", ""))
@@ -110,10 +114,15 @@ def count_business_event(event_type: str, fields: Mapping[str, Any]) -> None:
         count(name, fields.get(field, 0) if field else 1)
 
 
-def publish() -> None:
-    """Write the counts as one line, at the end of an invocation."""
-    if not _pending:
+def publish(clock: Callable[[], float] = time.time) -> None:
+    """Write the counts as one line, at the end of an invocation, if that is due.
+
+    Args:
+        clock: seconds, of a clock that goes on while Lambda freezes the process.
+    """
+    if not _pending or not _is_due(clock()):
         return
+    _written["at"] = clock()
     taken = dict(_pending)
     _pending.clear()
     if "POWERTOOLS_METRICS_NAMESPACE" not in os.environ:
@@ -121,11 +130,14 @@ def publish() -> None:
     metrics = _metrics()
     metrics.add_dimensions(stage=_stage())
     for name, values in taken.items():
-        for value in values[-100:]:  # the maximum of one line
+        for value in values[-_LINE_VALUES:]:
             metrics.add_metric(name=name, unit=UNITS[name], value=value)
-    if _routes:
-        metrics.add_metadata("route", _routes.pop())
     metrics.flush_metrics()
+
+
+def _is_due(now: float) -> bool:
+    most = max(len(values) for values in _pending.values())
+    return not 0 <= now - _written["at"] < _LINE_SECONDS or most >= _LINE_VALUES or not _pending.keys() <= _TRAFFIC
 
 
 def observe() -> None:
@@ -153,8 +165,6 @@ def _on_event(event: events.Event) -> None:
 
 
 def _cache_metrics() -> dict[str, float]:
-    from resilience import cache_manager
-
     stats = cache_manager.get_stats()
     names = ("local_hits", "shared_hits", "misses", "coalesced", "stale", "entries", "bytes", "evictions", "errors")
     return {name: getattr(stats, name) for name in names}
@@ -162,8 +172,6 @@ def _cache_metrics() -> dict[str, float]:
 
 @lru_cache(maxsize=1)
 def _metrics() -> Metrics:
-    from aws_lambda_powertools.metrics import Metrics
-
     metrics = Metrics()
     metrics.set_default_dimensions(stage=_stage())
     return metrics

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import logging
 import time
@@ -30,25 +31,17 @@ def published(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str
         cache.cache_clear()
     metrics.observe()
     metrics._pending.clear()
+    times = itertools.count(step=60)
 
     def publish() -> dict[str, Any]:
         capsys.readouterr()
-        metrics.publish()
+        metrics.publish(lambda: next(times))
         out = capsys.readouterr().out
         return dict(json.loads(out)) if out else {}
 
     yield publish
     for cache in (get_settings, metrics._metrics):
         cache.cache_clear()
-
-
-def test_what_no_request_caused_is_published_without_a_route(published: Published) -> None:
-    """A schedule is counted too, and has no path."""
-    metrics._routes.clear()
-    metrics.count("SecurityEvents")
-    line = published()
-    assert line["SecurityEvents"] == [1]
-    assert "route" not in line
 
 
 def emit_everything() -> None:
@@ -75,7 +68,7 @@ def test_every_metric_is_emitted_with_two_sets_of_dimensions(published: Publishe
     assert directive["Namespace"] == "StudySync"
     assert {metric["Name"]: metric["Unit"] for metric in directive["Metrics"]} == dict(metrics.UNITS)
     assert sorted(map(sorted, directive["Dimensions"])) == [["service", "stage"], ["stage"]]
-    assert (line["stage"], line["service"], line["route"]) == ("prod", "users", "/api/users/{user_id}")
+    assert (line["stage"], line["service"]) == ("prod", "users")
     found = {name: line[name][0] for name in metrics.UNITS}
     assert (found["XpAwarded"], found["SessionsCompleted"]) == (100, 5)
     assert (found["SyncApplied"], found["SyncRejected"]) == (3, 2)
@@ -97,6 +90,29 @@ def test_an_invocation_publishes_what_it_counted_and_no_more(published: Publishe
     line = published()
     assert (line["Requests"], line["Errors"], line["Latency"]) == ([2], [1], [1.0, 3.0])
     assert published() == {}
+
+
+@pytest.mark.usefixtures("published")
+def test_traffic_is_published_every_ten_seconds(capsys: pytest.CaptureFixture[str]) -> None:
+    """The first request at once, those that follow together; what is no traffic, and a full line, do not wait."""
+
+    def publish_at(seconds: float) -> list[Any]:
+        capsys.readouterr()
+        metrics.publish(lambda: seconds)
+        return [json.loads(line)["Latency"] for line in capsys.readouterr().out.splitlines()]
+
+    metrics._written["at"] = float("-inf")
+    for milliseconds, at, written in ((1, 100.0, [[1]]), (2, 101.0, []), (3, 109.9, []), (4, 110.0, [[2, 3, 4]])):
+        metrics.count_request("/api/users", milliseconds / 1000, error=False)
+        assert publish_at(at) == written
+    metrics.count_request("/api/users", 0.005, error=False)
+    metrics.count("SecurityEvents")
+    assert publish_at(111.0) == [[5]]
+    for _ in range(99):
+        metrics.count_request("/api/users", 0.006, error=False)
+    assert publish_at(112.0) == [[6] * 99]
+    metrics.count_request("/api/users", 0.007, error=False)
+    assert publish_at(50.0) == [[7]]  # the clock was set back
 
 
 def test_a_server_error_is_told_by_version(
