@@ -30,8 +30,10 @@ def build() -> dict[str, Any]:
     """Return the document."""
     os.environ.setdefault("SUPABASE_URL", "http://localhost")  # the apps are built, never run
     from studysync.web.problem_details import ProblemDetails
+    from studysync.web.routing import LazyRoutes
 
-    routes = [route for domain in DOMAINS for route in import_module(f"{domain}.app").app.routes]
+    found = [route for domain in DOMAINS for route in import_module(f"{domain}.app").app.routes]
+    routes = [each for route in found for each in (route.load() if isinstance(route, LazyRoutes) else [route])]
     document: dict[str, Any] = get_openapi(
         title="StudySync",
         version="1.0.0",

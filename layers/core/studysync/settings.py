@@ -9,12 +9,12 @@ machine by value; a value takes precedence.
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Annotated, Any, Literal, Self
 
-from aws_lambda_powertools.utilities.parameters import SecretsProvider
 from pydantic import BaseModel, ConfigDict, Field, Json, SecretStr, StringConstraints, model_validator
 
 from studysync.aws_clients import aws_client
@@ -111,9 +111,7 @@ class Settings(BaseModel):
 
 
 def _read_secret(name: str) -> dict[str, Any]:
-    provider = SecretsProvider(boto3_client=aws_client("secretsmanager"))
-    secret: Any = provider.get(name, transform="json")
-    found = dict(secret)
+    found = dict(json.loads(aws_client("secretsmanager").get_secret_value(SecretId=name)["SecretString"]))
     values = {f"supabase_{key}": found[key] for key in (*_KEYS, "jwt_secret") if key in found}
     if found.get("captcha_secret"):
         values["captcha_secret"] = found["captcha_secret"]

@@ -12,7 +12,7 @@ from mangum.adapter import DEFAULT_TEXT_MIME_TYPES
 from starlette.applications import Starlette
 
 from resilience import flush, settle
-from studysync.aws import snapstart, switches
+from studysync.aws import cold_start, snapstart, switches
 from studysync.aws.http_events import HANDLERS, is_http, is_let_in
 from studysync.context import begin_invocation, end_invocation, invocation
 from studysync.errors import forbidden, problem
@@ -71,6 +71,7 @@ def create_handler(
 
     # Untraced, so that the first invocation of a copy is the Tracer's cold start.
     snapstart.install(handler, app.routes)
+    cold_start.finish()
     return trace_handler(handler)
 
 

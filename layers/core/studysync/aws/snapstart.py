@@ -72,10 +72,11 @@ def install(handler: Handler, routes: list[BaseRoute]) -> bool:
 
 def warm_up(handler: Handler, routes: list[BaseRoute]) -> None:
     """Do what first requests would have to do. `routes` are the app's, and may grow with the first request."""
+    # Passes all middleware, its line and metrics are written, and late routes are loaded.
+    handler(_event(_NOWHERE), _Context())
     for work in _primers:
         with contextlib.suppress(Exception):  # what cannot be had now, such as a client without a region, comes later
             work()
-    handler(_event(_NOWHERE), _Context())  # passes all middleware, and its line and metrics are written
     with _unrecorded():
         _request_all(handler, routes)
     _renew_connections()

@@ -12,9 +12,8 @@ import os
 import time
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Annotated, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
-from aws_lambda_powertools.utilities.feature_flags import AppConfigStore, FeatureFlags
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from resilience import CacheManager, MemoryStore, cached
@@ -22,6 +21,9 @@ from studysync.aws import snapstart
 from studysync.aws_clients import aws_client
 from studysync.settings import get_settings
 from studysync.telemetry.logging import app_logger
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.feature_flags import FeatureFlags
 
 READ_SECONDS = 25
 _ASK_CACHE_SECONDS = 5
@@ -138,6 +140,9 @@ def _read() -> Mapping[str, Any]:
 
 @lru_cache(maxsize=1)
 def _feature_flags(application: str, environment: str, profile: str) -> FeatureFlags:
+    # A tenth of a cold start without a snapshot, and a developer's stack may have no switches.
+    from aws_lambda_powertools.utilities.feature_flags import AppConfigStore, FeatureFlags
+
     client = aws_client("appconfigdata")
     return FeatureFlags(AppConfigStore(environment, application, profile, READ_SECONDS - 1, boto3_client=client))
 

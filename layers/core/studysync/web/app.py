@@ -20,10 +20,11 @@ from studysync.web.middleware import (
     SwitchesMiddleware,
 )
 from studysync.web.middleware.error_handler import install_handlers
+from studysync.web.routing import LazyRoutes
 
 
-def create_app(title: str, routers: Sequence[APIRouter]) -> FastAPI:
-    """Return an app with the middleware, the error handlers, and the routes of `routers`."""
+def create_app(title: str, routers: Sequence[APIRouter], *lazy: LazyRoutes) -> FastAPI:
+    """Return an app with the middleware, the error handlers, `routers`, and last the routes of `lazy`."""
     settings = Settings.from_environment({**os.environ, "SUPABASE_SECRET_NAME": ""})  # built without the secret
     prepare()  # create boto3's client once per process, outside of any request
     observe()
@@ -39,7 +40,7 @@ def create_app(title: str, routers: Sequence[APIRouter]) -> FastAPI:
             "logs": False,
         },  # we have studysync.telemetry
         # Not include_router: it would build every route a second time, and match every request twice.
-        routes=[route for router in routers for route in router.routes],
+        routes=[*(route for router in routers for route in router.routes), *lazy],
         middleware=[
             Middleware(RequestContextMiddleware),
             Middleware(CompressionMiddleware),
