@@ -38,7 +38,7 @@ from testing.restored import restored
 from tools.package import build
 from tools.package_trim import interpreter
 
-ROUNDS, RESTORES = 6, 7
+ROUNDS, RESTORES = 6, 5
 CHILD = Path(__file__).with_name("_invocations_child.py")
 FLOOR = "floor"
 SHARE_OF_512_MB = 0.29

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -189,6 +191,19 @@ def test_a_redirect_is_not_followed_and_no_proxy_is_asked(
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
     server = serve([b"HTTP/1.1 307 Temporary Redirect\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n"])
     assert asyncio.run(post(server.url)).status_code == 307
+
+
+def test_a_process_may_end_with_its_answer(serve: Callable[..., Server]) -> None:
+    """A script that asks for rows ends well, although a thread of the connections may still hold objects of Python."""
+    program = (
+        "import asyncio, httpx, sys\n"
+        "from studysync.db.transport import http_transport\n"
+        "request = httpx.Request('POST', sys.argv[1], content=b'{}')\n"
+        "assert asyncio.run(http_transport().handle_async_request(request)).status_code == 200\n"
+    )
+    server = serve(*[[OK]] * 5)
+    for _ in range(5):
+        subprocess.run([sys.executable, "-c", program, server.url], check=True, timeout=60)
 
 
 def test_a_cancelled_call_lets_its_connection_go(serve: Callable[..., Server]) -> None:

@@ -7,6 +7,8 @@ handshake a third. It uses HTTP/1.1 on purpose: keep-alive HTTP/2 connections to
 
 from __future__ import annotations
 
+import atexit
+import time
 from datetime import timedelta
 from functools import lru_cache
 
@@ -21,6 +23,9 @@ POOL_SIZE = 20
 # The other side closed a keep-alive connection in the meantime. A server killed mid-response looks the same.
 BROKEN_CONNECTION = (httpx.RemoteProtocolError, httpx.ReadError)
 _WHILE_CONNECTING = "client error (Connect)"
+# pyreqwest's thread drops its references to Python's objects a moment after the answer. An interpreter of 3.13 that ends
+# meanwhile aborts: 6 of 200 processes that ended with their answer did, and 0 of 400 that waited so long.
+_LAST_REFERENCES_SECONDS = 0.05
 
 
 class ReconnectingTransport(httpx.AsyncBaseTransport):
@@ -90,11 +95,17 @@ def http_transport() -> httpx.AsyncBaseTransport:
 
     They trust the machine's certificate authorities, or those in ``SSL_CERT_FILE`` or ``SSL_CERT_DIR``.
     """
+    atexit.unregister(_let_go)
+    atexit.register(_let_go)
     builder = ClientBuilder().max_connections(POOL_SIZE).pool_idle_timeout(timedelta(seconds=60))
     builder = builder.connect_timeout(timedelta(seconds=2)).pool_timeout(timedelta(seconds=5))
     # Like httpx's transports: redirects, proxies and compression are not decided here.
     builder = builder.follow_redirects(enable=False).no_proxy()
     return ReconnectingTransport(builder.gzip(False).brotli(False).zstd(False).deflate(False).build())
+
+
+def _let_go() -> None:
+    time.sleep(_LAST_REFERENCES_SECONDS)
 
 
 @lru_cache(maxsize=1)
