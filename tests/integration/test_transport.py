@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import ssl
 import subprocess
@@ -201,9 +202,9 @@ def test_a_process_may_end_with_its_answer(serve: Callable[..., Server]) -> None
         "request = httpx.Request('POST', sys.argv[1], content=b'{}')\n"
         "assert asyncio.run(http_transport().handle_async_request(request)).status_code == 200\n"
     )
-    server = serve(*[[OK]] * 5)
+    server, environment = serve(*[[OK]] * 5), {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     for _ in range(5):
-        subprocess.run([sys.executable, "-c", program, server.url], check=True, timeout=60)
+        subprocess.run([sys.executable, "-c", program, server.url], env=environment, check=True, timeout=60)
 
 
 def test_a_cancelled_call_lets_its_connection_go(serve: Callable[..., Server]) -> None:

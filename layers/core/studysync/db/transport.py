@@ -23,8 +23,8 @@ POOL_SIZE = 20
 # The other side closed a keep-alive connection in the meantime. A server killed mid-response looks the same.
 BROKEN_CONNECTION = (httpx.RemoteProtocolError, httpx.ReadError)
 _WHILE_CONNECTING = "client error (Connect)"
-# pyreqwest's thread drops its references to Python's objects a moment after the answer. An interpreter of 3.13 that ends
-# meanwhile aborts: 6 of 200 processes that ended with their answer did, and 0 of 400 that waited so long.
+# pyreqwest's thread drops its references to Python's objects a moment after the answer. An interpreter of 3.13 that
+# ends meanwhile aborts: 6 of 200 processes that ended with their answer did, and 0 of 400 that waited so long.
 _LAST_REFERENCES_SECONDS = 0.05
 
 
