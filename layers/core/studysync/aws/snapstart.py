@@ -74,10 +74,11 @@ def warm_up(handler: Handler, routes: list[BaseRoute]) -> None:
     """Do what first requests would have to do. `routes` are the app's, and may grow with the first request."""
     # Passes all middleware, its line and metrics are written, and late routes are loaded.
     handler(_event(_NOWHERE), _Context())
+    # What cannot be had now, such as a client without a region, comes later.
     for work in _primers:
-        with contextlib.suppress(Exception):  # what cannot be had now, such as a client without a region, comes later
+        with contextlib.suppress(Exception):
             work()
-    with _unrecorded():
+    with _unrecorded(), contextlib.suppress(Exception):
         _request_all(handler, routes)
     _renew_connections()
     renew()  # the student who does not exist is known to nobody, and nothing holds the old connections
