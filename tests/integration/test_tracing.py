@@ -172,6 +172,14 @@ def test_a_schedule_is_traced(traced: Traced, daemon: Daemon) -> None:
     assert any(each["name"].startswith("database ") for each in segments)
 
 
+def test_a_schedule_that_fails_has_its_name(traced: Traced, daemon: Daemon) -> None:
+    """The handler raises, so that Lambda runs it again, and the trace says which schedule it was."""
+    with traced(SUPABASE_REST_URL="http://127.0.0.1:1") as call, pytest.raises(AssertionError):
+        call("sessions", {"schedule": "close_silent_sessions"})
+    route = one(daemon.received(), "route")
+    assert (route["annotations"]["Route"], flags(route)) == ("close_silent_sessions", {"fault"})
+
+
 @pytest.mark.parametrize(
     "variables",
     [{"_X_AMZN_TRACE_ID": SAMPLED.replace("=1", "=0")}, {"_X_AMZN_TRACE_ID": ""}, {"AWS_SAM_LOCAL": "true"}],

@@ -14,7 +14,7 @@ from starlette.applications import Starlette
 from resilience import flush, settle
 from studysync.aws import cold_start, snapstart, switches
 from studysync.aws.http_events import HANDLERS, is_http, is_let_in
-from studysync.context import begin_invocation, end_invocation, invocation
+from studysync.context import begin_invocation, end_invocation
 from studysync.errors import forbidden, problem
 from studysync.secret_cache import is_due
 from studysync.telemetry.logging import app_logger
@@ -105,8 +105,11 @@ async def _run(schedule: Schedule, name: str, *, writes: bool) -> Any:
     if writes and switches.flag("read_only", deployed=False):
         app_logger.info("a schedule was skipped: StudySync is read-only", kind="event", schedule=name)
         return None
-    begun = invocation()
-    with trace_request(begun.start if begun else "") as span:
-        result = await schedule()
-        span.end(name, 200)
+    status = 500
+    with trace_request() as span:
+        try:
+            result = await schedule()
+            status = 200
+        finally:
+            span.end(name, status)
     return result

@@ -54,14 +54,9 @@ def on_restore(work: Callable[[], object]) -> None:
     _restorers.append(work)
 
 
-def is_used() -> bool:
-    """Return whether a snapshot of this process will be taken."""
-    return os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start"
-
-
 def install(handler: Handler, routes: list[BaseRoute]) -> bool:
     """Register both hooks with the Lambda runtime; returns False where no snapshot will be taken."""
-    if not is_used():
+    if os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") != "snap-start":
         return False
     from snapshot_restore_py import register_after_restore, register_before_snapshot  # provided by the runtime
 

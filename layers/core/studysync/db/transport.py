@@ -31,6 +31,9 @@ _LAST_REFERENCES_SECONDS = 0.05
 class ReconnectingTransport(httpx.AsyncBaseTransport):
     """Sends a request again, once, if its connection broke. Responses are fully read.
 
+    Of a request's timeouts only `read` is used, as the deadline of one whole attempt; the client has those for
+    connecting and for the pool.
+
     That is safe for nearly all requests: reads, and writes with an id by which a retry is recognised. Any other request
     opts out with the extension `once`.
 

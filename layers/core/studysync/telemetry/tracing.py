@@ -16,6 +16,8 @@ from typing import Any
 
 from aws_lambda_powertools import Tracer
 
+from studysync.context import invocation
+
 _SAMPLED = "Sampled=1"
 
 # A warning for every call to AWS while an environment is initialised, when there is no trace yet.
@@ -52,13 +54,15 @@ def trace_handler(handler: Callable[[Any, Any], Any]) -> Callable[[Any, Any], An
 
 
 @contextmanager
-def trace_request(start: str) -> Iterator[Span]:
-    """Record a request or a schedule; annotate it with ``Start``: cold, restored or warm."""
+def trace_request() -> Iterator[Span]:
+    """Record a request or a schedule; annotate it with ``Start``, the invocation's: cold, restored or warm."""
     if not _is_sampled():
         yield Span()
         return
     with _provider.in_subsegment(name="route") as subsegment:
-        subsegment.put_annotation("Start", start)
+        invoked = invocation()
+        if invoked is not None:
+            subsegment.put_annotation("Start", invoked.start)
         yield Span(subsegment)
 
 

@@ -10,7 +10,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from resilience import Degradation, clear_deadline, performance_monitor, set_deadline, track_degradation
-from studysync.context import RequestContext, begin_request, invocation, route_template
+from studysync.context import RequestContext, begin_request, route_template
 from studysync.telemetry.logging import app_logger
 from studysync.telemetry.metrics import count_request
 from studysync.telemetry.tracing import Span, trace_request
@@ -54,9 +54,9 @@ class RequestContextMiddleware:
         if head:
             scope = {**scope, "method": "GET"}
         app_logger.sample()
-        status, invoked = 500, invocation()
+        status = 500
 
-        with track_degradation() as served, trace_request(invoked.start if invoked else "") as span:
+        with track_degradation() as served, trace_request() as span:
 
             async def send_with_headers(message: Message) -> None:
                 nonlocal status
