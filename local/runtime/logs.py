@@ -21,7 +21,7 @@ _AUDIT = re.compile(rb'"kind":\s*"audit"')
 # Already part of the line, or of no interest on a terminal.
 _UNSHOWN = frozenset(
     {"level", "message", "timestamp", "service", "location", "kind", "exception", "sampling_rate", "exception_name"}
-    | {"stack_trace", "event_type", "severity", "method", "path", "status_code", "xray_trace_id"}
+    | {"stack_trace", "event_type", "severity", "method", "path", "status_code", "xray_trace"}
 )
 
 

@@ -64,8 +64,8 @@ def test_one_trace_goes_through_everything(stack: Stack, telling: Callable[[], l
         answer = client.get("/health/readiness", headers=sent)
     assert (answer.status_code, answer.headers["x-request-id"]) == (200, request_id), answer.text
     line = line_of(stack, request_id)
-    if given:
-        assert line["trace_id"] == trace
+    assert (line["trace_id"] == trace) is given
+    assert ("xray_trace" in line) is given
     assert line["trace_id"] in [each.split("-")[1] for each in telling()]
     logs = Path(stack.facts["logs"])
     access = (logs / "gateway.log").read_text(encoding="utf-8").splitlines()

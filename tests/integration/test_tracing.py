@@ -180,6 +180,23 @@ def test_a_schedule_that_fails_has_its_name(traced: Traced, daemon: Daemon) -> N
     assert (route["annotations"]["Route"], flags(route)) == ("close_silent_sessions", {"fault"})
 
 
+def test_a_line_has_each_id_once_and_few_bytes(traced: Traced, student: Student) -> None:
+    """The ids of the gateway and of X-Ray are repeated only beside other ids that a client sent."""
+    plain = request("/api/users/me", token=student.token)
+    plain["requestContext"]["requestId"] = "JKJaXmPLvHcESHA="
+    own = {"x-request-id": "mine", "traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}
+    with traced(POWERTOOLS_LOGGER_SAMPLE_RATE="0.000001", POWERTOOLS_SERVICE_NAME="gamification") as call:
+        call("users", plain)
+        call("users", {**plain, "headers": {**plain["headers"], **own}})
+        texts = [text for text in call.log.splitlines() if '"kind":"request"' in text]
+    anonymous, named = (json.loads(text) for text in texts)
+    assert (anonymous["request_id"], anonymous["trace_id"]) == ("JKJaXmPLvHcESHA=", TRACE[2:].replace("-", ""))
+    assert not {"gateway_request_id", "xray_trace", "sampling_rate", "location"} & set(anonymous)
+    assert (named["request_id"], named["gateway_request_id"]) == ("mine", "JKJaXmPLvHcESHA=")
+    assert (named["trace_id"], named["xray_trace"]) == ("4bf92f3577b34da6a3ce929d0e0e4736", TRACE)
+    assert max(map(len, texts)) <= 500
+
+
 @pytest.mark.parametrize(
     "variables",
     [{"_X_AMZN_TRACE_ID": SAMPLED.replace("=1", "=0")}, {"_X_AMZN_TRACE_ID": ""}, {"AWS_SAM_LOCAL": "true"}],

@@ -51,7 +51,6 @@ def test_the_gateway_logs_and_throttles(resources: Resources) -> None:
     (stage,) = _of_type(resources, "AWS::ApiGatewayV2::Stage").values()
     line = stage["AccessLogSettings"]["Format"]
     assert json.loads(line)["gateway_request_id"] == "$context.requestId"
-    assert json.loads(line)["aws_request_id"] == "$context.integration.requestId"
     assert "queryString" not in line
     assert {"ThrottlingRateLimit", "ThrottlingBurstLimit"} <= set(stage["DefaultRouteSettings"])
 

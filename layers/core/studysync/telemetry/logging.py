@@ -16,7 +16,7 @@ from typing import Any
 from aws_lambda_powertools import Logger
 from pydantic import BaseModel
 
-from studysync.context import invocation, request_context
+from studysync.context import Invocation, RequestContext, invocation, request_context
 from studysync.sealing import keyed_hash
 from studysync.telemetry.error_tracker import TrackingHandler, error_tracker
 from studysync.telemetry.metrics import count, count_business_event
@@ -66,15 +66,8 @@ class _RequestFilter(logging.Filter):
             fields.setdefault("start", invoked.start)
             if invoked.aws_request_id:
                 fields.setdefault("aws_request_id", invoked.aws_request_id)
-            if invoked.gateway_request_id:
-                fields.setdefault("gateway_request_id", invoked.gateway_request_id)
         if context is not None:
-            fields.setdefault("request_id", context.request_id)
-            if context.trace_id is not None:
-                fields.setdefault("trace_id", context.trace_id)
-            # A line that names a user is about that user, who is not always the caller.
-            if context.user_id is not None and fields.setdefault("user_id", context.user_id) != context.user_id:
-                fields["caller_id"] = context.user_id
+            _add_request(fields, context, invoked)
         for name in fields.keys() - _OF_EVERY_RECORD:
             value = fields[name]
             if _is_secret(name):
@@ -82,6 +75,23 @@ class _RequestFilter(logging.Filter):
             elif isinstance(value, dict | list | tuple | BaseModel):
                 fields[name] = mask(value)
         return True
+
+
+def _add_request(fields: dict[str, Any], context: RequestContext, invoked: Invocation | None) -> None:
+    fields.setdefault("request_id", context.request_id)
+    if context.trace_id is not None:
+        fields.setdefault("trace_id", context.trace_id)
+    # A line that names a user is about that user, who is not always the caller.
+    if context.user_id is not None and fields.setdefault("user_id", context.user_id) != context.user_id:
+        fields["caller_id"] = context.user_id
+    if invoked is None:
+        return
+    # These two only for a client that sends its own ids. Powertools would overwrite a field named `xray_trace_id`.
+    if invoked.gateway_request_id not in {"", context.request_id}:
+        fields.setdefault("gateway_request_id", invoked.gateway_request_id)
+    if invoked.traceparent is not None and invoked.traceparent != context.traceparent:
+        trace = invoked.traceparent.split("-")[1]
+        fields.setdefault("xray_trace", f"1-{trace[:8]}-{trace[8:]}")
 
 
 def _named(fields: dict[str, Any]) -> dict[str, Any]:
@@ -144,7 +154,7 @@ class AppLogger(Logger):
     def sample(self) -> None:
         """Decide whether the current request logs at level DEBUG (POWERTOOLS_LOGGER_SAMPLE_RATE).
 
-        Its log line then contains ``sampling_rate``. Without a rate, this costs nothing.
+        Without a rate, this costs nothing.
         """
         if not self.sampling_rate:
             return
@@ -158,7 +168,10 @@ class AppLogger(Logger):
 def _make_logger() -> AppLogger:
     # Lambda would filter by its own level, above ours, which sampled requests and the audit trail lower temporarily.
     os.environ.pop("AWS_LAMBDA_LOG_LEVEL", None)
-    logger = AppLogger(utc=True, location=None)  # where it is written is the same for all lines of a kind
+    # Left out, because every byte of every line is billed: where a line is written, which its kind tells, and X-Ray's
+    # id, which is `trace_id` unless a client sends its own.
+    logger = AppLogger(utc=True, location=None, xray_trace_id=None)
+    logger.remove_keys(["sampling_rate"])  # the same in every line
     for handler in logger.handlers:
         handler.addFilter(_RequestFilter())
     logger.addHandler(TrackingHandler(error_tracker))
