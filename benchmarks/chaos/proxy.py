@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 
 _CHUNK = 65536
@@ -17,12 +18,16 @@ class Proxy:
     Attributes:
         delay: seconds that each chunk of an answer is kept back.
         cut: share of the chunks of answers of which the first half is sent and the connection then reset.
+        watch: is given every chunk, and whether it belongs to an answer.
+        source: returns the address from which the next connection is opened; ``None`` for any.
     """
 
     def __init__(self, port: int, target: int) -> None:
         self.port, self._target = port, target
         self.delay = 0.0
         self.cut = 0.0
+        self.watch: Callable[[bytes, bool], object] = lambda _chunk, _answers: None
+        self.source: Callable[[], tuple[str, int] | None] = lambda: None
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name=f"proxy-{port}", daemon=True)
 
@@ -55,7 +60,9 @@ class Proxy:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            other_reader, other_writer = await asyncio.open_connection("127.0.0.1", self._target)
+            other_reader, other_writer = await asyncio.open_connection(
+                "127.0.0.1", self._target, local_addr=self.source()
+            )
         except OSError:
             writer.transport.abort()
             return
@@ -66,6 +73,7 @@ class Proxy:
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, answers: bool) -> None:
         with suppress(OSError):
             while chunk := await reader.read(_CHUNK):
+                self.watch(chunk, answers)
                 if answers and self.delay:
                     await asyncio.sleep(self.delay)
                 if answers and random.random() < self.cut:

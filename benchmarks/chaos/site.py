@@ -131,8 +131,8 @@ class Site:
 
 
 @contextmanager
-def site(folder: Path) -> Iterator[Site]:
-    """Start a stack below `folder` whose functions reach PostgREST and DynamoDB through proxies."""
+def site(folder: Path, **variables: str) -> Iterator[Site]:
+    """Start a stack below `folder`, whose functions reach PostgREST and DynamoDB through proxies."""
     home = StackDirectory(folder / "home")
     home.make()
     ports = Ports(home)  # the stack remembers them, and so the proxies know theirs beforehand
@@ -141,7 +141,7 @@ def site(folder: Path) -> Iterator[Site]:
     rest.start()
     dynamodb.start()
     try:
-        module, more = ("benchmarks.chaos.serve",), {"CHAOS_ADDRESSES": json.dumps(addresses)}
+        module, more = ("benchmarks.chaos.serve",), {**variables, "CHAOS_ADDRESSES": json.dumps(addresses)}
         with running(home.root, module=module, more=more) as stack:
             yield Site(stack, rest, dynamodb)
     finally:

@@ -17,23 +17,26 @@ GATEWAY, FUNCTIONS, CLIENTS = "gateway", "functions", "clients (locust)"
 
 @dataclass(frozen=True)
 class Usage:
-    """One moment: CPU seconds so far and megabytes now, by group; a group's processes share memory, counted once."""
+    """One moment: CPU seconds so far, by group and pid, and megabytes now, by group.
+
+    A group's processes share memory, which is counted once.
+    """
 
     at: float
-    cpu: dict[str, float]
+    cpu: dict[str, dict[int, float]]
     memory: dict[str, float]
     processes: dict[str, int]
 
 
 def usage(stack: Stack, clients: int) -> Usage:
     """Measure now. `clients` is locust's pid."""
-    cpu: dict[str, float] = defaultdict(float)
+    cpu: dict[str, dict[int, float]] = defaultdict(dict)
     memory: dict[str, float] = defaultdict(float)
     count: dict[str, int] = defaultdict(int)
     for group, process in _processes(stack, clients):
         with suppress(psutil.Error):
             times = process.cpu_times()
-            cpu[group] += times.user + times.system
+            cpu[group][process.pid] = times.user + times.system
             memory[group] += _megabytes(process)
             count[group] += 1
     return Usage(time.time(), dict(cpu), dict(memory), dict(count))
@@ -61,6 +64,9 @@ def _megabytes(process: psutil.Process) -> float:
 
 
 def cores(before: Usage, after: Usage) -> dict[str, float]:
-    """Return how many cores each group kept busy between two moments."""
+    """Return how many cores each group kept busy between two moments; processes that ended are not counted."""
     seconds = after.at - before.at
-    return {group: max(0.0, used - before.cpu.get(group, 0.0)) / seconds for group, used in after.cpu.items()}
+    return {
+        group: sum(used - before.cpu.get(group, {}).get(pid, 0.0) for pid, used in processes.items()) / seconds
+        for group, processes in after.cpu.items()
+    }

@@ -15,4 +15,5 @@ NAMES = (
     "attacks",
     "cold_start",
     "live",
+    "cost",
 )

@@ -6,55 +6,20 @@ spaces and synchronise, each asking again as soon as it has its answer.
 
 from __future__ import annotations
 
-import subprocess
-import time
 from collections import Counter
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchmarks.harness import Figure, Row, Stage, percentile
-from benchmarks.load.drive import Load, driven
-from benchmarks.load.record import OK, SEEN, Asked, Measured, Reader
-from benchmarks.load.stack import Stack, running
-from benchmarks.load.usage import CLIENTS, Usage, cores, usage
+from benchmarks.load.drive import Load
+from benchmarks.load.measure import CACHED, Level, measured
+from benchmarks.load.record import SEEN
+from benchmarks.load.stack import running
+from benchmarks.load.usage import CLIENTS, cores
 
 LEVELS, PROMISED = (1, 10, 50, 100), 10
-WARM_SECONDS, SECONDS, PATIENCE = 4.0, 15.0, 120.0
-_CACHED = "GET /gamification/badges"
+WARM_SECONDS, SECONDS = 4.0, 15.0
 _SHARED = "The clients, gateway, functions, PostgREST, PostgreSQL and DynamoDB share this machine's cores."
-
-
-@dataclass(frozen=True)
-class Level:
-    """What was measured with so many clients."""
-
-    clients: int
-    asked: list[Asked]
-    seconds: float
-    before: Usage
-    after: Usage
-
-    @property
-    def rate(self) -> float:
-        """Requests per second."""
-        return len(self.asked) / self.seconds
-
-    @property
-    def errors(self) -> list[Asked]:
-        """What was not answered as it should be."""
-        return [each for each in self.asked if each.seen != OK]
-
-    def of(self, *, cached: bool) -> list[float]:
-        """Return the milliseconds of what is answered from memory, or of all else."""
-        return [each.ms for each in self.asked if (each.name == _CACHED) is cached]
-
-    def by_name(self) -> dict[str, list[float]]:
-        """Return the milliseconds by endpoint."""
-        found: dict[str, list[float]] = {}
-        for each in self.asked:
-            found.setdefault(each.name, []).append(each.ms)
-        return dict(sorted(found.items()))
 
 
 def run(stage: Stage) -> list[Row]:
@@ -65,43 +30,19 @@ def run(stage: Stage) -> list[Row]:
         running(Path(folder) / "home") as stack,
         stage.bar("API under load", len(LEVELS) + 1) as advance,
     ):
-        _measure(stack, max(LEVELS), 1.0, Path(folder))
+        measured(stack, Load(max(LEVELS), WARM_SECONDS, 1.0), Path(folder))
         advance()
         for clients in LEVELS:
-            levels.append(_measure(stack, clients, SECONDS, Path(folder)))
+            levels.append(measured(stack, Load(clients, WARM_SECONDS, SECONDS), Path(folder)))
             advance()
     promised = next(level for level in levels if level.clients == PROMISED)
     return [*_promises(promised), *_growth(levels), *_cost(levels)]
 
 
-def _measure(stack: Stack, clients: int, seconds: float, folder: Path) -> Level:
-    record = folder / f"{clients}-{time.monotonic_ns()}.jsonl"
-    load = Load(clients, warm=WARM_SECONDS, seconds=seconds)
-    reader, asked = Reader(record), list[Asked]()
-    with driven(load, stack.url, record) as locust:
-        end = time.monotonic() + PATIENCE
-        began = None
-        while locust.poll() is None and time.monotonic() < end:
-            time.sleep(0.5)
-            for line in reader.new():
-                if isinstance(line, Measured) and line.end == 0:
-                    began = usage(stack, locust.pid)
-                elif isinstance(line, Measured) and began is not None:
-                    kept = [each for each in asked if line.begin <= each.at <= line.end]
-                    return Level(clients, kept, line.end - line.begin, began, usage(stack, locust.pid))
-                elif isinstance(line, Asked):
-                    asked.append(line)
-    raise RuntimeError(_why(record.with_suffix(".locust"), locust))
-
-
-def _why(output: Path, locust: subprocess.Popen[bytes]) -> str:
-    return f"locust ended with {locust.returncode}: {output.read_text(encoding='utf-8', errors='replace')[-2000:]}"
-
-
 def _promises(level: Level) -> list[Row]:
     name = f"API at {level.clients} clients"
     everything = [each.ms for each in level.asked]
-    cached = Figure.of(_CACHED, level.of(cached=True))
+    cached = Figure.of(CACHED, level.of(cached=True))
     whole = Figure.of("uncached, all", level.of(cached=False))
     endpoints = [Figure.of(path, found) for path, found in level.by_name().items()]
     note = f"{len(everything):,} requests in {level.seconds:.0f} s, {level.rate:.0f} per second. {_SHARED}"

@@ -292,6 +292,6 @@ def describe_failure(outcome: Outcome) -> str:
 
 
 def _with_segment(trace_id: str) -> str:
-    """Add what Lambda adds to a trace: its own segment, and whether the trace is sampled, which none is here."""
-    root = trace_id.partition(";")[0]
-    return f"{root};Parent={secrets.token_hex(8)};Sampled=0"
+    """Add what Lambda adds to a trace: its own segment, and that it is sampled, which here only the client decides."""
+    root, sampled = trace_id.partition(";")[0], int("Sampled=1" in trace_id)
+    return f"{root};Parent={secrets.token_hex(8)};Sampled={sampled}"

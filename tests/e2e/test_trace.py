@@ -59,7 +59,8 @@ def test_one_trace_goes_through_everything(stack: Stack, telling: Callable[[], l
     The line also names the request as the gateway's access log does and the invocation as Lambda's REPORT does.
     """
     trace, request_id = uuid.uuid4().hex, f"e2e-{uuid.uuid4()}"
-    sent = {"X-Request-Id": request_id} | ({"traceparent": f"00-{trace}-00f067aa0ba902b7-01"} if given else {})
+    sent = {"X-Request-Id": request_id, "X-Amzn-Trace-Id": "Root=1-6b0abffb-5992ece8f6fefc31bbc61a45;Sampled=1"}
+    sent |= {"traceparent": f"00-{trace}-00f067aa0ba902b7-01"} if given else {}
     with stack.client() as client:
         answer = client.get("/health/readiness", headers=sent)
     assert (answer.status_code, answer.headers["x-request-id"]) == (200, request_id), answer.text

@@ -197,6 +197,17 @@ def test_a_line_has_each_id_once_and_few_bytes(traced: Traced, student: Student)
     assert max(map(len, texts)) <= 500
 
 
+def test_a_trace_that_nobody_records_is_not_logged(traced: Traced) -> None:
+    """Its id would lead nowhere; the client's own stays."""
+    own = {"traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00"}
+    with traced(_X_AMZN_TRACE_ID=SAMPLED.replace("=1", "=0")) as call:
+        call("users", request("/api/nowhere"))
+        call("users", {**request("/api/nowhere"), "headers": own})
+        lines = [json.loads(text) for text in call.log.splitlines() if '"kind":"request"' in text]
+    assert [line.get("trace_id") for line in lines] == [None, "4bf92f3577b34da6a3ce929d0e0e4736"]
+    assert not any("xray_trace" in line for line in lines)
+
+
 @pytest.mark.parametrize(
     "variables",
     [{"_X_AMZN_TRACE_ID": SAMPLED.replace("=1", "=0")}, {"_X_AMZN_TRACE_ID": ""}, {"AWS_SAM_LOCAL": "true"}],

@@ -49,6 +49,7 @@ class RequestContext:
         trace_id: that trace's id.
         user_id: the caller, once the token is verified; ``None`` before, and for anonymous calls.
         route: the template of the requested route, set with `user_id`.
+        session_id: the study session that it changed, or ``None``.
         started: on `time.perf_counter`'s clock, in seconds.
     """
 
@@ -61,6 +62,7 @@ class RequestContext:
     trace_id: str | None = None
     user_id: str | None = None
     route: str = ""
+    session_id: str | None = None
     started: float = field(default_factory=time.perf_counter)
 
     @property

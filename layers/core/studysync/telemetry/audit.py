@@ -1,4 +1,4 @@
-"""The audit trail: who signed in, was denied, accessed or changed what.
+"""The audit trail: who signed in, was denied, accessed or changed what. Sessions have a trail of their own.
 
 It has two destinations. Log lines of the kind ``audit`` are for operators; the stack copies them into a log group of
 their own (template.yaml). The table ``audit_log`` is for users, who may read their own entries. The database writes it
@@ -68,7 +68,7 @@ class AuditLogger:
             resource_type=resource_type,
             resource_id=resource_id,
             operation=operation,
-            changes=changes or {},
+            **({"changes": changes} if changes else {}),
             **fields,
         )
 

@@ -28,6 +28,9 @@ _SECRET = re.compile(
 )
 MASK = "***"
 
+# Lines about a request whose own line has the ids of its invocation and trace: its id leads there.
+_BRIEF = frozenset({"audit", "business"})
+
 # The attributes of every record; other fields must not have these names.
 _OF_EVERY_RECORD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
 
@@ -62,12 +65,13 @@ class _RequestFilter(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         fields = record.__dict__
         context, invoked = request_context(), invocation()
-        if invoked is not None:
-            fields.setdefault("start", invoked.start)
-            if invoked.aws_request_id:
-                fields.setdefault("aws_request_id", invoked.aws_request_id)
         if context is not None:
-            _add_request(fields, context, invoked)
+            fields.setdefault("request_id", context.request_id)
+            # A line that names a user is about that user, who is not always the caller.
+            if context.user_id is not None and fields.setdefault("user_id", context.user_id) != context.user_id:
+                fields["caller_id"] = context.user_id
+        if context is None or fields.get("kind") not in _BRIEF:
+            _add_invocation(fields, context, invoked)
         for name in fields.keys() - _OF_EVERY_RECORD:
             value = fields[name]
             if _is_secret(name):
@@ -77,21 +81,28 @@ class _RequestFilter(logging.Filter):
         return True
 
 
-def _add_request(fields: dict[str, Any], context: RequestContext, invoked: Invocation | None) -> None:
-    fields.setdefault("request_id", context.request_id)
-    if context.trace_id is not None:
-        fields.setdefault("trace_id", context.trace_id)
-    # A line that names a user is about that user, who is not always the caller.
-    if context.user_id is not None and fields.setdefault("user_id", context.user_id) != context.user_id:
-        fields["caller_id"] = context.user_id
+def _add_invocation(fields: dict[str, Any], context: RequestContext | None, invoked: Invocation | None) -> None:
+    if context is not None:
+        _add_trace(fields, context, invoked)
     if invoked is None:
         return
-    # These two only for a client that sends its own ids. Powertools would overwrite a field named `xray_trace_id`.
-    if invoked.gateway_request_id not in {"", context.request_id}:
+    fields.setdefault("start", invoked.start)
+    if invoked.aws_request_id:
+        fields.setdefault("aws_request_id", invoked.aws_request_id)
+    # Differs only if the client sent an id.
+    if context is not None and invoked.gateway_request_id not in {"", context.request_id}:
         fields.setdefault("gateway_request_id", invoked.gateway_request_id)
-    if invoked.traceparent is not None and invoked.traceparent != context.traceparent:
-        trace = invoked.traceparent.split("-")[1]
-        fields.setdefault("xray_trace", f"1-{trace[:8]}-{trace[8:]}")
+
+
+def _add_trace(fields: dict[str, Any], context: RequestContext, invoked: Invocation | None) -> None:
+    """Add the ids of the client's trace and of X-Ray's, if somebody recorded it."""
+    xray = invoked.traceparent if invoked is not None and invoked.traceparent is not None else ""
+    sampled = xray.endswith("-01")
+    if context.trace_id is not None and (sampled or context.traceparent != xray):
+        fields.setdefault("trace_id", context.trace_id)
+    if sampled and context.traceparent != xray:
+        trace = xray.split("-")[1]
+        fields.setdefault("xray_trace", f"1-{trace[:8]}-{trace[8:]}")  # Powertools would overwrite `xray_trace_id`
 
 
 def _named(fields: dict[str, Any]) -> dict[str, Any]:

@@ -65,7 +65,8 @@ _BUSINESS = {
     "silent_sessions_closed": {"XpAwarded": "xp_awarded", "SessionsCompleted": "completed"},
 }
 _UNCOUNTED_PREFIX = "/health"
-_TRAFFIC = frozenset({"Requests", "Latency", "CacheHits", "CacheMisses"})
+_TRAFFIC = frozenset({"Requests", "Latency", "CacheHits", "CacheMisses", "XpAwarded", "SessionsCompleted"})
+"""The metrics that may wait for `_LINE_SECONDS`; a line with any other is written at once."""
 _LINE_SECONDS = 10.0
 _LINE_VALUES = 99
 """CloudWatch reads 100 of one metric in a line, with which Powertools writes one by itself."""

@@ -106,4 +106,5 @@ def _report(context: RequestContext, route: str, status: int, span: Span) -> Non
     performance_monitor.record(f"{method} {route}", duration, error=error, detail=context.request_id)
     count_request(route, duration, error=error)
     span.end(f"{method} {route}", status)
-    app_logger.log_request(method=method, path=route, status_code=status, duration=duration)
+    changed = {"session_id": context.session_id} if context.session_id else {}
+    app_logger.log_request(method=method, path=route, status_code=status, duration=duration, **changed)

@@ -1,0 +1,1 @@
+"""What AWS bills for a million requests: list prices, and what a measured load comes to at them."""
