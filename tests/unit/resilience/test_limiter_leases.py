@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Mapping
 
 import pytest
@@ -42,7 +43,7 @@ def clock() -> ManualClock:
 
 
 def test_blocks_are_small_and_get_smaller(clock: ManualClock) -> None:
-    """A block is at most a tenth of the limit and a fifth of the rest, so that little is lost in other environments."""
+    """A block grows with what is used here, to a tenth of the limit, and shrinks with what is left of the limit."""
     store = CountingStore(clock)
     limiter = RateLimiter(per_minute=200, per_hour=None, store=store, clock=clock)
     assert sum(limiter.check("u").allowed for _ in range(300)) == 200
@@ -52,8 +53,55 @@ def test_blocks_are_small_and_get_smaller(clock: ManualClock) -> None:
         owed = 2 if number == 0 else 0  # calls on credit, one hundredth of the limit
         assert asked - owed <= max(1, (200 - taken) // 5)
         taken += asked
-    assert blocks[0] == 20 + 2
+    assert (blocks[0], max(blocks)) == (4 + 2, 20)
     assert taken == 200
+
+
+@pytest.mark.parametrize(("per_minute", "environments"), [(40, 6), (40, 12), (40, 24), (60, 6), (60, 12), (60, 24)])
+def test_calls_below_the_limit_pass_wherever_they_go(clock: ManualClock, per_minute: int, environments: int) -> None:
+    """At 40 calls per minute of a hundred none is refused, at 60 few are, in however many environments they arrive."""
+    chance, store = random.Random(1), MemoryStore(clock=clock)
+    limiters = [RateLimiter(per_hour=None, store=store, clock=clock) for _ in range(environments)]
+    refused = 0
+    for _ in range(8 * per_minute):
+        clock.advance(chance.expovariate(per_minute / 60))
+        refused += not chance.choice(limiters).check("u").allowed
+    assert refused <= (0 if per_minute == 40 else 0.06 * 8 * per_minute)
+
+
+@pytest.mark.parametrize("windows", [1, 10])
+@pytest.mark.parametrize("lost", [False, True], ids=["answered", "answer lost"])
+def test_tokens_that_were_not_used_are_no_calls(clock: ManualClock, windows: int, lost: bool) -> None:
+    """The next window's first request takes them out of the last window's counter, once, in whichever item that is."""
+    store = CountingStore(clock)
+    limiter = RateLimiter(per_hour=None, store=store, clock=clock)
+    clock.advance((windows - 1) * 60)
+    limiter.check("u")
+    limiter.check("u")
+    clock.advance(60)
+    limiter.check("u")
+    store.lose_answers = lost
+    limiter.check("u")
+    store.calm()
+    clock.advance(1)
+    limiter.check("u")
+    number = int(clock.wall()) // 60 - 1
+    (item,) = store.inner.query("rate#api#u", sk_prefix=f"minute#60#{number // 10}")
+    assert item.attributes[f"n{number % 10}"] == 2
+
+
+def test_a_refused_request_is_no_call(clock: ManualClock) -> None:
+    """What a request added and did not get is taken out by the next, so that asking does not prolong the refusal."""
+    store = MemoryStore(clock=clock)
+    first, *others = [RateLimiter(per_minute=10, per_hour=None, store=store, clock=clock) for _ in range(4)]
+    assert sum(first.check("u").allowed for _ in range(10)) == 10
+    for _ in range(50):
+        for other in others:
+            other.check("u")
+        clock.advance(1)
+    number = int(clock.wall()) // 60
+    (item,) = store.query("rate#api#u", sk_prefix=f"minute#60#{number // 10}")
+    assert item.attributes[f"n{number % 10}"] <= 10 + len(others)
 
 
 def test_no_block_is_larger_than_twenty(clock: ManualClock) -> None:

@@ -230,14 +230,16 @@ class RateLimiter(StoreBound):
         limit, (item, place) = window.limit, divmod(window.number, WINDOWS_AN_ITEM)
         ttl = ((item + 1) * WINDOWS_AN_ITEM + 1) * limit.window
         partition, prefix, store = self._partition(subject), f"{limit.name}#{limit.window}#", self._bound()
-        if place == 0 and not window.knows_before:
+        here, last, request = f"n{place}", f"n{place - 1}", (self._writer, request_id)
+        deltas = {here: added - window.denied}
+        if place:
+            deltas[last] = -window.unused
+        elif window.unused or not window.knows_before:
             # Adding nothing reads a counter, and needs no other right than adding does.
             last, older = f"n{WINDOWS_AN_ITEM - 1}", ttl - WINDOWS_AN_ITEM * limit.window
-            window.before = store.add(partition, f"{prefix}{item - 1}", {last: 0}, ttl=older)[last]
-            window.knows_before = True
-        here, last = f"n{place}", f"n{place - 1}"
-        deltas = {here: added} | ({last: 0} if place else {})
-        counted = store.add(partition, f"{prefix}{item}", deltas, ttl=ttl, request_id=(self._writer, request_id))
+            before = store.add(partition, f"{prefix}{item - 1}", {last: -window.unused}, ttl=older, request_id=request)
+            window.before, window.unused, window.knows_before = before[last], 0, True
+        counted = store.add(partition, f"{prefix}{item}", deltas, ttl=ttl, request_id=request)
         return counted[here], counted.get(last, window.before)
 
     def _partition(self, subject: str) -> str:

@@ -15,6 +15,7 @@ from typing import Final
 from resilience._decision import Limit
 
 WINDOWS_AN_ITEM: Final = 10
+_FEW: Final = 4
 
 
 class Window:
@@ -24,6 +25,9 @@ class Window:
         number: Which fixed window it is, counted from the epoch.
         tokens: Calls that may be made without asking the store.
         owed: Calls that were let through on credit.
+        spent: Calls that were let through here, counted or not; usual is that of the window before.
+        unused: Tokens left of the window before, which the next request takes out of its counter: they were no calls.
+        denied: Tokens that the last request added to the counter and did not get; the next one takes them out.
         taken: Calls and tokens of this window that the store knew of last; before is the window before's.
         before: See taken.
         knows_before: Whether the store was asked for the window before, or told of it meanwhile.
@@ -39,6 +43,7 @@ class Window:
             "asking",
             "before",
             "closed_until",
+            "denied",
             "fresh",
             "knows_before",
             "limit",
@@ -47,20 +52,23 @@ class Window:
             "owed",
             "pending",
             "refused",
+            "spent",
+            "unused",
         ),
-        *("taken", "tokens"),
+        *("taken", "tokens", "usual"),
     )
 
     def __init__(self, limit: Limit, number: int, last: Window | None) -> None:
         self.limit, self.number = limit, number
-        self.tokens = self.owed = self.taken = 0
+        self.tokens = self.owed = self.taken = self.spent = self.usual = self.unused = self.denied = 0
         self.open_until = 0.0
         self.pending: tuple[int, str] | None = None
         self.asking = threading.Lock()
         self.knows_before = False
         self.before, self.refused, self.closed_until = 0, False, 0.0
         if last is not None and last.number == number - 1:
-            self.before = min(limit.limit, last.taken + last.owed)
+            self.usual, self.unused = last.spent, last.tokens + last.denied
+            self.before = min(limit.limit, last.taken - last.tokens + last.owed)
             self.knows_before = last.taken > 0
             self.refused, self.closed_until = last.refused, last.closed_until
         self.fresh = True
@@ -76,6 +84,7 @@ class Window:
 
     def spend(self, now: float) -> None:
         """Count a call that is let through."""
+        self.spent += 1
         if self.tokens:
             self.tokens -= 1
         elif self.credit(now):
@@ -93,9 +102,11 @@ class Window:
             largest: Most tokens to take beside those that are owed.
         """
         if self.pending is None:
-            # A fifth of what is left: few writes while there is plenty, and little is lost in others' hands.
+            # A fifth of what is left: few writes while there is plenty. And no more than was used here: a caller whose
+            # calls are spread over many environments would lose most of the limit in tokens that nobody uses.
             left = self.allowance(now) - self.taken - self.owed
-            block = max(1, min(largest, self.limit.limit // 10, left // 5))
+            used = max(_FEW, 2 * self.spent, self.usual)
+            block = max(1, min(largest, self.limit.limit // 10, left // 5, used))
             self.pending = (block + self.owed, os.urandom(4).hex())
         return self.pending
 
@@ -106,7 +117,8 @@ class Window:
         self.before = min(before, self.limit.limit)
         free = self.allowance(now) - (total - added)
         granted = max(0, min(added, free) - self.owed)
-        self.pending, self.owed, self.fresh = None, 0, False
+        self.denied = added - self.owed - granted
+        self.pending, self.owed, self.unused, self.fresh = None, 0, 0, False
         self.taken = min(total, self.limit.limit)
         self.tokens += granted
         self.refused = granted == 0
