@@ -64,9 +64,9 @@ def _megabytes(process: psutil.Process) -> float:
 
 
 def cores(before: Usage, after: Usage) -> dict[str, float]:
-    """Return how many cores each group kept busy between two moments; processes that ended are not counted."""
+    """Return how many cores each group kept busy between two moments, without what started or ended in between."""
     seconds = after.at - before.at
     return {
-        group: sum(used - before.cpu.get(group, {}).get(pid, 0.0) for pid, used in processes.items()) / seconds
+        group: sum(processes[pid] - used for pid, used in before.cpu.get(group, {}).items() if pid in processes) / seconds
         for group, processes in after.cpu.items()
     }
