@@ -66,7 +66,8 @@ def _megabytes(process: psutil.Process) -> float:
 def cores(before: Usage, after: Usage) -> dict[str, float]:
     """Return how many cores each group kept busy between two moments, without what started or ended in between."""
     seconds = after.at - before.at
-    return {
-        group: sum(processes[pid] - used for pid, used in before.cpu.get(group, {}).items() if pid in processes) / seconds
-        for group, processes in after.cpu.items()
-    }
+    busy = {}
+    for group, processes in after.cpu.items():
+        earlier = before.cpu.get(group, {})
+        busy[group] = sum(used - earlier[pid] for pid, used in processes.items() if pid in earlier) / seconds
+    return busy

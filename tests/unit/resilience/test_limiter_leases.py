@@ -90,20 +90,6 @@ def test_tokens_that_were_not_used_are_no_calls(clock: ManualClock, windows: int
     assert item.attributes[f"n{number % 10}"] == 2
 
 
-def test_a_refused_request_is_no_call(clock: ManualClock) -> None:
-    """What a request added and did not get is taken out by the next, so that asking does not prolong the refusal."""
-    store = MemoryStore(clock=clock)
-    first, *others = [RateLimiter(per_minute=10, per_hour=None, store=store, clock=clock) for _ in range(4)]
-    assert sum(first.check("u").allowed for _ in range(10)) == 10
-    for _ in range(50):
-        for other in others:
-            other.check("u")
-        clock.advance(1)
-    number = int(clock.wall()) // 60
-    (item,) = store.query("rate#api#u", sk_prefix=f"minute#60#{number // 10}")
-    assert item.attributes[f"n{number % 10}"] <= 10 + 2 * len(others)  # a call on credit and a request of each
-
-
 def test_no_block_is_larger_than_twenty(clock: ManualClock) -> None:
     """However high the limit is, an environment that takes tokens may disappear with the next request."""
     store = CountingStore(clock)
