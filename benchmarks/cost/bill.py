@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 import tomllib
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 Prices = dict[str, dict[str, float]]
 _PRICES = Path(__file__).with_name("prices.toml")
@@ -72,4 +74,26 @@ def bill(usage: Usage, price: Prices, *, memory_mb: int = 512, traced: bool = Fa
         "DynamoDB, reads": usage.table_reads * price["dynamodb"]["million_reads"],
         "responses to clients": usage.response / 1e9 * price["transfer"]["gb_internet"] * 1e6,
         "requests to the database": usage.database / 1e9 * price["transfer"]["gb_region"] * 1e6,
+    }
+
+
+def monthly(template: dict[str, Any], price: Prices, *, metrics: int, memory_mb: int = 512) -> dict[str, float]:
+    """Return what a stack costs in a month without a request, in US dollars, by item.
+
+    Args:
+        template: the deployment's template.
+        price: from `prices`.
+        metrics: series of our own metrics.
+        memory_mb: of the functions with a snapshot.
+    """
+    kinds = Counter(resource["Type"] for resource in template["Resources"].values())
+    watch, other = price["cloudwatch"], price["other"]
+    return {
+        "metrics": metrics * watch["month_metric"],
+        "snapshots": kinds["AWS::Serverless::Function"] * memory_mb / 1024 * price["lambda"]["month_snapshot_gb"],
+        "alarms": kinds["AWS::CloudWatch::Alarm"] * watch["month_alarm"],
+        "composite alarms": kinds["AWS::CloudWatch::CompositeAlarm"] * watch["month_composite_alarm"],
+        "dashboard": kinds["AWS::CloudWatch::Dashboard"] * watch["month_dashboard"],
+        "encryption key": kinds["AWS::KMS::Key"] * other["month_key"],
+        "secret": other["month_secret"],
     }

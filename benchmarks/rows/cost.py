@@ -19,7 +19,7 @@ from typing import Any
 
 from benchmarks.chaos.proxy import Proxy
 from benchmarks.chaos.site import Site, site
-from benchmarks.cost.bill import EVENT_BYTES, Usage, bill, billed_ms, prices
+from benchmarks.cost.bill import EVENT_BYTES, Usage, bill, billed_ms, monthly, prices
 from benchmarks.harness import Figure, Row, Stage
 from benchmarks.load.drive import Load
 from benchmarks.load.measure import Level, measured
@@ -70,11 +70,12 @@ class Meter:
 
 @dataclass(frozen=True)
 class Logs:
-    """What the functions logged in a window: lines, their bytes by kind, and durations in milliseconds."""
+    """What functions logged in a window: lines, their bytes by kind, durations in milliseconds, series of metrics."""
 
     lines: int
     size: Counter[str]
     durations: list[float]
+    series: set[tuple[str, ...]]
 
 
 def run(stage: Stage) -> list[Row]:
@@ -86,7 +87,8 @@ def run(stage: Stage) -> list[Row]:
         advance()
     usage = _usage(everyone, logs, meters, few, durations)
     count = len(everyone.asked)
-    return [_cost(everyone, usage), _by_parameter(usage, logs, count), _line(logs, usage, count)]
+    rows = [_cost(everyone, usage), _by_parameter(usage, logs, count), _line(logs, usage, count)]
+    return [*rows, _fixed(logs.series)]
 
 
 def _traffic(folder: Path) -> tuple[Level, Logs, dict[str, Meter]]:
@@ -123,7 +125,7 @@ def _logs(stack: Stack, window: Measured) -> Logs:
     time.sleep(1.0)  # the last lines are written behind the answers
     folder = Path(stack.facts["logs"])
     size: Counter[str] = Counter()
-    lines = 0
+    lines, series = 0, set[tuple[str, ...]]()
     reports: dict[str, float] = {}
     invocations = set()
     for file in folder.glob("*Function.log"):
@@ -134,7 +136,16 @@ def _logs(stack: Stack, window: Measured) -> Logs:
                 lines += 1
                 size[kind] += len(text.encode()) + EVENT_BYTES
                 invocations.add(line.get("aws_request_id"))
-    return Logs(lines, size, [reports[each] for each in invocations if each in reports])
+                series.update(_series(line))
+    return Logs(lines, size, [reports[each] for each in invocations if each in reports], series)
+
+
+def _series(line: dict[str, Any]) -> Iterator[tuple[str, ...]]:
+    """Yield the series that a line of metrics belongs to: each combination of a metric and values of dimensions."""
+    for directive in line.get("_aws", {}).get("CloudWatchMetrics", ()):
+        for metric in directive["Metrics"]:
+            for dimensions in directive["Dimensions"]:
+                yield (metric["Name"], *(str(line[name]) for name in dimensions))
 
 
 def _line_in(text: str, window: Measured) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -169,10 +180,13 @@ def _usage(level: Level, logs: Logs, meters: dict[str, Meter], few: Level, durat
     )
 
 
+def _template() -> dict[str, Any]:
+    return read_template((REPOSITORY / "template.yaml").read_text(encoding="utf-8"))
+
+
 def _access_line() -> int:
     """Return the length of a line of the access log whose path ends with `/api`."""
-    resources = read_template((REPOSITORY / "template.yaml").read_text(encoding="utf-8"))["Resources"]
-    line = resources["Api"]["Properties"]["AccessLogSettings"]["Format"]
+    line = _template()["Resources"]["Api"]["Properties"]["AccessLogSettings"]["Format"]
     values = {**_CONTEXT, "httpMethod": "POST", "path": "/api", "status": "200"}
     return len(re.sub(r"\$context\.([\w.]+)", lambda found: values[found[1]], line))
 
@@ -225,4 +239,18 @@ def _line(logs: Logs, usage: Usage, count: int) -> Row:
         [*figures, Figure.exact("access log", usage.access_log)],
         note=f"By kind, with the {EVENT_BYTES} bytes that CloudWatch adds to each of {logs.lines / count:.2f} lines.",
         value_label="written by the function",
+    )
+
+
+def _fixed(series: set[tuple[str, ...]]) -> Row:
+    items = monthly(_template(), prices(), metrics=len(series))
+    return Row(
+        "cost of a month without requests",
+        "none made",
+        sum(items.values()),
+        None,
+        "dollars",
+        [Figure.exact(name, value) for name, value in sorted(items.items(), key=lambda item: -item[1])],
+        note=f"{len(series)} series of metrics were written under load. Without the database.",
+        value_label="all of it",
     )
