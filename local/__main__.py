@@ -76,7 +76,8 @@ def invoke(home: StackDirectory, function: str, event: str) -> int:
             print(answer.read().decode())
             return 1 if answer.headers.get("X-Amz-Function-Error") else 0
     except HTTPError as error:
-        raise StackError(error.read().decode()) from error
+        with error:
+            raise StackError(error.read().decode()) from error
     except OSError as error:
         raise StackError(f"No stack is running on {home.root}: `make serve` starts one") from error
 

@@ -2,7 +2,7 @@
 
 import os
 import signal
-from urllib.error import URLError
+from urllib.error import HTTPError
 
 from local.errors import PartFailedError
 from local.keys import Keys
@@ -70,5 +70,8 @@ class Postgrest(Service):
         try:
             with open_url(f"http://127.0.0.1:{self._admin_port}/ready", timeout=2) as answer:
                 return bool(answer.status == 200)  # noqa: PLR2004
-        except (URLError, OSError):
+        except HTTPError as error:
+            error.close()  # it is the response
+            return False
+        except OSError:
             return False

@@ -4,7 +4,7 @@ import os
 import socket
 import sys
 from collections.abc import Mapping
-from urllib.error import URLError
+from urllib.error import HTTPError
 
 from local.loopback import open_url
 from local.processes import Child
@@ -51,7 +51,10 @@ class SocketService(Service):
         try:
             with open_url(f"{self.origin}{self._health}", timeout=10):
                 return True
-        except (URLError, OSError):
+        except HTTPError as error:
+            error.close()  # it is the response
+            return False
+        except OSError:
             return False
 
 
