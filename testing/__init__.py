@@ -1,1 +1,1 @@
-"""Drivers and test doubles shared by tests and benchmarks: clients, clocks, faulty stores, student histories."""
+"""Clients, clocks, faulty stores, random student histories: helpers shared by tests and benchmarks."""

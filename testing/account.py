@@ -1,4 +1,4 @@
-"""A student's account at the database's functions, called as services call them, under a stopped clock."""
+"""A student's account, used through the database's functions as services call them, at a stopped clock."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ Event = dict[str, Any]
 
 
 def beats(session_id: str, start: datetime, until: float, every: float = 2) -> list[Event]:
-    """A heartbeat every 2 minutes, up to `until` minutes after the start."""
+    """Return heartbeats every `every` minutes, up to `until` minutes after the start."""
     count = int(until / every)
     return [event("heartbeat", session_id, start + n * every * MINUTE) for n in range(1, count + 1)]
 
 
 def session(start: datetime, minutes: float, planned: int = 25, **more: Any) -> list[Event]:
-    """A whole session, with beats and its completion."""
+    """Return the events of a whole session: start, heartbeats until a minute before the end, completion."""
     session_id = more.get("session_id") or str(uuid.uuid4())
     return [
         event("start", session_id, start, event_payload={"duration_minutes": planned}),
@@ -37,7 +37,13 @@ def session(start: datetime, minutes: float, planned: int = 25, **more: Any) -> 
 
 @dataclass
 class Account:
-    """An account that is years old, and what can be done with it."""
+    """An account in the database, dated back to 2005 so that no event is older than it.
+
+    Attributes:
+        zone: Its time zone at first.
+        mode: The suspicion mode of its calls, "soft" or "strict".
+        user_id: Its id, chosen by the database.
+    """
 
     connection: psycopg.Connection[Any]
     clock: DatabaseClock
@@ -59,7 +65,7 @@ class Account:
         )
 
     def call(self, function: str, at: datetime | None = None, **arguments: Any) -> Any:
-        """Call a function of the API at a moment; without one, at the same as the last."""
+        """Call a function of the API at a moment; None leaves the clock where it is."""
         if at is not None:
             self.clock.freeze(at)
         query = f"select {function}(%s, %s)"
@@ -68,14 +74,14 @@ class Account:
         return row[0]
 
     def send(self, events: list[Event], at: datetime | None = None, **more: Any) -> dict[str, Any]:
-        """Send a batch; returns its answer, with the code of each event in `codes`."""
+        """Send a batch and return its answer, with the error code of each result (or None) in `codes`."""
         read = [read_event(raw, UUID(self.user_id)) for raw in events]
         answer: dict[str, Any] = self.call("sync_offline", at, events=read, **more)
         answer["codes"] = [result["error_code"] for result in answer["results"]]
         return answer
 
     def start(self, at: datetime, minutes: int = 25) -> str:
-        """Start a session online."""
+        """Start a session online and return its id."""
         session_id = str(uuid.uuid4())
         self.call("start_session", at, session_id=session_id, duration_minutes=minutes)
         return session_id
@@ -85,12 +91,12 @@ class Account:
         self.call("record_session_event", at, session_id=session_id, event_id=str(uuid.uuid4()), event_type="heartbeat")
 
     def complete(self, session_id: str, at: datetime) -> dict[str, Any]:
-        """Complete a session online."""
+        """Complete a session online and return its outcome."""
         outcome: dict[str, Any] = self.call("complete_session", at, session_id=session_id)
         return outcome
 
     def run_schedule(self, at: datetime) -> None:
-        """Let the schedule close silent sessions until none is left, also those that other tests left."""
+        """Run the schedule until it has closed all silent sessions, including those that other tests left."""
         self.clock.freeze(at)
         query = """select closed ->> 'completed' = '0' and closed ->> 'abandoned' = '0' and closed ->> 'postponed' = '0'
                    from close_silent_sessions(%s, 200) closed"""
@@ -98,18 +104,18 @@ class Account:
             pass
 
     def move(self, zone: str, at: datetime) -> None:
-        """Change the profile's zone."""
+        """Change the profile's time zone."""
         self.call("update_profile", at, timezone=zone)
 
     def session(self, session_id: str) -> dict[str, Any]:
-        """A session as the API shows it."""
+        """Return a session as the API shows it."""
         row = self.connection.execute("select get_session(%s, %s)", [self.user_id, session_id]).fetchone()
         assert row is not None
         shown: dict[str, Any] = row[0]
         return shown
 
     def profile(self) -> dict[str, Any]:
-        """The account's profile."""
+        """Return the account's profile as its owner sees it."""
         row = self.connection.execute("select get_profile(%(id)s, %(id)s)", {"id": self.user_id}).fetchone()
         assert row is not None
         shown: dict[str, Any] = row[0]
@@ -117,12 +123,12 @@ class Account:
 
     @property
     def xp(self) -> int:
-        """The total."""
+        """The total XP."""
         total: int = self.profile()["xp"]
         return total
 
     @property
     def streak(self) -> int:
-        """The current streak."""
+        """The current streak, in days."""
         days: int = self.profile()["current_streak"]
         return days

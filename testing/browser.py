@@ -1,4 +1,4 @@
-"""A headless Chromium over its debugging pipe: what a page does is asked of the page itself, and nothing is faked."""
+"""A headless Chromium, controlled through its debugging pipe: tests ask the real page, and nothing is faked."""
 
 from __future__ import annotations
 
@@ -22,10 +22,13 @@ _FLAGS = (
 
 
 class Browser:
-    """One browser with one page.
+    """One browser with one page; a context manager that ends the browser.
 
     Args:
-        profile: an empty folder of its own.
+        profile: An empty folder for this browser alone.
+
+    Attributes:
+        complaints: Uncaught exceptions and console errors since the last `open`.
     """
 
     def __init__(self, profile: Path) -> None:
@@ -57,17 +60,17 @@ class Browser:
     ) -> None:
         self._process.terminate()
         self._process.wait(10)
-        with suppress(ProcessLookupError):  # its helpers outlive it for a moment, and write to the profile
+        with suppress(ProcessLookupError):  # its helper processes outlive it briefly and write to the profile
             os.killpg(self._process.pid, signal.SIGKILL)
         os.close(self._in)
         os.close(self._out)
 
     def send(self, method: str, **parameters: Any) -> dict[str, Any]:
-        """Send one command of the DevTools protocol to the page."""
+        """Send one command of the DevTools protocol to the page and return its result."""
         return self._call(method, parameters, self._session)
 
     def open(self, url: str, *, width: int = 1200, height: int = 900, dark: bool = False) -> None:
-        """Show `url`."""
+        """Navigate to `url`, with a viewport in CSS pixels and a light or dark scheme; does not wait for the page."""
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.send("Emulation.setEmulatedMedia", features=[scheme])
         self.send(
@@ -77,30 +80,30 @@ class Browser:
         self.send("Page.navigate", url=url)
 
     def evaluate(self, expression: str) -> Any:
-        """Return the value of a JavaScript expression in the page."""
+        """Return the value of a JavaScript expression in the page; a promise is awaited."""
         answer = self.send("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
         assert "exceptionDetails" not in answer, answer
         return answer["result"].get("value")
 
     def wait_for(self, expression: str, seconds: float = 60) -> None:
-        """Wait until a JavaScript expression holds."""
+        """Wait until a JavaScript expression is truthy; AssertionError if it is not within `seconds`."""
         end = time.monotonic() + seconds
-        # The page may not have got as far as having what is asked about.
+        # While the page loads, the expression may throw because what it names does not exist yet.
         question = f"(() => {{ try {{ return Boolean({expression}) }} catch {{ return false }} }})()"
         while not self.evaluate(question):
             assert time.monotonic() < end, f"never: {expression}\n{self.complaints}\n{self.text()}"
             time.sleep(0.05)
 
     def click(self, selector: str) -> None:
-        """Click an element."""
+        """Click the first element that matches a CSS selector."""
         self.evaluate(f"document.querySelector({json.dumps(selector)}).click()")
 
     def text(self) -> str:
-        """Return what the page shows."""
+        """Return the visible text of the page."""
         return str(self.evaluate("document.body.innerText"))
 
     def screenshot(self, path: Path) -> None:
-        """Write a picture of the whole page."""
+        """Write a PNG of the whole page."""
         shot = self.send("Page.captureScreenshot", format="png", captureBeyondViewport=True)
         path.write_bytes(base64.b64decode(shot["data"]))
 
@@ -127,7 +130,7 @@ class Browser:
         return answer
 
     def _note(self, event: dict[str, Any]) -> None:
-        """Keep what the console says of errors, refused styles and scripts included."""
+        """Keep uncaught exceptions and console errors, including styles and scripts that the browser refused."""
         if event.get("method") == "Runtime.exceptionThrown":
             self.complaints.append(str(event["params"]["exceptionDetails"]))
         elif event.get("method") == "Log.entryAdded" and event["params"]["entry"]["level"] == "error":

@@ -1,6 +1,6 @@
-"""A client of the API in this process: no gateway, but the real apps over the real database.
+"""A client of the API in this process: no gateway, but the real apps and the real database.
 
-Every answer that it gets is checked against the OpenAPI document, so that each test is a test of the contract too.
+Every response is checked against the OpenAPI document, so that each test is also a test of the contract.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def openapi() -> dict[str, Any]:
 
 @cache
 def _operations() -> list[tuple[str, re.Pattern[str], dict[str, Any]]]:
-    # Fixed paths before those with parameters.
+    # Fixed paths first, because a path with parameters matches some of them too.
     paths = sorted(openapi()["paths"].items(), key=lambda item: item[0].count("{"))
     return [
         (method.upper(), re.compile(re.sub(r"\{[^}]+\}", "[^/]+", path) + "/?"), operation)
@@ -52,7 +52,7 @@ def _validator(schema: str) -> jsonschema.Draft202012Validator:
 
 
 def _is_spelled_as_everywhere(value: object) -> bool:
-    """In UTC, with Z and six digits of a second."""
+    """Return whether a time is written in UTC, with Z and six digits of a second; True for other types."""
     spelling = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z"
     return not isinstance(value, str) or re.fullmatch(spelling, value) is not None
 
@@ -62,7 +62,7 @@ _FORMATS.checkers = {**_FORMATS.checkers, "date-time": (_is_spelled_as_everywher
 
 
 def check_against_openapi(response: httpx.Response) -> None:
-    """Fail unless the answer is one that the OpenAPI document promises."""
+    """Fail unless the OpenAPI document allows this response."""
     method, path = response.request.method.replace("HEAD", "GET"), response.request.url.path
     operation = next((o for m, pattern, o in _operations() if m == method and pattern.fullmatch(path)), None)
     if operation is None:
@@ -85,7 +85,7 @@ def check_against_openapi(response: httpx.Response) -> None:
 
 
 class AllFunctions:
-    """Every function's app behind one entry point, routed as by the gateway."""
+    """An ASGI app that passes each request to the app of its function, as the gateway does."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         parts = scope["path"].split("/")
@@ -95,7 +95,7 @@ class AllFunctions:
 
 
 class Api:
-    """Calls the API; plain functions for tests, one event loop underneath as in a Lambda environment."""
+    """Calls the API. Its plain methods run on one event loop, as requests do in a Lambda environment."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
@@ -103,11 +103,11 @@ class Api:
         self._client = httpx.AsyncClient(transport=transport, base_url="http://api.test")
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run a coroutine on the loop."""
+        """Run a coroutine on the loop and return its result."""
         return self._loop.run_until_complete(work)
 
     async def send(self, method: str, path: str, *, token: str | None = None, **options: Any) -> httpx.Response:
-        """Send one request; its answer is checked against the OpenAPI document."""
+        """Send one request and return its response, checked against the OpenAPI document."""
         headers = dict(options.pop("headers", {}))
         if token is not None:
             headers["Authorization"] = f"Bearer {token}"
@@ -116,15 +116,15 @@ class Api:
         return response
 
     def request(self, method: str, path: str, **options: Any) -> httpx.Response:
-        """Send one request and wait."""
+        """Send one request and return its response; `send` for plain code."""
         return self.run(self.send(method, path, **options))
 
     def get(self, path: str, **options: Any) -> httpx.Response:
-        """GET."""
+        """Send a GET."""
         return self.request("GET", path, **options)
 
     def post(self, path: str, json: Any = None, **options: Any) -> httpx.Response:
-        """POST, without a body when `json` is None."""
+        """Send a POST, without a body if `json` is None."""
         return self.request("POST", path, **({} if json is None else {"json": json}), **options)
 
     def operator(self, token: str) -> Operator:
@@ -132,7 +132,7 @@ class Api:
         return Operator(self, token)
 
     def at_once(self, requests: Sequence[Coroutine[Any, Any, httpx.Response]]) -> list[httpx.Response]:
-        """Send several requests concurrently."""
+        """Send several requests concurrently and return their responses in the same order."""
 
         async def gather() -> list[httpx.Response]:
             return list(await asyncio.gather(*requests))
@@ -140,7 +140,7 @@ class Api:
         return self.run(gather())
 
     def student(self, **profile: Any) -> Student:
-        """Register a new student."""
+        """Register a new student, and set these fields of the profile."""
         name = f"s{next(_numbers)}_{uuid.uuid4().hex[:12]}"
         credentials = {"username": name, "email": f"{name}@example.test", "password": "correct horse 1"}
         response = self.post("/api/auth/register", credentials)
@@ -156,7 +156,12 @@ class Api:
 
 @dataclass
 class Student:
-    """A registered student with a token."""
+    """A registered student.
+
+    Attributes:
+        token: The access token.
+        registered: The data of the response to the registration.
+    """
 
     api: Api
     user_id: str
@@ -167,30 +172,30 @@ class Student:
     registered: dict[str, Any]
 
     def get(self, path: str, **options: Any) -> httpx.Response:
-        """GET as this student."""
+        """Send a GET as this student."""
         return self.api.get(path, token=self.token, **options)
 
     def post(self, path: str, json: Any = None, **options: Any) -> httpx.Response:
-        """POST as this student."""
+        """Send a POST as this student."""
         return self.api.post(path, json, token=self.token, **options)
 
     def patch(self, path: str, json: Any, **options: Any) -> httpx.Response:
-        """PATCH as this student."""
+        """Send a PATCH as this student."""
         return self.api.request("PATCH", path, token=self.token, json=json, **options)
 
     def delete(self, path: str, **options: Any) -> httpx.Response:
-        """DELETE as this student."""
+        """Send a DELETE as this student."""
         return self.api.request("DELETE", path, token=self.token, **options)
 
     def start(self, minutes: int = 25, **more: Any) -> str:
-        """Start a session; returns its id."""
+        """Start a session and return its id."""
         response = self.post("/api/sessions/start", {"duration_minutes": minutes, **more})
         assert response.status_code == 201, response.text
         session_id: str = response.json()["data"]["session_id"]
         return session_id
 
     def complete(self, session_id: str, **body: Any) -> dict[str, Any]:
-        """Complete a session; returns the outcome."""
+        """Complete a session and return its outcome."""
         response = self.post(f"/api/sessions/{session_id}/complete", body)
         assert response.status_code == 200, response.text
         outcome: dict[str, Any] = response.json()["data"]
@@ -205,16 +210,16 @@ class Operator:
     token: str
 
     def get(self, path: str, **options: Any) -> httpx.Response:
-        """GET as this operator."""
+        """Send a GET as this operator."""
         return self.api.get(path, token=self.token, **options)
 
     def post(self, path: str, json: Any = None, **options: Any) -> httpx.Response:
-        """POST as this operator."""
+        """Send a POST as this operator."""
         return self.api.post(path, json, token=self.token, **options)
 
 
 def assert_problem(response: httpx.Response, status: int, error_code: str) -> dict[str, Any]:
-    """Fail unless the answer is this error of the contract; returns its body."""
+    """Return the body of an error response; fail unless it is this error of the contract."""
     assert response.headers["content-type"] == "application/problem+json"
     body: dict[str, Any] = response.json()
     assert (response.status_code, body["error_code"]) == (status, error_code), body

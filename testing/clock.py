@@ -1,4 +1,4 @@
-"""The database's clock, in the tests' hands: the rules ask `internal.clock()` and nothing else."""
+"""The database's clock, controlled by tests: the rules read the time from `internal.clock()` only."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ as $$ select coalesce(frozen, pg_catalog.clock_timestamp() + shift) from interna
 
 
 class DatabaseClock:
-    """Moves the time that the database's rules see."""
+    """Sets the time that the database's rules see, for all connections. Only `reset` ends a `freeze`."""
 
     def __init__(self, connection: psycopg.Connection[Any]) -> None:
         self._connection = connection
         connection.execute(_INSTALL)
 
     def advance(self, **units: float) -> None:
-        """Let time pass, such as ``minutes=5``."""
+        """Let time pass, such as ``minutes=5`` (arguments of timedelta); not visible while frozen."""
         self._connection.execute("update internal.test_clock set shift = shift + %s", [timedelta(**units)])
 
     def set(self, moment: datetime) -> None:
-        """Make it `moment`; from there it runs at normal speed."""
+        """Set the clock to `moment`, from which it runs at normal speed; not visible while frozen."""
         self._connection.execute("update internal.test_clock set shift = %s - clock_timestamp()", [moment])
 
     def freeze(self, moment: datetime) -> None:
-        """Stop it at `moment`, until it is reset."""
+        """Stop the clock at `moment`, until `reset`."""
         self._connection.execute("update internal.test_clock set frozen = %s", [moment])
 
     def reset(self) -> None:

@@ -1,4 +1,4 @@
-"""Cursors as the API makes them, for positions that it would never give."""
+"""Valid cursors for positions that the API itself would never return."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ from studysync.sealing import seal
 
 
 def sealed(route: str, *position: Any, owner: str = "") -> str:
-    """Return a cursor for the list at `route`; `owner`: the id of the student whose own list it is."""
+    """Return a cursor for `position` in the list at `route`; `owner` is the id of the student whose list it is."""
     return seal("cursor", json.dumps(position, default=str).encode(), (route, owner))

@@ -1,4 +1,4 @@
-"""Examples in Markdown, so that what a reader copies is what the tests run."""
+"""Runs the Python examples of the Markdown docs, so that what readers copy is tested."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ DOCS = Path(__file__).parents[1] / "docs"
 
 
 def examples(name: str) -> list[Any]:
-    """Return the Python blocks of a page in docs/, as parameters named by the section that they stand in."""
+    """Return the Python blocks of a page in docs/ as pytest parameters, each named after its section."""
     sections = (DOCS / name).read_text(encoding="utf-8").split("\n## ")[1:]
     return [
         pytest.param(compile(code, name, "exec"), id=section.partition("\n")[0])
@@ -24,7 +24,7 @@ def examples(name: str) -> list[Any]:
 
 
 def run(code: Any) -> None:
-    """Run an example as a program of its own: nothing cached, measured, registered or checked before."""
+    """Run an example as if in a new process: with an empty cache, no measurements, fallbacks or health checks."""
     resilience.cache_manager.clear()
     resilience.cache_manager.counters = type(resilience.cache_manager.counters)()
     resilience.performance_monitor.reset()

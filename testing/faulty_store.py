@@ -1,4 +1,4 @@
-"""Stores that misbehave on request, and a count of what reaches DynamoDB."""
+"""A store that misbehaves on request and counts the reads and writes that reach the store behind it."""
 
 from __future__ import annotations
 
@@ -11,9 +11,17 @@ from resilience.store import Item, Value
 class FaultyStore:
     """One environment's view of a shared store, with the faults that networks and replicas have.
 
-    `down` refuses everything; `lose_writes` refuses before writing; `lose_answers` writes and then loses the answer;
-    `stale` answers queries from an older moment, as an eventually consistent read may; `on_answer` is called once, when
-    the store has done its part of the next request and its answer has not been seen.
+    Attributes:
+        inner: The shared store.
+        down: Every request fails.
+        lose_writes: Every write fails and is not made.
+        lose_answers: Every write but `delete` is made and then fails.
+        stale: Old answers to queries, by (pk, sk_prefix), as an eventually consistent read may give them; None gives
+            current ones. See `remember`.
+        on_answer: Called once, after the inner store has done the next `get` or write (but not `delete`) and before the
+            caller gets the answer.
+        writes: Writes that reached the inner store.
+        reads: Reads that were answered, stale ones included.
     """
 
     blocking = False
@@ -45,7 +53,7 @@ class FaultyStore:
         return self.inner.query(pk, sk_prefix=sk_prefix, limit=limit)
 
     def remember(self, pk: str) -> None:
-        """Take the picture that `stale` reads will show."""
+        """Set `stale` to the partition as it is now: queries of the whole partition return this copy until `calm`."""
         self.stale = {(pk, ""): self.inner.query(pk)}
 
     def put(self, pk: str, sk: str, attributes: Mapping[str, Value], *, ttl: int | None = None) -> None:

@@ -1,7 +1,7 @@
-"""What a fork does to objects, without a process: a copy in which every lock stays locked, then renewed as a child is.
+"""Simulates what a fork does to objects: a copy in which every lock stays locked, then reset as in a forked child.
 
-A real fork takes milliseconds, and its child's assertions arrive through a pipe: too slow and too far away for ten
-thousand runs of a state machine. Real forks are in `tests/unit/resilience/test_fork.py`.
+A real fork takes milliseconds, and the results of the child's assertions have to come back through a pipe: too slow and
+too awkward for ten thousand runs of a state machine. Real forks are in `tests/unit/resilience/test_fork.py`.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ T = TypeVar("T")
 
 
 def _locked(_: Any, memo: dict[int, Any]) -> Any:
-    """A lock that some thread of the parent held: in the child nobody will release it."""
+    """Return a lock as if a thread of the parent had held it: in the child nobody will release it."""
     twin = threading.Lock()
     twin.acquire()
     return twin
 
 
 def _unanswered(_: Future[Any], memo: dict[int, Any]) -> Future[Any]:
-    """What a thread of the parent computes never arrives in the child."""
+    """Return a future that never completes: the thread that would complete it exists in the parent only."""
     return Future()
 
 
@@ -45,11 +45,11 @@ _COPIED = {type(threading.Lock()): _locked, Future: _unanswered, weakref.WeakMet
 
 
 def child_of(parent: T, *same: object) -> T:
-    """A copy of an object and all that it reaches, as a forked child has it.
+    """Return a copy of an object and everything that it refers to, as a forked child has it.
 
     Args:
-        parent: What the parent has.
-        same: What both reach and is outside of either: the table, the machine itself.
+        parent: The parent's object.
+        same: Objects that are outside of both processes and therefore not copied: the shared table, the state machine.
     """
     memo: dict[int, Any] = {id(each): each for each in same}
     copiers: dict[type, Any] = copy._deepcopy_dispatch  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""The handlers of all functions in a process of their own, as Lambda calls them; without database and table."""
+"""The handlers of all functions in one separate process, called as by Lambda; without a database and a table."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
-# Handles a line of JSON each; what the functions log goes elsewhere.
+# Each line of JSON is one event. The answers have standard output for themselves: logs go to standard error.
 _PROCESS = """
 import json, sys
 from importlib import import_module
@@ -29,18 +29,18 @@ for line in sys.stdin:
 
 
 class Handlers:
-    """Calls them; `log` is what they have written."""
+    """Calls the handlers."""
 
     def __init__(self, process: subprocess.Popen[str], log: Path) -> None:
         self._process, self._log = process, log
 
     @property
     def log(self) -> str:
-        """What they have logged."""
+        """Everything that the process has written to its log so far."""
         return self._log.read_text(encoding="utf-8")
 
     def __call__(self, function: str, event: Any) -> Any:
-        """Return what the handler of `function` makes of `event`; `restore` as a function wakes a copy up."""
+        """Return the answer of a function's handler to an event; "restore" runs the SnapStart restore hook instead."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write(json.dumps([function, event]) + "\n")
@@ -52,7 +52,7 @@ class Handlers:
 
 @contextmanager
 def handlers(folder: Path, **environment: str) -> Iterator[Handlers]:
-    """Run them with `environment`, and end them."""
+    """Run the process with these environment variables inside the block; `folder` gets its log."""
     own = {name: value for name, value in os.environ.items() if not name.startswith(("AWS", "RESILIENCE", "SUPABASE"))}
     own |= {"SUPABASE_URL": "http://127.0.0.1:1", "STAGE": "prod", "POWERTOOLS_SERVICE_NAME": "test"}
     own |= {"RATE_LIMIT_PER_MINUTE": "100000", "RATE_LIMIT_PER_HOUR": "1000000"}

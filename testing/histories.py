@@ -1,4 +1,4 @@
-"""Random histories of a student: what was done offline on two devices, and how it travelled."""
+"""Random histories of a student: what happened offline on two devices, and how it reached the server."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from testing.account import Account, Event
 from testing.clock import DatabaseClock
 from testing.model import HOUR, MINUTE, Calendar, Student
 
-# The ends of histories of two weeks: a usual week, a year's end, the last day of an ISO week 53, days on which clocks
-# change in New York, Berlin and Casablanca, a leap day, and the day that Apia did not have.
+# The last moments of histories of up to two weeks: in a usual week, after the end of a year, on the last day of an ISO
+# week 53, around clock changes in New York, Berlin and Casablanca, a leap day, and the date that Apia skipped.
 ENDS = [
     datetime(2033, 6, 15, 12, tzinfo=UTC), datetime(2033, 1, 1, 9, tzinfo=UTC), datetime(2027, 1, 3, 22, tzinfo=UTC),
     datetime(2026, 3, 9, 3, tzinfo=UTC), datetime(2026, 11, 2, 4, tzinfo=UTC), datetime(2026, 10, 26, 0, tzinfo=UTC),
@@ -30,7 +30,13 @@ ZONES = [
 
 @dataclass
 class Told:
-    """An event as a device keeps it until it is sent."""
+    """An event as a device keeps it until it is sent.
+
+    Attributes:
+        event: The event; its `created_at` is by the device's clock.
+        device: 0 or 1.
+        happened: The true time of the event.
+    """
 
     event: Event
     device: int
@@ -39,7 +45,14 @@ class Told:
 
 @dataclass
 class History:
-    """A student's two weeks: sessions one after the other, on two devices whose clocks are a little off, or exact."""
+    """Up to two weeks of a student: one session after another, on two devices.
+
+    Attributes:
+        dice: Source of randomness.
+        strict: For strict suspicion mode: exact clocks, and no events that look made up.
+        exact: Whether both clocks are exact; otherwise each may be off by up to 10 minutes.
+        told: All events, in the order in which they happened.
+    """
 
     dice: random.Random
     strict: bool = False
@@ -64,11 +77,11 @@ class History:
         planned = dice.choice([1, 10, 25, 60])
         self._tell(device, now, "start", session_id, event_payload={"duration_minutes": planned})
         for _ in range(dice.choice([0, 1, 2, 3, 12, 30])):
-            # In strict mode nothing that looks made up.
+            # Strict mode holds sessions that look made up, so there the shortest steps are left out.
             steps = [0, 1, 61, 119, 241, 299, 300, 301, 660, 1300][2 if self.strict else 0 :]
             now += timedelta(seconds=dice.choice(steps) + dice.random())
             kinds = ["heartbeat"] * 6 + ["focus_start", "focus_end", "break_start", "break_end"]
-            if not self.strict and dice.random() < 0.05:  # a break begins and ends in one moment
+            if not self.strict and dice.random() < 0.05:  # a break ends and begins at the same moment
                 self._tell(device, now, "break_end", session_id)
                 self._tell(device, now, "break_start", session_id)
             self._tell(device, now, dice.choice(kinds), session_id)
@@ -89,7 +102,11 @@ class History:
         self.told.append(Told(event, device, at))
 
     def batches(self, dice: random.Random) -> list[tuple[datetime, int, list[Told]]]:
-        """One way in which it may arrive: cut, shuffled, repeated, overlapping, delayed; (when, device, what)."""
+        """Return one way in which the events may arrive: in batches, some of them shuffled, repeated or delayed.
+
+        Returns:
+            (time of arrival, device, events) of each batch, in order of arrival.
+        """
         sent = []
         for device in (0, 1):
             queue = [told for told in self.told if told.device == device]
@@ -109,7 +126,17 @@ class History:
 
 
 def play(history: History, deliver: random.Random, account: Account, schedules: int) -> Student:
-    """Let a history arrive in one way, with the schedule coming by so often; returns what the model makes of it."""
+    """Deliver a history to an account in one random way, and to the model as well.
+
+    Args:
+        history: What happened.
+        deliver: Source of randomness for the delivery.
+        account: The account in the database.
+        schedules: How often the schedule runs at random times; it runs once more at the end.
+
+    Returns:
+        The model's student, to compare with the account.
+    """
     student = Student(Calendar(account.zone))
     moves = sorted(history.moves)
     runs = sorted(history.end - timedelta(hours=deliver.uniform(0, 14 * 24)) for _ in range(schedules))
@@ -148,7 +175,7 @@ def _deliver(
 
 
 def state_of(connection: psycopg.Connection[Any], account: Account, end: datetime) -> dict[str, Any]:
-    """What the database made of it, as `state_by_model` has it."""
+    """Return the state of an account in the database, in the form of `state_by_model`."""
     sessions = connection.execute(
         "select session_id::text, status, focus_seconds from study_sessions where user_id = %s", [account.user_id]
     ).fetchall()
@@ -176,7 +203,7 @@ def state_of(connection: psycopg.Connection[Any], account: Account, end: datetim
 
 
 def state_by_model(student: Student, end: datetime) -> dict[str, Any]:
-    """The same, as the contract has it."""
+    """Return the state that the model computes from the contract, for the board periods that contain `end`."""
     by_source = student.xp_by_source()
     days = student.days()
     week = datetime.combine(end.date() - timedelta(days=end.weekday()), datetime.min.time(), UTC)
@@ -209,7 +236,7 @@ def _seconds(time: list[tuple[datetime, datetime]]) -> float:
 
 
 def differences(found: dict[str, Any], expected: dict[str, Any]) -> list[str]:
-    """Where the two disagree, in words."""
+    """Return a line of text for each difference between the database and the model."""
     wrong = [
         f"session {session_id}: {found['sessions'].get(session_id)}, by the model {state}"
         for session_id, state in expected["sessions"].items()
@@ -224,6 +251,6 @@ def differences(found: dict[str, Any], expected: dict[str, Any]) -> list[str]:
 
 
 def make_account(connection: psycopg.Connection[Any], clock: DatabaseClock, history: History) -> Account:
-    """The account that a history happens to, as old as any."""
+    """Create the account that a history is delivered to, with the clock stopped 30 days before its end."""
     clock.freeze(history.end - timedelta(days=30))
     return Account(connection, clock, history.zone, "strict" if history.strict else "soft")

@@ -1,4 +1,4 @@
-"""The local stack's mailbox, as the owner of an address reads it."""
+"""Reads the mails that the local stack has sent, from its folder of .eml files."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ TOKEN = re.compile(r"[?&]token=([0-9a-f]+)")
 
 
 def mails(folder: Path, address: str) -> list[EmailMessage]:
-    """Return the mails to an address, the oldest first."""
+    """Return the mails to an address, the oldest first (by file name)."""
     found = [message_from_bytes(file.read_bytes(), policy=default) for file in sorted(folder.glob("*.eml"))]
     return [mail for mail in found if mail["To"] == address]
 
@@ -26,14 +26,14 @@ def last_mail(folder: Path, address: str) -> EmailMessage:
 
 
 def link(mail: EmailMessage) -> str:
-    """Return the address that a mail's link leads to."""
+    """Return the URL of the first link in a mail."""
     match = LINK.search(mail.get_content())
     assert match
     return match[1]
 
 
 def token(folder: Path, address: str) -> str:
-    """Return the token of the newest mail to an address."""
+    """Return the token in the link of the newest mail to an address."""
     match = TOKEN.search(link(last_mail(folder, address)))
     assert match
     return match[1]

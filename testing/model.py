@@ -1,7 +1,7 @@
-"""The rules of docs/contract.md once more, in plain Python over sets of intervals, to hold the database against.
+"""A model of the rules in docs/contract.md, in plain Python over sets of intervals, to compare the database with.
 
-Written from that page alone. A `Student` receives events and their arrival times. Its sessions, XP and days are
-recomputed from the set of all events received, except for what a schedule has credited, which stays.
+It was written from that page alone. A `Student` receives events and their arrival times. Sessions, XP and days are
+recomputed from the set of all events received, except for what the schedule has credited, which stays.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Interval = tuple[datetime, datetime]
 
 
 def union(intervals: Iterable[Interval]) -> list[Interval]:
-    """The same time as intervals that lie apart, in order."""
+    """Return the same time as disjoint intervals, in order."""
     joined: list[Interval] = []
     for start, end in sorted(interval for interval in intervals if interval[0] < interval[1]):
         if joined and start <= joined[-1][1]:
@@ -34,7 +34,7 @@ def union(intervals: Iterable[Interval]) -> list[Interval]:
 
 
 def without(time: Iterable[Interval], taken: Iterable[Interval]) -> list[Interval]:
-    """The time that is not taken."""
+    """Return the part of the time that is not taken, as disjoint intervals in order."""
     left = union(time)
     for start, end in taken:
         left = [piece for a, b in left for piece in ((a, min(b, start)), (max(a, end), b)) if piece[0] < piece[1]]
@@ -42,12 +42,12 @@ def without(time: Iterable[Interval], taken: Iterable[Interval]) -> list[Interva
 
 
 def length(time: Iterable[Interval]) -> timedelta:
-    """How much time it is."""
+    """Return the sum of the intervals' lengths."""
     return sum((end - start for start, end in time), NOTHING)
 
 
 def first(time: list[Interval], limit: timedelta) -> list[Interval]:
-    """The first `limit` of the time."""
+    """Return the first `limit` of the time; its intervals must be disjoint and in order."""
     kept = []
     for start, end in time:
         kept.append((start, min(end, start + max(NOTHING, limit))))
@@ -57,9 +57,9 @@ def first(time: list[Interval], limit: timedelta) -> list[Interval]:
 
 @cache
 def zone_info(name: str) -> ZoneInfo:
-    """A zone as the database server knows it: there is one source of zones."""
+    """Return a time zone by the database server's own data, so that both use the same rules."""
     file = packaged_programs().parent / "share" / "timezone" / name
-    if "POSTGRES_PROGRAMS" in os.environ or not file.exists():  # another server, which has those of the machine
+    if "POSTGRES_PROGRAMS" in os.environ or not file.exists():  # another server: it has the zones of the machine
         return ZoneInfo(name)
     with file.open("rb") as data:
         return ZoneInfo.from_file(data, name)
@@ -67,17 +67,17 @@ def zone_info(name: str) -> ZoneInfo:
 
 @cache
 def local_date(quarter: int, zone: str) -> date:
-    """The calendar date of a quarter of an hour; zones differ by whole quarters, and change at their beginning."""
+    """Return the local date of a quarter of an hour, in which it cannot change: offsets are multiples of 15 minutes."""
     return datetime.fromtimestamp(quarter * 900, UTC).astimezone(zone_info(zone)).date()
 
 
 def quarter_of(at: datetime) -> int:
-    """The number of the quarter of an hour that a moment lies in."""
+    """Return the number of the quarter of an hour that contains a moment, counted from the Unix epoch."""
     return int(at.timestamp() // 900)
 
 
 def next_midnight(at: datetime, zone: str) -> datetime:
-    """The moment at which the next date begins in a zone."""
+    """Return the moment at which the next local date begins in a zone."""
     today, quarter = local_date(quarter_of(at), zone), quarter_of(at)
     while local_date(quarter, zone) == today:
         quarter += 1
@@ -85,18 +85,19 @@ def next_midnight(at: datetime, zone: str) -> datetime:
 
 
 LEFT_OUT = {"Pacific/Apia": datetime(2011, 12, 30, 10, tzinfo=UTC)}
+"""Zones that skipped a date, and the moment at which they did."""
 
 
 @dataclass
 class Calendar:
-    """The days of a student, whose zone may change."""
+    """The days of a student, whose time zone may change."""
 
     zone: str
-    # From when on which zone counts, and what is added to its dates; without any, `zone` does for ever.
+    # (moment from which a zone applies, the zone, what is added to its dates); `zone` applies before the first.
     changes: list[tuple[datetime, str, timedelta]] = field(default_factory=list)
 
     def _pieces(self) -> list[tuple[datetime, str, timedelta]]:
-        """From when on which zone counts, and what is added to its dates; cut where a zone left a date out."""
+        """Return `changes` with the first zone in front, and with one more where a zone skipped a date."""
         base = DAY if self.zone in LEFT_OUT else NOTHING
         changes = [(datetime.min.replace(tzinfo=UTC), self.zone, base), *self.changes]
         ends = [begins for begins, *_ in changes[1:]] + [datetime.max.replace(tzinfo=UTC)]
@@ -106,21 +107,21 @@ class Calendar:
         return sorted(changes)
 
     def day_of(self, at: datetime) -> date:
-        """The day that a moment is counted for."""
+        """Return the day that a moment counts for."""
         day = date.max
         for begins, zone, added in self._pieces():
-            if at < begins:  # days are counted on: this one is not later than the day before that change
+            if at < begins:  # days are counted on across a change: at the latest this is the day before it
                 return min(day, local_date(quarter_of(begins), zone) + added - DAY)
             day = local_date(quarter_of(at), zone) + added
         return day
 
     def _next_cut(self, at: datetime) -> datetime:
-        """The next moment at which a day may end."""
+        """Return the next moment at which a day may end: a quarter of an hour or a change of zone."""
         quarter = datetime.fromtimestamp((quarter_of(at) + 1) * 900, UTC)
         return min([quarter, *(begins for begins, *_ in self.changes if begins > at)])
 
     def _start_of(self, at: datetime) -> datetime:
-        """When the day of a moment began."""
+        """Return the moment at which the day of `at` began."""
         cut = at - 45 * HOUR
         start = cut
         while cut <= at:
@@ -130,14 +131,14 @@ class Calendar:
         return start
 
     def end_of(self, day: date) -> datetime:
-        """The first moment of the day after."""
+        """Return the first moment after a day."""
         cut = datetime(day.year, day.month, day.day, tzinfo=UTC) - 72 * HOUR
         while self.day_of(cut) <= day:
             cut = self._next_cut(cut)
         return cut
 
     def change(self, now: datetime, zone: str, has_days: bool) -> None:
-        """Another zone, from the next day on; for all of the past where there is no day yet."""
+        """Change the zone from the next day on; for all of the past as well if there is no credited day yet."""
         if not has_days:
             self.zone, self.changes = zone, []
             return
@@ -151,7 +152,7 @@ class Calendar:
         self.changes.append((midnight, zone, day + DAY - local_date(quarter_of(midnight), zone)))
 
     def split(self, time: Iterable[Interval]) -> dict[date, timedelta]:
-        """How much of the time each day has."""
+        """Return how much of the time lies in each day."""
         days: dict[date, timedelta] = defaultdict(timedelta)
         for start, end in time:
             at = start
@@ -164,7 +165,16 @@ class Calendar:
 
 @dataclass
 class Session:
-    """What is known about a session."""
+    """What is known about a session.
+
+    Attributes:
+        client: The `client_id` that recorded it.
+        planned: The planned duration, in minutes.
+        marks: The events between start and end: (time, type).
+        heard_at: When something of it last arrived.
+        paid: The time that it was credited; None if it is not completed.
+        covered: Whether its completion was refused because other sessions cover its time.
+    """
 
     session_id: str
     client: str
@@ -182,11 +192,11 @@ class Session:
 
     @property
     def last_sign(self) -> datetime:
-        """Its last sign of life."""
+        """The last sign of life."""
         return max([self.start, *(max(at, self.start) for at, _ in self.marks)])
 
     def breaks(self) -> list[Interval]:
-        """Its breaks, those that nobody ended until the end of all days."""
+        """Return its breaks; one that was not ended lasts for ever."""
         moments: dict[datetime, set[str]] = defaultdict(set)
         for at, kind in self.marks:
             if kind in ("break_start", "break_end"):
@@ -196,7 +206,7 @@ class Session:
         return [(at, end) for at, end in zip(turns, ends, strict=False) if "break_start" in moments[at]]
 
     def counts(self, until: datetime) -> list[Interval]:
-        """What counts as studied until then."""
+        """Return what counts as studied until a moment."""
         until = min(until, self.start + 24 * HOUR)
         signs = [self.start, *(max(at, self.start) for at, _ in self.marks)]
         alive = union((at, min(at + ALIVE, until)) for at in signs)
@@ -205,14 +215,20 @@ class Session:
 
 @dataclass
 class Student:
-    """What becomes of a student's sessions."""
+    """A student's sessions, and what they earn.
+
+    Attributes:
+        calendar: The student's days.
+        sessions: The sessions by id.
+        waiting: Events of sessions whose start has not arrived, by session: (time, type, time of arrival).
+    """
 
     calendar: Calendar
     sessions: dict[str, Session] = field(default_factory=dict)
     waiting: dict[str, list[tuple[datetime, str, datetime]]] = field(default_factory=lambda: defaultdict(list))
 
     def tell(self, kind: str, session_id: str, at: datetime, client: str, planned: int, now: datetime) -> None:
-        """One event arrives; `settle` follows once all of the batch have."""
+        """Receive one event that arrives at `now`; call `settle` after the last one of a batch."""
         if kind == "start":
             session = self.sessions.setdefault(session_id, Session(session_id, client, at, planned))
             session.heard_at = now
@@ -226,7 +242,7 @@ class Student:
     def _add(self, session: Session, at: datetime, kind: str, now: datetime) -> None:
         if at < session.start - TOLERANCE:
             return
-        session.heard_at = max(session.heard_at or now, now)  # one that waited came before its start
+        session.heard_at = max(session.heard_at or now, now)  # an event that waited arrived before the start did
         if kind == "complete":
             session.completions.append(max(at, session.start))
         elif kind == "abandon":
@@ -234,10 +250,10 @@ class Student:
         else:
             session.marks.append((at, kind))
             session.closed = False
-            session.covered = session.covered and bool(session.completions)  # more of it may be left now
+            session.covered = session.covered and bool(session.completions)  # new events may leave more of it to credit
 
     def settle(self) -> None:
-        """Credit what is completed, in the order in which it ended."""
+        """Credit the completed sessions in the order of their ends, and update the status of the others."""
         completed = [s for s in self.sessions.values() if s.completions]
         for session in sorted(completed, key=lambda s: (max(s.completions), s.session_id)):
             self._credit(session, max(session.completions))
@@ -262,7 +278,7 @@ class Student:
         before = (session.paid or []) if session.early else []
         session.paid = union([*before, *first(without(left, before), 12 * HOUR - length(before))])
         session.status = "completed"
-        for other in self.sessions.values():  # of the same client, and ended later
+        for other in self.sessions.values():  # those of the same client that ended later give way
             if other is not session and other.paid is not None and self._gives_way(other, session, until):
                 other.paid = without(other.paid, session.paid)
 
@@ -280,7 +296,7 @@ class Student:
         return (max(other.completions), other.session_id) > (until, session.session_id)
 
     def run_schedule(self, now: datetime) -> None:
-        """Close what has been silent for an hour, since it did or told something last."""
+        """Close sessions that are silent: an hour has passed since the last sign of life and since the last arrival."""
         for session in list(self.sessions.values()):
             over = (session.completions and not session.covered) or session.abandonments or session.closed
             if over or session.covered or max(session.last_sign, session.heard_at or now) + SILENCE >= now:
@@ -296,11 +312,11 @@ class Student:
 
     @property
     def paid_sessions(self) -> list[Session]:
-        """The sessions that are completed."""
+        """The completed sessions."""
         return [session for session in self.sessions.values() if session.paid is not None]
 
     def days(self) -> dict[date, timedelta]:
-        """The credited time of each day."""
+        """Return the credited time of each day."""
         days: dict[date, timedelta] = defaultdict(timedelta)
         for session in self.paid_sessions:
             for day, time in self.calendar.split(session.paid or []).items():
@@ -308,7 +324,7 @@ class Student:
         return dict(days)
 
     def streak_ending(self, day: date) -> int:
-        """Length of the run of days that ends on `day`."""
+        """Return the length of the streak that ends on `day`, in days."""
         counted = {day for day, time in self.days().items() if time >= MINUTE}
         run = 0
         while day - run * DAY in counted:
@@ -316,11 +332,11 @@ class Student:
         return run
 
     def best_streak(self) -> int:
-        """The longest run."""
+        """Return the length of the longest streak, in days."""
         return max((self.streak_ending(day) for day in self.days()), default=0)
 
     def awards(self) -> list[tuple[str, int, datetime]]:
-        """Everything that was earned but milestones: source, amount, and when it counts for the boards."""
+        """Return everything earned except milestones: (source, XP, moment at which it counts for boards)."""
         awards, short = [], Counter[date]()
         for session in self.paid_sessions:
             paid = session.paid or []
@@ -344,11 +360,11 @@ class Student:
 
     @staticmethod
     def ended_at(session: Session) -> datetime:
-        """When a session ended that counts nothing."""
+        """Return when a session ended of which no time counts: at its start."""
         return session.start
 
     def xp_by_source(self) -> dict[str, int]:
-        """XP by source, milestones too."""
+        """Return the XP by source, including milestones."""
         earned: Counter[str] = Counter()
         for source, amount, _ in self.awards():
             earned[source] += amount
@@ -358,5 +374,5 @@ class Student:
         return {source: amount for source, amount in earned.items() if amount}
 
     def board(self, begins: datetime, ends: datetime) -> int:
-        """What counts for a period."""
+        """Return the XP that counts for a leaderboard's period, which includes `begins` but not `ends`."""
         return sum(amount for _, amount, at in self.awards() if begins <= at < ends)

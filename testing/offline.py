@@ -1,4 +1,4 @@
-"""Offline batches as clients make and send them."""
+"""Batches of offline events, built and sent as by a client."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MINUTE = timedelta(minutes=1)
 
 
 def event(kind: str, session_id: str, at: datetime, **more: Any) -> dict[str, Any]:
-    """One event as a phone queues it."""
+    """Return an event as a client queues it."""
     return {
         "event_id": str(uuid.uuid4()), "session_id": session_id, "event_type": kind,
         "created_at": at.isoformat(), **more,
@@ -20,7 +20,7 @@ def event(kind: str, session_id: str, at: datetime, **more: Any) -> dict[str, An
 
 
 def life(start: datetime, minutes: int = 30, session_id: str | None = None, **payload: Any) -> list[dict[str, Any]]:
-    """A whole session with a heartbeat every 5 minutes."""
+    """Return the events of a whole session, with a heartbeat every 5 minutes; `payload` goes into the start."""
     session_id = session_id or str(uuid.uuid4())
     beats = [event("heartbeat", session_id, start + n * MINUTE) for n in range(5, minutes, 5)]
     first = event("start", session_id, start, event_payload={"duration_minutes": minutes, **payload})
@@ -29,7 +29,7 @@ def life(start: datetime, minutes: int = 30, session_id: str | None = None, **pa
 
 
 def send(student: Student, events: list[Any], **more: Any) -> dict[str, Any]:
-    """Send a batch; its answer has one result per event, with correct counts."""
+    """Send a batch and return its answer; fail unless it has one result per event and correct counts."""
     response = student.post("/api/sync/offline", {"events": events, **more})
     assert response.status_code == 200, response.text
     result: dict[str, Any] = response.json()["data"]
@@ -42,11 +42,11 @@ def send(student: Student, events: list[Any], **more: Any) -> dict[str, Any]:
 
 
 def codes(result: dict[str, Any]) -> list[str | None]:
-    """The error code of each result."""
+    """Return the error code of each result; None for one without an error."""
     return [r["error_code"] for r in result["results"]]
 
 
 def xp(student: Student) -> int:
-    """The student's total."""
+    """Return the student's total XP."""
     total: int = student.get("/api/users/me").json()["data"]["xp"]
     return total

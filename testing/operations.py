@@ -1,4 +1,4 @@
-"""Requests made from the OpenAPI document, so that a new route is attacked without being added here."""
+"""Requests derived from the OpenAPI document, so that security tests cover a new route without a change here."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ UNKNOWN = str(uuid.UUID(int=7))
 
 @dataclass
 class Operation:
-    """One operation of the document."""
+    """One operation of the OpenAPI document."""
 
     method: str
     path: str
@@ -25,32 +25,32 @@ class Operation:
 
     @property
     def name(self) -> str:
-        """Its readable name."""
+        """Method and path."""
         return f"{self.method} {self.path}"
 
     def parameters(self, place: str) -> dict[str, Schema]:
-        """Its parameters in ``path``, ``query`` or ``header``, by name."""
+        """Return the schemas of its parameters in ``path``, ``query`` or ``header``, by name."""
         return {each["name"]: each["schema"] for each in self.spec.get("parameters", []) if each["in"] == place}
 
     @property
     def body_schema(self) -> Schema | None:
-        """The schema of its body, without what may be null or absent; None: it takes none."""
+        """The schema of its body, resolved (see `resolved`); None if it takes no body."""
         content = self.spec.get("requestBody", {}).get("content", {})
         return resolved(content["application/json"]["schema"]) if content else None
 
     def concrete(self, **values: str) -> str:
-        """Its path with `values`, and an unknown id for every parameter that is not given."""
+        """Return its path with these values; a parameter without one gets a value that finds nothing."""
         return re.sub(r"\{([^}]+)\}", lambda found: values.get(found[1], default_of(found[1])), self.path)
 
     def token(self, student: Student) -> str:
-        """The token that opens it: the student's, or where it is the operators' one of theirs."""
+        """Return a token that may call it: an operator's if it is tagged "operations", else the student's."""
         if self.spec["tags"] != ["operations"]:
             return student.token
         tokens: dict[str, str] = json.loads(os.environ["OPERATOR_TOKENS"])
         return next(iter(tokens.values()))
 
     def body(self) -> dict[str, Any] | None:
-        """A body that the document allows, with the required fields only; None: it takes none."""
+        """Return a body that the document allows, with the required fields only; None if it takes no body."""
         schema = self.body_schema
         if schema is None:
             return None
@@ -58,12 +58,12 @@ class Operation:
 
 
 def default_of(parameter: str) -> str:
-    """Return a value for a path parameter that finds nothing."""
+    """Return a valid value for a path parameter; as an id or a name, one that does not exist."""
     return {"period": "weekly", "name": "nothing"}.get(parameter, UNKNOWN)
 
 
 def resolved(schema: Schema) -> Schema:
-    """Follow references, and take of several choices the first that is not null."""
+    """Return a schema with its reference followed; of several choices, the first that is not null."""
     if "$ref" in schema:
         return resolved(openapi()["components"]["schemas"][schema["$ref"].rpartition("/")[2]])
     if "anyOf" in schema and "type" not in schema:
@@ -72,7 +72,7 @@ def resolved(schema: Schema) -> Schema:
 
 
 def example(schema: Schema, name: str = "") -> Any:
-    """Return a value that the schema allows."""
+    """Return a value that the schema allows; some fields, by `name`, need a more specific one."""
     known = {
         "email": "nobody@example.test",
         "password": "analytical1",

@@ -6,7 +6,7 @@ from resilience import DynamoStore, configure, default_store
 
 
 def reconnect() -> None:
-    """Start with a new store after DynamoDB came back: here it comes back empty, and earlier state is void."""
+    """Switch to a new store after DynamoDB is back: in tests it comes back empty, so the old state is void."""
     before = default_store()
     configure()
     if isinstance(before, DynamoStore):

@@ -1,4 +1,4 @@
-"""The process that runs the tests, as the code under test sees it: its environment, and what it read or opened."""
+"""Resets the process that runs the tests: environment variables, and what the code under test has cached or opened."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from studysync.db.transport import http_client, http_transport
 
 
 class Process:
-    """One process that is many environments, one after another; one event loop underneath, as Lambda has it."""
+    """One process that acts as one Lambda environment after another, with a single event loop, as on Lambda."""
 
     def __init__(self) -> None:
         self._shell = environment()
-        # A runner, because a loop that is merely closed drops connections that are just being closed, and whatever test
-        # came last is then blamed for them.
+        # A runner, because `loop.close()` alone drops connections that are still closing, and the warnings about them
+        # would be blamed on the last test.
         self._runner = asyncio.Runner()
         self.loop = self._runner.get_loop()
 
     def wake(self, variables: Mapping[str, str] | None = None) -> None:
-        """Go on as a copy that wakes up with the shell's environment and `variables`: nothing is open, read or kept."""
+        """Continue as a new environment: nothing open or cached, with the shell's environment variables and these."""
         set_environment({**self._shell, **(variables or {})})
         asyncio.set_event_loop(self.loop)
         forget()
@@ -35,18 +35,18 @@ class Process:
         asyncio.set_event_loop(None)
 
     def close(self) -> None:
-        """Leave nothing open, and the environment as it was found."""
+        """Close everything and restore the environment variables."""
         self.wake()
         self._runner.close()
 
 
 def environment() -> dict[str, str]:
-    """Return the variables, without those that pytest sets."""
+    """Return the environment variables, without those that pytest sets."""
     return {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
 
 
 def set_environment(variables: Mapping[str, str]) -> None:
-    """Set exactly these variables."""
+    """Set exactly these environment variables; those of pytest stay."""
     for name in environment().keys() - variables.keys():
         del os.environ[name]
     os.environ.update(variables)

@@ -1,8 +1,8 @@
-"""A function that was restored from a snapshot, in a process of its own: what its first requests load and open.
+"""Restores a function from a simulated snapshot in a process of its own; records what its first requests load and open.
 
-Run as a program, which needs nothing but the function's own packages, it takes a function's name, reads a list of
-``[method, path template, event]`` from standard input, and writes a line of JSON for the restore and for each event
-whose route the function has, or whose template is empty.
+Run as a program, which needs only the function's own packages, it takes a function's name, reads a JSON list of
+``[method, path template, event]`` from standard input, and writes one line of JSON for the restore and one for each
+event whose route the function has, or whose template is empty.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ class Step:
 
     Attributes:
         name: ``restore``, or a request's method and path template.
-        status: of the response; 0 for the restore.
-        modules: that were imported.
-        files: that were opened.
-        cpu: seconds of the process.
-        wall: seconds.
+        status: The response's HTTP status; 0 for the restore.
+        modules: Names of the modules that were imported, sorted.
+        files: Paths that were opened, without those in /dev and /proc.
+        cpu: Seconds of CPU time of the process.
+        wall: Elapsed seconds.
     """
 
     name: str
@@ -52,14 +52,21 @@ def restored(
     python: str | None = None,
     before: Callable[[], object] | None = None,
 ) -> list[Step]:
-    """Import `function`, take a snapshot, restore it, and send it those of `requests` that it has a route for.
+    """Import a function, run its snapshot and restore hooks, and send it those of the requests that it has a route for.
 
     Args:
-        function: such as ``users``.
-        requests: in the order in which they are sent.
-        environment: on top of what Lambda sets.
-        python: the interpreter, which then sees the packages on PYTHONPATH only; None: this one, with its own.
-        before: runs in the new process first.
+        function: The function's name, such as ``users``.
+        requests: (method, path template, event), in the order in which they are sent.
+        environment: Environment variables on top of those that Lambda sets.
+        python: Path of an interpreter, which then sees only the packages on PYTHONPATH; None takes this one with its
+            own packages.
+        before: Called first in the new process.
+
+    Returns:
+        The restore, and then each request.
+
+    Raises:
+        RuntimeError: The process failed; has the end of its standard error.
     """
     own = {
         "PATH": os.environ["PATH"],
@@ -104,13 +111,13 @@ _opened: list[str] = []
 
 @contextmanager
 def _step(name: str) -> Iterator[list[int]]:
-    """Write what happens inside; the status is the last element of the list."""
+    """Write a `Step` for the block, which appends the status to the yielded list."""
     before, status = set(sys.modules), [0]
     _opened.clear()
     wall, cpu = time.perf_counter(), time.process_time()
     yield status
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-    # Devices, such as the source of randomness, are not read from a disk.
+    # Devices, such as the source of randomness, are not files on a disk.
     files = [each for each in _opened if not each.startswith(("/dev/", "/proc/"))]
     found = Step(name, status[-1], sorted(set(sys.modules) - before), files, cpu, wall)
     sys.stdout.write("\n" + json.dumps(vars(found)) + "\n")

@@ -1,4 +1,4 @@
-"""The API of this process over HTTP, for a browser."""
+"""Serves the API of this process over HTTP, for browsers and other clients."""
 
 from __future__ import annotations
 
@@ -15,13 +15,16 @@ from testing.client import AllFunctions, Api
 
 @contextmanager
 def served(api: Api, app: ASGIApp | None = None) -> Iterator[str]:
-    """Serve on a free port, on the loop that the API's connections belong to; yields the URL.
+    """Serve on a free port, in a thread, on the event loop that the API's connections belong to.
+
+    `api` must not be used inside the block, because its loop is running in that thread.
 
     Args:
-        api: whose loop it is.
-        app: what is served; the API without it.
+        api: The API whose loop is used.
+        app: The app to serve; None serves the whole API.
 
-    Nobody may use `api` meanwhile.
+    Yields:
+        The URL, without a slash at its end.
     """
     server = uvicorn.Server(uvicorn.Config(app or AllFunctions(), port=0, log_level="error", lifespan="off"))
     thread = threading.Thread(target=lambda: api.run(server.serve()))

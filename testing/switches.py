@@ -10,13 +10,13 @@ from studysync.settings import get_settings
 
 
 def deploy_switches(**flags: Any) -> None:
-    """Change the switches without asking the API."""
+    """Deploy these feature flags to AppConfig directly, not through the API."""
     place = switches.place()
     assert place is not None
     operations._deploy(place, flags, "the stack")
 
 
 def forget_settings() -> None:
-    """Go on as another process, which reads its settings and the switches anew."""
+    """Forget the settings and switches that were read, as if in a new process."""
     get_settings.cache_clear()
     switches._forget()

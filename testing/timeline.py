@@ -1,4 +1,4 @@
-"""Completed sessions without waiting for them: events dated by the test, finished by the database's own functions."""
+"""Creates completed sessions in the past: events dated by the test, completed by the database's own functions."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ def completed_session(
     minutes: int,
     space_id: str | None = None,
 ) -> dict[str, Any]:
-    """Insert a session of `minutes` credited minutes that ended at `ended_at`, and finish it; returns its outcome.
+    """Insert a session with `minutes` credited minutes that ended at `ended_at`, complete it, and return its outcome.
 
-    Where another session of the user lies there, it ended before that one began.
+    If it would overlap another completed session of the user, it is moved to end when that one began.
     """
     while earlier := connection.execute(
         """select min(started_at) from study_sessions
@@ -50,7 +50,7 @@ def record(
     session_id: uuid.UUID,
     events: list[tuple[str, datetime, datetime | None]],
 ) -> None:
-    """Record the client's events, (type, time, claimed time) in the order of time, as the product does."""
+    """Record a client's events, each (type, time, claimed time or None), in order of time, as the product does."""
     connection.execute(
         """select internal.record_client_events(%(id)s, (
              select array_agg(row(%(id)s, gen_random_uuid(), kind, at, claim, '{}')::internal.client_event order by n)
@@ -66,5 +66,5 @@ def record(
 
 
 def violations(connection: psycopg.Connection[Any]) -> list[tuple[Any, ...]]:
-    """Return the violations that the invariants function finds; empty when all is well."""
+    """Return the violations that `check_invariants()` finds; none when all is well."""
     return connection.execute("select * from check_invariants()").fetchall()

@@ -1,4 +1,4 @@
-"""Waiting for a condition in place of sleeping."""
+"""Waits for a condition instead of sleeping for a fixed time."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Callable
 
 
 def wait_until(condition: Callable[[], object], seconds: float = 60) -> None:
-    """Ask every 20 ms until the condition is true.
+    """Check a condition every 20 ms until it is true.
 
     Raises:
-        AssertionError: It has not become true within `seconds`.
+        AssertionError: It is still false after `seconds`.
     """
     end = time.monotonic() + seconds
     while not condition():

@@ -1,6 +1,6 @@
-"""Calls that may fail, and what to do about it: breakers, retries, caching, fallbacks, limits, measurements, health.
+"""Tools for calls that may fail: circuit breakers, retries, caching, fallbacks, limits, metrics and health checks.
 
-Every part works alone and without AWS; with a DynamoDB table (`configure`, or RESILIENCE_TABLE) the execution
+Every part works alone and without AWS. With a DynamoDB table (`configure`, or RESILIENCE_TABLE) the execution
 environments of a fleet share their state. What is imported here is public; everything else may change.
 """
 
@@ -106,5 +106,5 @@ from resilience.store import RedisStore as RedisStore
 from resilience.store import Store as Store
 from resilience.timeouts import timeout as timeout
 
-# Imported last, because the others load the subpackage of the same name.
+# Imported last: importing the subpackage `retry` sets `resilience.retry` to that module, and this replaces it.
 from resilience.retry.decorator import retry as retry  # isort: skip

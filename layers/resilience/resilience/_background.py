@@ -1,8 +1,9 @@
 """Runs work that may block without holding up the caller.
 
-A store that blocks is reached from an event loop through a thread, and from plain code directly. Work that nobody has
-to wait for goes to the same few threads. Nothing relies on such a thread making progress by itself: Lambda freezes it
-with everything else, and it goes on in the next invocation; `flush` waits for what is under way at the end of one.
+Async code reaches a blocking store through a thread, plain code calls it directly. Blocking work that nobody waits for
+runs in a few threads as well. Nothing relies on such a thread making progress between invocations: Lambda freezes it
+with the rest of the process, and it continues in the next invocation. `flush` waits for what is in progress at the end
+of one.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ T = TypeVar("T")
 logger = logging.getLogger("resilience")
 
 _EXIT_SECONDS: Final = 1.0
-# A separate pool, so that callers' code that hangs never keeps a circuit from its store.
+# Callers' code has its own pool ("work"): if it hangs, circuits still reach their store.
 _workers: Final = {
     "store": DaemonThreadPool("resilience-store", 16),
     "work": DaemonThreadPool("resilience-work", 8),
@@ -29,14 +30,14 @@ _workers: Final = {
 
 
 class _UnderWay:
-    """Work that nobody waits for."""
+    """Background work in progress that no caller waits for."""
 
     def __init__(self) -> None:
         self.after_fork()
         register_after_fork(self)
 
     def after_fork(self) -> None:
-        """See ForkAware: the parent's work is the parent's."""
+        """Forget the work in progress in a forked child: it runs in the parent."""
         self.futures: set[Future[Any]] = set()
         self.tasks: set[asyncio.Task[Any]] = set()
 
@@ -45,7 +46,15 @@ _under_way: Final = _UnderWay()
 
 
 def submit(work: Callable[[], object], *, blocking: bool, kind: str = "store") -> None:
-    """Do the work without making the caller wait: in a thread when it may block, directly when it cannot."""
+    """Do the work without making the caller wait: in a thread if it may block, else directly.
+
+    Failure policy: an Exception that it raises is logged as a warning and ignored.
+
+    Args:
+        work: What to do; its result is dropped.
+        blocking: Whether it may block.
+        kind: The pool that runs it: "store" for requests to the store, "work" for callers' code.
+    """
     if not blocking:
         _guarded(work)
         return
@@ -56,10 +65,15 @@ def submit(work: Callable[[], object], *, blocking: bool, kind: str = "store") -
 
 
 async def run(work: Callable[[], T], *, blocking: bool, unclaimed: Callable[[T], object] | None = None) -> T:
-    """Do the work and wait for its answer without blocking the event loop.
+    """Do the work and return its result without blocking the event loop.
 
-    A caller that is cancelled leaves the work to finish: whatever it changes, it must change inside `work`, and what
-    nobody waits for any more is handed to `unclaimed`.
+    If the caller is cancelled, the work still runs to its end. So all its side effects must happen inside `work`, and a
+    result that no caller receives is passed to `unclaimed`.
+
+    Args:
+        work: What to do.
+        blocking: Whether it may block; if so, it runs in a thread.
+        unclaimed: Called with the result, from any thread, if the caller was cancelled and the work succeeded.
     """
     if not blocking:
         return work()
@@ -74,14 +88,18 @@ async def run(work: Callable[[], T], *, blocking: bool, unclaimed: Callable[[T],
 
 
 def track(task: asyncio.Task[Any]) -> None:
-    """Remember a task that nobody waits for until it is done; `settle` may wait for it."""
+    """Keep a reference to a task that nobody waits for until it is done, so that `settle` can wait for it."""
     tasks = _under_way.tasks
     tasks.add(task)
     task.add_done_callback(tasks.discard)
 
 
 def settle(loop: asyncio.AbstractEventLoop, timeout: float) -> bool:
-    """Run a loop that stands still until background work is done; False when some is still in progress."""
+    """Run a stopped event loop until its tracked tasks are done.
+
+    Returns:
+        True when all of them ended within timeout seconds.
+    """
     waiting = [task for task in _under_way.tasks if task.get_loop() is loop]
     if not waiting:
         return True
@@ -89,7 +107,7 @@ def settle(loop: asyncio.AbstractEventLoop, timeout: float) -> bool:
 
 
 def drain(timeout: float | None) -> bool:
-    """Wait for what `submit` started.
+    """Wait for the work that `submit` handed to threads.
 
     Returns:
         True when all of it ended within timeout seconds (None waits without limit).
@@ -105,5 +123,5 @@ def _guarded(work: Callable[[], object]) -> None:
         logger.warning("work in the background failed", exc_info=True)
 
 
-# Daemon threads end with the process, but their pending writes must not be lost.
+# Daemon threads are killed when the process exits; this gives their pending writes time to finish.
 atexit.register(drain, _EXIT_SECONDS)

@@ -1,6 +1,6 @@
-"""Who a call is made for, so that one caller's failures can be distinguished from everybody's.
+"""Who a call is made for, so that a circuit can distinguish one caller's failures from everybody's.
 
-The caller lives in a context variable, as the deadline does: set once per request, visible to every call within it.
+Like the deadline, the caller lives in a context variable: set once per request, visible to every call within it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _current: Final[ContextVar[str | None]] = ContextVar("resilience_caller", defaul
 
 
 def set_caller(caller: str | None) -> None:
-    """Set the caller that the current context acts for; None for an unknown one.
+    """Set the caller on whose behalf the current context acts; None if unknown.
 
     Args:
         caller: Any text that identifies a caller, such as "user:17". Compared, never logged, stored or shared.
@@ -25,12 +25,12 @@ def set_caller(caller: str | None) -> None:
 
 
 def current_caller() -> str | None:
-    """The caller of the current context, or None."""
+    """Return the caller of the current context, or None."""
     return _current.get()
 
 
 @contextmanager
 def caller_scope(caller: str | None) -> Iterator[None]:
-    """Make the calls inside the block on behalf of a caller; see `set_caller`."""
+    """Set the caller for the block; see `set_caller`."""
     with scoped(_current, caller, "caller_scope()"):
         yield

@@ -1,4 +1,4 @@
-"""Context variables that follow a request through its tasks, with a warning when a value could not be seen."""
+"""Context variables that follow a request through its tasks, and a warning when a value was not visible."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 def in_event_loop() -> bool:
-    """Whether the caller runs inside an event loop, where nothing may block."""
+    """Return whether the caller runs inside an event loop, where nothing may block."""
     return asyncio._get_running_loop() is not None  # noqa: SLF001 - the public function raises, and costs ten times as much
 
 
@@ -21,13 +21,14 @@ def in_event_loop() -> bool:
 def scoped(variable: ContextVar[T], value: T, name: str) -> Iterator[None]:
     """Set a context variable for a block.
 
-    A framework may enter and leave a block in different contexts. An async generator was seen by its task all the same;
-    a plain one that was run in threads was not, each step having a copy of the context, and a RuntimeWarning says so.
+    A framework may enter and leave the block in different contexts. If an event loop was running at the start, the task
+    saw the value all the same. If not, the framework ran each step of a plain generator in a thread with its own copy
+    of the context, and the code in between did not see the value: a RuntimeWarning says so.
 
     Args:
         variable: The variable to set.
         value: Its value inside the block.
-        name: The public function that does it, for the warning.
+        name: The public function that uses it, as named in the warning.
     """
     token, was_async = variable.set(value), in_event_loop()
     try:

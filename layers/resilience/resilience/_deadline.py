@@ -1,7 +1,7 @@
 """One deadline per request: how much time is left, visible to every call within it.
 
 It lives in a context variable, so it follows the request through tasks and (with `asyncio.to_thread`) into threads. It
-is measured on a steady clock, which time synchronization does not move.
+is measured on a monotonic clock, which time synchronization does not step.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from resilience.errors import DeadlineExceededError
 
 
 class Deadline(NamedTuple):
-    """A moment on a steady clock.
+    """A moment on a monotonic clock.
 
     Attributes:
-        at: The moment, in the clock's seconds.
-        steady: The clock.
+        at: The moment, in seconds of that clock.
+        steady: The clock: returns its current seconds.
     """
 
     at: float
     steady: Callable[[], float]
 
     def remaining(self) -> float:
-        """Seconds left; never negative."""
+        """Return the seconds left; never negative."""
         return max(0.0, self.at - self.steady())
 
 
@@ -37,20 +37,23 @@ _current: Final[ContextVar[Deadline | None]] = ContextVar("resilience_deadline",
 
 
 def set_deadline(seconds: float, *, clock: Clock = SYSTEM) -> Token[Deadline | None]:
-    """Give the current context a deadline, unless it has an earlier one already.
+    """Set the deadline of the current context, unless it already has an earlier one.
 
     Args:
-        seconds: From now; 0 or more.
-        clock: Its steady clock measures.
+        seconds: Seconds from now; 0 or more.
+        clock: Its monotonic clock measures the time.
 
     Returns:
         A token for `clear_deadline`.
+
+    Raises:
+        ConfigurationError: seconds is negative or not finite.
     """
     return _current.set(_earlier(seconds, clock))
 
 
 def _earlier(seconds: float, clock: Clock) -> Deadline:
-    """The current deadline, or one in this many seconds if there is none or it would be earlier."""
+    """Return a deadline in this many seconds, or the current one if that is not later."""
     _validation.number("seconds", seconds)
     at, current = clock.steady() + seconds, _current.get()
     if current is not None and current.remaining() <= seconds:
@@ -61,26 +64,37 @@ def _earlier(seconds: float, clock: Clock) -> Deadline:
 def clear_deadline(token: Token[Deadline | None]) -> None:
     """Restore the deadline from before `set_deadline`.
 
-    In another context than that, where the deadline was never seen (a framework may enter and leave a block in
-    different threads), there is nothing to restore.
+    Does nothing in a context other than the one of `set_deadline`: the deadline was never visible there. A framework
+    may enter and leave a block in different threads.
     """
     with suppress(ValueError):
         _current.reset(token)
 
 
 def forget_deadline() -> None:
-    """Clear the deadline of the current context: for work that continues after its request has ended."""
+    """Remove the deadline of the current context, for work that continues after its request has ended."""
     _current.set(None)
 
 
 @contextmanager
 def deadline(seconds: float, *, clock: Clock = SYSTEM) -> Iterator[Deadline]:
-    """Give the block a deadline; the earlier one wins when blocks are nested.
+    """Set a deadline for the block; when blocks are nested, the earliest deadline applies.
 
-    The block is not interrupted. What it calls through this package is: no retry, wait or timeout goes past it.
+    The block itself is not interrupted. Calls made through this package respect the deadline: no retry, wait or timeout
+    goes past it.
 
-    A FastAPI dependency that sets one must be `async def`: a plain one runs in a thread with a copy of the context, and
-    what it sets there the route never sees; a RuntimeWarning says so.
+    A FastAPI dependency that sets one must be `async def`. A plain one runs in a thread with a copy of the context, so
+    the route never sees the deadline; a RuntimeWarning says so.
+
+    Args:
+        seconds: Seconds from now; 0 or more.
+        clock: Its monotonic clock measures the time.
+
+    Yields:
+        The deadline that applies.
+
+    Raises:
+        ConfigurationError: seconds is negative or not finite.
     """
     earlier = _earlier(seconds, clock)
     with scoped(_current, earlier, "deadline()"):
@@ -88,24 +102,24 @@ def deadline(seconds: float, *, clock: Clock = SYSTEM) -> Iterator[Deadline]:
 
 
 def remaining() -> float | None:
-    """Seconds left of the current deadline; 0.0 when it has passed, None when there is none."""
+    """Return the seconds left until the current deadline; 0.0 when it has passed, None when there is none."""
     current = _current.get()
     return None if current is None else current.remaining()
 
 
 def timeout_for(call: str, default: float | None = None, *, reserve: float = 0.0) -> float | None:
-    """The timeout to give a call, so that the deadline holds.
+    """Return the timeout to pass to a call so that the deadline is kept.
 
     Args:
-        call: The call's name in the error.
-        default: Seconds that it may take at most; None sets no limit of its own.
-        reserve: Seconds to keep for what comes after the call.
+        call: Names the call in the error message.
+        default: Longest time for the call, in seconds; None sets no limit of its own.
+        reserve: Seconds to keep for the work after the call.
 
     Returns:
-        The smaller of default and what is left, or None when neither exists.
+        Seconds: the smaller of `default` and the time left minus `reserve`; without a deadline, `default`.
 
     Raises:
-        DeadlineExceededError: Nothing is left; the call should not be made.
+        DeadlineExceededError: No time is left after `reserve`; the call should not be made.
     """
     left = remaining()
     if left is None:

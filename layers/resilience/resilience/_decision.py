@@ -10,9 +10,9 @@ class Limit(NamedTuple):
     """A number of calls per window.
 
     Attributes:
-        name: Names the policy in the header fields, for instance "minute".
+        name: The policy's name in the header fields, for instance "minute".
         limit: Calls per window.
-        window: Seconds.
+        window: Length of the window in seconds.
     """
 
     name: str
@@ -21,15 +21,18 @@ class Limit(NamedTuple):
 
 
 class Decision(NamedTuple):
-    """Whether a call may go on, and how much is left.
+    """Whether a call is allowed, and how many are left.
+
+    `limit`, `remaining`, `reset` and `policy` describe one window: for an allowed call the one with the smallest share
+    of its limit left, for a refused call the longest one that refused it.
 
     Attributes:
-        allowed: Whether it may.
-        limit: The limit of the window with the fewest tokens left.
-        remaining: Calls left in that window as far as this environment knows; 0 when refused.
-        reset: Seconds until that window ends.
+        allowed: Whether the call may proceed.
+        limit: Calls that the window allows.
+        remaining: Calls left in the window as far as this environment knows; 0 when refused.
+        reset: Seconds until the window ends.
         retry_after: Seconds to wait when refused; 0.0 when allowed.
-        policy: The name of that window.
+        policy: The name of the window's limit.
         policies: Every limit that was checked.
         fail_open: True when the store did not answer and the call was let through uncounted.
     """
@@ -44,7 +47,11 @@ class Decision(NamedTuple):
     fail_open: bool = False
 
     def headers(self) -> dict[str, str]:
-        """The fields of draft-ietf-httpapi-ratelimit-headers, and Retry-After (whole seconds) when refused."""
+        """Return the response header fields by name.
+
+        These are the fields of draft-ietf-httpapi-ratelimit-headers and, when refused, Retry-After: whole seconds,
+        rounded up, at least 1.
+        """
         fields = {
             "RateLimit-Policy": ", ".join(f'"{each.name}";q={each.limit};w={each.window}' for each in self.policies),
             "RateLimit": f'"{self.policy}";r={self.remaining};t={math.ceil(self.reset)}',

@@ -1,7 +1,7 @@
-"""Records the fallbacks and stale values that a request was answered with, where a middleware can read them.
+"""Records the fallbacks and stale values that a request was answered with, so that a middleware can report them.
 
-A middleware opens `track_degradation` around a request and reads it afterwards; the tasks of the request share the one
-object. Outside it nothing is recorded (events are still sent).
+A middleware opens `track_degradation` around a request and reads the record afterwards; all tasks of the request share
+it. Outside of it nothing is recorded (events are still sent).
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ class Degradation:
 
     Attributes:
         fallbacks: Keys of the fallbacks that were served, in order, each once.
-        stale: Whether any value came from the cache after its time.
-        age: Seconds of age of the oldest cached value that was used; None when none was.
+        stale: Whether any value came from the cache after its ttl.
+        age: Age in seconds of the oldest cached value that was used, fresh or stale; None when none was.
     """
 
     __slots__ = ("age", "fallbacks", "stale")
@@ -39,19 +39,19 @@ _current: Final[ContextVar[Degradation | None]] = ContextVar("resilience_degrada
 
 @contextmanager
 def track_degradation() -> Iterator[Degradation]:
-    """Record in the yielded object what the block serves in place of fresh answers."""
+    """Record in the yielded object what is served in place of fresh answers inside the block."""
     degradation = Degradation()
     with scoped(_current, degradation, "track_degradation()"):
         yield degradation
 
 
 def current_degradation() -> Degradation | None:
-    """The object of the innermost `track_degradation`, or None outside of any."""
+    """Return the record of the innermost `track_degradation`, or None outside of any."""
     return _current.get()
 
 
 def record_all(degradation: Degradation) -> None:
-    """Record what another call was served when this one shares its answer."""
+    """Record what another call was served, for a call that shares its answer."""
     for key in degradation.fallbacks:
         record_fallback(key)
     if degradation.age is not None:
@@ -66,7 +66,7 @@ def record_fallback(key: str) -> None:
 
 
 def record_cached(age: float, *, stale: bool) -> None:
-    """Record that a cached value of this age was served."""
+    """Record that a cached value of this age, in seconds, was served."""
     current = _current.get()
     if current is not None:
         current.age = max(age, current.age or 0.0)

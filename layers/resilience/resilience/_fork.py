@@ -1,7 +1,7 @@
-"""What a forked child must not share with its parent: locks, threads, sockets, ids, allowances taken for one process.
+"""Resets in a forked child what it must not share with its parent: locks, threads, sockets, ids, rate-limit tokens.
 
-A lock that some thread of the parent held at the fork would stay locked in the child forever, because that thread does
-not exist there. So everything that holds a lock registers here and is reset in the child.
+A lock that another thread of the parent held during the fork would stay locked in the child forever, because that
+thread does not exist there. So every object that holds a lock registers here and is reset in the child.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ class ForkAware(Protocol):
     """An object that is reset in a forked child."""
 
     def after_fork(self) -> None:
-        """Replace locks, and give up what belongs to the parent. Runs in the child, with one thread and no loop."""
+        """Replace locks and drop what belongs to the parent. Runs in the child, with one thread and no event loop."""
 
 
 _registered: Final[weakref.WeakSet[ForkAware]] = weakref.WeakSet()
 
 
 def register_after_fork(each: ForkAware) -> None:
-    """Reset an object in every forked child, for as long as the object lives."""
+    """Call the object's `after_fork` in every forked child, for as long as the object lives."""
     _registered.add(each)
 
 

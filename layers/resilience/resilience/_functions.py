@@ -1,4 +1,4 @@
-"""What decorators need to know about a function: plain or async, its name, and whether it can be decorated."""
+"""Questions that decorators ask about a function: is it async, what is its name, can it be decorated."""
 
 from __future__ import annotations
 
@@ -17,34 +17,34 @@ from resilience.errors import ConfigurationError
 FUTURES: Final = frozenset({asyncio.Future, asyncio.Task, Future})
 GENERATORS: Final = frozenset({GeneratorType, AsyncGeneratorType})
 PENDING: Final = FUTURES | GENERATORS
-"""Results that have no outcome yet."""
+"""Types of results whose outcome is not known yet."""
 
 
 def is_async(function: Callable[..., Any]) -> bool:
-    """Whether calling it makes a coroutine: an async function, or an object whose `__call__` is one."""
+    """Return whether a call makes a coroutine: of an async function (or a partial of one), or an async `__call__`."""
     target = unwrapped(function)
     return inspect.iscoroutinefunction(target) or inspect.iscoroutinefunction(getattr(target, "__call__", None))  # noqa: B004
 
 
 def unwrapped(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function inside partials."""
+    """Return the function inside any `functools.partial` objects."""
     while isinstance(function, functools.partial):
         function = function.func
     return function
 
 
 def name_of(function: Callable[..., Any]) -> str:
-    """Module and qualified name; for a callable object, those of its class."""
+    """Return the module and qualified name of a function; of a callable object, those of its class."""
     target = unwrapped(function)
     named = target if hasattr(target, "__qualname__") else type(target)
     return f"{named.__module__}.{named.__qualname__}"
 
 
 def refuse_pending(function: Callable[..., Any], result: object) -> None:
-    """Refuse a plain function's result that has no outcome yet and will not be waited for.
+    """Refuse a plain function's result whose outcome is not known yet and that nothing here waits for.
 
     Raises:
-        ConfigurationError: It is a future or a generator.
+        ConfigurationError: The result is a future or a generator.
     """
     if result.__class__ in PENDING:
         kind = "a future; wait for it" if result.__class__ in FUTURES else "a generator; read it"
@@ -52,11 +52,11 @@ def refuse_pending(function: Callable[..., Any], result: object) -> None:
 
 
 def refuse_unsupported(function: Any) -> None:
-    """Refuse to decorate what has no outcome when it is called.
+    """Refuse to decorate an object whose call does not show whether it fails.
 
     Raises:
-        ConfigurationError: It cannot be called, or is a (plain or async) generator, a context manager made of one, or
-            a class.
+        ConfigurationError: It is not callable, or is a class, a plain or async generator function, a context manager
+            made from one, or a staticmethod, classmethod or property object.
     """
     if isinstance(function, staticmethod | classmethod | property):
         kind = type(function).__name__
@@ -67,7 +67,7 @@ def refuse_unsupported(function: Any) -> None:
     called = target if inspect.isroutine(target) else getattr(target, "__call__", target)  # noqa: B004
     if isinstance(target, type):
         raise ConfigurationError("function", name_of(function), "is a class; decorate a function that makes one")
-    # contextlib's decorators leave the generator as __wrapped__ of a plain function.
+    # contextlib's decorators return a plain function, with the generator function as its __wrapped__.
     for each in (called, getattr(called, "__wrapped__", None)):
         if inspect.isgeneratorfunction(each) or inspect.isasyncgenfunction(each):
             raise ConfigurationError(
@@ -76,10 +76,10 @@ def refuse_unsupported(function: Any) -> None:
 
 
 class LateAsync:
-    """Finds out that a plain function returns coroutines: it is async under another decorator.
+    """Detects a plain function that returns coroutines: an async function under another decorator.
 
-    A policy that holds something while the call goes on must hold it until the coroutine has ended. It cannot know
-    before the first call; from then on such a function is treated as an async one.
+    A policy that holds something during a call, such as a slot, must hold it until the coroutine has ended. Only the
+    first call shows that there is one; from then on (`found` is True) the function is treated as async.
     """
 
     __slots__ = ("found",)
@@ -88,10 +88,10 @@ class LateAsync:
         self.found = False
 
     def is_coroutine(self, function: Callable[..., Any], result: object) -> bool:
-        """Whether a call returned a coroutine.
+        """Return whether a call's result is a coroutine, and remember it in `found`.
 
         Raises:
-            ConfigurationError: It returned a future or a generator.
+            ConfigurationError: The result is a future or a generator.
         """
         if result.__class__ is CoroutineType:
             self.found = True
@@ -105,20 +105,20 @@ _pipeline: Final[ContextVar[str | None]] = ContextVar("resilience_pipeline", def
 
 
 def mark(decorate: _F, policy: str) -> _F:
-    """Say which policy a decorator is, for pipelines."""
+    """Tag a decorator with the name of its policy, for pipelines, and return it."""
     decorate.policy = policy  # type: ignore[attr-defined]
     return decorate
 
 
 def policy_of(decorate: object) -> str:
-    """Which policy a decorator is; "" for none."""
+    """Return the name of a decorator's policy; "" for an object that is not a policy."""
     kind = getattr(decorate, "policy", "")
     return kind if isinstance(kind, str) else ""
 
 
 @contextmanager
 def naming(name: str) -> Iterator[None]:
-    """Give this name to whatever is decorated inside the block without a name of its own."""
+    """Make this the default name of circuits and fallbacks that are decorated inside the block."""
     token = _pipeline.set(name)
     try:
         yield
@@ -127,10 +127,10 @@ def naming(name: str) -> Iterator[None]:
 
 
 def pipeline_name() -> str | None:
-    """The name of the pipeline that is being built, or None."""
+    """Return the name of the pipeline that is being applied, or None."""
     return _pipeline.get()
 
 
 def update(wrapper: Callable[..., Any], function: Callable[..., Any]) -> Any:
-    """Give a wrapper the name, documentation and attributes of what it wraps."""
+    """Give a wrapper the name, docstring and attributes of the function it wraps, and return it."""
     return functools.update_wrapper(wrapper, function)

@@ -1,7 +1,7 @@
 """What the whole process shares: the default store, and the hooks for flush and restore.
 
-`configure` chooses the store; without it the environment does, when the first part needs one: RESILIENCE_TABLE names a
-DynamoDB table, and where it is not set everything stays in memory.
+`configure` sets the store. Otherwise it is chosen when it is first needed: DynamoDB if the environment variable
+RESILIENCE_TABLE names a table, else memory.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 
 
 class _Process:
-    """The lock for the process-wide values."""
+    """Holds the lock for the process-wide values."""
 
     def __init__(self) -> None:
         self.after_fork()
         register_after_fork(self)
 
     def after_fork(self) -> None:
-        """See ForkAware."""
+        """Replace the lock in a forked child."""
         self.lock = threading.RLock()
 
 
@@ -49,20 +49,20 @@ class StoreBound:
         raise NotImplementedError
 
     def restored(self) -> None:
-        """Forget what must not outlive a restore."""
+        """Drop what copies of one snapshot must not share; called by `on_restore`. By default nothing."""
 
     def follow_default(self) -> None:
-        """Get notified when the default store changes."""
+        """Have `rebind` and `restored` called, for as long as this object lives."""
         with _process.lock:
             _rebinders.add(self)
 
 
 def configure(*, store: Store | None = None) -> None:
-    """Choose the store for everything without one of its own; existing objects switch to it.
+    """Set the store for everything that has none of its own; existing objects switch to it.
 
     Args:
-        store: None goes back to the environment's choice: DynamoStore(RESILIENCE_TABLE) if that variable is set, else a
-            new MemoryStore.
+        store: The store. None goes back to the environment's choice: DynamoStore(RESILIENCE_TABLE) if that variable is
+            set, else a new MemoryStore.
     """
     global _store  # noqa: PLW0603 - one default a process
     with _process.lock:
@@ -73,7 +73,7 @@ def configure(*, store: Store | None = None) -> None:
 
 
 def default_store() -> Store:
-    """The store in use, made when first asked for."""
+    """Return the default store; created on first use."""
     global _store  # noqa: PLW0603
     with _process.lock:
         if _store is None:
@@ -82,30 +82,31 @@ def default_store() -> Store:
 
 
 def default_shared_state() -> SharedState:
-    """The snapshot of the default store."""
+    """Return the shared snapshot of the default store."""
     return shared_state_of(default_store())
 
 
 def begin(*, clock: Clock = SYSTEM) -> None:
-    """Call when an invocation begins: after a pause the shared snapshot is then read in parallel with the first work.
+    """Start to read the shared snapshot if it is due; call this when an invocation begins.
 
-    Nothing waits for it, and it reads no more often than circuits and caches would. Those read when they are
-    called, and use the state from before the pause until the answer arrives: an order given meanwhile is followed one
+    After a pause the snapshot is then read in parallel with the first work. Nothing waits for it, and it is read no
+    more often than circuits and caches would read it, which they do when they are called. Until the answer arrives they
+    use the state from before the pause: an order given during the pause (forced open, reset, cleared) is followed one
     call late.
 
     Args:
-        clock: Source of time.
+        clock: The snapshot is due by its wall clock or its monotonic clock, whichever comes first.
     """
     default_shared_state().refresh_soon(clock)
 
 
 def prepare() -> bool:
-    """Choose the store and make its client now: at import, off the path of requests, and before a snapshot.
+    """Choose the store and create boto3's client now: at import, not during a request, and before a SnapStart snapshot.
 
-    Sends nothing.
+    Sends no request.
 
     Returns:
-        False when the client cannot be made yet; it is tried again with the first request.
+        False when the client cannot be created yet; the first request tries again. True for any other store.
     """
     store = default_store()
     return store.prepare() if isinstance(store, DynamoStore) else True
@@ -115,25 +116,25 @@ def warm_up() -> bool:
     """Connect to the store and read the shared snapshot now, for instance while Lambda initialises.
 
     Returns:
-        False when the store did not answer; only time is lost then.
+        False when the store did not answer; nothing but time is lost.
     """
     return default_shared_state().refresh(SYSTEM)
 
 
 def on_flush(work: Callable[[bool], object]) -> None:
-    """Run work in every `flush`; its argument says whether everything must be written. It must not raise."""
+    """Register work to run in every `flush`. It gets `final`: whether everything must be written. It must not raise."""
     _flushers.append(work)
 
 
 def flush(timeout: float | None = 2.0, *, final: bool = False) -> bool:
-    """Write what is due and wait for work in progress; call it when an invocation ends.
+    """Write what is due and wait for work in progress; call this when an invocation ends.
 
     Args:
-        timeout: Seconds to wait at most, default 2; None waits without limit.
-        final: Write everything, due or not: at shutdown.
+        timeout: Longest wait in seconds, default 2; None waits without limit.
+        final: Write everything, due or not; for shutdown.
 
     Returns:
-        True when nothing is left under way.
+        True when no work is left in progress.
     """
     for work in _flushers:
         work(final)
@@ -141,27 +142,27 @@ def flush(timeout: float | None = 2.0, *, final: bool = False) -> bool:
 
 
 def settle(loop: asyncio.AbstractEventLoop, timeout: float = 0.25) -> bool:
-    """Run a stopped event loop until background refreshes are done; call it when an invocation ends.
+    """Run a stopped event loop until its background refreshes are done; call this when an invocation ends.
 
     A loop that runs only during invocations, as on Lambda, would otherwise finish a refresh in a later one.
 
     Args:
-        loop: Must not be running.
-        timeout: Seconds at most, default 0.25.
+        loop: The loop of the refreshes; must not be running.
+        timeout: Longest wait in seconds, default 0.25.
 
     Returns:
-        True when nothing is left; remaining work continues when the loop runs again.
+        True when none is left. Otherwise the rest continues when the loop runs again.
     """
     return _background.settle(loop, timeout)
 
 
 def on_restored(work: Callable[[], object]) -> None:
-    """Run work in `on_restore`."""
+    """Register work to run in `on_restore`."""
     _restorers.append(work)
 
 
 def on_restore() -> None:
-    """Call after a SnapStart restore: drops sockets, and what must differ between copies of one memory."""
+    """Close sockets and drop what copies of one snapshot must not share; call this after a SnapStart restore."""
     store = default_store()
     shared_state_of(store).expire()
     with _process.lock:

@@ -1,7 +1,8 @@
 """What an environment knows about the others: one small partition with every circuit and every generation number.
 
-One query reads all of it, at most once every `refresh_seconds`, no matter who asks; circuits, cache and metrics
-share the answer. Failure policy: a read that fails changes nothing and is not repeated before the next interval.
+A generation number counts how often something, such as the cache, was cleared. One query reads the whole partition, at
+most once every `refresh_seconds` whoever asks; circuits, cache and metrics share the answer. Failure policy: a read
+that fails changes nothing and is not repeated before the next interval.
 """
 
 from __future__ import annotations
@@ -31,8 +32,8 @@ class SharedState:
     """The shared snapshot of one environment.
 
     Args:
-        store: Where the snapshot is read. Each store object has one snapshot: see `shared_state_of`.
-        refresh_seconds: Age at which it is read again.
+        store: Where the snapshot is read from. Each store object has one snapshot: see `shared_state_of`.
+        refresh_seconds: Age in seconds at which it is read again.
     """
 
     def __init__(self, store: Store, refresh_seconds: float) -> None:
@@ -45,31 +46,34 @@ class SharedState:
         register_after_fork(self)
 
     def after_fork(self) -> None:
-        """See ForkAware."""
+        """Replace the lock in a forked child."""
         self._busy = threading.Lock()
 
     def listen(self, sk: str, listener: Listener) -> None:
-        """Tell a bound method about every newer item with this sort key, for as long as its object lives."""
+        """Call a bound method with every newer item of this sort key, for as long as its object lives.
+
+        An item that is already known is passed at once.
+        """
         others = [other for other in self._listeners.get(sk, ()) if other() is not None]
         self._listeners[sk] = [*others, weakref.WeakMethod(listener)]
         if sk in self.items:
             _heard(listener, self.items[sk])
 
     def due(self, clock: Clock) -> bool:
-        """Whether the snapshot is too old by either clock.
+        """Return whether the snapshot is too old by the wall clock or by the monotonic clock.
 
-        The wall clock notices the time in which Lambda froze the environment, the steady one that the wall clock was
-        set back. The closed path of a circuit looks at the wall clock alone: after a step back it may go by an old
-        snapshot for one `refresh_seconds` more.
+        The wall clock counts the time in which Lambda froze the environment. The monotonic clock covers a wall clock
+        that was set back. The closed path of a circuit checks the wall clock alone: after a step back it may use an old
+        snapshot for one more `refresh_seconds`.
         """
         return not self._from <= clock.wall() < self._until or clock.steady() >= self._steady_until
 
     def valid(self) -> tuple[float, float]:
-        """The wall-clock seconds from and until which the snapshot is young enough."""
+        """Return (from, until): the Unix seconds between which the snapshot is recent enough."""
         return self._from, self._until
 
     def refresh_soon(self, clock: Clock) -> None:
-        """Read the snapshot if it is due, without making the caller wait."""
+        """Start to read the snapshot if it is due; a blocking store does not make the caller wait."""
         if self.due(clock) and self._claim(clock):
             _background.submit(self._read, blocking=self.store.blocking)
 
@@ -77,13 +81,13 @@ class SharedState:
         """Read the snapshot now and wait for it.
 
         Returns:
-            False when the store did not answer; what was known stays.
+            False when the store did not answer; the items known before stay.
         """
         self._claim(clock)
         return self._read()
 
     def learn(self, item: Item) -> None:
-        """Take in an item read or written elsewhere, unless a newer version is known, and tell its listeners."""
+        """Keep an item that was read or written elsewhere and notify its listeners, unless a newer version is known."""
         known = self.items.get(item.sk)
         if known is not None and _rank(item) < _rank(known):
             return
@@ -94,17 +98,24 @@ class SharedState:
                 _heard(listener, item)
 
     def expire(self) -> None:
-        """Forget the snapshot: after a restore it may be any age."""
+        """Forget the snapshot: after a restore it may be arbitrarily old."""
         self.items.clear()
         self._from = self._until = self._steady_until = 0.0
 
     def generation(self, name: str) -> int:
-        """The number of times that `name` was cleared, as far as this environment knows."""
+        """Return how often `name` was cleared, as far as this environment knows."""
         item = self.items.get(GENERATION + name)
         return int(number(item.attributes.get("n"))) if item else 0
 
     def advance(self, name: str) -> int:
-        """Count a clearing of `name`; the others see it with their next snapshot. Raises StoreError."""
+        """Count one more clear of `name` in the store; other environments see it in their next snapshot.
+
+        Returns:
+            The new generation number.
+
+        Raises:
+            StoreError: The store did not answer.
+        """
         sk = GENERATION + name
         number = self.store.add(PARTITION, sk, {"n": 1})["n"]
         self.learn(Item(PARTITION, sk, {"n": number}))
@@ -131,7 +142,7 @@ class SharedState:
 
 
 def _heard(listener: Listener, item: Item) -> None:
-    """Failure policy: a listener that fails does not affect the others."""
+    """Call a listener. Failure policy: an Exception that it raises is logged and does not affect the others."""
     try:
         listener(item)
     except Exception:
@@ -139,17 +150,17 @@ def _heard(listener: Listener, item: Item) -> None:
 
 
 def _rank(item: Item) -> int:
-    """The number in an item that only grows: the version of a circuit, the count of a generation."""
+    """Return the number in an item that only grows: the version of a circuit, the count of a generation."""
     return item.version or int(number(item.attributes.get("n")))
 
 
 def number(value: Value) -> float:
-    """A stored number; 0 for any other value."""
+    """Return a stored value if it is a finite number, else 0."""
     return value if isinstance(value, int | float) and math.isfinite(value) else 0.0
 
 
 class _SharedStates:
-    """The snapshots by store."""
+    """One snapshot for each store object."""
 
     def __init__(self) -> None:
         self.by_store: weakref.WeakKeyDictionary[Store, SharedState] = weakref.WeakKeyDictionary()
@@ -157,7 +168,7 @@ class _SharedStates:
         register_after_fork(self)
 
     def after_fork(self) -> None:
-        """See ForkAware."""
+        """Replace the lock in a forked child."""
         self.lock = threading.Lock()
 
 
@@ -165,7 +176,7 @@ _shared_states = _SharedStates()
 
 
 def shared_state_of(store: Store, refresh_seconds: float = 5.0) -> SharedState:
-    """The one snapshot that belongs to this store object, made with the first caller's refresh_seconds."""
+    """Return the one snapshot of this store object, created with the first caller's `refresh_seconds`."""
     with _shared_states.lock:
         found = _shared_states.by_store.get(store)
         if found is None:

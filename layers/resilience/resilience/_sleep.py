@@ -6,17 +6,18 @@ import time
 
 _skip = False
 recorded: list[float] = []
+"""The waits that were skipped, in seconds; at most the first `_KEEP`, because a test run may skip any number."""
 _KEEP = 1_000
 
 
 def skip(active: bool) -> None:
-    """Turn waiting off (True) or on."""
+    """Switch every wait off (True) or on (False), in the whole process."""
     global _skip  # noqa: PLW0603 - a switch for the whole process is the point
     _skip = active
 
 
 def skipping() -> bool:
-    """Whether waits are removed."""
+    """Return whether waits are switched off."""
     return _skip
 
 
@@ -26,7 +27,7 @@ def _record(seconds: float) -> None:
 
 
 def sleep(seconds: float) -> None:
-    """Wait in this thread, or only record the wait while skipping."""
+    """Block this thread for some seconds; when waits are switched off, only record them."""
     if _skip:
         _record(seconds)
     else:
@@ -34,7 +35,7 @@ def sleep(seconds: float) -> None:
 
 
 async def sleep_async(seconds: float) -> None:
-    """Wait in this task, or only record the wait (and let other tasks run once) while skipping."""
+    """Suspend this task for some seconds; when waits are switched off, record them and let other tasks run once."""
     import asyncio
 
     if _skip:

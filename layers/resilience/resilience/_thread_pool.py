@@ -1,7 +1,7 @@
-"""A few threads for work that may block.
+"""A thread pool for work that may block.
 
-Unlike those of `concurrent.futures` they are daemons: work that hangs does not keep the process from ending. They are
-started when needed, and a forked child has none of its parent's.
+Unlike those of `concurrent.futures`, its threads are daemons: work that hangs does not keep the process from exiting.
+They start when needed, and a forked child starts without threads.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ _Job = tuple["Future[Any]", Callable[[], Any]]
 
 
 class DaemonThreadPool:
-    """Threads that do what is submitted, in order.
+    """Runs submitted work in threads, started in the order of submission.
 
     Args:
         name: Prefix of the threads' names.
-        most: Threads at most; what is submitted beyond that waits in a queue.
-        idle_seconds: A thread that was idle for this long ends.
+        most: Most threads at once; further work waits in a queue.
+        idle_seconds: A thread that was idle for this long ends. Default 60.0.
     """
 
     def __init__(self, name: str, most: int, *, idle_seconds: float = 60.0) -> None:
@@ -33,13 +33,13 @@ class DaemonThreadPool:
         register_after_fork(self)
 
     def after_fork(self) -> None:
-        """See ForkAware."""
+        """Start empty in a forked child: the parent's threads do not exist there."""
         self._ready = threading.Condition(threading.Lock())
         self._jobs: deque[_Job] = deque()
         self._idle = self._threads = 0
 
     def submit(self, work: Callable[[], T]) -> Future[T]:
-        """Run work in a thread; the future has its result."""
+        """Run work in a thread and return a future for its result."""
         future: Future[T] = Future()
         with self._ready:
             self._jobs.append((future, work))

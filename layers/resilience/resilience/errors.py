@@ -1,17 +1,17 @@
-"""The exceptions of the package, all in one place.
+"""The exceptions of the package.
 
 ```
 ResilienceError                 everything this package raises by itself
-├── ConfigurationError          a setting is wrong; also a ValueError; raised when something is built
+├── ConfigurationError          a setting or a decorated function is refused; also a ValueError
 ├── CircuitOpenError            the circuit is open, nothing was called; carries `retry_after`
-├── RateLimitedError            the limit is reached; carries the `decision` and `retry_after`
+├── RateLimitedError            a rate limit is reached; carries the `decision` and `retry_after`
 ├── DeadlineExceededError       no time is left for the call; also a TimeoutError
 ├── ConcurrencyLimitError       as many calls are in progress as the dependency can serve
-├── BulkheadFullError           no free slot within the time; also a TimeoutError
-└── StoreError                  the shared store did not answer or refused
+├── BulkheadFullError           no slot became free in time; also a TimeoutError
+└── StoreError                  the shared store did not answer in time, or refused
 ```
 
-What a protected function raises reaches the caller unchanged: nothing here wraps another error.
+An error of a protected function reaches the caller unchanged: no exception here wraps another.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def leaves(error: BaseException) -> Iterator[BaseException]:
-    """The errors in a group, at any depth; a single error yields itself."""
+    """Yield the errors in a group, at any depth; a single error yields itself."""
     if isinstance(error, BaseExceptionGroup):
         for each in error.exceptions:
             yield from leaves(each)
@@ -36,8 +36,8 @@ def leaves(error: BaseException) -> Iterator[BaseException]:
 class ResilienceError(Exception):
     """The base of every error that this package raises by itself.
 
-    All of them survive pickling; what they carry and pickle cannot, such as a function that was refused, arrives as its
-    representation.
+    All of them can be pickled. A value in them that cannot, such as a function that was refused, is replaced by its
+    `repr`.
     """
 
     def __reduce__(self) -> tuple[object, ...]:
@@ -61,11 +61,14 @@ def _rebuild(kind: type[ResilienceError], args: tuple[object, ...], attributes: 
 
 
 class ConfigurationError(ResilienceError, ValueError):
-    """A setting is outside its range.
+    """A setting is invalid, or a function cannot be decorated.
+
+    Raised when an object is built or a function decorated, and by a call whose result shows that its function cannot be
+    decorated.
 
     Attributes:
-        field: The setting's name.
-        value: What was given.
+        field: The setting's name; "function" for a function that is refused.
+        value: The value given, or the function or its name.
     """
 
     def __init__(self, field: str, value: object, rule: str) -> None:
@@ -91,10 +94,10 @@ class CircuitOpenError(ResilienceError):
 
 
 class RateLimitedError(ResilienceError):
-    """A limit is reached.
+    """A rate limit is reached.
 
     Attributes:
-        decision: The whole answer of the limiter, from which headers are rendered.
+        decision: The limiter's whole answer; `decision.headers()` makes header fields of it.
         retry_after: Seconds until the next call can be allowed.
     """
 
@@ -109,7 +112,7 @@ class DeadlineExceededError(ResilienceError, TimeoutError):
 
 
 class BulkheadFullError(ResilienceError, TimeoutError):
-    """No slot of a pool became free in time.
+    """No slot of a bulkhead became free in time.
 
     Attributes:
         waited: Seconds spent waiting.
@@ -121,10 +124,10 @@ class BulkheadFullError(ResilienceError, TimeoutError):
 
 
 class ConcurrencyLimitError(ResilienceError):
-    """As many calls are in progress as the dependency serves without queueing.
+    """As many calls are in progress as `adaptive_limit` allows: more would have to queue in the dependency.
 
     Attributes:
-        limit: How many that is now.
+        limit: The limit at this moment, in calls.
     """
 
     def __init__(self, limit: int) -> None:
@@ -133,7 +136,8 @@ class ConcurrencyLimitError(ResilienceError):
 
 
 class StoreError(ResilienceError):
-    """The shared store did not answer in time, or refused.
+    """The shared store did not answer in time, or refused the request.
 
-    It never reaches a protected call: each part documents next to its code what it does instead.
+    It never reaches the caller of a protected function. The failure policy in the docstring of each part says what
+    happens instead.
     """

@@ -1,7 +1,7 @@
-"""Events for an application to count: transitions, fallbacks, cache hits, limits that failed open.
+"""Events for an application to count: circuit transitions, fallbacks, cache hits, rate limits that failed open.
 
 An application subscribes once and turns events into metrics. A subscriber runs inside the call that caused the event,
-so it must be quick. Failure policy: a subscriber that raises is logged and ignored; observing never breaks a call.
+so it must be quick. Failure policy: an Exception that a subscriber raises is logged and ignored.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Event(NamedTuple):
 
     Attributes:
         kind: One of the constants of this module, such as `circuit_transition`.
-        name: The circuit, cache, key or limiter it happened to.
+        name: What it happened to: a circuit, function, fallback or cache key, rate limiter, or store.
         details: What else is known, for example `{"before": "closed", "after": "open"}`.
     """
 
@@ -65,12 +65,12 @@ def subscribe(subscriber: Subscriber, *kinds: str) -> Callable[[], None]:
 
 
 def wanted(kind: str) -> bool:
-    """Whether anybody listens to this kind; lets hot paths skip building details."""
+    """Return whether anyone subscribes to this kind, so that hot paths can skip building an event."""
     return any(not kinds or kind in kinds for _, kinds in _subscribers)
 
 
 def emit(kind: str, name: str, **details: object) -> None:
-    """Tell the subscribers of this kind. Never raises."""
+    """Send an event to the subscribers of its kind; their Exceptions are logged and ignored."""
     if not _subscribers:
         return
     event = Event(kind, name, details)

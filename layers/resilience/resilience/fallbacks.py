@@ -1,7 +1,7 @@
 """Serves a reduced answer when the real one fails, and records it.
 
-Failure policy: without a registered fallback, or when the fallback fails itself, the original error is raised.
-Cancellation and anything else that is not an Exception passes untouched.
+Failure policy: without a registered fallback, or when the fallback itself fails, the original error is raised.
+Cancellation and everything else that is not an Exception is passed on.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _MISSING: Final = object()
 
 
 class FallbackHandler:
-    """Fallbacks by key."""
+    """A registry of fallbacks by key."""
 
     def __init__(self) -> None:
         self._fallbacks: dict[str, Any] = {}
@@ -33,23 +33,27 @@ class FallbackHandler:
         """Register what to serve for a key; a second registration replaces the first.
 
         Args:
-            key: As given to `with_fallback`.
-            value: A value, of which each caller gets a deep copy, or a function, plain or async. The function is called
-                with the error and the arguments of the call if it takes them, else with the error alone if it takes
-                one argument, else with nothing.
+            key: The key that `with_fallback` names.
+            value: A value, of which each caller gets a deep copy, or a function. The function is called with the error
+                and the arguments of the call if its signature accepts them, else with the error alone if it accepts
+                that, else with nothing. An async one is for async functions: a plain function returns its coroutine to
+                the caller.
+
+        Raises:
+            ConfigurationError: The key is empty.
         """
         self._fallbacks[_validation.text("key", key)] = value
 
     def unregister_fallback(self, key: str) -> None:
-        """Forget a key; no error when it is not there."""
+        """Remove a key; no error when it is not registered."""
         self._fallbacks.pop(key, None)
 
     def registered(self) -> tuple[str, ...]:
-        """The registered keys."""
+        """Return the registered keys."""
         return tuple(self._fallbacks)
 
     def resolve(self, key: str, error: Exception, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """What to serve: a value, or the awaitable of an async fallback. Raises error when nothing is registered."""
+        """Return what to serve, or the awaitable of an async fallback. Raises `error` if nothing is registered."""
         value = self._fallbacks.get(key, _MISSING)
         if value is _MISSING:
             raise error
@@ -57,7 +61,7 @@ class FallbackHandler:
 
 
 fallback_handler = FallbackHandler()
-"""The handler that `with_fallback` uses unless it is given another."""
+"""The registry that `with_fallback` uses by default."""
 
 
 def with_fallback(
@@ -69,15 +73,16 @@ def with_fallback(
     """Serve the fallback registered under a key when a plain or async function fails.
 
     Args:
-        key: Names the fallback; it may be registered later.
-        on: The errors that it stands in for. Default every Exception.
-        handler: Where the fallback is registered.
+        key: Names the fallback, which may be registered later.
+        on: The exception types that it replaces. Default every Exception.
+        handler: The registry that has the fallback. Default `fallback_handler`.
 
     Returns:
-        A decorator. A served fallback is noted in `track_degradation` and sent as an event.
+        A decorator. A served fallback is recorded in `track_degradation` and emitted as the event `fallback_served`.
 
     Raises:
-        ConfigurationError: The key is empty, or `on` holds something else than exception types.
+        ConfigurationError: The key is empty, `on` holds anything but exception types, or the function cannot be
+            decorated.
     """
     _validation.text("key", key)
     _validation.exceptions("on", on)
@@ -94,18 +99,19 @@ def with_fallback(
 def fallback(
     value: object, *, name: str | None = None, on: tuple[type[Exception], ...] = (Exception,)
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Serve this value when a plain or async function fails; `with_fallback` without a registered key.
+    """Serve this value when a plain or async function fails: `with_fallback` without a registered key.
 
     Args:
         value: A value or a function; see `FallbackHandler.register_fallback`.
-        name: What `track_degradation` and events say was served. None takes the pipeline's name, or the function's.
-        on: The errors that it stands in for. Default every Exception.
+        name: The key under which `track_degradation` and events report it. None takes the pipeline's name, or else the
+            function's.
+        on: The exception types that it replaces. Default every Exception.
 
     Returns:
         A decorator.
 
     Raises:
-        ConfigurationError: `on` holds something else than exception types.
+        ConfigurationError: `on` holds anything but exception types, or the function cannot be decorated.
     """
     _validation.exceptions("on", on)
 
@@ -128,7 +134,7 @@ def _plain_wrapper(
                 value = handler.resolve(key, error, args, kwargs)
             _note(key, error)
             return value
-        if result.__class__ is CoroutineType:  # it is async under another decorator
+        if result.__class__ is CoroutineType:  # an async function under another decorator
             return _await(result, args, kwargs, key, on, handler)
         refuse_pending(function, result)
         return result
@@ -165,7 +171,7 @@ async def _await(
 
 
 class _original:  # noqa: N801 - used as a statement
-    """Raise the original error when the fallback fails with one of its own."""
+    """Raise the original error, from the fallback's own, when the fallback fails."""
 
     def __init__(self, key: str, error: Exception) -> None:
         self.key, self.error = key, error

@@ -23,20 +23,25 @@ def chaos(
     result: object = _NOTHING,
     rng: Callable[[], float] = chance,
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Spoil a share of the calls of a plain or async function: innermost in a pipeline, as its dependency would.
+    """Inject faults into a share of the calls of a plain or async function.
+
+    In a pipeline it is the innermost policy, because it takes the place of the dependency.
 
     Args:
-        share: Of the calls, from 0.0 to 1.0.
-        latency: Seconds by which a spoiled call is late; 0 or more. `no_wait` removes them.
-        error: Makes what it raises; an exception type will do.
-        result: What it returns in place of the real answer; a function is called with that.
-        rng: Source of randomness: a function that returns a number from 0 up to 1.
+        share: Share of the calls that get the fault, from 0.0 to 1.0.
+        latency: Seconds to wait before such a call; 0 or more. `no_wait` and `set_testing` skip the wait.
+        error: A function that returns the error to raise, such as an exception type. The decorated function is then not
+            called.
+        result: What to return in place of the real result. A function is called with the real result, and its result
+            returned.
+        rng: Source of randomness: a function that returns a number, at least 0 and below 1.
 
     Returns:
         A decorator.
 
     Raises:
-        ConfigurationError: A setting is out of range, or both error and result are given.
+        ConfigurationError: A setting is out of range, both error and result are given, or the function cannot be
+            decorated.
     """
     _validation.number("share", share, most=1.0)
     _validation.number("latency", latency)
@@ -75,7 +80,7 @@ def chaos(
 
 
 class _Fault(NamedTuple):
-    """What happens to a spoiled call; see `chaos`."""
+    """The settings of `chaos`, and their effect on one call."""
 
     share: float
     latency: float
@@ -84,16 +89,16 @@ class _Fault(NamedTuple):
     rng: Callable[[], float]
 
     def spares(self) -> bool:
-        """Whether nothing happens to this call."""
+        """Draw whether this call gets no fault."""
         return self.rng() >= self.share
 
     def strike(self) -> None:
-        """Raise the error, if there is one."""
+        """Raise the configured error, if there is one."""
         if self.error is not None:
             raise self.error()
 
     def spoil(self, real: Any) -> Any:
-        """The result in place of the real one."""
+        """Return the configured result in place of the real one, or the real one if none is configured."""
         if self.result is _NOTHING:
             return real
         return self.result(real) if callable(self.result) else self.result

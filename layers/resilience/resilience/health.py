@@ -1,4 +1,4 @@
-"""Health checks: in parallel, each within its timeout, run at most once a second however many callers ask."""
+"""Health checks: run in parallel, each within its timeout, and at most once a second however many callers ask."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from resilience._functions import is_async
 from resilience._thread_pool import DaemonThreadPool
 
 _threads: Final = DaemonThreadPool("resilience-check", 1_000, idle_seconds=10.0)
-"""At most one for each check, because a check that hangs keeps its thread."""
+"""Has at most one thread for each check: a check that hangs keeps its thread, and gets no second one."""
 Status = Literal["pass", "warn", "fail"]
 Check = Callable[[], object | Awaitable[object]]
 
 
 class CheckResult(NamedTuple):
-    """One check's answer.
+    """The result of one check.
 
     Attributes:
-        status: "pass"; "fail" for a critical check that failed; "warn" for another one that did.
-        latency_ms: How long it took, in milliseconds.
-        message: The text it returned, or why it failed; None when it returned no text.
+        status: "pass"; for a check that failed "fail" if it is critical, else "warn".
+        latency_ms: How long the check took, in milliseconds.
+        message: The text that the check returned, or why it failed; None when it passed and returned no text.
     """
 
     status: Status
@@ -38,12 +38,12 @@ class CheckResult(NamedTuple):
 
 
 class HealthReport(NamedTuple):
-    """All checks together.
+    """The results of all checks.
 
     Attributes:
-        status: The worst of them; "pass" when there are none.
-        checks: The answers by name.
-        at: Unix second at which all had answered.
+        status: The worst status of any check; "pass" when there are no checks.
+        checks: The results by name.
+        at: Unix time in seconds at which the last check had answered.
     """
 
     status: Status
@@ -57,15 +57,15 @@ class _Registered:
     timeout: float
     critical: bool
     thread: Future[object] | None = None
-    """What a plain check runs in, if it was asked before."""
+    """The last run of a plain check in a thread; None before the first."""
 
 
 class HealthChecker:
-    """Named checks.
+    """Runs named checks.
 
     Args:
-        cache_seconds: A report is reused for this long. Default 1.0; 0 asks each time.
-        clock: Source of time.
+        cache_seconds: A report is reused for this long. Default 1.0; 0 runs the checks each time.
+        clock: Its monotonic clock measures the age of a report, its wall clock dates the report.
 
     Raises:
         ConfigurationError: A setting is out of range.
@@ -80,23 +80,24 @@ class HealthChecker:
         register_after_fork(self)
 
     def after_fork(self) -> None:
-        """See ForkAware: running checks are the parent's."""
+        """Forget runs in progress in a forked child: they belong to the parent."""
         self._running = None
         for each in self._checks.values():
             each.thread = None
 
     def register_check(self, name: str, check: Check, *, timeout: float = 2.0, critical: bool = True) -> None:
-        """Add a check; a second one of the same name replaces the first.
+        """Add a check; a second one with the same name replaces the first.
 
         Args:
-            name: Names it in the report.
-            check: A function without arguments, plain (run in a thread) or async. Healthy unless it raises or returns
-                False; a text that it returns is shown.
-            timeout: Seconds that it may take, default 2.0. A plain check that takes longer is given up, not stopped.
-            critical: Whether its failure makes the whole report "fail" or only "warn".
+            name: The check's name in the report.
+            check: A function without arguments, plain (run in a thread) or async. It fails if it raises or returns
+                False. A string that it returns is shown as the message.
+            timeout: Seconds that it may take, default 2.0. An async check that takes longer is cancelled. A plain one
+                cannot be stopped: until it ends, the check fails without being run again.
+            critical: Whether its failure makes the whole report "fail" (True) or only "warn".
 
         Raises:
-            ConfigurationError: The name is empty or the timeout not more than 0.
+            ConfigurationError: The name is empty, or the timeout is not more than 0.
         """
         self._checks[_validation.text("name", name)] = _Registered(
             check, _validation.seconds("timeout", timeout), critical
@@ -104,12 +105,12 @@ class HealthChecker:
         self._last = None
 
     def unregister_check(self, name: str) -> None:
-        """Remove a check; no error when it is not there."""
+        """Remove a check; no error when it is not registered."""
         self._checks.pop(name, None)
         self._last = None
 
     async def run_all(self) -> HealthReport:
-        """Ask all checks, or give out the last report if it is young; callers at the same time share one run."""
+        """Run all checks, or return a report younger than `cache_seconds`; concurrent callers share one run."""
         now = self._clock.steady()
         if self._last is not None and now < self._last[0] + self._cache_seconds:
             return self._last[1]
@@ -128,7 +129,7 @@ class HealthChecker:
 
 
 async def _ask(registered: _Registered) -> CheckResult:
-    """One check's answer, within its time whatever it does: what does not end is left behind."""
+    """Run one check and return its result within its timeout; a check that does not end by then is left behind."""
     began = time.perf_counter()
     task = asyncio.ensure_future(_call(registered))
     try:
@@ -145,7 +146,7 @@ async def _ask(registered: _Registered) -> CheckResult:
 
 
 def _outcome(task: asyncio.Future[object], timeout: float) -> tuple[str | None, str | None]:
-    """Why the check failed, or what it said."""
+    """Return (why the check failed, its message); each may be None."""
     if not task.done():
         return f"no answer within {timeout:g} s", None
     if task.cancelled():
@@ -161,15 +162,15 @@ def _outcome(task: asyncio.Future[object], timeout: float) -> tuple[str | None, 
 
 def _look_at(task: asyncio.Future[object]) -> None:
     if not task.cancelled():
-        task.exception()  # nobody waits for it any more
+        task.exception()  # retrieved, so that asyncio does not report it: nobody awaits this task any more
 
 
 class _HangsError(Exception):
-    """The last call of a plain check has not ended."""
+    """The previous run of a plain check has not ended."""
 
 
 class _QuitError(Exception):
-    """A check wanted to end the process: the event loop would let it, out of whatever task it is in."""
+    """A check tried to end the process. An event loop lets SystemExit through from any task, so it is replaced."""
 
 
 async def _call(registered: _Registered) -> object:
@@ -181,7 +182,7 @@ async def _call(registered: _Registered) -> object:
 
 
 async def _in_thread(registered: _Registered) -> object:
-    """Ask a plain check in a thread of the checks' own, and in none while its last one hangs."""
+    """Run a plain check in a thread of the checks' own pool; refused while its previous run hangs."""
     if registered.thread is not None and not registered.thread.done():
         raise _HangsError
     context = contextvars.copy_context()
@@ -202,4 +203,4 @@ def _worst(results: dict[str, CheckResult]) -> Status:
 
 
 health_checker = HealthChecker()
-"""The process's checks."""
+"""The default checker of the process."""

@@ -1,8 +1,8 @@
-"""Events as OpenTelemetry metrics and span events; an extra, which nothing else imports.
+"""Exports events as OpenTelemetry metrics and span events; an optional extra, which no other module imports.
 
-`instrument()` once, after the application chose its providers. Names follow the semantic conventions' rules: a
-namespace, lower case, units apart from names, attributes of few values. Keys of caches and subjects of limits, of which
-there may be any number, are left out.
+Call `instrument()` once, after the application has set its providers. Names follow OpenTelemetry's semantic
+conventions: a namespace, lower case, no unit in a name, and attributes of low cardinality. So cache keys and the
+subjects of rate limits, of which there may be any number, are left out.
 """
 
 from __future__ import annotations
@@ -27,17 +27,26 @@ _STATES: Final = {"closed": 0, "half_open": 1, "open": 2}
 
 
 def instrument(*, meter_provider: metrics.MeterProvider | None = None, span_events: bool = True) -> Callable[[], None]:
-    """Count every event of the package, and add those of consequence to the current span.
+    """Count every event of the package, and add the important ones to the current span.
 
-    Metrics: a counter `resilience.<kind>` for each kind of event, such as `resilience.circuit_transition`, with the
-    attribute `resilience.name`; and the gauge `resilience.circuit.state` (0 closed, 1 half open, 2 open).
+    Metrics, of the meter `studysync-resilience`:
+
+    - A counter `resilience.<kind>` with the unit `{event}` for each kind of event, such as
+      `resilience.circuit_transition`; created with the first event. Attributes: `resilience.name` (not on `cache_hit`,
+      `cache_miss` and `cache_stale`), and `resilience.from`, `resilience.to`, `resilience.reason`
+      (`circuit_transition`), `resilience.policy` (`rate_limited`), `error.type` (`fallback_served`), `resilience.level`
+      (`cache_hit`), `resilience.operation` (`store_request`, `store_error`).
+    - A gauge `resilience.circuit.state`: 0 closed, 1 half open, 2 open, with the attribute `resilience.name`. It is set
+      at each transition; a circuit without one has no value.
 
     Args:
         meter_provider: None takes the global one.
-        span_events: Whether the span at hand gets an event for each retry, fallback, transition, refusal and hedge.
+        span_events: Whether the current span gets an event `resilience.<kind>`, with the counter's attributes, for each
+            `circuit_rejected`, `circuit_transition`, `fallback_served`, `hedge`, `pool_timeout`, `rate_limited`,
+            `rate_limit_open`, `retry` and `retry_budget_empty`.
 
     Returns:
-        A function without arguments that ends it.
+        A function without arguments that stops both; calling it again does nothing.
     """
     meter = metrics.get_meter("studysync-resilience", meter_provider=meter_provider)
     state = meter.create_gauge("resilience.circuit.state", description="0 closed, 1 half open, 2 open")

@@ -1,4 +1,4 @@
-"""Policies composed once, in an order that makes sense, under one name."""
+"""Policies composed once, under one name, in an order that is checked."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ _ONE_ORDER: Final = (
 
 
 class Pipeline:
-    """Policies around functions: a decorator, for plain and async functions alike. Make one with `pipeline`.
+    """A decorator that puts policies around plain and async functions. Create one with `pipeline`.
 
     Functions that share a pipeline share its circuit, budget, bulkhead and limit.
 
     Attributes:
-        name: Names the pipeline, and its circuit unless that has a name of its own.
+        name: The name of the pipeline, and of its circuit and its fallback unless they have their own.
     """
 
     def __init__(self, name: str, policies: tuple[Policy, ...]) -> None:
@@ -66,19 +66,19 @@ def pipeline(name: str, *policies: Policy) -> Pipeline:
     """Compose policies, the outermost first.
 
     Args:
-        name: Names the pipeline and its circuit.
+        name: The name of the pipeline, and of its circuit and its fallback unless they have their own.
         policies: What `fallback`, `cached`, `retry`, `hedge`, `circuit_breaker`, `adaptive_limit`, `timeout` and
-            `bulkhead` return, `monitor_performance`, and in tests `chaos`; each once, `timeout` twice. A CircuitBreaker
-            will do as well. The order is fixed: monitor, fallback, cached, timeout (for all attempts together), retry,
-            hedge, circuit_breaker, adaptive_limit, timeout (for each attempt), bulkhead, chaos.
+            `bulkhead` return, `monitor_performance`, and in tests `chaos`; each once at most, `timeout` twice. A
+            CircuitBreaker is accepted too. The order is fixed: monitor, fallback, cached, timeout (for all attempts
+            together), retry, hedge, circuit_breaker, adaptive_limit, timeout (for each attempt), bulkhead, chaos.
 
     Returns:
         A decorator for plain and async functions.
 
     Raises:
-        ConfigurationError: Something is no policy, comes twice, or stands where it would do harm: a fallback inside of
-            a cache would be kept as the real value, a circuit outside of retries would count one outage for all of
-            them.
+        ConfigurationError: The name is empty, or something is not a policy, occurs twice, or is where it would do harm:
+            a fallback inside a cache would be stored as the real value, and a circuit outside retries would count all
+            failed attempts of a call as one.
     """
     return Pipeline(name, policies)
 

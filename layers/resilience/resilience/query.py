@@ -1,4 +1,4 @@
-"""Small decisions about queries: how many at once, which fields, whether an index pays off."""
+"""Small helpers for queries: batches, select lists, and whether an index pays off."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 class QueryOptimizer:
-    """Helpers without state but the columns that tables are known to have."""
+    """Helpers for queries. Their only state is the registered columns, one set for the process."""
 
     _columns: ClassVar[dict[str, frozenset[str]]] = {}
 
     @classmethod
     def register_columns(cls, table: str, columns: Iterable[str]) -> None:
-        """Say which columns a table has, so that `optimize_select_fields` can refuse others."""
+        """Register the columns of a table, so that `optimize_select_fields` can refuse others."""
         cls._columns[_validation.text("table", table)] = frozenset(columns)
 
     @staticmethod
     def batch_queries(queries: Sequence[T], batch_size: int = 100) -> list[list[T]]:
-        """Cut a sequence into lists of at most batch_size, in order; an empty one gives an empty list.
+        """Split a sequence into lists of at most batch_size items, in order; an empty one gives an empty list.
 
         Raises:
             ConfigurationError: batch_size is below 1.
@@ -35,14 +35,15 @@ class QueryOptimizer:
 
     @classmethod
     def optimize_select_fields(cls, fields: Sequence[str], table: str) -> str:
-        """The select list for these fields: each once, in order, comma separated.
+        """Return the select list for these fields: each once, in order, separated by commas.
 
         Args:
-            fields: Column names; none, or "*" among them, selects all.
-            table: The table; its columns are checked if they were registered.
+            fields: Column names. An empty sequence, or one with "*", gives "*".
+            table: The table; fields are checked against its columns if these were registered.
 
         Raises:
-            ConfigurationError: A field is no plain name, or no column of the table.
+            ConfigurationError: A field is not a plain name (ASCII letters, digits and underscores, not beginning with a
+                digit), or not a column of the table.
         """
         known = cls._columns.get(table)
         if not fields or "*" in fields:
@@ -56,15 +57,20 @@ class QueryOptimizer:
 
     @staticmethod
     def should_use_index(rows: int, selected: int, *, random_page_cost: float = 4.0) -> bool:
-        """Whether reading through an index beats reading the whole table, by the planner's rule of thumb.
+        """Return whether reading through an index beats reading the whole table, by a rule of thumb.
 
         Args:
             rows: Rows in the table; 0 or more.
             selected: Rows that the condition keeps.
-            random_page_cost: Cost of a page out of order, in pages in order; PostgreSQL's default is 4.0, 1.1 for SSDs.
+            random_page_cost: Cost of a random page read relative to a sequential one, as in PostgreSQL's setting of
+                that name. Default 4.0, as there; 1.1 suits SSDs.
 
         Returns:
-            True when the table has more than a few pages of rows and few enough are selected.
+            True when rows > 1,000 and selected * random_page_cost * 5 < rows: by default, when less than 5 % of the
+            rows are selected.
+
+        Raises:
+            ConfigurationError: rows or selected is negative or not a whole number.
         """
         _validation.whole("rows", rows, least=0)
         _validation.whole("selected", selected, least=0)

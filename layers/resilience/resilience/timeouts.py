@@ -1,6 +1,6 @@
-"""A time limit as a policy: around each attempt inside of retries, around all of them outside.
+"""A time limit as a policy: inside retries it limits each attempt, outside of them all attempts together.
 
-It is a deadline as well: whatever the function calls through this package, and `timeout_for`, keep to it.
+It also sets a deadline, which `timeout_for` and whatever the function calls through this package respect.
 """
 
 from __future__ import annotations
@@ -29,15 +29,16 @@ def timeout(seconds: float, *, thread: bool = False) -> Callable[[Callable[P, R]
     """Limit how long a call may take.
 
     Args:
-        seconds: More than 0.
-        thread: For plain functions, which cannot be interrupted. False: the call has a deadline, and ends early as far
-            as what it calls keeps to it. True: it runs in a thread, and is left behind there when its time is over.
-            Async functions are always interrupted.
+        seconds: Longest time for the call; more than 0.
+        thread: For plain functions, which cannot be interrupted. False: the call only gets a deadline, and ends early
+            if the calls within it respect the deadline. True: the function runs in a thread, where it continues when
+            its time is over, while the caller gets the error. Async functions are always cancelled.
 
     Returns:
-        A decorator. The decorated function raises TimeoutError when it is interrupted: a failure for a circuit around
-        it, and worth another try. When the request's own deadline came first it raises DeadlineExceededError, which is
-        neither. A plain function without a thread raises only what the calls within it raise at their deadline.
+        A decorator. The decorated function raises TimeoutError when its time is over: a circuit around it counts that
+        as a failure, and it may be retried. If the request's own deadline came first, it raises DeadlineExceededError,
+        which is not counted and never retried; it does so without a call when no time is left. Otherwise a plain
+        function without a thread raises only what the calls within it raise at the deadline.
 
     Raises:
         ConfigurationError: seconds is not more than 0, or the function cannot be decorated.
@@ -78,7 +79,7 @@ def _plain_wrapper(function: Callable[..., Any], seconds: float) -> Callable[...
             result = function(*args, **kwargs)
         finally:
             clear_deadline(token)
-        if (kind := result.__class__) is CoroutineType:  # it is async under another decorator
+        if (kind := result.__class__) is CoroutineType:  # an async function under another decorator
             return _async_wrapper(functools.update_wrapper(lambda: result, function), seconds)()
         if kind in PENDING:
             refuse_pending(function, result)
@@ -88,7 +89,7 @@ def _plain_wrapper(function: Callable[..., Any], seconds: float) -> Callable[...
 
 
 def _thread_wrapper(function: Callable[..., Any], seconds: float) -> Callable[..., Any]:
-    limited = _plain_wrapper(function, seconds)  # a coroutine is awaited where the caller is, and not in the thread
+    limited = _plain_wrapper(function, seconds)  # the caller awaits a coroutine, not the thread
 
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         left, context = _left(function), contextvars.copy_context()

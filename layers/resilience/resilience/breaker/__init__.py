@@ -1,1 +1,1 @@
-"""The circuit breaker: one dependency, many environments, no write while it is healthy."""
+"""The circuit breaker: many environments share one dependency's state, with no writes while it is healthy."""

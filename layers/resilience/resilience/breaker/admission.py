@@ -1,8 +1,8 @@
-"""What a circuit decides, carried out: which calls are admitted, what their outcomes change, and who is told.
+"""Carries out what a circuit decides: admits calls, runs elections, counts outcomes and publishes changes of state.
 
-The closed path is in `wrapper`. Here is the rest: admission when the fast path did not, elections, outcomes, sharing. A
-plain caller reaches the store directly, an async caller through a thread; what changes, changes inside that thread, so
-that a cancelled caller leaves nothing half done.
+`wrapper` holds the fast path of a closed circuit; this module does the rest. A plain caller calls the store directly,
+an async caller in a thread. That thread also applies the store's answer to the circuit, so a cancelled caller leaves
+nothing half done.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from resilience.errors import CircuitOpenError
 from resilience.store.protocol import Item
 
 NO_RESULT: Final = object()
-"""In place of a call's result, where a block was protected."""
+"""Passed to `on_result` for a protected block, which has no result."""
 _ATTEMPTS = 3
 
 
 class Admission(StoreBound):
-    """Binds a circuit to a store, and lets calls through it.
+    """Binds a circuit to a store and admits calls.
 
     Args:
         name: Names the circuit; not empty.
@@ -48,23 +48,23 @@ class Admission(StoreBound):
             self.follow_default()
 
     def after_fork(self) -> None:
-        """See ForkAware."""
+        """Replace the lock in a forked child."""
         self._bind_lock = threading.Lock()
 
     def rebind(self) -> None:
-        """Use another default store from now on; the state stays, its version belongs to the old store."""
+        """Switch to the new default store. The state stays; its version is dropped, because it is the old store's."""
         self._binding = None
         with self.circuit.lock:
             self.circuit.version = 0
             self.circuit.fast_until = 0.0
 
     def restored(self) -> None:
-        """Know nothing of the others until they are asked: a snapshot may be of any age."""
+        """Close the circuit until the store is read again: after a restore its record may be arbitrarily old."""
         self.circuit.forget()
         self.circuit.notifier.notify()
 
     def learn(self, item: Item) -> None:
-        """Believe what another environment wrote, if it is newer than what is known."""
+        """Follow the record that another environment wrote, if its version is higher than the known one."""
         self.circuit.learn(item)
         self.circuit.notifier.notify()
 
@@ -83,7 +83,14 @@ class Admission(StoreBound):
         return shared_state.valid()
 
     def enter(self, now: float) -> Permit:
-        """Admit a plain call that the fast path did not, or raise CircuitOpenError."""
+        """Admit a plain call that the fast path did not admit; run an election if one is due.
+
+        Args:
+            now: The wall clock, in Unix seconds.
+
+        Raises:
+            CircuitOpenError: The circuit is open, or another environment or call is probing.
+        """
         for _ in range(_ATTEMPTS):
             permit = self.circuit.enter(now, self._refresh())
             if permit is not ELECTION:
@@ -95,7 +102,7 @@ class Admission(StoreBound):
         raise CircuitOpenError(self.name, self.config.refresh_seconds)
 
     async def enter_async(self, now: float) -> Permit:
-        """Admit an async call that the fast path did not, or raise CircuitOpenError."""
+        """Admit an async call that the fast path did not admit; see `enter`."""
         for _ in range(_ATTEMPTS):
             permit = self.circuit.enter(now, self._refresh())
             if permit is not ELECTION:
@@ -118,11 +125,15 @@ class Admission(StoreBound):
         return circuit.permit if circuit.fast_from <= now < circuit.fast_until else None
 
     def started(self) -> float:
-        """The beginning of a call, for the slow-call rate; free when that is off."""
+        """Return the monotonic clock, in seconds, as a call begins; 0.0 (clock not read) if slow calls do not count."""
         return self.config.clock.steady() if self.config.slow_call_seconds is not None else 0.0
 
     def on_error(self, permit: Permit, error: BaseException, started: float) -> Record | None:
-        """Count what an error says; returns what must be shared."""
+        """Count the outcome of a call that raised.
+
+        Returns:
+            The record to publish if the state changed, else None.
+        """
         verdict = self.circuit.classifier.classify(error)
         if verdict is None:
             self.circuit.abandoned(permit)
@@ -133,7 +144,11 @@ class Admission(StoreBound):
         return self.circuit.succeeded(permit, now, slow=slow)
 
     def on_result(self, permit: Permit, result: object, started: float) -> Record | None:
-        """Count what a result says; returns what must be shared."""
+        """Count the outcome of a call that returned.
+
+        Returns:
+            The record to publish if the state changed, else None.
+        """
         now, slow = self.config.clock.wall(), self._slow(started)
         if result is not NO_RESULT and self.circuit.classifier.is_failed_result(result):
             return self.circuit.failed(permit, now, error=None, slow=slow)
@@ -144,21 +159,21 @@ class Admission(StoreBound):
         return limit is not None and self.config.clock.steady() - started > limit
 
     def share(self, record: Record | None) -> None:
-        """Share a change from a plain call."""
+        """Publish a change of state, if there is one, from a plain call."""
         if record is not None:
             self.circuit.notifier.notify()
             self._bound()[1].publish(record)
             self.circuit.notifier.notify()
 
     def share_soon(self, record: Record | None) -> None:
-        """Share a change from where nothing may wait."""
+        """Publish a change of state, if there is one, without waiting, as in the callback of a future."""
         if record is not None:
             self.circuit.notifier.notify()
             shared_state, publisher = self._bound()
             _background.submit(lambda: publisher.publish(record), blocking=shared_state.store.blocking)
 
     async def share_async(self, record: Record | None) -> None:
-        """Share a change from an async call."""
+        """Publish a change of state, if there is one, from an async call."""
         if record is not None:
             self.circuit.notifier.notify()
             shared_state, publisher = self._bound()

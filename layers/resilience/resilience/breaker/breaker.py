@@ -1,4 +1,4 @@
-"""The public object: a circuit as a decorator, around a block, or through `call`, and what an operator does with it."""
+"""The public circuit breaker: a decorator, a context manager and `call`, and the operator's commands."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ R_co = TypeVar("R_co", covariant=True)
 
 
 class ProtectedFunction(Protocol[P, R_co]):
-    """A function behind a circuit.
+    """A function protected by a circuit.
 
     Attributes:
         circuit_breaker: The circuit.
@@ -30,7 +30,7 @@ class ProtectedFunction(Protocol[P, R_co]):
     circuit_breaker: CircuitBreaker
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
-        """Call the function, or raise CircuitOpenError."""
+        """Call the function, or raise CircuitOpenError while the circuit is open."""
 
     @overload
     def __get__(self, instance: None, owner: type | None = None, /) -> Self: ...
@@ -43,8 +43,8 @@ class ProtectedFunction(Protocol[P, R_co]):
 class CircuitBreaker(Admission):
     """A circuit breaker as an object: use it as a decorator, as a context manager (`guard`), or through `call`.
 
-    Functions that share one object share its counts. Objects with the same name, here or in other environments, share
-    the state, through the store.
+    Functions that share one object share its counts. Objects with the same name share the state through the store, in
+    this environment and in others.
 
     Args:
         name: Names the circuit; not empty.
@@ -57,15 +57,30 @@ class CircuitBreaker(Admission):
     policy = "circuit_breaker"
 
     def __call__(self, function: Callable[P, R]) -> ProtectedFunction[P, R]:
-        """Protect a plain or async function; the result carries this object as `.circuit_breaker`."""
+        """Protect a plain or async function.
+
+        Returns:
+            The protected function; it carries this object as `.circuit_breaker`.
+
+        Raises:
+            ConfigurationError: Calling the function cannot tell whether it failed (a generator, a class).
+        """
         return cast("ProtectedFunction[P, R]", wrap(self, function))
 
     def call(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Call a plain function through the circuit."""
+        """Call a plain function through the circuit and return its result.
+
+        Raises:
+            CircuitOpenError: The circuit is open; the function was not called.
+        """
         return self(function)(*args, **kwargs)
 
     async def call_async(self, function: Callable[P, Awaitable[R]], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Call an async function through the circuit."""
+        """Call an async function through the circuit and return its result.
+
+        Raises:
+            CircuitOpenError: The circuit is open; the function was not called.
+        """
         now = self.config.clock.wall()
         permit = self._admit(now) or await self.enter_async(now)
         started = self.started()
@@ -77,27 +92,38 @@ class CircuitBreaker(Admission):
         await self.share_async(self.on_result(permit, result, started))
         return result
 
-    # ------------------------------------------------------------------ what an operator does
+    # ------------------------------------------------------------------ operator commands
 
     def get_state(self) -> CircuitState:
-        """The state as known here: "closed", "open" or "half_open". Older than `refresh_seconds`, it is read again."""
+        """Return the state as known in this environment: "closed", "open" or "half_open".
+
+        If the snapshot is older than `refresh_seconds`, it is read again; a blocking store is read in the background,
+        so the returned state may be stale.
+        """
         self._refresh()
         return self.circuit.state
 
     def snapshot(self) -> CircuitSnapshot:
-        """The circuit's figures as known here."""
+        """Return the state and counts as known in this environment, which may be stale as in `get_state`."""
         self._refresh()
         return self.circuit.snapshot(self.config.clock.wall())
 
     def reset(self) -> None:
-        """Close the circuit, here at once and in every environment within `refresh_seconds`."""
+        """Close the circuit: here at once, in every other environment within `refresh_seconds`.
+
+        In an event loop, a blocking store is written in the background. If the store does not answer, only this
+        object changes; `command_async` reports that.
+        """
         self._command(CircuitState.CLOSED)
 
     def force_open(self, seconds: float | None = None) -> None:
-        """Open the circuit, here at once and in every environment within `refresh_seconds`.
+        """Open the circuit: here at once, in every other environment within `refresh_seconds`; see `reset`.
 
         Args:
-            seconds: Probe after so long; None keeps it open until `reset`.
+            seconds: Seconds after which it may be probed; None keeps it open until `reset`.
+
+        Raises:
+            ConfigurationError: `seconds` is not more than 0.
         """
         if seconds is not None:
             _validation.seconds("seconds", seconds)
@@ -111,7 +137,15 @@ class CircuitBreaker(Admission):
             order()
 
     async def command_async(self, state: CircuitState, seconds: float | None = None) -> bool:
-        """Carry out an order and wait until it is written; False when the store did not answer."""
+        """Apply an operator's command here and wait until it is written.
+
+        Args:
+            state: CLOSED resets the circuit, OPEN forces it open.
+            seconds: Seconds after which an opened circuit may be probed; None keeps it open until a reset.
+
+        Returns:
+            False when it was not written: the store did not answer, or a newer change overtook it.
+        """
         shared_state, order = self._order(state, seconds)
         return await _background.run(order, blocking=shared_state.store.blocking)
 
@@ -125,7 +159,7 @@ class CircuitBreaker(Admission):
 
     @contextmanager
     def guard(self) -> Iterator[None]:
-        """Protect a block of plain code; `is_failure` is not asked, only errors and time count.
+        """Protect a block of plain code. It has no result for `is_failure`: only errors and duration count.
 
         Raises:
             CircuitOpenError: The circuit is open; the block does not run.

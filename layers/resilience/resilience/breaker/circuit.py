@@ -1,13 +1,14 @@
-"""One circuit in one environment: what it counts, what it decides, and what it believes of the others.
+"""One circuit in one environment: its counts, its decisions, and its copy of the shared record.
 
-Nothing here waits or does input and output: `breaker.breaker` calls these methods and carries out what they return.
-Three rules: each call belongs to the generation it began in, and a result of an older generation changes nothing; every
-change of state begins a generation; the shared record only ever replaces what is known by something with a higher
-version, as long as its numbers do not begin anew.
+Nothing here waits or does I/O: `breaker.admission` and `breaker.publisher` call these methods and act on what they
+return. Three rules hold. Each call belongs to the generation it began in, and a result from an older generation cannot
+change the state. Every change of state begins a new generation. The known record is replaced only by one with a higher
+version, unless the version numbers in the store have restarted.
 
-Clocks: an open circuit may be probed, and a lease is over, one's own or one that was seen unchanged for its whole
-length, when either clock says so. Early is harmless: at worst two environments probe. Late is not: the wall clock may
-step back, and the steady one can stand still while Lambda freezes the environment.
+Clocks: an open circuit may be probed, and a lease ends, as soon as the wall clock or the monotonic clock says so. The
+lease of another environment ends when this one has seen it unchanged for its whole length. Too early is harmless: at
+worst two environments probe. Too late is not: the wall clock may be set back, and the monotonic clock may stop while
+Lambda freezes the environment.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ CLOSED, OPEN, HALF_OPEN = CircuitState.CLOSED, CircuitState.OPEN, CircuitState.H
 
 
 class Permit:
-    """A call's proof of the generation it began in."""
+    """The generation in which a call was admitted, and whether the call is a probe."""
 
     __slots__ = ("generation", "probe")
 
@@ -41,16 +42,16 @@ class Permit:
 
 
 def make_id() -> str:
-    """An id for one write, unlike any other's."""
+    """Return a random id for one write: 96 bits as 24 hex digits."""
     return os.urandom(12).hex()
 
 
 ELECTION = Permit(-1, True)
-"""Returned by `enter` to the one call that has to run for prober."""
+"""Returned by `Circuit.enter` to the one call that must win an election before it may probe."""
 
 
 class Circuit:
-    """The state of one circuit. The first five attributes are the closed path's, read and written without a lock."""
+    """The state of one circuit. The fast path reads and writes the first five attributes without the lock."""
 
     def __init__(self, name: str, config: CircuitConfig) -> None:
         self.fast_from = self.fast_until = 0.0
@@ -77,7 +78,7 @@ class Circuit:
         register_after_fork(self)
 
     def after_fork(self) -> None:
-        """See ForkAware: calls under way, counts, and the lease that was won are the parent's."""
+        """Reset in a forked child what belongs to the parent: calls in progress, counts, and a lease that it won."""
         self.lock = threading.Lock()
         self.electing = False
         self._rejected = self._total_failures = 0
@@ -87,17 +88,18 @@ class Circuit:
     # ------------------------------------------------------------------ before a call
 
     def enter(self, now: float, valid: tuple[float, float]) -> Permit:
-        """Admit a call that the fast path did not.
+        """Admit a call that the fast path did not admit.
 
         Args:
-            now: The wall clock.
-            valid: From and until when the shared snapshot is young enough; bounds the fast path.
+            now: The wall clock, in Unix seconds.
+            valid: (from, until): the Unix seconds between which the shared snapshot is recent enough. The fast path
+                ends no later.
 
         Returns:
-            The call's permit, or ELECTION when this call must first be elected.
+            The call's permit, or ELECTION if the call must win an election first.
 
         Raises:
-            CircuitOpenError: The call must not be made.
+            CircuitOpenError: The circuit is open, or half-open without a free probe; do not make the call.
         """
         with self.lock:
             if self.state is CLOSED:
@@ -119,7 +121,7 @@ class Circuit:
         raise CircuitOpenError(self.name, wait or min(1.0, self.config.recovery_timeout), forced=self.record.forced)
 
     def _wait(self, now: float) -> float:
-        """Seconds until a probe, or an election, may begin; 0.0 for now."""
+        """Return the seconds until a probe or an election may begin; 0.0 if it may begin now."""
         steady = self.config.clock.steady()
         if self.state is OPEN:
             if self.record.forced:
@@ -130,11 +132,11 @@ class Circuit:
         return 0.0
 
     def _drop_lease_if_over(self, now: float) -> None:
-        """Stop probing under a lease that ended by either clock.
+        """Stop probing if this environment's lease has ended by either clock.
 
-        It was nobody else's, so this very call may run for a new one; unless a probe was cancelled. Whose calls are not
-        waited for, such as a readiness check's, would never learn anything, and keep everybody else from it: then it is
-        the others' turn first.
+        The current call may then run for a new lease at once, unless a probe of the old one was abandoned. An
+        environment whose probes are always cancelled, such as those of a readiness check, never gets a result and would
+        renew its lease forever. So it waits for one more `lease_seconds`, in which another environment can be elected.
         """
         if not (self.state is HALF_OPEN and self.is_prober):
             return
@@ -147,7 +149,11 @@ class Circuit:
     # ------------------------------------------------------------------ after a call
 
     def succeeded(self, permit: Permit, now: float, *, slow: bool = False) -> Record | None:
-        """Count a success, or a probe's; returns what must be shared, if anything."""
+        """Count a success; a slow probe counts as a failed one.
+
+        Returns:
+            The record to publish if the state changed, else None.
+        """
         with self.lock:
             if permit.generation != self.generation:
                 return None
@@ -162,7 +168,17 @@ class Circuit:
             return self._trip(now, None)
 
     def failed(self, permit: Permit, now: float, *, error: BaseException | None, slow: bool = False) -> Record | None:
-        """Count a failure, or a probe's; returns what must be shared, if anything."""
+        """Count a failure.
+
+        Args:
+            permit: The call's permit.
+            now: The wall clock, in Unix seconds.
+            error: What the call raised; None if `is_failure` judged its result a failure.
+            slow: Whether the call was slow.
+
+        Returns:
+            The record to publish if the state changed, else None.
+        """
         asked = self.classifier.retry_after(error) if error is not None else None
         attributed = self._by_caller and self.classifier.may_be_callers_doing(error)
         with self.lock:
@@ -173,7 +189,7 @@ class Circuit:
             if permit.probe:
                 return self._probe_failed(now, asked, attributed=attributed)
             self._roll_if_over(now)
-            if self.consecutive_failures == 0:  # a success, perhaps on the closed path, came between
+            if self.consecutive_failures == 0:  # a success ended the row, perhaps on the fast path
                 self._attributed_in_a_row.clear()
             self.failures += 1
             self.consecutive_failures += 1
@@ -191,7 +207,7 @@ class Circuit:
             self._slow_callers.add(self.classifier.caller())
 
     def abandoned(self, permit: Permit) -> None:
-        """A call ended without saying anything about the dependency: only give the probe's place back."""
+        """Free the slot of a probe that ended without showing whether the dependency works."""
         if permit.probe:
             with self.lock:
                 if permit.generation == self.generation:
@@ -210,7 +226,7 @@ class Circuit:
         return Counts(self.successes, self.failures, self.slow, attributed.count, attributed.callers, slow.callers)
 
     def _roll_if_over(self, now: float) -> None:
-        """Begin a new bucket when the current one is over; a fast path that counts meanwhile may lose a success."""
+        """Begin a new bucket if the current one is over; a success counted on the fast path meanwhile may be lost."""
         if self._window.over(now):
             self._window.push(now, self._bucket())
             self._clear_bucket()
@@ -227,13 +243,14 @@ class Circuit:
         return self._close(now, "recovered") if self._successful_probes >= self.config.success_threshold else None
 
     def _probed_in_vain(self) -> bool:
-        """Whether this call's caller had its probe under this lease: it is the others' turn."""
+        """Return whether this call's caller already failed a probe under this lease, so that other callers go first."""
         return bool(self._failed_probers) and self._failed_probers.get(self.classifier.caller()) == self.generation
 
     def _probe_failed(self, now: float, asked: float | None, *, attributed: bool) -> Record | None:
-        """Open again, unless the failure may be the caller's own doing: then others probe first.
+        """Open again, unless the failure may be the caller's own doing (`attributed`): then other callers probe first.
 
-        Who failed so is remembered over leases, and when there are enough of them the dependency has failed.
+        The callers of such probes are remembered across leases. Once there are `minimum_callers` of them, the
+        dependency counts as failed and the circuit opens.
         """
         if attributed:
             self._failed_probers[self.classifier.caller()] = self.generation
@@ -254,23 +271,23 @@ class Circuit:
         return self._follow(Record(CLOSED, make_id(), reason=reason), now)
 
     def version_of(self, record: Record) -> int | None:
-        """The version of the shared record that a decision was made on; None when something newer was decided."""
+        """Return the version that a decision was based on; None if the circuit has followed another record since."""
         with self.lock:
             return self.version if self.record is record else None
 
     def renumbered(self, before: int, version: int) -> None:
-        """The shared record is not the one that was known: its numbers began anew."""
+        """Take the version found in the store, even a lower one, unless the known version is no longer `before`."""
         with self.lock:
             if self.version == before:
                 self.version = version
 
     def written(self, version: int) -> None:
-        """What was decided here is in the store, with this version."""
+        """Record that this circuit's own decision is in the store with this version."""
         with self.lock:
             self.version = max(version, self.version)
 
     def candidate(self) -> tuple[Record, Record, int]:
-        """What is known, what an election would put in its place, and the version that it would replace."""
+        """Return the known record, the half-open record that an election would write, and the version to replace."""
         with self.lock:
             lease, opens = self.config.lease_seconds, self.record.opens
             record = Record(HALF_OPEN, make_id(), opens=opens, lease_seconds=lease, reason="probe")
@@ -279,8 +296,15 @@ class Circuit:
     def elected(self, known: Record, record: Record, wall: float, steady: float) -> Permit | None:
         """Begin to probe under a lease that began when the election's write was sent.
 
+        Args:
+            known: The record known when the election began; see `candidate`.
+            record: The half-open record of the election.
+            wall: The wall clock when the write was sent, in Unix seconds.
+            steady: The monotonic clock when the write was sent, in seconds.
+
         Returns:
-            None when the circuit was reset or forced open while the election ran.
+            The first probe's permit, or None if the circuit followed another record while the election ran, such as a
+            reset or a forced opening.
         """
         with self.lock:
             self.electing = False
@@ -293,12 +317,21 @@ class Circuit:
             return Permit(self.generation, True)
 
     def lost_election(self) -> None:
-        """Another environment was first; what it wrote was followed already."""
+        """End an election without a lease. If another environment won it, its record is followed already."""
         with self.lock:
             self.electing = False
 
     def command(self, state: CircuitState, now: float, seconds: float | None = None) -> Record:
-        """Carry out an operator's order here; returns what must be shared."""
+        """Apply an operator's command in this environment.
+
+        Args:
+            state: CLOSED resets the circuit, OPEN forces it open.
+            now: The wall clock, in Unix seconds.
+            seconds: Seconds to stay open; None keeps it open until a reset.
+
+        Returns:
+            The record to publish.
+        """
         with self.lock:
             if state is CLOSED:
                 return self._close(now, "reset")
@@ -306,11 +339,14 @@ class Circuit:
             return self._follow(Record(OPEN, make_id(), 1, now + length, length, forced=forced, reason="forced"), now)
 
     def learn(self, item: Item) -> None:
-        """Believe what another environment wrote, if it is newer than what is known."""
+        """Follow the record that another environment wrote, if its version is higher than the known one."""
         self.follow(from_item(item), item.version or 0)
 
     def follow(self, record: Record, version: int) -> None:
-        """See learn. The circuit's own write, seen again, only brings its version."""
+        """Follow a record if its version is higher than the known one.
+
+        Of the circuit's own write, read back, only the version is new.
+        """
         with self.lock:
             if version <= self.version:
                 return
@@ -319,13 +355,13 @@ class Circuit:
                 self._follow(record, self.config.clock.wall(), reason="shared")
 
     def adopt(self, record: Record, version: int) -> None:
-        """Adopt the record in the store, however old its version: its numbers started again."""
+        """Follow the record in the store even though its version is lower: the version numbers have restarted."""
         with self.lock:
             self.version = version
             self._follow(record, self.config.clock.wall(), reason="shared")
 
     def forget(self) -> None:
-        """Know nothing: closed, until the store is read."""
+        """Drop the known record and be closed until the store is read again."""
         with self.lock:
             self.version, self.record, self.electing = 0, Record(CLOSED), False
             self._begin(CLOSED, self.config.clock.wall())
@@ -345,7 +381,7 @@ class Circuit:
         return record
 
     def _begin(self, state: CircuitState, now: float) -> None:
-        """Begin a generation: calls in progress become late, and the counts restart."""
+        """Begin a generation: the results of calls in progress become stale, and the counts restart."""
         self.generation += 1
         self.state = state
         self.fast_from = self.fast_until = 0.0
@@ -360,7 +396,7 @@ class Circuit:
         self._window.clear(now)
 
     def snapshot(self, now: float) -> CircuitSnapshot:
-        """The circuit as it is known here."""
+        """Return the circuit's state and counts as known in this environment; `now` in Unix seconds."""
         with self.lock:
             counts = self._counts()
             wait = 0.0 if self.state is CLOSED else self._wait(now)

@@ -1,4 +1,4 @@
-"""The settings of a circuit, validated when built."""
+"""The settings of a circuit; validated when they are built."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from resilience.store.protocol import Store
 
 
 class CircuitSettings(TypedDict, total=False):
-    """The keyword arguments of `circuit_breaker`; CircuitConfig says what each means."""
+    """The keyword arguments of `circuit_breaker`; CircuitConfig documents each of them."""
 
     failure_threshold: int | None
     recovery_timeout: float
@@ -51,40 +51,47 @@ class CircuitConfig:
 
     Attributes:
         failure_threshold: Failures in a row that open it. Default 5, at least 1; None leaves it to the rates.
-        recovery_timeout: Seconds that it stays open at first. Default 60.
-        window_seconds: Length of the sliding window that the rates look at. Default 60.
-        minimum_calls: Calls in the window before a rate means anything. Default 10, at least 1.
-        failure_rate_threshold: Share of failures in the window that opens it. Default 0.5; None turns it off.
-        slow_call_seconds: A call that takes longer is slow. Default None: nothing is.
-        slow_call_rate_threshold: Share of slow calls in the window that opens it. Default 0.5.
-        success_threshold: Probes in a row that must succeed before it closes. Default 1.
-        half_open_max_calls: Probes at once in the elected environment. Default 1.
-        handled_exceptions: What counts as a failure. Default every Exception. Cancellation, KeyboardInterrupt and other
-            errors that are no Exception say nothing about the dependency and count neither way.
-        excluded_exceptions: What proves that the dependency answers, although it is raised: a "not found", a refused
-            input. Counts as a success. Default none.
-        minimum_callers: Distinct callers that must have had a failure of the kinds in caller_failures, or a slow call,
-            before such failures count: within the window for the rates, within the row for failure_threshold. Default
-            1: who it was does not matter. Until then they count neither as failures nor as calls, so that one caller's
-            expensive requests cannot open the circuit for everybody. A probe that fails so opens it again only when as
-            many callers' probes did; until then its caller waits for the next lease, and others probe.
-        caller_failures: Failures that may be the caller's own doing. Default TimeoutError. Others, such as a refused
-            connection, count whoever has them, so that a dead dependency opens the circuit with a single caller.
-        caller: Names the caller of the current call, or None. Default `current_caller`, see `caller_scope`. Calls
-            without one count together, as one caller.
-        is_failure: Looks at a returned value; True makes the call a failure. Default None: a value is a success.
-        retry_after: Reads from an error how many seconds the dependency asks to be left alone, or None. The default
-            knows an attribute `retry_after` and a Retry-After header on `response`.
-        max_recovery_timeout: Longest open time in seconds, whatever grew or was asked. None: 10 x recovery_timeout.
-        recovery_growth: Factor on the open time for each probe that fails. Default 2, at least 1.
-        jitter: The open time is extended_history by up to this share at random. Default 0.1; 0 turns it off.
-        lease_seconds: How long an elected environment may probe before another takes over. Default 30.
-        refresh_seconds: Age at which the shared snapshot is read again. Default 5. The first circuit of a store
-            decides.
-        on_transition: Called with a CircuitTransition at each change of state; what it raises is logged and ignored.
-        store: Where environments meet; None takes the one chosen with `resilience.configure`.
-        clock: Source of time.
-        rng: Source of randomness: a function that returns a number from 0 up to 1.
+        recovery_timeout: Seconds for which it stays open the first time. Default 60.
+        window_seconds: Length in seconds of the sliding window for the rates. Default 60.
+        minimum_calls: Calls that the window must hold before a rate can open it. Default 10, at least 1.
+        failure_rate_threshold: Share of failures in the window that opens it, more than 0 and at most 1. Default 0.5;
+            None turns it off.
+        slow_call_seconds: A call that takes longer than this is slow. Default None: no call is.
+        slow_call_rate_threshold: Share of slow calls in the window that opens it, more than 0 and at most 1. Default
+            0.5.
+        success_threshold: Probes that must succeed under one lease to close it. Default 1, at least 1.
+        half_open_max_calls: Probes that may be in progress at once in the elected environment. Default 1, at least 1.
+        handled_exceptions: What counts as a failure. Default (Exception,). Any other Exception counts as a success.
+            Cancellation, KeyboardInterrupt and others that are not an Exception say nothing about the dependency and
+            do not count, unless they are listed here.
+        excluded_exceptions: Errors which show that the dependency answers, such as "not found" or a refused input. They
+            count as successes, even if they are in handled_exceptions. Default none.
+        minimum_callers: Number of distinct callers that must have failures of the kinds in caller_failures before these
+            count, and slow calls before those count: within the window for the rates, within the row for
+            failure_threshold. Until then such failures count neither as failures nor as calls of the failure rate, and
+            slow calls count as normal ones, so that one caller's expensive requests cannot open the circuit for
+            everybody. A probe that is slow or fails in such a way opens it again only when probes of this many callers
+            have; until then its caller waits for the next lease while others probe. Default 1: callers are not
+            distinguished.
+        caller_failures: Failures that may be the caller's own doing. Default TimeoutError. All others, such as a
+            refused connection, always count, so that a dead dependency opens the circuit even with a single caller.
+        caller: Returns the caller of the current call, or None. Default `current_caller`; see `caller_scope`. All calls
+            without a caller count as one caller.
+        is_failure: Gets each returned value; True makes the call a failure. Default None: each is a success.
+        retry_after: Returns how many seconds an error asks to wait, or None. Default `retry_after_of`, which reads an
+            attribute `retry_after` or a Retry-After header.
+        max_recovery_timeout: Longest open time in seconds, whatever growth, jitter or an error asks for; at least
+            recovery_timeout. None: 10 x recovery_timeout.
+        recovery_growth: Factor by which the open time grows with each failed probe. Default 2, at least 1.
+        jitter: The open time is extended by a random share from 0 to this. Default 0.1, at most 1; 0 turns it off.
+        lease_seconds: Seconds for which an elected environment may probe before another can take over. Default 30.
+        refresh_seconds: Age in seconds at which the shared snapshot is read again. Default 5. The first circuit of a
+            store sets it for all.
+        on_transition: Called with a CircuitTransition at each change of state. An Exception that it raises is logged
+            and ignored.
+        store: Where environments share the state; None takes the default store, see `resilience.configure`.
+        clock: The wall clock and the monotonic clock.
+        rng: Returns a random number, at least 0 and below 1, for the jitter.
 
     Raises:
         ConfigurationError: A setting is out of range; names the field and the value.
@@ -145,7 +152,12 @@ class CircuitConfig:
             )
 
     def open_seconds(self, opens: int, asked: float | None) -> float:
-        """How long to stay open the opens-th time in a row (1 is the first), when an error asked for some seconds."""
+        """Return how many seconds to stay open.
+
+        Args:
+            opens: How often the circuit has opened without closing in between, this time included; at least 1.
+            asked: Seconds that the error asked to wait, or None.
+        """
         longest = self.max_recovery_timeout or self.recovery_timeout
         grown = min(longest, self.recovery_timeout * self.recovery_growth ** min(opens - 1, 64))
         spread = min(longest, grown * (1.0 + self.jitter * self.rng()))

@@ -23,7 +23,8 @@ def circuit_breaker(
 
     Args:
         name: Names the circuit; circuits with the same name share their state across environments. None takes the
-            function's module and qualified name; functions that a factory makes need names of their own.
+            function's module and qualified name, or in a pipeline the pipeline's name; functions made by a factory need
+            names of their own. All functions of a pipeline share one circuit.
         settings: See CircuitConfig: `failure_threshold=5`, `recovery_timeout=60` and the rest.
 
     Returns:
@@ -32,7 +33,7 @@ def circuit_breaker(
 
     Raises:
         ConfigurationError: A setting is out of range; calling the function cannot tell whether it failed (a generator,
-            a class); or it has no name of its own and another function had the same.
+            a class); or no name is given and another function has the same one.
     """
     of_pipelines: dict[str, CircuitBreaker] = {}
 
@@ -49,7 +50,7 @@ def circuit_breaker(
 
 
 def _own_name(function: Callable[..., Any]) -> str:
-    """The function's name, if no other has it: circuits of the same name are one circuit."""
+    """Return the function's name; refuse one that another function has, because they would share a circuit."""
     name, target = name_of(function), unwrapped(function)
     code = getattr(target, "__code__", None)
     made_anew = getattr(target, "__closure__", None) or function is not target or code is None

@@ -1,4 +1,4 @@
-"""The circuits of the whole fleet, for an operator: also those that this environment has no function for."""
+"""The circuits of the whole fleet, for an operator, including those that no function of this environment uses."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from resilience.breaker.states import CircuitState
 
 
 class SharedCircuit(NamedTuple):
-    """A circuit as the shared record has it. A circuit that never opened has no record.
+    """A circuit according to its shared record. A circuit whose state never changed has none.
 
     Attributes:
-        name: The circuit.
+        name: The circuit's name.
         state: Its state.
-        reason: Why it is in it; see CircuitTransition.
-        opens: How often it opened without closing between.
-        retry_after: Seconds until it may be probed; 0.0 when it is not open or may be now.
-        forced: Whether it was opened by hand, with no end.
-        history: Its last changes, oldest first, 20 at most.
+        reason: Why it is in this state; see CircuitTransition.
+        opens: How often it opened without closing in between.
+        retry_after: Seconds until it may be probed; 0.0 when it is not open, may be probed now, or is forced.
+        forced: True when an operator opened it without an end.
+        history: Its last changes, oldest first, at most 20.
     """
 
     name: str
@@ -36,12 +36,13 @@ class SharedCircuit(NamedTuple):
 
 
 def shared_circuits(*, clock: Clock = SYSTEM) -> tuple[SharedCircuit, ...]:
-    """Every circuit that ever changed its state, in order of names, as of the last snapshot.
+    """Return every circuit whose state ever changed, ordered by name, from the shared snapshot of the default store.
 
-    A snapshot that is due is read first; with a store that blocks, behind this call: see `shared_circuits_async`.
+    If the snapshot is due, it is read first. A blocking store is read in the background instead, so the result may be
+    stale; `shared_circuits_async` waits for it.
 
     Args:
-        clock: Source of time.
+        clock: The wall clock and the monotonic clock.
     """
     shared_state = default_shared_state()
     shared_state.refresh_soon(clock)
@@ -57,7 +58,7 @@ def shared_circuits(*, clock: Clock = SYSTEM) -> tuple[SharedCircuit, ...]:
 
 
 async def shared_circuits_async(*, clock: Clock = SYSTEM) -> tuple[SharedCircuit, ...]:
-    """Like `shared_circuits`, and waits for the snapshot if it is due."""
+    """Return what `shared_circuits` does, after waiting for the snapshot if it is due."""
     shared_state = default_shared_state()
     if shared_state.due(clock):
         await _background.run(lambda: shared_state.refresh(clock), blocking=shared_state.store.blocking)
@@ -68,11 +69,14 @@ async def reset_circuit_async(name: str, *, clock: Clock = SYSTEM) -> bool:
     """Close a circuit of the fleet by its name: every environment follows within its `refresh_seconds`.
 
     Args:
-        name: The circuit; it need not be one of this environment's.
-        clock: Source of time.
+        name: The circuit's name; no function of this environment needs to use it.
+        clock: The wall clock and the monotonic clock.
 
     Returns:
-        False when the store did not answer, and nobody but this environment's own circuit will hear of it.
+        True when it was written. False when the store did not answer: no environment follows then.
+
+    Raises:
+        ConfigurationError: The name is empty.
     """
     return await CircuitBreaker(name, clock=clock).command_async(CircuitState.CLOSED)
 
@@ -81,9 +85,12 @@ async def force_open_async(name: str, seconds: float | None = None, *, clock: Cl
     """Open a circuit of the fleet by its name; see `reset_circuit_async`.
 
     Args:
-        name: The circuit.
-        seconds: Probe after so long; None keeps it open until it is reset.
-        clock: Source of time.
+        name: The circuit's name.
+        seconds: Seconds after which it may be probed; None keeps it open until it is reset.
+        clock: The wall clock and the monotonic clock.
+
+    Raises:
+        ConfigurationError: The name is empty, or `seconds` is not more than 0.
     """
     if seconds is not None:
         _validation.seconds("seconds", seconds)

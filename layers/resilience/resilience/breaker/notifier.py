@@ -1,4 +1,4 @@
-"""Telling of a circuit's changes of state, in their order and without its lock."""
+"""Reports a circuit's changes of state in order, without holding the circuit's lock."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ logger = logging.getLogger("resilience")
 
 
 class TransitionNotifier:
-    """TransitionNotifier that were not told of yet.
+    """A queue of changes of state that have not been reported yet.
 
-    One thread tells at a time: a slow hook keeps nobody but that thread, and hooks may use any circuit.
+    One thread reports at a time: a slow hook delays only that thread, and hooks may use any circuit.
 
     Args:
-        hook: Is told of each change, after the subscribers of `resilience.events`.
+        hook: Called with each change, after the subscribers of `resilience.events`; None for no hook.
     """
 
     def __init__(self, hook: Callable[[CircuitTransition], object] | None) -> None:
@@ -29,16 +29,16 @@ class TransitionNotifier:
         register_after_fork(self)
 
     def after_fork(self) -> None:
-        """See ForkAware: what was not told of is the parent's."""
+        """Replace the lock and drop the queue in a forked child: the parent reports those changes."""
         self._waiting: deque[CircuitTransition] = deque()
         self._notifying = threading.Lock()
 
     def add(self, transition: CircuitTransition) -> None:
-        """Remember a change; only keeps it, so that a circuit may call this under its lock."""
+        """Queue a change. Calls no hook, so a circuit may call this while holding its lock."""
         self._waiting.append(transition)
 
     def notify(self) -> None:
-        """Tell of the changes since the last time."""
+        """Report the queued changes, unless another thread is reporting already."""
         while self._waiting and self._notifying.acquire(blocking=False):
             try:
                 while self._waiting:
@@ -47,7 +47,7 @@ class TransitionNotifier:
                 self._notifying.release()
 
     def _notify_of(self, transition: CircuitTransition) -> None:
-        """Failure policy: a hook that raises is logged and ignored."""
+        """Report one change. Failure policy: an Exception that the hook raises is logged and ignored."""
         name, before, after, reason, wait = transition
         events.emit(events.CIRCUIT_TRANSITION, name, before=before, after=after, reason=reason, retry_after=wait)
         if self._hook is None:

@@ -1,7 +1,7 @@
-"""What a call's outcome says about the dependency, and whose doing it may be.
+"""Classifies a call's outcome: whether the dependency failed, and whether that may be the caller's own doing.
 
-Failure policy: the hooks that a circuit was given are asked here, and one that raises is logged and ignored; the error
-or result that it was asked about is what counts.
+Failure policy: an Exception that one of the circuit's hooks raises is logged and ignored. The result then counts as a
+success (`is_failure`), the error asks for no wait (`retry_after`), and the call has no caller (`caller`).
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ from resilience.errors import (
 
 logger = logging.getLogger("resilience")
 
-# Raised before a dependency was reached, by parts of this package inside the protected function.
+# Raised by other policies inside the protected function, before the dependency was called.
 SAYS_NOTHING = (CircuitOpenError, ConcurrencyLimitError, DeadlineExceededError, BulkheadFullError, RateLimitedError)
 
 
 class OutcomeClassifier:
-    """The rules of one circuit."""
+    """The rules by which one circuit classifies outcomes."""
 
     def __init__(self, name: str, config: CircuitConfig) -> None:
         self._name, self._config = name, config
 
     def classify(self, error: BaseException) -> bool | None:
-        """True: the dependency failed; False: it answered; None: the error says nothing about it.
+        """Return True if the dependency failed, False if it answered, None if the error says nothing about it.
 
-        A group failed when any of its errors says so.
+        In an exception group, one error that says "failed" decides; without one, an error that says "answered".
         """
         if isinstance(error, BaseExceptionGroup):
             verdicts = {self.classify(each) for each in error.exceptions}
@@ -46,7 +46,7 @@ class OutcomeClassifier:
         return False if isinstance(error, Exception) else None
 
     def is_failed_result(self, result: object) -> bool:
-        """Whether a returned value is a failure."""
+        """Return whether `is_failure` judges a returned value a failure."""
         judge = self._config.is_failure
         if judge is None:
             return False
@@ -57,13 +57,13 @@ class OutcomeClassifier:
             return False
 
     def may_be_callers_doing(self, error: BaseException | None) -> bool:
-        """Whether a failure may be its caller's own doing; of a group, all that failed must be."""
+        """Return whether a failure may be its caller's own doing; in a group, every error that is a failure must be."""
         if isinstance(error, BaseExceptionGroup):
             return all(self.may_be_callers_doing(each) for each in error.exceptions if self.classify(each))
         return isinstance(error, self._config.caller_failures)
 
     def retry_after(self, error: BaseException) -> float | None:
-        """Seconds that the dependency asks to be left alone, or None."""
+        """Return the seconds that an error asks to wait, or None; for a group, the longest."""
         if isinstance(error, BaseExceptionGroup):
             return max(
                 (asked for each in error.exceptions if (asked := self.retry_after(each)) is not None), default=None
@@ -75,7 +75,7 @@ class OutcomeClassifier:
             return None
 
     def caller(self) -> str | None:
-        """On whose behalf the current call is made, or None."""
+        """Return the caller on whose behalf the current call is made, or None."""
         try:
             return self._config.caller()
         except Exception:

@@ -1,8 +1,8 @@
-"""Sharing a change of state: conditional, in order, and never at the expense of the call that caused it.
+"""Publishes a circuit's changes of state with conditional writes, in order. A failed write never fails the call.
 
-Failure policy: when the store does not answer, the environment goes on by its own knowledge, and the write is not
-repeated; the next change carries the news. When another environment was first, its record is followed instead, and the
-change that was to be shared is dropped: it was decided without knowing enough.
+Failure policy: if the store does not answer, the environment goes on with what it knows, and the write is not repeated;
+the next change of state is published as usual. If another environment wrote first, its record is followed and this
+environment's change is dropped, because it was decided on a stale record.
 """
 
 from __future__ import annotations
@@ -24,7 +24,13 @@ _TRIES = 3
 
 
 class Outcome(Enum):
-    """What became of a write."""
+    """The outcome of a write.
+
+    Attributes:
+        WRITTEN: The record is in the store.
+        LOST: It is not: another environment wrote first, or the circuit has moved on.
+        UNKNOWN: The store did not answer.
+    """
 
     WRITTEN = auto()
     LOST = auto()
@@ -32,7 +38,7 @@ class Outcome(Enum):
 
 
 class Published(NamedTuple):
-    """What became of a write, and what is known by it."""
+    """The outcome of a write, and the item that is now in the store, if listeners should get it."""
 
     outcome: Outcome
     news: Item | None = None
@@ -49,26 +55,26 @@ class Publisher:
         register_after_fork(self)
 
     def after_fork(self) -> None:
-        """See ForkAware."""
+        """Replace the lock in a forked child."""
         self._order = threading.Lock()
 
     def publish(self, record: Record, *, insist: bool = False) -> Outcome:
-        """Share a record, unless the circuit has moved on since.
+        """Write a record to the store, unless the circuit has moved on since.
 
         Args:
-            record: What the circuit's decision returned.
-            insist: An operator's order: write over what another environment wrote, too.
+            record: The record that the circuit's decision returned.
+            insist: Overwrite another environment's newer record too; for an operator's command.
         """
         with self._order:
             published = self._write(record, self._circuit.version_of(record), insist=insist)
         return self._tell(published)
 
     def elect(self) -> Permit | None:
-        """Run for prober.
+        """Run for the lease to probe: the environment whose conditional write succeeds wins the election.
 
         Returns:
-            The probe's permit when elected, or when the store does not answer (this environment then probes for
-            itself). None when another environment was first.
+            The permit of the first probe if elected, or if the store does not answer (each environment then probes for
+            itself). None if another environment wrote first, or the circuit followed another record meanwhile.
         """
         circuit, clock = self._circuit, self._circuit.config.clock
         known, record, version = circuit.candidate()
@@ -86,7 +92,7 @@ class Publisher:
         return circuit.elected(known, record, wall, steady)
 
     def _tell(self, published: Published) -> Outcome:
-        """Let others of this process know; after the write, because their hooks may want to write themselves."""
+        """Pass the stored item to this process's listeners; without the lock, because their hooks may write too."""
         if published.news is not None:
             self._shared_state.learn(published.news)
         return published.outcome
@@ -94,7 +100,7 @@ class Publisher:
     def _write(
         self, record: Record, expected: int | None, *, insist: bool = False, candidate: bool = False
     ) -> Published:
-        """Write a record over the version that it was decided on; None means that it was overtaken."""
+        """Write a record on top of the version it was decided on (`expected`; None if the circuit has moved on)."""
         known = self._shared_state.items.get(CIRCUIT + self._circuit.name)
         for _ in range(_TRIES):
             if expected is None:
@@ -111,19 +117,19 @@ class Publisher:
             version = (found.version or 0) if found else 0
             writer = from_item(found).writer if found else ""
             if writer == record.writer:
-                return self._written(item._replace(version=version))  # the answer to this very write had been lost
+                return self._written(item._replace(version=version))  # it was written, but the answer was lost
             if found is not None and not insist and writer not in self._doubtful:
                 return self._follow(found, expected)
-            # Nobody else's news: write on top of it, unless something newer was decided here meanwhile.
+            # Absent, our own earlier write, or to be overwritten: write on top, unless the circuit has moved on.
             self._circuit.renumbered(expected, version)
             overtaken = not candidate and self._circuit.version_of(record) is None
             expected = None if overtaken else version
         return Published(Outcome.LOST)
 
     def _follow(self, found: Item, expected: int) -> Published:
-        """Believe what another environment wrote."""
+        """Follow the record that another environment wrote."""
         if (found.version or 0) < expected:
-            self._shared_state.items[found.sk] = found  # another table, or an older copy of it
+            self._shared_state.items[found.sk] = found  # a new table, or one restored from a backup
             self._circuit.adopt(from_item(found), found.version or 0)
             return Published(Outcome.LOST)
         self._circuit.learn(found)

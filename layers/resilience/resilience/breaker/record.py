@@ -1,7 +1,7 @@
-"""The shared record of a circuit, and who may write it.
+"""The shared record of a circuit.
 
-Every write is conditional on the version that the writer knew (fencing): an environment that missed something cannot
-undo what it missed. Each write carries an id, so that a write whose answer was lost is recognised as one's own.
+Every write is conditional on the version that the writer knew (fencing): an environment that missed a change cannot
+undo it. Each write carries an id, by which its writer recognises it when the store's answer was lost.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ _PROBED_TWICE = [CircuitState.OPEN, *(CircuitState.HALF_OPEN, CircuitState.OPEN)
 
 
 class Record(NamedTuple):
-    """What environments tell each other about a circuit.
+    """What environments share about a circuit.
 
     Attributes:
-        state: The state.
-        writer: The id of the write, by which an environment recognises its own; "" before the first.
-        opens: How often it opened without closing between.
-        retry_at: Unix second at which it may be probed (only when open).
-        open_seconds: How long it was to stay open, so that a wrong clock cannot make it longer.
-        lease_seconds: How long the prober may take (only when half open).
-        forced: Opened by hand, with no end.
-        reason: Why it is in this state.
+        state: The circuit's state.
+        writer: The id of the write, by which its environment recognises it; "" before the first write.
+        opens: How often it opened without closing in between.
+        retry_at: Unix seconds from which it may be probed (only when open).
+        open_seconds: Seconds that it was to stay open: readers wait no longer, even if their wall clock is slow.
+        lease_seconds: Length in seconds of the prober's lease (only when half-open).
+        forced: True when an operator opened it without an end.
+        reason: Why it is in this state; see CircuitTransition.
     """
 
     state: CircuitState
@@ -41,7 +41,7 @@ class Record(NamedTuple):
     reason: str = ""
 
     def attributes(self) -> dict[str, Value]:
-        """The record as stored."""
+        """Return the record as the attributes of an item."""
         return {
             "state": self.state.value,
             "writer": self.writer,
@@ -54,14 +54,14 @@ class Record(NamedTuple):
         }
 
     def item(self, name: str, version: int, history: str) -> Item:
-        """The record as an item of the control partition, with the changes that led to it."""
+        """Return the record as an item of the control partition, with its history; see `extended_history`."""
         attributes = {**self.attributes(), _HISTORY: history}
-        # Kept for ever, one item a circuit: versions that began anew would be news to nobody.
+        # No ttl: after an expiry, versions would restart, and other environments would ignore them as old.
         return Item(PARTITION, CIRCUIT + name, attributes, version)
 
 
 def from_item(item: Item) -> Record:
-    """Read a record, of whatever shape; a state that this version of the package does not know counts as closed."""
+    """Return the record in an item of any shape; a state unknown to this version of the package counts as closed."""
     values = item.attributes
     state = values.get("state")
     known = isinstance(state, str) and state in set(CircuitState)
@@ -78,10 +78,10 @@ def from_item(item: Item) -> Record:
 
 
 class CircuitChange(NamedTuple):
-    """One change of a circuit that the fleet was told of.
+    """One published change of a circuit's state.
 
     Attributes:
-        at: Unix second at which it was written.
+        at: Unix second in which it was written.
         state: The state it led to.
         reason: Why; see CircuitTransition.
     """
@@ -92,21 +92,22 @@ class CircuitChange(NamedTuple):
 
 
 def extended_history(known: Item | None, record: Record, now: float) -> str:
-    """The changes that `known` tells of, and this one. They travel in the record and cost no write of their own.
+    """Return the history in `known` with this change appended: "<Unix second> <state> <reason>", joined by ";".
 
-    Of the probes of one outage only the last are told: however many there were, its beginning stays.
+    It travels in the record and costs no write of its own. It holds the last 20 changes. Of the failed probes in a row
+    only the last is kept, so that the beginning of a long outage stays in it.
     """
     before = history_of(known) if known is not None else ()
     changes = [*before, CircuitChange(int(now), record.state, record.reason)]
     while [change.state for change in changes[-5:]] == _PROBED_TWICE:
         del changes[-4:-2]
     while len(changes) > 1 and changes[-2].state is changes[-1].state is CircuitState.HALF_OPEN:
-        del changes[-2]  # a prober that was replaced
+        del changes[-2]  # the lease ended without a result, and another one began
     return ";".join(f"{change.at} {change.state.value} {change.reason}" for change in changes[-KEEP_CHANGES:])
 
 
 def history_of(item: Item) -> tuple[CircuitChange, ...]:
-    """The last changes of a stored circuit, oldest first; what cannot be read is left out."""
+    """Return the last changes of a stored circuit, oldest first; unreadable ones are skipped."""
     found = []
     for change in str(item.attributes.get(_HISTORY) or "").split(";"):
         at, _, rest = change.partition(" ")

@@ -1,4 +1,4 @@
-"""What callers see of a circuit."""
+"""The public view of a circuit: its state, its transitions and its snapshot."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class CircuitState(StrEnum):
-    """The state of a circuit; equal to its own string."""
+    """The state of a circuit; each member equals its string value."""
 
     CLOSED = "closed"
     OPEN = "open"
@@ -15,15 +15,15 @@ class CircuitState(StrEnum):
 
 
 class CircuitTransition(NamedTuple):
-    """One change of state, as `on_transition` gets it.
+    """One change of state, as passed to `on_transition`.
 
     Attributes:
-        name: The circuit.
+        name: The circuit's name.
         before: The state it left.
         after: The state it is in.
         reason: Why: "failures", "failure_rate", "slow_calls", "probe", "probe_failed", "recovered", "reset", "forced",
             or "shared" for a change that another environment made and this one now follows.
-        retry_after: Seconds it stays open, or None when it did not open or has no end.
+        retry_after: Seconds for which it stays open; None when it did not open, or opened without an end.
     """
 
     name: str
@@ -37,20 +37,20 @@ class CircuitSnapshot(NamedTuple):
     """A circuit at one moment, as this environment knows it.
 
     Attributes:
-        name: The circuit.
+        name: The circuit's name.
         state: Its state.
-        version: Writes to the shared record so far; 0 when there is none.
-        calls: Calls in the window, failures: how many of them failed, slow: how many were slow.
-        failures: See calls.
-        slow: See calls.
+        version: Version of the shared record: the number of writes so far; 0 when none is known.
+        calls: Calls in the window.
+        failures: Calls in the window that failed.
+        slow: Calls in the window that were slow, failed or not.
         consecutive_failures: Failures since the last success.
-        opens: How often it opened without closing between.
-        retry_after: Seconds until it may be tried again; 0.0 when closed.
-        forced: True when it was opened by hand.
+        opens: How often it opened without closing in between.
+        retry_after: Seconds until it may be probed; 0.0 when closed.
+        forced: True when an operator opened it without an end.
         rejected: Calls refused by this environment since it started.
-        reason: Why it is in this state; "" at first.
-        total_failures: Failures seen by this environment since it started.
-        last_failure_at: Unix second of the last of them; None before the first.
+        reason: Why it is in this state, see CircuitTransition; "" before the first change.
+        total_failures: Failures in this environment since it started.
+        last_failure_at: Unix seconds of the last of them; None before the first.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Whether what was counted is enough to open a circuit."""
+"""Decides whether the counts are enough to open a circuit."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from resilience.breaker.window import Attributed, Counts
 
 
 def reason_to_open(config: CircuitConfig, in_a_row: int, attributed_in_a_row: Attributed, counts: Counts) -> str:
-    """The threshold that is reached, as in CircuitTransition; "" while none is.
+    """Return the threshold that is reached as a reason of CircuitTransition; "" if none is.
 
     Args:
         config: The thresholds.
         in_a_row: Failures since the last success.
         attributed_in_a_row: Those of them that may be their callers' own doing.
-        counts: The window.
+        counts: The counts of the window.
     """
     if config.failure_threshold is not None:
         in_a_row -= _excused(config, attributed_in_a_row.count, len(attributed_in_a_row.callers))
@@ -35,5 +35,5 @@ def _reached(config: CircuitConfig, count: int, calls: int, rate: float) -> bool
 
 
 def _excused(config: CircuitConfig, count: int, callers: int) -> int:
-    """How many of `count` failures that may be their callers' own doing count for neither side: all, or none."""
+    """Return how many of `count` attributed failures or slow calls to leave out: all if too few callers, else 0."""
     return 0 if callers >= config.minimum_callers or config.minimum_callers == 1 else count

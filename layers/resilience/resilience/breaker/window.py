@@ -1,8 +1,8 @@
-"""The sliding window that failure and slow-call rates look at.
+"""The sliding window for the failure rate and the slow-call rate.
 
-A few buckets of whole counts. The current bucket lives in the circuit, where the closed path counts without a lock: a
-success that two threads count at once may be lost, which moves a rate by less than it matters. Failures are counted
-under the circuit's lock and are never lost.
+It is ten buckets of counts. The current bucket lives in the circuit, where the fast path counts without a lock: when
+two threads count a success at the same moment, one may be lost, which is too little to matter for a rate. Failures are
+counted under the circuit's lock and are never lost.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ Callers = frozenset[str | None]
 
 
 class Attributed:
-    """Failures that may be their callers' own doing, and who those callers are.
+    """A count of calls, failed or slow, that may be their callers' own doing, and the set of those callers.
 
     Args:
-        enough: Distinct callers after which no more need to be remembered.
+        enough: Number of distinct callers after which no more are remembered.
     """
 
     __slots__ = ("callers", "count", "enough")
@@ -30,27 +30,27 @@ class Attributed:
         self.clear()
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Set the count to 0 and forget the callers."""
         self.count = 0
         self.callers: Callers = frozenset()
 
     def add(self, caller: str | None) -> None:
-        """Count one; calls without a caller count together, as one caller."""
+        """Count one call; all calls without a caller (None) count as one caller."""
         self.count += 1
         if len(self.callers) < self.enough:
             self.callers |= {caller}
 
 
 class Counts(NamedTuple):
-    """What happened in a bucket, or in several.
+    """The counts of one bucket, or of several.
 
     Attributes:
-        successes: Successes.
-        failures: Failures, including those that may be their callers' own doing.
+        successes: Calls that succeeded.
+        failures: Calls that failed, including those in `attributed`.
         slow: Slow calls, failed or not.
         attributed: Failures that may be their callers' own doing.
-        callers: Who had them, as many as matter.
-        slow_callers: Who had the slow calls, as many as matter.
+        callers: The callers of the attributed failures; of each bucket at most `minimum_callers`.
+        slow_callers: The callers of the slow calls; of each bucket at most `minimum_callers`.
     """
 
     successes: int = 0
@@ -62,7 +62,7 @@ class Counts(NamedTuple):
 
 
 def total(counts: Iterable[Counts]) -> Counts:
-    """Add up."""
+    """Return the sums of the counts and the unions of the callers."""
     successes = failures = slow = attributed = 0
     callers: Callers = frozenset()
     slow_callers: Callers = frozenset()
@@ -77,7 +77,7 @@ def total(counts: Iterable[Counts]) -> Counts:
 
 
 class Window:
-    """The finished buckets of the last `seconds`."""
+    """The finished buckets of the last `seconds` seconds; all times are Unix seconds."""
 
     __slots__ = ("_buckets", "_width", "since")
 
@@ -87,22 +87,22 @@ class Window:
         self.since = 0.0
 
     def clear(self, now: float) -> None:
-        """Forget everything and begin a bucket."""
+        """Drop all buckets and begin a new one."""
         self._buckets.clear()
         self.since = now
 
     def over(self, now: float) -> bool:
-        """Whether the current bucket ended, or the wall clock stepped back behind its beginning."""
+        """Return whether the current bucket has ended, or the wall clock was set back to before its beginning."""
         return not self.since <= now < self.since + self._width
 
     def ends(self) -> float:
-        """When the current bucket ends."""
+        """Return when the current bucket ends."""
         return self.since + self._width
 
     def push(self, now: float, counts: Counts) -> None:
-        """Put the finished bucket away and begin the next one."""
+        """Store the finished bucket, begin the next one, and drop the buckets that have left the window."""
         if now < self.since:
-            # The clock went back: what is known keeps its place, a little younger than it is.
+            # The wall clock was set back. Shift the buckets with it; they then seem a little younger than they are.
             shift = self.since - now
             self._buckets = deque(((since - shift, each) for since, each in self._buckets), maxlen=_BUCKETS)
             self.since = now
@@ -114,5 +114,5 @@ class Window:
             self._buckets.popleft()
 
     def totals(self, current: Counts) -> Counts:
-        """The finished buckets and the current one together."""
+        """Return the sum of the finished buckets and the current one."""
         return total((*(counts for _, counts in self._buckets), current))

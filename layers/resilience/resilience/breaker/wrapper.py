@@ -1,8 +1,8 @@
-"""The closed path: what a protected call costs while everything is well.
+"""The fast path: what a protected call costs while the circuit is closed.
 
-One reading of the clock, one comparison (closed, the window's bucket not over, the snapshot young enough: all three are
-one pair of bounds), the call, and two assignments. No lock, no allocation. Everything else leaves through `enter` and
-`on_error`.
+It costs one reading of the clock, one comparison, the call and two assignments: no lock, no allocation. The comparison
+is with one pair of bounds that stands for three conditions: the circuit is closed, the window's current bucket is not
+over, and the snapshot is recent enough. All other cases go to `breaker.admission`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ R = TypeVar("R")
 
 
 def wrap(breaker: Admission, function: Callable[..., Any]) -> Any:
-    """Put a breaker around a function, plain or async."""
+    """Return a plain or async function wrapped in a breaker; raises ConfigurationError if it cannot be."""
     refuse_unsupported(function)
     wrapper: Any = _wrap_async(breaker, function) if is_async(function) else _wrap_plain(breaker, function)
     functools.update_wrapper(wrapper, function)
@@ -81,7 +81,7 @@ def _wrap_async(breaker: Admission, function: Callable[..., Any]) -> Callable[..
 
 
 async def _finish(breaker: Admission, permit: Permit, coroutine: Coroutine[Any, Any, R], began: float) -> R:
-    """Await what a plain function returned: it was async under another decorator, and only now has an outcome."""
+    """Await the coroutine that a plain function returned (an async one under another decorator); count its outcome."""
     try:
         result = await coroutine
     except BaseException as error:
@@ -92,7 +92,7 @@ async def _finish(breaker: Admission, permit: Permit, coroutine: Coroutine[Any, 
 
 
 def _finish_later(breaker: Admission, function: Callable[..., Any], permit: Permit, began: float, result: Any) -> Any:
-    """Wait for the outcome of what a plain function returned; refuse a generator, which has none."""
+    """Count the outcome of a returned future when it is done; refuse a generator, whose outcome never shows."""
     if result.__class__ in GENERATORS:
         breaker.circuit.abandoned(permit)
         refuse_pending(function, result)
@@ -101,7 +101,7 @@ def _finish_later(breaker: Admission, function: Callable[..., Any], permit: Perm
 
 
 def _finished(breaker: Admission, permit: Permit, began: float, future: Any) -> None:
-    """OutcomeClassifier what a plain function returned: a future, and only now there is an outcome."""
+    """Count the outcome of a future that a plain function returned."""
     error = asyncio.CancelledError() if future.cancelled() else future.exception()
     if error is not None:
         record = breaker.on_error(permit, error, began)

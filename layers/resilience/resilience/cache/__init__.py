@@ -1,1 +1,1 @@
-"""Answers kept for a while: in this process first, then where the fleet finds them."""
+"""A two-level cache: the memory of this process first, then the store that the fleet shares."""

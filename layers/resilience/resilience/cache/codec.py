@@ -1,8 +1,8 @@
-"""Values as text and back: JSON with tags for what JSON cannot say. Never pickle: reading cannot run code.
+"""Encodes values as JSON, with tags for types that JSON lacks. It never uses pickle, so decoding cannot run code.
 
-A tagged value is an object with the one key "~" followed by its kind. Objects whose keys could be mistaken for a tag,
-or are no strings, are written as lists of pairs. So every supported value comes back equal and of the same type, and a
-value that is not supported is refused rather than changed.
+A tagged value is an object with a single key: "~" followed by the type's tag. A dict with a key that starts with "~"
+or is not a string is written as a list of pairs. So every supported value decodes to an equal value of the same type,
+and an unsupported value is refused rather than changed.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ _loaders: dict[str, Callable[[Any], Any]] = {}
 
 
 def register_type(kind: type[T], tag: str, dump: Callable[[T], Any], load: Callable[[Any], T]) -> None:
-    """Teach the cache one more type (exactly it, not its subclasses).
+    """Add a type that the cache can store.
 
     Args:
-        kind: The type.
-        tag: Names it in what is stored; must not be in use for another type.
-        dump: Turns a value into already supported types.
+        kind: The type; its subclasses are not included.
+        tag: Identifies the type in stored text; no other type may use it.
+        dump: Converts a value to types that are already supported.
         load: The inverse of dump.
 
     Raises:
-        ValueError: The tag is taken.
+        ValueError: Another type uses the tag.
     """
     taken = next((other for other, (used, _) in _dumpers.items() if used == tag and other is not kind), None)
     if taken is not None:
@@ -42,17 +42,27 @@ def register_type(kind: type[T], tag: str, dump: Callable[[T], Any], load: Calla
 
 
 def encode(value: object) -> str:
-    """Turn a value into text; raises TypeError for what is not supported, ValueError for what contains itself."""
+    """Encode a value as text.
+
+    Raises:
+        TypeError: The value, or one inside it, has an unsupported type.
+        ValueError: The value is nested more than 100 levels deep, or contains itself.
+    """
     return json.dumps(_prepare(value, 0), separators=(",", ":"), ensure_ascii=False)
 
 
 def decode(text: str) -> Any:
-    """Turn text back into the value."""
+    """Decode text written by `encode`.
+
+    Raises:
+        ValueError: The text is not JSON.
+        KeyError: A tag is unknown. A loader may raise other errors.
+    """
     return json.loads(text, object_hook=_hook)
 
 
 def readable(text: str) -> bool:
-    """Whether text can be turned back here: another version may have written what this one does not know."""
+    """Return whether this version of the code can decode the text; another version may have written it."""
     try:
         decode(text)
     except Exception:  # noqa: BLE001 - whatever a loader makes of it
@@ -61,7 +71,10 @@ def readable(text: str) -> bool:
 
 
 def canonical(value: object) -> str:
-    """Text that is the same for equal values and different for others, whatever order their keys have."""
+    """Return canonical JSON for use as a cache key; raises the errors of `encode`.
+
+    The order of dict keys and set members makes no difference. Values of different types, such as 1 and 1.0, differ.
+    """
     return json.dumps(_prepare(value, 0, ordered=True), separators=(",", ":"), sort_keys=True)
 
 

@@ -1,10 +1,11 @@
-"""The decorator: how a call finds its value.
+"""The `cached` decorator, and how a call finds its value.
 
-Fresh in the first level: decoded and returned. Otherwise one call per key and process looks into the second level,
-computes when it must, and stores; the others wait for it. A stale value is returned immediately where the rules allow
-it, and refreshed by one environment of the fleet; or it stands in for a computation that failed.
+A fresh value in the first level is decoded and returned. Otherwise the process's calls for a key form a single flight:
+one of them reads the second level, computes the value if necessary and stores it, while the others wait for its result.
+A stale value is returned immediately if the policy allows it (stale-while-revalidate), and one environment of the fleet
+refreshes it. It can also replace the result of a computation that failed (stale-if-error).
 
-One description serves plain and async functions: `_Plain` and `_Async` differ only in how they call and wait.
+`_Cached` holds the logic for plain and async functions. `_Plain` and `_Async` differ only in how they call and wait.
 """
 
 from __future__ import annotations
@@ -47,31 +48,33 @@ def cached(
     private: bool = False,
     manager: CacheManager = cache_manager,
 ) -> Callable[[Callable[P, R]], CachedFunction[P, R]]:
-    """Cache what a plain or async function returns.
+    """Cache the results of a plain or async function.
 
     Args:
-        ttl: Seconds that a value is fresh; more than 0.
-        key_prefix: Groups keys for readers, and distinguishes functions of the same name, such as those that a
-            factory makes around different variables.
-        key: Takes the arguments and returns what tells calls apart (supported by the codec). None takes all arguments,
-            by name, defaults included. Methods need it, to leave `self` out.
-        stale_while_revalidate: Seconds after ttl in which the old value is served while one refresh is under way.
-        stale_if_error: Seconds after ttl in which the old value is served when the function fails.
-        negative_ttl: Seconds that None is kept. None: it is not.
-        local_seconds: How long memory answers without asking the second level again, default 5: the time in which an
-            `invalidate` elsewhere arrives here. No effect without a second level.
-        private: What belongs to one user: kept only in the store and read from it each time, so that after
-            `invalidate` no environment serves what was before. Costs one read of the store a call; without a second
-            level, and while the store is down, nothing is kept at all.
+        ttl: Time to live: seconds for which a value is fresh; more than 0.
+        key_prefix: Starts every key of the function. It groups keys for human readers, and distinguishes functions of
+            the same name, such as closures made by a factory.
+        key: Takes the call's arguments and returns a value, supported by the codec, that identifies the call. None uses
+            all arguments by name, including defaults. Methods need it, to leave out `self`.
+        stale_while_revalidate: Seconds after ttl during which the old value is served while one refresh is under way.
+        stale_if_error: Seconds after ttl during which the old value is served if the function fails.
+        negative_ttl: Time to live of a None result in seconds. None: a None result is not cached.
+        local_seconds: Seconds for which memory answers without asking the second level again, default 5. An
+            `invalidate` in another environment takes effect here within this time. No effect without a second level.
+        private: Whether values belong to one user. They are kept only in the store and read from it on every call, so
+            that no environment serves an old value after `invalidate`. Costs one store read per call. Without a second
+            level, and while the store is down, nothing is cached.
         manager: The cache.
 
     Returns:
-        A decorator. The decorated function carries `.cache_key(...)`, `.invalidate(...)` and `.invalidate_async(...)`,
-        all with the function's arguments, and `.cache`: the manager. Each caller gets a copy of the value. A value that
-        the codec does not support is returned but not kept, and a warning is logged.
+        A decorator. The decorated function has the methods `.cache_key(...)`, `.invalidate(...)` and
+        `.invalidate_async(...)`, which take the function's arguments, and the attribute `.cache`, the manager. Each
+        caller gets its own copy of the value. A value that the codec does not support is returned but not cached, and
+        a warning is logged. A call whose key the codec does not support raises TypeError or ValueError.
 
     Raises:
-        ConfigurationError: A setting is out of range, the function is a generator, or another has its name and prefix.
+        ConfigurationError: A setting is out of range, the function cannot be decorated (such as a generator), or
+            another function has the same name and prefix.
     """
     policy = CachePolicy(
         ttl=ttl,
@@ -97,7 +100,7 @@ def cached(
 
 
 class _Cached:
-    """A function, its keys and its policy."""
+    """A cached function with its keys and its policy."""
 
     def __init__(
         self,
@@ -114,7 +117,7 @@ class _Cached:
         manager.claim(" ".join(self._name), function)
 
     def key_of(self, *args: Any, **kwargs: Any) -> str:
-        """The key of a call: canonical JSON, so that different calls never share one."""
+        """Return the key of a call: canonical JSON, so that different calls never share a key."""
         if self._key is not None:
             return canonical([*self._name, self._key(*args, **kwargs)])
         bound = self._signature.bind(*args, **kwargs)
@@ -134,7 +137,7 @@ class _Cached:
         raise NotImplementedError
 
     def fresh(self, key: str, now: float) -> Entry | None:
-        """The first level's value, when nothing more has to be asked."""
+        """Return the first level's entry if it may be served without asking the second level, else None."""
         if self.policy.private:
             return None
         entry = self.manager.lookup(key)
@@ -156,19 +159,19 @@ class _Cached:
     async def _find(
         self, key: str, args: tuple[Any, ...], kwargs: dict[str, Any], flight: Flight
     ) -> tuple[Any, Degradation]:
-        """What to answer, and what it is, for everybody who waits for it."""
+        """Return the value and its degradation, which every caller of the flight records for itself."""
         with track_degradation() as served:
             return await self.find(key, args, kwargs, flight), served
 
     async def find(self, key: str, args: tuple[Any, ...], kwargs: dict[str, Any], flight: Flight) -> Any:
-        """What to answer when the first level alone cannot: the work of one flight."""
+        """Return the value when the first level alone cannot answer. This is the work of one flight."""
         now, generation = self.manager.clock.wall(), self.manager.generation()
         known = None if self.policy.private else self.manager.lookup(key)
         found = await self._look(key, generation, now)
         entry = found.entry or (None if found.invalidated or self._outlived(known, found, now) else known)
         if entry is not None and self.policy.fresh(entry, now):
             if found.entry is None and known is not None:
-                # The second level has nothing against it (or did not answer): good for another while.
+                # The second level has no tombstone (or did not answer): trust the value for another local_seconds.
                 entry = Entry(known.text, known.created, known.generation, now)
             self._keep(key, entry, flight)
             self.manager.record_answer("shared" if found.entry else "local", key, entry, self.policy, now)
@@ -183,7 +186,7 @@ class _Cached:
         return await self._fetch(key, lambda: self._compute(args, kwargs), flight, found, stale)
 
     def _outlived(self, known: Entry | None, found: Lookup, now: float) -> bool:
-        """Whether it was remembered for longer than a marker of its invalidation would have lasted."""
+        """Return whether the local value went unchecked for so long that a tombstone could have come and expired."""
         from resilience.cache.shared_level import TOMBSTONE_SECONDS
 
         checked = known.checked if known is not None and found.answered else None
@@ -220,7 +223,7 @@ class _Cached:
         return value
 
     async def _computed(self, compute: Callable[[], Coroutine[Any, Any, Any]]) -> tuple[Any, bool]:
-        """The value, and whether it is the real one and no fallback's, which must not be kept as if it were."""
+        """Return the value and whether it may be cached: a fallback's value must not pass for the real one."""
         with track_degradation() as served:
             value = await compute()
         record_all(served)
@@ -236,16 +239,16 @@ class _Cached:
             logger.warning("%s: not cached: %s", self._name[1], error)
             return
         now, shared = self.manager.clock.wall(), self.manager.shared
-        # Asked for again after local_seconds, written or not: others may invalidate it all the same.
+        # Recheck it after local_seconds even if it is not written: other environments can still invalidate the key.
         entry = Entry(text, now, generation, None if shared is None else now)
         if shared is not None and not flight.forgotten and found.answered and self._shareable(entry):
             keep = self.policy.keep(entry)
             if await self._ask(lambda: shared.put(key, entry, found, keep)) is False:
-                return  # another environment wrote or invalidated meanwhile: its word counts
+                return  # another environment wrote or invalidated meanwhile, and takes precedence
         self._keep(key, entry, flight)
 
     async def _retire(self, key: str, generation: int, flight: Flight, found: Lookup) -> None:
-        """Forget a value in whose place there is nothing any more."""
+        """Remove a cached value after the function returned None, which is not cached."""
         now, shared = self.manager.clock.wall(), self.manager.shared
         if not flight.forgotten:
             self.manager.local.drop(key)
@@ -262,7 +265,7 @@ class _Cached:
             self.manager.keep(key, entry, self.policy)
 
     async def _refresh(self, key: str, args: tuple[Any, ...], kwargs: dict[str, Any], flight: Flight) -> None:
-        """Compute again behind a stale answer, in one environment of the fleet; errors leave the old value."""
+        """Recompute a value that was served stale, in one environment of the fleet; on an error the old value stays."""
         now, generation, shared = self.manager.clock.wall(), self.manager.generation(), self.manager.shared
         if shared is not None and not await self._ask(lambda: shared.lease(key, generation, now, self.policy.ttl)):
             self.manager.refreshed(key, now + max(_REFRESH_AGAIN_SECONDS, self.policy.local_seconds))
@@ -288,7 +291,7 @@ class _Cached:
 
 
 class _Plain(_Cached):
-    """For plain functions: calls directly, waits by blocking, refreshes in a thread."""
+    """A cached plain function: blocks while it waits, and refreshes in a thread."""
 
     def wrapper(self) -> Callable[..., Any]:
         def wrapper(*args: Any, **kwargs: Any) -> Any:
@@ -322,7 +325,7 @@ class _Plain(_Cached):
 
 
 class _Async(_Cached):
-    """For async functions: reaches a blocking store through a thread, refreshes in a task."""
+    """A cached async function: reaches a blocking store through a thread, and refreshes in a task."""
 
     def wrapper(self) -> Callable[..., Any]:
         async def wrapper(*args: Any, **kwargs: Any) -> Any:
@@ -331,7 +334,7 @@ class _Async(_Cached):
             if entry is not None:
                 return decode(entry.text)
             if self.policy.private:
-                # Not even a computation is shared: one that began before this user's write must not answer after it.
+                # No single flight: a computation that began before the user's write must not answer a call after it.
                 return await self.find(key, args, kwargs, Flight())
             answer = await self.manager.single_flight.do_async(
                 key, lambda own: self._find(key, args, kwargs, own), self._joined
@@ -353,20 +356,20 @@ class _Async(_Cached):
         async def refresh() -> None:
             await self.manager.single_flight.do_async(REFRESH + key, work, lambda: None)
 
-        # It may outlive the request, whose deadline is not its own.
+        # The refresh may outlive the request, so the request's deadline must not apply to it.
         context = contextvars.copy_context()
         context.run(forget_deadline)
         _background.track(asyncio.get_running_loop().create_task(refresh(), context=context))
 
 
 def _own_copy(value: Any, served: Degradation) -> Any:
-    """One caller's share of what several waited for."""
+    """Return this caller's copy of a flight's value, and record the flight's degradation for it."""
     record_all(served)
     return _copy(value)
 
 
 def _copy(value: Any) -> Any:
-    """What is shared by those who waited together must not be shared by what they do with it."""
+    """Return a deep copy, so that callers of one flight cannot change each other's value."""
     import copy
 
     if isinstance(value, str | int | float | bool | bytes | None):

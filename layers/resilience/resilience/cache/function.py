@@ -1,4 +1,4 @@
-"""What a cached function looks like to its callers, and to type checkers."""
+"""The type of a cached function, for callers and type checkers."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ R_co = TypeVar("R_co", covariant=True)
 
 
 class CachedFunction(Protocol[P, R_co]):
-    """A function whose results are kept; everything takes the function's own arguments.
+    """A function whose results are cached; all methods take the function's own arguments.
 
     Attributes:
-        cache: The manager that keeps them.
+        cache: The manager that holds the results.
     """
 
     cache: CacheManager
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
-        """Return what the function returns, from the cache when it is there."""
+        """Return the function's result, from the cache if it is there."""
 
     def cache_key(self, *args: P.args, **kwargs: P.kwargs) -> str:
-        """Return the key of this call."""
+        """Return the cache key of this call."""
 
     def invalidate(self, *args: P.args, **kwargs: P.kwargs) -> bool:
-        """Forget the result of this call; False when the store did not hear of it."""
+        """Forget the result of this call; return False if the store did not answer. See `CacheManager.invalidate`."""
 
     async def invalidate_async(self, *args: P.args, **kwargs: P.kwargs) -> bool:
-        """As `invalidate`, without blocking the event loop."""
+        """Forget the result like `invalidate`, without blocking the event loop."""
 
     @overload
     def __get__(self, instance: None, owner: type | None = None, /) -> Self: ...

@@ -1,4 +1,4 @@
-"""The first level: encoded values in memory, bounded in entries and in bytes, least recently used out."""
+"""The first level: encoded values in memory, bounded by entries and bytes, with least-recently-used eviction."""
 
 from __future__ import annotations
 
@@ -12,11 +12,14 @@ from resilience.cache.entry import Entry
 
 
 class LocalLevel:
-    """A bounded map from keys to entries, safe for threads.
+    """A bounded, thread-safe map from keys to entries.
 
     Args:
-        max_entries: Most entries.
-        max_bytes: Most bytes of all entries and their keys together; one larger than this is not kept.
+        max_entries: Maximum number of entries; at least 1.
+        max_bytes: Maximum size of all entries and their keys in bytes, at least 1. A larger entry is not kept.
+
+    Raises:
+        ConfigurationError: A bound is below 1.
     """
 
     def __init__(self, max_entries: int, max_bytes: int) -> None:
@@ -29,17 +32,17 @@ class LocalLevel:
         register_after_fork(self)
 
     def after_fork(self) -> None:
-        """See ForkAware."""
+        """Replace the lock in a forked child; see ForkAware."""
         self._lock = threading.Lock()
 
     def get(self, key: str) -> Entry | None:
-        """The entry, however old."""
+        """Return the entry, however old, or None."""
         with self._lock:
             kept = self._entries.get(key)
         return kept[0] if kept else None
 
     def put(self, key: str, entry: Entry, keep: float) -> None:
-        """Keep an entry until the Unix second `keep`, pushing others out where the bounds ask for it."""
+        """Store an entry, evicting others to stay within the bounds; from Unix second `keep` on `sweep` drops it."""
         with self._lock:
             before = len(self._entries) + (key not in self._entries)
             size = entry.size + len(key) * (1 if key.isascii() else 4)
@@ -52,17 +55,17 @@ class LocalLevel:
             self.evictions += before - len(self._entries)
 
     def drop(self, key: str) -> bool:
-        """Forget a key; False when it was not there."""
+        """Drop a key; return False if it was not there."""
         with self._lock:
             return self._entries.pop(key, None) is not None
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Drop all entries."""
         with self._lock:
             self._entries.clear()
 
     def sweep(self, now: float, generation: int) -> int:
-        """Forget what is of no use any more; returns how many."""
+        """Drop entries that have expired or belong to another generation; return how many."""
         with self._lock:
             useless = [
                 k for k, (entry, keep, _) in self._entries.items() if keep <= now or entry.generation != generation
@@ -72,6 +75,6 @@ class LocalLevel:
         return len(useless)
 
     def size(self) -> tuple[int, int]:
-        """Entries and bytes."""
+        """Return the number of entries and their size in bytes, keys included."""
         with self._lock:
             return len(self._entries), int(self._entries.currsize)

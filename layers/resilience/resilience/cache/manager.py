@@ -1,4 +1,4 @@
-"""The cache itself: both levels, their statistics, and the operator's commands."""
+"""The cache manager: both levels, their statistics, and the operator's commands."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ class CacheStats(NamedTuple):
     """A cache's figures since the process started.
 
     Attributes:
-        local_hits: Answers from the first level.
-        shared_hits: Answers from the second level.
-        misses: Calls that found nothing fresh and computed, or waited for who did.
-        coalesced: Of the misses, those that waited for another call's computation.
-        stale: Answers served after their time.
-        hit_rate: Share of answers that came from the cache, from 0.0 to 1.0; 0.0 before any.
+        local_hits: Fresh answers from the first level.
+        shared_hits: Fresh answers from the second level.
+        misses: Calls that computed the value, or joined another call's flight.
+        coalesced: Of the misses, those that joined another call's flight.
+        stale: Stale answers served. A stale answer in place of a failed computation is also counted as a miss.
+        hit_rate: Hits / (hits + misses), where hits = local_hits + shared_hits + stale; 0.0 before any answer.
         entries: Entries in the first level now.
         bytes: Bytes in the first level now.
-        evictions: Entries pushed out by the bounds.
-        invalidations: Keys invalidated here.
+        evictions: Entries evicted from the first level to stay within its bounds.
+        invalidations: Keys invalidated by this environment.
         errors: Requests to the second level that failed.
-        generation: How often the cache was cleared, as known here.
+        generation: How often the cache was cleared, as far as this environment knows.
     """
 
     local_hits: int
@@ -54,7 +54,7 @@ class CacheStats(NamedTuple):
 
 
 class Counters:
-    """What the statistics are made of; a lost count under threads is accepted."""
+    """The raw counts behind CacheStats. They are not locked: that threads may lose a count is accepted."""
 
     __slots__ = ("coalesced", "invalidations", "local_hits", "misses", "shared_hits", "stale")
 
@@ -63,13 +63,13 @@ class Counters:
 
 
 class CacheManager(StoreBound):
-    """A cache with a level in memory and, where a store is shared, one in the store.
+    """A cache with a first level in memory and, if there is a shared store, a second level in the store.
 
     Args:
-        max_entries: Most entries in memory, default 1,000.
-        max_bytes: Most bytes in memory, default 16 MiB.
-        store: The second level, and where clears are announced. None takes the default store; one that is only this
-            process's memory (no table configured) is not used as a second level.
+        max_entries: Maximum number of entries in memory, default 1,000.
+        max_bytes: Maximum size of entries and keys in memory in bytes, default 16 MiB.
+        store: The second level, which also announces clears to the fleet. None uses the default store; if that is only
+            this process's memory (no table configured), there is no second level.
         clock: Source of time.
 
     Raises:
@@ -97,12 +97,12 @@ class CacheManager(StoreBound):
             self.follow_default()
 
     def after_fork(self) -> None:
-        """See ForkAware: refreshes under way and counts are the parent's; values stay."""
+        """Reset counts and refreshes under way, which belong to the parent; values stay. See ForkAware."""
         self.counters = Counters()
         self._refreshing: dict[str, float] = {}
 
     def get_stats(self) -> CacheStats:
-        """The figures now."""
+        """Return the current figures."""
         counters, (entries, size) = self.counters, self.local.size()
         shared = self._bound()[1]
         hits = counters.local_hits + counters.shared_hits + counters.stale
@@ -125,7 +125,8 @@ class CacheManager(StoreBound):
     def clear(self) -> None:
         """Forget everything: here at once, in every other environment within five seconds.
 
-        When the store does not answer only this environment forgets, and an event says so.
+        If the store does not answer, only this environment forgets, and a STORE_ERROR event is emitted. From an event
+        loop, with a store that blocks, the announcement is made in the background.
         """
         self.local.clear()
         if self._bound()[0].store.blocking and in_event_loop():
@@ -134,7 +135,11 @@ class CacheManager(StoreBound):
             self._announce()
 
     async def clear_async(self) -> bool:
-        """Like `clear`, and waits for the store; False when it did not answer and only this environment forgot."""
+        """Forget everything like `clear`, and wait for the store without blocking the event loop.
+
+        Returns:
+            False when the store did not answer and only this environment forgot.
+        """
         self.local.clear()
         return await _background.run(self._announce, blocking=self._bound()[0].store.blocking)
 
@@ -147,19 +152,21 @@ class CacheManager(StoreBound):
         return True
 
     def cleanup_expired(self) -> int:
-        """Drop from memory what is past its time; returns how many entries. The store drops its own by their ttl."""
+        """Drop expired entries from memory and return how many. The store drops its own by their time to live."""
         return self.local.sweep(self.clock.wall(), self.generation())
 
     def invalidate(self, key: str) -> bool:
         """Forget one key: here at once, in the store before this returns, elsewhere within the policy's local_seconds.
 
-        From an event loop, with a store that blocks, use `invalidate_async`: this then only starts the store's part.
+        From an event loop, with a store that blocks, use `invalidate_async`: this method then writes to the store in
+        the background and returns True.
 
         Args:
-            key: As returned by a cached function's `.cache_key(...)`.
+            key: A key returned by a cached function's `.cache_key(...)`.
 
         Returns:
-            False when the store did not answer; others may then serve the old value until it expires.
+            False when the store was not updated, because it did not answer or other writers kept being first. Other
+            environments may then serve the old value until it expires.
         """
         self._forget(key)
         shared_state, shared = self._bound()
@@ -171,7 +178,7 @@ class CacheManager(StoreBound):
         return self._mark(shared, key)
 
     async def invalidate_async(self, key: str) -> bool:
-        """Like `invalidate`, and always waits for the store, without blocking the event loop."""
+        """Forget one key like `invalidate`, and always wait for the store, without blocking the event loop."""
         self._forget(key)
         shared_state, shared = self._bound()
         if shared is None:
@@ -180,17 +187,17 @@ class CacheManager(StoreBound):
 
     def _mark(self, shared: SharedLevel, key: str) -> bool:
         heard = shared.invalidate(key, self.generation(), self.clock.wall())
-        self._drop(key)  # what somebody read from the store before it knew
+        self._drop(key)  # again: a call may have read the old value from the store in the meantime
         return heard
 
     def generation(self) -> int:
-        """How often the cache was cleared, as known here; the snapshot is refreshed when it is due."""
+        """Return how often the cache was cleared, as far as is known here; start to refresh the snapshot if due."""
         shared_state = self._bound()[0]
         shared_state.refresh_soon(self.clock)
         return shared_state.generation(_GENERATION)
 
     def rebind(self) -> None:
-        """Use another default store; what is in memory belongs to the old one and is dropped."""
+        """Switch to the new default store, and drop the values in memory, which belong to the old one."""
         self._binding = None
         self.local.clear()
 
@@ -198,15 +205,15 @@ class CacheManager(StoreBound):
 
     @property
     def shared(self) -> SharedLevel | None:
-        """The second level, or None."""
+        """The second level, or None if there is none."""
         return self._bound()[1]
 
     def claim(self, name: str, function: Callable[..., Any]) -> None:
-        """Give a name, which begins its keys, to one function.
+        """Reserve a name, which starts the keys of a function, for that function.
 
         Raises:
-            ConfigurationError: Another function of that name, with other code or made anew around other variables, has
-                it: the results of one would be taken for the other's.
+            ConfigurationError: Another function has the name, and the two differ in code or are closures: results of
+                one would be served for the other.
         """
         code, closed = getattr(function, "__code__", None), getattr(function, "__closure__", None)
         holder, held = self._names.setdefault(name, (function, code))
@@ -214,38 +221,38 @@ class CacheManager(StoreBound):
             raise ConfigurationError("key_prefix", name, "another function has this name; tell them apart")
 
     def lookup(self, key: str) -> Entry | None:
-        """What the first level has, unless a clear made it old."""
+        """Return the first level's entry, or None if there is none or the cache was cleared since."""
         entry = self.local.get(key)
         return entry if entry is not None and entry.generation == self.generation() else None
 
     def keep(self, key: str, entry: Entry, policy: CachePolicy) -> None:
-        """Put a value into the first level, unless its generation is over or it belongs to one user."""
+        """Put an entry into the first level, unless the cache was cleared since or the policy is private."""
         if not policy.private and entry.generation == self.generation():
             self.local.put(key, entry, policy.keep(entry))
 
     def refreshing(self, key: str, now: float) -> bool:
-        """Whether a refresh of a key is under way, here or elsewhere, as far as this environment knows."""
+        """Return whether a refresh of a key is under way here, or must not start yet (see `refreshed`)."""
         until = self._refreshing.get(key)
         return until is not None and now < until <= now + LONGEST_WAIT
 
     def claim_refresh(self, key: str, now: float) -> bool:
-        """Begin to refresh a key; False while one is under way. One that hangs is given up after a while."""
+        """Claim the refresh of a key; return False while one is under way. A claim lapses after LONGEST_WAIT."""
         if self.refreshing(key, now):
             return False
         self.refreshed(key, now + LONGEST_WAIT)
         return True
 
     def refreshed(self, key: str, not_before: float | None = None) -> None:
-        """A refresh ended; not_before (wall clock) keeps the next one from beginning sooner."""
+        """Record that a refresh ended; the next one starts no sooner than `not_before` (Unix second)."""
         if not_before is None:
             self._refreshing.pop(key, None)
             return
         if len(self._refreshing) >= self._most_refreshing:
-            self._refreshing.clear()  # at worst some are begun twice
+            self._refreshing.clear()  # at worst some refreshes start twice
         self._refreshing[key] = not_before
 
     def record_answer(self, kind: str, key: str, entry: Entry, policy: CachePolicy, now: float) -> None:
-        """Count an answer from the cache and leave its age where a middleware finds it."""
+        """Count an answer from the cache, emit an event, and record the answer's age for `track_degradation`."""
         stale = kind == "stale"
         if stale:
             self.counters.stale += 1
@@ -275,4 +282,4 @@ class CacheManager(StoreBound):
 
 
 cache_manager = CacheManager()
-"""The cache that `cached` uses unless it is given another: 1,000 entries, 16 MiB."""
+"""The cache that `cached` uses by default: 1,000 entries, 16 MiB."""

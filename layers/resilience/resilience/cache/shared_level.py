@@ -1,8 +1,8 @@
-"""The second level: encoded values in the store, where every environment finds them.
+"""The second level: encoded values in the store, which every environment can read.
 
-A write is conditional on the version that was read before the value was computed, and `invalidate` leaves a marker that
-counts as a version. So a value computed before an invalidation can never be stored after it. Failure policy: when the
-store does not answer, reads find nothing, writes are dropped, and no call fails for it.
+A write is conditional on the version that was read before the value was computed. `invalidate` writes a tombstone,
+which has a version as well. So a value computed before an invalidation can never be stored after it. Failure policy:
+when the store does not answer, reads find nothing, writes are dropped, and no call fails because of it.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from resilience.errors import StoreError
 from resilience.store.protocol import Item, Store, Value
 
 LARGEST: Final = 350_000
-"""Bytes; DynamoDB's items end at 400 KB."""
+"""Largest entry to store, in bytes; DynamoDB limits an item to 400 KB."""
 TOMBSTONE_SECONDS: Final = 3_600
-"""How long a marker says that a key was invalidated; what is remembered for longer must not be believed."""
+"""Lifetime of a tombstone in seconds; a local value that went unchecked for longer must not be trusted."""
 _LEASE_SECONDS: Final = 15
 _TRIES: Final = 4
 
 
 class Lookup(NamedTuple):
-    """What the second level knows of a key.
+    """What the second level knows about a key.
 
     Attributes:
-        entry: The value, or None when there is none.
-        version: What a write must expect; None for no item.
-        invalidated: Whether the key was invalidated.
+        entry: The value; None if there is none, or this version of the code cannot read it.
+        version: The version that a conditional write must expect; None if there is no item.
+        invalidated: Whether the item is a tombstone.
         answered: Whether the store answered.
     """
 
@@ -42,7 +42,7 @@ class Lookup(NamedTuple):
 
 
 class SharedLevel:
-    """The second level over one store. Its methods block when the store does."""
+    """The second level on one store. Its methods block if the store does, and never raise StoreError."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
@@ -62,15 +62,22 @@ class SharedLevel:
         return Lookup(_entry(item, generation, now), item.version)
 
     def put_tombstone(self, key: str, generation: int, found: Lookup, now: float) -> None:
-        """Put a marker in the place of a value that a refresh found to be nothing any more."""
+        """Replace a value by a tombstone after a recomputation returned None, unless another writer was first."""
         if found.answered and found.version is not None:
             self._write(key, generation, {"tombstone": True}, found.version, int(now) + TOMBSTONE_SECONDS)
 
     def put(self, key: str, entry: Entry, found: Lookup, keep: float) -> bool | None:
         """Store a value that was computed after `found` was read.
 
+        Args:
+            key: The cache key.
+            entry: The value.
+            found: The lookup; its version is the one that the write expects.
+            keep: Unix second until which the value may be served; the item expires then.
+
         Returns:
-            False when another environment wrote or invalidated since; None when the store did not answer.
+            True when stored; False when another environment wrote or invalidated since; None when the store did not
+            answer.
         """
         values: dict[str, Value] = {"text": entry.text, "created": entry.created}
         return self._write(key, entry.generation, values, found.version, int(keep) + 1)
@@ -92,7 +99,7 @@ class SharedLevel:
             return None
 
     def invalidate(self, key: str, generation: int, now: float) -> bool:
-        """Leave a marker in the value's place; False when the store did not answer."""
+        """Replace a value by a tombstone; return False if the store failed, or other writers were first four times."""
         partition, ttl = _partition(key, generation), int(now) + TOMBSTONE_SECONDS
         try:
             for _ in range(_TRIES):
@@ -112,9 +119,13 @@ class SharedLevel:
         return False
 
     def lease(self, key: str, generation: int, now: float, ttl: float) -> bool:
-        """Win the right to refresh a key for the fleet; True as well when the store does not answer.
+        """Try to get the right to refresh a key for the fleet.
 
-        It ends by itself, before the value that is fresh for `ttl` seconds has to be refreshed again.
+        The lease expires after `ttl` seconds, but at least 1 and at most 15: before the refreshed value, which is
+        fresh for `ttl` seconds, has to be refreshed again.
+
+        Returns:
+            True when this environment may refresh, or the store did not answer.
         """
         ends = int(now) + max(1, min(_LEASE_SECONDS, int(ttl)))
         try:
@@ -129,7 +140,7 @@ class SharedLevel:
 
 
 def _entry(item: Item, generation: int, now: float) -> Entry | None:
-    """The stored value; None for one that this version cannot read."""
+    """Return the stored value, or None if this version of the code cannot read it."""
     text, created = item.attributes.get("text"), item.attributes.get("created")
     if not isinstance(text, str) or not isinstance(created, int | float) or not readable(text):
         return None
@@ -137,7 +148,7 @@ def _entry(item: Item, generation: int, now: float) -> Entry | None:
 
 
 def _unrepeatable() -> int:
-    """A first version that no write before or after begins with, although items expire and are written again."""
+    """Return a random first version, so that an item written again after it expired never repeats a version."""
     return int.from_bytes(os.urandom(7), "big")
 
 

@@ -1,10 +1,12 @@
-"""One computation per key and process for concurrent callers (and one more for each further event loop).
+"""Single flight: concurrent callers of a key share one computation.
 
-Followers wait for the leader and get its value or its error, each within its own deadline. A computation continues for
-the others when its leader is cancelled; one that ended only because of its leader (a deadline, a cancellation) is
-repeated by a follower that has time left. After LONGEST_WAIT no caller joins it any more, so that a computation that
-hangs never disables a key. One that was under way when its key was invalidated is forgotten: callers that already wait
-still get its value, but it is not stored, and the next caller starts a new one.
+Plain callers share one flight per key and process, whatever their thread; async callers share one per event loop.
+
+Followers wait for the leader and get its value or its error, each within its own deadline. When the leader is
+cancelled, the computation continues for the others. A computation that ended only because of its leader (a deadline, a
+cancellation) is repeated by a follower that has time left. LONGEST_WAIT seconds after a flight started no caller joins
+it any more, so that a computation that hangs never blocks a key. When a key is invalidated, its flight is forgotten:
+callers that already wait still get its value, but the value is not stored, and the next caller starts a new flight.
 """
 
 from __future__ import annotations
@@ -22,9 +24,9 @@ from resilience._fork import register_after_fork
 from resilience.errors import DeadlineExceededError
 
 REFRESH: Final = "refresh "
-"""Before a key: the flight that refreshes it behind a stale answer."""
+"""Prefix of a key that names its refresh: the flight that recomputes a value after a stale answer."""
 LONGEST_WAIT: Final = 30.0
-"""Seconds after which a computation is taken for one that hangs."""
+"""Seconds after which a computation is presumed to hang."""
 _ROUNDS: Final = 3
 
 Work = Callable[["Flight"], Coroutine[Any, Any, Any]]
@@ -35,7 +37,11 @@ class Flight:
     """A computation under way.
 
     Attributes:
-        forgotten: Its value must not be kept.
+        forgotten: Whether its key was invalidated, so that the value must not be stored.
+        started: Start time on the monotonic clock, in seconds.
+        thread: Id of the thread that started it.
+        future: The result for followers in other threads.
+        task: The computation in an event loop; None in plain code.
     """
 
     __slots__ = ("forgotten", "future", "started", "task", "thread")
@@ -49,10 +55,10 @@ class Flight:
 
 
 class SingleFlight:
-    """The computations under way in one cache.
+    """The flights under way in one cache.
 
     Args:
-        clock: Its steady clock tells how long they take.
+        clock: Its monotonic clock measures how long a flight has been under way.
     """
 
     def __init__(self, clock: Clock = SYSTEM) -> None:
@@ -61,18 +67,30 @@ class SingleFlight:
         register_after_fork(self)
 
     def after_fork(self) -> None:
-        """See ForkAware: what is under way is under way in the parent."""
+        """Drop all flights and replace the lock: flights complete only in the parent. See ForkAware."""
         self._flights: dict[_Name, Flight] = {}
         self._lock = threading.Lock()
 
     def forget(self, key: str) -> None:
-        """Keep what is being computed for a key from being stored or joined."""
+        """Forget the flights of a key: no caller joins them any more, and their values are not stored."""
         with self._lock:
             for name in [name for name in self._flights if name[0] in (key, REFRESH + key)]:
                 self._flights.pop(name).forgotten = True
 
     async def do_async(self, key: str, work: Work, joined: Callable[[], None]) -> Any:
-        """Join the computation of a key in this loop, or start it as a task of its own."""
+        """Join a key's flight in this event loop, or start one as a separate task.
+
+        Args:
+            key: The cache key.
+            work: Computes the value.
+            joined: Called whenever this caller joins another's flight.
+
+        Returns:
+            The value.
+
+        Raises:
+            DeadlineExceededError: This caller's deadline ended first. Errors of the computation are raised as well.
+        """
         loop = asyncio.get_running_loop()
         for _ in range(_ROUNDS):
             flight, leads = self._join((key, loop))
@@ -95,18 +113,18 @@ class SingleFlight:
         return await work(Flight())
 
     def do(self, key: str, work: Work, joined: Callable[[], None]) -> Any:
-        """Join the computation of a key in another thread, or do it here."""
+        """Join a key's flight in another thread, or compute the value in this one; see `do_async`."""
         for _ in range(_ROUNDS):
             flight, leads = self._join((key, None))
             if leads:
                 return self._lead((key, None), flight, work)
             if flight.thread == threading.get_ident():
-                break  # it asks for itself: waiting would never end
+                break  # a recursive call: to wait for itself would deadlock
             joined()
             left, patience = remaining(), flight.started + LONGEST_WAIT - self._clock.steady()
             try:
                 return flight.future.result(max(0.0, patience if left is None else min(left, patience)))
-            except TimeoutError as error:  # DeadlineExceededError is one as well
+            except TimeoutError as error:  # includes its subclass DeadlineExceededError
                 own_error = flight.future.done() and not isinstance(error, DeadlineExceededError)
                 if own_error or remaining() == 0.0:
                     raise error if flight.future.done() else DeadlineExceededError(f"no time left for {key}") from None
@@ -114,18 +132,18 @@ class SingleFlight:
                 raise
             except BaseException:
                 if not flight.future.done():
-                    raise  # this thread's own
+                    raise  # it interrupted this thread, not the flight
         return run_plain(work(Flight()))
 
     def _join(self, name: _Name) -> tuple[Flight, bool]:
-        """The flight to join, or a new one to lead."""
+        """Return the flight to follow and False, or a new flight to lead and True."""
         now = self._clock.steady()
         with self._lock:
             flight = self._flights.get(name)
             if flight is not None and now < flight.started + LONGEST_WAIT:
                 return flight, False
             for other in [other for other in self._flights if other[1] is not None and other[1].is_closed()]:
-                del self._flights[other]  # it never lands
+                del self._flights[other]  # its event loop is closed, so it can never complete
             flight = self._flights[name] = Flight(now)
             return flight, True
 
@@ -148,11 +166,11 @@ class SingleFlight:
     def _finished(self, name: _Name, flight: Flight, task: asyncio.Task[Any]) -> None:
         self._remove(name, flight)
         if not task.cancelled():
-            task.exception()  # looked at, in case that nobody waits any more
+            task.exception()  # retrieved, because asyncio logs it otherwise when no caller waits any more
 
 
 async def _wait(task: asyncio.Task[Any]) -> Any:
-    """Wait for a task that goes on without this caller, within this caller's deadline."""
+    """Wait for a task within this caller's deadline; the task continues if this caller stops waiting."""
     limit = asyncio.timeout(remaining())
     try:
         async with limit:
@@ -169,7 +187,11 @@ def _is_cancelled() -> bool:
 
 
 def run_plain(coroutine: Coroutine[Any, Any, Any]) -> Any:
-    """Run a coroutine that never really waits, without an event loop."""
+    """Run a coroutine that never suspends to its end, without an event loop.
+
+    Raises:
+        RuntimeError: The coroutine suspended.
+    """
     try:
         coroutine.send(None)
     except StopIteration as done:

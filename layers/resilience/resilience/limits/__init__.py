@@ -1,1 +1,1 @@
-"""Rate limits that a fleet shares, for well under one write a request."""
+"""Limits: rate limits that a fleet shares for well under one write per request, bulkheads and adaptive limits."""

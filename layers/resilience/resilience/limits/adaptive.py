@@ -1,10 +1,10 @@
-"""A limit on concurrent calls that adapts itself to what the dependency serves without queueing.
+"""A limit on concurrent calls that adapts to what the dependency serves without queueing.
 
-Gradient2 of Netflix' concurrency-limits ("Performance Under Load", 2018), in the line of TCP Vegas (Brakmo and
-Peterson, 1995): the ratio of the usual time of a call to its latest says whether a queue builds up. When calls take
-longer the limit shrinks with that ratio, otherwise it grows by the square root of itself; an error that means overload
-shrinks it as well (multiplicative decrease: Chiu and Jain, 1989). A call over the limit is refused immediately,
-because waiting would only be another queue.
+The algorithm is Gradient2 of Netflix's concurrency-limits ("Performance Under Load", 2018), which follows TCP Vegas
+(Brakmo and Peterson, 1995). The ratio of the usual to the recent duration of calls shows whether a queue builds up.
+While calls take no longer than usual, the limit grows by its square root; when they take longer, it shrinks by that
+ratio. Both steps are smoothed. An error that indicates overload also shrinks the limit (multiplicative decrease: Chiu
+and Jain, 1989). A call over the limit is refused immediately, because waiting would only form another queue.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ _RECENT_WEIGHT: Final = 0.2
 
 
 class AdaptiveLimit:
-    """The limit of one dependency: a decorator for plain and async functions.
+    """The adaptive limit of one dependency: a decorator for plain and async functions.
 
     Args:
-        initial: Calls at once to begin with, default 20.
+        initial: Initial limit on concurrent calls, default 20; from least to most.
         least: The lowest limit, default 1.
         most: The highest limit, default 200.
-        overload: Errors that indicate overload. Default TimeoutError. Other errors are ignored.
-        clock: Its steady clock times the calls.
+        overload: Errors that indicate overload, default TimeoutError. Other errors do not change the limit.
+        clock: Its monotonic clock measures the calls.
 
     Raises:
         ConfigurationError: A setting is out of range.
@@ -64,22 +64,29 @@ class AdaptiveLimit:
         register_after_fork(self)
 
     def after_fork(self) -> None:
-        """See ForkAware: calls under way are the parent's."""
+        """Forget the calls under way, which belong to the parent; see ForkAware."""
         self._lock = threading.Lock()
         self._active = 0
 
     @property
     def limit(self) -> int:
-        """Calls that may be under way at once now."""
+        """Number of concurrent calls allowed now."""
         return max(self._least, int(self._limit))
 
     @property
     def active(self) -> int:
-        """Calls under way."""
+        """Number of calls under way."""
         return self._active
 
     def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
-        """Limit a function; functions that share this object share the limit."""
+        """Limit a function; functions decorated with the same object share the limit.
+
+        Returns:
+            The decorated function, which raises ConcurrencyLimitError for a call over the limit.
+
+        Raises:
+            ConfigurationError: The function cannot be decorated, for instance because it is a generator.
+        """
         refuse_unsupported(function)
         wrapper = self._async_wrapper(function) if is_async(function) else self._plain_wrapper(function)
         return cast("Callable[P, R]", update(wrapper, function))
@@ -127,7 +134,7 @@ class AdaptiveLimit:
 
     def _leave(self, lock: threading.Lock, active: int, seconds: float | None, *, overloaded: bool = False) -> None:
         if lock is not self._lock:
-            return  # the call began before a fork, and its place is the parent's
+            return  # the call began before a fork, so its slot is the parent's
         with lock:
             self._active -= 1
             if overloaded:
@@ -136,23 +143,27 @@ class AdaptiveLimit:
                 self._learn(active, max(seconds, 1e-9))
 
     def _learn(self, active: int, seconds: float) -> None:
-        """One call's time, with so many under way as it began."""
+        """Adapt the limit to a call's duration in seconds; `active` calls were under way when it began."""
         self._usual = seconds if not self._usual else self._usual + _USUAL_WEIGHT * (seconds - self._usual)
         self._recent = seconds if not self._recent else self._recent + _RECENT_WEIGHT * (seconds - self._recent)
         if self._usual > 2 * self._recent:
-            self._usual *= 0.95  # the dependency recovered: do not take the bad times for the usual ones
+            self._usual *= 0.95  # the dependency recovered: forget the slow period faster than the average would
         if active < self._limit / 2:
-            return  # too little is asked for to learn whether more would do
+            return  # too few concurrent calls to show whether a higher limit would work
         gradient = max(0.5, min(1.0, _TOLERANCE * self._usual / self._recent))
         aim = self._limit * gradient + math.sqrt(self._limit)
         self._limit = min(self._most, max(self._least, self._limit + _SMOOTHING * (aim - self._limit)))
 
 
 def adaptive_limit(initial: int = 20, **settings: Any) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Limit calls at once to what the dependency serves without making them wait; settings as of AdaptiveLimit.
+    """Limit concurrent calls to what the dependency serves without queueing.
+
+    Args:
+        initial: Initial limit, default 20.
+        settings: The other arguments of AdaptiveLimit.
 
     Returns:
-        A decorator. The decorated function raises ConcurrencyLimitError when there is no place.
+        A decorator. The decorated function raises ConcurrencyLimitError for a call over the limit.
 
     Raises:
         ConfigurationError: A setting is out of range.

@@ -1,8 +1,8 @@
-"""A limit on how many connections are used at once, fair to those who wait.
+"""A bulkhead: a fair limit on how many calls or connections are in use concurrently.
 
-Slots are granted in the order of the requests: a newcomer never overtakes a waiter. A waiter that is cancelled or times
-out passes on what it was just given. The pool outlives event loops: slots and waiters of a loop that was closed are
-taken back.
+Slots are granted in first-in, first-out order: a newcomer never overtakes a waiter. A waiter that is cancelled or times
+out just as it gets a slot passes the slot on. A pool outlives event loops: slots and waiters of a closed loop are
+reclaimed.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ R = TypeVar("R")
 
 
 class _Waiter:
-    """A place in the queue."""
+    """A task's place in the queue."""
 
     __slots__ = ("future", "granted", "loop")
 
@@ -42,11 +42,11 @@ class _Waiter:
         self.granted = False
 
     def gone(self) -> bool:
-        """Whether nobody waits here any more."""
+        """Return whether the task no longer waits."""
         return self.loop.is_closed() or self.future.done()
 
     def grant(self, here: _Loop | None) -> None:
-        """Wake the waiter up."""
+        """Wake the task; `here` is the event loop that runs in this thread, if any."""
         if self.loop is here:
             self.future.set_result(None)
         else:
@@ -54,10 +54,10 @@ class _Waiter:
 
 
 class _Threads:
-    """Stands in for an event loop, for slots held by threads."""
+    """A stand-in for an event loop, for slots held by threads."""
 
     def is_closed(self) -> bool:
-        """Threads never are."""
+        """Return False: unlike a loop, threads are never closed."""
         return False
 
 
@@ -73,27 +73,27 @@ class _ThreadWaiter:
         self.granted = False
 
     def gone(self) -> bool:
-        """Whether nobody waits here any more."""
+        """Return False: a thread that stops waiting leaves the queue itself."""
         return False
 
     def grant(self, _: _Loop | None) -> None:
-        """Wake the thread up."""
+        """Wake the thread."""
         self.ready.set()
 
 
 class BulkheadStats(NamedTuple):
-    """A pool at one moment.
+    """The figures of a pool at one moment; totals count since the pool was made, or since a fork.
 
     Attributes:
         active: Slots in use.
         limit: Slots in total.
         utilisation: active / limit, from 0.0 to 1.0.
         waiting: Callers in the queue.
-        acquired: Slots handed out since the start.
-        timeouts: Callers that gave up since the start.
-        wait_seconds_total: Time spent waiting by all who got a slot.
-        wait_seconds_max: The longest wait of one who got a slot.
-        peak: Most slots in use at once.
+        acquired: Total of slots granted.
+        timeouts: Total of callers that timed out.
+        wait_seconds_total: Total waiting time in seconds of callers that got a slot.
+        wait_seconds_max: Longest waiting time in seconds of a caller that got a slot.
+        peak: Highest number of slots in use at the same time.
     """
 
     active: int
@@ -108,12 +108,14 @@ class BulkheadStats(NamedTuple):
 
 
 class Bulkhead:
-    """A pool of slots: `async with pool:`, or `await pool.acquire()` and `await pool.release()`.
+    """A pool of slots.
+
+    Use `async with pool:`, or `await pool.acquire()` and `await pool.release()`; in plain code `with pool.slot():`.
 
     Args:
-        limit: Slots, default 20; at least 1.
-        timeout: Seconds to wait for one, default 10.0; None waits as long as the deadline allows.
-        clock: Its steady clock measures waits.
+        limit: Number of slots, default 20; at least 1.
+        timeout: Seconds to wait for a slot, default 10.0; None waits as long as the request's deadline allows.
+        clock: Its monotonic clock measures waits.
 
     Raises:
         ConfigurationError: A setting is out of range.
@@ -127,7 +129,7 @@ class Bulkhead:
         register_after_fork(self)
 
     def after_fork(self) -> None:
-        """See ForkAware: holders and waiters are the parent's."""
+        """Forget holders, waiters and figures, which belong to the parent; see ForkAware."""
         self._lock = threading.Lock()
         self._acquired = self._timeouts = self._peak = 0
         self._waited = self._longest = 0.0
@@ -135,13 +137,13 @@ class Bulkhead:
         self._waiters: deque[_Waiter | _ThreadWaiter] = deque()
 
     async def acquire(self, timeout: float | None = None) -> None:  # noqa: ASYNC109 - the wait is what it times
-        """Take a slot, waiting in turn.
+        """Take a slot, waiting in the queue if necessary.
 
         Args:
-            timeout: Seconds for this call; None takes the pool's. The request's deadline shortens either.
+            timeout: Seconds to wait in this call; None uses the pool's timeout. The request's deadline shortens either.
 
         Raises:
-            BulkheadFullError: None became free in time.
+            BulkheadFullError: No slot became free in time.
         """
         import asyncio
 
@@ -155,7 +157,7 @@ class Bulkhead:
             self._waiters.append(waiter)
         began = self._steady()
         try:
-            # Not wait_for: on 3.11 it swallows a cancellation that meets the grant.
+            # Not wait_for: on Python 3.11 it swallows a cancellation that coincides with the grant.
             async with asyncio.timeout(self._wait_limit(timeout)):
                 await waiter.future
         except TimeoutError:
@@ -171,7 +173,10 @@ class Bulkhead:
 
     @contextmanager
     def slot(self, timeout: float | None = None) -> Iterator[None]:
-        """A slot for a block of plain code; blocks this thread until one is free. See `acquire`."""
+        """Hold a slot for a block of plain code, blocking this thread until one is free.
+
+        Takes the argument of `acquire` and raises the same error.
+        """
         with self._lock:
             self._reclaim()
             waiter = None
@@ -194,20 +199,20 @@ class Bulkhead:
             yield
         finally:
             with self._lock:
-                if holders is self._holders:  # otherwise there was a fork, and the slot is the parent's
+                if holders is self._holders:  # after a fork, the slot belongs to the parent
                     self._drop(_THREADS)
                     self._grant_next()
 
     async def release(self) -> None:
-        """Give a slot back; the first in the queue gets it.
+        """Give a slot back; the first waiter in the queue gets it.
 
         Raises:
-            RuntimeError: No slot is in use.
+            RuntimeError: No task holds a slot.
         """
         self.release_nowait()
 
     def release_nowait(self) -> None:
-        """Give a slot back from where nothing can be awaited; see `release`."""
+        """Give a slot back without awaiting; see `release`."""
         loop = _running_loop()
         with self._lock:
             holder = (
@@ -228,7 +233,7 @@ class Bulkhead:
         self.release_nowait()
 
     def get_stats(self) -> BulkheadStats:
-        """The pool's figures now."""
+        """Return the pool's current figures."""
         with self._lock:
             active = self._active()
             return BulkheadStats(
@@ -261,7 +266,7 @@ class Bulkhead:
             del self._holders[loop]
 
     def _reclaim(self) -> None:
-        """Take back what belongs to closed loops."""
+        """Reclaim the slots and waiters of closed event loops."""
         for loop in [loop for loop in self._holders if loop.is_closed()]:
             del self._holders[loop]
         if any(waiter.loop.is_closed() for waiter in self._waiters):
@@ -271,7 +276,7 @@ class Bulkhead:
                 break
 
     def _grant_next(self) -> bool:
-        """Give a free slot to the first waiter whose loop lives."""
+        """Give a free slot to the first caller that still waits; return False if there is no slot or no such caller."""
         here = _running_loop()
         while self._waiters and self._active() < self.limit:
             waiter = self._waiters.popleft()
@@ -284,7 +289,7 @@ class Bulkhead:
         return False
 
     def _stop_waiting(self, waiter: _Waiter | _ThreadWaiter) -> None:
-        """Leave the queue, or pass on the slot that was granted at the same moment."""
+        """Leave the queue, or pass on a slot that was granted at the same moment."""
         with self._lock:
             if waiter.granted:
                 self._drop(waiter.loop)
@@ -308,11 +313,11 @@ def _running_loop() -> _Loop | None:
 
 
 connection_pool = Bulkhead()
-"""The process's pool: 20 slots, 10 seconds of waiting."""
+"""The process-wide pool: 20 slots, and waits of at most 10 seconds."""
 
 
 ConnectionPool = Bulkhead
-"""The same under its older name; it holds slots and no connections."""
+"""The older name of Bulkhead; it holds slots, not connections."""
 
 _named: dict[str, Bulkhead] = {}
 
@@ -320,16 +325,17 @@ _named: dict[str, Bulkhead] = {}
 def bulkhead(
     limit: int = 20, *, name: str | None = None, timeout: float | None = 10.0
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Limit how many calls to a dependency run at the same time; the others wait in turn.
+    """Limit how many calls to a dependency run concurrently; further calls wait in a queue.
 
     Args:
-        limit: Calls at once, default 20.
-        name: Bulkheads with the same name are one, made by the first. None: one per decorator.
-        timeout: Seconds to wait for a place, default 10.0; None waits as long as the deadline allows.
+        limit: Maximum number of concurrent calls, default 20; at least 1.
+        name: Bulkheads with the same name share one pool, which has the settings of the first. None makes a new pool
+            for this decorator.
+        timeout: Seconds to wait for a slot, default 10.0; None waits as long as the request's deadline allows.
 
     Returns:
-        A decorator for plain and async functions, which share the places. The decorated function raises
-        BulkheadFullError when no place became free.
+        A decorator for plain and async functions; all that it decorates share the slots. The decorated function raises
+        BulkheadFullError when no slot became free in time.
 
     Raises:
         ConfigurationError: A setting is out of range.

@@ -1,13 +1,14 @@
-"""Counting calls against limits that a fleet shares.
+"""A rate limiter with limits that a fleet shares.
 
-The counters of a subject are in the store, one for each fixed window (see `window` for how one slides over them); an
-environment takes tokens from them in blocks, smaller towards the end, and spends them without asking. A subject's first
-calls in a window (one in a hundred of the limit, at least one) are let through on credit and charged with the first
-block, so that an infrequent caller costs no write at all. In total at most limit + environments x credit calls pass;
-blocks never pass the limit. A block whose request had no answer is asked for again under the same id: it counts once.
+The store holds a subject's counters, one per fixed window (`window` explains how a sliding window is estimated from
+them). An environment takes tokens from a counter in blocks, which get smaller as the limit comes near, and spends them
+without asking the store. A subject's first calls in a window (1 % of the limit, at least one) pass on credit and are
+charged with the first block, so that an infrequent caller costs no write at all. In total at most limit + environments
+x credit calls pass; blocks never exceed the limit. If a request for a block gets no answer, it is repeated under the
+same id, so that it counts once.
 
-Failure policy: when the store does not answer the call is let through, and an event says so. When it only asks for
-fewer requests, a subject that was refused stays refused.
+Failure policy: when the store does not answer, the call is let through and a RATE_LIMIT_OPEN event is emitted. When the
+store only throttles requests, a subject that was refused stays refused.
 """
 
 from __future__ import annotations
@@ -35,22 +36,22 @@ _PAUSE_SECONDS: Final = 1.0
 
 
 class RateLimiter(StoreBound):
-    """A limiter; ask it with `check` or `check_async`.
+    """A rate limiter; call `check` or `check_async`.
 
     Args:
-        per_minute: Calls per subject and minute, default 100; None for no such limit.
-        per_hour: Calls per subject and hour, default 1,000; None for no such limit.
-        name: Separates the subjects of different limiters.
-        block: Most tokens that an environment takes at once, default 20. With 1 the store counts
-            exactly the calls made, at the cost of one write per call: for limits on failures, such as wrong passwords,
+        per_minute: Calls per subject and minute, default 100; None for no limit per minute.
+        per_hour: Calls per subject and hour, default 1,000; None for no limit per hour.
+        name: Separates this limiter's subjects from those of other limiters.
+        block: Maximum number of tokens that an environment takes at once, default 20. With 1 the store counts exactly
+            the calls made, at the cost of one write per call. Use 1 for limits on failures, such as wrong passwords,
             where tokens held by many environments would look like failures.
-        store: Where environments count together; None takes the default store.
-        clock: Its wall clock makes the windows.
-        max_subjects: Subjects that this environment remembers, default 10,000; the least recently seen go first, and
-            while it is full nobody has credit.
+        store: Where all environments count; None uses the default store.
+        clock: Its wall clock defines the windows.
+        max_subjects: Number of subjects that this environment remembers, default 10,000. The least recently seen are
+            dropped first, and while the memory is full, no call passes on credit.
 
     Raises:
-        ConfigurationError: A limit or the block is below 1, or there is no limit.
+        ConfigurationError: A limit, the block or max_subjects is below 1, the name is empty, or there is no limit.
     """
 
     def __init__(
@@ -82,25 +83,28 @@ class RateLimiter(StoreBound):
         self.follow_default()
 
     def after_fork(self) -> None:
-        """See ForkAware: tokens that were taken are the parent's."""
+        """Give up all tokens, which belong to the parent; see ForkAware."""
         self._lock = threading.Lock()
         self._writer = os.urandom(4).hex()
         self._windows: LRUCache[tuple[str, str, int], Window] = LRUCache(self._remembered)
 
     def restored(self) -> None:
-        """Give up tokens that every copy of this memory would spend."""
+        """Give up all tokens after a restore: otherwise every copy of the memory would spend them."""
         self.after_fork()
 
     def rebind(self) -> None:
-        """Use another default store from now on."""
+        """Switch to the new default store, unless the limiter was given a store."""
         self._store = self._given
 
     def check(self, subject: str, *, limits: Sequence[Limit] | None = None) -> Decision:
-        """Count a call from plain code.
+        """Count a call from plain code, and decide whether it may proceed.
 
         Args:
-            subject: Who calls, for instance a user's id or an address, of any length.
-            limits: In place of the limiter's own, for this subject.
+            subject: What is rate-limited, for instance a user id or an address; of any length.
+            limits: Limits for this subject, in place of the limiter's own.
+
+        Returns:
+            Whether the call may proceed, and how much is left of the limits.
         """
         decision, requests = self._begin(subject, limits or self.limits)
         while requests:
@@ -110,7 +114,7 @@ class RateLimiter(StoreBound):
         return self._tell(subject, decision)
 
     async def check_async(self, subject: str, *, limits: Sequence[Limit] | None = None) -> Decision:
-        """Count a call without blocking the event loop; see `check`."""
+        """Count a call like `check`, without blocking the event loop."""
         decision, requests = self._begin(subject, limits or self.limits)
         while requests:
             for request in requests:
@@ -119,17 +123,22 @@ class RateLimiter(StoreBound):
         return self._tell(subject, decision)
 
     def enforce(self, subject: str) -> Decision:
-        """Like `check`, and raises RateLimitedError when the call is refused."""
+        """Count a call like `check`.
+
+        Raises:
+            RateLimitedError: The call is refused.
+        """
         decision = self.check(subject)
         if not decision.allowed:
             raise RateLimitedError(decision)
         return decision
 
     def refund(self, subject: str, *, limits: Sequence[Limit] | None = None) -> None:
-        """Take back a call that `check` let through; for limits on failures, which are known only afterwards.
+        """Take back a call that `check` allowed: for limits on failures, where the outcome is known only afterwards.
 
-        This environment spends what was given back on the subject's next call; what is more than a block goes back to
-        the store, and with `block=1` everything does. Nothing is returned for a window that has ended.
+        The returned token is spent on the subject's next call in this environment. Tokens beyond one block go back to
+        the store; with `block=1` all of them do. The refund applies to the current window: if the call's own window has
+        ended and no call was counted since, nothing is returned.
         """
         now, crowded = self._clock.wall(), []
         with self._lock:
@@ -145,11 +154,11 @@ class RateLimiter(StoreBound):
             _background.submit(partial(self._return, subject, window), blocking=self._bound().blocking)
 
     def _surplus(self, window: Window) -> int:
-        """Tokens that are more than a block; a request that had no answer must be cleared up first."""
+        """Return the number of tokens beyond one block; 0 while a request without an answer is unresolved."""
         return 0 if window.pending else max(0, window.tokens - (self._block if self._block > 1 else 0))
 
     def _return(self, subject: str, window: Window) -> None:
-        """Give tokens back to the store. Failure policy: when it does not answer they stay counted."""
+        """Give surplus tokens back to the store. Failure policy: if it does not answer, they stay counted."""
         with window.asking:
             with self._lock:
                 surplus = self._surplus(window)
@@ -168,7 +177,7 @@ class RateLimiter(StoreBound):
                 window.refused, window.closed_until = False, 0.0
 
     def _begin(self, subject: str, limits: Sequence[Limit]) -> tuple[Decision, list[Window]]:
-        """Spend a token of every limit, or say for which of them the store must be asked first."""
+        """Spend a token of every limit, or return the windows for which the store must be asked first."""
         now = self._clock.wall()
         with self._lock:
             windows = [self._window(subject, limit, now) for limit in limits]
@@ -210,7 +219,7 @@ class RateLimiter(StoreBound):
         return decision
 
     def _ask(self, subject: str, window: Window) -> None:
-        """Ask the store for a block, unless another caller of this environment got one meanwhile; never raises."""
+        """Ask the store for a block, unless another caller here got an answer meanwhile; never raise StoreError."""
         with window.asking:
             now = self._clock.wall()
             with self._lock:
@@ -226,7 +235,7 @@ class RateLimiter(StoreBound):
                 window.answered(now, added, total, before)
 
     def _count(self, subject: str, window: Window, added: int, request_id: str) -> tuple[int, int]:
-        """Add to a window's counter; returns its total, and that of the window before."""
+        """Add to a window's counter; return its total and that of the previous window."""
         limit, (item, place) = window.limit, divmod(window.number, WINDOWS_AN_ITEM)
         ttl = ((item + 1) * WINDOWS_AN_ITEM + 1) * limit.window
         partition, prefix, store = self._partition(subject), f"{limit.name}#{limit.window}#", self._bound()
@@ -235,7 +244,7 @@ class RateLimiter(StoreBound):
         if place:
             deltas[last] = -window.unused
         elif window.unused or not window.knows_before:
-            # Adding nothing reads a counter, and needs no other right than adding does.
+            # Adding 0 reads a counter, and needs no permission beyond the one to add.
             last, older = f"n{WINDOWS_AN_ITEM - 1}", ttl - WINDOWS_AN_ITEM * limit.window
             before = store.add(partition, f"{prefix}{item - 1}", {last: -window.unused}, ttl=older, request_id=request)
             window.before, window.unused, window.knows_before = before[last], 0, True
@@ -243,7 +252,7 @@ class RateLimiter(StoreBound):
         return counted[here], counted.get(last, window.before)
 
     def _partition(self, subject: str) -> str:
-        if len(subject) > _LONGEST_SUBJECT or not subject.isascii():  # a key is UTF-8, and 2,048 bytes at most
+        if len(subject) > _LONGEST_SUBJECT or not subject.isascii():  # DynamoDB: UTF-8 keys of at most 2,048 bytes
             subject = "sha256:" + hashlib.sha256(subject.encode("utf-8", "surrogatepass")).hexdigest()
         return f"rate#{self.name}#{subject}"
 
@@ -262,7 +271,7 @@ class RateLimiter(StoreBound):
 
 
 def _is_open(window: Window, now: float) -> bool:
-    """Whether calls are let through uncounted; no longer than was meant, should the clock have stepped back."""
+    """Return whether calls pass uncounted; an end further away than the pause means that the clock stepped back."""
     return now < window.open_until <= now + _PAUSE_SECONDS
 
 
@@ -271,4 +280,4 @@ def _is_closed(window: Window, now: float) -> bool:
 
 
 rate_limiter = RateLimiter()
-"""The process's limiter: 100 calls a minute and 1,000 an hour for each subject."""
+"""The process-wide limiter: 100 calls per minute and 1,000 per hour for each subject."""

@@ -1,9 +1,10 @@
-"""What one environment holds of one subject's limit: a sliding window over two counters, and tokens taken from it.
+"""One environment's view of one limit of one subject: a sliding window over two counters, and tokens taken from it.
 
-The window that slides is estimated from two fixed ones: the calls of the last fixed window count with the share of it
-that the sliding one still covers, as if they were evenly spread. How exact that is: evenly spread calls are limited
-exactly; whoever makes all calls of a window at its end gets the next ones at the pace of the limit, one by one, and
-never a second burst. Only over a whole window's length can that come to more than the limit, and to less than twice.
+The sliding window is estimated from two fixed windows. The calls of the previous fixed window are weighted by the share
+of it that the sliding window still covers, as if they were evenly spread. Evenly spread calls are therefore limited
+exactly. A subject that makes all calls of a window at its end gets the next ones one by one, at the pace of the limit,
+and never a second burst. Only over a whole window's length can its calls exceed the limit, and they stay below twice
+the limit.
 """
 
 from __future__ import annotations
@@ -19,23 +20,27 @@ _FEW: Final = 4
 
 
 class Window:
-    """One subject's limit here.
+    """One limit of one subject in one fixed window, as far as this environment knows.
 
     Attributes:
-        number: Which fixed window it is, counted from the epoch.
+        limit: The limit.
+        number: Index of the fixed window, counted from the epoch.
         tokens: Calls that may be made without asking the store.
-        owed: Calls that were let through on credit.
-        spent: Calls that were let through here, counted or not; usual is that of the window before.
-        unused: Tokens left of the window before, which the next request takes out of its counter: they were no calls.
-        denied: Tokens that the last request added to the counter and did not get; the next one takes them out.
-        taken: Calls and tokens of this window that the store knew of last; before is the window before's.
-        before: See taken.
-        knows_before: Whether the store was asked for the window before, or told of it meanwhile.
-        closed_until: Refused without asking until this Unix second.
-        open_until: Let through without asking until this Unix second.
-        refused: Whether the last answer was a refusal.
-        asking: Held by whoever asks the store, so that there is one request at a time.
-        pending: A request that had no answer: how much it adds, and its id.
+        owed: Calls that passed on credit and are not yet charged.
+        spent: Calls that passed here, counted or not.
+        usual: `spent` of the previous window.
+        unused: Tokens of the previous window that were counted but neither spent nor given back. They were not calls,
+            so the next request subtracts them from that window's counter.
+        denied: Tokens that the last request added to the counter but did not get; the next request subtracts them.
+        taken: Calls and tokens of this window that the store last reported; at most the limit.
+        before: Calls counted in the previous window, as last known; at most the limit.
+        knows_before: Whether the previous window's counter was read, or is known from that window's requests.
+        closed_until: Unix second until which calls are refused without asking the store.
+        open_until: Unix second until which calls pass without asking the store.
+        refused: Whether the store's last answer granted no token.
+        fresh: Whether the store has not answered a request for this window yet.
+        asking: Lock held during a request, so that there is only one at a time.
+        pending: A request that got no answer yet, as the number of tokens to add and its id; None for none.
     """
 
     __slots__ = (
@@ -74,16 +79,16 @@ class Window:
         self.fresh = True
 
     def allowance(self, now: float) -> int:
-        """Calls that this fixed window may take in all by now."""
+        """Return how many calls this fixed window may have counted in total by now."""
         return int(self.limit.limit - self.before * (1.0 - self._elapsed(now)) + 1e-9)
 
     def credit(self, now: float) -> bool:
-        """Whether a call may be let through before anything was asked of the store."""
+        """Return whether a call may pass on credit: 1 % of the limit, at least one, before the store's first answer."""
         few = max(1, self.limit.limit // 100)
         return self.fresh and not self.refused and self.owed < min(few, self.allowance(now))
 
     def spend(self, now: float) -> None:
-        """Count a call that is let through."""
+        """Count a call that passes."""
         self.spent += 1
         if self.tokens:
             self.tokens -= 1
@@ -91,19 +96,19 @@ class Window:
             self.owed += 1
 
     def left(self, now: float) -> int:
-        """Calls that may still be made now, as far as is known here."""
+        """Return how many more calls may be made now, as far as this environment knows."""
         return self.allowance(now) - self.taken + self.tokens - (self.owed if self.fresh else 0)
 
     def request(self, now: float, largest: int) -> tuple[int, str]:
-        """How much to add to the counter, and the request's id; again the same for one that had no answer.
+        """Return how many tokens to add to the counter, and the request's id; unchanged until the store answers.
 
         Args:
-            now: The wall clock.
-            largest: Most tokens to take beside those that are owed.
+            now: Wall-clock time in Unix seconds.
+            largest: Maximum number of tokens to take in addition to those owed.
         """
         if self.pending is None:
-            # A fifth of what is left: few writes while there is plenty. And no more than was used here: a caller whose
-            # calls are spread over many environments would lose most of the limit in tokens that nobody uses.
+            # Take a fifth of what is left: few writes while much is left. And keep to the use made here: a subject
+            # whose calls are spread over many environments would otherwise lose most of its limit to unused tokens.
             left = self.allowance(now) - self.taken - self.owed
             used = max(_FEW, 2 * self.spent, self.usual)
             block = max(1, min(largest, self.limit.limit // 10, left // 5, used))
@@ -111,7 +116,14 @@ class Window:
         return self.pending
 
     def answered(self, now: float, added: int, total: int, before: int) -> None:
-        """Take what the store's answer grants."""
+        """Take the tokens that the store's answer grants.
+
+        Args:
+            now: Wall-clock time in Unix seconds.
+            added: How many tokens the request added.
+            total: The counter of this window after that.
+            before: The counter of the previous window.
+        """
         self.refused, self.closed_until = False, 0.0
         self.before = 0
         self.before = min(before, self.limit.limit)
@@ -126,11 +138,11 @@ class Window:
             self.closed_until = now + self.wait(now)
 
     def wait(self, now: float) -> float:
-        """Seconds until one more call may be made, as far as is known here."""
+        """Return the seconds until one more call may be made, as far as this environment knows."""
         length, limit = self.limit.window, self.limit.limit
         rest = length * (1.0 - self._elapsed(now))
         if self.taken < limit:
-            # The share of the window before that must have gone for one more to fit; and no sooner than at the pace.
+            # One more call fits once enough of the previous window has slid out, and no sooner than the limit's pace.
             return max(length / limit, rest - length * (limit - self.taken - 1) / max(self.before, 1))
         return rest + length * (1.0 - (limit - 1) / self.taken)
 

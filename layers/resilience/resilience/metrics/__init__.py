@@ -1,1 +1,1 @@
-"""Measuring calls, in every environment, so that the figures of all can be put together."""
+"""Measurements of calls in every environment, which can be merged across the fleet."""

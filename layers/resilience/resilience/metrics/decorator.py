@@ -22,15 +22,15 @@ def monitor_performance(
     """Measure each call of a plain or async function.
 
     Args:
-        name: What to count it as; a route template rather than a path, so that there are few.
-        monitor: Where to count.
-        timer: A steady clock in seconds.
+        name: Name to record the calls under. Use a route template rather than a path, so that there are few names.
+        monitor: Monitor that records the calls.
+        timer: Monotonic clock in seconds.
 
     Returns:
-        A decorator. An error that is raised is counted and passes; a cancelled call is not counted.
+        A decorator. An error is counted and raised again; a cancelled call is not counted.
 
     Raises:
-        ConfigurationError: The name is empty.
+        ConfigurationError: The name is empty, or the function cannot be decorated (such as a generator).
     """
     _validation.text("name", name)
 
@@ -52,7 +52,7 @@ def _measure(
         except Exception:
             monitor.record(name, timer() - began, error=True)
             raise
-        if result.__class__ is CoroutineType:  # it is async under another decorator
+        if result.__class__ is CoroutineType:  # an async function under another decorator
             return _await(result, began, name, monitor, timer)
         refuse_pending(function, result)
         monitor.record(name, timer() - began)

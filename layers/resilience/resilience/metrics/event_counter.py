@@ -1,8 +1,9 @@
-"""Counts of rare events that are worth remembering one by one, such as errors, by key over all environments.
+"""Counts of rare events, such as errors, by key and over all environments.
 
-Each environment keeps one item an hour in the store, spread over a few partitions, and replaces it as it goes on, at
-most once in `flush_seconds`; nothing is written while nothing happens. So no key is hot, and what is kept is bounded:
-`max_keys` an environment and hour, the rest under one key. Failure policy: as the monitor's.
+Each environment keeps one item per hour in the store and replaces it when events occur, at most once per
+`flush_seconds`; without events it writes nothing. The items are spread over four partitions, so that none is hot. The
+number of keys is bounded: `max_keys` per environment and hour, and one key for the rest. Failure policy: a write that
+fails is repeated with the next flush; counting never fails a call.
 """
 
 from __future__ import annotations
@@ -26,14 +27,14 @@ OTHER: Final = "(other)"
 
 @dataclass(frozen=True, slots=True)
 class CountedEvent:
-    """An event, how often it happened and when.
+    """An event, how often it occurred and when.
 
     Attributes:
-        key: What makes it the same thing.
-        count: How often it happened.
-        first: Unix second at which it was first seen.
-        last: Unix second at which it was last seen.
-        details: The details given the last time.
+        key: Identifies the event.
+        count: Number of occurrences.
+        first: Unix second of the first occurrence.
+        last: Unix second of the last occurrence.
+        details: Details of the last occurrence.
     """
 
     key: str
@@ -43,20 +44,20 @@ class CountedEvent:
     details: Mapping[str, str]
 
     def joined(self, other: CountedEvent) -> CountedEvent:
-        """Both together."""
+        """Return the sum of two counts of one event."""
         newer = self if self.last >= other.last else other
         return replace(newer, count=self.count + other.count, first=min(self.first, other.first))
 
 
 class EventCounter(InstanceRecorder):
-    """Counts events by key.
+    """A counter of events by key.
 
     Args:
-        name: Names it in the store.
-        max_keys: Keys counted separately per hour, default 50; further ones are counted together as "(other)".
-        keep_hours: How long the store keeps them, default 24.
-        flush_seconds: Least time between two writes, default 10.
-        store: Where environments meet; None takes the default store.
+        name: Name of the counter in the store.
+        max_keys: Keys counted separately per hour, default 50; further keys are counted together as "(other)".
+        keep_hours: Hours for which events are kept, here and in the store; default 24.
+        flush_seconds: Minimum seconds between two writes, default 10.
+        store: The store that all environments share; None uses the default store.
         clock: Source of time.
 
     Raises:
@@ -83,7 +84,7 @@ class EventCounter(InstanceRecorder):
         _runtime.on_restored(self.renew)
 
     def note(self, key: str, **details: str) -> None:
-        """Count one more of `key`; the latest details are kept, 200 characters of each."""
+        """Count one event under `key`; the latest details are kept, each cut to 200 characters."""
         now = self._clock.wall()
         hour = int(now // _HOUR)
         with self._lock:
@@ -97,17 +98,17 @@ class EventCounter(InstanceRecorder):
                 del self._hours[old]
 
     def own(self) -> tuple[CountedEvent, ...]:
-        """What happened here, the most frequent first."""
+        """Return the events of this environment, most frequent first."""
         self._check_generation()
         with self._lock:
             return _merged([list(kept.values()) for kept in self._hours.values()])
 
     def fleet(self) -> tuple[tuple[CountedEvent, ...], bool]:
-        """What happened everywhere, the most frequent first, and whether the store answered.
+        """Return the events of all environments; from an event loop, use `fleet_async`, because this reads the store.
 
-        When it did not, only what this environment knows.
-
-        Reads the store: from an event loop, use `fleet_async`.
+        Returns:
+            The events, most frequent first, and whether the store answered. If it did not, the events are only those
+            of this environment.
         """
         own, generation = self.own(), self._check_generation()
         try:
@@ -122,15 +123,19 @@ class EventCounter(InstanceRecorder):
         return _merged([list(own), *readable(self.name, items, read)]), True
 
     async def fleet_async(self) -> tuple[tuple[CountedEvent, ...], bool]:
-        """Like `fleet`, without blocking the event loop."""
+        """Run `fleet` without blocking the event loop."""
         return await _background.run(self.fleet, blocking=self._bound().store.blocking)
 
     def clear(self) -> None:
-        """Forget everything: here at once, in every other environment within five seconds."""
+        """Forget all events: here at once, in every other environment within five seconds."""
         self._forget_everywhere()
 
     async def clear_async(self) -> bool:
-        """Like `clear`, and waits for the store; False when it did not answer and only this environment forgot."""
+        """Forget all events like `clear`, and wait for the store without blocking the event loop.
+
+        Returns:
+            False when the store did not answer and only this environment forgot.
+        """
         return await self._forget_everywhere_async()
 
     def _flush(self) -> bool:
@@ -163,7 +168,7 @@ class EventCounter(InstanceRecorder):
         _background.submit(self.flush, blocking=self._bound().store.blocking)
 
     def renew(self) -> None:
-        """Become another environment, and leave what was counted to the one that was copied."""
+        """Become a new environment after a fork or restore; the counts belong to the original."""
         super().renew()
         self._forget()
 

@@ -1,4 +1,4 @@
-"""Reading what all environments wrote, and keeping the figures of ten minutes of all of them in one item for a day."""
+"""Reads what all environments wrote, and rolls up ten minutes of all of them into one item that is kept for a day."""
 
 from __future__ import annotations
 
@@ -24,26 +24,28 @@ from resilience.metrics.written import (
 from resilience.store.protocol import Item, Store
 
 BY_MINUTE: Final = 60
-"""Windows up to this many minutes are reported by minute, longer ones by ten minutes."""
+"""Windows of up to this many minutes are reported per minute, longer ones per ten minutes."""
 LATE_SPANS: Final = 9
-"""So many times of ten minutes are still all there: minutes are kept for two hours."""
+"""Number of past ten-minute spans whose minutes are certain to be still stored: minutes are kept for two hours."""
 _KEEP_MINUTES: Final = 2 * 60
 _KEEP_ROLLED_SECONDS: Final = 26 * 3_600
 
 
 @dataclass(frozen=True, slots=True)
 class FleetReport:
-    """What all environments measured.
+    """What all environments measured in a window of time.
 
     Attributes:
-        names: Figures by name, for the whole time that was asked for.
-        minutes: One entry for each minute with calls, oldest first; for each `step_minutes` where that is more.
+        names: Figures by name, over the whole window.
+        minutes: One entry per `step_minutes` minutes with calls, oldest first.
         slow: The slowest calls, slowest first.
-        environments: How many environments took part; of a window over an hour, in what was not rolled up yet.
-        complete: False when the store did not answer and only this environment's figures are shown.
-        reports: What `report` added, by name: the latest figures of each environment.
-        step_minutes: What an entry of `minutes` stands for.
-        seen: What environments said of themselves, and the Unix second of the first minute in which one did.
+        environments: Number of environments that measured; in a window over an hour, only those in minutes that are
+            not rolled up yet.
+        complete: False when the store did not answer and the report has only this environment's figures.
+        reports: Figures added by `PerformanceMonitor.report`, by name: the latest of each environment.
+        step_minutes: Minutes per entry of `minutes`: 1, or 10 in a window over an hour.
+        seen: Each description that environments gave of themselves, with the Unix second of the first minute in which
+            one gave it.
     """
 
     names: dict[str, Performance]
@@ -61,11 +63,12 @@ class EnvironmentReport:
     """What one environment measured.
 
     Attributes:
-        id: Names it; made anew for each copy of a memory.
-        about: What it said of itself.
-        last_seen: Unix second at which its last minute with calls began.
-        figures: Its calls that are charted, under the name "".
-        reports: What `report` added, by name.
+        id: Random id of the environment; every copy of its memory (fork, restore) gets a new one.
+        about: Its description of itself.
+        last_seen: Unix second at which its last minute with calls began; the current minute for an environment that
+            asks without any calls.
+        figures: Its charted calls, under the name "".
+        reports: Figures added by `PerformanceMonitor.report`, by name.
     """
 
     id: str
@@ -77,18 +80,18 @@ class EnvironmentReport:
 
 @dataclass(slots=True)
 class Found:
-    """What was read.
+    """What was read from the store.
 
     Attributes:
-        minutes: By environment and minute, of times that are not rolled up.
-        rolled: By time of ten minutes.
+        minutes: Figures by environment id and minute, for spans that are not rolled up.
+        rolled: Roll-ups by ten-minute span.
     """
 
     minutes: dict[tuple[str, int], Written] = field(default_factory=dict)
     rolled: dict[int, Written] = field(default_factory=dict)
 
     def knowing(self, own: Iterable[tuple[str, Written]]) -> Found:
-        """Return the same with what the environment that asks knows better than the store."""
+        """Return the same, with the asking environment's own minutes, which are newer than those in the store."""
         known = {(environment, each.at): each for environment, each in own if each.at // SPAN not in self.rolled}
         return Found({**self.minutes, **known}, self.rolled)
 
@@ -97,7 +100,7 @@ class Found:
         return {environment: self.minutes[environment, minute] for environment, minute in sorted(self.minutes)}
 
     def by_environment(self, charted: Callable[[str], bool]) -> tuple[EnvironmentReport, ...]:
-        """Return the environments, the busiest first."""
+        """Return a report for each environment, busiest first."""
         reports = []
         for id_, last in self.latest().items():
             together = Tally()
@@ -110,12 +113,12 @@ class Found:
 
 
 class Window:
-    """The time that is asked about.
+    """The window of time that a report covers; over an hour, it starts at a whole ten minutes.
 
     Args:
-        minutes: How long it is.
+        minutes: Its length in minutes.
         now: Its last minute, counted from the epoch.
-        generation: Of figures that have not been forgotten.
+        generation: The generation to read; figures of others have been reset.
     """
 
     def __init__(self, minutes: int, now: int, generation: int) -> None:
@@ -123,7 +126,7 @@ class Window:
         self.now, self.first, self._generation = now, (now - minutes + 1) // self.step * self.step, generation
 
     def read(self, store: Store) -> Found:
-        """Read it; raises StoreError."""
+        """Read the window from the store; raise StoreError when the store does not answer."""
         rolled = self._read_rolled(store) if self.step > 1 else {}
         oldest = max(self.first, self.now - _KEEP_MINUTES) // SPAN
         minutes = {}
@@ -149,7 +152,14 @@ class Window:
         return rolled
 
     def report(self, found: Found, *, slow: int, charted: Callable[[str], bool], complete: bool) -> FleetReport:
-        """Put together what was found."""
+        """Merge what was found into a report.
+
+        Args:
+            found: What was read.
+            slow: Maximum number of slow calls to list.
+            charted: Decides by name which calls count in the figures per minute.
+            complete: Whether the store answered.
+        """
         latest = found.latest()
         reports: dict[str, list[Figures]] = {}
         for each in latest.values():
@@ -171,7 +181,7 @@ class Window:
 
 
 def read_span(store: Store, tens: int, generation: int) -> list[tuple[str, Written]]:
-    """Read ten minutes as environments wrote them, with the id of each; raises StoreError."""
+    """Return the minutes of one ten-minute span, each with its environment's id; raise StoreError."""
 
     def read(item: Item) -> list[tuple[str, Written]]:
         _, minute, kept, environment = item.sk.split("#")
@@ -182,7 +192,21 @@ def read_span(store: Store, tens: int, generation: int) -> list[tuple[str, Writt
 
 
 def roll_up(store: Store, tens: int, generation: int, *, most_names: int, most_slow: int) -> bool:
-    """Put ten minutes of all environments into one item; False where there is nothing. Raises StoreError."""
+    """Roll up ten minutes of all environments into one item.
+
+    Args:
+        store: The store.
+        tens: The ten-minute span, counted from the epoch.
+        generation: The generation to read; figures of others have been reset.
+        most_names: Maximum number of names; the others are merged as "(other)".
+        most_slow: Maximum number of slow calls.
+
+    Returns:
+        False when there is nothing to roll up.
+
+    Raises:
+        StoreError: The store does not answer.
+    """
     found = [each for _, each in read_span(store, tens, generation)]
     if found:
         together = rolled_up(tens, found, most_names=most_names, most_slow=most_slow)

@@ -1,6 +1,7 @@
-"""What the monitor and the event counter have in common: an id in the fleet, and a generation that ends what was kept.
+"""The base of the monitor and the event counter: an id in the fleet, and a generation for resets.
 
-Forgetting everything is a number in the store that goes up: whoever sees a higher one than its own forgets as well.
+A reset increments the generation number in the store. An environment that sees a higher number than its own forgets its
+figures as well.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ T = TypeVar("T")
 
 
 def readable(topic: str, items: Iterable[Item], read: Callable[[Item], T]) -> Iterator[T]:
-    """What can be made of stored items; one of another shape or version is skipped, and an event says so."""
+    """Yield what `read` returns for each item; if it fails (another version), skip the item and emit STORE_ERROR."""
     for item in items:
         try:
             yield read(item)
@@ -32,12 +33,12 @@ def readable(topic: str, items: Iterable[Item], read: Callable[[Item], T]) -> It
 
 
 class InstanceRecorder(_runtime.StoreBound):
-    """One environment's part of something that many keep together.
+    """One environment's part of figures that the fleet keeps together.
 
     Args:
-        topic: Names the generation, and the part in events.
-        flush_seconds: Least time between two writes.
-        store: Where environments meet; None takes the default store.
+        topic: Name of the generation in the store, and of the source in events.
+        flush_seconds: Minimum seconds between two writes; 0 or more.
+        store: The store that all environments share; None uses the default store.
         clock: Source of time.
 
     Raises:
@@ -58,32 +59,32 @@ class InstanceRecorder(_runtime.StoreBound):
             self.follow_default()
 
     def rebind(self) -> None:
-        """Use another default store from now on, which numbers its generations itself."""
+        """Switch to the new default store, which has its own generation numbers."""
         self._shared_state, self._generation = None, 0
 
     def renew(self) -> None:
-        """Become another environment: copies of one memory must not write to one item."""
+        """Take a new id: copies of one memory must not write to the same item."""
         self._id = os.urandom(6).hex()
 
     def after_fork(self) -> None:
-        """See ForkAware: what was counted is the parent's."""
+        """Replace the locks and become a new environment: the counts belong to the parent. See ForkAware."""
         self._lock, self._flushing = threading.Lock(), threading.Lock()
         self.renew()
 
     def flush(self) -> bool:
-        """Write what was counted since the last time; False when the store did not answer."""
-        with self._flushing:  # an older picture must not be written over a newer one
+        """Write what was counted since the last flush; return False when the store did not answer."""
+        with self._flushing:  # an older state must not overwrite a newer one
             return self._flush()
 
     def _flush(self) -> bool:
         raise NotImplementedError
 
     def _forget(self) -> None:
-        """Drop what is kept here."""
+        """Drop this environment's figures."""
         raise NotImplementedError
 
     def _forget_everywhere(self) -> None:
-        """Forget here at once, elsewhere within five seconds; an event loop is not made to wait for the store."""
+        """Forget here at once and elsewhere within five seconds, without blocking an event loop."""
         self._forget()
         if self._bound().store.blocking and in_event_loop():
             _background.submit(self._announce, blocking=True)
@@ -91,7 +92,7 @@ class InstanceRecorder(_runtime.StoreBound):
             self._announce()
 
     async def _forget_everywhere_async(self) -> bool:
-        """Like `_forget_everywhere`, and waits; False when the store did not answer and only this one forgot."""
+        """Forget everywhere and wait; return False when the store did not answer and only this environment forgot."""
         self._forget()
         return await _background.run(self._announce, blocking=self._bound().store.blocking)
 
@@ -107,7 +108,7 @@ class InstanceRecorder(_runtime.StoreBound):
         events.emit(events.STORE_ERROR, self._topic, operation=operation, error=str(error))
 
     def _check_generation(self) -> int:
-        """Forget what is older than the last clear that is known; returns the generation."""
+        """Forget figures from before the last known reset; return the generation."""
         shared_state = self._bound()
         shared_state.refresh_soon(self._clock)
         generation = shared_state.generation(self._topic)
@@ -117,7 +118,7 @@ class InstanceRecorder(_runtime.StoreBound):
         return self._generation
 
     def _waited(self, now: float) -> bool:
-        """Whether flush_seconds have passed since the last write; a wall clock that went back does not delay one."""
+        """Return whether flush_seconds have passed since the last write; a wall clock stepping back adds no delay."""
         return not self._flush_at - self._flush_seconds <= now < self._flush_at
 
     def _bound(self) -> SharedState:

@@ -1,13 +1,13 @@
-"""The monitor: counts here, writes what it counted to the store now and then, and reads what all wrote.
+"""The monitor: counts calls in memory, writes the counts to the store, and merges those of all environments.
 
-An environment keeps one item a minute in the store, holding all its names, and replaces it as the minute goes on: at
-most one write in `flush_seconds`, and none before enough was counted, a call was slow or failed, or the minute is over.
-Reading merges the items of all environments. They are kept for two hours; `roll_up`, called every ten minutes somewhere
-in the fleet, keeps the figures of all environments together for a day, in items whose number does not grow with the
-fleet.
+Each environment keeps one item per minute in the store, with all its names, and replaces it during the minute. It
+writes at most once per `flush_seconds`, and only once `flush_calls` calls were counted, a call was slow or failed, or
+the minute is over. Reading merges the items of all environments. They are kept for two hours. `roll_up`, called every
+ten minutes by one environment of the fleet, merges the figures of all environments into items that are kept for a day
+and whose number does not grow with the fleet.
 
-Failure policy: what cannot be written is counted in and tried again with the next flush, for as long as the minutes are
-remembered; measuring never fails a call.
+Failure policy: counts that cannot be written are included in the next flush, as long as their minute is in memory (15
+minutes). Measuring never fails a call.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _LONGEST: Final = 24 * 60
 
 
 class _Slot:
-    """One minute here."""
+    """The counts of one minute in this environment."""
 
     __slots__ = ("dirty", "slow", "tallies", "urgent")
 
@@ -53,16 +53,16 @@ class _Slot:
 
 
 class PerformanceMonitor(InstanceRecorder):
-    """A monitor.
+    """A monitor of the duration and errors of calls, by name.
 
     Args:
-        slow_seconds: A call that takes longer is slow and listed. Default 1.0.
-        max_names: Names counted separately, default 200; further ones are counted together as "(other)".
-        max_slow: Slow calls listed a minute and environment, default 20; the slowest stay.
-        flush_seconds: Least time between two writes, default 10.
-        flush_calls: Calls that are worth a write before their minute is over, default 20; a single one is when it was
-            slow or failed.
-        store: Where environments meet; None takes the default store.
+        slow_seconds: Threshold in seconds: a call that takes longer is slow and listed. Default 1.0.
+        max_names: Names counted separately, default 200; further names are counted together as "(other)".
+        max_slow: Slow calls listed per minute and environment, default 20; the slowest are kept.
+        flush_seconds: Minimum seconds between two writes, default 10.
+        flush_calls: Number of calls that justify a write before their minute is over, default 20. One slow or failed
+            call justifies it as well.
+        store: The store that all environments share; None uses the default store.
         clock: Source of time.
 
     Raises:
@@ -92,7 +92,7 @@ class PerformanceMonitor(InstanceRecorder):
         self._about: About = {}
 
     def renew(self) -> None:
-        """Become another environment, and leave what was counted to the one that was copied."""
+        """Become a new environment after a fork or restore; the counts belong to the original."""
         super().renew()
         self._forget()
 
@@ -100,10 +100,10 @@ class PerformanceMonitor(InstanceRecorder):
         """Count a call.
 
         Args:
-            name: What was called; a route template, so that there are few.
+            name: What was called. Use a route template rather than a path, so that there are few names.
             seconds: How long it took; 0 or more.
             error: Whether it failed.
-            detail: Kept where the call is listed as slow, such as a request's id; "" for nothing.
+            detail: Listed with the call if it is slow, such as a request id; "" for nothing.
         """
         now = self._clock.wall()
         with self._lock:
@@ -127,41 +127,51 @@ class PerformanceMonitor(InstanceRecorder):
             self.flush_soon()
 
     def report(self, name: str, figures: Callable[[], Figures]) -> None:
-        """Have other figures of this environment, such as a pool's, written along with what is counted.
+        """Add figures of this environment, such as a pool's, to what is written.
 
         Args:
-            name: Names them in FleetReport.reports; a second function of the same name replaces the first.
-            figures: Called at each flush; must be quick. What it raises ends the flush.
+            name: Their name in FleetReport.reports; a second function of the same name replaces the first.
+            figures: Returns the figures. It is called at each flush and each report, and must be quick. An error that
+                it raises ends the flush or the report.
+
+        Raises:
+            ConfigurationError: The name is empty.
         """
         self._reporters[_validation.text("name", name)] = figures
 
     def describe(self, **about: str) -> None:
-        """Say what this environment is, such as its version; written along with what is counted."""
+        """Set the description of this environment, such as its version, which is written with the counts."""
         self._about = about
 
     def get_metrics(self) -> dict[str, Performance]:
-        """What this environment measured since it started or was reset, by name."""
+        """Return this environment's figures since it started or was reset, by name."""
         self._check_generation()
         with self._lock:
             return {name: tally.show(name) for name, tally in sorted(self._totals.items())}
 
     def slow_requests(self, threshold: float | None = None) -> tuple[SlowCall, ...]:
-        """This environment's latest slow calls, newest first.
+        """Return this environment's latest slow calls, at most 100, newest first.
 
         Args:
-            threshold: Only calls that took longer, in seconds; None for all that are listed.
+            threshold: Only calls that took longer than this many seconds; None for all.
         """
         with self._lock:
             return tuple(each for each in reversed(self._recent) if threshold is None or each.seconds > threshold)
 
     def fleet(self, minutes: int = 15, *, slow: int = 50, charted: Callable[[str], bool] = bool) -> FleetReport:
-        """What all environments measured. Reads the store: from an event loop, use `fleet_async`.
+        """Return what all environments measured; from an event loop, use `fleet_async`, because this reads the store.
 
         Args:
-            minutes: How far back, the current one included; from 1 to 1,440. Over 60 it begins with whole ten minutes,
-                and what is older than two hours is known of times that were rolled up.
-            slow: How many slow calls to list.
-            charted: Which names count in the figures by minute; default all that are not empty.
+            minutes: Length of the window, including the current minute; from 1 to 1,440. Over 60, the window starts at
+                a whole ten minutes, and figures older than two hours exist only if they were rolled up.
+            slow: Maximum number of slow calls to list.
+            charted: Decides by name which calls count in the figures per minute; by default all with a non-empty name.
+
+        Returns:
+            The report. If the store did not answer, it covers only this environment, and `complete` is False.
+
+        Raises:
+            ConfigurationError: minutes is out of range.
         """
         _validation.whole("minutes", minutes, most=_LONGEST)
         window = Window(minutes, int(self._clock.wall() // 60), self._check_generation())
@@ -176,18 +186,25 @@ class PerformanceMonitor(InstanceRecorder):
     async def fleet_async(
         self, minutes: int = 15, *, slow: int = 50, charted: Callable[[str], bool] = bool
     ) -> FleetReport:
-        """Like `fleet`, without blocking the event loop."""
+        """Run `fleet` without blocking the event loop."""
         blocking = self._bound().store.blocking
         return await _background.run(lambda: self.fleet(minutes, slow=slow, charted=charted), blocking=blocking)
 
     def environments(
         self, minutes: int = 15, *, charted: Callable[[str], bool] = bool
     ) -> tuple[tuple[EnvironmentReport, ...], bool]:
-        """What each environment measured, the busiest first; and False when the store did not answer.
+        """Return what each environment measured; from an event loop, use `environments_async`.
 
         Args:
-            minutes: How far back, the current one included; from 1 to 60.
-            charted: Which names count in the figures.
+            minutes: Length of the window, including the current minute; from 1 to 60.
+            charted: Decides by name which calls count in the figures; by default all with a non-empty name.
+
+        Returns:
+            One report per environment, busiest first, and whether the store answered. If it did not, the only report is
+            that of this environment.
+
+        Raises:
+            ConfigurationError: minutes is out of range.
         """
         _validation.whole("minutes", minutes, most=BY_MINUTE)
         window = Window(minutes, int(self._clock.wall() // 60), self._check_generation())
@@ -202,23 +219,22 @@ class PerformanceMonitor(InstanceRecorder):
     async def environments_async(
         self, minutes: int = 15, *, charted: Callable[[str], bool] = bool
     ) -> tuple[tuple[EnvironmentReport, ...], bool]:
-        """Like `environments`, without blocking the event loop."""
+        """Run `environments` without blocking the event loop."""
         blocking = self._bound().store.blocking
         return await _background.run(lambda: self.environments(minutes, charted=charted), blocking=blocking)
 
     def roll_up(self) -> int:
-        """Keep the figures of the last ten minutes for a day; to be called every ten minutes, by one environment.
+        """Roll up the last complete ten minutes, to be kept for a day; call it every ten minutes in one environment.
 
-        Once an hour the ten minutes of the hour and a half before are put together again, for what came late from
-        environments that had little to do.
+        Once an hour it rolls up the last 90 minutes again, to include late writes of environments with few calls.
 
         Returns:
-            How many times of ten minutes were written.
+            Number of ten-minute spans that were written.
 
         Raises:
             StoreError: The store does not answer.
         """
-        self._bound().refresh(self._clock)  # figures that were forgotten are not to come back
+        self._bound().refresh(self._clock)  # learn of resets first: figures that were forgotten must not come back
         self.flush()
         current, generation = int(self._clock.wall() // 600), self._check_generation()
         limits = {"most_names": self._max_names, "most_slow": self._max_slow}
@@ -226,7 +242,7 @@ class PerformanceMonitor(InstanceRecorder):
         return sum(roll_up(self._bound().store, each, generation, **limits) for each in spans)
 
     async def roll_up_async(self) -> int:
-        """Like `roll_up`, without blocking the event loop."""
+        """Run `roll_up` without blocking the event loop."""
         return await _background.run(self.roll_up, blocking=self._bound().store.blocking)
 
     def reset(self) -> None:
@@ -234,14 +250,18 @@ class PerformanceMonitor(InstanceRecorder):
         self._forget_everywhere()
 
     async def reset_async(self) -> bool:
-        """Like `reset`, and waits for the store; False when it did not answer and only this environment forgot."""
+        """Forget everything like `reset`, and wait for the store without blocking the event loop.
+
+        Returns:
+            False when the store did not answer and only this environment forgot.
+        """
         return await self._forget_everywhere_async()
 
     def flush_soon(self, *, only_if_due: bool = False) -> None:
-        """Write what was counted, without making the caller wait.
+        """Write the counts without making the caller wait for a store that blocks.
 
         Args:
-            only_if_due: Write nothing before flush_seconds have passed and enough was counted.
+            only_if_due: Write only if flush_seconds have passed and there is enough to write; see the module.
         """
         now = self._clock.wall()
         with self._lock:
@@ -307,7 +327,7 @@ class PerformanceMonitor(InstanceRecorder):
         return Written(minute, slot.tallies, slot.slow, figures, [(self._about, minute)])
 
     def _own(self, window: Window) -> list[tuple[str, Written]]:
-        """A copy of what this environment has in memory of a window; its latest figures where that is nothing."""
+        """Return copies of this environment's minutes in a window; if there are none, only its reported figures."""
         figures = self._figures()
         with self._lock:
             kept = [self._written(minute, slot, figures) for minute, slot in self._slots.items()]
@@ -322,6 +342,6 @@ class PerformanceMonitor(InstanceRecorder):
 
 
 performance_monitor = PerformanceMonitor()
-"""The monitor that `monitor_performance` uses unless it is given another."""
+"""The monitor that `monitor_performance` uses by default."""
 _runtime.on_restored(performance_monitor.renew)
 _runtime.on_flush(lambda final: performance_monitor.flush_soon(only_if_due=not final))

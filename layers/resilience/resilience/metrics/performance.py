@@ -1,4 +1,4 @@
-"""What is measured of one name, and how it is shown."""
+"""The counts recorded for one name, and the figures reported from them."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ class Performance:
 
     Attributes:
         name: What was measured.
-        count: Calls.
-        errors: Of them, those that raised.
-        mean: Average time.
-        p50: Half of the calls took less; p95, p99 likewise; each within 1 %.
-        p95: See p50.
-        p99: See p50.
-        max: The longest call.
-        slow: Calls over the threshold.
+        count: Number of calls.
+        errors: Number of calls that failed.
+        mean: Average duration; exact.
+        p50: Median duration, within 1 %.
+        p95: 95th percentile of the duration, within 1 %.
+        p99: 99th percentile of the duration, within 1 %.
+        max: Longest duration.
+        slow: Number of calls over the monitor's slow_seconds.
     """
 
     name: str
@@ -36,14 +36,14 @@ class Performance:
 
 
 class SlowCall(NamedTuple):
-    """A call over the threshold.
+    """A call over the monitor's slow_seconds.
 
     Attributes:
         name: What was called, as named by the caller: a route template, never an id.
         seconds: How long it took.
         at: Unix second at which it ended.
-        failed: Whether it raised.
-        detail: What the caller said of this one, such as the id of a request to find it by; "" for nothing.
+        failed: Whether it failed.
+        detail: The caller's note on this call, such as a request id to find it by; "" for nothing.
     """
 
     name: str
@@ -69,7 +69,7 @@ class Tally:
         self.slow += other.slow
 
     def show(self, name: str) -> Performance:
-        """The figures."""
+        """Return the figures to report under a name."""
         sketch = self.sketch
         return Performance(
             name=name,
@@ -84,12 +84,12 @@ class Tally:
         )
 
     def dump(self) -> dict[str, Any]:
-        """The tally as JSON."""
+        """Return the tally as values for JSON."""
         return {"e": self.errors, "s": self.slow, "h": self.sketch.dump()}
 
     @classmethod
     def load(cls, stored: dict[str, Any]) -> Tally:
-        """The tally from JSON."""
+        """Return the tally that `dump` stored."""
         tally = cls()
         tally.errors, tally.slow = int(stored["e"]), int(stored["s"])
         tally.sketch = Sketch.load(stored["h"])

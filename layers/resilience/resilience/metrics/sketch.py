@@ -1,7 +1,8 @@
-"""A quantile sketch: how long calls took, to within 1 % of each value, in a few hundred whole numbers.
+"""A quantile sketch: the distribution of call durations, within 1 % of each value, in a few hundred whole numbers.
 
 The mapping is DDSketch's (Masson, Rim, Lee: "DDSketch", VLDB 2019): bucket i holds the values from gamma^(i-1) to
-gamma^i, with gamma = (1 + a) / (1 - a). Counts add, so sketches of many environments merge without loss.
+gamma^i, with gamma = (1 + a) / (1 - a) and accuracy a = 0.01. Counts add up, so sketches of many environments merge
+without loss.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ _SMALLEST: Final = 1e-6
 
 
 class Sketch:
-    """Counts of values by size; values below a millionth count as that."""
+    """Counts of values by bucket; values below one millionth share its bucket."""
 
     __slots__ = ("bins", "count", "largest", "total")
 
@@ -44,10 +45,10 @@ class Sketch:
         self.largest = max(self.largest, other.largest)
 
     def quantile(self, share: float) -> float:
-        """The value below which this share of values lies, within 1 %; 0.0 when there are none.
+        """Return the value below which a share of the values lies, within 1 %; 0.0 when there are no values.
 
         Args:
-            share: From 0.0 to 1.0.
+            share: The share, from 0.0 to 1.0; 0.95 for the 95th percentile.
         """
         if not self.count:
             return 0.0
@@ -59,11 +60,14 @@ class Sketch:
         return min(self.largest, float(2 * _GAMMA**index / (_GAMMA + 1)))
 
     def mean(self) -> float:
-        """The average; exact."""
+        """Return the exact average; 0.0 when there are no values."""
         return self.total / self.count if self.count else 0.0
 
     def dump(self) -> list[float]:
-        """The sketch as numbers: total, largest, then each bucket as the distance from the one before and its count."""
+        """Return the sketch as numbers: total, largest, then for each bucket its distance from the last and its count.
+
+        Total and largest are rounded to six decimals.
+        """
         numbers: list[float] = [round(self.total, 6), round(self.largest, 6)]
         before = 0
         for index in sorted(self.bins):
@@ -73,7 +77,7 @@ class Sketch:
 
     @classmethod
     def load(cls, numbers: Iterable[float]) -> Sketch:
-        """The sketch from its numbers."""
+        """Return the sketch that `dump` stored."""
         sketch = cls()
         total, largest, *pairs = numbers
         sketch.total, sketch.largest = float(total), float(largest)

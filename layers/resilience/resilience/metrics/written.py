@@ -1,4 +1,4 @@
-"""What environments write of their measurements, and how: one item for a minute of one, one for ten minutes of all."""
+"""The stored form of measurements: an item per minute of one environment, and a roll-up per ten minutes of all."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from resilience.store.protocol import Item
 PARTITION: Final = "metrics"
 OTHER: Final = "(other)"
 SPAN: Final = 10
-"""Minutes of a roll-up."""
+"""Minutes that one roll-up covers."""
 
 Figures = Mapping[str, float]
 About = Mapping[str, str]
@@ -22,14 +22,14 @@ About = Mapping[str, str]
 
 @dataclass(slots=True)
 class Written:
-    """Figures of one environment and minute, or of all environments and ten minutes.
+    """Figures of one environment for one minute, or of all environments for ten minutes (a roll-up).
 
     Attributes:
-        at: The minute, or the ten minutes, counted from the epoch.
-        tallies: Figures by name.
+        at: The minute, or the ten-minute span, counted from the epoch.
+        tallies: Counts by name.
         slow: The slowest calls.
-        reports: What `PerformanceMonitor.report` added; of a roll-up nothing.
-        seen: What environments said of themselves, and the first minute in which they did.
+        reports: Figures added by `PerformanceMonitor.report`, by name; empty in a roll-up.
+        seen: Each description that environments gave of themselves, with the first minute in which one gave it.
     """
 
     at: int
@@ -39,7 +39,7 @@ class Written:
     seen: list[tuple[About, int]] = field(default_factory=list)
 
     def pack(self) -> bytes:
-        """As it is stored."""
+        """Return the stored form: JSON compressed with zlib."""
         data = {
             "names": {name: tally.dump() for name, tally in self.tallies.items()},
             "slow": [[c.name, round(c.seconds, 3), round(c.at, 3), c.failed, c.detail] for c in self.slow],
@@ -50,7 +50,7 @@ class Written:
 
     @classmethod
     def unpack(cls, at: int, item: Item) -> Written:
-        """From what was stored."""
+        """Return the figures of a stored item."""
         packed = item.attributes["data"]
         data: dict[str, Any] = json.loads(zlib.decompress(packed if isinstance(packed, bytes) else b""))
         tallies = {name: Tally.load(each) for name, each in data["names"].items()}
@@ -60,11 +60,11 @@ class Written:
 
 
 class Minute(NamedTuple):
-    """All names of one minute together, or of ten where the window is long.
+    """All charted calls of one minute, or of ten minutes in a window over an hour.
 
     Attributes:
         at: Unix second at which it began.
-        figures: The calls of that time that are charted, under the name "".
+        figures: The figures of these calls, under the name "".
     """
 
     at: int
@@ -72,7 +72,7 @@ class Minute(NamedTuple):
 
 
 def merge_tallies(found: Iterable[Written]) -> dict[str, Tally]:
-    """Put figures together by name."""
+    """Return the merged tallies by name."""
     merged: dict[str, Tally] = {}
     for each in found:
         for name, tally in each.tallies.items():
@@ -81,12 +81,12 @@ def merge_tallies(found: Iterable[Written]) -> dict[str, Tally]:
 
 
 def slowest(found: Iterable[Written], most: int) -> list[SlowCall]:
-    """Return the slowest calls of all, slowest first."""
+    """Return the slowest calls, slowest first, at most `most`."""
     return sorted((call for each in found for call in each.slow), key=lambda call: -call.seconds)[:most]
 
 
 def first_seen(found: Iterable[Written]) -> list[tuple[About, int]]:
-    """Return each thing that environments said of themselves, with the first minute in which one did."""
+    """Return each description that environments gave of themselves, with the first minute in which one gave it."""
     firsts: dict[tuple[tuple[str, str], ...], int] = {}
     for about, minute in (entry for each in found for entry in each.seen):
         key = tuple(sorted(about.items()))
@@ -95,7 +95,7 @@ def first_seen(found: Iterable[Written]) -> list[tuple[About, int]]:
 
 
 def rolled_up(tens: int, found: list[Written], *, most_names: int, most_slow: int) -> Written:
-    """Put what all environments wrote in ten minutes into one, whose size does not grow with their number."""
+    """Return the roll-up of what all environments wrote in ten minutes; its size does not grow with their number."""
     named = sorted(merge_tallies(found).items(), key=lambda entry: -entry[1].sketch.count)
     tallies = dict(named[:most_names])
     for _, tally in named[most_names:]:
@@ -106,7 +106,7 @@ def rolled_up(tens: int, found: list[Written], *, most_names: int, most_slow: in
 def charted_minutes(
     found: Iterable[tuple[int, Written]], step: int, charted: Callable[[str], bool]
 ) -> tuple[Minute, ...]:
-    """Put what is charted together by minute, or by so many minutes as a step has; oldest first."""
+    """Return the charted calls merged per `step` minutes, oldest first; `found` pairs each with its step's number."""
     by_step: dict[int, list[Written]] = {}
     for at, each in found:
         by_step.setdefault(at, []).append(each)

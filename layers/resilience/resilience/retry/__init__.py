@@ -1,1 +1,1 @@
-"""Trying again: how long to wait, how often, and when not to."""
+"""Retries and hedged requests: which calls are repeated, how often, and after how long."""

@@ -1,9 +1,9 @@
-"""The retry budget: retries are a share of the traffic, so that an outage is not multiplied by those who retry.
+"""The retry budget: limits retries to a share of the traffic, so that they do not multiply the load of an outage.
 
-A token bucket. Every first try pays in `ratio` tokens, every retry takes one. It starts with `floor` tokens as an
-advance, and the first payments make up for it; and because an infrequent caller would then wait long for the next, a
-few tokens are added over time. Over the life of a budget, retries are at most max(floor, ratio x calls) + per_second x
-seconds.
+It is a token bucket. Every first try deposits `ratio` tokens, every retry takes one. The bucket starts with `floor`
+tokens as an advance, which the first deposits repay. An infrequent caller would then wait long for the next token, so
+`per_second` tokens are added over time. Over the life of a budget, retries are at most max(floor, ratio x calls) +
+per_second x seconds.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from resilience._fork import register_after_fork
 
 
 class RetryBudget:
-    """How many retries the traffic can afford. Safe for threads; share one among calls of one dependency.
+    """A limit on retries in proportion to the traffic. Thread-safe; share one among the calls of one dependency.
 
     Args:
         ratio: Retries per call, default 0.1: at most 10 % of the traffic. Above 0, at most 1.
         floor: Retries allowed before there was any traffic, default 10; 0 or more.
-        ceiling: Most tokens kept from healthy times, default 10; at least floor. An outage after a quiet day begins
-            with no more than these.
-        per_second: Tokens that come without any traffic, default 0.1: one in ten seconds; 0 or more.
-        clock: Its steady clock times them.
+        ceiling: Most tokens saved up in healthy times, default 10; at least 1 and at least floor. An outage begins with
+            no more than these.
+        per_second: Tokens added each second without any traffic, default 0.1: one every ten seconds; 0 or more.
+        clock: Its monotonic clock measures the time for `per_second`.
 
     Raises:
         ConfigurationError: A setting is out of range.
@@ -50,13 +50,13 @@ class RetryBudget:
         register_after_fork(self)
 
     def after_fork(self) -> None:
-        """See ForkAware."""
+        """Replace the lock in a forked child, which keeps a copy of the tokens."""
         self._lock = threading.Lock()
 
     def deposit(self) -> None:
-        """Count a first try."""
-        # No lock while the advance is paid back, nor when the bucket is full, as it is while all is well: two threads
-        # at once may lose one payment, which only makes the budget stricter. A lost withdrawal would not.
+        """Count a first try: repay the advance, or add `ratio` tokens."""
+        # No lock while the advance is repaid, nor when the bucket is full, the normal case. Two threads at once may
+        # lose a deposit, which only makes the budget stricter. Losing a withdrawal would make it laxer.
         if self._owed > 0:
             self._owed -= self._ratio
         elif self._tokens < self._ceiling:
@@ -64,7 +64,7 @@ class RetryBudget:
                 self._tokens = min(self._ceiling, self._tokens + self._ratio)
 
     def withdraw(self) -> bool:
-        """Take a retry's token; False when there is none, and the retry must not be made."""
+        """Take the token of one retry; False when there is none, and the retry must not be made."""
         with self._lock:
             self._fill()
             if self._tokens < 1.0 - 1e-9:
@@ -73,7 +73,7 @@ class RetryBudget:
             return True
 
     def _fill(self) -> None:
-        """Add the tokens of the time since the last retry; `deposit` needs no clock for it."""
+        """Add the tokens for the time since the last `_fill`, so that `deposit` need not read the clock."""
         now = self._steady()
         came = max(0.0, now - self._filled_at) * self._per_second
         self._filled_at = now
@@ -81,14 +81,14 @@ class RetryBudget:
 
     @property
     def tokens(self) -> float:
-        """Retries that could be made now."""
+        """Tokens now: how many retries could be made at once, with a fraction."""
         with self._lock:
             self._fill()
             return self._tokens
 
     @staticmethod
     def named(name: str) -> RetryBudget:
-        """The budget of this name, made with the defaults when first asked for: one for each dependency."""
+        """Return the budget of this name, created with the defaults on first use; use one name for each dependency."""
         budget = _named.get(name)
         if budget is None:
             budget = _named.setdefault(name, RetryBudget())

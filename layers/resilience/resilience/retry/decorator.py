@@ -1,7 +1,7 @@
-"""Running a call again, with tenacity underneath.
+"""Repeats calls that fail, with tenacity underneath.
 
-The first try is made directly: a call that succeeds never meets tenacity, which is imported with the first failure.
-When no retry is left or allowed, the last error is raised as it is.
+The first try is made directly: tenacity is imported and used only from the first failure that may be retried. When no
+retry is left or allowed, the last error is raised unchanged.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ def with_retry(**settings: Unpack[RetrySettings]) -> Callable[[Callable[P, R]], 
 
     Args:
         settings: See RetryPolicy: `max_retries=3`, `base_delay=1.0`, `max_delay=60.0`, `exponential_base=2.0`,
-            `jitter=True`, `retry_on=(...)` and the rest. Each decorated function has a budget of its own unless
-            `budget` is given.
+            `jitter=True`, `retry_on=(Exception,)` and the rest. Without `budget`, the functions that this one decorator
+            is applied to share a new budget.
 
     Returns:
-        A decorator. The decorated function raises the last error, unchanged, when no retry is left, affordable or in
-        time, and carries `.retry_policy`.
+        A decorator. The decorated function raises the last error, unchanged, when that may not be retried, or when
+        `max_retries`, the budget or the deadline allows no further retry. It has its policy as `.retry_policy`.
 
     Raises:
-        ConfigurationError: A setting is out of range.
+        ConfigurationError: A setting is out of range, or the function cannot be decorated.
     """
     policy = RetryPolicy(**settings)
 
@@ -62,7 +62,7 @@ def with_retry(**settings: Unpack[RetrySettings]) -> Callable[[Callable[P, R]], 
 
 
 retry = with_retry
-"""`with_retry`, as pipelines call it."""
+"""Another name of `with_retry`, for pipelines."""
 
 
 async def retry_async(
@@ -74,13 +74,18 @@ async def retry_async(
     """Call an async function, repeating it when it fails.
 
     Args:
-        function: What to call.
+        function: The async function.
         args: Its positional arguments.
         kwargs: Its keyword arguments; None for none.
-        settings: See RetryPolicy. Without `budget`, all calls of the same function share one.
+        settings: See RetryPolicy. Without `budget`, all calls of functions with the same module and qualified name
+            share one.
+
+    Returns:
+        The function's result.
 
     Raises:
         ConfigurationError: A setting is out of range.
+        Exception: The function's last error, unchanged, when no retry is left or allowed.
     """
     settings.setdefault("budget", name_of(function))
     return cast("R", await _run_async(RetryPolicy(**settings), function, args, kwargs or {}))
@@ -103,7 +108,7 @@ def _run(policy: RetryPolicy, function: Callable[..., Any], args: tuple[Any, ...
             raise
         first = [error]
     else:
-        if result.__class__ is CoroutineType:  # it is async under another decorator
+        if result.__class__ is CoroutineType:  # an async function under another decorator
             return _await(policy, function, args, kwargs, result)
         refuse_pending(function, result)
         return result
@@ -148,7 +153,7 @@ async def _await(
 
 
 def _rules(policy: RetryPolicy, function: Callable[..., Any]) -> dict[str, Any]:
-    """Tenacity asks in this order: may it be repeated, how long to wait, and is that the end."""
+    """Return tenacity's hooks. It calls `stop` last, so a budget token is taken only for a retry that is made."""
 
     def error_of(state: RetryCallState) -> BaseException | None:
         return state.outcome.exception() if state.outcome is not None else None

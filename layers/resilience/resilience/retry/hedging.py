@@ -1,8 +1,8 @@
-"""A second request for reads that take unusually long; the first answer counts.
+"""Hedged requests: a second request for a read that takes unusually long; the first answer counts.
 
-After Dean and Barroso, "The Tail at Scale" (2013): sent only after most calls would have ended, a few extra requests
-shorten the slowest answers. There is a budget: however slow everything gets, hedges are at most a tenth of the calls,
-plus 10 at the start and one in ten seconds.
+After Dean and Barroso, "The Tail at Scale" (2013): a few extra requests, sent only after most calls would have ended,
+shorten the slowest answers. A budget limits them: however slow everything gets, hedges are at most a tenth of the
+calls, plus 10 at the start and one every ten seconds.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _threads: Final = DaemonThreadPool("resilience-hedge", 1_000, idle_seconds=10.0)
 
 
 class _Latency:
-    """How long calls take: when to hedge, and whether that can be afforded."""
+    """Measures how long calls take; says when to hedge, and whether the budget allows it."""
 
     def __init__(self, after: float | None, budget: RetryBudget | None, clock: Clock) -> None:
         self._after, self._budget, self.steady = after, budget, clock.steady
@@ -38,13 +38,13 @@ class _Latency:
         self._seconds: float | None = None
 
     def begin(self) -> float | None:
-        """Count a call; returns the seconds after which it is hedged, or None for never."""
+        """Count a call and return the seconds after which to hedge it, or None for never."""
         if self._budget is not None:
             self._budget.deposit()
         return self._after if self._after is not None else self._seconds
 
     def ended(self, seconds: float) -> None:
-        """Learn from a call that was answered."""
+        """Record the time in which a call was answered, in seconds."""
         if self._after is not None:
             return
         if self._sketch.count >= _MOST_CALLS:
@@ -54,7 +54,7 @@ class _Latency:
             self._seconds = self._sketch.quantile(_SHARE)
 
     def affords(self, name: str) -> bool:
-        """Whether one more request may be made."""
+        """Take one hedge from the budget and emit the event; False when the budget is empty."""
         if self._budget is not None and not self._budget.withdraw():
             return False
         events.emit(events.HEDGE, name)
@@ -64,17 +64,21 @@ class _Latency:
 def hedge(
     after: float | None = None, *, budget: RetryBudget | None = None, clock: Clock = SYSTEM
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Ask again when an answer takes unusually long, and take the first. For calls that may happen twice: reads.
+    """Send a second request when an answer takes unusually long, and use the first answer. For idempotent calls: reads.
+
+    Functions that are decorated by one `hedge()` share its measurements and its budget.
 
     Args:
-        after: Seconds after which the second request is made. None learns it: the time in which 95 % of the calls were
-            answered, from twenty calls on.
-        budget: Allowance of hedges; None makes one: a tenth of the calls.
-        clock: Its steady clock times the calls.
+        after: Seconds after which the second request is sent. None learns it: the time within which 95 % of the calls
+            were answered, updated every 20 calls; old measurements are dropped every 10,000. The first 20 calls are
+            not hedged.
+        budget: Limits the hedges. None makes a RetryBudget with its defaults: at most a tenth of the calls.
+        clock: Its monotonic clock measures the calls.
 
     Returns:
-        A decorator. An async function's slower request is cancelled; a plain function runs in threads, where its slower
-        request goes on. When one request fails the other is waited for; when both do, the first one's error is raised.
+        A decorator. An async function's slower request is cancelled. A plain function runs in threads, where its slower
+        request runs to its end. If one request fails, the other is waited for; if both fail, the first one's error is
+        raised.
 
     Raises:
         ConfigurationError: after is not more than 0, or the function cannot be decorated.
@@ -116,7 +120,7 @@ def _async_wrapper(function: Callable[..., Any], latency: _Latency) -> Callable[
 
 
 async def _first(tasks: list[asyncio.Future[Any]]) -> Any:
-    """The first good answer, or the first request's error."""
+    """Return the first good answer; if there is none, raise the first request's error."""
     waiting = set(tasks)
     while waiting:
         done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
@@ -153,7 +157,7 @@ def _plain_wrapper(function: Callable[..., Any], latency: _Latency) -> Callable[
             good = next((each for each in requests if each in done and each.exception() is None), None)
             if good is not None:
                 if late.is_coroutine(function, good.result()):
-                    good.result().close()  # made in a thread; the next ones are hedged as those of async functions
+                    good.result().close()  # made in a thread: ask again, and from now on, as for async functions
                     return asynchronous(*args, **kwargs)
                 latency.ended(latency.steady() - began)
                 return good.result()

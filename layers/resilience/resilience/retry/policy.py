@@ -1,4 +1,4 @@
-"""The settings of a retry, validated when built, and the decisions that follow from them."""
+"""The settings of retries, checked when built, and the decisions that follow from them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ logger = logging.getLogger("resilience")
 
 
 class RetrySettings(TypedDict, total=False):
-    """The keyword arguments of `with_retry`; RetryPolicy says what each means."""
+    """The keyword arguments of `with_retry`; see RetryPolicy for what each means."""
 
     max_retries: int
     base_delay: float
@@ -36,23 +36,28 @@ class RetrySettings(TypedDict, total=False):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RetryPolicy:
-    """When to try again, and after how long.
+    """When to repeat a call, and after how long.
+
+    The backoff before the n-th retry is min(max_delay, base_delay * exponential_base ** (n - 1)) seconds.
 
     Attributes:
-        max_retries: Tries after the first one. Default 3; 0 turns retries off.
-        base_delay: Seconds before the first retry, at most. Default 1.0.
-        max_delay: Longest wait in seconds. Default 60.0. When the other side asks for a longer one, it is not tried
-            again.
-        exponential_base: Factor from one wait to the next. Default 2.0, at least 1.
-        jitter: Wait a random time between 0 and the computed one ("full jitter"). Default True.
-        retry_on: Exception types, or a function that takes the error and says whether the call may be repeated. Default
-            every Exception. Never repeated, whatever is given: the errors of this package (an open circuit, a passed
-            deadline), cancellation and everything else that is no Exception.
-        retry_after: Reads from an error how many seconds the other side asks to wait, or None. The wait is at least
-            that, and with jitter up to base_delay longer.
-        budget: Shared allowance of retries, or the name of one: all who name it share it, as befits one dependency.
-            None: unlimited retries.
-        rng: Source of randomness: a function that returns a number from 0 up to 1.
+        max_retries: Retries after the first try. Default 3; 0 turns retries off.
+        base_delay: Backoff before the first retry, in seconds. Default 1.0; 0 or more.
+        max_delay: Longest backoff in seconds. Default 60.0; 0 or more. If the other side asks for a longer wait, the
+            call is not repeated.
+        exponential_base: Factor from one backoff to the next. Default 2.0, at least 1.
+        jitter: Wait a random time between 0 and the backoff ("full jitter"). Default True.
+        retry_on: Exception types, or a function that takes the error and returns whether the call may be repeated; if
+            it raises, the call is not repeated. Default every Exception. An exception group is repeated if each of its
+            errors may be, or by its own type if that is given. Never repeated, whatever is given: the errors of this
+            package (an open circuit, a passed deadline), cancellation and everything else that is not an Exception.
+        retry_after: A function that takes the error and returns how many seconds the other side asks to wait, or None;
+            if it raises, that counts as None. Default `retry_after_of`. The wait is at least that long, and no
+            shorter than without it. With jitter, up to base_delay is added at random, but not beyond max_delay. If the
+            other side asks for more than max_delay, the call is not repeated.
+        budget: A RetryBudget, or the name of one that all policies with this name share: one for each dependency.
+            Default a new budget for this policy. None: unlimited retries.
+        rng: Source of randomness: a function that returns a number, at least 0 and below 1.
 
     Raises:
         ConfigurationError: A setting is out of range; names the field and the value.
@@ -82,7 +87,7 @@ class RetryPolicy:
             raise ConfigurationError("retry_on", self.retry_on, "must be exception types or a function")
 
     def repeatable(self, error: BaseException) -> bool:
-        """Whether a call with this error may be repeated at all; of a group, each of its errors must be repeatable."""
+        """Return whether a call with this error may be repeated; see `retry_on`, also for exception groups."""
         if isinstance(error, BaseExceptionGroup) and not self._names(error):
             return all(map(self.repeatable, error.exceptions))
         if not isinstance(error, Exception) or isinstance(error, ResilienceError):
@@ -98,23 +103,24 @@ class RetryPolicy:
             return False
 
     def _names(self, group: BaseExceptionGroup[BaseException]) -> bool:
-        """Whether retry_on has the kind of the group itself, by more than Exception."""
+        """Return whether retry_on has a group type that the group is an instance of; `Exception` does not count."""
         kinds = self.retry_on if isinstance(self.retry_on, tuple) else ()
         return any(issubclass(kind, BaseExceptionGroup) and isinstance(group, kind) for kind in kinds)
 
     def wait(self, retry: int, error: BaseException | None) -> float:
-        """Seconds before the retry-th retry (1 is the first) after this error."""
+        """Return the seconds to wait before a retry, counted from 1, after this error."""
         longest = min(self.max_delay, self.base_delay * self.exponential_base ** min(retry - 1, 64))
         chosen = longest * self.rng() if self.jitter else longest
         asked = self._asked(error) if error is not None else None
         if asked is None:
             return chosen
-        # Callers given the same time should not return at the same moment.
+        # Callers that were told the same time should not come back at the same moment. Not spread beyond max_delay:
+        # `may_wait` would refuse that.
         spread = asked + self.base_delay * self.rng() if self.jitter else asked
         return max(chosen, min(spread, max(asked, self.max_delay)))
 
     def _asked(self, error: BaseException) -> float | None:
-        """Failure policy: a hook that raises is logged and ignored; the error it was asked about is what counts."""
+        """Return what `retry_after` reads from an error. Failure policy: an Exception is logged and counts as None."""
         try:
             return self.retry_after(error)
         except Exception:
@@ -122,12 +128,15 @@ class RetryPolicy:
             return None
 
     def begin(self) -> None:
-        """Count a first try."""
+        """Count a first try in the budget."""
         if isinstance(self.budget, RetryBudget):
             self.budget.deposit()
 
     def may_wait(self, seconds: float) -> bool:
-        """Whether the wait is allowed by max_delay, held by the deadline and paid by the budget (asked last)."""
+        """Return whether a retry after this wait is allowed: by max_delay, the deadline and the budget.
+
+        The budget comes last, because asking it takes a token.
+        """
         left = remaining()
         if seconds > self.max_delay or (left is not None and seconds >= left):
             return False

@@ -1,4 +1,4 @@
-"""Reading from an error what the other side said about trying again."""
+"""Reads from an error how long the other side asks to wait before a retry."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from resilience.errors import leaves
 
 
 def retry_after_of(error: BaseException) -> float | None:
-    """How many seconds the error asks to wait, or None when it does not say.
+    """Return how many seconds an error asks to wait (0.0 or more), or None when it does not say.
 
-    Looks at an attribute `retry_after` (seconds), then at a Retry-After header: in `headers` of the error (urllib) or
-    of its `response` (httpx, requests, aiohttp), or where botocore keeps an answer's headers. Of a group, the longest
-    of its errors' waits.
+    Looks at the attribute `retry_after` (a number of seconds), then for a Retry-After header: in `headers` of the
+    error's `response` (httpx, requests) or of the error itself (urllib, aiohttp), and where botocore keeps the headers
+    of a response. For an exception group, returns the longest wait that any of its errors asks for.
     """
     if isinstance(error, BaseExceptionGroup):
         return max((asked for each in leaves(error) if (asked := retry_after_of(each)) is not None), default=None)
@@ -32,7 +32,7 @@ def retry_after_of(error: BaseException) -> float | None:
 
 
 def _headers_of(error: BaseException) -> Iterator[Any]:
-    """Everything of an error that may be a message's headers: it has a method `get`."""
+    """Yield what may be response headers in an error: anything there that has a method `get`."""
     response: Any = getattr(error, "response", None)
     found = [getattr(response, "headers", None), getattr(error, "headers", None)]
     if isinstance(response, Mapping):
@@ -42,11 +42,14 @@ def _headers_of(error: BaseException) -> Iterator[Any]:
 
 
 def parse_retry_after(value: str, *, now: float | None = None) -> float | None:
-    """Seconds from a Retry-After header's value, or None when it cannot be read.
+    """Return the seconds that a Retry-After header asks to wait, or None when it cannot be parsed.
 
     Args:
-        value: Whole seconds or an HTTP date, in any of the three forms of RFC 9110; all of them are UTC.
-        now: Unix seconds to count a date from; None takes the wall clock.
+        value: Whole seconds, or an HTTP date in any of the three forms of RFC 9110, which are all in UTC.
+        now: Unix seconds from which a date is counted; None takes the wall clock.
+
+    Returns:
+        Seconds, 0.0 for a date in the past.
     """
     text = value.strip()
     if text.isascii() and text.isdigit():
@@ -55,7 +58,7 @@ def parse_retry_after(value: str, *, now: float | None = None) -> float | None:
 
     try:
         at = parsedate_to_datetime(text)
-        if at.tzinfo is None:  # asctime's form says no zone
+        if at.tzinfo is None:  # the asctime form has no zone
             at = at.replace(tzinfo=UTC)
         moment = at.timestamp()
     except (TypeError, ValueError, OverflowError):

@@ -1,4 +1,4 @@
-"""Where environments meet: one narrow protocol, kept in memory, in a DynamoDB table or in Redis."""
+"""The stores that environments share: one narrow protocol, implemented in memory, in DynamoDB and in Redis."""
 
 from resilience.store.dynamodb import DynamoStore as DynamoStore
 from resilience.store.memory import MemoryStore as MemoryStore

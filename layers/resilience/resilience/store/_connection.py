@@ -1,4 +1,4 @@
-"""boto3's client behind a total deadline: one answer or one error, within the time, whatever the network does."""
+"""boto3's client behind a total deadline: each request ends in time with one answer or one error."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _METHODS: Final = {
     "DeleteItem": "delete_item",
 }
 _MEMBERS: Final = {"query": "Items", "update_item": "Attributes"}
-"""What an answer must have. botocore takes a body that it cannot read for an empty one."""
+"""The member that an answer must have, by method: botocore returns an empty answer for a body it cannot read."""
 _TOO_MANY_REQUESTS: Final = 429
 _KEYS: Final = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 
@@ -48,8 +48,8 @@ class RefusedError(StoreError):
     """DynamoDB answered with an error.
 
     Attributes:
-        code: Its name, such as `ConditionalCheckFailedException`.
-        item: With it, the item that did not meet the condition, when it was asked for.
+        code: The error's name, such as `ConditionalCheckFailedException`.
+        item: The stored item that did not meet the condition, if the request asked for it; else None.
     """
 
     def __init__(self, code: str, item: dict[str, Any] | None = None) -> None:
@@ -58,26 +58,26 @@ class RefusedError(StoreError):
 
 
 class ThrottledError(StoreError):
-    """DynamoDB is well and asks for fewer requests."""
+    """DynamoDB works but asks for fewer requests."""
 
 
 class UnreachableError(StoreError):
-    """There was no answer in time, or nothing to ask with: no credentials, no region."""
+    """No readable answer arrived in time, or no request could be sent: no credentials, no region."""
 
 
 class NotReadyError(StoreError):
-    """The client is still being made: that says nothing about the table."""
+    """The client is still being created, which says nothing about the table."""
 
 
 class Connection:
     """Sends requests to DynamoDB from any thread.
 
     Args:
-        settings: For boto3's client: region_name and endpoint_url; None takes what the environment and profile say.
-        connect_timeout: Seconds.
-        read_timeout: Seconds, for each read.
-        deadline: Seconds for a request in all, its repeats included.
-        attempts: Tries a request in all.
+        settings: region_name and endpoint_url of boto3's client; None takes them from the environment or the profile.
+        connect_timeout: Seconds to connect.
+        read_timeout: Seconds for each read.
+        deadline: Total seconds for a request, retries included.
+        attempts: Attempts for a request, the first included.
     """
 
     def __init__(
@@ -96,33 +96,33 @@ class Connection:
         register_after_fork(self)
 
     def after_fork(self) -> None:
-        """See ForkAware: sockets, and the sequence of the signer's random numbers, are the parent's."""
+        """Drop the client in a forked child: its sockets, and the random state of its signer, are the parent's."""
         self._lock = threading.Lock()
         self._client: Any = None
         self._keys: tuple[str | None, ...] = ()
 
     def close(self) -> None:
-        """Drop the kept sockets; the client, which is costly to make, stays."""
+        """Close the pooled connections; the client stays, because it is slow to create."""
         client = self._client
         if client is not None:
             client.close()
 
     def prepare(self) -> None:
-        """Make the client now, however long it takes. Raises StoreError when that is not possible."""
+        """Create the client now, without a deadline; raises UnreachableError if that is not possible."""
         self._ready_client()
 
     def send(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
-        """Return the answer to one request.
+        """Send one request and return the answer.
 
         Args:
-            operation: As the API names it, such as `GetItem`.
-            request: Its arguments.
+            operation: The name in DynamoDB's API, such as `GetItem`.
+            request: The operation's arguments.
 
         Raises:
-            RefusedError: DynamoDB said no.
-            ThrottledError: It asks for fewer requests.
-            NotReadyError: The client is still being made.
-            UnreachableError: There was no answer in time.
+            RefusedError: DynamoDB answered with an error.
+            ThrottledError: DynamoDB asks for fewer requests.
+            NotReadyError: The client was still being created at the deadline.
+            UnreachableError: No readable answer arrived in time, or no request could be sent.
         """
         return self._within_deadline(lambda: self._send(_METHODS[operation], request))
 
@@ -135,12 +135,12 @@ class Connection:
             raise UnreachableError(str(error)) from error
 
     def _send(self, method: str, request: dict[str, Any]) -> dict[str, Any]:
-        self._ready_client()  # what keeps it from being made keeps it from that a moment later as well
+        self._ready_client()  # not retried: what prevents it now will prevent it a moment later
         for attempt in range(1, self._attempts + 1):
             try:
                 return self._try(method, request)
             except (UnreachableError, _PassingError):
-                # What kept connections there were may all be dead: the next attempt makes one of its own.
+                # All pooled connections may be dead: the next attempt must open a new one.
                 self.close()
                 if attempt == self._attempts:
                     raise
@@ -161,7 +161,7 @@ class Connection:
         except StoreError:
             raise
         except Exception as error:
-            # Of botocore, urllib3 or whatever a proxy said: there was no answer that could be read.
+            # From botocore or urllib3, or due to a proxy's answer: there is no readable answer.
             raise UnreachableError(f"{type(error).__name__}: {error}") from error
         return answer
 
@@ -184,30 +184,30 @@ class Connection:
             config = Config(
                 connect_timeout=connect,
                 read_timeout=read,
-                # Repeats are ours: botocore waits up to a second before one, which is all the time there is, and goes
-                # back to kept connections, of which two may be dead.
+                # `_send` retries instead: botocore waits up to a second before a retry, which is the whole deadline,
+                # and retries over pooled connections, of which two may be dead.
                 retries={"mode": "standard", "total_max_attempts": 1},
                 max_pool_connections=50,
                 tcp_keepalive=True,
             )
             return boto3.session.Session().client("dynamodb", config=config, **self._with_region())
         except Exception as error:
-            # No region, a profile that is not there, an endpoint that is none, no boto3.
+            # No region, a missing profile, an invalid endpoint, no boto3.
             raise UnreachableError(f"no client: {type(error).__name__}: {error}") from error
 
     def _with_region(self) -> dict[str, Any]:
-        """The settings, with AWS_REGION, which botocore does not read, where nothing says more."""
+        """Return the settings, with AWS_REGION (botocore ignores it) if neither they nor AWS_DEFAULT_REGION set one."""
         if self._settings["region_name"] is not None or os.environ.get("AWS_DEFAULT_REGION"):
             return self._settings
         return self._settings | {"region_name": os.environ.get("AWS_REGION") or None}
 
 
 class _PassingError(RefusedError):
-    """DynamoDB failed in itself; the same request may well succeed."""
+    """DynamoDB had an internal error; a retry of the same request may succeed."""
 
 
 def _meaning(response: dict[str, Any]) -> StoreError:
-    """What an answer that is an error comes to."""
+    """Return the exception for an error response."""
     code = str(response.get("Error", {}).get("Code", ""))
     status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", _SERVER_ERROR)
     if code in _THROTTLED or status == _TOO_MANY_REQUESTS:

@@ -1,4 +1,4 @@
-"""Waiting no longer than a total deadline, whatever the network does."""
+"""Limits the wait for a request to a total deadline, whatever the network does."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from resilience._thread_pool import DaemonThreadPool
 T = TypeVar("T")
 _TICKS: Final = 20
 _LONGEST_TICKS: Final = 4
-"""What one wait counts for at most, in ticks, however long it was."""
-# More than ever ask at once: whoever waits for one of them is a thread itself.
+"""How much one wait takes from the deadline at most, in ticks, however long it lasted."""
+# More than are ever busy at once: each has a waiting caller, which is a thread of this process too.
 _THREADS: Final = 1_000
 
 
 class TimeLimiter:
-    """Runs requests in threads, and stops waiting for them when their time is over.
+    """Runs requests in threads and stops waiting for one when its deadline has passed.
 
-    Clients know timeouts for a connection and for each read. An answer that drips, a name that is not resolved,
-    credentials that are looked for on the network and addresses that are tried one after another all take longer.
+    Client libraries only limit connecting and each single read. An answer that trickles in, a name that does not
+    resolve, credentials that are fetched over the network, and addresses that are tried in turn can all take longer.
 
     Args:
-        name: Begins the threads' names.
-        deadline: Seconds for a request in all.
+        name: Prefix of the threads' names.
+        deadline: Total seconds for a request.
     """
 
     def __init__(self, name: str, deadline: float) -> None:
@@ -34,10 +34,13 @@ class TimeLimiter:
         self._workers = DaemonThreadPool(name, _THREADS, idle_seconds=10.0)
 
     def run(self, work: Callable[[], T]) -> T:
-        """Do the work in a thread and wait for it; raises TimeoutError when its time is over.
+        """Do the work in a thread, wait for it and return its result; the thread goes on if the wait ends first.
 
-        The time is waited in ticks: a process that is stopped or frozen meanwhile loses a few of them and not all, and
-        then finds the answer that came.
+        The wait is split into ticks, so that a process that is stopped or frozen meanwhile loses only a few of them and
+        still finds the answer that arrived.
+
+        Raises:
+            TimeoutError: The deadline has passed. Errors of `work` are raised unchanged.
         """
         future: Future[T] = self._workers.submit(work)
         tick, left = self.deadline / _TICKS, self.deadline

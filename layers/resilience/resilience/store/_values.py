@@ -1,4 +1,4 @@
-"""Between Python values and DynamoDB's typed ones; flat on purpose, as the protocol's values are."""
+"""Converts between Python values and DynamoDB's typed values; no lists or maps, which the protocol does not have."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ RESERVED = frozenset({"pk", "sk", "ttl", "version"})
 
 
 def dump(value: Value) -> dict[str, Any]:
-    """Turn one value into DynamoDB's form; raises TypeError or ValueError for what cannot be stored."""
+    """Return a value in DynamoDB's typed form; raises TypeError for other types, ValueError for a non-finite number."""
     if value is None:
         return {"NULL": True}
     if isinstance(value, bool):
@@ -29,7 +29,7 @@ def dump(value: Value) -> dict[str, Any]:
 
 
 def load(typed: Mapping[str, Any]) -> Value:
-    """Turn DynamoDB's form back; numbers without a point or exponent become int. Raises TypeError for other kinds."""
+    """Return the Python value of a typed one; numbers without point or exponent become int. Other types: TypeError."""
     kind, value = next(iter(typed.items()))
     if kind == "N":
         text = str(value)
@@ -44,7 +44,7 @@ def load(typed: Mapping[str, Any]) -> Value:
 def dump_item(
     pk: str, sk: str, attributes: Mapping[str, Value], *, version: int | None, ttl: int | None
 ) -> dict[str, Any]:
-    """Build the whole item; raises ValueError when an attribute takes a reserved name."""
+    """Return an item in DynamoDB's form; raises as `dump`, and ValueError if an attribute has a reserved name."""
     if clash := RESERVED & attributes.keys():
         raise ValueError(f"attributes {sorted(clash)} are reserved")
     item = {name: dump(value) for name, value in attributes.items()}
@@ -57,7 +57,7 @@ def dump_item(
 
 
 def load_item(raw: Mapping[str, Any]) -> Item:
-    """Read an item back; raises TypeError or ValueError when it has another shape."""
+    """Return the Item in DynamoDB's form of it; raises TypeError, ValueError or KeyError if it has another shape."""
     values = {name: load(typed) for name, typed in raw.items()}
     version, ttl = values.pop("version", None), values.pop("ttl", None)
     for name, number in (("version", version), ("ttl", ttl)):

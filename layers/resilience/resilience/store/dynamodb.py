@@ -1,9 +1,9 @@
 """The store in one DynamoDB table (`pk`, `sk`, `ttl`), through boto3's low-level client.
 
-Failure policy: every failure of any kind is a StoreError within `deadline` seconds. After one that says "unreachable"
-the table is left alone for a few seconds, so that an outage costs one deadline every few seconds and not one a call.
-Throttling is an answer: only the key that it was said of is left alone. An item that cannot be read is skipped, and an
-event says so; it never hides the others.
+Failure policy: every failed request raises StoreError within `deadline` seconds. If the table did not answer, or its
+error concerns all requests, requests fail at once for `cooloff_seconds`: an outage then costs one deadline every few
+seconds instead of one per call. Throttling is an answer: it stops only requests for the partition key that was
+throttled. An item that cannot be read is skipped and reported as a `store_error` event; it never hides other items.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from resilience.store._connection import Connection, NotReadyError, RefusedError
 from resilience.store._values import dump, dump_item, load_item
 from resilience.store.protocol import Item, StoreThrottledError, Value
 
-# About this request alone; the table is well for others. So is one that a policy keeps from this key.
+# Errors of one request, while the table works for others. An IAM policy may deny access to single keys only.
 _ANSWERED = frozenset(
     {
         "ConditionalCheckFailedException",
@@ -39,19 +39,20 @@ _LOST_RACE = "ConditionalCheckFailedException"
 
 
 class DynamoStore:
-    """A store in DynamoDB. Building one opens nothing; `prepare` or the first request does.
+    """A store in DynamoDB. Building one opens no connection and creates no client; `prepare` or the first request does.
 
     Args:
         table: The table's name; its keys are `pk` and `sk` (strings), its TTL attribute `ttl`.
-        region: None takes AWS_DEFAULT_REGION, AWS_REGION or the profile's.
+        region: The AWS region; None takes AWS_DEFAULT_REGION, AWS_REGION or the profile's, in this order.
         endpoint_url: None takes what boto3 finds: AWS_ENDPOINT_URL_DYNAMODB, the profile's, or the region's endpoint.
-        connect_timeout: Seconds, default 0.3.
+        connect_timeout: Seconds to connect, default 0.3.
         read_timeout: Seconds for each read, default 0.4.
-        deadline: Seconds for a request in all, repeats included, default 1.0.
-        attempts: Tries a request in all, default 2; the second always over a new connection.
-        cooloff_seconds: After a request that got no answer, fail fast this long. Default 5; 0 tries every time.
-        throttle_seconds: After a key was throttled, refuse that key this long. Default 1.
-        clock: Its steady clock times the cool-off, its wall clock decides what has expired.
+        deadline: Total seconds for a request, retries included, default 1.0.
+        attempts: Attempts for a request, the first included, default 2. Each retry uses a new connection.
+        cooloff_seconds: Seconds for which requests fail at once after one got no answer. Default 5; 0 turns it off.
+        throttle_seconds: Seconds for which requests for a partition key fail at once after it was throttled. Default 1;
+            0 turns it off.
+        clock: Its monotonic clock times the two pauses, its wall clock decides which items have expired.
 
     Raises:
         ConfigurationError: A setting is out of range.
@@ -89,7 +90,11 @@ class DynamoStore:
         )
 
     def prepare(self) -> bool:
-        """Make the client now, off the path of requests and before a snapshot; False when that is not possible."""
+        """Create boto3's client now: not during a request, and before a SnapStart snapshot.
+
+        Returns:
+            False when it cannot be created yet; the first request tries again.
+        """
         try:
             self._connection.prepare()
         except StoreError as error:
@@ -98,7 +103,7 @@ class DynamoStore:
         return True
 
     def close(self) -> None:
-        """Drop the kept sockets and what is known of the table; after a restore, for instance."""
+        """Close the pooled connections and forget outages and throttled keys, for example after a restore."""
         self._connection.close()
         self._down_until = 0.0
         self._throttled.clear()
@@ -141,7 +146,7 @@ class DynamoStore:
         now = {":now": dump(int(self._clock.wall()))}
         version = first_version if expected_version is None else expected_version + 1
         if expected_version is None:
-            # DynamoDB removes expired items up to days late; until then they count as absent.
+            # DynamoDB may remove expired items days late; until then they must count as absent.
             condition = {"ConditionExpression": "attribute_not_exists(pk) OR #ttl <= :now"}
             values = now
         else:
@@ -171,8 +176,8 @@ class DynamoStore:
     ) -> dict[str, int]:
         """See Store.add.
 
-        Each request leaves an id in an attribute that is its writer's alone, and counts only if that is not there yet:
-        repeated after a lost answer it counts once.
+        Each request stores its id in an attribute that belongs to its writer, on condition that the id is not there
+        yet. So a request that is retried after a lost answer counts once.
         """
         if request_id is not None:
             return self._add(request_id, pk, sk, deltas, ttl)
@@ -200,7 +205,7 @@ class DynamoStore:
         try:
             counted = self._call("UpdateItem", pk, **request)["Attributes"]
         except _LostRaceError as error:
-            counted = error.item  # counted by the attempt before, whose answer was lost
+            counted = error.item  # the previous attempt was counted, but its answer was lost
         try:
             return {name: int(counted[name]["N"]) for name in deltas}
         except (KeyError, TypeError, ValueError) as error:
@@ -250,7 +255,7 @@ class DynamoStore:
     def _leave_alone(self, pk: str) -> None:
         if self._throttle:
             if len(self._throttled) >= _MOST_THROTTLED:
-                self._throttled.clear()  # at worst they are asked once more
+                self._throttled.clear()  # bounds the memory; at worst each key is throttled once more
             self._throttled[pk] = self._clock.steady() + self._throttle
 
     def _rest(self) -> None:
@@ -258,21 +263,21 @@ class DynamoStore:
 
 
 class _Writers:
-    """Names of this process's writers, one for each request that is under way."""
+    """The names of this process's writers, one for each request in progress."""
 
     def __init__(self) -> None:
         self.after_fork()
         register_after_fork(self)
 
     def after_fork(self) -> None:
-        """See ForkAware: the parent's are its own."""
+        """Start new names in a forked child: the parent goes on using its own."""
         self._process = os.urandom(4).hex()
-        self._free: list[str] = []  # append and pop are atomic
+        self._free: list[str] = []  # needs no lock: append and pop are atomic
         self._numbers = itertools.count()
 
     @contextmanager
     def one(self) -> Iterator[str]:
-        """A name that nobody else uses meanwhile. One whose request had no answer is not used again."""
+        """Lend a name to one request. It is not reused if the request fails: an attempt may still reach the table."""
         try:
             writer = self._free.pop()
         except IndexError:
@@ -282,7 +287,7 @@ class _Writers:
 
 
 class _LostRaceError(StoreError):
-    """The condition of a write did not hold."""
+    """The condition of a write did not hold; `item` is the stored item, or {} if the request did not ask for it."""
 
     def __init__(self, operation: str, item: dict[str, Any]) -> None:
         super().__init__(operation, item)

@@ -11,10 +11,10 @@ from resilience.store.protocol import Item, Value
 
 
 class MemoryStore:
-    """A store in memory, safe for threads. Items are bounded only by their ttl.
+    """A thread-safe store in memory. Only the items' ttl limits its size: every 1,000 writes, expired ones are removed.
 
     Args:
-        clock: Decides when items expire (wall clock).
+        clock: Its wall clock decides which items have expired.
     """
 
     blocking = False
@@ -28,7 +28,7 @@ class MemoryStore:
         self._writes = 0
 
     def after_fork(self) -> None:
-        """See ForkAware."""
+        """Replace the lock in a forked child."""
         self._lock = threading.Lock()
 
     def get(self, pk: str, sk: str) -> Item | None:

@@ -1,7 +1,7 @@
-"""What the package asks of a store.
+"""The protocol of a store.
 
-The protocol is narrow on purpose: a version that a write is conditional on, and counters that add. No expression
-language, so that the store in memory and the one in DynamoDB mean the same, and one set of tests shows it on both.
+It is narrow on purpose: writes that are conditional on a version, and counters that add. It has no expression language,
+so that all stores behave the same, and one set of tests can prove it for each of them.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ Value = str | int | float | bool | bytes | None
 
 
 class StoreThrottledError(StoreError):
-    """The store is well, and has had too many requests for this key: it asks to be left alone with it for a moment."""
+    """The store works, but had too many requests for this key; retry it later."""
 
 
 class Item(NamedTuple):
@@ -25,8 +25,8 @@ class Item(NamedTuple):
     Attributes:
         pk: Partition key.
         sk: Sort key.
-        attributes: The values, without the keys, the version and the expiry.
-        version: The number of conditional writes so far, or None for an item that was never written conditionally.
+        attributes: The values, without the keys, the version and the ttl.
+        version: Set by conditional writes, one higher after each; None if there was none, or a `put` since.
         ttl: Unix second at which the item expires, or None for never.
     """
 
@@ -38,28 +38,31 @@ class Item(NamedTuple):
 
 
 class Store(Protocol):
-    """A table of items. Every method raises StoreError when the store does not answer, and nothing else.
+    """A table of items. Every method raises StoreError when the store does not answer in time or refuses.
 
-    An item past its ttl is absent to every method. Methods may block: callers in an event loop use a
-    thread when `blocking` is true.
+    No other error is raised for a valid request. Attributes that cannot be stored may raise TypeError or ValueError.
+    An item past its ttl is absent to every method, with one exception: see `add`.
+
+    Attributes:
+        blocking: Whether methods may block; callers in an event loop then call them in a thread.
     """
 
     blocking: bool
 
     def get(self, pk: str, sk: str) -> Item | None:
-        """Return the item as last written (a consistent read), or None."""
+        """Return the item as last written (a strongly consistent read), or None if it is absent."""
 
     def query(self, pk: str, *, sk_prefix: str = "", limit: int | None = None) -> list[Item]:
-        """Return the partition's items in order of their sort key; it may lag behind writes for a moment.
+        """Return the items of a partition, ordered by sort key. The read is eventually consistent.
 
         Args:
-            pk: The partition.
-            sk_prefix: Only sort keys that begin so; "" for all.
-            limit: At most so many; None for all.
+            pk: Partition key.
+            sk_prefix: Return only items whose sort key begins with this; "" for all.
+            limit: Return at most this many items; None for all.
         """
 
     def put(self, pk: str, sk: str, attributes: Mapping[str, Value], *, ttl: int | None = None) -> None:
-        """Write the item whatever was there."""
+        """Write the item unconditionally; it has no version afterwards."""
 
     def put_if(
         self,
@@ -71,19 +74,20 @@ class Store(Protocol):
         ttl: int | None = None,
         first_version: int = 1,
     ) -> bool:
-        """Write the item only if its version is the expected one (None: only if it is absent).
+        """Write the item only if the stored version is the expected one (a conditional write).
 
         Args:
             pk: Partition key.
             sk: Sort key.
-            attributes: What to write.
-            expected_version: See above.
+            attributes: The values to write; they replace all earlier ones.
+            expected_version: The version that must be stored; None if the item must be absent.
             ttl: Unix second at which the item expires; None for never.
-            first_version: The version of an item that was absent. Numbers that start again could be taken for those
-                from before the item expired.
+            first_version: The version to give an item that was absent, default 1. If versions restart at 1 after an
+                item expired, a writer can mistake the new item for the old one.
 
         Returns:
-            True when written, and the version is then one higher; False when another writer was first.
+            True when written; the version is then `expected_version` + 1, or `first_version`. False when another writer
+            was first.
         """
 
     def add(
@@ -95,19 +99,23 @@ class Store(Protocol):
         ttl: int | None = None,
         request_id: tuple[str, str] | None = None,
     ) -> dict[str, int]:
-        """Add to whole numbers in one step, beginning at 0, and return the new values of the names in deltas.
+        """Add to whole numbers in one atomic step, starting from 0.
 
-        What was counted although its answer was lost is not counted again by the store's own repeats. An expired
-        counter may be continued where the store removes expired items late: give every window a key of its own.
+        The store's own retries are idempotent: a request whose answer was lost is not counted again. An expired counter
+        may continue from its old value where the store removes expired items late: give each time window its own key.
 
         Args:
             pk: Partition key.
             sk: Sort key.
-            deltas: What to add to each name.
-            ttl: Unix second at which the item expires; None leaves it as it is.
-            request_id: A writer that has one request for this item at a time, and an id. The same id again counts
-                once, and returns the values as they are by then: for a caller that had no answer. None: none of it.
+            deltas: The whole number to add to each name.
+            ttl: Unix second at which the item expires; None keeps its present ttl.
+            request_id: (writer, id): makes retries by the caller idempotent as well. Repeating the writer's last id
+                adds nothing and returns the current values. A writer must have only one request for an item in progress
+                at a time. None: each call counts.
+
+        Returns:
+            The new values of the names in `deltas`.
         """
 
     def delete(self, pk: str, sk: str) -> None:
-        """Remove the item; no error when it is absent."""
+        """Delete the item; do nothing if it is absent."""

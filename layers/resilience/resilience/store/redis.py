@@ -1,8 +1,8 @@
-"""The store in Redis or Valkey, for servers that have one; the extra `redis` brings the client.
+"""The store in Redis or Valkey, for servers that have one; the extra `redis` installs the client.
 
-An item is a hash, and a partition a sorted set of its sort keys; both are in one slot of a cluster. What must be one
-step is a script. Failure policy: as DynamoDB's, every failure of any kind is a StoreError within `deadline` seconds,
-and after one the server is left alone for a few seconds.
+An item is a hash, and a partition is a sorted set of its sort keys; both are in the same slot of a cluster. Operations
+that must be atomic are Lua scripts. Failure policy: every failed request raises StoreError within `deadline` seconds,
+and requests then fail at once for `cooloff_seconds`.
 """
 
 from __future__ import annotations
@@ -75,16 +75,16 @@ return values
 
 
 class RedisStore:
-    """A store in Redis or Valkey. Building one opens nothing.
+    """A store in Redis or Valkey. Building one opens no connection.
 
     Args:
-        url: For instance `redis://localhost:6379/0`, or `rediss://` with TLS.
-        prefix: Begins all keys, default "resilience:".
-        connect_timeout: Seconds, default 0.3.
+        url: The server, for example `redis://localhost:6379/0`, or `rediss://` for TLS.
+        prefix: Prefix of all keys, default "resilience:".
+        connect_timeout: Seconds to connect, default 0.3.
         read_timeout: Seconds for each read, default 0.4.
-        deadline: Seconds for a request in all, default 1.0.
-        cooloff_seconds: After a request that got no answer, fail fast this long. Default 5; 0 tries every time.
-        clock: Its steady clock times the cool-off, its wall clock decides what has expired.
+        deadline: Total seconds for a request, default 1.0.
+        cooloff_seconds: Seconds for which requests fail at once after one failed. Default 5; 0 turns it off.
+        clock: Its monotonic clock times the cool-off, its wall clock decides which items have expired.
 
     Raises:
         ConfigurationError: A setting is out of range.
@@ -116,12 +116,12 @@ class RedisStore:
         register_after_fork(self)
 
     def after_fork(self) -> None:
-        """See ForkAware: sockets are the parent's."""
+        """Drop the client in a forked child: its sockets are the parent's."""
         self._client: Any = None
         self._down_until = 0.0
 
     def close(self) -> None:
-        """Drop the connections; the next request makes new ones."""
+        """Close the connections; the next request opens new ones."""
         client, self._client, self._down_until = self._client, None, 0.0
         if client is not None:
             client.close()
@@ -208,7 +208,7 @@ class RedisStore:
         return self._client
 
     def _item(self, pk: str, sk: str, fields: Mapping[bytes, bytes]) -> Item | None:
-        """The item as read; None when it is absent, past its time, or cannot be read."""
+        """Return the item in a hash; None when it is absent, expired, or cannot be read."""
         if not fields:
             return None
         try:
@@ -236,7 +236,7 @@ def _text(number: int | None) -> str:
 
 
 def _dump(attributes: Mapping[str, Value]) -> str:
-    """The attributes as JSON; raises TypeError or ValueError for what cannot be stored."""
+    """Return the attributes as JSON; raises TypeError or ValueError for what cannot be stored."""
     if clash := RESERVED & attributes.keys():
         raise ValueError(f"attributes {sorted(clash)} are reserved")
     for value in attributes.values():
