@@ -1,5 +1,5 @@
-"""What `make bench` runs: every promise measured against its peer or baseline in the same run.
+"""The benchmarks behind `make bench`: each promise is measured next to its peer or baseline, in the same run.
 
-`python -m benchmarks` runs all, `python -m benchmarks leaderboard sync` those. Results go to benchmarks/results.json,
-and docs/benchmarks.md is regenerated from it.
+`python -m benchmarks` runs all of them; `python -m benchmarks leaderboard sync` runs only the named ones. Results go to
+benchmarks/results.json, from which docs/benchmarks.md is regenerated.
 """

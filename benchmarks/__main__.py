@@ -1,4 +1,4 @@
-"""`python -m benchmarks [NAME...]`: run benchmarks, save their results, write the report."""
+"""`python -m benchmarks [NAME...]`: run benchmarks, save the results and write the report."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from benchmarks.rows import NAMES
 
 
 def main() -> int:
-    """Run what was asked for; returns 1 when a promise is missed or a benchmark failed."""
+    """Run the requested benchmarks; return 1 if a promise is missed or a benchmark failed."""
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(NAMES)}; all without")
     parser.add_argument("--report", action="store_true", help="measure nothing: write page and plots from the results")

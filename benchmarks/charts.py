@@ -1,4 +1,4 @@
-"""Charts as SVG, drawn by matplotlib: lines over a number, and bars. They are legible on a light and on a dark page."""
+"""Line and bar charts as SVG, drawn with matplotlib. They are legible on light and dark pages."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# The same figures give the same file: no date, no random ids, and text that stays text.
+# The output is deterministic: fixed element ids (and, in `write`, no date). Text stays text.
 _STYLE: dict[Any, Any] = {
     "svg.hashsalt": "studysync",
     "svg.fonttype": "none",
@@ -33,13 +33,13 @@ Points = Sequence[tuple[float, float]]
 
 @dataclass(frozen=True)
 class Lines:
-    """One line per name over a common axis.
+    """A line chart: one line per series.
 
     Attributes:
-        title: says what the y axis is.
-        x_title: says what the x axis is.
-        series: points of x and y by name; from the fifth name on they are dashed.
-        shade: from and until where the background is marked, and what it is called.
+        title: names the quantity on the y axis.
+        x_title: label of the x axis.
+        series: (x, y) points by name; lines are dashed from the fifth series on.
+        shade: start and end (in x) of a shaded interval, and its label.
     """
 
     title: str
@@ -64,14 +64,14 @@ class Lines:
 
 @dataclass(frozen=True)
 class Bars:
-    """One bar per row, with its sum beside it.
+    """A stacked bar chart: one bar per row, labelled with its total.
 
     Attributes:
-        title: says what is measured.
-        rows: the values of the parts by label.
-        unit: of the values.
-        names: of the parts; one alone needs no legend.
-        log: lengths by the logarithm, for values that differ a hundredfold.
+        title: names what is measured.
+        rows: the values of each bar's parts, by the bar's label.
+        unit: unit of the values.
+        names: names of the parts; no legend is drawn for a single part.
+        log: use a logarithmic scale, for values that differ a hundredfold; bars must have a single part.
     """
 
     title: str
@@ -82,7 +82,7 @@ class Bars:
 
     @property
     def height(self) -> float:
-        """Inches that the rows take."""
+        """Height of the chart in inches."""
         return 0.8 + 0.24 * len(self.rows)
 
     def draw(self, axes: Axes) -> None:
@@ -104,8 +104,8 @@ def _number(value: float) -> str:
 
 
 def write(chart: Lines | Bars, path: Path) -> None:
-    """Write the chart as SVG."""
-    import matplotlib as mpl  # comes with the benchmarks alone
+    """Write the chart to `path` as SVG."""
+    import matplotlib as mpl  # installed only for the benchmarks
     from matplotlib.figure import Figure
 
     with mpl.rc_context(_STYLE):

@@ -1,4 +1,4 @@
-"""The plots of docs/benchmarks.md, from what is in the result file; a benchmark that did not run has none."""
+"""The plots of docs/benchmarks.md, drawn from the results file. A benchmark without results has no plot."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ Rows = dict[str, dict[str, Any]]
 
 @dataclass(frozen=True)
 class Plot:
-    """A picture below a row of the report.
+    """A plot in the report.
 
     Attributes:
-        benchmark: whose rows it is drawn from.
-        row: below which it stands.
-        name: of its file.
-        alt: a text alternative for the picture.
-        chart: returns what to draw; a KeyError where a row that it needs is missing.
+        benchmark: name of the benchmark whose rows it is drawn from.
+        row: name of the row under whose heading it appears.
+        name: file name, without the extension.
+        alt: alternative text.
+        chart: builds the chart from the rows by name; raises KeyError if a row it needs is missing.
     """
 
     benchmark: str
@@ -35,15 +35,15 @@ class Plot:
 
 
 def charts(results: dict[str, Any]) -> Iterator[tuple[Plot, Bars | Lines]]:
-    """Find what can be drawn from the results."""
+    """Yield each plot that the results allow, with its chart."""
     for plot in PLOTS:
         rows = {row["name"]: row for row in results.get(plot.benchmark, {}).get("rows", ())}
-        with suppress(KeyError):  # measured before this plot existed
+        with suppress(KeyError):  # the results predate this plot
             yield plot, plot.chart(rows)
 
 
 def write_plots(results: dict[str, Any]) -> dict[str, Plot]:
-    """Write all that can be drawn, and return them by the row that they belong to."""
+    """Write every plot that can be drawn, and return the plots by row name."""
     FOLDER.mkdir(exist_ok=True)
     found = list(charts(results))
     for plot, chart in found:
@@ -56,7 +56,7 @@ def _medians(row: dict[str, Any]) -> dict[str, float]:
 
 
 def _numbered(row: dict[str, Any], pattern: str) -> Iterator[tuple[float, float]]:
-    """Find the figures whose label is `pattern`, with the number in it as x."""
+    """Yield (x, median) for each figure whose label matches `pattern`; x is the number captured by its first group."""
     for label, median in _medians(row).items():
         if match := re.fullmatch(pattern, label):
             yield float(match[1].replace(",", "")), median

@@ -1,4 +1,4 @@
-"""The results as JSON, as a table in the terminal, and as docs/benchmarks.md with its plots."""
+"""Save the results as JSON, and render them as a terminal table and as docs/benchmarks.md with its plots."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ affect both: trust the ratios more than the absolute numbers. A missed promise i
 
 
 def save(name: str, rows: list[Row], seconds: float) -> None:
-    """Put a benchmark's rows into the result file, in place of those of its last run."""
+    """Write a benchmark's rows to the results file, replacing those of its previous run."""
     results = _results()
     results[name] = {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -42,7 +42,7 @@ def save(name: str, rows: list[Row], seconds: float) -> None:
 
 
 def result_table(rows: list[Row]) -> Table:
-    """Return the rows for the terminal."""
+    """Return the rows as a table for the terminal."""
     table = Table(title="Promises")
     for heading in ("what", "promise", "measured", ""):
         table.add_column(heading)
@@ -53,7 +53,7 @@ def result_table(rows: list[Row]) -> Table:
 
 
 def write_report() -> None:
-    """Write docs/benchmarks.md and its plots from what is in the result file."""
+    """Write docs/benchmarks.md and its plots from the results file."""
     results = _results()
     names = [name for name in NAMES if name in results]
     parts = [_HEAD, _overview([(name, row) for name in names for row in results[name]["rows"]])]

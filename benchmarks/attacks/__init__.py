@@ -1,1 +1,1 @@
-"""What an attacker with ordinary accounts can do to a stack, while a student works beside it. Loopback only."""
+"""Attacks that ordinary accounts can make on a stack while a student uses it. Loopback only."""

@@ -1,4 +1,4 @@
-"""An account of the API, over HTTP."""
+"""A user account of the API, used over HTTP."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import httpx
 
 @dataclass(frozen=True)
 class Account:
-    """Somebody who has registered."""
+    """A registered user."""
 
     client: httpx.Client
     user_id: str
@@ -20,10 +20,10 @@ class Account:
 
     @classmethod
     def register(cls, client: httpx.Client) -> Self:
-        """Register anew.
+        """Register a new account with random credentials.
 
         Raises:
-            httpx.HTTPStatusError: it was refused, as too many registrations from one address are.
+            httpx.HTTPStatusError: the registration was refused, for example by the limit per address.
         """
         name = f"a{uuid.uuid4().hex[:16]}"
         body = {"username": name, "email": f"{name}@example.test", "password": f"Pw1{uuid.uuid4().hex}"}
@@ -33,9 +33,9 @@ class Account:
         return cls(client, found["user_id"], found["token"], body["email"])
 
     def post(self, path: str, body: dict[str, Any]) -> httpx.Response:
-        """Post as this account."""
+        """Send a POST as this account."""
         return self.client.post(path, json=body, headers={"Authorization": f"Bearer {self.token}"})
 
     def get(self, path: str, **parameters: str) -> httpx.Response:
-        """Get as this account."""
+        """Send a GET as this account."""
         return self.client.get(path, params=parameters, headers={"Authorization": f"Bearer {self.token}"})

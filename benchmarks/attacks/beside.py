@@ -1,4 +1,4 @@
-"""A student beside the attacks, as a process."""
+"""Run a student in a separate process alongside the attacks."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from local.stack_directory import REPOSITORY
 
 @contextmanager
 def bystander(url: str) -> Iterator[dict[str, Any]]:
-    """Let a student work for the length of the block; afterwards the dictionary holds what they met."""
+    """Run a student for the duration of the block; afterwards the yielded dictionary holds its results."""
     command = [sys.executable, "-m", "benchmarks.attacks.bystander", url]
     found: dict[str, Any] = {}
     with subprocess.Popen(command, cwd=REPOSITORY, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as student:

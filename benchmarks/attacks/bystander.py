@@ -1,7 +1,7 @@
-"""A student who works while others attack: `python -m benchmarks.attacks.bystander URL`, until its input ends.
+"""A student who works while others attack: `python -m benchmarks.attacks.bystander URL`, until standard input ends.
 
-Prints one line of JSON at the end: how many answers, the statuses of those that failed, and the slowest in seconds. A
-process of its own, so that it waits for the stack and not for the attackers.
+Finally it prints one line of JSON: the number of answers, the statuses of those that failed, and the slowest response
+time in seconds. It runs in its own process, so that it waits for the stack and not for the attackers.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ PAUSE_SECONDS = 0.75  # below the limit of 100 calls a minute
 
 
 def main() -> None:
-    """Study: a session with heartbeats, looking at the profile, the board and what changed."""
+    """Run one session, cycling through a heartbeat, the profile, the leaderboard and the changes."""
     with httpx.Client(base_url=sys.argv[1], timeout=30) as client:
         student = Account.register(client)
         done = threading.Event()

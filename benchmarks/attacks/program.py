@@ -1,4 +1,4 @@
-"""The attacks, one after the other, each bounded: what it does, and with which statuses it was answered."""
+"""The attacks, run one after another, each bounded; the HTTP statuses of the answers are counted."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from benchmarks.attacks.account import Account
 
 Statuses = Counter[int]
 LONG, AT_ONCE = 30_000, 8
-# As deployed; a stack on a developer's machine has none in reach.
+# The deployed limits; those of a local stack are too high to be reached.
 LIMITS = {"RATE_LIMIT_PER_MINUTE": "100", "RATE_LIMIT_PER_HOUR": "1000", "REGISTRATIONS_PER_HOUR": "150"}
-# Two open sessions of so many heartbeats, as weeks of batches would leave them.
+# Two open sessions with many heartbeats each, as weeks of batches would leave them.
 _LONG_SESSIONS = """
 with began as (
   insert into study_sessions (session_id, user_id, duration_minutes, started_at, last_activity_at, replayed, background,
@@ -41,10 +41,10 @@ class Target:
     """A stack on this machine, and the accounts that attack it.
 
     Attributes:
-        url: the API.
-        dsn: the database, to make what would take weeks of calls.
-        environment: the functions', which tells where PostgREST is.
-        accounts: three of one attacker.
+        url: base URL of the API.
+        dsn: connection string of the database, to create data that would take weeks of calls.
+        environment: the functions' environment variables, which hold the address of PostgREST.
+        accounts: three accounts of one attacker.
     """
 
     url: str
@@ -55,7 +55,7 @@ class Target:
 
 @contextmanager
 def attackers(url: str, dsn: str, environment: Mapping[str, str]) -> Iterator[Target]:
-    """Register three accounts whose age would let them tell of a month."""
+    """Register three new accounts and yield the target."""
     limits = httpx.Limits(max_connections=64)
     with httpx.Client(base_url=url, timeout=60, limits=limits) as client:
         accounts = [Account.register(client) for _ in range(3)]
@@ -63,7 +63,7 @@ def attackers(url: str, dsn: str, environment: Mapping[str, str]) -> Iterator[Ta
 
 
 def attack(target: Target) -> dict[str, Statuses]:
-    """Play every attack; returns how each was answered."""
+    """Run every attack; return the status counts by attack."""
     return {name: play(target) for name, play in ATTACKS.items()}
 
 
@@ -79,7 +79,7 @@ def _event(kind: str, session: str, at: datetime, **more: Any) -> dict[str, Any]
 
 
 def _long_sessions(target: Target) -> Statuses:
-    """Batches whose events alternate between two sessions of 30,000 events."""
+    """Send 10 batches of 500 events that alternate between two sessions of 30,000 events."""
     attacker = target.accounts[0]
     with psycopg.connect(target.dsn, autocommit=True) as connection:
         arguments = {"user": attacker.user_id, "events": LONG}
@@ -107,7 +107,7 @@ def _straight_to_the_database(target: Target) -> Statuses:
 
 
 def _rejected(target: Target) -> Statuses:
-    """Batches of 2 MB, of which every event is rejected."""
+    """Send 8 batches of 500 events, 2 MB each, in which every event is rejected."""
     payload = {"efficiency": 101, "text": "x" * 3_900}
     batches = [
         {
@@ -126,7 +126,7 @@ def _unknown_fields(target: Target) -> Statuses:
 
 
 def _forged_month(target: Target) -> Statuses:
-    """Weeks of sessions of a minute, in seven calls of an account that is a minute old."""
+    """Sync four weeks of one-minute sessions, in seven calls from a new account."""
     sessions = [(str(uuid.uuid4()), datetime.now(UTC) - timedelta(days=28, minutes=-23 * n)) for n in range(1_750)]
     events = [
         each for session, at in sessions
@@ -168,7 +168,7 @@ def _registrations(target: Target) -> Statuses:
 
 
 def _orders_of_a_page(target: Target) -> Statuses:
-    """What a page of another site could send to a developer's machine."""
+    """Send the requests that a page of another site could send to a developer's machine."""
     headers = {"Origin": "https://evil.example", "Content-Type": "text/plain"}
     paths = ["/health/circuits/database/reset", "/health/clear-cache", "/health/reset-metrics"]
     return _at_once([lambda path=path: httpx.post(target.url + path, headers=headers) for path in paths])

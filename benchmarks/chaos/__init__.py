@@ -1,1 +1,1 @@
-"""`make chaos`: one fault after another under load, and after each the clients' records against the database."""
+"""`make chaos`: inject faults under load, and check the clients' record against the database after each."""

@@ -1,7 +1,8 @@
-"""`python -m benchmarks.chaos [PART...]`: break one thing after another under load; 1 when anything is lost or doubled.
+"""`python -m benchmarks.chaos [PART...]`: inject faults one after another under load.
 
-Without names all faults are tried; with names those whose description contains one of them. It takes some five minutes,
-ends what it started, and touches nothing but its own processes on 127.0.0.1.
+Without arguments it injects all faults; otherwise those whose description contains one of the arguments. A full run
+takes about five minutes. It stops what it started, and touches only its own processes, on 127.0.0.1. The exit status is
+1 if a write was lost or doubled, an invariant was violated, an answer broke the contract, or a fault did not settle.
 """
 
 from __future__ import annotations
@@ -25,12 +26,12 @@ from benchmarks.load.drive import Load, driven
 
 LOAD = Load(clients=10, pause=0.1, persistence=90.0, repeats=0.1)
 _WARM, _WARM_LONGEST, _STEADY = 8.0, 45.0, 4.0  # seconds
-_SLOW_MS = 1000.0  # a cold start
-_LONGEST = 540.0  # seconds after which no further fault is begun
+_SLOW_MS = 1000.0  # slower answers are taken for cold starts
+_LONGEST = 540.0  # seconds after which no further fault is injected
 
 
 def main() -> int:
-    """Run; returns 1 when anything was lost, doubled, against an invariant or outside the contract."""
+    """Run the chosen faults; return the exit status. Only a full run writes the results and the report."""
     parser = argparse.ArgumentParser(prog="chaos", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="PART", help="of the names of faults; all without")
     parser.add_argument(
@@ -63,7 +64,7 @@ def _run(chosen: list[Fault], folder: Path, console: Console) -> tuple[list[Resu
                     result = run_fault(fault, here, watch)
                 results.append(result)
                 console.print(result_line(result))
-        # Every client has ended what it began: now the comparison is exact.
+        # Every client has finished what it began, so this comparison is exact.
         verdict, violations = compare(watch, here.stack.facts["dsn"])
         final = Final.of(watch, verdict, violations, time.monotonic() - began)
     return results, final
@@ -78,7 +79,7 @@ def _clients(here: Site, record: Path) -> Iterator[Watch]:
 
 
 def _warm_up(watch: Watch) -> None:
-    """Let the clients go on until nothing has to start any more: until answers come quickly for some seconds."""
+    """Wait until cold starts are over: until all answers have been fast for `_STEADY` seconds."""
     began = time.time()
     while time.time() - began < _WARM_LONGEST:
         time.sleep(0.2)

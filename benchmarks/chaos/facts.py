@@ -1,4 +1,4 @@
-"""What the database has of the clients' writes, read past the API."""
+"""Read the clients' writes directly from the database, bypassing the API."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ _QUERIES: dict[str, LiteralString] = {
 
 @dataclass
 class Facts:
-    """Counts by what the clients' record calls them.
+    """What the database contains, keyed as in the clients' record.
 
     Attributes:
-        accounts: the users of each user name.
-        spaces: how many of each name.
-        starts, completions, heartbeats, events: how many of a session; `events` counts all kinds.
-        marks: notes by their mark.
-        paid: XP of a session.
-        synced: what became of an offline event.
-        members: (space, user).
-        activity: lines in the feed, by (space, user, kind).
+        accounts: user ids by user name.
+        spaces: number of spaces by name.
+        starts, completions, heartbeats, events: number of events by session id; `events` counts all kinds.
+        marks: number of notes by mark.
+        paid: XP awarded by session id.
+        synced: `applied` or `rejected`, by event id.
+        members: (space id, user id) pairs.
+        activity: number of feed lines by (space id, user id, kind).
     """
 
     accounts: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
@@ -53,9 +53,9 @@ class Facts:
 
 
 def read_facts(dsn: str) -> tuple[Facts, list[str]]:
-    """Return what is there, and what violates the invariants (a line each)."""
+    """Return the contents of the database, and the invariant violations, one line each."""
     with psycopg.connect(dsn, connect_timeout=10) as connection:
-        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ  # all of one moment
+        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ  # one snapshot for all queries
         rows = {name: connection.execute(query).fetchall() for name, query in _QUERIES.items()}
         found = connection.execute("select invariant, subject, expected, found from check_invariants()").fetchall()
     return _facts(rows), [" | ".join(map(str, row)) for row in found]

@@ -1,4 +1,4 @@
-"""The faults, in the order in which they are tried."""
+"""The faults, in the order they are injected."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _AUTH = frozenset({"POST /auth/login", "POST /auth/register"})
 
 @dataclass(frozen=True)
 class Fault:
-    """Something that goes wrong.
+    """A fault to inject.
 
     Attributes:
-        name: what, in the report.
-        seconds: how long it is left wrong.
-        begin, end: make it wrong and right again.
-        touches: which requests depend on what is wrong; their first success tells of the recovery.
-        opens: the circuit that should open; empty where none should.
+        name: description in the report.
+        seconds: how long it lasts after `begin` has returned.
+        begin, end: inject the fault and remove it.
+        touches: whether a request depends on the faulty part; the first success of one marks the recovery.
+        opens: the circuit that should open; empty if none should.
     """
 
     name: str
@@ -46,7 +46,7 @@ def _all(_asked: Asked) -> bool:
 
 
 def _nothing(_site: Site) -> None:
-    """It ends by itself."""
+    """Do nothing: the fault ends by itself."""
 
 
 def _killed(name: str, part: str, touches: Callable[[Asked], bool], opens: str, seconds: float = 5.0) -> Fault:

@@ -1,11 +1,11 @@
-"""What clients were promised, against what the database has.
+"""Compare what clients were told with what the database contains.
 
-An acknowledged write must be there (else it is lost), and nothing may be there more often than it was asked for (else
-it is doubled). A write that was never acknowledged may be there or not, once.
+An acknowledged write must be in the database, or it is lost. No write may be there more often than it was requested, or
+it is doubled. A write that was never acknowledged may be there once or not at all.
 
-The comparison may run while clients go on. It is then given what had been acknowledged before the database was read,
-and what had been begun by the time that it was: a write is recorded before it is sent and after it is acknowledged, so
-whatever is in between can make neither a loss nor a double.
+The comparison may run while clients keep writing. It is then given the writes acknowledged before the database was read
+and those begun by the time it had been read. Clients record a write before sending it and once it is acknowledged, so a
+write still in flight can count neither as lost nor as doubled.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ _IN_SPACE = {"join": "joined", "leave": "left"}
 
 @dataclass
 class Promise:
-    """A write, and what was said of it: None until it was acknowledged or refused for good."""
+    """A write and its answer, which is None until the write is acknowledged or refused for good."""
 
     began: Began
     answer: dict[str, Any] | None = None
 
     @property
     def kept_to(self) -> bool:
-        """Whether it was acknowledged as done."""
+        """Whether the write was acknowledged, and not refused."""
         return self.answer is not None and "refused" not in self.answer
 
 
 @dataclass
 class Verdict:
-    """What is wrong, a line each."""
+    """The lost and doubled writes, one line each, and the number of acknowledged writes checked."""
 
     lost: list[str] = field(default_factory=list)
     doubled: list[str] = field(default_factory=list)
@@ -44,29 +44,29 @@ class Verdict:
 
 
 class Ledger:
-    """All writes of the record, in the order in which they were begun."""
+    """All writes in the clients' record, in the order they were begun."""
 
     def __init__(self) -> None:
         self.promises: dict[str, Promise] = {}
 
     def add(self, line: object) -> None:
-        """Take a line of the record."""
+        """Add a line of the record."""
         if isinstance(line, Began):
             self.promises[line.write] = Promise(line)
         elif isinstance(line, Asked) and line.write and line.final:
             self.promises[line.write].answer = line.answer
 
     def acknowledged(self) -> set[str]:
-        """Return the ids of the writes that are acknowledged by now."""
+        """Return the ids of the writes acknowledged so far."""
         return {number for number, promise in self.promises.items() if promise.kept_to}
 
     @property
     def unanswered(self) -> list[str]:
-        """The kinds of the writes that have no answer."""
+        """The kinds of the writes without an answer, one entry per write."""
         return [promise.began.kind for promise in self.promises.values() if promise.answer is None]
 
     def compare(self, facts: Facts, acknowledged: set[str]) -> Verdict:
-        """Hold the writes in `acknowledged`, and everything begun, against the database."""
+        """Compare the database with the writes begun so far, of which `acknowledged` must be there."""
         verdict = Verdict(checked=len(acknowledged))
         for number, promise in self.promises.items():
             _one(promise, number in acknowledged, facts, verdict)
@@ -75,7 +75,7 @@ class Ledger:
         return verdict
 
     def _heartbeats(self, facts: Facts, acknowledged: set[str], verdict: Verdict) -> None:
-        """They carry nothing that tells one from another, so a session's are counted."""
+        """Count heartbeats per session: they carry nothing that identifies them individually."""
         begun, sure = Counter[str](), Counter[str]()
         for number, promise in self._of("heartbeat"):
             begun[promise.began.of["session"]] += 1
@@ -84,14 +84,14 @@ class Ledger:
             _within(f"heartbeats of {session}", facts.heartbeats[session], sure[session], most, verdict)
 
     def _spaces(self, facts: Facts, acknowledged: set[str], verdict: Verdict) -> None:
-        """A student's joining and leaving take turns, so each leaves one line in the feed, and the last one decides."""
+        """Check joins and leaves, which alternate: each adds one line to the feed, and the last decides membership."""
         walks: dict[tuple[str, str], list[tuple[str, Promise]]] = defaultdict(list)
         for number, promise in self.promises.items():
             if promise.began.kind in _IN_SPACE:
                 walks[promise.began.of["space"], promise.began.user].append((number, promise))
         for key, walk in walks.items():
             if any(promise.answer is None for _, promise in walk[:-1]):
-                continue  # one that nobody knows of in the middle: later ones may have found it done
+                continue  # whether an earlier step took effect is unknown, so later ones may have had nothing to do
             for kind, activity in _IN_SPACE.items():
                 steps = [number in acknowledged for number, promise in walk if promise.began.kind == kind]
                 _within(f"{activity} {key}", facts.activity[*key, activity], sum(steps), len(steps), verdict)
@@ -104,7 +104,7 @@ class Ledger:
 
 
 def _one(promise: Promise, sure: bool, facts: Facts, verdict: Verdict) -> None:
-    """A write that can be told from every other by what it is about."""
+    """Check a single write of a kind that can be identified by its content."""
     of, answer = promise.began.of, promise.answer or {}
     match promise.began.kind:
         case "account":
@@ -130,7 +130,7 @@ def _one(promise: Promise, sure: bool, facts: Facts, verdict: Verdict) -> None:
 def _batch(of: dict[str, Any], answer: dict[str, Any], sure: bool, facts: Facts, verdict: Verdict) -> None:
     session, events = of["session"], of["events"]
     if sure and answer["rejected_count"]:
-        return  # an answer too; what of it was applied is in the invariants
+        return  # some events were rejected; the invariants cover those that were applied
     _within(f"offline events of {session}", facts.events[session], len(events) if sure else 0, len(events), verdict)
     if not sure:
         return

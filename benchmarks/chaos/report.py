@@ -1,4 +1,4 @@
-"""The results as JSON, as lines in the terminal, and as docs/reliability.md."""
+"""Save the results as JSON, and render them as terminal lines and as docs/reliability.md."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _SEEN = {
 
 @dataclass(frozen=True)
 class Final:
-    """The comparison after the last fault, when every client had ended what it began."""
+    """The comparison after the last fault, once every client has finished what it began."""
 
     seconds: float
     asked: int
@@ -44,7 +44,7 @@ class Final:
 
     @classmethod
     def of(cls, watch: Watch, verdict: Verdict, violations: list[str], seconds: float) -> Final:
-        """Sum up."""
+        """Summarise the run; `seconds` is its duration."""
         kinds = Counter(promise.began.kind for promise in watch.ledger.promises.values() if promise.kept_to)
         return cls(
             seconds=seconds,
@@ -59,11 +59,11 @@ class Final:
 
     @property
     def bad(self) -> bool:
-        """Whether anything is wrong."""
+        """Whether a write was lost or doubled, or an invariant was violated."""
         return bool(self.lost or self.doubled or self.violations)
 
     def line(self) -> str:
-        """Return it for the terminal."""
+        """Return the summary for the terminal, with every finding on a line of its own."""
         wrong = f"{len(self.lost)} lost, {len(self.doubled)} doubled, {len(self.violations)} invariants violated"
         missing = ", ".join(f"{count} {kind}" for kind, count in self.unanswered.items()) or "none"
         more = [*self.lost, *self.doubled, *self.violations]
@@ -71,7 +71,7 @@ class Final:
 
 
 def result_line(result: Result) -> str:
-    """Return a fault for the terminal."""
+    """Return a fault's result for the terminal."""
     mark = "[red]WRONG[/]" if result.bad else "[green]ok[/]"
     seen = ", ".join(f"{count} {kind}" for kind, count in result.seen.items())
     opened, recovered = _seconds(result.opened) or "never", _seconds(result.recovered) or "never"
@@ -81,7 +81,7 @@ def result_line(result: Result) -> str:
 
 
 def save(results: list[Result], final: Final, load: Load) -> None:
-    """Write the JSON result."""
+    """Write the results as JSON."""
     whole = {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": f"{os.cpu_count()} cores, Python {platform.python_version()}, {platform.system()}",
@@ -94,7 +94,7 @@ def save(results: list[Result], final: Final, load: Load) -> None:
 
 
 def write_report() -> None:
-    """Write docs/reliability.md from the JSON result."""
+    """Write docs/reliability.md from the JSON results."""
     whole = json.loads(RESULTS.read_text(encoding="utf-8"))
     text = TEXT.read_text(encoding="utf-8")
     filled = {"run": _run(whole), "table": _table(whole["faults"]), "writes": _writes(whole["final"])}

@@ -1,4 +1,4 @@
-"""One fault: make it, end it, wait until all is well again, and compare."""
+"""Run one fault: inject it, remove it, wait for recovery, and compare the record with the database."""
 
 from __future__ import annotations
 
@@ -21,20 +21,26 @@ _EXAMPLES = 5
 
 @dataclass
 class Result:
-    """What a fault did; times in seconds, None where there is nothing to tell.
+    """The effects of a fault.
+
+    Requests are those answered since the fault began and sent no later than its end or the last failure, whichever is
+    later. Times are in seconds unless stated otherwise.
 
     Attributes:
-        seen: how many answers of which kind, from the fault's begin until all was well.
-        statuses: the same by status.
-        refused: what was not answered as on a good day, by endpoint.
-        share: of requests that failed, of all in that time.
-        opened: from the fault's begin until the first circuit opened.
-        recovered: from the fault's end until the first success of what it touched.
-        settled: from the fault's end until the last failure.
-        p99: milliseconds of all answers, failures included.
-        checked: acknowledged writes so far, each looked for in the database.
-        outside, lost, doubled, violations: how many; `examples` says what.
-        settled_in_time: whether it became quiet within the patience.
+        seen: number of answers by class.
+        statuses: number of answers by HTTP status.
+        refused: number of requests without a normal answer, by endpoint.
+        asked: number of requests.
+        share: share of the requests that failed, from 0 to 1.
+        opened: from the fault's start until the first circuit opened; None if none did.
+        opens: the circuit that should open; empty if none should.
+        recovered: from the fault's end until the first success of a request that depends on the faulty part; None if
+            there was none.
+        settled: from the fault's end until the last failure; 0 if it was earlier.
+        p99: 99th percentile of the response time in milliseconds, failures included.
+        checked: number of acknowledged writes so far, all of which were looked for in the database.
+        outside, lost, doubled, violations: counts; `examples` describes some of them.
+        settled_in_time: whether failures stopped within the time limit.
     """
 
     name: str
@@ -58,12 +64,12 @@ class Result:
 
     @property
     def bad(self) -> bool:
-        """Whether anything happened that never may."""
+        """Whether anything happened that must never happen."""
         return bool(self.lost or self.doubled or self.violations or self.outside or not self.settled_in_time)
 
 
 def run_fault(fault: Fault, site: Site, watch: Watch) -> Result:
-    """Run it to its end."""
+    """Inject the fault, wait until the system has settled, and return the result."""
     watch.look()
     began = time.time()
     fault.begin(site)
@@ -75,7 +81,7 @@ def run_fault(fault: Fault, site: Site, watch: Watch) -> Result:
 
 
 def compare(watch: Watch, dsn: str) -> tuple[Verdict, list[str]]:
-    """Hold the record against the database, while clients go on."""
+    """Compare the record with the database while clients keep working; return the verdict and the violations."""
     watch.look()
     acknowledged = watch.ledger.acknowledged()
     facts, violations = read_facts(dsn)
@@ -91,7 +97,7 @@ def _look_for(watch: Watch, seconds: float) -> None:
 
 
 def _settle(fault: Fault, watch: Watch, ended: float) -> bool:
-    """Wait until nothing has failed for a while and what the fault touched succeeds again; False: it did not."""
+    """Wait until failures have stopped and an affected request has succeeded; return False on timeout."""
     while time.time() - ended < _LONGEST:
         _look_for(watch, _LOOK)
         recent = watch.since(max(ended, time.time() - _QUIET))
@@ -101,7 +107,7 @@ def _settle(fault: Fault, watch: Watch, ended: float) -> bool:
 
 
 def _first_success(fault: Fault, watch: Watch, ended: float) -> float | None:
-    """Return when a request that was sent after the fault's end succeeded first."""
+    """Return the Unix time of the first affected request to succeed that was sent after the fault's end."""
     sent_after = (asked for asked in watch.since(ended) if asked.at - asked.ms / 1e3 >= ended)
     return min((asked.at for asked in sent_after if asked.seen == OK and fault.touches(asked)), default=None)
 
@@ -112,7 +118,7 @@ def _result(
     asked = watch.since(began)
     bad = failed(asked)
     last = max((each.at for each in bad), default=0.0)
-    # What was sent later would flatter the share.
+    # Requests sent later would make the failed share look better.
     until = [each for each in asked if each.at - each.ms / 1e3 <= max(last, ended)]
     opened, recovered = watch.first_opening(began), _first_success(fault, watch, ended)
     outside = [each for each in asked if each.seen == OUTSIDE]
@@ -144,5 +150,5 @@ def _describe(asked: Asked) -> str:
 
 
 def as_dict(result: Result) -> dict[str, Any]:
-    """Return it for the JSON result."""
+    """Return the result for the JSON file."""
     return dict(result.__dict__)

@@ -1,4 +1,4 @@
-"""The stack of `make chaos`: the usual one, whose functions find some parts behind proxies (CHAOS_ADDRESSES, JSON)."""
+"""The stack of `make chaos`: the local stack, with some parts behind proxies (CHAOS_ADDRESSES, a JSON object)."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from local.stack_directory import REPOSITORY, default_home
 
 
 class ProxiedBackends(Backends):
-    """Backends that the functions reach at other addresses than their own."""
+    """Backends that the functions reach through proxies."""
 
     @property
     def environment(self) -> dict[str, str]:
-        """What the functions need to find all of it."""
+        """Environment variables of the functions, with the proxies' addresses."""
         return {**super().environment, **json.loads(os.environ["CHAOS_ADDRESSES"])}
 
 

@@ -1,4 +1,4 @@
-"""What is seen while a fault lasts: the clients' record, and the circuits that opened."""
+"""Follow what happens during the faults: the clients' record, and the circuits that open."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _OPENED = '"BreakerOpened"'
 
 
 class Watch:
-    """Reads the clients' record and the functions' logs as they grow."""
+    """Follower of the clients' record and the functions' logs."""
 
     def __init__(self, record: Path, logs: Path) -> None:
         self.ledger = Ledger()
@@ -26,7 +26,7 @@ class Watch:
         self._logs = [_Log(path) for path in sorted(logs.glob("*Function.log"))]
 
     def look(self) -> None:
-        """Take what is new."""
+        """Read the new lines of the record and of the logs."""
         for line in self._reader.new():
             self.ledger.add(line)
             if isinstance(line, Asked):
@@ -35,16 +35,16 @@ class Watch:
             self.opened += log.openings()
 
     def since(self, moment: float) -> list[Asked]:
-        """Return the requests that were answered after `moment`, a time.time()."""
+        """Return the requests answered at or after `moment` (a Unix time in seconds)."""
         return [asked for asked in self.asked if asked.at >= moment]
 
     def first_opening(self, moment: float) -> float | None:
-        """Return when the first circuit opened after `moment`; None when none did."""
+        """Return the Unix time of the first circuit opening at or after `moment`; None if there was none."""
         return min((at for at in self.opened if at >= moment), default=None)
 
 
 class _Log:
-    """A function's log, followed when it is renamed because it is full."""
+    """A function's log, followed across rotation."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -52,7 +52,7 @@ class _Log:
         self._file.seek(0, 2)
 
     def openings(self) -> list[float]:
-        """Return when circuits opened, by the lines of metrics that are new."""
+        """Return the Unix times of circuit openings in the new metric lines."""
         found = list(_openings(self._file))
         if self._path.exists() and self._path.stat().st_ino != _inode(self._file):
             self._file.close()
@@ -70,15 +70,15 @@ def _openings(file: IO[str]) -> Iterator[float]:
         if _OPENED in line and line.startswith("{"):
             try:
                 yield json.loads(line)["_aws"]["Timestamp"] / 1e3
-            except (ValueError, KeyError):  # a line that is still being written
+            except (ValueError, KeyError):  # the line is still being written
                 continue
 
 
 def counted(asked: list[Asked]) -> dict[str, int]:
-    """Count answers by what they were taken for."""
+    """Count the answers by their class (see `benchmarks.load.record.SEEN`)."""
     return dict(Counter(each.seen for each in asked))
 
 
 def failed(asked: list[Asked]) -> list[Asked]:
-    """Return what was not answered as on a good day."""
+    """Return the requests that did not get a normal answer."""
     return [each for each in asked if each.seen != OK]

@@ -1,1 +1,1 @@
-"""Load: one mixed scenario, driven by locust against the whole local stack. `make bench` and `make chaos` share it."""
+"""Load: a mixed scenario that Locust drives against the whole local stack, shared by `make bench` and `make chaos`."""

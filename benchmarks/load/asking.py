@@ -1,8 +1,7 @@
-"""One client's way of asking: what an answer is taken for, and when a write is sent again.
+"""The clients' request logic: classify answers and retry writes.
 
-A write that was not acknowledged is repeated under the same key or id until it is, as a careful client does. Clients
-here are less patient than they should be: a `Retry-After` is waited for half a second at most, so that a recovery is
-noticed when it comes.
+Like a careful client, it retries an unacknowledged write under the same key or id. Unlike one, it ignores the delay in
+`Retry-After` and waits at most half a second, so that a recovery is noticed at once.
 """
 
 from __future__ import annotations
@@ -23,15 +22,16 @@ Data = dict[str, Any]
 
 @dataclass(frozen=True)
 class Write:
-    """A write to be acknowledged.
+    """A write to send until it is acknowledged.
 
     Attributes:
-        kind, of: what it is, for whoever compares the record with the database.
-        name: method and path, ids left out.
-        body: sent as JSON.
-        keyed: sent with an Idempotency-Key; others carry an id of their own.
-        keep: the fields of the answer that are written down.
-        refusals: error codes that are an answer too: it was not done, and will not be.
+        kind, of: its kind and the data that identifies it, for the comparison of the record with the database.
+        name: method and path, with placeholders for ids.
+        path: path below /api.
+        body: JSON body.
+        keyed: whether it is sent with an Idempotency-Key; other writes carry an id in the body or path.
+        keep: fields of the answer to record.
+        refusals: error codes that settle the write: it was not done and will not be.
     """
 
     kind: str
@@ -46,7 +46,7 @@ class Write:
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back: the data of a success, or the problem."""
+    """An answer: the data of a success, or the error code and details."""
 
     status: int
     seen: str
@@ -56,16 +56,18 @@ class Answer:
 
     @property
     def good(self) -> bool:
-        """Whether it is a success."""
+        """Whether the request succeeded."""
         return self.seen == OK and not self.code
 
 
 class Asker:
-    """Asks for one student.
+    """Sender of one student's requests.
 
     Args:
-        persistence: seconds for which an unacknowledged write is repeated; 0 does not repeat.
-        repeats: share of acknowledged writes that are sent once more, to see the first answer again.
+        client: the HTTP session.
+        recorder: the record to write to.
+        persistence: how long, in seconds, to retry an unacknowledged write; 0 does not retry.
+        repeats: share of acknowledged writes, from 0 to 1, that are sent again to check that the answer is the same.
     """
 
     def __init__(self, client: FastHttpSession, recorder: Recorder, *, persistence: float, repeats: float) -> None:
@@ -75,15 +77,15 @@ class Asker:
         self.token = ""
 
     def read(self, name: str, path: str = "") -> Answer:
-        """GET."""
+        """Send a GET request; `path` defaults to the path in `name`."""
         return self._ask("GET", name, path or name.partition(" ")[2], {}, None)
 
     def post(self, name: str, path: str, body: Data) -> Answer:
-        """POST what is no write of the record, such as a sign-in."""
+        """Send a POST that is not recorded as a write, such as a sign-in."""
         return self._ask("POST", name, path, {}, body)
 
     def write(self, write: Write) -> Answer:
-        """Send a write until it is acknowledged or refused for good."""
+        """Send a write until it is acknowledged, refused for good or outside the contract, or time runs out."""
         number = str(uuid.uuid4())
         self._recorder.write(Began(number, write.kind, self.user, write.of))
         headers = {"Idempotency-Key": number} if write.keyed else {}
@@ -103,7 +105,7 @@ class Asker:
             self.object(write.name, "a repeat got another answer")
 
     def object(self, name: str, why: str) -> None:
-        """Write down that what was answered contradicts what was answered before."""
+        """Record that an answer contradicts an earlier one."""
         self._recorder.write(Asked(time.time(), 0, name, 200, OUTSIDE, note=why))
 
     def _ask(

@@ -1,4 +1,4 @@
-"""Locust in a process of its own: it replaces sockets and threads of whatever process it is loaded into."""
+"""Run Locust in a separate process, because it monkey-patches sockets and threads of the process it is loaded into."""
 
 from __future__ import annotations
 
@@ -13,19 +13,20 @@ from pathlib import Path
 from local.stack_directory import REPOSITORY
 
 SCENARIO = Path(__file__).with_name("scenario.py")
-_PATIENCE = 60.0  # seconds for clients to end what they have begun
+_PATIENCE = 60.0  # seconds for clients to finish what they began
 
 
 @dataclass(frozen=True)
 class Load:
-    """How many clients, and how they behave.
+    """The number of clients and their behaviour.
 
     Attributes:
-        clients: at once.
-        warm, seconds: measured for `seconds` after `warm` seconds with all clients; 0: until it is told to stop.
-        pause: seconds on average between two activities of a client.
-        persistence: seconds for which a write that was not acknowledged is repeated.
-        repeats: share of the acknowledged writes that are sent again.
+        clients: number of concurrent clients.
+        warm: warm-up in seconds, counted from when all clients have registered.
+        seconds: how long to measure after the warm-up; 0 runs until stopped.
+        pause: mean pause in seconds between two activities of a client.
+        persistence: how long, in seconds, a client retries an unacknowledged write.
+        repeats: share of acknowledged writes that are sent again, from 0 to 1.
     """
 
     clients: int
@@ -37,13 +38,13 @@ class Load:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What the scenario reads."""
+        """Environment variables for the scenario."""
         return {f"LOAD_{name.upper()}": str(value) for name, value in self.__dict__.items()}
 
 
 @contextmanager
 def driven(load: Load, url: str, record: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Run the clients for the length of the block; afterwards they end what they have begun."""
+    """Run the clients for the duration of the block; afterwards let them finish what they began."""
     process = _start(load, url, record)
     try:
         yield process

@@ -1,7 +1,7 @@
-"""What the clients write down: every request with its answer, and every write from its beginning, as lines of JSON.
+"""The clients' record, as lines of JSON: every request with its answer, and every write from its start.
 
-A write has an id of its own. Its `begin` comes before the first attempt, so that what was never acknowledged is known
-too; attempts name the write that they are for, and the one that was acknowledged carries what the answer said.
+Each write has its own id. It is recorded as begun before the first attempt, so writes that were never acknowledged are
+known too. Each attempt names its write, and the one that settles it carries data from the answer.
 """
 
 from __future__ import annotations
@@ -27,14 +27,15 @@ class Asked:
     """One request.
 
     Attributes:
-        at: when its answer had come, as time.time().
-        ms: how long that took.
-        name: method and path, ids left out.
-        seen: one of `SEEN`.
-        write: the id of the write that it was an attempt at; None for reads.
-        final: whether the write has its answer with this one.
-        answer: what the answer said of the write.
-        note: why it is outside the contract.
+        at: when the answer arrived, as a Unix time in seconds.
+        ms: response time in milliseconds.
+        name: method and path, with placeholders for ids.
+        status: HTTP status; 0 without an answer.
+        seen: class of the answer, a key of `SEEN`.
+        write: the id of the write it attempted; None for other requests.
+        final: whether it settled the write.
+        answer: the fields of the answer that are kept, or the error code under `refused`.
+        note: what went wrong, without an answer or with one outside the contract.
     """
 
     at: float
@@ -50,7 +51,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class Began:
-    """A write that is going to be attempted: its kind, whose it is, and what it is about."""
+    """A write about to be attempted: its id, its kind, the user's id, and the data that identifies it."""
 
     write: str
     kind: str
@@ -60,7 +61,7 @@ class Began:
 
 @dataclass(frozen=True)
 class Measured:
-    """All clients are warm: what counts from here, and until when; 0: not known yet."""
+    """The measured window after the warm-up, as Unix times in seconds; `end` is 0 until it is over."""
 
     begin: float
     end: float
@@ -72,18 +73,18 @@ _NAMES = {kind: name for name, kind in _KINDS.items()}
 
 
 def encode(line: Line) -> str:
-    """Return a line of the record."""
+    """Encode a line of the record, including its newline."""
     return json.dumps([_NAMES[type(line)], line.__dict__], separators=(",", ":")) + "\n"
 
 
 def decode(text: str) -> Line:
-    """Return what `encode` was given."""
+    """Decode a line of the record."""
     name, values = json.loads(text)
     return _KINDS[name](**values)
 
 
 class Recorder:
-    """Appends to a record; each line is with the kernel before the next request is sent."""
+    """Writer of a record; line buffering hands each line to the kernel before the next request is sent."""
 
     def __init__(self, path: Path) -> None:
         self._file = path.open("a", encoding="utf-8", buffering=1)
@@ -98,14 +99,14 @@ class Recorder:
 
 
 class Reader:
-    """Reads a record while it is being written."""
+    """Reader of a record that is still being written."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._offset = 0
 
     def new(self) -> Iterator[Line]:
-        """Yield the lines that came since the last call; half a line waits for its end."""
+        """Yield the lines added since the last call; an incomplete line is left for the next one."""
         if not self._path.exists():
             return
         with self._path.open("rb") as file:

@@ -1,10 +1,11 @@
-"""The locustfile: students who register, sign in, study, look at leaderboards, meet in spaces and synchronise.
+"""The locustfile: students who register, sign in, study, view leaderboards, meet in spaces and sync.
 
     python -m locust -f benchmarks/load/scenario.py --headless -u 10 -r 10 -H http://localhost:8000
 
-`benchmarks.load.drive` starts it, with what it needs in the environment: LOAD_RECORD (the file to write to),
-LOAD_CLIENTS, LOAD_WARM and LOAD_SECONDS (measure for so long once all clients are warm; without: until a signal),
-LOAD_PAUSE (seconds between a client's activities), LOAD_PERSISTENCE and LOAD_REPEATS (see `Asker`).
+`benchmarks.load.drive` starts it and configures it through environment variables: LOAD_RECORD (the file to write to),
+LOAD_CLIENTS (their number), LOAD_WARM and LOAD_SECONDS (seconds to warm up, and then to measure; without LOAD_SECONDS
+it runs until a signal), LOAD_PAUSE (mean seconds between a client's activities), LOAD_PERSISTENCE and LOAD_REPEATS (see
+`Asker`).
 """
 
 from __future__ import annotations
@@ -28,26 +29,26 @@ SECONDS = float(os.environ.get("LOAD_SECONDS", "0"))
 WARM_SECONDS = float(os.environ.get("LOAD_WARM", "0"))
 PAUSE = float(os.environ.get("LOAD_PAUSE", "0"))
 _RECORDER = Recorder(Path(os.environ.get("LOAD_RECORD", os.devnull)))
-_OVER = ("SESSION_NOT_ACTIVE", "NOT_FOUND")  # the server closed it, after a step of its clock
+_OVER = ("SESSION_NOT_ACTIVE", "NOT_FOUND")  # the server closed the session after its clock was moved
 _PASSWORD = "correct horse 1"
 
-_spaces: list[str] = []  # ids of all clients' spaces, for the others to join
+_spaces: list[str] = []  # ids of the spaces that clients created, for others to join
 _ready = [0]
 
 
 class Student(FastHttpUser):
-    """One client, who waits for an answer before asking again."""
+    """A client, which waits for each answer before it sends the next request."""
 
     connection_timeout = 5.0
-    network_timeout = 35.0  # API Gateway gives up after 30
+    network_timeout = 35.0  # API Gateway times out after 30
     max_retries = 0
 
     def wait_time(self) -> float:
-        """Return the pause between two activities."""
+        """Return the pause between two activities in seconds."""
         return random.uniform(0.5, 1.5) * PAUSE
 
     def on_start(self) -> None:
-        """Register, make a space, and tell when everybody has."""
+        """Register and create a space; the last client to do so starts the measurement."""
         self._asker = Asker(
             self.client,
             _RECORDER,
@@ -70,7 +71,7 @@ class Student(FastHttpUser):
 
     @task(6)
     def study(self) -> None:
-        """One session, with what an app shows around it."""
+        """Run one session, with the reads that an app makes around it."""
         session = str(uuid.uuid4())
         started = self._start(session)
         if started.code == "SESSION_ALREADY_ACTIVE":
@@ -88,7 +89,7 @@ class Student(FastHttpUser):
 
     @task(3)
     def look_around(self) -> None:
-        """Leaderboards, profile and history."""
+        """Read a leaderboard, the profile, streaks and XP history."""
         period = random.choice(("weekly", "monthly", "all-time"))
         self._asker.read("GET /gamification/leaderboard/{period}", f"/gamification/leaderboard/{period}")
         self._asker.read("GET /users/me")
@@ -97,7 +98,7 @@ class Student(FastHttpUser):
 
     @task(2)
     def meet(self) -> None:
-        """Join somebody's space, look who is there, and leave."""
+        """Join another client's space, read its members and activity, and leave."""
         others = [space for space in _spaces if space != self._own_space]
         if not others:
             return
@@ -109,7 +110,7 @@ class Student(FastHttpUser):
 
     @task(2)
     def come_back_online(self) -> None:
-        """Tell of a session of half an hour, an hour and more ago, and catch up."""
+        """Sync a 30-minute offline session, each 35 minutes before the previous one, then fetch changes."""
         self._offline_from -= timedelta(minutes=35)
         session, start = str(uuid.uuid4()), self._offline_from
         kinds = [("start", 0), *(("heartbeat", minute) for minute in range(5, 30, 5)), ("complete", 30)]
@@ -130,7 +131,7 @@ class Student(FastHttpUser):
 
     @task(1)
     def sign_in(self) -> None:
-        """The same student on another device."""
+        """Sign in as the same student, as from another device."""
         body = {"email": self._email, "password": _PASSWORD}
         answer = self._asker.post("POST /auth/login", "/auth/login", body)
         if answer.good:
@@ -138,7 +139,7 @@ class Student(FastHttpUser):
 
     @task(1)
     def bring_a_friend(self) -> None:
-        """Somebody else registers."""
+        """Register another account."""
         friend = Asker(self.client, _RECORDER, persistence=self._asker.persistence, repeats=0)
         self._register(friend)
 
@@ -193,7 +194,7 @@ class Student(FastHttpUser):
         return self._asker.write(Write(what, name, path, {"space": space}, keep=keep))
 
     def _see_own_write(self, done: Answer) -> None:
-        """What was acknowledged a moment ago must be in the next answer."""
+        """Check that XP acknowledged a moment ago is in the next answer."""
         seen = self._asker.read("GET /gamification/xp/me")
         if done.good and seen.good and seen.data["total_xp"] < done.data["total_xp"]:
             self._asker.object("GET /gamification/xp/me", "own XP missing from the next read")

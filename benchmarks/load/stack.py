@@ -1,4 +1,4 @@
-"""The local stack as a process, on a home and a port of its own."""
+"""Run the local stack as a process, with its own home folder and port."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class Stack:
     """A running stack.
 
     Attributes:
-        process: what was started.
+        process: the process that serves it.
         home: its home folder.
-        facts: what it says of itself: url, control, dsn, environment, logs.
+        facts: its own description (run/stack.json): url, control, dsn, environment, logs.
     """
 
     process: subprocess.Popen[bytes]
@@ -39,17 +39,17 @@ class Stack:
 
     @property
     def url(self) -> str:
-        """Where the API answers."""
+        """Base URL of the API."""
         return str(self.facts["url"])
 
     def functions(self) -> dict[str, list[int]]:
-        """Return the pids of every function's processes."""
+        """Return the process ids by function name."""
         with urlopen(f"{self.facts['control']}/functions", timeout=10) as answer:
             found: dict[str, list[int]] = json.load(answer)
         return found
 
     def part(self, name: str) -> psutil.Process | None:
-        """Return the process of a part, such as `postgrest`; None while there is none."""
+        """Return the process of a part, such as `postgrest`; None if it is not running."""
         try:
             pid = json.loads((self.home / "run" / f"{name}.pid.json").read_text(encoding="utf-8"))["pid"]
             process = psutil.Process(pid)
@@ -66,14 +66,14 @@ def running(
     more: Mapping[str, str] | None = None,
     new_accounts: bool = False,
 ) -> Iterator[Stack]:
-    """Run a stack for the length of the block.
+    """Run a stack for the duration of the block.
 
     Args:
-        home: its home folder, which is made.
-        module: what `python -m` is given.
-        more: environment variables.
-        new_accounts: accounts are as old as they are; else they have been there for years, so that they may tell of
-            sessions of days gone by.
+        home: its home folder, created if missing.
+        module: module and arguments for `python -m`.
+        more: additional environment variables.
+        new_accounts: whether accounts keep their real creation time; otherwise they are dated 2020-01-01, so that they
+            can sync sessions from past days.
     """
     own = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
     own |= {"AUTH_RATE_LIMITS": "off", "STUDYSYNC_HOME": str(home), "PORT": str(free_port())}

@@ -1,4 +1,4 @@
-"""The same routes written plainly, as the guides of FastAPI, Mangum, Supabase, boto3 and Powertools show.
+"""The peer: the same routes written plainly, as the guides of FastAPI, Mangum, Supabase, boto3 and Powertools show.
 
-What the cold start of StudySync's functions is measured against, over the same database.
+StudySync's functions are compared with it, over the same database, in the cold start and warm request benchmarks.
 """

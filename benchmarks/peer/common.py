@@ -1,4 +1,4 @@
-"""What every function of the peer begins with."""
+"""Code shared by the peer's functions."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ bearer = HTTPBearer()
 
 
 class Body(BaseModel):
-    """A request."""
+    """A request body."""
 
 
 class Answer(BaseModel):
-    """Every answer."""
+    """A response body."""
 
     success: bool = True
     data: Any
@@ -65,7 +65,7 @@ def write(operation: str, user_id: str, body: Body | None = None, **arguments: A
 
 
 async def count_request(request: Request, call_next: Callable[[Request], Any]) -> Any:
-    """Count the request in DynamoDB, log it and measure it."""
+    """Count the request in DynamoDB, and record its log line and metrics."""
     started = time.perf_counter()
     window = int(time.time() // 60)
     counted = table.update_item(
@@ -84,7 +84,7 @@ async def count_request(request: Request, call_next: Callable[[Request], Any]) -
 
 
 def create_app(title: str) -> FastAPI:
-    """Return an app."""
+    """Return an app with CORS and request counting."""
     app = FastAPI(title=title)
     app.add_middleware(CORSMiddleware, allow_origins=["*"], allow_methods=["*"], allow_headers=["*"])
     app.middleware("http")(count_request)
@@ -92,6 +92,6 @@ def create_app(title: str) -> FastAPI:
 
 
 def create_handler(app: FastAPI) -> Any:
-    """Return a Lambda handler."""
+    """Return a Lambda handler for the app."""
     handler: Any = logger.inject_lambda_context(Mangum(app, lifespan="off"), clear_state=True)
     return metrics.log_metrics(handler, capture_cold_start_metric=True)

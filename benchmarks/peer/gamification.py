@@ -1,4 +1,4 @@
-"""The peer's XP, badges, streaks and leaderboards."""
+"""The peer's routes for XP, badges, streaks and leaderboards."""
 
 from datetime import date
 from typing import Literal
@@ -11,32 +11,32 @@ app = create_app("Gamification")
 
 @app.get("/api/gamification/xp/history/{user_id}")
 def history(user: User, user_id: str, limit: int = 50, before: int | None = None) -> Answer:
-    """Read how XP was earned."""
+    """Read a user's XP history."""
     wanted = user if user_id == "me" else user_id
     return Answer(data=call("get_xp_history", p_user_id=wanted, p_limit=limit, p_before=before))
 
 
 @app.get("/api/gamification/xp/{user_id}")
 def xp(user: User, user_id: str) -> Answer:
-    """Read XP and level."""
+    """Read a user's XP and level."""
     return Answer(data=call("get_xp", p_user_id=user if user_id == "me" else user_id))
 
 
 @app.get("/api/gamification/badges")
 def badges(user: User) -> Answer:
-    """Read the catalogue."""
+    """Read the badge catalogue."""
     return Answer(data=call("get_badges"))
 
 
 @app.get("/api/gamification/badges/{user_id}")
 def user_badges(user: User, user_id: str) -> Answer:
-    """Read somebody's badges."""
+    """Read a user's badges."""
     return Answer(data=call("get_user_badges", p_user_id=user if user_id == "me" else user_id))
 
 
 @app.get("/api/gamification/streaks/{user_id}")
 def streaks(user: User, user_id: str) -> Answer:
-    """Read somebody's streaks."""
+    """Read a user's streaks."""
     return Answer(data=call("get_streaks", p_user_id=user if user_id == "me" else user_id))
 
 

@@ -17,7 +17,7 @@ app = create_app("Health")
 
 
 def operator(credentials: Annotated[HTTPAuthorizationCredentials, Depends(bearer)]) -> None:
-    """Let operators in."""
+    """Require the operator token."""
     if credentials.credentials != os.environ.get("OPERATOR_TOKEN"):
         raise HTTPException(403, "This is for operators.")
 
@@ -26,19 +26,19 @@ Operator = [Depends(operator)]
 
 
 def items(kind: str) -> list[dict[str, Any]]:
-    """Return what the environments have written of a kind."""
+    """Return the items of a kind from the DynamoDB table."""
     found: list[dict[str, Any]] = table.query(KeyConditionExpression=Key("pk").eq(f"peer#{kind}"))["Items"]
     return found
 
 
 def order(kind: str, name: str, **fields: Any) -> Answer:
-    """Write an order that every environment reads."""
+    """Write a command for all execution environments to DynamoDB."""
     table.put_item(Item={"pk": f"peer#{kind}", "sk": name, "at": int(time.time()), **fields})
     return Answer(data={"status": "ok"})
 
 
 def timed(check: Any) -> dict[str, Any]:
-    """Run a check."""
+    """Run a check; return its status, and its latency in milliseconds."""
     started = time.perf_counter()
     try:
         check()
@@ -49,38 +49,38 @@ def timed(check: Any) -> dict[str, Any]:
 
 
 def database() -> None:
-    """Ask the database."""
+    """Ping the database."""
     call("ping")
 
 
 @app.get("/health")
 def health() -> Answer:
-    """Tell that the service is there."""
+    """Report that the service is up."""
     return Answer(data={"status": "healthy"})
 
 
 @app.get("/health/liveness")
 def liveness() -> Answer:
-    """Tell that the process is alive."""
+    """Report that the process is alive."""
     return Answer(data={"status": "alive"})
 
 
 @app.get("/health/readiness")
 def readiness() -> Answer:
-    """Tell that the database answers."""
+    """Report that the database answers."""
     call("ping")
     return Answer(data={"status": "ready"})
 
 
 @app.get("/health/dependencies", dependencies=Operator)
 def dependencies() -> Answer:
-    """Check what the service stands on."""
+    """Check the dependencies."""
     return Answer(data={"database": timed(database), "dynamodb": timed(lambda: items("metrics"))})
 
 
 @app.get("/health/detailed", dependencies=Operator)
 def detailed() -> Answer:
-    """Check everything."""
+    """Check the dependencies, memory, disk, load and circuits."""
     disk = shutil.disk_usage("/tmp")
     return Answer(
         data={
@@ -96,7 +96,7 @@ def detailed() -> Answer:
 
 @app.get("/health/metrics", dependencies=Operator)
 def fleet(minutes: int = Query(15, ge=1, le=60)) -> Answer:
-    """Tell what was measured."""
+    """Return the metrics of the last minutes."""
     return Answer(data=[each for each in items("metrics") if each["at"] > time.time() - 60 * minutes])
 
 
@@ -132,37 +132,37 @@ def open_circuit(name: str, seconds: int | None = Query(None, gt=0, le=86_400)) 
 
 @app.post("/health/clear-cache", dependencies=Operator)
 def clear_cache() -> Answer:
-    """Empty caches."""
+    """Clear the caches."""
     return order("control", "clear-cache")
 
 
 @app.post("/health/reset-metrics", dependencies=Operator)
 def reset_metrics() -> Answer:
-    """Begin to measure anew."""
+    """Reset the metrics."""
     return order("control", "reset-metrics")
 
 
 @app.post("/health/clear-errors", dependencies=Operator)
 def clear_errors() -> Answer:
-    """Forget errors."""
+    """Clear the recorded errors."""
     return order("control", "clear-errors")
 
 
 @app.get("/api/openapi.json")
 def openapi() -> FileResponse:
-    """Return the document."""
+    """Return the OpenAPI document."""
     return FileResponse(Path(__file__).with_name("openapi.json"))
 
 
 @app.get("/api/docs")
 def docs() -> FileResponse:
-    """Show the document."""
+    """Return the API documentation page."""
     return FileResponse(Path(__file__).with_name("docs.html"))
 
 
 @app.get("/health/dashboard")
 def dashboard() -> FileResponse:
-    """Show how the service is."""
+    """Return the dashboard page."""
     return FileResponse(Path(__file__).with_name("dashboard.html"))
 
 

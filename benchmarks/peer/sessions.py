@@ -1,4 +1,4 @@
-"""The peer's study sessions."""
+"""The peer's routes for study sessions."""
 
 from datetime import datetime
 from typing import Any, Literal
@@ -11,7 +11,7 @@ app = create_app("Sessions")
 
 
 class StartSession(Body):
-    """A session to begin now."""
+    """A request to start a session."""
 
     duration_minutes: int = Field(ge=1, le=720)
     subject: str | None = Field(default=None, min_length=1, max_length=100)
@@ -20,13 +20,13 @@ class StartSession(Body):
 
 
 class Heartbeat(Body):
-    """A sign of life."""
+    """A heartbeat."""
 
     timestamp: datetime | None = None
 
 
 class AuditEvent(Body):
-    """Something that happened."""
+    """An event to record in a session."""
 
     event_type: Literal["focus_start", "focus_end", "break_start", "break_end", "heartbeat", "note"]
     timestamp: datetime | None = None
@@ -34,7 +34,7 @@ class AuditEvent(Body):
 
 
 class CompleteSession(Body):
-    """The end of a session."""
+    """A request to complete a session."""
 
     efficiency: float | None = Field(default=None, ge=0, le=100)
     completed_at: datetime | None = None
@@ -42,19 +42,19 @@ class CompleteSession(Body):
 
 @app.post("/api/sessions/start", status_code=201)
 def start(user: User, body: StartSession) -> Answer:
-    """Begin a session."""
+    """Start a session."""
     return write("start_session", user, body, session_id=str(body.session_id or uuid4()), mode="soft")
 
 
 @app.get("/api/sessions")
 def list_sessions(user: User, status: str | None = None, limit: int = 50) -> Answer:
-    """List the own sessions."""
+    """List the caller's sessions."""
     return Answer(data=call("list_sessions", p_user_id=user, p_status=status, p_limit=limit))
 
 
 @app.get("/api/sessions/active")
 def active(user: User) -> Answer:
-    """Read the session that runs."""
+    """Read the caller's active session."""
     return Answer(data=call("get_active_session", p_user_id=user))
 
 
@@ -66,7 +66,7 @@ def get_session(user: User, session_id: UUID) -> Answer:
 
 @app.post("/api/sessions/{session_id}/heartbeat")
 def heartbeat(user: User, session_id: UUID, body: Heartbeat | None = None) -> Answer:
-    """Keep a session alive."""
+    """Record a heartbeat."""
     event = {"event_id": str(uuid4()), "event_type": "heartbeat"}
     return write("record_session_event", user, body, session_id=str(session_id), **event)
 
@@ -91,7 +91,7 @@ def complete(user: User, session_id: UUID, body: CompleteSession | None = None) 
 
 @app.post("/api/sessions/{session_id}/abandon")
 def abandon(user: User, session_id: UUID) -> Answer:
-    """Give a session up."""
+    """Abandon a session."""
     return write("abandon_session", user, session_id=str(session_id))
 
 

@@ -1,4 +1,4 @@
-"""The peer's spaces."""
+"""The peer's routes for spaces."""
 
 from typing import Literal
 from uuid import UUID, uuid4
@@ -10,7 +10,7 @@ app = create_app("Spaces")
 
 
 class CreateSpace(Body):
-    """A space to make."""
+    """A request to create a space."""
 
     name: str = Field(min_length=1, max_length=80)
     description: str | None = Field(default=None, max_length=1000)
@@ -19,13 +19,13 @@ class CreateSpace(Body):
 
 
 class Join(Body):
-    """A code."""
+    """A request to join a space, with an invite code if needed."""
 
     invite_code: str | None = Field(default=None, pattern=r"^[0-9A-Za-z-]{1,40}$")
 
 
 class SpaceChanges(Body):
-    """What a space becomes."""
+    """Changes to a space."""
 
     name: str | None = Field(default=None, min_length=1, max_length=80)
     description: str | None = Field(default=None, max_length=1000)
@@ -34,14 +34,14 @@ class SpaceChanges(Body):
 
 
 class RoleChange(Body):
-    """What a member becomes."""
+    """A member's new role."""
 
     role: Literal["member", "moderator", "owner"]
 
 
 @app.post("/api/spaces/create", status_code=201)
 def create(user: User, body: CreateSpace) -> Answer:
-    """Make a space."""
+    """Create a space."""
     return write("create_space", user, body, space_id=str(uuid4()), invite_code=uuid4().hex[:8])
 
 
@@ -53,13 +53,13 @@ def search(user: User, query: str | None = None, limit: int = 50) -> Answer:
 
 @app.get("/api/spaces/mine")
 def mine(user: User, limit: int = 50) -> Answer:
-    """List the own spaces."""
+    """List the caller's spaces."""
     return Answer(data=call("get_own_spaces", p_user_id=user, p_limit=limit))
 
 
 @app.post("/api/spaces/join")
 def join_by_code(user: User, body: Join) -> Answer:
-    """Join by a code."""
+    """Join a space by its invite code."""
     return write("join_space", user, body)
 
 
@@ -83,25 +83,25 @@ def delete(user: User, space_id: UUID) -> Answer:
 
 @app.post("/api/spaces/{space_id}/join")
 def join(user: User, space_id: UUID, body: Join | None = None) -> Answer:
-    """Join."""
+    """Join a space by its id."""
     return write("join_space", user, body, space_id=str(space_id))
 
 
 @app.post("/api/spaces/{space_id}/leave")
 def leave(user: User, space_id: UUID) -> Answer:
-    """Leave."""
+    """Leave a space."""
     return write("leave_space", user, space_id=str(space_id))
 
 
 @app.get("/api/spaces/{space_id}/members")
 def members(user: User, space_id: UUID) -> Answer:
-    """List members."""
+    """List a space's members."""
     return Answer(data=call("get_space_members", p_user_id=user, p_space_id=str(space_id)))
 
 
 @app.get("/api/spaces/{space_id}/membership")
 def membership(user: User, space_id: UUID) -> Answer:
-    """Read the own membership."""
+    """Read the caller's membership."""
     return Answer(data=call("get_membership", p_user_id=user, p_space_id=str(space_id)))
 
 
@@ -113,7 +113,7 @@ def renew(user: User, space_id: UUID) -> Answer:
 
 @app.patch("/api/spaces/{space_id}/members/{user_id}")
 def change_role(user: User, space_id: UUID, user_id: UUID, body: RoleChange) -> Answer:
-    """Change a role."""
+    """Change a member's role."""
     return write("change_member_role", user, body, space_id=str(space_id), member_id=str(user_id))
 
 
@@ -125,7 +125,7 @@ def remove(user: User, space_id: UUID, user_id: UUID, *, ban: bool = False) -> A
 
 @app.get("/api/spaces/{space_id}/activity")
 def activity(user: User, space_id: UUID, limit: int = 50) -> Answer:
-    """Read what happened."""
+    """Read a space's activity feed."""
     return Answer(data=call("get_space_activity", p_user_id=user, p_space_id=str(space_id), p_limit=limit))
 
 

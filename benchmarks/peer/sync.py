@@ -1,4 +1,4 @@
-"""The peer's offline batches."""
+"""The peer's sync routes."""
 
 from datetime import datetime
 from typing import Any, Literal
@@ -11,7 +11,7 @@ app = create_app("Sync")
 
 
 class OfflineEvent(BaseModel):
-    """Something that happened offline."""
+    """An event recorded offline."""
 
     event_id: UUID | None = None
     session_id: UUID
@@ -23,7 +23,7 @@ class OfflineEvent(BaseModel):
 
 
 class SyncBatch(Body):
-    """What a device kept."""
+    """A device's batch of offline events."""
 
     events: list[OfflineEvent] = Field(min_length=1, max_length=500)
     client_id: str | None = Field(default=None, min_length=1, max_length=100)
@@ -32,31 +32,31 @@ class SyncBatch(Body):
 
 @app.post("/api/sync/offline")
 def offline(user: User, body: SyncBatch) -> Answer:
-    """Apply a batch."""
+    """Apply a batch of offline events."""
     return write("sync_offline", user, body, mode="soft")
 
 
 @app.get("/api/sync/rejected")
 def rejected(user: User, limit: int = 50) -> Answer:
-    """Read what was refused."""
+    """Read rejected events."""
     return Answer(data=call("get_rejected_events", p_user_id=user, p_limit=limit))
 
 
 @app.post("/api/sync/rejected/{event_id}/retry")
 def retry(user: User, event_id: UUID) -> Answer:
-    """Try again."""
+    """Retry a rejected event."""
     return write("retry_rejected_event", user, event_id=str(event_id), mode="soft")
 
 
 @app.get("/api/sync/changes")
 def changes(user: User, limit: int = 50, after: int = 0) -> Answer:
-    """Catch up."""
+    """Read the caller's changes since `after`."""
     return Answer(data=call("get_changes", p_user_id=user, p_after=after, p_limit=limit))
 
 
 @app.get("/api/sync/status")
 def status(user: User, client_id: str | None = None) -> Answer:
-    """Read where a device stands."""
+    """Read a device's sync status."""
     return Answer(data=call("get_sync_status", p_user_id=user, p_client_id=client_id))
 
 

@@ -1,4 +1,4 @@
-"""The peer's users."""
+"""The peer's routes for users and sign-in."""
 
 from fastapi import HTTPException
 from peer.common import Answer, Body, User, call, create_app, create_handler, supabase, write
@@ -18,7 +18,7 @@ class Registration(Body):
 
 
 class Login(Body):
-    """An account and its password."""
+    """Credentials."""
 
     email: str
     password: str
@@ -31,7 +31,7 @@ class Refresh(Body):
 
 
 class ProfileChanges(Body):
-    """What a profile becomes."""
+    """Changes to a profile."""
 
     username: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_]{3,30}$")
     display_name: str | None = Field(default=None, min_length=1, max_length=80)
@@ -41,7 +41,7 @@ class ProfileChanges(Body):
 
 @app.post("/api/auth/register", status_code=201)
 def register(body: Registration) -> Answer:
-    """Make an account and sign in."""
+    """Create an account and sign in."""
     try:
         supabase.auth.admin.create_user(
             {
@@ -69,7 +69,7 @@ def login(body: Login) -> Answer:
 
 @app.post("/api/auth/refresh")
 def refresh(body: Refresh) -> Answer:
-    """Renew a session."""
+    """Refresh the access token."""
     answer = supabase.auth.refresh_session(body.refresh_token)
     assert answer.session
     return Answer(data={"token": answer.session.access_token, "refresh_token": answer.session.refresh_token})
@@ -90,13 +90,13 @@ def search(user: User, query: str | None = None, limit: int = 50, cursor: str | 
 
 @app.get("/api/users/me/audit")
 def audit(user: User, limit: int = 50, cursor: str | None = None) -> Answer:
-    """Read the own audit trail."""
+    """Read the caller's audit trail."""
     return Answer(data=call("get_audit", p_user_id=user, p_limit=limit, p_before=cursor))
 
 
 @app.get("/api/users/me")
 def own_profile(user: User) -> Answer:
-    """Read the own profile."""
+    """Read the caller's profile."""
     return Answer(data=call("get_profile", p_caller_id=user, p_user_id=user))
 
 
@@ -108,13 +108,13 @@ def profile(user: User, user_id: str) -> Answer:
 
 @app.patch("/api/users/me")
 def change(user: User, body: ProfileChanges) -> Answer:
-    """Change the own profile."""
+    """Change the caller's profile."""
     return write("update_profile", user, body)
 
 
 @app.delete("/api/users/me")
 def delete(user: User) -> Answer:
-    """Delete the own account."""
+    """Delete the caller's account."""
     return write("delete_account", user)
 
 

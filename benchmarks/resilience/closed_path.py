@@ -1,8 +1,8 @@
-"""Cost of a call through a closed breaker, beside the peers that are installed, in microseconds.
+"""Cost of a call through a closed breaker in microseconds, compared with the installed peers.
 
-The best of several rounds. Run as `python -m benchmarks.resilience.closed_path`; prints JSON. A peer that is not
-installed is left out. Each is set up as its guide shows, around the same functions; the cost of calling the function
-bare is subtracted.
+`python -m benchmarks.resilience.closed_path` prints JSON: the best of 7 rounds of 50,000 calls, minus the cost of
+calling the bare function. Each breaker wraps the same functions and is set up as its guide shows; peers that are not
+installed are left out.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def powertools() -> tuple[Plain, Async]:
     from aws_lambda_powertools.utilities.circuit_breaker.persistence.base import CircuitBreakerPersistenceLayer
 
     class Closed(CircuitBreakerPersistenceLayer):
-        """A store that knows no circuit, so that only the breaker's own path is measured."""
+        """A store without circuits, so that only the breaker's own path is measured."""
 
         def _get_record(self, name: str) -> None:  # noqa: ARG002 - the peer's signature
             return None
@@ -94,7 +94,7 @@ async def time_async(call: Async) -> float:
 
 
 def measure() -> dict[str, dict[str, float | None]]:
-    """Microseconds that each breaker adds to a call, plain and async; None where it cannot do it."""
+    """Return the microseconds each breaker adds to a plain and an async call; None if it does not support async."""
     bare, bare_async = time_plain(plain), asyncio.run(time_async(asynchronous))
     results: dict[str, dict[str, float | None]] = {}
     for build in (ours, pybreaker, circuitbreaker, aiobreaker, purgatory, powertools):

@@ -1,6 +1,6 @@
-"""What hedging does for the slowest answers, and what an adaptive limit does for a service that has too much to do.
+"""The effect of hedging on tail latency, and of an adaptive limit on goodput under overload.
 
-Both are played on a loop whose sleeps are real and short, so that a row takes seconds; the services are simulated.
+The services are simulated with real but short sleeps, so that each row takes only seconds.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ CLIENTS, PLACES, SERVICE_SECONDS, PATIENCE_SECONDS, LOAD_SECONDS = 120, 8, 0.005
 
 
 async def tail(decorate: Callable[..., Callable[[], Awaitable[None]]], seed: int) -> float:
-    """The 99th percentile of reads of which one in thirty hangs for a moment, in seconds."""
+    """Return the 99th percentile in seconds of 400 reads that take 4 ms, but 250 ms with a probability of 3 %."""
     dice = random.Random(seed)
 
     async def read() -> None:
@@ -32,9 +32,10 @@ async def tail(decorate: Callable[..., Callable[[], Awaitable[None]]], seed: int
 
 
 async def goodput(decorate: Callable[..., Callable[[], Awaitable[None]]]) -> float:
-    """Calls a second that a service with eight places answers in time, asked by many more clients than it can serve.
+    """Return the calls per second that an overloaded service answers in time.
 
-    It works on everything that waits, also for clients that have given up.
+    120 clients with a timeout of 50 ms call a service with 8 workers that takes 5 ms per call. It also works on calls
+    that have timed out.
     """
     places, good, ends = asyncio.Semaphore(PLACES), 0, time.perf_counter() + LOAD_SECONDS
 

@@ -1,6 +1,6 @@
-"""Cost of a call through a breaker, a retry and a timeout while all is well, beside peers put together by hand.
+"""Cost of a successful call through a retry, a breaker and a timeout, compared with hand-built stacks of peers.
 
-The breakers that are installed, each in tenacity, and for async functions asyncio's timeout; ours as a pipeline.
+Ours is a pipeline. Each peer is a breaker in tenacity's retry, with `asyncio.timeout` inside for async functions.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Pair = tuple[Callable[[], Any], Callable[[], Any] | None]
 
 
 def ours() -> Pair:
-    """A pipeline of retry, breaker and timeout."""
+    """Return our pipeline of retry, breaker and timeout."""
     from resilience import circuit_breaker, pipeline, retry, timeout
 
     line = pipeline("bench", retry(max_retries=3), circuit_breaker(), timeout(2.0))
@@ -37,28 +37,28 @@ def _with_tenacity(breaker: Callable[[Any], Any], breaker_async: Callable[[Any],
 
 
 def pybreaker() -> Pair:
-    """Pybreaker in tenacity; it cannot do async functions without tornado."""
+    """Return pybreaker in tenacity; it supports async functions only with Tornado."""
     import pybreaker as peer
 
     return _with_tenacity(peer.CircuitBreaker(fail_max=5, reset_timeout=60), None)
 
 
 def circuitbreaker() -> Pair:
-    """Circuitbreaker in tenacity."""
+    """Return circuitbreaker in tenacity."""
     from circuitbreaker import circuit
 
     return _with_tenacity(circuit(name="stack plain"), circuit(name="stack async"))
 
 
 def aiobreaker() -> Pair:
-    """Aiobreaker in tenacity."""
+    """Return aiobreaker in tenacity."""
     from aiobreaker import CircuitBreaker
 
     return _with_tenacity(CircuitBreaker(), CircuitBreaker())
 
 
 def time_plain(call: Callable[[], Any]) -> float:
-    """Microseconds a call."""
+    """Return the mean duration of a call in microseconds."""
     began = time.perf_counter()
     for _ in range(CALLS):
         call()
@@ -66,7 +66,7 @@ def time_plain(call: Callable[[], Any]) -> float:
 
 
 async def time_async(call: Callable[[], Any]) -> float:
-    """Microseconds a call."""
+    """Return the mean duration of a call in microseconds."""
     began = time.perf_counter()
     for _ in range(CALLS):
         await call()

@@ -1,6 +1,6 @@
-"""One module a family of promises; each has `run(stage)`, which returns its rows."""
+"""The benchmarks: one module per family of promises, whose `run(stage)` returns its rows."""
 
-# The order in which they run and stand in the report.
+# In the order in which they run and appear in the report.
 NAMES = (
     "leaderboard",
     "awards",

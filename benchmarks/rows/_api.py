@@ -1,4 +1,4 @@
-"""The API in this process: the functions' apps over real backends, without gateway and validation of answers."""
+"""The API in this process: the functions' apps over real backends, without the gateway or response validation."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _DOMAINS = {"auth": "users"} | {name: name for name in ("users", "sessions", "ga
 
 
 class _AllFunctions:
-    """Every function's app behind one door."""
+    """An ASGI app that routes each request to its function's app."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         domain = _DOMAINS.get(scope["path"].split("/")[2], "health")
@@ -30,7 +30,7 @@ class _AllFunctions:
 
 
 class Api:
-    """Calls it, on an event loop of its own."""
+    """An in-process client of the API, with its own event loop."""
 
     def __init__(self, backends: Backends) -> None:
         self._backends = backends
@@ -38,25 +38,25 @@ class Api:
         self._client = httpx.AsyncClient(transport=httpx.ASGITransport(_AllFunctions()), base_url="http://api.test")
 
     def run(self, work: Coroutine[Any, Any, Any]) -> Any:
-        """Run a coroutine on the loop."""
+        """Run a coroutine on the loop and return its result."""
         return self._loop.run_until_complete(work)
 
     def token(self, user: str) -> str:
-        """Sign an access token as the auth server would."""
+        """Return an access token signed as the auth server would, valid for one hour."""
         keys, now = self._backends.keys, int(time.time())
         claims = {"sub": user, "aud": "authenticated", "role": "authenticated", "iat": now, "exp": now + 3600}
         claims |= {"iss": f"{self._backends.project.url}/auth/v1", "session_id": str(uuid4())}
         return jwt.encode(claims, keys.private_key, algorithm="ES256", headers={"kid": keys.key_id})
 
     def request(self, method: str, path: str, **options: Any) -> Any:
-        """Send one request; returns the answer's JSON, and raises for an error."""
+        """Send a request and return the JSON of the answer; raise RuntimeError for an error status."""
         response: httpx.Response = self.run(self._client.request(method, path, **options))
         if response.is_error:
             raise RuntimeError(f"{method} {path}: {response.status_code} {response.text}")
         return response.json()
 
     def close(self) -> None:
-        """Close connections and the loop."""
+        """Close the connections and the loop."""
         from studysync.db.transport import http_client
 
         self.run(http_client().aclose())
@@ -64,23 +64,23 @@ class Api:
 
 
 class Caller:
-    """One student's calls."""
+    """A client that sends requests as one student."""
 
     def __init__(self, api: Api, user: str) -> None:
         self._api, self._headers = api, {"Authorization": f"Bearer {api.token(user)}"}
 
     def get(self, path: str) -> Any:
-        """GET."""
+        """Send a GET request and return the JSON of the answer."""
         return self._api.request("GET", path, headers=self._headers)
 
     def post(self, path: str, body: Any = None) -> Any:
-        """POST."""
+        """Send a POST request and return the JSON of the answer."""
         return self._api.request("POST", path, headers=self._headers, json=body or {})
 
 
 @contextmanager
 def in_process(backends: Backends) -> Iterator[Api]:
-    """The API over these backends. Its log goes to standard output."""
+    """Yield the API over these backends. It logs to standard output."""
     before = dict(os.environ)
     os.environ.update(backends.environment, RATE_LIMIT_PER_MINUTE="10000000", RATE_LIMIT_PER_HOUR="100000000")
     forget_environment()
@@ -95,7 +95,7 @@ def in_process(backends: Backends) -> Iterator[Api]:
 
 
 def forget_environment() -> None:
-    """Drop what an earlier benchmark of this process read from its own backends."""
+    """Clear cached settings and clients, which an earlier benchmark in this process may have filled."""
     from studysync import settings
     from studysync.auth import dependencies
     from studysync.db import client, transport

@@ -1,4 +1,4 @@
-"""What a process of the cold start benchmark runs: import a handler, answer one event, say what that took."""
+"""Child process of the cold start benchmark: import a handler, answer one event, and report time, CPU and memory."""
 
 import time
 
@@ -22,13 +22,13 @@ class _Context:
 
 
 def _peak_memory() -> float:
-    """Return MB. Not getrusage's: that begins with the process which forked this one."""
+    """Return the peak RSS in MB. Not from getrusage, whose peak starts at that of the parent process."""
     status = Path("/proc/self/status").read_text(encoding="ascii")
     return int(status.partition("VmHWM:")[2].split()[0]) / 1024
 
 
 def main() -> None:
-    """Measure the module named first with the event named second."""
+    """Measure the module in the first argument with the event (JSON) in the second; times are in seconds."""
     module, event = importlib.import_module(sys.argv[1]), json.loads(sys.argv[2])
     imported = time.perf_counter()
     answer = module.handler(event, _Context())

@@ -1,6 +1,6 @@
-"""What a process of the benchmarks of real requests runs: it answers the same events over and over.
+"""Child process of the real request benchmarks: it handles the same events over and over.
 
-Its argument is a handler's module, or `floor`: then the events are calls of PostgREST, sent over one bare socket.
+Its argument is a handler's module, or `floor`: then the events are PostgREST calls, sent over one bare socket.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def _floor() -> Callable[[Any], int]:
         head = (await reader.readuntil(b"\r\n\r\n")).lower()
         if b"content-length:" in head:
             body = await reader.readexactly(int(head.split(b"content-length:")[1].split(b"\r\n")[0]))
-        else:  # in chunks
+        else:  # chunked encoding
             body = b""
             while size := int(await reader.readline(), 16):
                 body += await reader.readexactly(size)
@@ -63,7 +63,7 @@ def _floor() -> Callable[[Any], int]:
 
 
 def main() -> None:
-    """Write a line of JSON: for each event, by its name, the milliseconds of CPU and of time of each batch."""
+    """Write a line of JSON to stderr: by event name, (CPU ms, wall ms) per request for each measured batch."""
     answer = _floor() if sys.argv[1] == "floor" else _handled(sys.argv[1])
     found: dict[str, list[tuple[float, float]]] = {}
     for name, event in json.load(sys.stdin).items():

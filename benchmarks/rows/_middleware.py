@@ -1,6 +1,6 @@
-"""The same middleware written as most projects do: Starlette's `BaseHTTPMiddleware`, one class a concern.
+"""The same middleware as most projects write it: one `BaseHTTPMiddleware` class per concern.
 
-Each calls the same helpers as ours (context, limiter, monitor, log), so that what differs is how they are written.
+The classes call the same helpers as ours (context, limiter, monitor, log), so only the style of middleware differs.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from studysync.web.middleware.request_context import SECURITY_HEADERS
 
 
 class Context(BaseHTTPMiddleware):
-    """Request id, deadline, headers, one log line."""
+    """Request id, deadline, response headers and one log line."""
 
     async def dispatch(self, request: Request, call_next: RequestResponseEndpoint) -> Response:
         """Serve one request."""
@@ -45,7 +45,7 @@ class Context(BaseHTTPMiddleware):
 
 
 class Errors(BaseHTTPMiddleware):
-    """Every exception as an answer."""
+    """Conversion of exceptions to error responses."""
 
     async def dispatch(self, request: Request, call_next: RequestResponseEndpoint) -> Response:
         """Serve one request."""
@@ -59,7 +59,7 @@ class Errors(BaseHTTPMiddleware):
 
 
 class Validation(BaseHTTPMiddleware):
-    """Size and type of bodies."""
+    """Check of the size and content type of bodies."""
 
     async def dispatch(self, request: Request, call_next: RequestResponseEndpoint) -> Response:
         """Serve one request."""
@@ -71,7 +71,7 @@ class Validation(BaseHTTPMiddleware):
 
 
 class Limits(BaseHTTPMiddleware):
-    """Calls a minute and hour."""
+    """Rate limits per minute and hour."""
 
     def __init__(self, app: Any, limiter: RateLimiter) -> None:
         super().__init__(app)

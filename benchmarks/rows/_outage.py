@@ -1,4 +1,4 @@
-"""An outage as a dependency lives through it: which calls still reach it, on a clock that is turned by hand."""
+"""Count the calls that still reach a dependency during an outage, on a manual clock."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Protect = Callable[[Callable[[], None], ManualClock], tuple[Callable[[], None], 
 
 
 def outage(stage: Stage, ours: Protect, powertools: Protect) -> Row:
-    """Drive ours, Powertools' and no breaker at all through the same outages."""
+    """Run the same outages with our breaker, Powertools' breaker and no breaker."""
     breakers: dict[str, Protect] = {"ours": ours, "Powertools": powertools, "no breaker": _none}
     figures, series = [], {}
     reached: dict[str, int] = {}
@@ -59,7 +59,7 @@ def _none(function: Callable[[], None], _: ManualClock) -> tuple[Callable[[], No
 
 
 def _reaching(protect: Protect, failing: int) -> list[tuple[int, int]]:
-    """Count the calls that reach the dependency, by the second at which each bucket begins; it goes down at 0."""
+    """Return (start second, calls that reached the dependency) per 10 s bucket; the outage begins at second 0."""
     clock, begins = ManualClock(), range(-BEFORE, DOWN + AFTER, BUCKET_SECONDS)
     counts, made = dict.fromkeys(begins, 0), 0
 
@@ -82,5 +82,5 @@ def _reaching(protect: Protect, failing: int) -> list[tuple[int, int]]:
 
 
 def _time(clock: ManualClock) -> Any:
-    """Return what Powertools asks of `datetime`, on our clock; it takes none as an argument."""
+    """Return a stand-in for the `datetime` module on our clock, because Powertools accepts no clock as an argument."""
     return SimpleNamespace(datetime=SimpleNamespace(now=lambda: dt.datetime.fromtimestamp(clock.wall(), dt.UTC)))

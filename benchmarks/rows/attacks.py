@@ -1,4 +1,4 @@
-"""What a student meets while one account attacks within its limits: the slowest answer, and none that failed."""
+"""A student's slowest and failed responses while another user attacks within the rate limits."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from benchmarks.load.stack import running
 
 
 def run(stage: Stage) -> list[Row]:
-    """Every attack, one after the other, on a whole stack."""
+    """Run every attack, one after another, on a whole stack, and measure a student alongside."""
     with (
         TemporaryDirectory(prefix="studysync-attacks-") as folder,
         running(Path(folder) / "home", more=LIMITS, new_accounts=True) as stack,

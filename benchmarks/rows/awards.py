@@ -1,4 +1,4 @@
-"""20 workers awarding at once: how many a second, and whether anything is lost, refused or left wrong."""
+"""Awards with 20 concurrent workers: throughput, errors, and violations of the invariants afterwards."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from benchmarks.harness import Figure, Row, Stage
 from benchmarks.rows._database import begin_session, complete_session, random_users, students
 
 WORKERS, SECONDS, BATCHES = 20, 3.0, 3
-# What a completed session is paid by, with the user locked: ledger, totals, study day, boards, badges, change log.
+# The award for a completed session, with the user locked: ledger, totals, study day, boards, badges, change log.
 _AWARD = """
 select internal.award_session(u.user_id, gen_random_uuid(), null, null, time, now())
 from internal.lock_user(%s) u, tstzmultirange(tstzrange(now() - interval '25 minutes', now())) time"""
 
-# An award alone has no session, so what compares sessions with awards is left out.
+# A bare award has no session, so the invariants that compare sessions with awards are left out.
 _WRONG = """
 select count(*) from check_invariants() where invariant not like 'paid once%' and invariant not like 'completed%'"""
 
 
 def run(stage: Stage) -> list[Row]:
-    """Awards to many users, to twelve users, and whole sessions begun and completed."""
+    """Measure awards to 5,000 users, awards to 12 users, and whole sessions."""
     with students(stage, 10_000) as (project, connection):
         many = random_users(connection, 5_000)
         awards, errors = _rates(stage, "awards to 5,000 users", project.dsn, many, whole=False)
@@ -84,7 +84,7 @@ def _work(
         ready.wait()
         deadline = time.monotonic() + SECONDS
         while time.monotonic() < deadline:
-            # With whole sessions each worker has students of its own: one has one active session.
+            # A student can have only one active session, so with whole sessions each worker has its own students.
             user = dice.choice(users[number::WORKERS] if whole else users)
             try:
                 if whole:

@@ -1,4 +1,4 @@
-"""Circuit breakers: what the closed path costs, and when they trip, beside the peers."""
+"""Circuit breakers compared with peers: the cost of the closed path, when they trip, and an outage."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ BUILDERS = (
 )
 CALLS, ROUNDS, MOST_CALLS = 5_000, 30, 200
 Fails = Callable[[int], bool]
-# Which of the calls fail: every other one, four of five, all.
+# Which calls fail: every other one, four of five, all.
 FAILING: dict[str, Fails] = {
     "50 % failing": lambda n: n % 2 == 0,
     "80 % failing": lambda n: n % 5 != 4,
@@ -36,7 +36,7 @@ _names = count()
 
 
 def run(stage: Stage) -> list[Row]:
-    """The closed path, plain and async; tripping at 50 %, 80 % and 100 %, and while DynamoDB is down; an outage."""
+    """Measure the closed path, tripping at 50 %, 80 % and 100 % failures (DynamoDB up and down), and an outage."""
     return [*_closed(stage), _tripping(stage), _outage(stage)]
 
 

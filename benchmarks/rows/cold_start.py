@@ -1,7 +1,7 @@
-"""Cold starts: from an empty process to the first answer, each function beside the same routes written plainly.
+"""Cold starts, from an empty process to the first answer: each function compared with the peer's.
 
-Both are built for this machine, the same way, and run in turns in processes that see nothing but their build, over the
-same real database and table. CPU suffers least from neighbours, and is what the promise is held against.
+Both are built for this machine in the same way. They run alternately, in processes that see nothing but their build,
+over the same real database and table. The promise is about CPU time, which other processes disturb least.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ Samples = dict[str, list[float]]
 
 
 def this_machine() -> Target:
-    """Return this machine with the template's Python, or with this one where the template's is not installed."""
+    """Return this machine as a target, with the template's Python if it is installed, else with the running one."""
     try:
         interpreter(LAMBDA.python)
     except RuntimeError:
@@ -46,7 +46,7 @@ def this_machine() -> Target:
 
 
 def build_peer(folder: Path, target: Target) -> int:
-    """Build the peer as the functions are built; returns its size in bytes."""
+    """Build the peer in the same way as the functions; return its size in bytes."""
     remove(folder)
     packages = folder / "python"
     shutil.copytree(ROOT / "benchmarks" / "peer", packages / "peer", ignore=shutil.ignore_patterns("__pycache__"))
@@ -57,7 +57,7 @@ def build_peer(folder: Path, target: Target) -> int:
 
 
 def run(stage: Stage) -> list[Row]:
-    """Measure every function, ours and the peer's in turns; the promise is held against the worst ratio of CPU."""
+    """Measure every function, alternating with the peer; the promise applies to the worst CPU ratio."""
     target = this_machine()
     python = interpreter(target.python)
     with stage.bar("Building ours and the peer", 2) as advance:
@@ -68,7 +68,7 @@ def run(stage: Stage) -> list[Row]:
     token = sign_in(environment)
     samples: dict[tuple[str, str], Samples] = {}
     with stage.bar("Cold starts", len(FIRST_REQUESTS) * (ROUNDS + 1)) as advance:
-        # Round by round and not function by function: a minute in which the machine is slow is then everybody's.
+        # Rounds are the outer loop, so that a slow minute of the machine affects every function.
         for number in range(ROUNDS + 1):
             for name, path in FIRST_REQUESTS.items():
                 for side, (module, paths) in sides(name).items():
@@ -101,7 +101,7 @@ def _row(
     note: str = "",
 ) -> Row:
     figures = {key: Figure.of(": ".join(key), found[figure]) for key, found in samples.items()}
-    # Of the two that ran one after the other: whatever slowed the machine down then slowed down both.
+    # Pair consecutive processes: whatever slowed the machine then affected both.
     pairs = {
         function: zip(samples[function, OURS][figure], samples[function, PEERS][figure], strict=True)
         for function in FIRST_REQUESTS
@@ -122,7 +122,7 @@ def _row(
 
 
 def lambda_variables(module: str, paths: list[Path]) -> dict[str, str]:
-    """Return the environment that Lambda gives a function, which sees nothing but its build; its trace is sampled."""
+    """Return the environment variables Lambda would set; the function sees only `paths`, and its trace is sampled."""
     return {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": os.pathsep.join(map(str, paths)),
@@ -141,7 +141,7 @@ def lambda_variables(module: str, paths: list[Path]) -> dict[str, str]:
 
 
 def sides(name: str) -> dict[str, tuple[str, list[Path]]]:
-    """Return module and paths of a function: ours, and the peer's."""
+    """Return the handler module and import paths of a function, by side (ours and the peer's)."""
     return {
         OURS: (f"{name}.app", [HOST / "Functions", *_layers(), HOST / "Runtime"]),
         PEERS: (f"peer.{name}", [PEER / "python"]),
@@ -153,7 +153,7 @@ def _layers() -> list[Path]:
 
 
 def _start(python: str, module: str, paths: list[Path], environment: dict[str, str], event: str) -> dict[str, float]:
-    """Run one process; returns its figures, times in milliseconds."""
+    """Run one process and return its figures: times in milliseconds, memory in MB."""
     command = [python, "-S", "-P", str(CHILD), module, event]
     variables = lambda_variables(module, paths) | environment
     done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False, timeout=60)
@@ -164,7 +164,7 @@ def _start(python: str, module: str, paths: list[Path], environment: dict[str, s
 
 
 def event(path: str, token: str, method: str = "GET", body: str | None = None) -> str:
-    """Return an event of an HTTP API as JSON."""
+    """Return an HTTP API (payload 2.0) event as JSON."""
     http = {"method": method, "path": path, "protocol": "HTTP/1.1", "sourceIp": "127.0.0.1", "userAgent": "benchmark"}
     headers = {"host": "api.test", "authorization": f"Bearer {token}", "content-type": "application/json"}
     context = {"http": http, "requestId": "benchmark", "stage": "$default", "timeEpoch": 0}

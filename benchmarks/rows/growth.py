@@ -1,4 +1,4 @@
-"""What does not grow: the work for an event with those before it, for a change with the sessions of everybody."""
+"""Scaling: the cost of an event as its session grows, and of reading changes as the number of sessions grows."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from benchmarks.rows._database import Connection, begin_session, complete_sessio
 EVENTS = (1, 30, 360, 1_500)
 ROUNDS, CHANGES, SESSIONS = 40, 100, 1_000_000
 _NOTE = "In the database, including the round trip on a warm connection."
-# Sessions of others, as many as a year of a large school leaves behind.
+# Other sessions, as many as a large school accumulates in a year.
 _FILL = """
 insert into study_sessions (session_id, user_id, duration_minutes, status, started_at, last_activity_at, ended_at,
                             xp_awarded, total_xp, change_seq, archived)
@@ -27,7 +27,7 @@ from (select user_id from profiles limit 10000) users, generate_series(1, %s) n,
 
 
 def run(stage: Stage) -> list[Row]:
-    """Heartbeats and completions by the events of the session, batches beside long sessions, changes beside many."""
+    """Measure heartbeats and completions by session length, batches on long sessions, changes among many sessions."""
     with students(stage, 10_000) as (_project, connection):
         users = random_users(connection, 200)
         return [
@@ -75,7 +75,7 @@ def _ratio(name: str, promise: str, limit: float, figures: list[Figure], many: i
 
 
 def _batches(stage: Stage, connection: Connection, users: list[str]) -> Row:
-    """500 events that alternate between two open sessions, empty ones and ones of 30,000 events."""
+    """Time batches of 500 events that alternate between two open sessions: new ones, and ones of 30,000 events."""
     open_beside = "update study_sessions set replayed = true, background = true where session_id = %s"
     works: dict[str, Callable[[], object]] = {}
     for events, user in zip((1, 30_000), users, strict=True):

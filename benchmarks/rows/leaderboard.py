@@ -1,4 +1,4 @@
-"""Leaderboards and completions at a million users, beside what plain SQL would do."""
+"""Leaderboards and completions at a million users, with plain SQL as the baseline for leaderboards."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _MINE = "select xp from leaderboard_scores where board_id = %s and user_id = %s"
 
 
 def run(stage: Stage) -> list[Row]:
-    """Pages, own ranks and completions at 1,000,000 users; completions at 1,000 beside them."""
+    """Measure pages, own ranks and completions at 1,000,000 users, with completions at 1,000 users as the baseline."""
     with students(stage, MILLION) as (_, million), students(stage, 1_000) as (_, thousand):
         return [_pages(stage, million), _ranks(stage, million), _completions(stage, million, thousand)]
 
@@ -146,7 +146,7 @@ def _completions(stage: Stage, million: Connection, thousand: Connection) -> Row
 
 
 def _measure(stage: Stage, title: str, works: dict[str, tuple[Callable[[], Any], int]]) -> list[Figure]:
-    """Interleave works of different length: one with fewer rounds takes its turns spread over the whole."""
+    """Interleave works with different numbers of rounds, spread evenly; drop the first 5 % of each as warm-up."""
     most = max(rounds for _, rounds in works.values())
     samples: dict[str, list[float]] = {label: [] for label in works}
     with stage.bar(title, most) as advance:

@@ -1,7 +1,7 @@
-"""Real requests over the real database: warm, and the first ones after a snapshot was restored.
+"""Real requests over the real database: warm ones, and the first one after a snapshot is restored.
 
-Ours and the peer are the builds of the cold starts. The floor is the same call to PostgREST over one bare socket, with
-no framework around it: what nobody can save.
+Ours and the peer are the builds of the cold start benchmark. The floor is the same PostgREST call over one bare socket,
+without any framework: the lower bound for both.
 """
 
 from __future__ import annotations
@@ -42,14 +42,14 @@ ROUNDS, RESTORES = 6, 5
 CHILD = Path(__file__).with_name("_invocations_child.py")
 FLOOR = "floor"
 SHARE_OF_512_MB = 0.29
-"""Of a CPU: Lambda gives a whole one at 1,769 MB."""
-_PERIOD_MICROSECONDS = 20_000  # as Lambda's
+"""Share of one CPU at 512 MB: Lambda allocates a full CPU at 1,769 MB."""
+_PERIOD_MICROSECONDS = 20_000  # the same as Lambda's
 _PROFILE, _HEARTBEAT, _COMPLETE = "GET profile", "POST heartbeat", "POST complete"
 Samples = dict[str, dict[str, list[tuple[float, float]]]]
 
 
 def run(stage: Stage) -> list[Row]:
-    """Build ours and the peer, then measure both kinds of requests."""
+    """Build ours and the peer, then measure warm requests and first requests after a restore."""
     target = this_machine()
     with stage.bar("Building ours and the peer", 2) as advance:
         build(target, HOST)
@@ -163,7 +163,7 @@ def _after_restore(stage: Stage, python: str) -> list[Row]:
 
 @contextmanager
 def _share(share: float) -> Iterator[Any]:
-    """Yield what puts a new process under a share of one CPU, or None where no control group can be made."""
+    """Yield a function that limits the calling process to a share of one CPU; None if no cgroup can be created."""
     name = f"studysync-{uuid.uuid4().hex[:8]}"
     first, second = Path("/sys/fs/cgroup/cpu", name), Path("/sys/fs/cgroup", name)
     group = first if first.parent.is_dir() else second
@@ -200,7 +200,7 @@ def _answers(
 
 
 def _events(environment: dict[str, str]) -> dict[str, tuple[dict[str, Any], dict[str, Any]]]:
-    """Return, by function, the events of its requests, and what the floor sends for them."""
+    """Return, by function, its request events and the equivalent PostgREST calls for the floor."""
     token = sign_in(environment)
     user = jwt.decode(token, options={"verify_signature": False})["sub"]
     over, running = ({"session_id": str(uuid.uuid4()), "mode": "soft"} for _ in range(2))

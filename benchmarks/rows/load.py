@@ -1,7 +1,7 @@
-"""The API under load: locust's clients on the whole local stack, gateway and Lambda runtime included.
+"""The API under load: Locust clients on the whole local stack, including the gateway and the Lambda runtime.
 
-The scenario is `benchmarks/load/scenario.py`: students who register, sign in, study, look at leaderboards, meet in
-spaces and synchronise, each asking again as soon as it has its answer.
+The scenario is `benchmarks/load/scenario.py`: students who register, sign in, study, view leaderboards, meet in spaces
+and sync. Each client sends its next request as soon as it has an answer.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _SHARED = "The clients, gateway, functions, PostgREST, PostgreSQL and DynamoDB s
 
 
 def run(stage: Stage) -> list[Row]:
-    """Measure each level on one stack, after a round that wakes every function's processes."""
+    """Measure each number of clients on one stack, after a warm-up that starts every function's processes."""
     levels = []
     with (
         TemporaryDirectory(prefix="studysync-load-") as folder,
@@ -67,7 +67,7 @@ def _promises(level: Level) -> list[Row]:
 
 
 def _growth(levels: list[Level]) -> list[Row]:
-    """How throughput and latency go with the number of clients; beyond what the cores can do, all wait longer."""
+    """Return throughput and latency by number of clients; once the cores are saturated, only latency grows."""
     rates = [Figure.exact(f"{level.clients} clients", level.rate) for level in levels]
     waits = []
     for level in levels:
@@ -88,7 +88,7 @@ def _growth(levels: list[Level]) -> list[Row]:
 
 
 def _cost(levels: list[Level]) -> list[Row]:
-    """CPU by part, a request, which is what throughput ends at, and memory."""
+    """Return the CPU time per request, which limits throughput, and the memory, both by component."""
     spent, memory = [], []
     for level in levels:
         for group, busy in cores(level.before, level.after).items():

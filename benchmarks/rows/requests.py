@@ -1,4 +1,4 @@
-"""What one API request costs: CPU of a warm invocation, database round trips, DynamoDB requests."""
+"""The cost of an API request: CPU of a warm invocation, database round trips and DynamoDB requests."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _PROFILE = {
 
 
 def run(stage: Stage) -> list[Row]:
-    """CPU first, with nothing else running in this process; then counts over real backends."""
+    """Measure CPU first, with nothing else running in this process; then count calls to real backends."""
     return [*_cpu(stage), *_counts(stage)]
 
 
@@ -165,7 +165,7 @@ def _invoke(handler: Callable[[dict[str, Any], Any], Any]) -> Callable[[], None]
         if answer["statusCode"] != 200:
             raise RuntimeError(answer["body"])
 
-    asyncio.set_event_loop(asyncio.new_event_loop())  # where Mangum looks
+    asyncio.set_event_loop(asyncio.new_event_loop())  # Mangum runs the app on the current event loop
     work()
     return work
 
@@ -225,7 +225,7 @@ def _count_row(name: str, promise: str, limit: float, counts: dict[str, list[int
 
 
 def _study(caller: Caller) -> Iterator[tuple[str, Callable[[], object]]]:
-    """Yield what a student asks for, each with its path."""
+    """Yield a student's requests, each as its name and a function that sends it."""
     sessions: list[str] = []
 
     def start() -> None:

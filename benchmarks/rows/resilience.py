@@ -1,4 +1,4 @@
-"""What retries leave of failures, what policies cost and bring, and what the cache saves."""
+"""The effects of retries, hedging, the adaptive limit and the cache, and the cost of a pipeline."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from local.demo import Term, load_term
 
 CALLS, ROUNDS, REQUESTS = 5_000, 7, 1_500
 SHARED = ("/api/gamification/badges", "/api/gamification/leaderboard/")
-# What opening the app asks for, and how often: some of it is shared by all, some is one's own.
+# What the app reads when opened, with weights in %. Some of it is the same for all users, some is the caller's own.
 MIX = {
     "/api/gamification/badges": 25,
     "/api/gamification/leaderboard/weekly": 25,
@@ -32,7 +32,7 @@ MIX = {
 
 
 def run(stage: Stage) -> list[Row]:
-    """Retries at 10 % injected failures; a closed pipeline; hedging; overload; the cache over a mix of requests."""
+    """Measure retries at 10 % failures, a closed pipeline, hedging, overload, and the cache over a mix of requests."""
     return [_retries(stage), *_pipeline(stage), _hedge(stage), _adaptive(stage), *_cache(stage)]
 
 
@@ -164,7 +164,7 @@ def _cache(stage: Stage) -> list[Row]:
         with _counted(connection) as pages, in_process(backends) as api, stage.bar("Cache", REQUESTS) as advance:
             from resilience import cache_manager, performance_monitor
 
-            api.run(cache_manager.clear_async())  # of the students of another row, who have the same names
+            api.run(cache_manager.clear_async())  # an earlier row's students have the same names
             before, calls = cache_manager.get_stats(), Counter(_database_calls(performance_monitor))
             dice = random.Random(1)
             callers = [Caller(api, user) for user in users]
@@ -218,12 +218,12 @@ def _database_calls(monitor: Any) -> dict[str, int]:
 
 @contextmanager
 def _counted(connection: psycopg.Connection[Any]) -> Iterator[list[int]]:
-    """Count how often the database computes a leaderboard's page inside the block, which is known afterwards."""
+    """Count the leaderboard pages the database computes in the block; the yielded list gets the count afterwards."""
     counted: list[int] = []
     connection.execute("alter system set track_functions = 'all'")
     connection.execute("select pg_reload_conf()")
     yield counted
-    # A session tells what it counted at its end at the latest.
+    # A backend flushes its statistics when it exits, at the latest.
     ended = "select pg_terminate_backend(pid, 5000) from pg_stat_activity where usename = 'authenticator'"
     connection.execute(ended)
     calls = "select coalesce(sum(calls), 0)::int from pg_stat_user_functions where funcname = 'leaderboard_page'"

@@ -1,4 +1,4 @@
-"""Discovery over 100,000 spaces, and the members of a full one."""
+"""Space discovery over 100,000 spaces, and the member list of a full space."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from (select user_id, row_number() over (order by user_id) as n from profiles) p
 
 
 def run(stage: Stage) -> list[Row]:
-    """Short, rare, common and absent queries, deep pages; members in the database and through the API."""
+    """Measure discovery by kind of query, and the member list in the database and through the API."""
     backends = stage.backends
     with psycopg.connect(str(backends.dsn), autocommit=True) as connection:
         load_term(connection, Term(users=MEMBERS, weeks=2), stage.say("Loading students"))

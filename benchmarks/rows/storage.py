@@ -1,4 +1,4 @@
-"""What study leaves in the database: an hour a day later, and a month of a thousand students."""
+"""Storage that studying takes in the database: per hour of study, and per student and month."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ $$ select pg_catalog.clock_timestamp() + interval '25 hours' $$"""
 
 
 def run(stage: Stage) -> list[Row]:
-    """Both after the schedule has come by, without what is dead."""
+    """Measure both after sessions have been archived, without dead rows."""
     return [_an_hour(stage), _a_month(stage)]
 
 
@@ -95,7 +95,7 @@ def _archive(connection: Connection) -> None:
 
 
 def _sizes(connection: Connection) -> dict[str, int]:
-    """The bytes of each table with its indexes, without what is dead."""
+    """Return the bytes of each table with its indexes, after a full vacuum."""
     names = [row[0] for row in connection.execute(_TABLES).fetchall()]
     for name in names:
         connection.execute(f"vacuum full {name}")  # type: ignore[call-overload]  # names of the catalogue

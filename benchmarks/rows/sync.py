@@ -1,4 +1,4 @@
-"""A batch of offline events in one request, beside the same events one by one."""
+"""A batch of offline events in one request, compared with one request per event."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _EVENTS_A_SESSION = 10
 
 
 def run(stage: Stage) -> list[Row]:
-    """500 events at once and one by one, and how the time grows with the batch."""
+    """Measure 500 events in one request and in one request each, and how duration grows with the batch size."""
     backends = stage.backends
     with psycopg.connect(str(backends.dsn), autocommit=True) as connection:
         load_term(connection, Term(users=1_000, weeks=4), stage.say("Loading students"))
         connection.execute("select set_config('search_path', 'public', false)")
         users = [row[0] for row in connection.execute("select user_id::text from profiles order by user_id")]
-        # Phones that have been offline for a week: nobody studied since, so nothing overlaps.
+        # The events are up to 29.5 days old, and the accounts must be older than that.
         connection.execute("update profiles set timezone = 'UTC', created_at = now() - interval '60 days'")
     turns = iter(users)
     with in_process(backends) as api:
@@ -85,7 +85,7 @@ def _send(caller: Caller, events: list[dict[str, Any]]) -> float:
 
 
 def _events(count: int) -> list[dict[str, Any]]:
-    """The lives of sessions of 30 minutes, half an hour apart, in the last hours before 29 days ago."""
+    """Return events of 30-minute sessions of 10 events, one session per hour, starting 29.5 days ago."""
     events: list[dict[str, Any]] = []
     start = datetime.now(UTC) - timedelta(days=29, hours=12)
     for number in range(math.ceil(count / _EVENTS_A_SESSION)):
