@@ -287,3 +287,18 @@ def test_giving_back_nothing_is_an_error() -> None:
     """Release without acquire is a bug of the caller, and an error."""
     with pytest.raises(RuntimeError, match="without acquire"):
         asyncio.run(ConnectionPool().release())
+
+
+def test_an_interrupted_wait_leaves_the_queue(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thread that is interrupted while it waits is granted nothing later."""
+
+    def interrupted(*_: object) -> bool:
+        raise KeyboardInterrupt
+
+    pool = ConnectionPool(1)
+    with pool.slot():
+        monkeypatch.setattr(threading.Event, "wait", interrupted)
+        with pytest.raises(KeyboardInterrupt), pool.slot():
+            pass
+        monkeypatch.undo()
+    assert (pool.get_stats().active, pool.get_stats().waiting) == (0, 0)

@@ -104,6 +104,8 @@ def test_types_can_be_added() -> None:
     assert (back.x, back.y) == (1, 2)
     with pytest.raises(ValueError, match="point"):
         register_type(complex, "point", str, complex)
+    with pytest.raises(ValueError, match="dict"):
+        register_type(complex, "map", str, complex)
 
 
 def test_the_text_is_plain_json() -> None:

@@ -35,8 +35,8 @@ def register_type(kind: type[T], tag: str, dump: Callable[[T], Any], load: Calla
         ValueError: Another type uses the tag.
     """
     taken = next((other for other, (used, _) in _dumpers.items() if used == tag and other is not kind), None)
-    if taken is not None:
-        raise ValueError(f"tag {tag!r} is taken by {taken.__name__}")
+    if taken is not None or tag == "map":
+        raise ValueError(f"tag {tag!r} is taken by {(taken or dict).__name__}")
     _dumpers[kind] = (tag, dump)
     _loaders["~" + tag] = load
 

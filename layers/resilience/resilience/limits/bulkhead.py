@@ -187,7 +187,12 @@ class Bulkhead:
                 self._waiters.append(waiter)
         if waiter is not None:
             began = self._steady()
-            if not waiter.ready.wait(self._wait_limit(timeout)):
+            try:
+                granted = waiter.ready.wait(self._wait_limit(timeout))
+            except BaseException:  # such as Ctrl-C in the main thread
+                self._stop_waiting(waiter)
+                raise
+            if not granted:
                 self._stop_waiting(waiter)
                 self._timeouts += 1
                 events.emit(events.POOL_TIMEOUT, "connection_pool", limit=self.limit)

@@ -125,7 +125,6 @@ class Window:
             before: The counter of the previous window.
         """
         self.refused, self.closed_until = False, 0.0
-        self.before = 0
         self.before = min(before, self.limit.limit)
         free = self.allowance(now) - (total - added)
         granted = max(0, min(added, free) - self.owed)
