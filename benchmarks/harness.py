@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -85,7 +86,7 @@ class Row:
 def percentile(samples: Sequence[float], share: float) -> float:
     """Return the nearest-rank percentile of the samples; `share` is from 0 to 100."""
     ordered = sorted(samples)
-    return ordered[min(len(ordered) - 1, max(0, round(share / 100 * len(ordered) + 0.5) - 1))]
+    return ordered[max(0, math.ceil(share * len(ordered) / 100) - 1)]
 
 
 def timed(work: Work, scale: float = 1e3) -> float:
