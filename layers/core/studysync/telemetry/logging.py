@@ -86,7 +86,8 @@ def _add_invocation(fields: dict[str, Any], context: RequestContext | None, invo
         _add_trace(fields, context, invoked)
     if invoked is None:
         return
-    fields.setdefault("start", invoked.start)
+    if invoked.start != "warm":
+        fields.setdefault("start", invoked.start)
     if invoked.aws_request_id:
         fields.setdefault("aws_request_id", invoked.aws_request_id)
     # Differs only if the client sent an id.
