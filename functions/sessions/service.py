@@ -41,12 +41,12 @@ async def start(write: WriteRequest, body: StartSession) -> SessionStarted:
     """Start a session. Without an id from the client, one is chosen here, so that our own retry starts only one."""
     session_id = body.session_id or uuid4()
     mode = suspicion_mode()
-    return await write.run("start_session", SessionStarted, body, session_id=str(session_id), mode=mode)
+    return await write.run("start_session", SessionStarted, body, audited=False, session_id=str(session_id), mode=mode)
 
 
 async def record_heartbeat(write: WriteRequest, session_id: UUID, body: Heartbeat | None) -> HeartbeatCounted:
     """Record a heartbeat at the server's time."""
-    return await write.run(_RECORD, HeartbeatCounted, body, **_event(session_id, "heartbeat"))
+    return await write.run(_RECORD, HeartbeatCounted, body, audited=False, **_event(session_id, "heartbeat"))
 
 
 async def record_event(write: WriteRequest, session_id: UUID, body: AuditEvent) -> SessionEvent:
@@ -57,7 +57,7 @@ async def record_event(write: WriteRequest, session_id: UUID, body: AuditEvent) 
     """
     if wrong := payload_error(body.payload):
         raise ApiError(AUDIT_VALIDATION_FAILED, wrong, {"field": "payload"})
-    return await write.run(_RECORD, SessionEvent, body, **_event(session_id, body.event_type))
+    return await write.run(_RECORD, SessionEvent, body, audited=False, **_event(session_id, body.event_type))
 
 
 def _event(session_id: UUID, event_type: str) -> dict[str, str]:
@@ -72,7 +72,7 @@ async def complete(write: WriteRequest, session_id: UUID, body: CompleteSession 
     """
     session = {"session_id": str(session_id), "mode": suspicion_mode()}
     try:
-        outcome = await write.run("complete_session", SessionCompleted, body, **session)
+        outcome = await write.run("complete_session", SessionCompleted, body, audited=False, **session)
     except ApiError as error:
         if error.kind is CONFLICT:
             await database().call("end_covered_session", p_user_id=str(write.caller.user_id), p_args=session)
@@ -85,7 +85,9 @@ async def complete(write: WriteRequest, session_id: UUID, body: CompleteSession 
 
 async def abandon(write: WriteRequest, session_id: UUID, body: RequestBody | None) -> SessionAbandoned:
     """End a session without XP; what waited for its end is judged then."""
-    return await write.run("abandon_session", SessionAbandoned, body, session_id=str(session_id), mode=suspicion_mode())
+    return await write.run(
+        "abandon_session", SessionAbandoned, body, audited=False, session_id=str(session_id), mode=suspicion_mode()
+    )
 
 
 async def list_own(user_id: UUID, status: str | None, limit: int, cursor: str | None) -> Page[Session]:

@@ -48,7 +48,7 @@ async def apply_batch(write: WriteRequest, body: SyncBatch) -> SyncResult:
         raise ApiError(REQUEST_TOO_LARGE, f"A batch has at most {MAX_EVENTS} events.", {"max_events": MAX_EVENTS})
     events = [read_event(raw, write.caller.user_id) for raw in body.events]
     batch = body.model_copy(update={"events": events, "last_sync": None})
-    applied = await write.run("sync_offline", AppliedBatch, batch, mode=suspicion_mode())
+    applied = await write.run("sync_offline", AppliedBatch, batch, audited=False, mode=suspicion_mode())
     app_logger.log_business_event(
         event_type="offline_batch",
         client_id=log_name(body.client_id),
@@ -73,7 +73,9 @@ async def rejected(caller: Caller, limit: int, cursor: str | None) -> Page[Rejec
 async def retry(write: WriteRequest, event_id: UUID, body: RequestBody | None) -> RetriedEvent:
     """Retry a rejected event, and the events that waited for it."""
     mode = suspicion_mode()
-    applied = await write.run("retry_rejected_event", AppliedRetry, body, event_id=str(event_id), mode=mode)
+    applied = await write.run(
+        "retry_rejected_event", AppliedRetry, body, audited=False, event_id=str(event_id), mode=mode
+    )
     app_logger.log_business_event(event_type="event_retried", **applied.model_dump(include=_EARNED))
     return applied
 

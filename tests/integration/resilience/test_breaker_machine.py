@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from resilience import CircuitBreaker, CircuitOpenError, DynamoStore, MemoryStore, Store
-from resilience.breaker.circuit import Permit
+from resilience.breaker.permit import Permit
 from resilience.store import Item, Value
 from resilience.testing import ManualClock
 from testing.faulty_store import FaultyStore

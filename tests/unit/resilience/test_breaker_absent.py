@@ -11,7 +11,7 @@ import pytest
 
 import resilience
 from resilience import CircuitBreaker, CircuitOpenError, MemoryStore, Store
-from resilience.breaker.circuit import ELECTION
+from resilience.breaker.permit import ELECTION
 from resilience.testing import ManualClock
 from testing.faulty_store import FaultyStore
 

@@ -22,7 +22,7 @@ from resilience import (
     RetryBudget,
     cached,
 )
-from resilience.breaker.circuit import make_id
+from resilience.breaker.record import make_id
 
 pytestmark = [
     pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here"),

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 
 import pytest
 
-from resilience import MemoryStore, RateLimiter
+from resilience import Limit, MemoryStore, RateLimiter
 from resilience.events import Event
+from resilience.limits.window import Window
 from resilience.testing import ManualClock
 from testing.faulty_store import FaultyStore
 
@@ -88,6 +89,17 @@ def test_tokens_that_were_not_used_are_no_calls(clock: ManualClock, windows: int
     number = int(clock.wall()) // 60 - 1
     (item,) = store.inner.query("rate#api#u", sk_prefix=f"minute#60#{number // 10}")
     assert item.attributes[f"n{number % 10}"] == 2
+
+
+def test_denied_tokens_are_subtracted_once() -> None:
+    """A request whose answer was lost may have subtracted them already; unused tokens are subtracted in any case."""
+    limit = Limit("minute", 10, 60)
+    last = Window(limit, 0, None)
+    last.answered(0.0, added=2, total=11, before=0)
+    assert (last.tokens, last.denied) == (1, 1)
+    assert Window(limit, 1, last).unused == 2
+    last.request(0.0, 20)
+    assert Window(limit, 1, last).unused == 1
 
 
 def test_no_block_is_larger_than_twenty(clock: ManualClock) -> None:

@@ -18,12 +18,6 @@ from studysync.db.client import database
 from studysync.fields import IDEMPOTENCY_KEY_PATTERN, RequestBody
 from studysync.telemetry.audit import audit_logger
 
-# What happens to a session is a trail of its own, in the database. Audit lines for these most frequent writes would
-# be the largest part of the log; the request's line names the session.
-_TRAILED = frozenset(
-    {"start_session", "record_session_event", "complete_session", "abandon_session"}
-    | {"sync_offline", "retry_rejected_event"}
-)
 Answer = TypeVar("Answer", bound=BaseModel)
 
 IdempotencyKey = Annotated[
@@ -60,11 +54,19 @@ class WriteRequest:
         return await write.run(operation, answer, body, **arguments)
 
     async def run(
-        self, operation: str, answer: type[Answer], body: RequestBody | None = None, **arguments: Any
+        self,
+        operation: str,
+        answer: type[Answer],
+        body: RequestBody | None = None,
+        *,
+        audited: bool = True,
+        **arguments: Any,
     ) -> Answer:
         """Run the SQL function `operation` with the body and `arguments`, which take precedence.
 
-        The result is validated as an `answer`.
+        The result is validated as an `answer`. What happens to a session is not `audited`: the database keeps a trail
+        of it, and audit lines for these most frequent writes would be the largest part of the log. The request's line
+        names the session instead.
 
         Raises:
             ApiError: AUTHORIZATION_ERROR, the body names another user; and what `Database.write` raises.
@@ -78,10 +80,10 @@ class WriteRequest:
             key=self.key,
             fingerprint=fingerprint(self.target, sent) if self.key else "",
         )
-        if operation in _TRAILED:
-            _name_session(arguments)
-        else:
+        if audited:
             _log_audit(self.caller, operation, sent, arguments)
+        else:
+            _name_session(arguments)
         return answer.model_validate(row)
 
 

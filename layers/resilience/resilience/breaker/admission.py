@@ -14,8 +14,9 @@ from resilience import _background, _validation
 from resilience._fork import register_after_fork
 from resilience._runtime import StoreBound, default_store
 from resilience._shared_state import CIRCUIT, SharedState, shared_state_of
-from resilience.breaker.circuit import ELECTION, Circuit, Permit
+from resilience.breaker.circuit import Circuit
 from resilience.breaker.config import CircuitConfig, CircuitSettings
+from resilience.breaker.permit import ELECTION, Permit
 from resilience.breaker.publisher import Publisher
 from resilience.breaker.record import Record
 from resilience.errors import CircuitOpenError

@@ -13,7 +13,6 @@ Lambda freezes the environment.
 
 from __future__ import annotations
 
-import os
 import threading
 
 from resilience import events
@@ -21,7 +20,8 @@ from resilience._fork import register_after_fork
 from resilience.breaker.config import CircuitConfig
 from resilience.breaker.notifier import TransitionNotifier
 from resilience.breaker.outcomes import OutcomeClassifier
-from resilience.breaker.record import Record, from_item
+from resilience.breaker.permit import ELECTION, Permit
+from resilience.breaker.record import Record, from_item, make_id
 from resilience.breaker.states import CircuitSnapshot, CircuitState, CircuitTransition
 from resilience.breaker.thresholds import reason_to_open
 from resilience.breaker.window import Attributed, Counts, Window
@@ -29,25 +29,6 @@ from resilience.errors import CircuitOpenError
 from resilience.store.protocol import Item
 
 CLOSED, OPEN, HALF_OPEN = CircuitState.CLOSED, CircuitState.OPEN, CircuitState.HALF_OPEN
-
-
-class Permit:
-    """The generation in which a call was admitted, and whether the call is a probe."""
-
-    __slots__ = ("generation", "probe")
-
-    def __init__(self, generation: int, probe: bool) -> None:
-        self.generation = generation
-        self.probe = probe
-
-
-def make_id() -> str:
-    """Return a random id for one write: 96 bits as 24 hex digits."""
-    return os.urandom(12).hex()
-
-
-ELECTION = Permit(-1, True)
-"""Returned by `Circuit.enter` to the one call that must win an election before it may probe."""
 
 
 class Circuit:

@@ -15,7 +15,8 @@ from typing import NamedTuple
 from resilience import events
 from resilience._fork import register_after_fork
 from resilience._shared_state import CIRCUIT, PARTITION, SharedState
-from resilience.breaker.circuit import Circuit, Permit
+from resilience.breaker.circuit import Circuit
+from resilience.breaker.permit import Permit
 from resilience.breaker.record import Record, extended_history, from_item
 from resilience.errors import StoreError
 from resilience.store.protocol import Item

@@ -6,6 +6,7 @@ undo it. Each write carries an id, by which its writer recognises it when the st
 
 from __future__ import annotations
 
+import os
 from typing import NamedTuple
 
 from resilience._shared_state import CIRCUIT, PARTITION, number
@@ -15,6 +16,11 @@ from resilience.store.protocol import Item, Value
 KEEP_CHANGES = 20
 _HISTORY = "history"
 _PROBED_TWICE = [CircuitState.OPEN, *(CircuitState.HALF_OPEN, CircuitState.OPEN) * 2]
+
+
+def make_id() -> str:
+    """Return a random id for one write: 96 bits as 24 hex digits."""
+    return os.urandom(12).hex()
 
 
 class Record(NamedTuple):

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from resilience._functions import GENERATORS, PENDING, is_async, refuse_pending, refuse_unsupported
 from resilience.breaker.admission import Admission
-from resilience.breaker.circuit import Permit
+from resilience.breaker.permit import Permit
 
 R = TypeVar("R")
 

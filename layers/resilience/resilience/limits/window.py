@@ -72,7 +72,9 @@ class Window:
         self.knows_before = False
         self.before, self.refused, self.closed_until = 0, False, 0.0
         if last is not None and last.number == number - 1:
-            self.usual, self.unused = last.spent, last.tokens + last.denied
+            self.usual = last.spent
+            # A request that got no answer may have subtracted the denied tokens already.
+            self.unused = last.tokens + (last.denied if last.pending is None else 0)
             self.before = min(limit.limit, last.taken - last.tokens + last.owed)
             self.knows_before = last.taken > 0
             self.refused, self.closed_until = last.refused, last.closed_until
